@@ -1,0 +1,15 @@
+/** Batches that wait on disk for delivery: written by the recorder, drained by the exporter. One name is one batch. */
+export interface BatchStore {
+  /** Names of waiting batches, oldest first, at most `limit`. */
+  oldest(limit: number): readonly string[];
+  /** The batch's bytes, or undefined when it was damaged (and so put into quarantine) or is gone. */
+  read(name: string): Promise<Uint8Array | undefined>;
+  /** The service has it: forget it. */
+  remove(name: string): Promise<void>;
+  /** Sets it aside for ever, with the reason. */
+  quarantine(name: string, reason: string): Promise<void>;
+  /** Puts smaller batches in its place, durably. */
+  replace(name: string, parts: readonly Uint8Array[]): Promise<void>;
+  /** Waiting now. */
+  backlog(): { readonly batches: number; readonly bytes: number };
+}

@@ -1,0 +1,95 @@
+/**
+ * The ledger of one window at one observation point: where every offered packet went.
+ *
+ *     offered = metered + excluded (by rule) + notIp + malformed + overflowed + droppedByKernel + droppedByInterface
+ *
+ * `bytes` are IP bytes for metered and excluded packets, frame bytes for the others (their IP length is not known).
+ */
+export interface Tally {
+  packets: number;
+  bytes: number;
+}
+
+/** A time without capture. */
+export interface Gap {
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
+  readonly reason: GapReason;
+}
+
+/** Why an observation point was not capturing. */
+export const GAP_REASONS = ['interface-gone', 'capture-failed', 'agent-not-running'] as const;
+export type GapReason = (typeof GAP_REASONS)[number];
+
+export interface Ledger {
+  readonly metered: Tally;
+  /** By the rule's name, in the order of the rules. */
+  readonly excluded: Record<string, Tally>;
+  /** ARP, LLDP ...: link layers that carry no IP packet. */
+  readonly notIp: Tally;
+  /** Announced as IP but not an IP packet, or cut before its header ends. */
+  readonly malformed: Tally;
+  /** Not counted because a stated bound was met. */
+  readonly overflowed: Tally;
+  /** The packet ring was full. Counted in packets: their lengths are lost with them. */
+  droppedByKernel: number;
+  droppedByInterface: number;
+  /** Some loss of this window cannot be counted by the capture engine in use. */
+  dropsUnknown: boolean;
+  readonly gaps: Gap[];
+}
+
+export function createLedger(ruleNames: readonly string[]): Ledger {
+  return {
+    metered: { packets: 0, bytes: 0 },
+    excluded: Object.fromEntries(ruleNames.map((name) => [name, { packets: 0, bytes: 0 }])),
+    notIp: { packets: 0, bytes: 0 },
+    malformed: { packets: 0, bytes: 0 },
+    overflowed: { packets: 0, bytes: 0 },
+    droppedByKernel: 0,
+    droppedByInterface: 0,
+    dropsUnknown: false,
+    gaps: [],
+  };
+}
+
+/** Packets that came to the observation point, whatever became of them. */
+export function offeredPackets(ledger: Ledger): number {
+  let offered = ledger.metered.packets + ledger.notIp.packets + ledger.malformed.packets + ledger.overflowed.packets;
+  for (const tally of Object.values(ledger.excluded)) offered += tally.packets;
+  return offered + ledger.droppedByKernel + ledger.droppedByInterface;
+}
+
+/** Packets that should be in a record and are not. */
+export function lostPackets(ledger: Ledger): number {
+  return ledger.overflowed.packets + ledger.droppedByKernel + ledger.droppedByInterface;
+}
+
+/** Adds what `from` counted to `into`. */
+export function addLedger(into: Ledger, from: Ledger): void {
+  addTally(into.metered, from.metered);
+  for (const [name, tally] of Object.entries(from.excluded)) {
+    into.excluded[name] ??= { packets: 0, bytes: 0 };
+    addTally(into.excluded[name], tally);
+  }
+  addTally(into.notIp, from.notIp);
+  addTally(into.malformed, from.malformed);
+  addTally(into.overflowed, from.overflowed);
+  into.droppedByKernel += from.droppedByKernel;
+  into.droppedByInterface += from.droppedByInterface;
+  into.dropsUnknown ||= from.dropsUnknown;
+  into.gaps.push(...from.gaps);
+}
+
+export function addTally(into: Tally, from: Tally): void {
+  into.packets += from.packets;
+  into.bytes += from.bytes;
+}
+
+export type LogStatus = 'OK' | 'NODATA' | 'SKIPDATA';
+
+/** SKIPDATA when anything was lost, else NODATA when nothing was metered, else OK. */
+export function logStatus(ledger: Ledger): LogStatus {
+  if (lostPackets(ledger) > 0 || ledger.gaps.length > 0) return 'SKIPDATA';
+  return ledger.metered.packets > 0 ? 'OK' : 'NODATA';
+}

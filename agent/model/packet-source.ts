@@ -1,0 +1,72 @@
+import type { OperationalError } from './operational-error.ts';
+import type { PacketBatch } from './packet-batch.ts';
+
+/** What one `read` brought. */
+export const READ = {
+  /** `batch.count` packets are in the batch. */
+  packets: 0,
+  /** Nothing waits now (live only). */
+  idle: 1,
+  /** The savefile ended whole. */
+  end: 2,
+  /** The source is of no more use; `failure` says why. Packets read before it were handed out first. */
+  failed: 3,
+} as const;
+export type ReadStatus = (typeof READ)[keyof typeof READ];
+
+/** Counters since the source was opened, in packets; an engine that cannot know one gives `undefined`. */
+export interface CaptureStatistics {
+  /** Packets that the kernel handed to this capture, dropped ones included. */
+  readonly received: number | undefined;
+  readonly droppedByKernel: number | undefined;
+  readonly droppedByInterface: number | undefined;
+}
+
+/** One open capture: a live interface or a savefile. */
+export interface PacketSource {
+  /** The interface's name, or the savefile's path. */
+  readonly name: string;
+  /** LINKTYPE_ value (https://www.tcpdump.org/linktypes.html), as it would stand in a savefile. */
+  readonly linkType: number;
+  /** Why `read` answered `failed`. */
+  readonly failure: OperationalError | undefined;
+  /** Fills the batch from its start, with as much as waits and fits. A live source never blocks here: `LiveEngine.wait` does. */
+  read(batch: PacketBatch): ReadStatus | Promise<ReadStatus>;
+  statistics(): CaptureStatistics;
+  close(): void;
+}
+
+export interface LiveOptions {
+  readonly interfaceName: string;
+  /** Bytes kept of each frame. */
+  readonly snapBytes: number;
+  /** Size of the kernel's packet ring. */
+  readonly bufferBytes: number;
+  readonly promiscuous: boolean;
+  /** A pcap-filter(7) expression; empty accepts everything. */
+  readonly filter: string;
+}
+
+export interface SavefileOptions {
+  /** A path, or `-` for standard input. */
+  readonly path: string;
+  readonly filter: string;
+}
+
+/** A way to capture from interfaces. */
+export interface LiveEngine {
+  readonly name: 'libpcap' | 'cap';
+  /** What this engine cannot do, one sentence each; told to the user at start. */
+  readonly limits: readonly string[];
+  /** @throws OperationalError `capture.permission`, `capture.no-interface`, `capture.filter` or `capture.failed`. */
+  open(options: LiveOptions): PacketSource;
+  /** Waits until one of the sources has packets or has failed, at most `timeoutMs`. */
+  wait(sources: readonly PacketSource[], timeoutMs: number): void | Promise<void>;
+}
+
+/** A way to read savefiles. */
+export interface SavefileEngine {
+  readonly name: 'libpcap' | 'savefile';
+  /** @throws OperationalError `savefile.unreadable`, `savefile.format` or `capture.filter`. */
+  open(options: SavefileOptions): PacketSource | Promise<PacketSource>;
+}

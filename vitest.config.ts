@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config';
+
+/** Two projects: `unit` runs from the TypeScript sources; `system` runs the built command on real interfaces, one file at a time. */
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/{agent,logservice}/**/*.test.ts'], testTimeout: 30_000 } },
+      {
+        test: {
+          name: 'system',
+          include: ['test/system/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
