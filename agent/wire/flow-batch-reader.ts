@@ -1,0 +1,408 @@
+/**
+ * The reader of `proto/flowlog.proto` (grammar: `flow-batch.ts`). It takes any bytes: what is no batch is refused with
+ * `spool.damaged`, and no length in the bytes leads a read past their end. Unknown fields are skipped, fields may stand in
+ * any order, numbers that the agent cannot hold exactly (2^53 and more) or that no packet can have (a port of 70,000) are damage.
+ */
+import type { BatchHeader } from '../model/batch-id.ts';
+import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
+import { createLedger, GAP_REASONS, type Gap, type GapReason, type Ledger, type Tally } from '../model/ledger.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { BATCH_TAG, encodeHeader, encodeLedger, LEDGER_TAG } from './flow-batch.ts';
+
+/** One encoded batch: its header and ledger at once, its records in place, one after the other. */
+export class FlowBatchReader implements RecordCursor {
+  readonly header: BatchHeader;
+  /** Present on the last part of a window. */
+  readonly ledger: Ledger | undefined;
+  readonly records: number;
+  readonly #records: Wire;
+
+  /** @throws OperationalError `spool.damaged`; so does `next`. */
+  constructor(bytes: Uint8Array) {
+    const envelope = readEnvelope(bytes);
+    this.header = envelope.header;
+    this.ledger = envelope.ledger;
+    this.records = envelope.records;
+    this.#records = new Wire(bytes, 0, bytes.length);
+  }
+
+  next(record: FlowRecord): boolean {
+    const wire = this.#records;
+    while (wire.at < wire.end) {
+      const tag = wire.tag();
+      if (tag !== BATCH_TAG.record) {
+        wire.skip(tag);
+        continue;
+      }
+      const outerEnd = wire.enter();
+      readRecord(wire, record);
+      wire.leave(outerEnd);
+      return true;
+    }
+    return false;
+  }
+}
+
+/**
+ * Cuts a batch that is too large for a sink in two: the records in halves, the ledger with the second, and the cut written
+ * down in the identity (`split`), so that both halves keep a stable one. Undefined when there are less than two records.
+ *
+ * @throws OperationalError `spool.damaged`.
+ */
+export function splitBatch(bytes: Uint8Array): [Uint8Array, Uint8Array] | undefined {
+  const { header, ledger, records } = readEnvelope(bytes);
+  if (records < 2) return undefined;
+  const half = records >>> 1;
+  const pieces: [Uint8Array[], Uint8Array[]] = [[], []];
+  const wire = new Wire(bytes, 0, bytes.length);
+  for (let seen = 0; wire.at < wire.end; ) {
+    const start = wire.at;
+    const tag = wire.tag();
+    wire.skip(tag);
+    if (tag !== BATCH_TAG.record) continue;
+    pieces[seen < half ? 0 : 1].push(bytes.subarray(start, wire.at));
+    seen++;
+  }
+  const first = encodeHeader({ ...header, split: `${header.split}0` });
+  const second = encodeHeader({ ...header, split: `${header.split}1` });
+  const tail = ledger === undefined ? [] : [encodeLedger(ledger)];
+  return [Buffer.concat([first, ...pieces[0]]), Buffer.concat([second, ...pieces[1], ...tail])];
+}
+
+interface Envelope {
+  readonly header: BatchHeader;
+  readonly ledger: Ledger | undefined;
+  readonly records: number;
+}
+
+/** Everything but the records, which are only counted. */
+function readEnvelope(bytes: Uint8Array): Envelope {
+  const wire = new Wire(bytes, 0, bytes.length);
+  const header = {
+    hostId: '',
+    runId: '',
+    flowLogId: '',
+    interfaceId: '',
+    accountId: '',
+    windowStart: 0,
+    windowSeconds: 0,
+    part: 0,
+    split: '',
+  };
+  let ledger: Ledger | undefined;
+  let records = 0;
+  while (wire.at < wire.end) {
+    const tag = wire.tag();
+    if (tag === BATCH_TAG.record) {
+      records++;
+      wire.skip(tag);
+    } else if (tag === BATCH_TAG.hostId) header.hostId = wire.text();
+    else if (tag === BATCH_TAG.runId) header.runId = wire.text();
+    else if (tag === BATCH_TAG.flowLogId) header.flowLogId = wire.text();
+    else if (tag === BATCH_TAG.interfaceId) header.interfaceId = wire.text();
+    else if (tag === BATCH_TAG.accountId) header.accountId = wire.text();
+    else if (tag === BATCH_TAG.windowStart) header.windowStart = wire.signed();
+    else if (tag === BATCH_TAG.windowSeconds) header.windowSeconds = wire.bounded(0xffff_ffff);
+    else if (tag === BATCH_TAG.part) header.part = wire.bounded(0xffff_ffff);
+    else if (tag === BATCH_TAG.split) header.split = wire.text();
+    else if (tag === BATCH_TAG.ledger) {
+      ledger ??= createLedger([]);
+      readLedger(wire, ledger);
+    } else wire.skip(tag);
+  }
+  return { header, ledger, records };
+}
+
+function readLedger(wire: Wire, ledger: Ledger): void {
+  const outerEnd = wire.enter();
+  while (wire.at < wire.end) {
+    const tag = wire.tag();
+    if (tag === LEDGER_TAG.metered) readTally(wire, ledger.metered);
+    else if (tag === LEDGER_TAG.excluded) readExcluded(wire, ledger);
+    else if (tag === LEDGER_TAG.notIp) readTally(wire, ledger.notIp);
+    else if (tag === LEDGER_TAG.malformed) readTally(wire, ledger.malformed);
+    else if (tag === LEDGER_TAG.overflowed) readTally(wire, ledger.overflowed);
+    else if (tag === LEDGER_TAG.droppedByKernel) ledger.droppedByKernel = wire.varint();
+    else if (tag === LEDGER_TAG.droppedByInterface) ledger.droppedByInterface = wire.varint();
+    else if (tag === LEDGER_TAG.dropsUnknown) ledger.dropsUnknown = wire.varint() !== 0;
+    else if (tag === LEDGER_TAG.gaps) ledger.gaps.push(readGap(wire));
+    else wire.skip(tag);
+  }
+  wire.leave(outerEnd);
+}
+
+function readExcluded(wire: Wire, ledger: Ledger): void {
+  const tally: Tally = { packets: 0, bytes: 0 };
+  let name = '';
+  const outerEnd = wire.enter();
+  while (wire.at < wire.end) {
+    const tag = wire.tag();
+    if (tag === 0x0a) name = wire.text();
+    else if (tag === 0x12) readTally(wire, tally);
+    else wire.skip(tag);
+  }
+  wire.leave(outerEnd);
+  // Whoever adds ledgers up indexes by this name, and this one name would lead into every object of the process.
+  if (name === '__proto__') throw damaged('an exclusion rule has a name that no rule can have');
+  ledger.excluded[name] = tally;
+}
+
+function readTally(wire: Wire, tally: Tally): void {
+  const outerEnd = wire.enter();
+  while (wire.at < wire.end) {
+    const tag = wire.tag();
+    if (tag === 0x08) tally.packets = wire.varint();
+    else if (tag === 0x10) tally.bytes = wire.varint();
+    else wire.skip(tag);
+  }
+  wire.leave(outerEnd);
+}
+
+function readGap(wire: Wire): Gap {
+  let fromSeconds = 0;
+  let toSeconds = 0;
+  let reason = '';
+  const outerEnd = wire.enter();
+  while (wire.at < wire.end) {
+    const tag = wire.tag();
+    if (tag === 0x09) fromSeconds = wire.double();
+    else if (tag === 0x11) toSeconds = wire.double();
+    else if (tag === 0x1a) reason = wire.text();
+    else wire.skip(tag);
+  }
+  wire.leave(outerEnd);
+  if (!isGapReason(reason)) throw damaged('a gap has no known reason');
+  return { fromSeconds, toSeconds, reason };
+}
+
+function isGapReason(reason: string): reason is GapReason {
+  return (GAP_REASONS as readonly string[]).includes(reason);
+}
+
+/** Hot: runs for every record that is printed or sent. */
+function readRecord(wire: Wire, record: FlowRecord): void {
+  record.sourcePort = 0;
+  record.destinationPort = 0;
+  record.protocol = 0;
+  record.tcpFlags = 0;
+  record.packets = 0;
+  record.bytes = 0;
+  record.firstMicroseconds = 0;
+  record.lastMicroseconds = 0;
+  let sourceBytes = 0;
+  let destinationBytes = 0;
+  while (wire.at < wire.end) {
+    const tag = wire.tag();
+    switch (tag) {
+      case 0x0a:
+        sourceBytes = readSource(wire, record);
+        break;
+      case 0x12:
+        destinationBytes = readDestination(wire, record);
+        break;
+      case 0x18:
+        record.sourcePort = wire.bounded(0xffff);
+        break;
+      case 0x20:
+        record.destinationPort = wire.bounded(0xffff);
+        break;
+      case 0x28:
+        record.protocol = wire.bounded(0xff);
+        break;
+      case 0x30:
+        record.tcpFlags = wire.bounded(0xff);
+        break;
+      case 0x38:
+        record.packets = wire.varint();
+        break;
+      case 0x40:
+        record.bytes = wire.varint();
+        break;
+      case 0x48:
+        record.firstMicroseconds = Math.floor(wire.varint() / 1000);
+        break;
+      case 0x50:
+        record.lastMicroseconds = Math.floor(wire.varint() / 1000);
+        break;
+      default:
+        wire.skip(tag);
+    }
+  }
+  if (sourceBytes !== destinationBytes || sourceBytes === 0)
+    throw damaged('a record has no two addresses of one family');
+  record.family = sourceBytes === 4 ? 4 : 6;
+}
+
+function readSource(wire: Wire, record: FlowRecord): number {
+  const length = wire.addressLength();
+  record.source0 = wire.word();
+  record.source1 = length === 4 ? 0 : wire.word();
+  record.source2 = length === 4 ? 0 : wire.word();
+  record.source3 = length === 4 ? 0 : wire.word();
+  return length;
+}
+
+function readDestination(wire: Wire, record: FlowRecord): number {
+  const length = wire.addressLength();
+  record.destination0 = wire.word();
+  record.destination1 = length === 4 ? 0 : wire.word();
+  record.destination2 = length === 4 ? 0 : wire.word();
+  record.destination3 = length === 4 ? 0 : wire.word();
+  return length;
+}
+
+function damaged(what: string): OperationalError {
+  return new OperationalError(
+    'spool.damaged',
+    `Reading a flow batch failed: ${what}; these bytes are not what flowlogd wrote.`,
+  );
+}
+
+/** A place in the bytes and the end of the message that it is in; every read checks against that end first. */
+class Wire {
+  readonly #bytes: Uint8Array;
+  at: number;
+  end: number;
+
+  constructor(bytes: Uint8Array, at: number, end: number) {
+    this.#bytes = bytes;
+    this.at = at;
+    this.end = end;
+  }
+
+  /** Steps into a length-delimited message; answers the end of the outer one, for `leave`. */
+  enter(): number {
+    const length = this.#length();
+    const outerEnd = this.end;
+    this.end = this.at + length;
+    return outerEnd;
+  }
+
+  leave(outerEnd: number): void {
+    this.end = outerEnd;
+  }
+
+  /** Field numbers up to 2^28; all of ours are one byte. */
+  tag(): number {
+    const tag = this.varint();
+    if (tag < 8 || tag > 0xffff_ffff) throw damaged('a field has an impossible number');
+    return tag;
+  }
+
+  /** 0 to 2^53 - 1. Most numbers are one byte: tags, lengths, protocols. */
+  varint(): number {
+    const at = this.at;
+    if (at < this.end) {
+      const byte = this.#bytes[at]!;
+      if (byte < 0x80) {
+        this.at = at + 1;
+        return byte;
+      }
+    }
+    return this.#longVarint();
+  }
+
+  /** Integer arithmetic as far as 28 bits, then doubles. */
+  #longVarint(): number {
+    const bytes = this.#bytes;
+    const end = Math.min(this.end, this.at + 10);
+    let at = this.at;
+    let low = 0;
+    for (let shift = 0; shift < 28 && at < end; shift += 7) {
+      const byte = bytes[at++]!;
+      low |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        this.at = at;
+        return low;
+      }
+    }
+    let value = low;
+    for (let scale = 0x1000_0000; at < end; scale *= 128) {
+      const byte = bytes[at++]!;
+      value += (byte & 0x7f) * scale;
+      if (byte >= 0x80) continue;
+      if (value > Number.MAX_SAFE_INTEGER) break;
+      this.at = at;
+      return value;
+    }
+    throw damaged('a number is cut off or too large');
+  }
+
+  bounded(max: number): number {
+    const value = this.varint();
+    if (value > max) throw damaged(`a number is larger than ${max}`);
+    return value;
+  }
+
+  signed(): number {
+    let value = 0n;
+    for (let i = 0; i < 10 && this.at < this.end; i++) {
+      const byte = this.#bytes[this.at++]!;
+      value |= BigInt(byte & 0x7f) << BigInt(7 * i);
+      if (byte >= 0x80) continue;
+      const number = Number(BigInt.asIntN(64, value));
+      if (!Number.isSafeInteger(number)) break;
+      return number;
+    }
+    throw damaged('a signed number is cut off or too large');
+  }
+
+  word(): number {
+    const bytes = this.#bytes;
+    const at = this.at;
+    this.at = at + 4;
+    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
+  }
+
+  /** Four or sixteen bytes, all of them there. */
+  addressLength(): number {
+    const length = this.#length();
+    if (length !== 4 && length !== 16) throw damaged('an address has neither 4 nor 16 bytes');
+    return length;
+  }
+
+  double(): number {
+    this.#need(8);
+    const value = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.at, 8).getFloat64(0, true);
+    this.at += 8;
+    return value;
+  }
+
+  text(): string {
+    const length = this.#length();
+    const bytes = this.#bytes.subarray(this.at, this.at + length);
+    this.at += length;
+    try {
+      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    } catch {
+      throw damaged('a text is not UTF-8');
+    }
+  }
+
+  /** Steps over a field whose tag was just read. */
+  skip(tag: number): void {
+    const type = tag & 7;
+    if (type === 0) this.#skipVarint();
+    else if (type === 1 || type === 2 || type === 5) {
+      const length = type === 2 ? this.#length() : type === 1 ? 8 : 4;
+      this.#need(length);
+      this.at += length;
+    } else throw damaged('a field has a type that proto3 does not know');
+  }
+
+  /** Unlike `varint` this takes all 64 bits: a field that we do not know may use them. */
+  #skipVarint(): void {
+    for (let i = 0; i < 10 && this.at < this.end; i++) if (this.#bytes[this.at++]! < 0x80) return;
+    throw damaged('a number is cut off');
+  }
+
+  #length(): number {
+    const length = this.varint();
+    this.#need(length);
+    return length;
+  }
+
+  #need(length: number): void {
+    if (length > this.end - this.at) throw damaged('a length leads past the end');
+  }
+}

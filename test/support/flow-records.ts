@@ -1,0 +1,87 @@
+/** Arbitrary flow records, windows and ledgers, as tables and batches can hold them. */
+import fc from 'fast-check';
+import type { BatchHeader } from '../../agent/model/batch-id.ts';
+import type { FlowRecord, RecordCursor } from '../../agent/model/flow-record.ts';
+import { GAP_REASONS, type Ledger } from '../../agent/model/ledger.ts';
+
+/** A cursor over records that are already there. */
+export function cursorOver(records: readonly FlowRecord[]): RecordCursor {
+  let index = 0;
+  return {
+    next(record) {
+      const from = records[index++];
+      if (from === undefined) return false;
+      Object.assign(record, from);
+      return true;
+    },
+  };
+}
+
+const word = fc.oneof(fc.constantFrom(0, 1, 0xffff, 0xffff_ffff), fc.integer({ min: 0, max: 0xffff_ffff }));
+const port = fc.oneof(fc.constantFrom(0, 53, 443, 65535), fc.integer({ min: 0, max: 0xffff }));
+const octet = fc.integer({ min: 0, max: 255 });
+/** Every magnitude up to 2^53 - 1, not only huge ones. */
+const counter = fc.tuple(fc.maxSafeNat(), fc.integer({ min: 0, max: 53 })).map(([n, bits]) => n % 2 ** bits);
+const microseconds = fc.integer({ min: 0, max: 600_000_000 - 1 });
+
+export const flowRecord: fc.Arbitrary<FlowRecord> = fc
+  .record({
+    family: fc.constantFrom<4 | 6>(4, 6),
+    source0: word,
+    source1: word,
+    source2: word,
+    source3: word,
+    destination0: word,
+    destination1: word,
+    destination2: word,
+    destination3: word,
+    sourcePort: port,
+    destinationPort: port,
+    protocol: octet,
+    tcpFlags: octet,
+    packets: counter,
+    bytes: counter,
+    firstMicroseconds: microseconds,
+    lastMicroseconds: microseconds,
+  })
+  .map((record) =>
+    record.family === 6
+      ? record
+      : { ...record, source1: 0, source2: 0, source3: 0, destination1: 0, destination2: 0, destination3: 0 },
+  );
+
+const tally = fc.record({ packets: counter, bytes: counter });
+const text = fc.string({ unit: 'grapheme', maxLength: 20 });
+
+export const ledger: fc.Arbitrary<Ledger> = fc.record({
+  metered: tally,
+  excluded: fc.dictionary(
+    fc.string({ maxLength: 12 }).filter((name) => name !== '__proto__'),
+    tally,
+    { maxKeys: 4, noNullPrototype: true },
+  ),
+  notIp: tally,
+  malformed: tally,
+  overflowed: tally,
+  droppedByKernel: counter,
+  droppedByInterface: counter,
+  dropsUnknown: fc.boolean(),
+  gaps: fc.array(
+    fc.record({
+      fromSeconds: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
+      toSeconds: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),
+      reason: fc.constantFrom(...GAP_REASONS),
+    }),
+    { maxLength: 3 },
+  ),
+});
+
+export const batchHeader: fc.Arbitrary<Omit<BatchHeader, 'part' | 'split'>> = fc.record({
+  hostId: text,
+  runId: text,
+  flowLogId: text,
+  interfaceId: text,
+  accountId: text,
+  windowStart: fc.integer({ min: -1_000_000, max: 4_000_000_000 }),
+  windowSeconds: fc.integer({ min: 1, max: 600 }),
+});
