@@ -1,0 +1,62 @@
+/**
+ * How one flow lies in a table: eight 32-bit words for IPv4 (half a cache line), sixteen for IPv6 (a whole one). A slot is
+ * free while its state word is 0. Words are in the machine's byte order; addresses hold network-order values.
+ *
+ *     IPv4  0 source  1 destination  2 ports  3 state  4 packets  5 bytes, low  6 first  7 last
+ *     IPv6  0..3 source  4..7 destination  8 ports  9 state  10 packets  11 bytes, low  12 first  13 last  14 hash  15 free
+ *
+ *     state   31        30 .. 16      15 .. 8     7 .. 0
+ *             occupied  bytes, high   TCP flags   protocol
+ *
+ * Bytes so have 47 bits (140 TB in a window), packets 32. `first` and `last` are microseconds in the window.
+ */
+import type { FlowRecord } from '../model/flow-record.ts';
+
+export const IPV4_WORDS = 8;
+export const IPV4_STATE = 3;
+export const IPV6_WORDS = 16;
+export const IPV6_STATE = 9;
+
+export const OCCUPIED = 0x8000_0000 | 0;
+export const STATE_PROTOCOL = 0xff;
+export const STATE_FLAGS = 0xff00;
+/** One more in the high bytes: added when the low word carries. */
+export const STATE_BYTES_CARRY = 0x1_0000;
+/** The high bytes at their most: a flow that carries once more no longer fits. */
+export const STATE_BYTES_FULL = 0x7fff_0000;
+
+/** Loads the IPv4 slot at word `at` into `record`. */
+export function loadIpv4(slots: Int32Array, at: number, record: FlowRecord): void {
+  record.family = 4;
+  record.source0 = slots[at]! >>> 0;
+  record.destination0 = slots[at + 1]! >>> 0;
+  loadCounters(slots, at + 2, record);
+}
+
+/** Loads the IPv6 slot at word `at` into `record`. */
+export function loadIpv6(slots: Int32Array, at: number, record: FlowRecord): void {
+  record.family = 6;
+  record.source0 = slots[at]! >>> 0;
+  record.source1 = slots[at + 1]! >>> 0;
+  record.source2 = slots[at + 2]! >>> 0;
+  record.source3 = slots[at + 3]! >>> 0;
+  record.destination0 = slots[at + 4]! >>> 0;
+  record.destination1 = slots[at + 5]! >>> 0;
+  record.destination2 = slots[at + 6]! >>> 0;
+  record.destination3 = slots[at + 7]! >>> 0;
+  loadCounters(slots, at + 8, record);
+}
+
+/** Both layouts end alike: ports, state, packets, low bytes, first, last. */
+function loadCounters(slots: Int32Array, at: number, record: FlowRecord): void {
+  const ports = slots[at]!;
+  const state = slots[at + 1]!;
+  record.sourcePort = ports >>> 16;
+  record.destinationPort = ports & 0xffff;
+  record.protocol = state & STATE_PROTOCOL;
+  record.tcpFlags = (state & STATE_FLAGS) >>> 8;
+  record.packets = slots[at + 2]! >>> 0;
+  record.bytes = ((state & STATE_BYTES_FULL) >>> 16) * 0x1_0000_0000 + (slots[at + 3]! >>> 0);
+  record.firstMicroseconds = slots[at + 4]!;
+  record.lastMicroseconds = slots[at + 5]!;
+}

@@ -1,0 +1,65 @@
+import { createLedger, type Ledger } from '../model/ledger.ts';
+import type { FlowTable, FlowTableOptions } from './flow-table.ts';
+import { Ipv4Table } from './ipv4-table.ts';
+import { Ipv6Table } from './ipv6-table.ts';
+import { TableCursor, type TableSlots } from './table-cursor.ts';
+
+/** One capture window of one observation point: its tables, made when first needed, and its ledger. */
+export class Window {
+  /** Unix seconds. */
+  readonly start: number;
+  readonly ledger: Ledger;
+  readonly #ipv4Options: FlowTableOptions;
+  readonly #ipv6Options: FlowTableOptions;
+  #ipv4: Ipv4Table | undefined;
+  #ipv6: Ipv6Table | undefined;
+
+  constructor(
+    start: number,
+    ruleNames: readonly string[],
+    tables: { readonly ipv4: FlowTableOptions; readonly ipv6: FlowTableOptions },
+  ) {
+    this.start = start;
+    this.ledger = createLedger(ruleNames);
+    this.#ipv4Options = tables.ipv4;
+    this.#ipv6Options = tables.ipv6;
+  }
+
+  get ipv4(): Ipv4Table {
+    this.#ipv4 ??= new Ipv4Table(this.#ipv4Options);
+    return this.#ipv4;
+  }
+
+  get ipv6(): Ipv6Table {
+    this.#ipv6 ??= new Ipv6Table(this.#ipv6Options);
+    return this.#ipv6;
+  }
+
+  get tables(): readonly { readonly family: 4 | 6; readonly table: FlowTable }[] {
+    return [
+      ...(this.#ipv4 === undefined ? [] : [{ family: 4 as const, table: this.#ipv4 }]),
+      ...(this.#ipv6 === undefined ? [] : [{ family: 6 as const, table: this.#ipv6 }]),
+    ];
+  }
+
+  get slots(): readonly TableSlots[] {
+    return this.tables.map(({ family, table }) => ({ family, words: table.words }));
+  }
+
+  get flows(): number {
+    return (this.#ipv4?.flows ?? 0) + (this.#ipv6?.flows ?? 0);
+  }
+
+  /** Bytes of table memory held. */
+  get tableBytes(): number {
+    return (this.#ipv4?.words.byteLength ?? 0) + (this.#ipv6?.words.byteLength ?? 0);
+  }
+
+  records(): TableCursor {
+    return new TableCursor(this.slots);
+  }
+
+  release(): void {
+    for (const { table } of this.tables) table.release();
+  }
+}

@@ -1,0 +1,39 @@
+import type { PacketBatch } from '../model/packet-batch.ts';
+import type { LiveEngine, PacketSource } from '../model/packet-source.ts';
+import type { Control } from './control.ts';
+import type { Tap } from './tap.ts';
+
+/** How long the data plane sleeps when nothing comes; also the longest that it takes to notice a request. */
+const WAIT_MS = 250;
+/** At the end a tap is drained at most this often: enough for a full ring, bounded where packets never cease. */
+const DRAINS_AT_END = 8;
+
+export interface DataPlaneOptions {
+  readonly engine: LiveEngine;
+  readonly taps: readonly Tap[];
+  readonly batch: PacketBatch;
+  readonly control: Control;
+  /** Called once a round, for what the thread around it has to do. */
+  readonly onRound: () => void;
+}
+
+/**
+ * The data-plane loop: wait, drain every tap, close what is due. Windows are closed only after everything that waited when
+ * they became due was taken in, so a backlog never lands in the wrong window. Ends when a stop is requested, with all windows
+ * closed.
+ */
+export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
+  const { engine, taps, batch, control, onRound } = options;
+  while (!control.stopRequested) {
+    const sources = taps.map((tap) => tap.source).filter((source): source is PacketSource => source !== undefined);
+    await engine.wait(sources, WAIT_MS);
+    const closeBefore = control.closeBefore;
+    for (const tap of taps) tap.closeBefore(closeBefore, await tap.drain(batch));
+    onRound();
+    control.advance();
+  }
+  for (const tap of taps) {
+    for (let drain = 0; drain < DRAINS_AT_END && !(await tap.drain(batch)); drain++);
+    tap.end();
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Packets of one observation point into windows: choose the window by the packet's own time, decode, exclude, count. Every
+ * packet that comes in ends in exactly one place of its window's ledger.
+ *
+ * Limits: as many windows are open at once as `windowsMax`, and their tables hold `tableBytesMax` together; over either bound
+ * the window that was opened first is closed. A packet of a window that was closed before opens it anew, as a further
+ * part of the same window.
+ *
+ * Hot: `add` is the data plane's inner loop. It allocates nothing, and hands packets to the tables in groups.
+ */
+import type { FlowTableOptions } from '../flow/flow-table.ts';
+import type { HashTables } from '../flow/hash.ts';
+import { Window } from '../flow/window.ts';
+import { addTally } from '../model/ledger.ts';
+import {
+  CAPTURED_LENGTH,
+  NANOSECONDS,
+  nextRecord,
+  type PacketBatch,
+  RECORD_HEADER_BYTES,
+  SECONDS,
+  WIRE_LENGTH,
+} from '../model/packet-batch.ts';
+import type { AllocateTableMemory } from '../model/table-memory.ts';
+import { windowStart } from '../model/window-bounds.ts';
+import { type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
+import { type Exclusion, KEEP } from '../packet/exclusion.ts';
+import { IP_BYTES, MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
+
+export interface MeterOptions {
+  readonly windowSeconds: number;
+  readonly exclusion: Exclusion;
+  readonly hashTables: HashTables;
+  readonly allocate: AllocateTableMemory;
+  /** Hard cap on flows in one window, by address family. */
+  readonly flowsMax: number;
+  readonly windowsMax: number;
+  readonly tableBytesMax: number;
+  /** Takes over a closed window: its memory is the receiver's to release. */
+  readonly onClosed: (window: Window) => void;
+}
+
+/** Packets in a group: enough to overlap the cache misses, few enough for the rows to stay in the first-level cache. */
+const GROUP = 128;
+
+export class Meter {
+  readonly #options: MeterOptions;
+  readonly #windows = new Map<number, Window>();
+  readonly #rows = new Int32Array(GROUP * ROW_WORDS);
+  readonly #ipv4Members = new Int32Array(GROUP);
+  readonly #ipv6Members = new Int32Array(GROUP);
+  #current: Window | undefined;
+  #ipv4FlowsExpected = 0;
+  #ipv6FlowsExpected = 0;
+
+  constructor(options: MeterOptions) {
+    this.#options = options;
+  }
+
+  /** Counts every packet of the batch; answers the bytes that its records take. */
+  add(batch: PacketBatch, decode: Decoder): number {
+    const { windowSeconds, exclusion } = this.#options;
+    const view = batch.view;
+    const rows = this.#rows;
+    const ipv4Members = this.#ipv4Members;
+    const ipv6Members = this.#ipv6Members;
+    let window = this.#current;
+    let start = window === undefined ? Number.POSITIVE_INFINITY : window.start;
+    let end = start + windowSeconds;
+    let ipv4Count = 0;
+    let ipv6Count = 0;
+    let at = 0;
+    for (let packet = batch.count; packet > 0; packet--) {
+      const seconds = view.getFloat64(at + SECONDS, true);
+      if (window === undefined || !(seconds >= start && seconds < end)) {
+        if (window !== undefined) this.#count(window, ipv4Count, ipv6Count);
+        ipv4Count = 0;
+        ipv6Count = 0;
+        window = this.open(seconds);
+        start = window.start;
+        end = start + windowSeconds;
+      }
+      const captured = view.getUint32(at + CAPTURED_LENGTH, true);
+      const wire = view.getUint32(at + WIRE_LENGTH, true);
+      const row = (ipv4Count + ipv6Count) * ROW_WORDS;
+      const decoded = decode(view, at + RECORD_HEADER_BYTES, captured, wire, rows, row);
+      if (decoded === IPV4 || decoded === IPV6) {
+        const rule = exclusion.match(rows, row, decoded);
+        if (rule === KEEP) {
+          const micros = Math.floor(view.getUint32(at + NANOSECONDS, true) / 1000);
+          rows[row + MICROSECONDS] = (seconds - start) * 1_000_000 + micros;
+          if (decoded === IPV4) ipv4Members[ipv4Count++] = row;
+          else ipv6Members[ipv6Count++] = row;
+          if (ipv4Count + ipv6Count === GROUP) {
+            this.#count(window, ipv4Count, ipv6Count);
+            ipv4Count = 0;
+            ipv6Count = 0;
+          }
+        } else {
+          const tally = window.ledger.excluded[exclusion.ruleNames[rule]!]!;
+          tally.packets += 1;
+          tally.bytes += rows[row + IP_BYTES]! >>> 0;
+        }
+      } else {
+        const tally = decoded === NOT_IP ? window.ledger.notIp : window.ledger.malformed;
+        tally.packets += 1;
+        tally.bytes += wire;
+      }
+      at = nextRecord(at, captured);
+    }
+    if (window !== undefined) this.#count(window, ipv4Count, ipv6Count);
+    return at;
+  }
+
+  /** Makes the window that holds the second `seconds` the current one, opening it if need be. */
+  open(seconds: number): Window {
+    const start = windowStart(seconds, this.#options.windowSeconds);
+    let window = this.#windows.get(start);
+    if (window === undefined) {
+      this.#rememberSize(this.#current);
+      window = new Window(start, this.#options.exclusion.ruleNames, {
+        ipv4: this.#tableOptions(this.#ipv4FlowsExpected),
+        ipv6: this.#tableOptions(this.#ipv6FlowsExpected),
+      });
+      this.#windows.set(start, window);
+      this.#keepBounds(window);
+    }
+    this.#current = window;
+    return window;
+  }
+
+  /** Closes every window that ends at or before the second `seconds`, oldest first. */
+  closeBefore(seconds: number): void {
+    for (const start of this.#starts()) if (start + this.#options.windowSeconds <= seconds) this.#close(start);
+  }
+
+  closeAll(): void {
+    this.closeBefore(Number.POSITIVE_INFINITY);
+  }
+
+  get currentWindow(): Window | undefined {
+    return this.#current;
+  }
+
+  get openWindows(): number {
+    return this.#windows.size;
+  }
+
+  #starts(): number[] {
+    return [...this.#windows.keys()].sort((a, b) => a - b);
+  }
+
+  /** The new window's tables begin at the size that the window before needed. */
+  #rememberSize(window: Window | undefined): void {
+    for (const { family, table } of window?.tables ?? []) {
+      if (family === 4) this.#ipv4FlowsExpected = table.flows;
+      else this.#ipv6FlowsExpected = table.flows;
+    }
+  }
+
+  #tableOptions(flowsExpected: number): FlowTableOptions {
+    const { hashTables, allocate, flowsMax } = this.#options;
+    return { hashTables, allocate, flowsMax, flowsExpected };
+  }
+
+  #count(window: Window, ipv4Count: number, ipv6Count: number): void {
+    if (ipv4Count > 0) this.#countFamily(window, window.ipv4, this.#ipv4Members, ipv4Count);
+    if (ipv6Count > 0) this.#countFamily(window, window.ipv6, this.#ipv6Members, ipv6Count);
+  }
+
+  #countFamily(window: Window, table: Window['ipv4' | 'ipv6'], members: Int32Array, count: number): void {
+    const { metered, overflowed } = window.ledger;
+    const lostPackets = overflowed.packets;
+    const lostBytes = overflowed.bytes;
+    table.add(this.#rows, members, count, overflowed);
+    let bytes = 0;
+    for (let member = 0; member < count; member++) bytes += this.#rows[members[member]! + IP_BYTES]! >>> 0;
+    addTally(metered, {
+      packets: count - (overflowed.packets - lostPackets),
+      bytes: bytes - (overflowed.bytes - lostBytes),
+    });
+  }
+
+  #keepBounds(newest: Window): void {
+    const { windowsMax, tableBytesMax } = this.#options;
+    for (const [start, window] of this.#windows) {
+      if (window === newest) return;
+      if (this.#windows.size <= windowsMax && this.#tableBytes() <= tableBytesMax) return;
+      this.#close(start);
+    }
+  }
+
+  #tableBytes(): number {
+    let bytes = 0;
+    for (const window of this.#windows.values()) bytes += window.tableBytes;
+    return bytes;
+  }
+
+  #close(start: number): void {
+    const window = this.#windows.get(start)!;
+    this.#windows.delete(start);
+    if (this.#current === window) {
+      this.#rememberSize(window);
+      this.#current = undefined;
+    }
+    this.#options.onClosed(window);
+  }
+}

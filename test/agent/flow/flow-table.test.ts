@@ -1,0 +1,194 @@
+import { randomFillSync } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { FlowTable } from '../../../agent/flow/flow-table.ts';
+import { createHashTables, HASH_TABLE_WORDS, hashIpv4 } from '../../../agent/flow/hash.ts';
+import { Ipv4Table } from '../../../agent/flow/ipv4-table.ts';
+import { Ipv6Table } from '../../../agent/flow/ipv6-table.ts';
+import { TableCursor } from '../../../agent/flow/table-cursor.ts';
+import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
+import type { AllocateTableMemory } from '../../../agent/model/table-memory.ts';
+import { allMembers, type KeyedPacket, toRows } from '../../support/key-rows.ts';
+
+const hashTables = createHashTables(randomFillSync(new Uint32Array(HASH_TABLE_WORDS)));
+const allocate: AllocateTableMemory = (bytes) => ({
+  buffer: new ArrayBuffer(bytes),
+  fileDescriptor: -1,
+  release: () => undefined,
+});
+const GROUP = 128;
+
+function tableFor(family: 4 | 6, flowsMax = 1_000_000, memory = allocate): FlowTable {
+  const options = { hashTables, allocate: memory, flowsExpected: 0, flowsMax };
+  return family === 4 ? new Ipv4Table(options) : new Ipv6Table(options);
+}
+
+function count(table: FlowTable, packets: readonly KeyedPacket[]) {
+  const overflowed = { packets: 0, bytes: 0 };
+  for (let at = 0; at < packets.length; at += GROUP) {
+    const group = packets.slice(at, at + GROUP);
+    table.add(toRows(group), allMembers(group), group.length, overflowed);
+  }
+  return overflowed;
+}
+
+function recordsOf(family: 4 | 6, table: FlowTable): FlowRecord[] {
+  const cursor = new TableCursor([{ family, words: table.words }]);
+  const records: FlowRecord[] = [];
+  for (let record = createFlowRecord(); cursor.next(record); record = createFlowRecord()) records.push(record);
+  return records;
+}
+
+/** The same aggregation the plain way. */
+function aggregate(packets: readonly KeyedPacket[]): Map<string, Partial<FlowRecord>> {
+  const flows = new Map<string, { packets: number; bytes: number; tcpFlags: number; first: number; last: number }>();
+  for (const packet of packets) {
+    const key = [...packet.source, ...packet.destination, packet.sourcePort, packet.destinationPort, packet.protocol];
+    const name = key.join();
+    const flow = flows.get(name) ?? { packets: 0, bytes: 0, tcpFlags: 0, first: Number.POSITIVE_INFINITY, last: 0 };
+    flow.packets += 1;
+    flow.bytes += packet.bytes;
+    flow.tcpFlags |= packet.tcpFlags;
+    flow.first = Math.min(flow.first, packet.microseconds);
+    flow.last = Math.max(flow.last, packet.microseconds);
+    flows.set(name, flow);
+  }
+  return new Map(
+    [...flows].map(([name, { first, last, ...rest }]) => [
+      name,
+      { ...rest, firstMicroseconds: first, lastMicroseconds: last },
+    ]),
+  );
+}
+
+function named(record: FlowRecord): [string, Partial<FlowRecord>] {
+  const words = (...all: number[]) => (record.family === 4 ? all.slice(0, 1) : all);
+  const key = [
+    ...words(record.source0, record.source1, record.source2, record.source3),
+    ...words(record.destination0, record.destination1, record.destination2, record.destination3),
+    record.sourcePort,
+    record.destinationPort,
+    record.protocol,
+  ];
+  const { packets, bytes, tcpFlags, firstMicroseconds, lastMicroseconds } = record;
+  return [key.join(), { packets, bytes, tcpFlags, firstMicroseconds, lastMicroseconds }];
+}
+
+/** Few distinct values, so that keys meet again and differ in one word only. */
+function packetsOf(family: 4 | 6, maxLength: number): fc.Arbitrary<KeyedPacket[]> {
+  const word = fc.oneof(fc.constantFrom(0, 1, 0x8000_0000, 0xffff_ffff), fc.integer({ min: 0, max: 400 }));
+  const address = fc.array(word, { minLength: family === 4 ? 1 : 4, maxLength: family === 4 ? 1 : 4 });
+  const packet = fc.record({
+    family: fc.constant(family),
+    source: address,
+    destination: address,
+    sourcePort: fc.constantFrom(0, 1, 443, 65_535),
+    destinationPort: fc.constantFrom(0, 53, 32_768),
+    protocol: fc.constantFrom(0, 6, 17, 255),
+    tcpFlags: fc.integer({ min: 0, max: 255 }),
+    bytes: fc.oneof(fc.integer({ min: 0, max: 65_535 }), fc.constantFrom(0x7fff_ffff, 0xffff_ffff)),
+    microseconds: fc.integer({ min: 0, max: 599_999_999 }),
+  });
+  return fc.array(packet, { maxLength, size: 'max' });
+}
+
+describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
+  it('holds what a plain Map holds, through growth', () => {
+    fc.assert(
+      fc.property(packetsOf(family, 1500), (packets) => {
+        const table = tableFor(family);
+        expect(count(table, packets)).toEqual({ packets: 0, bytes: 0 });
+        const records = recordsOf(family, table);
+        expect(new Map(records.map(named))).toEqual(aggregate(packets));
+        expect(records.length).toBe(table.flows);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('stops at its cap, keeps counting the flows it has, and counts the packets of the others', () => {
+    fc.assert(
+      fc.property(packetsOf(family, 1500), fc.integer({ min: 1, max: 300 }), (packets, flowsMax) => {
+        const table = tableFor(family, flowsMax);
+        const overflowed = count(table, packets);
+        const flows = aggregate(packets);
+        expect(table.flows).toBe(Math.min(flows.size, flowsMax));
+        const metered = recordsOf(family, table);
+        for (const [name, values] of metered.map(named)) expect(values).toEqual(flows.get(name));
+        const sum = metered.reduce((all, record) => all + record.packets, 0);
+        expect(sum + overflowed.packets).toBe(packets.length);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('goes on at its size when no memory is to be had for a larger one', () => {
+    let allocations = 0;
+    const scarce: AllocateTableMemory = (bytes) => (allocations++ === 0 ? allocate(bytes) : undefined);
+    const table = tableFor(family, 1_000_000, scarce);
+    const packets = Array.from({ length: 500 }, (_, index) => distinct(family, index));
+    const overflowed = count(table, packets);
+    expect(table.flows).toBe(Math.floor((128 * 2) / 3));
+    expect(overflowed.packets).toBe(500 - table.flows);
+    expect(allocations).toBe(2);
+  });
+
+  it('carries bytes past 32 bits', () => {
+    const packets = Array.from({ length: 1000 }, () => ({ ...distinct(family, 1), bytes: 0xffff_ffff }));
+    const table = tableFor(family);
+    count(table, packets);
+    expect(recordsOf(family, table)[0]?.bytes).toBe(1000 * 0xffff_ffff);
+  });
+
+  it('counts a packet as overflowed rather than let 47 bits of bytes wrap', () => {
+    const table = tableFor(family);
+    const packets = Array.from({ length: 32_768 + 10 }, () => ({ ...distinct(family, 1), bytes: 0xffff_ffff }));
+    const overflowed = count(table, packets);
+    const [record] = recordsOf(family, table);
+    expect(overflowed.packets).toBeGreaterThan(0);
+    expect(record!.bytes + overflowed.bytes).toBe(packets.length * 0xffff_ffff);
+    expect(record!.packets + overflowed.packets).toBe(packets.length);
+  });
+
+  it('takes at most 96 bytes for an IPv4 flow and twice that for an IPv6 flow once it has grown', () => {
+    const table = tableFor(family);
+    for (let flows = 0; flows < 5000; flows++) {
+      count(table, [distinct(family, flows)]);
+      if (flows > 200) expect(table.words.byteLength / table.flows).toBeLessThanOrEqual(family === 4 ? 97 : 194);
+    }
+  });
+});
+
+function distinct(family: 4 | 6, index: number): KeyedPacket {
+  const rest = family === 4 ? [] : [0, 0, 0];
+  return {
+    family,
+    source: [0x0a00_0000 + index, ...rest],
+    destination: [0x0a80_0001, ...rest],
+    sourcePort: 40_000,
+    destinationPort: 443,
+    protocol: 6,
+    tcpFlags: 2,
+    bytes: 60,
+    microseconds: index,
+  };
+}
+
+describe('the keyed hash', () => {
+  it('spreads keys that differ in one byte only over all slots, whatever the byte', () => {
+    for (const shift of [0, 8, 16, 24]) {
+      const slots = new Set<number>();
+      for (let byte = 0; byte < 256; byte++) slots.add(hashIpv4(hashTables, byte << shift, 1, 2, 6) & 0xffff);
+      expect(slots.size).toBeGreaterThan(245);
+    }
+  });
+
+  it('puts the same keys elsewhere in another process', () => {
+    const other = createHashTables(randomFillSync(new Uint32Array(HASH_TABLE_WORDS)));
+    let same = 0;
+    for (let key = 0; key < 1000; key++) {
+      if ((hashIpv4(hashTables, key, 1, 2, 6) & 0xfff) === (hashIpv4(other, key, 1, 2, 6) & 0xfff)) same += 1;
+    }
+    expect(same).toBeLessThan(20);
+  });
+});
