@@ -1,0 +1,303 @@
+/**
+ * The default engine: libpcap through our own addon, live and from savefiles. This file holds the policy (how a device is
+ * opened, what an error means to the user); the addon only does as told.
+ */
+
+import { OperationalError } from '../model/operational-error.ts';
+import type { PacketBatch } from '../model/packet-batch.ts';
+import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import type {
+  CaptureStatistics,
+  LiveEngine,
+  LiveOptions,
+  PacketSource,
+  ReadStatus,
+  SavefileEngine,
+  SavefileOptions,
+} from '../model/packet-source.ts';
+import { READ } from '../model/packet-source.ts';
+import type { CaptureAddon, CaptureHandle } from './addon.ts';
+import { READ_END, READ_FAILED } from './addon.ts';
+
+/** How long the kernel may hold back a partly filled block of its ring: a wake-up per block, not one per packet. */
+const RETIRE_TIMEOUT_MS = 100;
+/** Cooked capture with the interface index in it, for the device `any`; the first version says less. */
+const DLT_LINUX_SLL2 = 276;
+/** A busy capture looks this seldom whether its interface still has its name; a quiet one looks whenever it is idle. */
+const READS_PER_NAME_CHECK = 64;
+/** What the kernel still holds of a vanished interface is handed over within its retire timeout. */
+const LAST_LOOK_MS = 250;
+const RENAMED = 'it was renamed, removed or replaced';
+/** Interfaces named in a message at most. */
+const INTERFACES_NAMED_MAX = 20;
+
+/** What libpcap answers once the device behind a capture is no more; not one of them has a code of its own. */
+const GONE = /disappeared|went down|hangup|no such device|network is down|bad file descriptor/i;
+const NOT_PERMITTED = /not permitted|permission/i;
+/** Devices that libpcap offers everywhere and nobody means when a name was mistyped. */
+const PSEUDO_DEVICE = /^(any|nflog|nfqueue|usbmon\d*|bluetooth.*|dbus-.*)$/;
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code ?? '');
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function interfaceNames(addon: CaptureAddon): string {
+  try {
+    const names = addon.interfaces().map((each) => each.name);
+    const real = names.filter((name) => !PSEUDO_DEVICE.test(name));
+    const shown = real.slice(0, INTERFACES_NAMED_MAX).join(', ');
+    return real.length > INTERFACES_NAMED_MAX ? `${shown}, ...` : shown;
+  } catch {
+    return '';
+  }
+}
+
+function noInterface(addon: CaptureAddon, name: string, cause: unknown): OperationalError {
+  const names = interfaceNames(addon);
+  const hint = names === '' ? 'see flowlogd interfaces' : `the interfaces here are ${names}`;
+  return new OperationalError(
+    'capture.no-interface',
+    `Capturing on ${name} failed, there is no such interface: ${hint}.`,
+    cause,
+  );
+}
+
+function permission(name: string, cause: unknown): OperationalError {
+  const capability = name.startsWith('nflog') || name.startsWith('nfqueue') ? 'CAP_NET_ADMIN' : 'CAP_NET_RAW';
+  return new OperationalError(
+    'capture.permission',
+    `Capturing on ${name} needs ${capability}: run as root, or: sudo setcap ${capability.toLowerCase()}+ep $(readlink -f $(which node))`,
+    cause,
+  );
+}
+
+function badFilter(filter: string, cause: unknown): OperationalError {
+  return new OperationalError(
+    'capture.filter',
+    `The filter "${filter}" is not a pcap-filter(7) expression for this link type: ${textOf(cause)}.`,
+    cause,
+  );
+}
+
+/** What a failed pcap_activate means. A device that is down cannot be opened, which for its user is a device to wait for. */
+function liveError(addon: CaptureAddon, options: LiveOptions, error: unknown): OperationalError {
+  const name = options.interfaceName;
+  const text = textOf(error);
+  switch (codeOf(error)) {
+    case 'PCAP_FILTER':
+      return badFilter(options.filter, error);
+    case 'PCAP_ERROR_PERM_DENIED':
+    case 'PCAP_ERROR_PROMISC_PERM_DENIED':
+      return permission(name, error);
+    case 'PCAP_ERROR_NO_SUCH_DEVICE':
+      return noInterface(addon, name, error);
+    case 'PCAP_ERROR_IFACE_NOT_UP':
+      return new OperationalError(
+        'capture.no-interface',
+        `Capturing on ${name} failed, the interface is down: bring it up with ip link set ${name} up.`,
+        error,
+      );
+  }
+  if (NOT_PERMITTED.test(text)) return permission(name, error);
+  return new OperationalError('capture.failed', `Capturing on ${name} failed: ${text}.`, error);
+}
+
+/** One live capture. Its interface may go down and come up unnoticed; a removed or renamed one ends it with `capture.gone`. */
+class LiveSource implements PacketSource {
+  readonly name: string;
+  readonly linkType: number;
+  readonly handle: CaptureHandle;
+  failure: OperationalError | undefined;
+  readonly #addon: CaptureAddon;
+  readonly #snapBytes: number;
+  /** The kernel's number for the interface; 0 for pseudo-devices, which have none. */
+  readonly #index: number;
+  #readsToNameCheck = READS_PER_NAME_CHECK;
+  #lastLook = false;
+
+  constructor(addon: CaptureAddon, handle: CaptureHandle, options: LiveOptions) {
+    this.#addon = addon;
+    this.handle = handle;
+    this.name = options.interfaceName;
+    this.#snapBytes = Math.min(options.snapBytes, FRAME_BYTES_MAX);
+    this.linkType = addon.describe(handle).linkType;
+    this.#index = addon.interfaceIndex(options.interfaceName);
+  }
+
+  read(batch: PacketBatch): ReadStatus {
+    batch.count = 0;
+    if (this.failure !== undefined) return READ.failed;
+    if (this.#readsToNameCheck-- <= 0 && this.#nameIsLost()) return this.#fail(RENAMED);
+    let count = this.#addon.readBatch(this.handle, batch.view, this.#snapBytes, 0);
+    if (count === 0 && this.#nameIsLost()) {
+      if (this.#lastLook) return this.#fail(RENAMED);
+      this.#lastLook = true;
+      count = this.#addon.readBatch(this.handle, batch.view, this.#snapBytes, LAST_LOOK_MS);
+    }
+    if (count === READ_FAILED) return this.#fail(this.#addon.errorText(this.handle));
+    batch.count = count;
+    return count > 0 ? READ.packets : READ.idle;
+  }
+
+  /**
+   * libpcap goes on capturing from an interface that was renamed while up. A flow log is bound to a name, so such a capture
+   * would count another interface's packets: it ends, and opening the name again finds the right one.
+   */
+  #nameIsLost(): boolean {
+    this.#readsToNameCheck = READS_PER_NAME_CHECK;
+    return this.#index !== 0 && this.#addon.interfaceIndex(this.name) !== this.#index;
+  }
+
+  #fail(text: string): ReadStatus {
+    const gone = GONE.test(text) || this.#nameIsLost();
+    this.failure = gone
+      ? new OperationalError('capture.gone', `Capturing on ${this.name} ended, the interface is gone: ${text}.`)
+      : new OperationalError('capture.failed', `Capturing on ${this.name} failed: ${text}.`);
+    return READ.failed;
+  }
+
+  statistics(): CaptureStatistics {
+    const counters = this.#addon.statistics(this.handle);
+    return { received: counters?.[0], droppedByKernel: counters?.[1], droppedByInterface: counters?.[2] };
+  }
+
+  close(): void {
+    this.#addon.close(this.handle);
+  }
+}
+
+class LibpcapLiveEngine implements LiveEngine {
+  readonly name = 'libpcap';
+  readonly limits: readonly string[] = [];
+  readonly #addon: CaptureAddon;
+  readonly #handles: CaptureHandle[] = [];
+
+  constructor(addon: CaptureAddon) {
+    this.#addon = addon;
+  }
+
+  open(options: LiveOptions): PacketSource {
+    let handle: CaptureHandle;
+    try {
+      handle = this.#addon.openLive({
+        device: options.interfaceName,
+        snapBytes: options.snapBytes,
+        bufferBytes: options.bufferBytes,
+        timeoutMs: RETIRE_TIMEOUT_MS,
+        immediate: false,
+        promiscuous: options.promiscuous,
+        filter: options.filter,
+        dataLink: options.interfaceName === 'any' ? DLT_LINUX_SLL2 : -1,
+      });
+    } catch (error) {
+      throw liveError(this.#addon, options, error);
+    }
+    return new LiveSource(this.#addon, handle, options);
+  }
+
+  wait(sources: readonly PacketSource[], timeoutMs: number): void {
+    this.#handles.length = 0;
+    for (const source of sources) {
+      if (source instanceof LiveSource) this.#handles.push(source.handle);
+    }
+    this.#addon.wait(this.#handles, timeoutMs);
+  }
+}
+
+/** What a failed open of a savefile means. */
+function savefileError(options: SavefileOptions, error: unknown): OperationalError {
+  const name = options.path === '-' ? 'standard input' : options.path;
+  const text = textOf(error);
+  switch (codeOf(error)) {
+    case 'PCAP_FILTER':
+      return badFilter(options.filter, error);
+    case 'PCAP_FORMAT':
+      if (/^error reading dump file/.test(text)) break;
+      return new OperationalError(
+        'savefile.format',
+        `Reading ${name} failed, it is not a capture file that libpcap knows (pcap or pcapng): ${text}.`,
+        error,
+      );
+  }
+  return new OperationalError(
+    'savefile.unreadable',
+    `Reading ${name} failed: ${text.replace(/^opening a savefile: /, '')}.`,
+    error,
+  );
+}
+
+/** A pcapng of several kinds of interface is whole, but libpcap gives each capture one link type and one snapshot length. */
+const NOT_ONE_KIND = /different from the (type|snapshot length)/;
+
+/** One savefile, whole frames: a record in the batch is exactly the record in the file. */
+class SavefileSource implements PacketSource {
+  readonly name: string;
+  readonly linkType: number;
+  failure: OperationalError | undefined;
+  readonly #addon: CaptureAddon;
+  readonly #handle: CaptureHandle;
+  #packets = 0;
+
+  constructor(addon: CaptureAddon, handle: CaptureHandle, path: string) {
+    this.#addon = addon;
+    this.#handle = handle;
+    this.name = path;
+    this.linkType = addon.describe(handle).linkType;
+  }
+
+  read(batch: PacketBatch): ReadStatus {
+    batch.count = 0;
+    if (this.failure !== undefined) return READ.failed;
+    const count = this.#addon.readBatch(this.#handle, batch.view, FRAME_BYTES_MAX, 0);
+    if (count === READ_END) return READ.end;
+    if (count === READ_FAILED) return this.#fail(this.#addon.errorText(this.#handle));
+    this.#packets += count;
+    batch.count = count;
+    return READ.packets;
+  }
+
+  #fail(text: string): ReadStatus {
+    const name = this.name === '-' ? 'standard input' : this.name;
+    this.failure = NOT_ONE_KIND.test(text)
+      ? new OperationalError(
+          'savefile.format',
+          `Reading ${name} stopped after ${this.#packets} packets, libpcap reads one kind of interface per file: ${text}.`,
+        )
+      : new OperationalError(
+          'savefile.damaged',
+          `${name} is damaged after ${this.#packets} packets, which count: ${text}.`,
+        );
+    return READ.failed;
+  }
+
+  statistics(): CaptureStatistics {
+    return { received: undefined, droppedByKernel: undefined, droppedByInterface: undefined };
+  }
+
+  close(): void {
+    this.#addon.close(this.#handle);
+  }
+}
+
+export function createLibpcapEngine(addon: CaptureAddon): LiveEngine {
+  return new LibpcapLiveEngine(addon);
+}
+
+export function createLibpcapSavefileEngine(addon: CaptureAddon): SavefileEngine {
+  return {
+    name: 'libpcap',
+    open(options) {
+      let handle: CaptureHandle;
+      try {
+        handle = addon.openSavefile(options.path, options.filter);
+      } catch (error) {
+        throw savefileError(options, error);
+      }
+      return new SavefileSource(addon, handle, options.path);
+    },
+  };
+}

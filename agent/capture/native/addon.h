@@ -1,0 +1,58 @@
+/*
+ * What the parts of the addon share. One `struct instance` belongs to one JavaScript environment (the main thread or a
+ * worker); there are no globals, so the addon may be loaded by any number of them at once.
+ */
+#ifndef FLOWLOGD_ADDON_H
+#define FLOWLOGD_ADDON_H
+
+#include <node_api.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct capture;
+struct mapping;
+
+/* Open captures and live mappings of one environment, in no order. */
+struct instance {
+  struct capture *captures;
+  struct mapping *mappings;
+};
+
+/* The callback's arguments; absent ones are undefined. Answers the instance, or NULL with an exception pending. */
+struct instance *arguments_of(napi_env env, napi_callback_info info, size_t count, napi_value *arguments);
+
+/* Each answers 0, or -1 with a TypeError pending that names the argument. */
+int take_int32(napi_env env, napi_value value, const char *name, int32_t *out);
+int take_size(napi_env env, napi_value value, const char *name, size_t *out);
+int take_string(napi_env env, napi_value value, const char *name, char *out, size_t out_bytes);
+
+napi_value number_of(napi_env env, double value);
+napi_value string_of(napi_env env, const char *text);
+void set_property(napi_env env, napi_value object, const char *name, napi_value value);
+
+/* Both leave an Error with that `code` pending and answer NULL. */
+napi_value throw_coded(napi_env env, const char *code, const char *message);
+napi_value throw_errno(napi_env env, int number, const char *doing);
+
+napi_value library_version(napi_env env, napi_callback_info info);
+napi_value list_interfaces(napi_env env, napi_callback_info info);
+napi_value interface_index(napi_env env, napi_callback_info info);
+napi_value open_live(napi_env env, napi_callback_info info);
+napi_value open_savefile(napi_env env, napi_callback_info info);
+napi_value describe(napi_env env, napi_callback_info info);
+napi_value read_batch(napi_env env, napi_callback_info info);
+napi_value wait_any(napi_env env, napi_callback_info info);
+napi_value statistics(napi_env env, napi_callback_info info);
+napi_value error_text(napi_env env, napi_callback_info info);
+napi_value close_handle(napi_env env, napi_callback_info info);
+
+napi_value memory_file(napi_env env, napi_callback_info info);
+napi_value reserve_file(napi_env env, napi_callback_info info);
+napi_value map_memory(napi_env env, napi_callback_info info);
+napi_value unmap_memory(napi_env env, napi_callback_info info);
+
+/* Close what is open and forget it; the finalizers still free the structs. Called when the environment ends. */
+void abandon_captures(struct instance *instance);
+void abandon_mappings(struct instance *instance);
+
+#endif

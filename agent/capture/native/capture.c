@@ -1,0 +1,264 @@
+/*
+ * Reading from a capture: batches, waiting, counters. A batch is filled as agent/model/packet-batch.ts draws it.
+ */
+#include "capture.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RECORD_HEADER_BYTES 24
+#define FRAME_BYTES_MAX 262144
+#define HANDLES_MAX 256
+#define NANOSECONDS_PER_SECOND 1000000000
+
+/* The kernel hands over its partly filled block within the read timeout; libpcap.ts asks for 100 ms. */
+#define DRAIN_TIMEOUT_MS 250
+
+enum { READ_END = -1, READ_FAILED = -2 };
+
+/* ---- reading: the hot path ---- */
+
+struct batch {
+  uint8_t *bytes;
+  size_t size;
+  size_t offset;
+  uint32_t copy_bytes;
+  uint32_t count;
+  const struct capture *capture;
+};
+
+struct record_header {
+  double seconds;
+  uint32_t nanoseconds;
+  uint32_t captured_length;
+  uint32_t wire_length;
+  uint32_t zero;
+};
+_Static_assert(sizeof(struct record_header) == RECORD_HEADER_BYTES, "the record header is 24 bytes");
+
+/* Brings an odd fraction (damaged file, unsigned times read as signed) into [0, 1 s). Rare, so out of the way. */
+static __attribute__((noinline, cold)) void carry(const struct capture *capture, int64_t *seconds, int64_t *fraction) {
+  if (*seconds < 0) *seconds += capture->seconds_wrap;
+  if (*fraction < 0) *fraction += capture->fraction_wrap;
+  int64_t whole = *fraction / NANOSECONDS_PER_SECOND;
+  int64_t rest = *fraction % NANOSECONDS_PER_SECOND;
+  if (rest < 0) {
+    rest += NANOSECONDS_PER_SECOND;
+    whole -= 1;
+  }
+  if (__builtin_add_overflow(*seconds, whole, seconds)) *seconds = whole < 0 ? INT64_MIN : INT64_MAX;
+  *fraction = rest;
+}
+
+/* Runs once per packet. The caller of pcap_dispatch asked for no more packets than fit, so no bound is checked here. */
+static void copy_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *frame) {
+  struct batch *batch = (struct batch *)user;
+  uint32_t captured = header->caplen < batch->copy_bytes ? header->caplen : batch->copy_bytes;
+  uint8_t *record = batch->bytes + batch->offset;
+  int64_t seconds = header->ts.tv_sec;
+  int64_t fraction = header->ts.tv_usec;
+  if (batch->capture->microseconds) fraction *= 1000;
+  if (__builtin_expect((uint64_t)fraction >= NANOSECONDS_PER_SECOND || seconds < 0, 0)) {
+    carry(batch->capture, &seconds, &fraction);
+  }
+  struct record_header written = {(double)seconds, (uint32_t)fraction, captured, header->len, 0};
+  memcpy(record, &written, sizeof written);
+  memcpy(record + RECORD_HEADER_BYTES, frame, captured);
+  batch->offset = (batch->offset + RECORD_HEADER_BYTES + captured + 7) & ~(size_t)7;
+  batch->count++;
+}
+
+static size_t longest_record(uint32_t copy_bytes) {
+  return (RECORD_HEADER_BYTES + (size_t)copy_bytes + 7) & ~(size_t)7;
+}
+
+/*
+ * Dispatches until the batch has no room for one more longest record or nothing waits. Each dispatch may hand out only as
+ * many packets as surely fit: a bound that every libpcap module keeps, where pcap_breakloop leaves flags behind.
+ */
+static void fill(struct capture *capture, struct batch *batch) {
+  size_t record_bytes = longest_record(batch->copy_bytes);
+  for (;;) {
+    size_t room = (batch->size - batch->offset) / record_bytes;
+    if (room == 0) return;
+    int wanted = room > INT32_MAX ? INT32_MAX : (int)room;
+    int got = pcap_dispatch(capture->pcap, wanted, copy_packet, (u_char *)batch);
+    if (got == PCAP_ERROR_BREAK) continue;
+    if (got < 0) {
+      capture->failed = 1;
+      snprintf(capture->failure, sizeof capture->failure, "%s", pcap_geterr(capture->pcap));
+      return;
+    }
+    if (got == 0) capture->ended = !capture->live;
+    if (got == 0 || (capture->live && got < wanted)) return;
+  }
+}
+
+static int wait_readable(const struct capture *capture, int timeout_ms) {
+  struct pollfd polled = {.fd = capture->fd, .events = POLLIN};
+  return poll(&polled, 1, timeout_ms);
+}
+
+/*
+ * When its interface vanishes, libpcap fails before it hands out what the ring still holds; asked again, it does. What the
+ * ring of a dead interface holds is finite, so this comes to an end.
+ */
+static void drain(struct capture *capture, struct batch *batch) {
+  size_t room = batch->size / longest_record(batch->copy_bytes);
+  for (int attempt = 0; attempt < 2; attempt++) {
+    int got = pcap_dispatch(capture->pcap, room > INT32_MAX ? INT32_MAX : (int)room, copy_packet, (u_char *)batch);
+    if (got > 0) return;
+    if (attempt == 0) wait_readable(capture, DRAIN_TIMEOUT_MS);
+  }
+  capture->drained = 1;
+}
+
+static int take_batch(napi_env env, napi_value *arguments, struct batch *batch) {
+  void *bytes = NULL;
+  size_t size = 0, offset = 0;
+  napi_value buffer;
+  int32_t copy_bytes = 0;
+  if (napi_get_dataview_info(env, arguments[1], &size, &bytes, &buffer, &offset) != napi_ok) {
+    napi_throw_type_error(env, NULL, "batch must be a DataView");
+    return -1;
+  }
+  if (take_int32(env, arguments[2], "copyBytes", &copy_bytes) != 0) return -1;
+  if (copy_bytes < 1 || copy_bytes > FRAME_BYTES_MAX) {
+    napi_throw_range_error(env, NULL, "copyBytes must be 1 to 262144");
+    return -1;
+  }
+  if (bytes == NULL || size < longest_record((uint32_t)copy_bytes)) {
+    napi_throw_range_error(env, NULL, "the batch must hold one record of copyBytes");
+    return -1;
+  }
+  batch->bytes = bytes;
+  batch->size = size;
+  batch->copy_bytes = (uint32_t)copy_bytes;
+  return 0;
+}
+
+napi_value read_batch(napi_env env, napi_callback_info info) {
+  napi_value arguments[4];
+  struct batch batch = {0};
+  int32_t timeout_ms = 0;
+  struct instance *instance = arguments_of(env, info, 4, arguments);
+  if (instance == NULL) return NULL;
+  struct capture *capture = open_handle_of(env, instance, arguments[0]);
+  if (capture == NULL || take_batch(env, arguments, &batch) != 0) return NULL;
+  if (take_int32(env, arguments[3], "timeoutMs", &timeout_ms) != 0) return NULL;
+  batch.capture = capture;
+
+  if (!capture->failed && !capture->ended) {
+    fill(capture, &batch);
+    if (batch.count == 0 && capture->live && !capture->failed && timeout_ms > 0) {
+      if (wait_readable(capture, timeout_ms) > 0) fill(capture, &batch);
+    }
+  }
+  if (batch.count == 0 && capture->failed && capture->live && !capture->drained) drain(capture, &batch);
+  /* What was read before the end or the failure is handed out first; the next call tells. */
+  if (batch.count == 0 && capture->failed) return number_of(env, READ_FAILED);
+  if (batch.count == 0 && capture->ended) return number_of(env, READ_END);
+  return number_of(env, batch.count);
+}
+
+napi_value wait_any(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  struct pollfd polled[HANDLES_MAX];
+  uint32_t count = 0;
+  int32_t timeout_ms = 0;
+  struct instance *instance = arguments_of(env, info, 2, arguments);
+  if (instance == NULL) return NULL;
+  if (napi_get_array_length(env, arguments[0], &count) != napi_ok || count > HANDLES_MAX) {
+    napi_throw_type_error(env, NULL, "handles must be an array of at most 256");
+    return NULL;
+  }
+  if (take_int32(env, arguments[1], "timeoutMs", &timeout_ms) != 0) return NULL;
+  int ready = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value element;
+    if (napi_get_element(env, arguments[0], i, &element) != napi_ok) return NULL;
+    struct capture *capture = open_handle_of(env, instance, element);
+    if (capture == NULL) return NULL;
+    if (capture->failed || !capture->live) ready++;
+    /* A device without a descriptor to poll (D-Bus) is looked at every 10 ms. */
+    if (capture->fd < 0 && (timeout_ms < 0 || timeout_ms > 10)) timeout_ms = 10;
+    polled[i] = (struct pollfd){.fd = capture->fd, .events = POLLIN};
+  }
+  /* POLLERR counts as ready: the dispatch that follows takes the error off the socket, so this cannot spin. */
+  int polled_ready = poll(polled, count, ready > 0 ? 0 : timeout_ms);
+  return number_of(env, ready + (polled_ready > 0 ? polled_ready : 0));
+}
+
+/* ---- what a handle knows ---- */
+
+/* libpcap's DLT_ numbers are those of its platform; LINKTYPE_ numbers are those of every savefile (tcpdump.org/linktypes). */
+static int link_type_of(int data_link) {
+  switch (data_link) {
+    case DLT_ATM_RFC1483: return 100;
+    case DLT_RAW: return 101;
+    case DLT_SLIP_BSDOS: return 102;
+    case DLT_PPP_BSDOS: return 103;
+    case DLT_ATM_CLIP: return 106;
+    case DLT_LOOP: return 108;
+    case DLT_ENC: return 109;
+    case DLT_HDLC: return 112;
+    case DLT_PFSYNC: return 246;
+    case DLT_PKTAP: return 258;
+    default: return data_link;
+  }
+}
+
+napi_value describe(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  napi_value result = NULL;
+  napi_value nanosecond = NULL;
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL) return NULL;
+  struct capture *capture = open_handle_of(env, instance, arguments[0]);
+  if (capture == NULL || napi_create_object(env, &result) != napi_ok) return NULL;
+  int data_link = pcap_datalink(capture->pcap);
+  const char *name = pcap_datalink_val_to_name(data_link);
+  napi_get_boolean(env, !capture->microseconds, &nanosecond);
+  set_property(env, result, "linkType", number_of(env, link_type_of(data_link)));
+  set_property(env, result, "linkTypeName", string_of(env, name == NULL ? "" : name));
+  set_property(env, result, "snapshot", number_of(env, pcap_snapshot(capture->pcap)));
+  set_property(env, result, "nanosecond", nanosecond);
+  return result;
+}
+
+static double advance(struct counter *counter, uint32_t now) {
+  counter->total += (uint32_t)(now - counter->last);
+  counter->last = now;
+  return (double)counter->total;
+}
+
+/*
+ * libpcap's counters are 32 bits wide: the totals are right as long as this is called once in 2^32 packets. Its interface
+ * counter is read from sysfs and falls to zero with the interface; from then on the last total stands.
+ */
+napi_value statistics(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  napi_value result = NULL;
+  struct pcap_stat now;
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL) return NULL;
+  struct capture *capture = open_handle_of(env, instance, arguments[0]);
+  if (capture == NULL || pcap_stats(capture->pcap, &now) != 0) return NULL;
+  if (now.ps_ifdrop - capture->interface_dropped.last > INT32_MAX) capture->interface_lost = 1;
+  double interface_dropped = (double)capture->interface_dropped.total;
+  if (!capture->interface_lost) interface_dropped = advance(&capture->interface_dropped, now.ps_ifdrop);
+  double totals[3] = {advance(&capture->received, now.ps_recv), advance(&capture->dropped, now.ps_drop),
+                      interface_dropped};
+  if (napi_create_array_with_length(env, 3, &result) != napi_ok) return NULL;
+  for (uint32_t i = 0; i < 3; i++) napi_set_element(env, result, i, number_of(env, totals[i]));
+  return result;
+}
+
+napi_value error_text(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL) return NULL;
+  struct capture *capture = handle_of(env, instance, arguments[0]);
+  return capture == NULL ? NULL : string_of(env, capture->failure);
+}

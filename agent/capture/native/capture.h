@@ -1,0 +1,41 @@
+/*
+ * One open libpcap handle. It belongs to the environment that opened it and is used by its thread alone. open.c makes and
+ * ends it, capture.c reads from it.
+ */
+#ifndef FLOWLOGD_CAPTURE_H
+#define FLOWLOGD_CAPTURE_H
+
+#include "addon.h"
+
+#include <pcap/pcap.h>
+
+struct counter {
+  uint64_t total;
+  uint32_t last;
+};
+
+struct capture {
+  pcap_t *pcap; /* NULL once closed */
+  struct instance *instance;
+  struct capture *next;
+  struct capture **link;
+  char *file_buffer;
+  int fd;           /* what wait polls; -1 when there is nothing to poll */
+  int live;
+  int microseconds; /* the device has no finer clock */
+  int ended;
+  int failed;
+  int drained; /* nothing more comes after the failure */
+  /* A classic savefile's times are unsigned, but libpcap reads those in our byte order as signed. 0 for other sources. */
+  int64_t seconds_wrap;
+  int64_t fraction_wrap;
+  struct counter received, dropped, interface_dropped;
+  int interface_lost;
+  char failure[PCAP_ERRBUF_SIZE];
+};
+
+/* The capture behind a JavaScript value, or NULL with an exception pending; `open_` refuses a closed one too. */
+struct capture *handle_of(napi_env env, struct instance *instance, napi_value value);
+struct capture *open_handle_of(napi_env env, struct instance *instance, napi_value value);
+
+#endif

@@ -1,0 +1,283 @@
+/*
+ * Opening and ending captures, literally: what to open and what to do about an error is decided in TypeScript.
+ */
+#include "capture.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define FILTER_BYTES_MAX 65536
+#define PATH_BYTES_MAX 4096
+#define DEVICE_BYTES_MAX 256
+#define SAVEFILE_BUFFER_BYTES 262144
+
+/* ---- life of a handle ---- */
+
+static void close_capture(struct capture *capture) {
+  if (capture->pcap != NULL) pcap_close(capture->pcap);
+  capture->pcap = NULL;
+  free(capture->file_buffer);
+  capture->file_buffer = NULL;
+}
+
+static void unlink_capture(struct capture *capture) {
+  if (capture->instance == NULL) return;
+  *capture->link = capture->next;
+  if (capture->next != NULL) capture->next->link = capture->link;
+  capture->instance = NULL;
+}
+
+static void finalize_capture(napi_env env, void *data, void *hint) {
+  (void)env;
+  (void)hint;
+  unlink_capture(data);
+  close_capture(data);
+  free(data);
+}
+
+void abandon_captures(struct instance *instance) {
+  while (instance->captures != NULL) {
+    struct capture *capture = instance->captures;
+    unlink_capture(capture);
+    close_capture(capture);
+  }
+}
+
+/* Wraps an opened capture for JavaScript; on failure closes and frees it. */
+static napi_value hand_out(napi_env env, struct instance *instance, struct capture *capture) {
+  napi_value result = NULL;
+  if (napi_create_external(env, capture, finalize_capture, NULL, &result) != napi_ok) {
+    close_capture(capture);
+    free(capture);
+    return throw_coded(env, "ERR_CAPTURE_ADDON", "the handle cannot be wrapped");
+  }
+  capture->instance = instance;
+  capture->next = instance->captures;
+  capture->link = &instance->captures;
+  if (capture->next != NULL) capture->next->link = &capture->next;
+  instance->captures = capture;
+  return result;
+}
+
+/* Only pointers on this environment's own list are ever followed, whatever external value a script passes. */
+struct capture *handle_of(napi_env env, struct instance *instance, napi_value value) {
+  void *data = NULL;
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  if (type == napi_external && napi_get_value_external(env, value, &data) == napi_ok) {
+    for (struct capture *capture = instance->captures; capture != NULL; capture = capture->next) {
+      if (capture == data) return capture;
+    }
+  }
+  napi_throw_type_error(env, NULL, "handle must be a capture opened by this thread");
+  return NULL;
+}
+
+struct capture *open_handle_of(napi_env env, struct instance *instance, napi_value value) {
+  struct capture *capture = handle_of(env, instance, value);
+  if (capture != NULL && capture->pcap == NULL) {
+    throw_coded(env, "ERR_CAPTURE_CLOSED", "the capture is closed");
+    return NULL;
+  }
+  return capture;
+}
+
+/* ---- opening ---- */
+
+static const char *status_code(int status) {
+  switch (status) {
+    case PCAP_ERROR_NO_SUCH_DEVICE: return "PCAP_ERROR_NO_SUCH_DEVICE";
+    case PCAP_ERROR_IFACE_NOT_UP: return "PCAP_ERROR_IFACE_NOT_UP";
+    case PCAP_ERROR_PERM_DENIED: return "PCAP_ERROR_PERM_DENIED";
+    case PCAP_ERROR_PROMISC_PERM_DENIED: return "PCAP_ERROR_PROMISC_PERM_DENIED";
+    case PCAP_ERROR_RFMON_NOTSUP: return "PCAP_ERROR_RFMON_NOTSUP";
+    default: return "PCAP_ERROR";
+  }
+}
+
+/* Throws what libpcap says about `status`, then lets go of the half-opened capture. */
+static napi_value refuse_status(napi_env env, struct capture *capture, int status) {
+  char message[PCAP_ERRBUF_SIZE + 128];
+  const char *detail = pcap_geterr(capture->pcap);
+  if (status == PCAP_ERROR || detail[0] == '\0') {
+    snprintf(message, sizeof message, "%s", status == PCAP_ERROR ? detail : pcap_statustostr(status));
+  } else {
+    snprintf(message, sizeof message, "%s (%s)", pcap_statustostr(status), detail);
+  }
+  throw_coded(env, status_code(status), message);
+  close_capture(capture);
+  free(capture);
+  return NULL;
+}
+
+static napi_value refuse_text(napi_env env, struct capture *capture, const char *code, const char *message) {
+  throw_coded(env, code, message);
+  close_capture(capture);
+  free(capture);
+  return NULL;
+}
+
+/* Compiles and sets the filter. Answers 0, or -1 with pcap_geterr telling why. */
+static int set_filter(struct capture *capture, const char *filter) {
+  struct bpf_program program;
+  if (pcap_compile(capture->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0) return -1;
+  int status = pcap_setfilter(capture->pcap, &program);
+  pcap_freecode(&program);
+  return status;
+}
+
+static void prefer_data_link(pcap_t *pcap, int data_link) {
+  int *offered = NULL;
+  int count = pcap_list_datalinks(pcap, &offered);
+  for (int i = 0; i < count; i++) {
+    if (offered[i] == data_link) pcap_set_datalink(pcap, data_link);
+  }
+  if (count >= 0) pcap_free_datalinks(offered);
+}
+
+struct live_options {
+  char device[DEVICE_BYTES_MAX];
+  char filter[FILTER_BYTES_MAX];
+  int32_t snap_bytes, buffer_bytes, timeout_ms, data_link;
+  bool immediate, promiscuous;
+};
+
+static int take_live_options(napi_env env, napi_value object, struct live_options *options) {
+  static const char *const names[] = {"device",    "snapBytes", "bufferBytes", "timeoutMs",
+                                      "immediate", "promiscuous", "filter",    "dataLink"};
+  napi_value values[8];
+  for (size_t i = 0; i < 8; i++) {
+    if (napi_get_named_property(env, object, names[i], &values[i]) != napi_ok) {
+      napi_throw_type_error(env, NULL, "options must be an object");
+      return -1;
+    }
+  }
+  if (take_string(env, values[0], names[0], options->device, sizeof options->device) != 0) return -1;
+  if (take_int32(env, values[1], names[1], &options->snap_bytes) != 0) return -1;
+  if (take_int32(env, values[2], names[2], &options->buffer_bytes) != 0) return -1;
+  if (take_int32(env, values[3], names[3], &options->timeout_ms) != 0) return -1;
+  if (napi_get_value_bool(env, values[4], &options->immediate) != napi_ok ||
+      napi_get_value_bool(env, values[5], &options->promiscuous) != napi_ok) {
+    napi_throw_type_error(env, NULL, "immediate and promiscuous must be booleans");
+    return -1;
+  }
+  if (take_string(env, values[6], names[6], options->filter, sizeof options->filter) != 0) return -1;
+  return take_int32(env, values[7], names[7], &options->data_link);
+}
+
+static napi_value activate(napi_env env, struct instance *instance, const struct live_options *options) {
+  char error[PCAP_ERRBUF_SIZE] = "";
+  struct capture *capture = calloc(1, sizeof *capture);
+  if (capture == NULL) return throw_errno(env, ENOMEM, "opening an interface");
+  capture->live = 1;
+  capture->fd = -1;
+  capture->pcap = pcap_create(options->device, error);
+  if (capture->pcap == NULL) return refuse_text(env, capture, "PCAP_ERROR", error);
+  pcap_set_snaplen(capture->pcap, options->snap_bytes);
+  pcap_set_buffer_size(capture->pcap, options->buffer_bytes);
+  pcap_set_timeout(capture->pcap, options->timeout_ms);
+  pcap_set_immediate_mode(capture->pcap, options->immediate);
+  pcap_set_promisc(capture->pcap, options->promiscuous);
+  if (pcap_set_tstamp_precision(capture->pcap, PCAP_TSTAMP_PRECISION_NANO) != 0) capture->microseconds = 1;
+  int status = pcap_activate(capture->pcap);
+  if (status < 0) return refuse_status(env, capture, status);
+  capture->microseconds = pcap_get_tstamp_precision(capture->pcap) != PCAP_TSTAMP_PRECISION_NANO;
+  /* A blocking dispatch on the kernel's ring never comes back from a silent link, so `wait` does the waiting. */
+  if (pcap_setnonblock(capture->pcap, 1, error) != 0) return refuse_text(env, capture, "PCAP_ERROR", error);
+  if (options->data_link >= 0) prefer_data_link(capture->pcap, options->data_link);
+  /* Also when empty: without a filter the kernel ignores the snapshot length and copies whole frames into its ring. */
+  if (set_filter(capture, options->filter) != 0) {
+    return refuse_text(env, capture, "PCAP_FILTER", pcap_geterr(capture->pcap));
+  }
+  capture->fd = pcap_get_selectable_fd(capture->pcap);
+  return hand_out(env, instance, capture);
+}
+
+napi_value open_live(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL) return NULL;
+  struct live_options *options = malloc(sizeof *options);
+  if (options == NULL) return throw_errno(env, ENOMEM, "opening an interface");
+  napi_value result = NULL;
+  if (take_live_options(env, arguments[0], options) == 0) result = activate(env, instance, options);
+  free(options);
+  return result;
+}
+
+/* A duplicate, so that closing the capture leaves descriptor 0 alone; blocking, as fread must have it. */
+static FILE *open_file(const char *path) {
+  if (strcmp(path, "-") != 0) return fopen(path, "rbe");
+  int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+  if (fd < 0) return NULL;
+  int flags = fcntl(fd, F_GETFL);
+  if (flags >= 0 && (flags & O_NONBLOCK) != 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
+  FILE *file = fdopen(fd, "rb");
+  if (file == NULL) close(fd);
+  return file;
+}
+
+/* The first byte of a file of our byte order says whether it is classic, and what its fractions are counted in. */
+static void learn_wraps(struct capture *capture, FILE *file) {
+  int first = getc(file);
+  if (first == EOF) return;
+  ungetc(first, file);
+  if (first == 0xd4 || first == 0x34) capture->fraction_wrap = (INT64_C(1) << 32) * 1000;
+  if (first == 0x4d) capture->fraction_wrap = INT64_C(1) << 32;
+  if (capture->fraction_wrap != 0) capture->seconds_wrap = INT64_C(1) << 32;
+}
+
+static napi_value begin_savefile(napi_env env, struct instance *instance, FILE *file, const char *filter) {
+  char error[PCAP_ERRBUF_SIZE] = "";
+  struct capture *capture = calloc(1, sizeof *capture);
+  if (capture == NULL) {
+    fclose(file);
+    return throw_errno(env, ENOMEM, "opening a savefile");
+  }
+  capture->fd = -1;
+  capture->file_buffer = malloc(SAVEFILE_BUFFER_BYTES);
+  if (capture->file_buffer != NULL) setvbuf(file, capture->file_buffer, _IOFBF, SAVEFILE_BUFFER_BYTES);
+  learn_wraps(capture, file);
+  capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, error);
+  if (capture->pcap == NULL) {
+    fclose(file);
+    return refuse_text(env, capture, "PCAP_FORMAT", error);
+  }
+  if (filter[0] != '\0' && set_filter(capture, filter) != 0) {
+    return refuse_text(env, capture, "PCAP_FILTER", pcap_geterr(capture->pcap));
+  }
+  return hand_out(env, instance, capture);
+}
+
+napi_value open_savefile(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  char path[PATH_BYTES_MAX];
+  struct instance *instance = arguments_of(env, info, 2, arguments);
+  if (instance == NULL || take_string(env, arguments[0], "path", path, sizeof path) != 0) return NULL;
+  char *filter = malloc(FILTER_BYTES_MAX);
+  if (filter == NULL) return throw_errno(env, ENOMEM, "opening a savefile");
+  napi_value result = NULL;
+  if (take_string(env, arguments[1], "filter", filter, FILTER_BYTES_MAX) == 0) {
+    FILE *file = open_file(path);
+    if (file == NULL) {
+      throw_errno(env, errno, "opening a savefile");
+    } else {
+      result = begin_savefile(env, instance, file, filter);
+    }
+  }
+  free(filter);
+  return result;
+}
+
+napi_value close_handle(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL) return NULL;
+  struct capture *capture = handle_of(env, instance, arguments[0]);
+  if (capture != NULL) close_capture(capture);
+  return NULL;
+}
