@@ -1,0 +1,496 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_BACKOFF } from '../../../agent/export/backoff.ts';
+import {
+  EXPORTER_DEFAULTS,
+  Exporter,
+  type ExporterOptions,
+  LONG_BACKLOG_BATCHES,
+  QUARANTINE_RUN_MAX,
+} from '../../../agent/export/exporter.ts';
+import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
+import type { SendOutcome, Sink } from '../../../agent/model/sink.ts';
+import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
+import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
+import { FakeStore, fileSystemError } from '../../support/fake-store.ts';
+import { FakeTimers, settled } from '../../support/fake-timers.ts';
+import { cursorOver } from '../../support/flow-records.ts';
+
+const ACCEPTED: SendOutcome = { kind: 'accepted' };
+const RETRY: SendOutcome = { kind: 'retry', reason: 'the service is away' };
+const BLOCKED: SendOutcome = { kind: 'blocked', reason: 'arrears' };
+const TOO_LARGE: SendOutcome = { kind: 'too-large', reason: '413' };
+const POISON: SendOutcome = { kind: 'poison', reason: 'InvalidContent' };
+
+/** A batch of `records` records whose sole identity is its name. */
+function batch(name: string, records = 1): Uint8Array {
+  const flows: FlowRecord[] = Array.from({ length: records }, (_, port) => ({
+    ...createFlowRecord(),
+    sourcePort: port + 1,
+    packets: 1,
+  }));
+  let bytes = new Uint8Array(0);
+  const header = {
+    hostId: name,
+    runId: '',
+    flowLogId: '',
+    interfaceId: '',
+    accountId: '',
+    windowStart: 60,
+    windowSeconds: 60,
+  };
+  encodeBatches({ header, cursor: cursorOver(flows), ledger: undefined }, (encoded) => {
+    bytes = encoded.slice();
+  });
+  return bytes;
+}
+
+function nameOf(bytes: Uint8Array): string {
+  const { header } = new FlowBatchReader(bytes);
+  return header.hostId + [...header.split].map((digit) => `.${digit}`).join('');
+}
+
+/** Every record of some batches, by the name of the batch it was first in. */
+function recordsOf(batches: Iterable<Uint8Array>): string[] {
+  const all: string[] = [];
+  for (const bytes of batches) {
+    const reader = new FlowBatchReader(bytes);
+    const record = createFlowRecord();
+    while (reader.next(record)) all.push(`${reader.header.hostId}/${record.sourcePort}`);
+  }
+  return all;
+}
+
+const names = (count: number): string[] => Array.from({ length: count }, (_, n) => `b${String(n).padStart(3, '0')}`);
+
+/** Answers as told and remembers what it was sent, and how much of it at once. */
+class FakeSink implements Sink {
+  readonly description = 'a fake';
+  readonly sent: string[] = [];
+  readonly accepted: string[] = [];
+  readonly acceptedBytes: Uint8Array[] = [];
+  answer: (name: string, attempt: number) => SendOutcome | Promise<SendOutcome> = () => ACCEPTED;
+  atOnce = 0;
+  atOnceMax = 0;
+  readonly #attempts = new Map<string, number>();
+
+  async send(bytes: Uint8Array): Promise<SendOutcome> {
+    const name = nameOf(bytes);
+    const attempt = (this.#attempts.get(name) ?? 0) + 1;
+    this.#attempts.set(name, attempt);
+    this.sent.push(name);
+    this.atOnceMax = Math.max(this.atOnceMax, ++this.atOnce);
+    // Long enough for whatever else starts in the same turn.
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+    const outcome = await this.answer(name, attempt);
+    this.atOnce--;
+    if (outcome.kind === 'accepted') {
+      this.accepted.push(name);
+      this.acceptedBytes.push(bytes);
+    }
+    return outcome;
+  }
+
+  async close(): Promise<void> {}
+}
+
+function world(batches: readonly string[], options: Partial<ExporterOptions> = {}) {
+  const store = new FakeStore(batches.map((name) => [name, batch(name)]));
+  const sink = new FakeSink();
+  const timers = new FakeTimers();
+  const states: string[] = [];
+  const delivered: string[] = [];
+  const exporter = new Exporter({
+    store,
+    sink,
+    timers,
+    random: () => 0.5,
+    backoff: DEFAULT_BACKOFF,
+    ...EXPORTER_DEFAULTS,
+    events: {
+      onState: (state, lastError) => states.push(lastError === undefined ? state : `${state}: ${lastError}`),
+      onDelivered: (name) => delivered.push(name),
+      onQuarantined: () => {},
+      onSplit: () => {},
+    },
+    ...options,
+  });
+  return { store, sink, timers, exporter, states, delivered };
+}
+
+describe('the exporter', () => {
+  it('sends everything, oldest first and one at a time, and is idle then', async () => {
+    const { exporter, sink, store, states, delivered } = world(names(5));
+    exporter.wake();
+    expect(await exporter.idle()).toBe(true);
+    expect(sink.sent).toEqual(names(5));
+    expect(store.removed).toEqual(names(5));
+    expect(delivered).toEqual(names(5));
+    expect(sink.atOnceMax).toBe(1);
+    expect(states).toEqual(['sending', 'idle']);
+    expect(exporter.counters).toMatchObject({ delivered: 5, attempts: 5, retries: 0 });
+  });
+
+  it('sends a few at once while a long backlog drains, and never more', async () => {
+    const { exporter, sink } = world(names(40));
+    await exporter.idle();
+    expect(sink.atOnceMax).toBe(EXPORTER_DEFAULTS.inFlightMax);
+    expect(new Set(sink.sent).size).toBe(40);
+    // The first of each group stands no further from its place than the group is wide.
+    for (const [index, name] of sink.sent.entries()) {
+      expect(Math.abs(names(40).indexOf(name) - index)).toBeLessThan(EXPORTER_DEFAULTS.inFlightMax);
+    }
+  });
+
+  it('goes back to one at a time when the backlog is short again', async () => {
+    const { exporter, sink } = world(names(LONG_BACKLOG_BATCHES - 1));
+    await exporter.idle();
+    expect(sink.atOnceMax).toBe(1);
+  });
+
+  it('sends what is spooled later when it is woken', async () => {
+    const { exporter, sink, store } = world([]);
+    exporter.wake();
+    await settled();
+    store.waiting.set('late', batch('late'));
+    exporter.wake();
+    expect(await exporter.idle()).toBe(true);
+    expect(sink.accepted).toEqual(['late']);
+  });
+
+  it('never removes a batch that was not accepted', async () => {
+    const { exporter, sink, store, timers } = world(names(3));
+    sink.answer = () => RETRY;
+    exporter.wake();
+    for (let hour = 0; hour < 3; hour++) await timers.advance(3_600_000);
+    expect(store.removed).toEqual([]);
+    expect([...store.waiting.keys()]).toEqual(names(3));
+  });
+
+  it('skips what the store found damaged', async () => {
+    const { exporter, sink, store } = world(names(3));
+    store.damaged.add('b000');
+    expect(await exporter.idle()).toBe(true);
+    expect(sink.accepted).toEqual(['b001', 'b002']);
+    expect(exporter.counters.damaged).toBe(1);
+  });
+});
+
+describe('a service in trouble', () => {
+  it('is asked again after waits that double up to the cap', async () => {
+    const { exporter, sink, timers } = world(['b000']);
+    sink.answer = () => RETRY;
+    exporter.wake();
+    const waits: number[] = [];
+    for (let attempt = 0; attempt < 10; attempt++) {
+      await settled();
+      waits.push(timers.nextMs as number);
+      await timers.advance(timers.nextMs as number);
+    }
+    expect(waits).toEqual([275, 550, 1100, 2200, 4400, 8800, 17_600, 33_000, 33_000, 33_000]);
+    expect(exporter.state).toBe('backing-off');
+  });
+
+  it('is one episode, however long', async () => {
+    const { exporter, sink, timers, states } = world(names(3));
+    sink.answer = (_name, attempt) => (attempt > 2 ? ACCEPTED : RETRY);
+    exporter.wake();
+    await timers.advance(600_000);
+    expect(sink.accepted.toSorted()).toEqual(names(3));
+    expect(states[0]).toBe('sending');
+    expect(states[1]).toBe('backing-off: the service is away');
+    expect(exporter.state).toBe('idle');
+  });
+
+  it('gets what it asked for in Retry-After, and a little more', async () => {
+    const { exporter, sink, timers } = world(['b000']);
+    sink.answer = (_name, attempt) => (attempt === 1 ? { ...RETRY, afterMs: 120_000 } : ACCEPTED);
+    exporter.wake();
+    await settled();
+    expect(timers.nextMs).toBe(120_275);
+    await timers.advance(119_999);
+    expect(sink.sent).toHaveLength(1);
+    await timers.advance(1_000);
+    expect(sink.accepted).toEqual(['b000']);
+  });
+
+  it('meets one batch at a time until it is well again', async () => {
+    const { exporter, sink, timers } = world(names(20));
+    let down = true;
+    sink.answer = () => (down ? RETRY : ACCEPTED);
+    exporter.wake();
+    await settled();
+    expect(sink.sent).toHaveLength(EXPORTER_DEFAULTS.inFlightMax);
+    sink.atOnceMax = 0;
+    await timers.advance(60_000);
+    expect(sink.atOnceMax).toBe(1);
+    down = false;
+    await timers.advance(60_000);
+    expect(exporter.state).toBe('idle');
+    expect(sink.accepted.toSorted()).toEqual(names(20));
+  });
+
+  it('counts batches that fail together as one failure', async () => {
+    const { exporter, sink, timers } = world(names(20));
+    sink.answer = () => RETRY;
+    exporter.wake();
+    await settled();
+    expect(timers.nextMs).toBe(275);
+  });
+
+  it('cannot make one failing batch stop all others', async () => {
+    const { exporter, sink, timers, store } = world(names(5));
+    sink.answer = (name) => (name === 'b000' ? RETRY : ACCEPTED);
+    exporter.wake();
+    await timers.advance(120_000);
+    expect(sink.accepted).toEqual(['b001', 'b002', 'b003', 'b004']);
+    expect([...store.waiting.keys()]).toEqual(['b000']);
+    sink.answer = () => ACCEPTED;
+    await timers.advance(120_000);
+    expect(store.waiting.size).toBe(0);
+  });
+
+  it('is not asked more often because more is spooled', async () => {
+    const { exporter, sink, timers } = world(['b000']);
+    sink.answer = () => RETRY;
+    exporter.wake();
+    await settled();
+    for (let i = 0; i < 50; i++) exporter.wake();
+    await settled();
+    expect(sink.sent).toHaveLength(1);
+    expect(timers.nextMs).toBe(275);
+  });
+});
+
+describe('a service that is blocked', () => {
+  it('is probed slowly with one batch, and said to be so once', async () => {
+    const { exporter, sink, timers, states } = world(names(20));
+    sink.answer = () => BLOCKED;
+    exporter.wake();
+    await timers.advance(1);
+    const before = sink.sent.length;
+    await timers.advance(300_000);
+    expect(sink.sent.length - before).toBe(10);
+    expect(states).toEqual(['sending', 'blocked: arrears']);
+    expect(exporter.state).toBe('blocked');
+    expect(exporter.lastError).toBe('arrears');
+  });
+
+  it('gets everything, in order, once it is not', async () => {
+    const { exporter, sink, timers, states } = world(names(3));
+    let blocked = true;
+    sink.answer = () => (blocked ? BLOCKED : ACCEPTED);
+    exporter.wake();
+    await timers.advance(45_000);
+    blocked = false;
+    await timers.advance(30_000);
+    expect(sink.accepted).toEqual(names(3));
+    expect(states).toEqual(['sending', 'blocked: arrears', 'sending', 'idle']);
+  });
+
+  it('stays one episode when a probe does not get through', async () => {
+    const { exporter, sink, timers, states } = world(['b000']);
+    sink.answer = (_name, attempt) => (attempt % 2 === 0 ? RETRY : BLOCKED);
+    exporter.wake();
+    await timers.advance(600_000);
+    expect(states).toEqual(['sending', 'blocked: arrears']);
+  });
+});
+
+describe('a batch that the service does not take', () => {
+  it('is cut until its pieces fit', async () => {
+    const { exporter, sink, store } = world([]);
+    store.waiting.set('big', batch('big', 5));
+    const sizes = new Map<string, number>();
+    const read = store.read.bind(store);
+    store.read = async (name) => {
+      const bytes = await read(name);
+      if (bytes !== undefined) sizes.set(nameOf(bytes), new FlowBatchReader(bytes).records);
+      return bytes;
+    };
+    sink.answer = (name) => ((sizes.get(name) as number) > 2 ? TOO_LARGE : ACCEPTED);
+    expect(await exporter.idle()).toBe(true);
+    expect(sink.accepted).toEqual(['big.0', 'big.1.0', 'big.1.1']);
+    expect(exporter.counters.split).toBe(2);
+    expect(store.quarantined.size).toBe(0);
+  });
+
+  it('is set aside when one record alone is too large', async () => {
+    const { exporter, sink, store } = world(names(2));
+    sink.answer = (name) => (name === 'b000' ? TOO_LARGE : ACCEPTED);
+    expect(await exporter.idle()).toBe(true);
+    expect(store.quarantined.get('b000')).toContain('one record alone is too large');
+    expect(sink.accepted).toEqual(['b001']);
+  });
+
+  it('is set aside when it is poison, with the reason', async () => {
+    const { exporter, sink, store } = world(names(3));
+    sink.answer = (name) => (name === 'b001' ? POISON : ACCEPTED);
+    expect(await exporter.idle()).toBe(true);
+    expect([...store.quarantined]).toEqual([['b001', 'InvalidContent']]);
+    expect(sink.accepted).toEqual(['b000', 'b002']);
+  });
+
+  it('is kept when the service calls everything poison: the spool is not emptied into the quarantine', async () => {
+    const { exporter, sink, store, timers } = world(names(50));
+    let poison = true;
+    sink.answer = () => (poison ? POISON : ACCEPTED);
+    exporter.wake();
+    await timers.advance(3_600_000);
+    expect(store.quarantined.size).toBe(QUARANTINE_RUN_MAX);
+    expect(exporter.state).toBe('blocked');
+    poison = false;
+    await timers.advance(60_000);
+    expect(sink.accepted).toHaveLength(50 - QUARANTINE_RUN_MAX);
+  });
+});
+
+describe('a store in trouble', () => {
+  it('does not make an accepted batch go twice when it cannot be removed', async () => {
+    const { exporter, sink, store, timers } = world(names(2));
+    let readOnly = true;
+    store.fault = (operation) => {
+      if (operation === 'remove' && readOnly) throw fileSystemError('EROFS');
+    };
+    exporter.wake();
+    await timers.advance(600_000);
+    expect(sink.sent).toEqual(['b000', 'b001']);
+    expect(exporter.state).toBe('backing-off');
+    expect(exporter.lastError).toContain('EROFS');
+    readOnly = false;
+    await timers.advance(60_000);
+    expect(store.waiting.size).toBe(0);
+    expect(sink.sent).toEqual(['b000', 'b001']);
+    expect(exporter.counters.delivered).toBe(2);
+  });
+
+  it('is asked again when it cannot read, without a busy loop', async () => {
+    const { exporter, sink, store, timers } = world(['b000']);
+    let reads = 0;
+    store.fault = (operation) => {
+      if (operation === 'read' && ++reads <= 3) throw fileSystemError('EIO');
+    };
+    exporter.wake();
+    await settled();
+    expect(reads).toBe(1);
+    await timers.advance(60_000);
+    expect(sink.accepted).toEqual(['b000']);
+  });
+
+  it('that answers nothing but keeps the name is waited for, too', async () => {
+    const { exporter, sink, store, timers } = world(['b000']);
+    let reads = 0;
+    const read = store.read.bind(store);
+    store.read = async (name) => (++reads <= 3 ? undefined : read(name));
+    exporter.wake();
+    await settled();
+    expect(reads).toBe(1);
+    await timers.advance(60_000);
+    expect(sink.accepted).toEqual(['b000']);
+  });
+});
+
+describe('stopping', () => {
+  it('lets what is on its way finish and starts nothing more', async () => {
+    const { exporter, sink, store } = world(names(3));
+    let answer: (outcome: SendOutcome) => void = () => {};
+    sink.answer = () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      });
+    exporter.wake();
+    await settled();
+    const stopped = exporter.stop(1000);
+    answer(ACCEPTED);
+    await stopped;
+    expect(sink.accepted).toEqual(['b000']);
+    expect([...store.waiting.keys()]).toEqual(['b001', 'b002']);
+    exporter.wake();
+    await settled();
+    expect(sink.sent).toEqual(['b000']);
+  });
+
+  it('aborts what takes longer than the deadline; it stays in the store', async () => {
+    const timers = new FakeTimers();
+    const store = new FakeStore([['b000', batch('b000')]]);
+    const sink: Sink = {
+      description: 'hangs',
+      send: (_bytes, signal) =>
+        new Promise((resolve) => signal.addEventListener('abort', () => resolve({ kind: 'retry', reason: 'aborted' }))),
+      close: async () => {},
+    };
+    const { exporter } = world([], { store, sink, timers });
+    exporter.wake();
+    await settled();
+    const stopped = exporter.stop(5000);
+    await timers.advance(5000);
+    await stopped;
+    expect([...store.waiting.keys()]).toEqual(['b000']);
+    expect(timers.nextMs).toBeUndefined();
+  });
+
+  it('does not wait for ever for a sink that cannot be aborted', async () => {
+    const timers = new FakeTimers();
+    const store = new FakeStore([['b000', batch('b000')]]);
+    const sink: Sink = { description: 'dead', send: () => new Promise(() => {}), close: async () => {} };
+    const { exporter } = world([], { store, sink, timers });
+    exporter.wake();
+    await settled();
+    const stopped = exporter.stop(5000);
+    await timers.advance(10_000);
+    await stopped;
+    expect(store.waiting.size).toBe(1);
+  });
+
+  it('ends a wait and tells who waits for idleness that it did not come', async () => {
+    const { exporter, sink, timers } = world(names(1));
+    sink.answer = () => RETRY;
+    const idle = exporter.idle();
+    await settled();
+    await exporter.stop(0);
+    expect(await idle).toBe(false);
+    expect(timers.nextMs).toBeUndefined();
+  });
+});
+
+describe('whatever the sink answers', () => {
+  const outcome = fc.constantFrom(ACCEPTED, RETRY, { ...RETRY, afterMs: 5000 }, BLOCKED, TOO_LARGE, POISON);
+  const storeFault = fc.constantFrom<('remove' | 'read' | 'quarantine' | 'replace')[]>(
+    'remove',
+    'read',
+    'quarantine',
+    'replace',
+  );
+
+  it('every record ends accepted exactly once or in quarantine, and no batch is removed before it was accepted', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 20 }),
+        fc.array(outcome, { maxLength: 60 }),
+        fc.array(fc.tuple(storeFault, fc.nat(10)), { maxLength: 4 }),
+        async (sizes, outcomes, faults) => {
+          const { exporter, sink, store, timers } = world([]);
+          for (const [n, records] of sizes.entries()) store.waiting.set(`b${n + 100}`, batch(`b${n + 100}`, records));
+          const before = recordsOf(store.waiting.values());
+          const script = [...outcomes];
+          const left = new Map(faults);
+          sink.answer = () => script.shift() ?? ACCEPTED;
+          store.fault = (operation, name) => {
+            const times = left.get(operation) ?? 0;
+            left.set(operation, times - 1);
+            if (times > 0) throw fileSystemError('EIO');
+            if (operation === 'remove' && !sink.accepted.includes(name)) throw new Error('removed before accepted');
+          };
+          const idle = exporter.idle();
+          await timers.advance(24 * 3_600_000);
+          expect(await idle).toBe(true);
+          expect(store.waiting.size).toBe(0);
+          expect(store.removed.toSorted()).toEqual(sink.accepted.toSorted());
+          const after = recordsOf([...sink.acceptedBytes, ...store.quarantinedBytes]);
+          expect(after.toSorted()).toEqual(before.toSorted());
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+});
