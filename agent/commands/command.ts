@@ -1,0 +1,92 @@
+/** What a sub-command is, and how a command line becomes typed values. */
+
+import type { Readable, Writable } from 'node:stream';
+import type { ExitCode } from '../model/operational-error.ts';
+
+export interface OptionSpec {
+  /** Without dashes: `window` for `--window`. */
+  readonly name: string;
+  /** One letter: `o` for `-o`. */
+  readonly short?: string;
+  /** Placeholder of the value in the help (`SECONDS`); without it the option is a flag. */
+  readonly value?: string;
+  /** As the user would type it. */
+  readonly default?: string;
+  /** May be given more than once. Otherwise the last one counts, so that wrappers can be overridden. */
+  readonly multiple?: boolean;
+  readonly description: string;
+}
+
+export interface PositionalSpec {
+  /** As the help names it (`FILE`). */
+  readonly name: string;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Example {
+  /** The whole command line, from `flowlogd` on. */
+  readonly line: string;
+  readonly says: string;
+}
+
+/** A sub-command. Its module stays cheap to load (help and completion load it): `run` imports what is heavy. */
+export interface Command {
+  readonly name: string;
+  /** One line, for the table of commands. */
+  readonly summary: string;
+  /** What follows `flowlogd NAME`: `FILE... [options]`. */
+  readonly usage: string;
+  /** Paragraphs for the help. */
+  readonly description?: string;
+  /** Without it the command takes no positional arguments. */
+  readonly positionals?: PositionalSpec;
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly Example[];
+  run(invocation: Invocation): Promise<ExitCode>;
+}
+
+export interface Bounds {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+/** A stream that may be a terminal. */
+export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+
+/** What a command gets of the process around it. */
+export interface Surroundings {
+  readonly stdin: Readable;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /**
+   * Aborted when the command should end in good order: first SIGINT or SIGTERM, or nobody reads stdout any more. A command
+   * that never looks at it is simply ended by the signal.
+   */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * One parsed command line. Getters apply the option's own default and throw `usage.invalid`, naming the option, the value
+ * and what is accepted. Asking for an option that is not in the command's table is a bug and throws a plain Error.
+ */
+export interface Invocation extends Surroundings {
+  readonly positionals: readonly string[];
+  /** Whether the user gave it. */
+  has(name: string): boolean;
+  /** Undefined without value and default. */
+  string(name: string): string | undefined;
+  /** The value, which must be there. */
+  required(name: string): string;
+  /** All values of an option that may be repeated. */
+  strings(name: string): readonly string[];
+  flag(name: string): boolean;
+  /** The getters below demand a value or a default: ask `has` first for an option without. */
+  integer(name: string, bounds?: Bounds): number;
+  /** A duration such as `60`, `10s`, `5m`, `1h`, in seconds. */
+  seconds(name: string, bounds?: Bounds): number;
+  /** A size such as `4096`, `64MiB`, in bytes. */
+  bytes(name: string, bounds?: Bounds): number;
+  choice<const T extends string>(name: string, accepted: readonly T[]): T;
+}

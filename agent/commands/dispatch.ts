@@ -1,0 +1,55 @@
+import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
+import type { Command, Surroundings } from './command.ts';
+import { createInvocation } from './invocation.ts';
+import { findCommand } from './registry.ts';
+
+/** Runs one command line, without the program's own name, and answers its exit code. Never throws. */
+export async function dispatch(words: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  try {
+    return await runWords(words, surroundings);
+  } catch (error) {
+    return reportFailure(error, surroundings);
+  }
+}
+
+async function runWords(words: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+  const [name, ...rest] = words;
+  if (name === undefined || name === '--help' || name === '-h') {
+    const { renderOverview } = await import('./help.ts');
+    // Asked for, it is an answer; called without a command, it is a correction.
+    (name === undefined ? surroundings.stderr : surroundings.stdout).write(await renderOverview());
+    return name === undefined ? EXIT.usage : EXIT.ok;
+  }
+  if (name === '--version' || name === '-V') {
+    const { readVersion } = await import('./version.ts');
+    surroundings.stdout.write(`flowlogd ${readVersion()}\n`);
+    return EXIT.ok;
+  }
+  const command = await findCommand(name);
+  if (command === undefined) throw (await import('./help.ts')).unknownCommand(name);
+  return await runCommand(command, rest, surroundings);
+}
+
+/** Runs one command, whether it is in the table or not. */
+export async function runCommand(
+  command: Command,
+  words: readonly string[],
+  surroundings: Surroundings,
+): Promise<ExitCode> {
+  const invocation = createInvocation(command, words, surroundings);
+  if (!invocation.flag('help')) return await command.run(invocation);
+  const { renderHelp } = await import('./help.ts');
+  invocation.stdout.write(renderHelp(command));
+  return EXIT.ok;
+}
+
+/** One sentence for what went wrong outside; everything we know for what went wrong inside. */
+export function reportFailure(error: unknown, surroundings: Pick<Surroundings, 'stderr'>): ExitCode {
+  if (error instanceof OperationalError) {
+    surroundings.stderr.write(`flowlogd: ${error.message}\n`);
+    return error.exitCode;
+  }
+  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  surroundings.stderr.write(`${stack}\nflowlogd: this is a bug in flowlogd; please report it with the lines above\n`);
+  return EXIT.bug;
+}

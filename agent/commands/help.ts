@@ -1,0 +1,100 @@
+import { nearestWord } from '../config/nearest.ts';
+import { EXIT, OperationalError } from '../model/operational-error.ts';
+import type { Command, OptionSpec } from './command.ts';
+import { allOptions } from './invocation.ts';
+import { COMMANDS, findCommand } from './registry.ts';
+
+/** Help texts fit a terminal of this width. */
+const COLUMNS = 100;
+
+export const help: Command = {
+  name: 'help',
+  summary: 'Show this table, or the help of one command.',
+  usage: '[COMMAND]',
+  positionals: { name: 'COMMAND', min: 0, max: 1 },
+  options: [],
+  examples: [
+    { line: 'flowlogd help', says: 'All commands, one line each.' },
+    { line: 'flowlogd help check', says: 'The same as flowlogd check --help.' },
+  ],
+  async run(invocation) {
+    const [name] = invocation.positionals;
+    if (name === undefined) {
+      invocation.stdout.write(await renderOverview());
+      return EXIT.ok;
+    }
+    const command = await findCommand(name);
+    if (command === undefined) throw unknownCommand(name);
+    invocation.stdout.write(renderHelp(command));
+    return EXIT.ok;
+  },
+};
+
+export function unknownCommand(name: string): OperationalError {
+  const nearest = nearestWord(name, COMMANDS.keys());
+  const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+  return new OperationalError('usage.invalid', `there is no command '${name}'${hint} (see flowlogd help)`);
+}
+
+/** What `flowlogd help` prints. */
+export async function renderOverview(): Promise<string> {
+  const commands = await Promise.all([...COMMANDS.values()].map((load) => load()));
+  return [
+    'flowlogd: flow logs of any Linux host, from its packets.',
+    '',
+    'Usage: flowlogd COMMAND [options]',
+    '       flowlogd COMMAND --help',
+    '       flowlogd --version',
+    '',
+    'Commands:',
+    ...columns(commands.map((command) => [command.name, command.summary])),
+    '',
+  ].join('\n');
+}
+
+/** What `flowlogd COMMAND --help` prints: all of it comes from the command's own table. */
+export function renderHelp(command: Command): string {
+  const lines = [`Usage: flowlogd ${command.name} ${command.usage}`.trimEnd(), '', ...wrap(command.summary, COLUMNS)];
+  for (const paragraph of command.description?.split('\n\n') ?? []) lines.push('', ...wrap(paragraph, COLUMNS));
+  lines.push('', 'Options:', ...columns(allOptions(command).map((option) => [optionName(option), optionText(option)])));
+  lines.push('', 'Examples:');
+  for (const example of command.examples)
+    lines.push(`  ${example.line}`, ...indent(wrap(example.says, COLUMNS - 6), 6));
+  return `${lines.join('\n')}\n`;
+}
+
+function optionName(option: OptionSpec): string {
+  const short = option.short === undefined ? '    ' : `-${option.short}, `;
+  return `${short}--${option.name}${option.value === undefined ? '' : ` ${option.value}`}`;
+}
+
+function optionText(option: OptionSpec): string {
+  const repeat = option.multiple === true ? ' May be repeated.' : '';
+  return `${option.description}${repeat}${option.default === undefined ? '' : ` Default: ${option.default}.`}`;
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.flatMap(([name, text]) => {
+    const [first = '', ...rest] = wrap(text, COLUMNS - width - 4);
+    return [`  ${name.padEnd(width)}  ${first}`, ...indent(rest, width + 4)];
+  });
+}
+
+function indent(lines: readonly string[], spaces: number): string[] {
+  return lines.map((line) => ' '.repeat(spaces) + line);
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(/\s+/)) {
+    if (line !== '' && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  return line === '' ? lines : [...lines, line];
+}

@@ -1,0 +1,174 @@
+/** From a command's words to its typed values. */
+
+import { parseArgs } from 'node:util';
+import { nearestWord } from '../config/nearest.ts';
+import {
+  DURATION_FORMS,
+  formatBytes,
+  formatSeconds,
+  parseBytes,
+  parseInteger,
+  parseSeconds,
+  SIZE_FORMS,
+} from '../config/quantity.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import type { Bounds, Command, Invocation, OptionSpec, Surroundings } from './command.ts';
+
+/** Every command knows it. */
+export const HELP_OPTION: OptionSpec = { name: 'help', short: 'h', description: 'Show this help.' };
+
+/** The options of a command, the ones that all commands share included. */
+export function allOptions(command: Command): readonly OptionSpec[] {
+  return [...command.options, HELP_OPTION];
+}
+
+interface Words {
+  /** Values by option name; a flag has one empty value for each time it was given. */
+  readonly values: ReadonlyMap<string, readonly string[]>;
+  readonly positionals: readonly string[];
+}
+
+/**
+ * Parses the words that follow `flowlogd NAME`.
+ * @throws OperationalError `usage.invalid`.
+ */
+export function createInvocation(command: Command, words: readonly string[], surroundings: Surroundings): Invocation {
+  const parsed = parseWords(command, words);
+  if (!parsed.values.has(HELP_OPTION.name)) checkPositionals(command, parsed.positionals);
+  return bindGetters(command, parsed, surroundings);
+}
+
+function parseWords(command: Command, words: readonly string[]): Words {
+  const specs = new Map(allOptions(command).map((option) => [option.name, option]));
+  // Not parseArgs' strict mode: its messages know neither the command nor the nearest option.
+  const { tokens } = parseArgs({
+    args: [...words],
+    strict: false,
+    tokens: true,
+    allowPositionals: true,
+    options: Object.fromEntries([...specs.values()].map((spec) => [spec.name, parseArgsOption(spec)])),
+  });
+  const values = new Map<string, string[]>();
+  const positionals: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind !== 'option') continue;
+    const spec = specs.get(token.name);
+    if (spec === undefined) throw unknownOption(command, token.rawName);
+    const value = checkedValue(command, spec, token);
+    values.set(spec.name, [...(values.get(spec.name) ?? []), value]);
+  }
+  return { values, positionals };
+}
+
+function parseArgsOption(spec: OptionSpec): { type: 'string' | 'boolean'; short?: string; multiple: true } {
+  const type = spec.value === undefined ? 'boolean' : 'string';
+  return spec.short === undefined ? { type, multiple: true } : { type, short: spec.short, multiple: true };
+}
+
+function checkedValue(
+  command: Command,
+  spec: OptionSpec,
+  token: { readonly rawName: string; readonly value?: string | undefined; readonly inlineValue?: boolean | undefined },
+): string {
+  if (spec.value === undefined) {
+    if (token.value === undefined) return '';
+    throw usageError(command, `${token.rawName} is a flag and takes no value, but got '${token.value}'`);
+  }
+  // `--format --window 60` forgot a value; `-o -` names standard output.
+  const swallowed = token.inlineValue !== true && token.value !== undefined && /^-./.test(token.value);
+  if (token.value === undefined || swallowed) {
+    throw usageError(command, `${token.rawName} needs a value: ${token.rawName} ${spec.value}`);
+  }
+  return token.value;
+}
+
+function unknownOption(command: Command, rawName: string): OperationalError {
+  const names = allOptions(command).map((option) => option.name);
+  const nearest = rawName.startsWith('--') ? nearestWord(rawName.slice(2), names) : undefined;
+  const hint = nearest === undefined ? '' : `; did you mean --${nearest}?`;
+  return usageError(command, `there is no option ${rawName}${hint}`);
+}
+
+function checkPositionals(command: Command, positionals: readonly string[]): void {
+  const { name, min, max } = command.positionals ?? { name: '', min: 0, max: 0 };
+  if (positionals.length < min) throw usageError(command, `${name} is missing`);
+  if (positionals.length > max) {
+    throw usageError(command, `it does not know what to do with '${positionals[max] ?? ''}'`);
+  }
+}
+
+function usageError(command: Command, problem: string): OperationalError {
+  return new OperationalError('usage.invalid', `${command.name}: ${problem} (see flowlogd ${command.name} --help)`);
+}
+
+function bindGetters(command: Command, words: Words, surroundings: Surroundings): Invocation {
+  const specs = new Map(allOptions(command).map((option) => [option.name, option]));
+  const spec = (name: string): OptionSpec => {
+    const known = specs.get(name);
+    if (known === undefined) throw new Error(`the command ${command.name} has no option --${name} in its table`);
+    return known;
+  };
+  const string = (name: string): string | undefined => words.values.get(spec(name).name)?.at(-1) ?? spec(name).default;
+  const required = (name: string): string => {
+    const value = string(name);
+    if (value === undefined) throw usageError(command, `it needs --${name} ${spec(name).value ?? ''}`.trimEnd());
+    return value;
+  };
+  const quantity = (name: string, kind: QuantityKind, bounds: Bounds | undefined): number => {
+    const text = required(name);
+    const value = kind.parse(text);
+    if (value !== undefined && inBounds(value, bounds)) return value;
+    throw usageError(
+      command,
+      `--${name} '${text}' is not accepted: it takes ${kind.forms}${describeBounds(kind, bounds)}`,
+    );
+  };
+  return {
+    stdin: surroundings.stdin,
+    stdout: surroundings.stdout,
+    stderr: surroundings.stderr,
+    env: surroundings.env,
+    // A getter, because looking at the signal is what takes the process's signals over.
+    get signal() {
+      return surroundings.signal;
+    },
+    positionals: words.positionals,
+    has: (name) => words.values.has(spec(name).name),
+    string,
+    required,
+    strings: (name) => words.values.get(spec(name).name) ?? [],
+    flag: (name) => words.values.has(spec(name).name),
+    integer: (name, bounds) => quantity(name, INTEGER, bounds),
+    seconds: (name, bounds) => quantity(name, DURATION, bounds),
+    bytes: (name, bounds) => quantity(name, SIZE, bounds),
+    choice: (name, accepted) => {
+      const text = required(name);
+      const found = accepted.find((value) => value === text);
+      if (found !== undefined) return found;
+      const nearest = nearestWord(text, accepted);
+      const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+      throw usageError(command, `--${name} '${text}' is not accepted: it takes ${accepted.join(', ')}${hint}`);
+    },
+  };
+}
+
+interface QuantityKind {
+  readonly forms: string;
+  parse(text: string): number | undefined;
+  format(value: number): string;
+}
+const INTEGER: QuantityKind = { forms: 'a whole number', parse: parseInteger, format: String };
+const DURATION: QuantityKind = { forms: DURATION_FORMS, parse: parseSeconds, format: formatSeconds };
+const SIZE: QuantityKind = { forms: SIZE_FORMS, parse: parseBytes, format: formatBytes };
+
+function inBounds(value: number, bounds: Bounds | undefined): boolean {
+  return value >= (bounds?.min ?? Number.NEGATIVE_INFINITY) && value <= (bounds?.max ?? Number.POSITIVE_INFINITY);
+}
+
+function describeBounds(kind: QuantityKind, bounds: Bounds | undefined): string {
+  const { min, max } = bounds ?? {};
+  if (min !== undefined && max !== undefined) return `, from ${kind.format(min)} to ${kind.format(max)}`;
+  if (min !== undefined) return `, at least ${kind.format(min)}`;
+  return max === undefined ? '' : `, at most ${kind.format(max)}`;
+}
