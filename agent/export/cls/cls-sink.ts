@@ -1,0 +1,137 @@
+import { OperationalError } from '../../model/operational-error.ts';
+import type { SendOutcome, Sink } from '../../model/sink.ts';
+import { LogGroupEncoder } from '../../wire/cls-log-group.ts';
+import { signRequest } from '../../wire/cls-signature.ts';
+import { type Compression, compress } from '../../wire/compression.ts';
+import { dateMs, isSignatureExpired, outcomeOf } from './answer.ts';
+import { type Exchanged, type ExchangeTimeouts, type ExchangeTls, HttpExchange } from './exchange.ts';
+
+/** Keys of an account that may upload (`cls:UploadLog`). Read at every attempt, so getters may give renewed ones. */
+export interface ClsCredentials {
+  readonly secretId: string;
+  readonly secretKey: string;
+  /** Of temporary keys. */
+  readonly token?: string | undefined;
+}
+
+export interface ClsSinkOptions {
+  /** `https://<region>.cls.tencentcs.com`, or `http` where nobody listens in between. */
+  readonly endpoint: URL;
+  readonly topicId: string;
+  readonly credentials: ClsCredentials;
+  readonly compression: Compression;
+  readonly timeouts: ExchangeTimeouts;
+  readonly tls?: ExchangeTls | undefined;
+  /** The `source` of the logs; undefined names the host as the batch does. */
+  readonly source?: string | undefined;
+  /** `__TAG__.<key>` of every log. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
+  /** Whether a window's ledger travels as a log of its own. */
+  readonly ledgerLog: boolean;
+  /** Requests at once, at most. */
+  readonly socketsMax: number;
+  /** The wall clock, Unix milliseconds. */
+  readonly nowMs: () => number;
+}
+
+const CONTENT_TYPE = 'application/x-protobuf';
+/** A signature is good from a minute ago, for clocks a little apart, to five minutes ahead, for a slow upload. */
+const SIGNED_BEFORE_SECONDS = 60;
+const SIGNED_AHEAD_SECONDS = 300;
+/** A clock that is nearer than this to the service's is not why a signature had expired. */
+const CLOCK_TOLERANCE_MS = 10_000;
+
+/**
+ * Uploads flow batches to Tencent Cloud Log Service, or to anything that speaks its `POST /structuredlog`: one batch, one
+ * LogGroup, one request. What each answer means is told in `refusal.ts`, the reader's side in `docs/cls.md`.
+ */
+export class ClsSink implements Sink {
+  readonly description: string;
+  readonly #options: ClsSinkOptions;
+  readonly #encoder: LogGroupEncoder;
+  readonly #exchange: HttpExchange;
+  /** What the service's clock showed more than ours when it last found a signature expired. */
+  #clockAheadMs = 0;
+
+  constructor(options: ClsSinkOptions) {
+    this.description = `CLS topic ${options.topicId} at ${options.endpoint.origin}`;
+    this.#options = options;
+    this.#encoder = new LogGroupEncoder(options);
+    this.#exchange = new HttpExchange(options);
+  }
+
+  async send(batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome> {
+    const body = this.#body(batch);
+    if (!(body instanceof Uint8Array)) return body;
+    const first = await this.#attempt(body, signal);
+    // Asked again at once: the batch has waited for nothing but our clock.
+    const last = this.#learnClock(first) ? await this.#attempt(body, signal) : first;
+    const outcome: SendOutcome =
+      last.kind === 'failure' ? { kind: 'retry', reason: last.reason } : outcomeOf(last, this.#options.nowMs());
+    return 'reason' in outcome ? { ...outcome, reason: this.#withoutSecrets(outcome.reason) } : outcome;
+  }
+
+  async close(): Promise<void> {
+    this.#exchange.close();
+  }
+
+  /** The compressed body, or what is to become of a batch that has none. */
+  #body(batch: Uint8Array): Uint8Array | SendOutcome {
+    try {
+      const encoded = this.#encoder.encode(batch);
+      if (encoded.kind === 'too-large') return encoded;
+      // The service refuses a group without logs, and there is nothing in it to lose.
+      if (encoded.kind === 'empty') return { kind: 'accepted' };
+      const { compression } = this.#options;
+      // The encoder writes over its bytes with the next batch, which may come while this one is on its way.
+      return compression === 'none' ? encoded.bytes.slice() : compress(compression, encoded.bytes);
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error;
+      return { kind: 'poison', reason: error.message };
+    }
+  }
+
+  /** Signs and sends once. */
+  #attempt(body: Uint8Array, signal: AbortSignal): Promise<Exchanged> {
+    const { endpoint, topicId, credentials, compression } = this.#options;
+    const path = `${endpoint.pathname.replace(/\/+$/, '')}/structuredlog`;
+    const signed: Record<string, string> = { 'content-type': CONTENT_TYPE, host: endpoint.host };
+    if (compression !== 'none') signed['x-cls-compress-type'] = compression;
+    const nowSeconds = Math.floor((this.#options.nowMs() + this.#clockAheadMs) / 1000);
+    const { secretId, secretKey, token } = credentials;
+    const authorization = signRequest({
+      secretId,
+      secretKey,
+      method: 'POST',
+      path,
+      parameters: { topic_id: topicId },
+      headers: signed,
+      beginSeconds: nowSeconds - SIGNED_BEFORE_SECONDS,
+      endSeconds: nowSeconds + SIGNED_AHEAD_SECONDS,
+    });
+    const headers: Record<string, string> = { ...signed, authorization, 'user-agent': 'flowlogd' };
+    if (token !== undefined && token !== '') headers['x-cls-token'] = token;
+    return this.#exchange.exchange(
+      { method: 'POST', path: `${path}?topic_id=${encodeURIComponent(topicId)}`, headers, body },
+      signal,
+    );
+  }
+
+  /** Takes the service's time where ours made it refuse; answers whether that changed anything. */
+  #learnClock(exchanged: Exchanged): boolean {
+    if (exchanged.kind !== 'answer' || !isSignatureExpired(exchanged)) return false;
+    const serviceMs = dateMs(exchanged.headers.date);
+    if (serviceMs === undefined) return false;
+    const aheadMs = serviceMs - this.#options.nowMs();
+    if (Math.abs(aheadMs - this.#clockAheadMs) < CLOCK_TOLERANCE_MS) return false;
+    this.#clockAheadMs = aheadMs;
+    return true;
+  }
+
+  /** A service or a proxy may repeat what it was sent. */
+  #withoutSecrets(text: string): string {
+    const { secretKey, token } = this.#options.credentials;
+    const secrets = [secretKey, token].filter((secret) => secret !== undefined && secret !== '') as string[];
+    return secrets.reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
+  }
+}

@@ -1,0 +1,231 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+
+/**
+ * One bounded HTTP exchange: a request goes out, an answer or the reason why there is none comes back. Nothing here knows
+ * the log service. Every wait has its own bound, so a service that never answers, drips or never ends its answer costs at
+ * most `totalMs`; redirects are not followed, because a signed request belongs to the host that it was signed for.
+ */
+export interface ExchangeTimeouts {
+  /** To a connection, TLS handshake included. */
+  readonly connectMs: number;
+  /** From the connection to the answer's headers, sending the body included. */
+  readonly responseMs: number;
+  /** For the whole exchange. */
+  readonly totalMs: number;
+}
+
+export const DEFAULT_TIMEOUTS: ExchangeTimeouts = { connectMs: 5_000, responseMs: 30_000, totalMs: 60_000 };
+
+export interface ExchangeTls {
+  /** PEM; replaces the system's list of authorities. */
+  readonly ca?: string | Uint8Array | undefined;
+  /** PEM of a client certificate and its key. */
+  readonly cert?: string | Uint8Array | undefined;
+  readonly key?: string | Uint8Array | undefined;
+  /** False accepts any certificate: for a test bench only, because the signature does not cover the body. */
+  readonly verify?: boolean | undefined;
+}
+
+export interface ExchangeOptions {
+  readonly endpoint: URL;
+  readonly timeouts: ExchangeTimeouts;
+  readonly tls?: ExchangeTls | undefined;
+  /** Connections at once. */
+  readonly socketsMax: number;
+}
+
+export interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Uint8Array;
+}
+
+export type Exchanged =
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      readonly headers: http.IncomingHttpHeaders;
+      /** The first `ANSWER_BYTES_MAX` bytes. */
+      readonly body: string;
+    }
+  | { readonly kind: 'failure'; readonly reason: string };
+
+type Once = Exchanged | { readonly kind: 'stale' };
+
+/** Answers are a request id and a short JSON; a page of a proxy is cut here. */
+export const ANSWER_BYTES_MAX = 65_536;
+
+/** Servers close idle connections after a minute or so; closing earlier ourselves avoids most races with that. */
+const IDLE_MS = 30_000;
+
+export class HttpExchange {
+  readonly #options: ExchangeOptions;
+  readonly #agent: http.Agent;
+  readonly #request: typeof http.request;
+
+  constructor(options: ExchangeOptions) {
+    const secure = options.endpoint.protocol === 'https:';
+    const { ca, cert, key, verify } = options.tls ?? {};
+    const pool = {
+      keepAlive: true,
+      maxSockets: options.socketsMax,
+      maxFreeSockets: options.socketsMax,
+      timeout: IDLE_MS,
+    };
+    this.#options = options;
+    this.#request = secure ? https.request : http.request;
+    this.#agent = secure
+      ? new https.Agent({
+          ...pool,
+          rejectUnauthorized: verify ?? true,
+          ...(ca === undefined ? {} : { ca: pem(ca) }),
+          ...(cert === undefined ? {} : { cert: pem(cert) }),
+          ...(key === undefined ? {} : { key: pem(key) }),
+        })
+      : new http.Agent(pool);
+  }
+
+  /**
+   * A kept connection that turns out to be closed says nothing about the service, so the request goes out again at once, at
+   * most once for each connection that may be kept.
+   */
+  async exchange(request: Request, signal: AbortSignal): Promise<Exchanged> {
+    for (let stale = 0; stale <= this.#options.socketsMax; stale++) {
+      const once = await this.#once(request, signal);
+      if (once.kind !== 'stale') return once;
+    }
+    return { kind: 'failure', reason: 'every kept connection was closed' };
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #open(request: Request, signal: AbortSignal): http.ClientRequest {
+    const { endpoint } = this.#options;
+    return this.#request({
+      protocol: endpoint.protocol,
+      hostname: endpoint.hostname.replace(/^\[|\]$/g, ''),
+      port: endpoint.port,
+      method: request.method,
+      path: request.path,
+      headers: { ...request.headers, 'content-length': String(request.body.length) },
+      agent: this.#agent,
+      signal,
+    });
+  }
+
+  #once(request: Request, signal: AbortSignal): Promise<Once> {
+    return new Promise((resolve) => {
+      const { timeouts } = this.#options;
+      let outgoing: http.ClientRequest;
+      try {
+        outgoing = this.#open(request, signal);
+      } catch (error) {
+        // A key file with a line break inside, say: no header can carry it, and Node names the header but not its value.
+        resolve({ kind: 'failure', reason: (error as Error).message });
+        return;
+      }
+      const deadlines = new Deadlines((reason) => {
+        settle({ kind: 'failure', reason });
+        outgoing.destroy();
+      });
+      let answered = false;
+      const settle = (once: Once): void => {
+        deadlines.clear();
+        resolve(once);
+      };
+      deadlines.set('connect', timeouts.connectMs, `no connection within ${timeouts.connectMs} ms`);
+      deadlines.set('total', timeouts.totalMs, `no complete answer within ${timeouts.totalMs} ms`);
+      onConnected(outgoing, () => {
+        deadlines.drop('connect');
+        if (!answered) deadlines.set('response', timeouts.responseMs, `no answer within ${timeouts.responseMs} ms`);
+      });
+      outgoing.on('response', (answer) => {
+        answered = true;
+        deadlines.drop('connect');
+        deadlines.drop('response');
+        collect(answer, settle);
+      });
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // An answer that came before the connection broke (a refusal of a body half sent) is worth more than the error.
+        if (answered) return;
+        const stale =
+          outgoing.reusedSocket && !signal.aborted && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+        settle(stale ? { kind: 'stale' } : { kind: 'failure', reason: describe(error) });
+      });
+      outgoing.end(request.body);
+    });
+  }
+}
+
+function pem(text: string | Uint8Array): string | Buffer {
+  return typeof text === 'string' ? text : Buffer.from(text);
+}
+
+/** Calls when the request has a connection that can be written to. */
+function onConnected(outgoing: http.ClientRequest, call: () => void): void {
+  outgoing.on('socket', (socket) => {
+    if (outgoing.reusedSocket) call();
+    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', call);
+  });
+}
+
+/** Settles with the whole answer, or with its beginning when it is longer than any answer of the service. */
+function collect(answer: http.IncomingMessage, settle: (once: Once) => void): void {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  const finish = (): void => {
+    const body = Buffer.concat(chunks).subarray(0, ANSWER_BYTES_MAX).toString();
+    settle({ kind: 'answer', status: answer.statusCode ?? 0, headers: answer.headers, body });
+  };
+  answer.on('data', (chunk: Buffer) => {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length <= ANSWER_BYTES_MAX) return;
+    finish();
+    answer.destroy();
+  });
+  answer.on('end', finish);
+  // `error` and `close` both follow a connection that broke; after `end` they find the exchange settled.
+  answer.on('error', (error) => settle({ kind: 'failure', reason: `the answer was cut off: ${describe(error)}` }));
+  answer.on('close', () => settle({ kind: 'failure', reason: 'the answer was cut off' }));
+}
+
+/** Failed attempts on several addresses come as one error without words of its own. */
+function describe(error: NodeJS.ErrnoException): string {
+  const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException | undefined) : undefined;
+  const message = (first ?? error).message;
+  const code = error.code ?? first?.code;
+  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
+}
+
+type DeadlineName = 'connect' | 'response' | 'total';
+
+/** Named one-shot timers of one exchange. */
+class Deadlines {
+  readonly #onPassed: (reason: string) => void;
+  readonly #timers = new Map<DeadlineName, NodeJS.Timeout>();
+
+  constructor(onPassed: (reason: string) => void) {
+    this.#onPassed = onPassed;
+  }
+
+  set(name: DeadlineName, delayMs: number, reason: string): void {
+    this.#timers.set(
+      name,
+      setTimeout(() => this.#onPassed(reason), delayMs),
+    );
+  }
+
+  drop(name: DeadlineName): void {
+    clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+  }
+
+  clear(): void {
+    for (const name of [...this.#timers.keys()]) this.drop(name);
+  }
+}
