@@ -1,0 +1,103 @@
+/**
+ * The ledger on one screen: the equation with its sum, and what was lost in words of its own.
+ *
+ *       offered            12,345 packets
+ *     = metered            12,000 packets    3.4 MB   in 312 records of 5 windows
+ *     + excluded              300 packets   45.1 kB
+ *         dhcp                300 packets   45.1 kB
+ *     + not IP                 45 packets    2.7 kB
+ *     + malformed               0 packets
+ *     ...
+ */
+import { type Ledger, lostPackets, offeredPackets, type Tally } from '../model/ledger.ts';
+import { counted, humanBytes, humanCount } from './human.ts';
+
+export interface LedgerTotals {
+  readonly records: number;
+  readonly windows: number;
+}
+
+interface Row {
+  readonly label: string;
+  readonly packets: number;
+  readonly bytes?: number;
+  readonly note?: string;
+  readonly loss?: boolean;
+}
+
+const BOLD_RED = '\u001b[1;31m';
+const PLAIN = '\u001b[0m';
+/** Gaps beyond these are only counted: one screen stays one screen. */
+const GAPS_SHOWN = 5;
+
+/**
+ * Lines, each with its line feed.
+ *
+ * @param color whether loss may be stressed with terminal colours, too.
+ */
+export function formatLedger(ledger: Ledger, totals: LedgerTotals, color: boolean): string {
+  const rows = rowsOf(ledger, totals);
+  const labelWidth = Math.max(...rows.map(({ label }) => label.length));
+  const packetsWidth = Math.max(...rows.map(({ packets }) => humanCount(packets).length));
+  const bytesWidth = Math.max(...rows.map(({ bytes }) => bytesCell(bytes).length));
+  const stress = (text: string) => (color ? `${BOLD_RED}${text}${PLAIN}` : text);
+  const lines = rows.map(({ label, packets, bytes, note, loss }) => {
+    const cells = [
+      label.padEnd(labelWidth),
+      `${humanCount(packets).padStart(packetsWidth)} ${packets === 1 ? 'packet ' : 'packets'}`,
+      bytesCell(bytes).padStart(bytesWidth),
+    ];
+    const text = `${cells.join('  ')}${note === undefined ? '' : `  ${note}`}`.trimEnd();
+    return loss === true && packets > 0 ? stress(`${text}  <-- lost`) : text;
+  });
+  return [...lines, ...lossLines(ledger).map(stress), ''].join('\n');
+}
+
+function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
+  const excluded: Tally = { packets: 0, bytes: 0 };
+  const rules: Row[] = [];
+  for (const [name, tally] of Object.entries(ledger.excluded)) {
+    excluded.packets += tally.packets;
+    excluded.bytes += tally.bytes;
+    if (tally.packets > 0) rules.push({ label: `      ${name}`, ...tally });
+  }
+  const note = `in ${counted(totals.records, 'record')} of ${counted(totals.windows, 'window')}`;
+  return [
+    { label: '  offered', packets: offeredPackets(ledger) },
+    { label: '= metered', ...ledger.metered, note },
+    { label: '+ excluded', ...excluded },
+    ...rules,
+    { label: '+ not IP', ...ledger.notIp },
+    { label: '+ malformed', ...ledger.malformed },
+    { label: '+ overflowed', ...ledger.overflowed, loss: true },
+    { label: '+ dropped by kernel', packets: ledger.droppedByKernel, loss: true },
+    { label: '+ dropped by interface', packets: ledger.droppedByInterface, loss: true },
+  ];
+}
+
+function bytesCell(bytes: number | undefined): string {
+  return bytes === undefined || bytes === 0 ? '' : humanBytes(bytes);
+}
+
+function lossLines(ledger: Ledger): string[] {
+  const lines: string[] = [];
+  const lost = lostPackets(ledger);
+  if (lost > 0) {
+    const share = ((100 * lost) / offeredPackets(ledger)).toPrecision(2);
+    lines.push(`LOST ${counted(lost, 'packet')} (${Number(share)} %) that should be in a record.`);
+  }
+  for (const gap of ledger.gaps.slice(0, GAPS_SHOWN)) {
+    const seconds = Number((gap.toSeconds - gap.fromSeconds).toFixed(3));
+    lines.push(`NOT CAPTURING for ${seconds} s from ${timeText(gap.fromSeconds)}: ${gap.reason}.`);
+  }
+  if (ledger.gaps.length > GAPS_SHOWN) {
+    lines.push(`NOT CAPTURING in ${counted(ledger.gaps.length - GAPS_SHOWN, 'more gap')}.`);
+  }
+  if (ledger.dropsUnknown) lines.push('This capture engine cannot count what the kernel or the interface dropped.');
+  return lines;
+}
+
+function timeText(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? `${seconds}` : date.toISOString();
+}

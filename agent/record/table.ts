@@ -1,0 +1,214 @@
+/**
+ * Records as a table for people: the largest flows of a window, aligned, within the terminal's width. Cold but for
+ * `TopRecords.add`, which looks at every record of a window that may hold millions and keeps a few.
+ */
+import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
+import { IPV6_BYTES_MAX, writeAddress } from './ascii.ts';
+import { counted, humanBytes, humanCount } from './human.ts';
+import { protocolName } from './protocol-name.ts';
+
+/** The records with the most bytes. Memory: `limit` records, however many are added. */
+export class TopRecords {
+  readonly #limit: number;
+  /** A binary heap with the smallest kept record at its root: most records are refused by one comparison. */
+  readonly #heap: FlowRecord[] = [];
+  /** All records that were added. */
+  records = 0;
+  packets = 0;
+  bytes = 0;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  add(cursor: RecordCursor): void {
+    for (const record = createFlowRecord(); cursor.next(record); ) {
+      this.records++;
+      this.packets += record.packets;
+      this.bytes += record.bytes;
+      this.#offer(record);
+    }
+  }
+
+  /** Largest first. */
+  sorted(): readonly FlowRecord[] {
+    return this.#heap.toSorted((left, right) => compare(right, left));
+  }
+
+  #offer(record: FlowRecord): void {
+    const heap = this.#heap;
+    if (heap.length < this.#limit) {
+      heap.push({ ...record });
+      this.#siftUp(heap.length - 1);
+    } else if (this.#limit > 0 && compare(record, heap[0]!) > 0) {
+      Object.assign(heap[0]!, record);
+      this.#siftDown(0);
+    }
+  }
+
+  #siftUp(index: number): void {
+    const parent = (index - 1) >> 1;
+    if (index === 0 || compare(this.#heap[parent]!, this.#heap[index]!) <= 0) return;
+    this.#swap(parent, index);
+    this.#siftUp(parent);
+  }
+
+  #siftDown(index: number): void {
+    const heap = this.#heap;
+    let smallest = index;
+    for (const child of [2 * index + 1, 2 * index + 2]) {
+      if (child < heap.length && compare(heap[child]!, heap[smallest]!) < 0) smallest = child;
+    }
+    if (smallest === index) return;
+    this.#swap(smallest, index);
+    this.#siftDown(smallest);
+  }
+
+  #swap(left: number, right: number): void {
+    const heap = this.#heap;
+    const kept = heap[left]!;
+    heap[left] = heap[right]!;
+    heap[right] = kept;
+  }
+}
+
+/** Bytes, then packets, then the key: a total order, so that the same window gives the same table. */
+function compare(left: FlowRecord, right: FlowRecord): number {
+  return (
+    left.bytes - right.bytes ||
+    left.packets - right.packets ||
+    left.protocol - right.protocol ||
+    left.source0 - right.source0 ||
+    left.source1 - right.source1 ||
+    left.source2 - right.source2 ||
+    left.source3 - right.source3 ||
+    left.destination0 - right.destination0 ||
+    left.destination1 - right.destination1 ||
+    left.destination2 - right.destination2 ||
+    left.destination3 - right.destination3 ||
+    left.sourcePort - right.sourcePort ||
+    left.destinationPort - right.destinationPort
+  );
+}
+
+interface Column {
+  readonly title: string;
+  readonly align: 'left' | 'right';
+  readonly cell: (record: FlowRecord) => string;
+}
+
+const SOURCE: Column = { title: 'source', align: 'left', cell: (record) => endpoint(record, 'source') };
+const DESTINATION: Column = { title: 'destination', align: 'left', cell: (record) => endpoint(record, 'destination') };
+const COLUMNS: readonly Column[] = [
+  { title: 'proto', align: 'left', cell: ({ protocol }) => protocolName(protocol) },
+  SOURCE,
+  DESTINATION,
+  { title: 'packets', align: 'right', cell: ({ packets }) => humanCount(packets) },
+  { title: 'bytes', align: 'right', cell: ({ bytes }) => humanBytes(bytes) },
+  { title: 'flags', align: 'left', cell: ({ tcpFlags }) => tcpFlagLetters(tcpFlags) },
+  {
+    title: 'seconds',
+    align: 'right',
+    cell: ({ firstMicroseconds, lastMicroseconds }) => ((lastMicroseconds - firstMicroseconds) / 1e6).toFixed(1),
+  },
+];
+const GUTTER = '  ';
+/** Addresses are not cut below this: the terminal may wrap then. */
+const ENDPOINT_WIDTH_MIN = 12;
+
+/**
+ * The kept records, largest first, under a line of titles, and how many more there were; each line ends in a line feed.
+ * What is too wide loses the last columns first and then the middle of its addresses.
+ *
+ * @param width columns of the terminal.
+ */
+export function formatTable(top: TopRecords, width: number): string {
+  const records = top.sorted();
+  let columns = COLUMNS;
+  let cells = columns.map((column) => [column.title, ...records.map(column.cell)]);
+  while (columns.length > 5 && totalWidth(cells) > width) {
+    columns = columns.slice(0, -1);
+    cells = cells.slice(0, -1);
+  }
+  cells = fitEndpoints(columns, cells, width);
+  const lines = Array.from({ length: records.length + 1 }, (_, row) => line(columns, cells, row));
+  const rest = top.records - records.length;
+  if (rest > 0) lines.push(`and ${counted(rest, 'more flow')}`);
+  return `${lines.join('\n')}\n`;
+}
+
+function line(columns: readonly Column[], cells: readonly (readonly string[])[], row: number): string {
+  return columns
+    .map((column, index) => {
+      const width = widest(cells[index]!);
+      return column.align === 'left' ? cells[index]![row]!.padEnd(width) : cells[index]![row]!.padStart(width);
+    })
+    .join(GUTTER)
+    .trimEnd();
+}
+
+function fitEndpoints(columns: readonly Column[], cells: string[][], width: number): string[][] {
+  const excess = totalWidth(cells) - width;
+  if (excess <= 0) return cells;
+  const source = widest(cells[columns.indexOf(SOURCE)]!);
+  const destination = widest(cells[columns.indexOf(DESTINATION)]!);
+  // The wider of the two gives first, so that a long address does not cost a short one its middle.
+  const room = Math.max(source + destination - excess, 2 * ENDPOINT_WIDTH_MIN);
+  const half = Math.floor(room / 2);
+  const sourceWidth = source <= half ? source : Math.max(half, room - destination);
+  const limits = new Map([
+    [SOURCE, sourceWidth],
+    [DESTINATION, Math.max(room - sourceWidth, ENDPOINT_WIDTH_MIN)],
+  ]);
+  return cells.map((column, index) => column.map((cell) => shorten(cell, limits.get(columns[index]!) ?? cell.length)));
+}
+
+/** Cuts out the middle: the network at the front and the port at the end say most. */
+function shorten(cell: string, width: number): string {
+  if (cell.length <= width) return cell;
+  const front = Math.floor((width - 1) / 2);
+  return `${cell.slice(0, front)}…${cell.slice(cell.length - (width - 1 - front))}`;
+}
+
+function widest(cells: readonly string[]): number {
+  return cells.reduce((width, cell) => Math.max(width, cell.length), 0);
+}
+
+function totalWidth(cells: readonly (readonly string[])[]): number {
+  return cells.reduce((total, column) => total + widest(column), 0) + GUTTER.length * (cells.length - 1);
+}
+
+/** `192.0.2.1:443`, `[2001:db8::1]:443`; without the port where there is none. */
+function endpoint(record: FlowRecord, side: 'source' | 'destination'): string {
+  const port = side === 'source' ? record.sourcePort : record.destinationPort;
+  const hasPorts = record.sourcePort !== 0 || record.destinationPort !== 0;
+  const address = addressText(record, side);
+  if (!hasPorts) return address;
+  return record.family === 4 ? `${address}:${port}` : `[${address}]:${port}`;
+}
+
+/** A record's address as text. */
+export function addressText(record: FlowRecord, side: 'source' | 'destination'): string {
+  const buffer = new Uint8Array(IPV6_BYTES_MAX);
+  const end =
+    side === 'source'
+      ? writeAddress(record.family, record.source0, record.source1, record.source2, record.source3, buffer, 0)
+      : writeAddress(
+          record.family,
+          record.destination0,
+          record.destination1,
+          record.destination2,
+          record.destination3,
+          buffer,
+          0,
+        );
+  return new TextDecoder('latin1').decode(buffer.subarray(0, end));
+}
+
+/** From the lowest bit: FIN SYN RST PSH ACK URG ECE CWR, with the letters that tcpdump and Wireshark use. */
+const FLAG_LETTERS = 'FSRPAUEC';
+
+/** The flags seen in any packet, in the order in which a connection shows them: `SPAF`. */
+export function tcpFlagLetters(flags: number): string {
+  return [...'SPAFRUEC'].filter((letter) => (flags & (1 << FLAG_LETTERS.indexOf(letter))) !== 0).join('');
+}
