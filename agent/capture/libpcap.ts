@@ -75,10 +75,10 @@ function permission(name: string, cause: unknown): OperationalError {
   );
 }
 
-function badFilter(filter: string, cause: unknown): OperationalError {
+function badFilter(name: string, filter: string, cause: unknown): OperationalError {
   return new OperationalError(
     'capture.filter',
-    `The filter "${filter}" is not a pcap-filter(7) expression for this link type: ${textOf(cause)}.`,
+    `The filter "${filter}" for ${name} is not a pcap-filter(7) expression for its link type: ${textOf(cause)}.`,
     cause,
   );
 }
@@ -89,7 +89,7 @@ function liveError(addon: CaptureAddon, options: LiveOptions, error: unknown): O
   const text = textOf(error);
   switch (codeOf(error)) {
     case 'PCAP_FILTER':
-      return badFilter(options.filter, error);
+      return badFilter(name, options.filter, error);
     case 'PCAP_ERROR_PERM_DENIED':
     case 'PCAP_ERROR_PROMISC_PERM_DENIED':
       return permission(name, error);
@@ -214,7 +214,7 @@ function savefileError(options: SavefileOptions, error: unknown): OperationalErr
   const text = textOf(error);
   switch (codeOf(error)) {
     case 'PCAP_FILTER':
-      return badFilter(options.filter, error);
+      return badFilter(name, options.filter, error);
     case 'PCAP_FORMAT':
       if (/^error reading dump file/.test(text)) break;
       return new OperationalError(

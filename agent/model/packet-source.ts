@@ -20,6 +20,8 @@ export interface CaptureStatistics {
   readonly received: number | undefined;
   readonly droppedByKernel: number | undefined;
   readonly droppedByInterface: number | undefined;
+  /** Packets that found the engine's own buffer full; absent for an engine without one. */
+  readonly droppedByEngine?: number;
 }
 
 /** One open capture: a live interface or a savefile. */

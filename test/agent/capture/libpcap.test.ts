@@ -1,0 +1,269 @@
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type CaptureAddon, type CaptureHandle, loadCaptureAddon, READ_FAILED } from '../../../agent/capture/addon.ts';
+import { createLibpcapEngine, createLibpcapSavefileEngine } from '../../../agent/capture/libpcap.ts';
+import { OperationalError } from '../../../agent/model/operational-error.ts';
+import { createPacketBatch } from '../../../agent/model/packet-batch.ts';
+import { type LiveOptions, READ } from '../../../agent/model/packet-source.ts';
+import { type CapturedPacket, PCAP_MAGIC, pcapFile, pcapHeader, pcapngFile } from '../../support/capture-file.ts';
+import { concat, ethernet, ipv4, LINK_TYPE, PROTOCOL, udp } from '../../support/packet-builder.ts';
+import { CaptureFolder, packetLines, readSavefile, readToEnd } from '../../support/read-source.ts';
+
+const addon = loadCaptureAddon();
+const savefiles = createLibpcapSavefileEngine(addon);
+const folder = new CaptureFolder();
+afterAll(() => folder.remove());
+
+const datagram = (destinationPort: number) =>
+  ethernet(
+    {},
+    ipv4(
+      { source: '10.0.0.1', destination: '10.0.0.2', protocol: PROTOCOL.udp },
+      udp({ sourcePort: 1000, destinationPort }, new Uint8Array(destinationPort % 50)),
+    ),
+  );
+const PACKETS: CapturedPacket[] = [
+  { bytes: datagram(53), seconds: 1_700_000_000, nanoseconds: 123_456_789 },
+  { bytes: datagram(80), seconds: 1_700_000_060, nanoseconds: 999_999_999, wireLength: 9000 },
+  { bytes: datagram(81), seconds: 1_600_000_000 },
+];
+const asRead = (packets: readonly CapturedPacket[]) =>
+  packetLines(
+    packets.map(({ bytes, seconds = 0, nanoseconds = 0, wireLength = bytes.length }) => {
+      return { bytes, seconds, nanoseconds, wireLength };
+    }),
+  );
+
+function errorOf(work: () => unknown): OperationalError {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof OperationalError) return error;
+    throw error;
+  }
+  throw new Error('nothing was thrown');
+}
+
+describe('the libpcap engine on savefiles', () => {
+  test.each([
+    ['nanosecond pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.nanoseconds })],
+    ['big-endian nanosecond pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.nanoseconds, bigEndian: true })],
+    ['pcapng in nanoseconds', pcapngFile(PACKETS, { interfaces: [{ resolution: 9 }] })],
+    ['big-endian pcapng', pcapngFile(PACKETS, { bigEndian: true, interfaces: [{ resolution: 9 }] })],
+    ['pcapng finer than nanoseconds', pcapngFile(PACKETS, { interfaces: [{ resolution: 10 }] })],
+    [
+      'pcapng with a time offset',
+      pcapngFile(PACKETS, { interfaces: [{ resolution: 9, offsetSeconds: 1_600_000_000n }] }),
+    ],
+  ])('reads %s exactly', async (_name, bytes) => {
+    const read = await readSavefile(savefiles, folder.write(bytes));
+    expect(read.failure).toBeUndefined();
+    expect(packetLines(read.packets)).toEqual(asRead(PACKETS));
+  });
+
+  test('gives each interface of a pcapng its own clock, and a simple packet time 0', async () => {
+    const packets = [
+      { ...PACKETS[0]!, interfaceIndex: 1 },
+      { bytes: datagram(99), simple: true },
+    ];
+    const read = await readSavefile(
+      savefiles,
+      folder.write(pcapngFile(packets, { interfaces: [{}, { resolution: 9 }] })),
+    );
+    expect(packetLines(read.packets)).toEqual(asRead([PACKETS[0]!, { bytes: datagram(99) }]));
+  });
+
+  test('reads times before 1970 and far beyond 32 bits', async () => {
+    const early = { bytes: datagram(1), seconds: -7, nanoseconds: 250_000_000 };
+    const late = { bytes: datagram(2), seconds: 1_000_000_000_000 };
+    const file = (packet: CapturedPacket, offsetSeconds: bigint) =>
+      pcapngFile([packet], { interfaces: [{ resolution: 6, offsetSeconds }] });
+    expect(packetLines((await readSavefile(savefiles, folder.write(file(early, -8n)))).packets)).toEqual(
+      asRead([early]),
+    );
+    expect(packetLines((await readSavefile(savefiles, folder.write(file(late, 0n)))).packets)).toEqual(asRead([late]));
+  });
+
+  test.each([
+    [LINK_TYPE.raw, LINK_TYPE.raw],
+    [LINK_TYPE.linuxSll2, LINK_TYPE.linuxSll2],
+    [100, 100],
+    [0, 0],
+  ])('says link type %i as it stands in the file', async (written, expected) => {
+    const source = await savefiles.open({ path: folder.write(pcapHeader({ linkType: written })), filter: '' });
+    expect(source.linkType).toBe(expected);
+    source.close();
+  });
+
+  test('reads only what the filter accepts', async () => {
+    const source = await savefiles.open({ path: folder.write(pcapFile(PACKETS)), filter: 'udp dst port 80' });
+    const read = await readToEnd(source);
+    expect(read.packets.map((packet) => packet.wireLength)).toEqual([9000]);
+  });
+
+  test('ends more than once', async () => {
+    const source = await savefiles.open({ path: folder.write(pcapHeader()), filter: '' });
+    const batch = createPacketBatch(1 << 20);
+    expect(source.read(batch)).toBe(READ.end);
+    expect(source.read(batch)).toBe(READ.end);
+    source.close();
+    source.close();
+  });
+
+  test('hands out the packets before a cut, then says that the file is damaged', async () => {
+    const whole = pcapngFile(PACKETS);
+    const read = await readSavefile(savefiles, folder.write(whole.subarray(0, whole.length - 5)));
+    expect(read.packets.length).toBe(2);
+    expect(read.failure?.code).toBe('savefile.damaged');
+    expect(read.failure?.message).toContain('after 2 packets');
+  });
+
+  test('says which file is no capture', () => {
+    const path = folder.write(new TextEncoder().encode('hello, this is text'));
+    const error = errorOf(() => savefiles.open({ path, filter: '' }));
+    expect(error.code).toBe('savefile.format');
+    expect(error.message).toContain(path);
+  });
+
+  test.each(['/nonexistent.pcap', '/'])('says that %s cannot be read', (path) => {
+    expect(errorOf(() => savefiles.open({ path, filter: '' })).code).toBe('savefile.unreadable');
+  });
+
+  test('says what is wrong with a filter', () => {
+    const error = errorOf(() => savefiles.open({ path: folder.write(pcapHeader()), filter: 'tcp prot 80' }));
+    expect(error.code).toBe('capture.filter');
+    expect(error.message).toContain('"tcp prot 80"');
+    expect(error.message).toContain('syntax error');
+  });
+
+  test('refuses a pcapng of several link types after the packets of the first', async () => {
+    const interfaces = [{}, { linkType: LINK_TYPE.raw }];
+    const read = await readSavefile(savefiles, folder.write(pcapngFile(PACKETS, { interfaces })));
+    expect(read.failure?.code).toBe('savefile.format');
+  });
+
+  test('never crashes, whatever follows a good header', async () => {
+    const good = fc.constantFrom(
+      pcapFile(PACKETS),
+      pcapFile(PACKETS, { magic: PCAP_MAGIC.modified }),
+      pcapngFile(PACKETS),
+      pcapngFile(PACKETS, { bigEndian: true, interfaces: [{ resolution: 9, offsetSeconds: -5n }] }),
+    );
+    const property = fc.asyncProperty(good, fc.nat(), fc.uint8Array({ maxLength: 300 }), async (bytes, at, noise) => {
+      const kept = bytes.subarray(0, 28 + (at % (bytes.length - 28)));
+      const path = folder.write(concat(kept, noise));
+      try {
+        const read = await readSavefile(savefiles, path);
+        expect(['savefile.damaged', 'savefile.format', undefined]).toContain(read.failure?.code);
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'savefile.format' });
+      }
+    });
+    await fc.assert(property, { numRuns: 500 });
+  });
+});
+
+/** An addon whose live captures do as a test says; savefiles and memory are of no concern here. */
+function fakeAddon(live: Partial<CaptureAddon>): CaptureAddon {
+  return {
+    ...addon,
+    interfaces: () => ['any', 'nflog', 'eth0', 'lo'].map((name) => ({ ...addon.interfaces()[0]!, name })),
+    interfaceIndex: () => 7,
+    openLive: () => ({}) as CaptureHandle,
+    describe: () => ({ linkType: 1, linkTypeName: 'EN10MB', snapshot: 128, nanosecond: true }),
+    readBatch: () => 0,
+    close: () => undefined,
+    ...live,
+  };
+}
+const OPTIONS: LiveOptions = {
+  interfaceName: 'eth9',
+  snapBytes: 128,
+  bufferBytes: 1 << 20,
+  promiscuous: true,
+  filter: 'tcp',
+};
+
+describe('the libpcap engine on interfaces', () => {
+  test.each([
+    ['PCAP_ERROR_PERM_DENIED', 'no rights', 'capture.permission', 'CAP_NET_RAW'],
+    ['PCAP_ERROR', 'socket: Operation not permitted', 'capture.permission', 'setcap cap_net_raw+ep'],
+    ['PCAP_ERROR_NO_SUCH_DEVICE', 'No such device exists', 'capture.no-interface', 'interfaces here are eth0, lo.'],
+    ['PCAP_ERROR_IFACE_NOT_UP', 'not up', 'capture.no-interface', 'ip link set eth9 up'],
+    ['PCAP_FILTER', 'syntax error', 'capture.filter', 'syntax error'],
+    ['PCAP_ERROR', 'out of luck', 'capture.failed', 'out of luck'],
+  ])('turns %s (%s) into %s', (code, text, expected, words) => {
+    const openLive = () => {
+      throw Object.assign(new Error(text), { code });
+    };
+    const error = errorOf(() => createLibpcapEngine(fakeAddon({ openLive })).open(OPTIONS));
+    expect(error.code).toBe(expected);
+    expect(error.message).toContain('eth9');
+    expect(error.message).toContain(words);
+  });
+
+  test('names CAP_NET_ADMIN for NFLOG', () => {
+    const openLive = () => {
+      throw Object.assign(new Error('Operation not permitted'), { code: 'PCAP_ERROR' });
+    };
+    const engine = createLibpcapEngine(fakeAddon({ openLive }));
+    expect(errorOf(() => engine.open({ ...OPTIONS, interfaceName: 'nflog:5' })).message).toContain('cap_net_admin+ep');
+  });
+
+  test.each([
+    ['The interface disappeared', 'capture.gone'],
+    ['recvfrom failed: weather', 'capture.failed'],
+  ])('turns the failure "%s" into %s', (text, code) => {
+    const engine = createLibpcapEngine(fakeAddon({ readBatch: () => READ_FAILED, errorText: () => text }));
+    const source = engine.open(OPTIONS);
+    const batch = createPacketBatch(1 << 20);
+    expect(source.read(batch)).toBe(READ.failed);
+    expect(source.failure).toMatchObject({ code, message: expect.stringContaining(text) });
+    expect(source.read(batch)).toBe(READ.failed);
+  });
+
+  test('ends an idle capture whose name is now another interface, after a last look', () => {
+    let index = 7;
+    const waits: number[] = [];
+    const answers = [0, 0, 3, 0];
+    const readBatch: CaptureAddon['readBatch'] = (_handle, _batch, _copyBytes, timeoutMs) => {
+      waits.push(timeoutMs);
+      return answers.shift() ?? 0;
+    };
+    const engine = createLibpcapEngine(fakeAddon({ interfaceIndex: () => index, readBatch }));
+    const source = engine.open(OPTIONS);
+    const batch = createPacketBatch(1 << 20);
+    expect(source.read(batch)).toBe(READ.idle);
+    index = 8;
+    expect(source.read(batch)).toBe(READ.packets);
+    expect(batch.count).toBe(3);
+    expect(source.read(batch)).toBe(READ.failed);
+    expect(source.failure?.code).toBe('capture.gone');
+    expect(waits).toEqual([0, 0, 250, 0]);
+  });
+
+  test('ends a busy capture whose name is lost within a bounded number of reads', () => {
+    let index = 7;
+    const engine = createLibpcapEngine(fakeAddon({ interfaceIndex: () => index, readBatch: () => 1 }));
+    const source = engine.open(OPTIONS);
+    const batch = createPacketBatch(1 << 20);
+    index = 0;
+    let reads = 0;
+    while (reads < 1000 && source.read(batch) === READ.packets) reads++;
+    expect(source.failure?.code).toBe('capture.gone');
+    expect(reads).toBeLessThan(100);
+  });
+
+  test('asks for the second cooked format on any, and does not mind that it has no index', () => {
+    const asked: number[] = [];
+    const openLive: CaptureAddon['openLive'] = ({ dataLink }) => {
+      asked.push(dataLink);
+      return {} as CaptureHandle;
+    };
+    const engine = createLibpcapEngine(fakeAddon({ openLive, interfaceIndex: () => 0 }));
+    const source = engine.open({ ...OPTIONS, interfaceName: 'any' });
+    engine.open(OPTIONS);
+    expect(asked).toEqual([276, -1]);
+    expect(source.read(createPacketBatch(1 << 20))).toBe(READ.idle);
+  });
+});

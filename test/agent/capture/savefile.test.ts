@@ -1,0 +1,226 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { afterAll, describe, expect, test } from 'vitest';
+import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
+import { createLibpcapSavefileEngine } from '../../../agent/capture/libpcap.ts';
+import { createSavefileEngine } from '../../../agent/capture/savefile.ts';
+import { type ErrorCode, OperationalError } from '../../../agent/model/operational-error.ts';
+import { createPacketBatch, FRAME_BYTES_MAX } from '../../../agent/model/packet-batch.ts';
+import { READ } from '../../../agent/model/packet-source.ts';
+import {
+  type CapturedPacket,
+  PCAP_MAGIC,
+  type PcapOptions,
+  pcapFile,
+  pcapHeader,
+  pcapngFile,
+  pcapRecord,
+} from '../../support/capture-file.ts';
+import { arp, concat, ethernet, ipv4, LINK_TYPE, PROTOCOL, tcp, udp } from '../../support/packet-builder.ts';
+import { CaptureFolder, packetLines, readSavefile } from '../../support/read-source.ts';
+
+const savefile = createSavefileEngine();
+const libpcap = createLibpcapSavefileEngine(loadCaptureAddon());
+const folder = new CaptureFolder();
+afterAll(() => folder.remove());
+
+const ADDRESSES = { source: '10.0.0.1', destination: '10.0.0.2' };
+const UDP = ethernet({}, ipv4({ ...ADDRESSES, protocol: PROTOCOL.udp }, udp({ sourcePort: 1, destinationPort: 2 })));
+const TCP = ethernet({}, ipv4({ ...ADDRESSES, protocol: PROTOCOL.tcp }, tcp({ sourcePort: 3, destinationPort: 4 })));
+const PACKETS: CapturedPacket[] = [
+  { bytes: UDP, seconds: 1_700_000_000, nanoseconds: 123_456_000 },
+  { bytes: TCP, seconds: 1_700_000_001, nanoseconds: 999_999_000, wireLength: 1500 },
+  { bytes: new Uint8Array(0), seconds: 5, wireLength: 60 },
+  { bytes: arp(), seconds: 0 },
+];
+
+async function refusal(bytes: Uint8Array, filter = ''): Promise<OperationalError> {
+  try {
+    await savefile.open({ path: folder.write(bytes), filter });
+  } catch (error) {
+    if (error instanceof OperationalError) return error;
+    throw error;
+  }
+  throw new Error('the file was not refused');
+}
+
+async function expectSame(path: string): Promise<void> {
+  const ours = await readSavefile(savefile, path);
+  const theirs = await readSavefile(libpcap, path);
+  expect(packetLines(ours.packets)).toEqual(packetLines(theirs.packets));
+  expect(ours.failure?.code).toBe(theirs.failure?.code);
+}
+
+describe('the savefile engine', () => {
+  test.each([false, true])('reads what was written, big endian: %s', async (bigEndian) => {
+    const read = await readSavefile(savefile, folder.write(pcapFile(PACKETS, { bigEndian })));
+    expect(read.failure).toBeUndefined();
+    expect(read.linkType).toBe(LINK_TYPE.ethernet);
+    expect(read.packets).toEqual(
+      PACKETS.map(({ bytes, seconds, nanoseconds, wireLength }) => ({
+        bytes,
+        seconds,
+        nanoseconds: nanoseconds ?? 0,
+        wireLength: wireLength ?? bytes.length,
+      })),
+    );
+  });
+
+  test('gives the same batches as libpcap, whatever the sizes of the packets', async () => {
+    const sizes = fc.array(fc.oneof(fc.nat(64), fc.nat(FRAME_BYTES_MAX), fc.constant(FRAME_BYTES_MAX)), {
+      maxLength: 40,
+    });
+    const property = fc.asyncProperty(sizes, fc.boolean(), async (lengths, bigEndian) => {
+      const packets = lengths.map((length, index) => ({ bytes: new Uint8Array(length).fill(index), seconds: index }));
+      await expectSame(folder.write(pcapFile(packets, { bigEndian })));
+    });
+    await fc.assert(property, { numRuns: 20 });
+  });
+
+  test.each([
+    ['times after 2038', { seconds: 0xffff_fff0, bytes: UDP }, {}],
+    ['more than a million microseconds', { nanoseconds: 4_294_967_295_000, seconds: 7, bytes: UDP }, {}],
+    [
+      'more than a million microseconds, big endian',
+      { nanoseconds: 4_294_967_295_000, bytes: UDP },
+      { bigEndian: true },
+    ],
+    ['a record longer than the snapshot length', { bytes: UDP, wireLength: 99 }, { snapshot: 30 }],
+    ['a snapshot length of zero', { bytes: UDP }, { snapshot: 0 }],
+    ['an absurd snapshot length', { bytes: UDP }, { snapshot: 0xffff_ffff }],
+  ] as [string, CapturedPacket, PcapOptions][])('reads %s as libpcap does', async (_name, packet, options) => {
+    await expectSame(folder.write(pcapFile([packet, packet], options)));
+  });
+
+  test('ignores the frame check sequence length above the link type', async () => {
+    const read = await readSavefile(savefile, folder.write(pcapFile(PACKETS, { linkType: 0xf400_0065 })));
+    expect(read.linkType).toBe(LINK_TYPE.raw);
+  });
+
+  test('hands out the packets before a cut, then says where the file is damaged', async () => {
+    const whole = pcapFile(PACKETS);
+    for (let cut = 1; cut < 16 + arp().length; cut++) {
+      const path = folder.write(whole.subarray(0, whole.length - cut));
+      const read = await readSavefile(savefile, path);
+      expect(read.packets.length).toBe(3);
+      expect(read.failure?.code).toBe('savefile.damaged');
+      expect(read.failure?.message).toContain('after 3 packets');
+    }
+  });
+
+  test('stops at a record of absurd length, and goes on refusing', async () => {
+    const absurd = pcapRecord({ bytes: UDP });
+    new DataView(absurd.buffer).setUint32(8, 300_000_000, true);
+    const path = folder.write(concat(pcapFile(PACKETS), absurd, new Uint8Array(2_000_000)));
+    const source = await savefile.open({ path, filter: '' });
+    const batch = createPacketBatch(1 << 20);
+    expect(await source.read(batch)).toBe(READ.packets);
+    expect(batch.count).toBe(PACKETS.length);
+    expect(await source.read(batch)).toBe(READ.failed);
+    expect(source.failure?.code).toBe('savefile.damaged');
+    expect(source.failure?.message).toContain('300000000');
+    expect(await source.read(batch)).toBe(READ.failed);
+    expect(batch.count).toBe(0);
+    source.close();
+  });
+
+  test('never asks the file for more than one batch takes', async () => {
+    const bytes = pcapFile(new Array(50_000).fill({ bytes: UDP }));
+    let asked = 0;
+    const engine = createSavefileEngine(async () => ({
+      async read(buffer, offset, length) {
+        const piece = bytes.subarray(asked, asked + Math.min(length, 1000));
+        asked += piece.length;
+        buffer.set(piece, offset);
+        return piece.length;
+      },
+      close: async () => undefined,
+    }));
+    const source = await engine.open({ path: 'slow', filter: '' });
+    const batch = createPacketBatch(1 << 20);
+    await source.read(batch);
+    expect(batch.count).toBeGreaterThan(0);
+    expect(asked).toBeLessThan(3000);
+    source.close();
+  });
+
+  test.each([
+    ['pcapng', pcapngFile(PACKETS), 'pcapng'],
+    ['nanosecond pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.nanoseconds }), 'nanosecond'],
+    ['big-endian nanosecond pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.nanoseconds, bigEndian: true }), 'nanosecond'],
+    ['modified pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.modified }), 'a1b2cd34'],
+    ['version 2.3', pcapFile(PACKETS, { version: [2, 3] }), 'version 2.3'],
+    ['version 543.4', pcapFile(PACKETS, { version: [543, 4] }), 'version 543.4'],
+  ])('refuses %s by name and points to libpcap', async (_name, bytes, words) => {
+    const error = await refusal(bytes);
+    expect(error.code).toBe('savefile.format');
+    expect(error.message).toContain(words);
+    expect(error.message).toContain('--engine libpcap');
+  });
+
+  test.each([
+    ['an empty file', new Uint8Array(0)],
+    ['text', new TextEncoder().encode('#!/bin/sh\necho this is no capture\n')],
+    ['a cut file header', pcapHeader().subarray(0, 23)],
+  ])('refuses %s', async (_name, bytes) => {
+    expect((await refusal(bytes)).code).toBe('savefile.format');
+  });
+
+  test.each(['/nonexistent.pcap', '/'])('says that %s cannot be read', async (path) => {
+    await expect(savefile.open({ path, filter: '' })).rejects.toMatchObject({
+      code: 'savefile.unreadable' satisfies ErrorCode,
+      message: expect.stringContaining(`Reading ${path} failed`),
+    });
+  });
+
+  test('refuses a filter, which it cannot apply', async () => {
+    expect((await refusal(pcapFile(PACKETS), 'tcp')).code).toBe('capture.filter');
+  });
+
+  test('never crashes and agrees with libpcap, whatever follows a good header', async () => {
+    const property = fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), fc.boolean(), async (bytes, bigEndian) => {
+      await expectSame(folder.write(concat(pcapFile(PACKETS, { bigEndian }), bytes)));
+    });
+    await fc.assert(property, { numRuns: 200 });
+  });
+
+  test('agrees with libpcap on a damaged file, wherever a byte was changed after the header', async () => {
+    const whole = pcapFile(PACKETS);
+    const property = fc.asyncProperty(
+      fc.integer({ min: 24, max: whole.length - 1 }),
+      fc.nat(255),
+      async (at, value) => {
+        const changed = Uint8Array.from(whole);
+        changed[at] = value;
+        await expectSame(folder.write(changed));
+      },
+    );
+    await fc.assert(property, { numRuns: 200 });
+  });
+});
+
+const CORPUS = fileURLToPath(new URL('../../../../shared/corpus/captures/', import.meta.url));
+
+describe.skipIf(!existsSync(CORPUS))('over the shared captures', () => {
+  const files = existsSync(CORPUS) ? readdirSync(CORPUS) : [];
+
+  test('both engines give the same packets, or the savefile engine names the format', async () => {
+    let same = 0;
+    for (const file of files) {
+      const theirs = await readSavefile(libpcap, CORPUS + file);
+      try {
+        const ours = await readSavefile(savefile, CORPUS + file);
+        expect(packetLines(ours.packets), file).toEqual(packetLines(theirs.packets));
+        expect(ours.failure?.code, file).toBe(theirs.failure?.code);
+        same++;
+      } catch (error) {
+        expect(error, file).toMatchObject({
+          code: 'savefile.format',
+          message: expect.stringContaining('--engine libpcap'),
+        });
+      }
+    }
+    expect(same).toBeGreaterThan(files.length / 2);
+  });
+});
