@@ -37,6 +37,8 @@ const ETHERTYPE_MPLS_UPSTREAM = 0x8848;
 const ETHERTYPE_PPPOE_SESSION = 0x8864;
 /** Below this an Ethernet type field is an IEEE 802.3 length. */
 const ETHERTYPE_MIN = 0x0600;
+/** No EtherType: the header that holds it was cut. */
+const CUT = -1;
 const PPP_IPV4 = 0x0021;
 const PPP_IPV6 = 0x0057;
 
@@ -110,20 +112,16 @@ function decodeEtherType(
   row: number,
 ): Decoded {
   let next = payload;
-  if (type < ETHERTYPE_MIN) {
-    if (!isEthernetInSnap(view, at + next, captured - next)) return NOT_IP;
-    type = view.getUint16(at + next + 6);
-    next += 8;
-  }
-  while (type === 0x8100 || type === 0x88a8 || type === 0x9100) {
+  for (;;) {
+    if (type < ETHERTYPE_MIN) {
+      type = snapEtherType(view, at + next, captured - next);
+      if (type === CUT) return MALFORMED;
+      next += 8;
+    }
+    if (type !== 0x8100 && type !== 0x88a8 && type !== 0x9100) break;
     if (captured < next + 4) return MALFORMED;
     type = view.getUint16(at + next + 2);
     next += 4;
-    if (type < ETHERTYPE_MIN) {
-      if (!isEthernetInSnap(view, at + next, captured - next)) return NOT_IP;
-      type = view.getUint16(at + next + 6);
-      next += 8;
-    }
   }
   if (type === ETHERTYPE_IPV4) return decodeIpv4(view, at, next, captured, wire, rows, row);
   if (type === ETHERTYPE_IPV6) return decodeIpv6(view, at, next, captured, wire, rows, row);
@@ -134,9 +132,17 @@ function decodeEtherType(
   return NOT_IP;
 }
 
-/** Whether the eight bytes of LLC AA-AA-03 and SNAP OUI 00-00-00 plus EtherType stand here (RFC 1042). */
-function isEthernetInSnap(view: DataView, at: number, left: number): boolean {
-  return left >= 8 && view.getUint32(at) === 0xaaaa0300 && view.getUint16(at + 4) === 0;
+/**
+ * The EtherType behind LLC AA-AA-03 and SNAP OUI 00-00-00 (RFC 1042), 0 for anything else, or `CUT` when what was captured
+ * of the eight bytes agrees with SNAP and ends before them.
+ */
+function snapEtherType(view: DataView, at: number, left: number): number {
+  if (left >= 8) return view.getUint32(at) === 0xaaaa0300 && view.getUint16(at + 4) === 0 ? view.getUint16(at + 6) : 0;
+  for (let byte = 0; byte < left && byte < 6; byte++) {
+    const expected = byte < 2 ? 0xaa : byte === 2 ? 0x03 : 0;
+    if (view.getUint8(at + byte) !== expected) return 0;
+  }
+  return CUT;
 }
 
 /** RFC 3032: labels until the bottom of the stack; what follows is told by its first nibble alone. */

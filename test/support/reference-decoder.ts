@@ -29,7 +29,7 @@ export interface DecodedPacket {
   readonly protocol: number;
   readonly bytes: number;
   readonly tcpFlags: number;
-  readonly excludedBy?: 'dhcp' | 'dhcpv6' | 'kms';
+  readonly excludedBy?: 'dhcp' | 'dhcpv6' | 'windows-activation';
 }
 
 export const REFERENCE_LINK_TYPES = [0, 1, 12, 14, 101, 108, 113, 228, 229, 276] as const;
@@ -280,7 +280,7 @@ function excludedByRule({ family, protocol, sourcePort, destinationPort }: Decod
   const bothIn = (ports: readonly number[]) => ports.includes(sourcePort) && ports.includes(destinationPort);
   if (family === 4 && protocol === 17 && bothIn([67, 68])) return 'dhcp';
   if (family === 6 && protocol === 17 && bothIn([546, 547])) return 'dhcpv6';
-  if (protocol === 6 && (sourcePort === 1688 || destinationPort === 1688)) return 'kms';
+  if (protocol === 6 && (sourcePort === 1688 || destinationPort === 1688)) return 'windows-activation';
   return undefined;
 }
 

@@ -1,0 +1,51 @@
+/** The agent's decoder and built-in exclusions, asked as the reference decoder is asked. */
+import { IPV4, IPV6, MALFORMED, NOT_IP } from '../../agent/packet/decode.ts';
+import { EXCLUDE_DEFAULTS, Exclusion, KEEP } from '../../agent/packet/exclusion.ts';
+import { DESTINATION, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, ROW_WORDS, SOURCE } from '../../agent/packet/key-row.ts';
+import { decoderFor } from '../../agent/packet/link-type.ts';
+import type { DecodedPacket, Frame, Refusal } from './reference-decoder.ts';
+
+const exclusion = new Exclusion(EXCLUDE_DEFAULTS);
+const UNTOUCHED = 0x5bad_5bad;
+/** Where the frame begins in its buffer: not on a multiple of 8, so that nothing can count on that. */
+const AT = 13;
+
+/** Decodes the captured bytes with `behind` after them, into the middle one of three rows; the others must stay as they were. */
+export function decodeWithAgent(frame: Frame, behind: Uint8Array = new Uint8Array(0)): Refusal | DecodedPacket {
+  const buffer = new Uint8Array(AT + frame.capturedLength + behind.length).fill(0xee);
+  buffer.set(frame.bytes.subarray(0, frame.capturedLength), AT);
+  buffer.set(behind, AT + frame.capturedLength);
+  const rows = new Int32Array(3 * ROW_WORDS).fill(UNTOUCHED);
+  const decode = decoderFor(frame.linkType)!;
+  const decoded = decode(new DataView(buffer.buffer), AT, frame.capturedLength, frame.wireLength, rows, ROW_WORDS);
+  const around = [...rows.subarray(0, ROW_WORDS), ...rows.subarray(ROW_WORDS + IP_BYTES + 1)];
+  if (around.some((word) => word !== UNTOUCHED)) throw new Error('the decoder wrote outside of its words');
+  if (decoded === NOT_IP) return { refusal: 'not-ip' };
+  if (decoded === MALFORMED) return { refusal: 'malformed' };
+  if (decoded !== IPV4 && decoded !== IPV6) throw new Error(`the decoder answered ${decoded}`);
+  return packetOf(rows, ROW_WORDS, decoded);
+}
+
+function packetOf(rows: Int32Array, row: number, family: 4 | 6): DecodedPacket {
+  const rule = exclusion.match(rows, row, family);
+  const name = rule === KEEP ? undefined : exclusion.ruleNames[rule]!;
+  return {
+    family,
+    source: addressText(rows.subarray(row + SOURCE, row + SOURCE + 4), family),
+    destination: addressText(rows.subarray(row + DESTINATION, row + DESTINATION + 4), family),
+    sourcePort: rows[row + PORTS]! >>> 16,
+    destinationPort: rows[row + PORTS]! & 0xffff,
+    protocol: rows[row + PROTOCOL_AND_FLAGS]! & 0xff,
+    bytes: rows[row + IP_BYTES]! >>> 0,
+    tcpFlags: rows[row + PROTOCOL_AND_FLAGS]! >>> 8,
+    ...(name === undefined ? {} : { excludedBy: name as NonNullable<DecodedPacket['excludedBy']> }),
+  };
+}
+
+function addressText(words: Int32Array, family: 4 | 6): string {
+  const [first] = words;
+  if (family === 4) return [24, 16, 8, 0].map((shift) => (first! >>> shift) & 0xff).join('.');
+  return [...words]
+    .flatMap((word) => [word >>> 16, word & 0xffff].map((group) => group.toString(16).padStart(4, '0')))
+    .join(':');
+}
