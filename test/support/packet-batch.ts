@@ -1,0 +1,50 @@
+import {
+  CAPTURED_LENGTH,
+  createPacketBatch,
+  FRAME_BYTES_MAX,
+  NANOSECONDS,
+  nextRecord,
+  type PacketBatch,
+  RECORD_HEADER_BYTES,
+  SECONDS,
+  WIRE_LENGTH,
+} from '../../agent/model/packet-batch.ts';
+
+/** A packet as a capture engine hands it over. */
+export interface BatchPacket {
+  readonly seconds: number;
+  readonly nanoseconds?: number;
+  readonly bytes: Uint8Array;
+  /** The captured length when absent. */
+  readonly wireLength?: number;
+}
+
+/** Room for the longest frame and some more: what an engine may be handed at the least. */
+export function emptyBatch(): PacketBatch {
+  return createPacketBatch(FRAME_BYTES_MAX + RECORD_HEADER_BYTES);
+}
+
+/** Fills the batch from its start with all packets; they must fit. */
+export function fillBatch(batch: PacketBatch, packets: readonly BatchPacket[]): void {
+  const { view } = batch;
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  let at = 0;
+  for (const packet of packets) {
+    view.setFloat64(at + SECONDS, packet.seconds, true);
+    view.setUint32(at + NANOSECONDS, packet.nanoseconds ?? 0, true);
+    view.setUint32(at + CAPTURED_LENGTH, packet.bytes.length, true);
+    view.setUint32(at + WIRE_LENGTH, packet.wireLength ?? packet.bytes.length, true);
+    view.setUint32(at + WIRE_LENGTH + 4, 0, true);
+    bytes.set(packet.bytes, at + RECORD_HEADER_BYTES);
+    at = nextRecord(at, packet.bytes.length);
+  }
+  batch.count = packets.length;
+}
+
+/** A batch that holds these packets; its buffer grows with them, unlike an engine's. */
+export function batchOf(packets: readonly BatchPacket[]): PacketBatch {
+  const bytes = packets.reduce((at, packet) => nextRecord(at, packet.bytes.length), 0);
+  const batch: PacketBatch = { view: new DataView(new ArrayBuffer(bytes)), count: 0 };
+  fillBatch(batch, packets);
+  return batch;
+}
