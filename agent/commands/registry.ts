@@ -5,6 +5,9 @@ import type { Command } from './command.ts';
  * starts without the log service's database and `--help` without either.
  */
 export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['check', async () => (await import('./check.ts')).check],
+  ['config', async () => (await import('./config.ts')).config],
+  ['interfaces', async () => (await import('./interfaces.ts')).interfaces],
   ['help', async () => (await import('./help.ts')).help],
 ]);
 

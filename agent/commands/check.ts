@@ -1,0 +1,37 @@
+import type { Configuration } from '../config/load.ts';
+import { EXIT } from '../model/operational-error.ts';
+import type { Command } from './command.ts';
+
+export const check: Command = {
+  name: 'check',
+  summary: 'Say whether a configuration file is right.',
+  usage: '--config FILE',
+  description:
+    'Reads the file as run would, the environment included, and reports every problem at once: its line and column, the ' +
+    'option, what is accepted, and the nearest known name for a misspelt one. Exit code 78 when there is a problem. Nothing is ' +
+    'started and no interface or network is touched.',
+  options: [{ name: 'config', short: 'c', value: 'FILE', description: 'The configuration file (YAML).' }],
+  examples: [
+    { line: 'flowlogd check --config /etc/flowlogd/flowlogd.yaml', says: 'Before a restart.' },
+    {
+      line: 'FLOWLOGD_LOG_LEVEL=debug flowlogd check -c flowlogd.yaml',
+      says: 'With an override from the environment, which is checked too.',
+    },
+  ],
+  async run(invocation) {
+    const path = invocation.required('config');
+    const { loadOnHost } = await import('../config/load.ts');
+    const { configuration, warnings } = loadOnHost(path, invocation.env);
+    for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
+    invocation.stdout.write(`${path} is valid: ${summarise(configuration)}\n`);
+    return EXIT.ok;
+  },
+};
+
+/** `2 flow logs (web on eth0; vpn on wg*), to the topic ... at https://...`. */
+function summarise({ flowLogs, cls }: Configuration): string {
+  const named = flowLogs.map(({ name, interfaces }) => `${name} on ${interfaces.join(', ')}`).join('; ');
+  const count = flowLogs.length === 1 ? '1 flow log' : `${flowLogs.length} flow logs`;
+  const target = cls === undefined ? 'the embedded log service' : `topic ${cls.topicId} at ${cls.endpoint.origin}`;
+  return `${count} (${named}), to ${target}`;
+}

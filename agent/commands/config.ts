@@ -1,0 +1,67 @@
+import { describeOrigin, type Setting } from '../config/findings.ts';
+import { EXIT } from '../model/operational-error.ts';
+import type { Command } from './command.ts';
+import { renderRows } from './rows.ts';
+
+export const config: Command = {
+  name: 'config',
+  summary: 'Print the resolved configuration, or all options.',
+  usage: '[--config FILE] [options]',
+  description:
+    'Prints every option with the value that counts and where it came from: the file and line, a variable of the environment, ' +
+    'or the default. Secrets are hidden.',
+  options: [
+    {
+      name: 'config',
+      short: 'c',
+      value: 'FILE',
+      description: 'The configuration file; without it, environment and defaults.',
+    },
+    { name: 'json', description: 'One JSON object: {"option": {"value": ..., "from": ...}}.' },
+    { name: 'reference', description: 'Print all options as a commented file instead.' },
+  ],
+  examples: [
+    { line: 'flowlogd config --config flowlogd.yaml', says: 'What counts, and why.' },
+    {
+      line: 'flowlogd config --reference > flowlogd.yaml',
+      says: 'A file to start from: valid as it is, every option explained.',
+    },
+    { line: 'flowlogd config --json', says: 'The defaults and the environment, for programs.' },
+  ],
+  async run(invocation) {
+    if (invocation.flag('reference')) {
+      const { renderExample } = await import('../config/reference.ts');
+      invocation.stdout.write(renderExample());
+      return EXIT.ok;
+    }
+    const path = invocation.string('config');
+    const { loadOnHost } = await import('../config/load.ts');
+    const { settings, warnings } = loadOnHost(path, invocation.env);
+    for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
+    invocation.stdout.write(
+      invocation.flag('json') ? renderJson(settings, path ?? '') : renderTable(settings, path ?? ''),
+    );
+    return EXIT.ok;
+  },
+};
+
+function renderTable(settings: readonly Setting[], file: string): string {
+  const rows = settings.map(({ path, shown, origin }) => [
+    path,
+    shown === '' ? "''" : shown,
+    origin.from === 'default' ? 'default' : describeOrigin(origin, file),
+  ]);
+  return renderRows(['OPTION', 'VALUE', 'FROM'], rows);
+}
+
+function renderJson(settings: readonly Setting[], file: string): string {
+  const entries = settings.map(({ path, shown, value, origin, secret }) => [
+    path,
+    {
+      value: typeof value === 'number' || typeof value === 'boolean' ? value : shown,
+      ...(secret ? { secret } : {}),
+      from: origin.from === 'default' ? 'default' : describeOrigin(origin, file),
+    },
+  ]);
+  return `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`;
+}

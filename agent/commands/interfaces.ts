@@ -1,0 +1,41 @@
+import { type HostInterface, listInterfaces } from '../config/interfaces.ts';
+import { EXIT } from '../model/operational-error.ts';
+import type { Command } from './command.ts';
+import { renderRows } from './rows.ts';
+
+export const interfaces: Command = {
+  name: 'interfaces',
+  summary: 'List the network interfaces that can be observed.',
+  usage: '[--json]',
+  description:
+    'Lists the interfaces of this network namespace: name, state, hardware address, the interface-id that records carry unless ' +
+    'the configuration says another, and addresses. The one that "default" stands for holds the default route.',
+  options: [{ name: 'json', description: 'One JSON array.' }],
+  examples: [
+    { line: 'flowlogd interfaces', says: 'Find the name to configure.' },
+    { line: 'flowlogd interfaces --json', says: 'The same for programs.' },
+  ],
+  async run(invocation) {
+    const known = listInterfaces();
+    invocation.stdout.write(invocation.flag('json') ? `${JSON.stringify(known, undefined, 2)}\n` : renderTable(known));
+    return EXIT.ok;
+  },
+};
+
+function renderTable(known: readonly HostInterface[]): string {
+  const rows = known.map((one) => [
+    one.name,
+    stateOf(one),
+    one.mac ?? '-',
+    one.interfaceId,
+    one.addresses.length === 0 ? '-' : one.addresses.join(' '),
+  ]);
+  return renderRows(['NAME', 'STATE', 'MAC', 'INTERFACE-ID', 'ADDRESSES'], rows);
+}
+
+function stateOf(one: HostInterface): string {
+  const states = [one.up === undefined ? '?' : one.up ? 'up' : 'down'];
+  if (one.loopback) states.push('loopback');
+  if (one.isDefault) states.push('default');
+  return states.join(',');
+}

@@ -1,0 +1,103 @@
+/** What single options cannot see: contradictions between them. Looks only at options that are valid in themselves. */
+
+import type { Findings } from './findings.ts';
+import { isInterfacePattern } from './interface-pattern.ts';
+import { PROTOCOL } from './option.ts';
+
+/** Names that the built-in exclusions have in the ledger. */
+const BUILT_IN_RULES: ReadonlySet<unknown> = new Set(['dhcp', 'dhcpv6', 'windows-activation']);
+const PROTOCOLS_WITH_PORTS: ReadonlySet<unknown> = new Set([PROTOCOL.parse('tcp'), PROTOCOL.parse('udp')]);
+
+/** @param zstd whether this Node can compress so */
+export function checkConsistency(findings: Findings, zstd: boolean): void {
+  checkFlowLogs(findings);
+  checkExclusionRules(findings);
+  checkCls(findings, zstd);
+}
+
+function checkFlowLogs(findings: Findings): void {
+  const ids = new Map<unknown, string>();
+  const interfaces = new Map<unknown, string>();
+  for (const entry of entriesOf(findings, 'flowLogs')) {
+    claim(findings, ids, `${entry}.id`, findings.settings.get(`${entry}.id`)?.value, 'the id of');
+    const patterns = findings.settings.get(`${entry}.interfaces`)?.value;
+    if (!Array.isArray(patterns)) continue;
+    for (const pattern of patterns) claim(findings, interfaces, `${entry}.interfaces`, pattern, 'an interface of');
+    const one = patterns.length === 1 && !isInterfacePattern(patterns[0]);
+    if (findings.settings.has(`${entry}.interfaceId`) && !one) {
+      findings.problemAt(
+        `${entry}.interfaceId`,
+        'it names one interface, but this flow log may have several; leave it out, or write one flow log per interface',
+      );
+    }
+  }
+}
+
+/** Refuses a value that another place has already. */
+function claim(findings: Findings, seen: Map<unknown, string>, path: string, value: unknown, role: string): void {
+  if (value === undefined) return;
+  const first = seen.get(value);
+  if (first === undefined) seen.set(value, path.slice(0, path.indexOf(']') + 1));
+  else findings.problemAt(path, `'${String(value)}' is already ${role} ${first}`);
+}
+
+function checkExclusionRules(findings: Findings): void {
+  const names = new Map<unknown, string>();
+  for (const entry of entriesOf(findings, 'exclude.rules')) {
+    const name = findings.settings.get(`${entry}.name`)?.value;
+    if (BUILT_IN_RULES.has(name)) {
+      findings.problemAt(`${entry}.name`, `'${String(name)}' is the name of a built-in rule; choose another`);
+    }
+    claim(findings, names, `${entry}.name`, name, 'the name of');
+    const protocol = findings.settings.get(`${entry}.protocol`);
+    const networks = lengthOf(findings, `${entry}.networks`);
+    const ports = lengthOf(findings, `${entry}.ports`);
+    if (protocol === undefined && networks === 0 && ports === 0) {
+      findings.problemAt(`${entry}.name`, 'the rule would exclude everything: give it a protocol, networks or ports');
+    }
+    if (ports !== 0 && protocol !== undefined && !PROTOCOLS_WITH_PORTS.has(protocol.value)) {
+      findings.problemAt(
+        `${entry}.ports`,
+        `only tcp and udp have ports; with protocol ${protocol.shown} it matches nothing`,
+      );
+    }
+  }
+}
+
+/** -1 when the list itself is not valid. */
+function lengthOf(findings: Findings, path: string): number {
+  const value = findings.settings.get(path)?.value;
+  return Array.isArray(value) ? value.length : -1;
+}
+
+function checkCls(findings: Findings, zstd: boolean): void {
+  const { settings } = findings;
+  if (![...settings.keys()].some((path) => path.startsWith('cls.'))) return;
+  for (const name of ['secretId', 'secretKey', 'token']) {
+    const inline = settings.has(`cls.${name}`);
+    const file = settings.has(`cls.${name}File`);
+    if (inline && file) findings.problemAt(`cls.${name}File`, `cls.${name} is set too; keep one of them`);
+    const refused = findings.problems.some(({ path }) => path === `cls.${name}` || path === `cls.${name}File`);
+    if (!inline && !file && !refused && name !== 'token') {
+      findings.problemIn('cls', `cls.${name} or cls.${name}File is missing: uploads must be signed`);
+    }
+  }
+  if (settings.has('cls.certFile') !== settings.has('cls.keyFile')) {
+    const [set, missing] = settings.has('cls.certFile')
+      ? ['cls.certFile', 'cls.keyFile']
+      : ['cls.keyFile', 'cls.certFile'];
+    findings.problemAt(set ?? '', `a client certificate needs its key: ${missing} is missing`);
+  }
+  if (settings.get('cls.compression')?.value === 'zstd' && !zstd) {
+    findings.problemAt('cls.compression', 'zstd needs Node 22.15 or newer; use lz4');
+  }
+}
+
+/** `flowLogs[0]`, `flowLogs[1]` ... as far as the settings have them. */
+function entriesOf(findings: Findings, list: string): string[] {
+  const entries = new Set<string>();
+  for (const path of findings.settings.keys()) {
+    if (path.startsWith(`${list}[`)) entries.add(path.slice(0, path.indexOf(']', list.length) + 1));
+  }
+  return [...entries];
+}

@@ -1,0 +1,233 @@
+/**
+ * Reads a YAML text by the option table. Every problem is found in one pass: wrong names (with the nearest known one), wrong
+ * types, values out of bounds, what is missing, what is said twice. The depth of the walk is the table's and lists are
+ * bounded, so a file of aliases that refer to each other costs no more than its own size.
+ */
+
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument, type YAMLMap } from 'yaml';
+import { type Environment, readVariable, variableOf } from './environment.ts';
+import type { Findings, Origin } from './findings.ts';
+import { nearestWord } from './nearest.ts';
+import type { Fields, ListNode, Node, OptionNode, SectionNode } from './option.ts';
+
+type YamlNode = ParsedNode | null | undefined;
+
+/** Where a YAML text came from, and so where its nodes are. */
+interface Source {
+  readonly origin: (offset: number) => Origin;
+  readonly resolve: (node: YamlNode) => YamlNode;
+}
+
+/** Reads the file's text over the whole table; the answer is meaningful only when `findings` has no problem. */
+export function readDocument(schema: Node, text: string, environment: Environment, findings: Findings): unknown {
+  const lines = new LineCounter();
+  const place = (offset: number): Origin => {
+    const { line, col } = lines.linePos(offset);
+    return { from: 'file', line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const parsed = parseText(text, lines, place, findings);
+  if (parsed === undefined) return undefined;
+  return new Reader(environment, findings).node(schema, parsed.contents, '', parsed.source, place(0));
+}
+
+function parseText(
+  text: string,
+  lines: LineCounter | undefined,
+  place: (offset: number) => Origin,
+  findings: Findings,
+): { readonly contents: YamlNode; readonly source: Source } | undefined {
+  const document = parseDocument(text, {
+    // Said twice is our own finding, with the name and both places.
+    uniqueKeys: false,
+    prettyErrors: false,
+    ...(lines === undefined ? {} : { lineCounter: lines }),
+  });
+  const faults = [...document.errors, ...document.warnings];
+  for (const fault of faults) findings.problem('', place(fault.pos[0]), `it is not valid YAML: ${fault.message}`);
+  if (faults.length > 0) return undefined;
+  const resolve = (node: YamlNode): YamlNode => (isAlias(node) ? (node.resolve(document) as YamlNode) : node);
+  return { contents: document.contents, source: { origin: place, resolve } };
+}
+
+class Reader {
+  readonly #environment: Environment;
+  readonly #findings: Findings;
+
+  constructor(environment: Environment, findings: Findings) {
+    this.#environment = environment;
+    this.#findings = findings;
+  }
+
+  /** @param around the place of what holds the node, for what is missing */
+  node(schema: Node, written: YamlNode, path: string, source: Source, around: Origin): unknown {
+    const yaml = source.resolve(written);
+    const at = yaml?.range == null ? around : source.origin(yaml.range[0]);
+    switch (schema.node) {
+      case 'option':
+        return this.#option(schema, yaml, path, at);
+      case 'list':
+        return this.#list(schema, yaml, path, source, at);
+      case 'section':
+        return this.#section(schema, yaml, path, source, at);
+    }
+  }
+
+  #section(schema: SectionNode<Fields, boolean>, yaml: YamlNode, path: string, source: Source, at: Origin): unknown {
+    const absent = yaml == null || (isScalar(yaml) && yaml.value === null);
+    if (schema.optional && yaml == null && !this.#isSetByEnvironment(path)) return undefined;
+    if (!absent && !isMap(yaml)) {
+      this.#findings.problem(path, at, `it must be a section with options of its own, not ${nameOf(yaml)}`);
+      return undefined;
+    }
+    const pairs = absent ? new Map<string, YamlNode>() : this.#pairs(schema, yaml as YAMLMap.Parsed, path, source);
+    const entries = Object.entries(schema.fields).map(([key, field]) => [
+      key,
+      this.node(field, pairs.get(key), path === '' ? key : `${path}.${key}`, source, at),
+    ]);
+    return Object.fromEntries(entries);
+  }
+
+  /** The section's values by key, after refusing what is unknown or said twice. */
+  #pairs(
+    schema: SectionNode<Fields, boolean>,
+    map: YAMLMap.Parsed,
+    path: string,
+    source: Source,
+  ): ReadonlyMap<string, YamlNode> {
+    const values = new Map<string, YamlNode>();
+    const places = new Map<string, Origin>();
+    for (const pair of map.items) {
+      const keyNode = source.resolve(pair.key);
+      const key = isScalar(keyNode) ? String(keyNode.value) : '?';
+      const keyPath = path === '' ? key : `${path}.${key}`;
+      const at = source.origin(pair.key.range[0]);
+      const first = places.get(key);
+      if (!Object.hasOwn(schema.fields, key)) {
+        this.#findings.problem(keyPath, at, `there is no such option${hint(key, schema)}`);
+      } else if (first !== undefined) {
+        const where = first.from === 'file' ? `, first in line ${first.line}` : '';
+        this.#findings.problem(keyPath, at, `it is said twice${where}; keep one`);
+      }
+      if (first !== undefined) continue;
+      places.set(key, at);
+      values.set(key, pair.value);
+    }
+    return values;
+  }
+
+  #list(schema: ListNode<Node>, yaml: YamlNode, path: string, source: Source, at: Origin): unknown {
+    const variable = variableOf(path);
+    const text = readVariable(this.#environment, variable);
+    if (text !== undefined && variable !== undefined) {
+      return this.#listFromText(schema, text, path, { from: 'environment', variable });
+    }
+    if (yaml == null) return this.#listFromText(schema, schema.default ?? '[]', path, { from: 'default' });
+    if (!isSeq(yaml)) {
+      this.#findings.problem(path, at, `it must be a list, not ${nameOf(yaml)}; write [] for an empty one`);
+      return undefined;
+    }
+    return this.#items(schema, yaml.items as YamlNode[], path, source, at);
+  }
+
+  /** A list in a variable or a default: YAML, or for plain values `a,b`. */
+  #listFromText(schema: ListNode<Node>, text: string, path: string, origin: Origin): unknown {
+    const plain = schema.item.node === 'option' && !/^\s*\[/.test(text);
+    const parsed = parseText(plain ? `[${text}]` : text, undefined, () => origin, this.#findings);
+    if (parsed === undefined) return undefined;
+    if (isSeq(parsed.contents)) {
+      return this.#items(schema, parsed.contents.items as YamlNode[], path, parsed.source, origin);
+    }
+    this.#findings.problem(
+      path,
+      origin,
+      'it must be a list in YAML or JSON, such as [{name: web, interfaces: [eth0]}]',
+    );
+    return undefined;
+  }
+
+  #items(schema: ListNode<Node>, items: readonly YamlNode[], path: string, source: Source, at: Origin): unknown {
+    const { min, max } = schema;
+    if (items.length < min || items.length > max) {
+      this.#findings.problem(path, at, `it has ${items.length} entries and must have ${min} to ${max}`);
+      return undefined;
+    }
+    const values = items.map((item, index) => this.node(schema.item, item, `${path}[${index}]`, source, at));
+    if (schema.item.node === 'option') this.#joinSettings(values, path, at);
+    else if (items.length === 0) this.#set(path, values, '[]', at, false);
+    return values;
+  }
+
+  /** A list of plain values is one setting. */
+  #joinSettings(values: readonly unknown[], path: string, at: Origin): void {
+    const shown = values.map((_, index) => {
+      const setting = this.#findings.settings.get(`${path}[${index}]`);
+      this.#findings.settings.delete(`${path}[${index}]`);
+      return setting?.shown ?? '?';
+    });
+    if (!shown.includes('?')) this.#set(path, values, `[${shown.join(', ')}]`, at, false);
+  }
+
+  #option(schema: OptionNode<unknown>, yaml: YamlNode, path: string, at: Origin): unknown {
+    const variable = variableOf(path);
+    const override = readVariable(this.#environment, variable);
+    if (override !== undefined && variable !== undefined) {
+      return this.#parse(schema, override, path, { from: 'environment', variable });
+    }
+    if (yaml != null) {
+      const text = this.#scalarText(schema, yaml, path, at);
+      return text === undefined ? undefined : this.#parse(schema, text, path, at);
+    }
+    // systemd lists several directories with colons; the first is the one that is named after the service.
+    const inherited = readVariable(this.#environment, schema.inherits)?.split(':')[0];
+    if (inherited !== undefined && schema.inherits !== undefined) {
+      return this.#parse(schema, inherited, path, { from: 'environment', variable: schema.inherits });
+    }
+    if (schema.default !== undefined) return this.#parse(schema, schema.default, path, { from: 'default' });
+    if (schema.required) this.#findings.problem(path, at, `it is missing and must be ${schema.kind.accepts}`);
+    return undefined;
+  }
+
+  #scalarText(schema: OptionNode<unknown>, yaml: ParsedNode, path: string, at: Origin): string | undefined {
+    if (!isScalar(yaml) || yaml.value === null) {
+      this.#findings.problem(path, at, `it must be ${schema.kind.accepts}, not ${nameOf(yaml)}`);
+      return undefined;
+    }
+    // The source, so that an account id keeps its leading zeros; a quoted text is its value.
+    return typeof yaml.value === 'string' ? yaml.value : (yaml.source ?? String(yaml.value));
+  }
+
+  #parse(schema: OptionNode<unknown>, text: string, path: string, origin: Origin): unknown {
+    const value = schema.kind.parse(text);
+    if (value === undefined) {
+      const said = schema.secret ? 'the value' : `'${text}'`;
+      this.#findings.problem(path, origin, `${said} is not accepted: it must be ${schema.kind.accepts}`);
+    } else {
+      this.#set(path, value, schema.secret ? '(hidden)' : text, origin, schema.secret);
+    }
+    return value;
+  }
+
+  #set(path: string, value: unknown, shown: string, origin: Origin, secret: boolean): void {
+    this.#findings.settings.set(path, { path, value, shown, origin, secret });
+  }
+
+  #isSetByEnvironment(path: string): boolean {
+    const prefix = `${variableOf(path) ?? '\0'}_`;
+    return Object.keys(this.#environment).some(
+      (name) => name.startsWith(prefix) && readVariable(this.#environment, name) !== undefined,
+    );
+  }
+}
+
+function hint(key: string, schema: SectionNode<Fields, boolean>): string {
+  const known = Object.keys(schema.fields);
+  const nearest = nearestWord(key, known);
+  return nearest === undefined ? `; known here: ${known.join(', ')}` : `; did you mean ${nearest}?`;
+}
+
+function nameOf(yaml: YamlNode): string {
+  if (isMap(yaml)) return 'a section';
+  if (isSeq(yaml)) return 'a list';
+  if (isScalar(yaml)) return yaml.value === null ? 'nothing' : `'${yaml.source ?? String(yaml.value)}'`;
+  return 'nothing';
+}

@@ -1,0 +1,64 @@
+/** What loading a configuration finds out: a setting for each option, and every problem with its place. */
+
+export type Origin =
+  | { readonly from: 'default' }
+  | { readonly from: 'file'; readonly line: number; readonly column: number }
+  | { readonly from: 'environment'; readonly variable: string };
+
+/** One resolved option. */
+export interface Setting {
+  /** `flowLogs[0].name`. */
+  readonly path: string;
+  readonly value: unknown;
+  /** The value as text, in the form that the file has it; secrets are hidden already. */
+  readonly shown: string;
+  readonly origin: Origin;
+  readonly secret: boolean;
+}
+
+export interface Problem {
+  readonly path: string;
+  /** What is wrong and what is accepted, without the place. */
+  readonly message: string;
+  readonly origin: Origin;
+}
+
+export class Findings {
+  readonly settings = new Map<string, Setting>();
+  readonly problems: Problem[] = [];
+
+  problem(path: string, origin: Origin, message: string): void {
+    this.problems.push({ path, message, origin });
+  }
+
+  /** Says the problem where the option is set; an option that is not set has the place of nothing. */
+  problemAt(path: string, message: string): void {
+    this.problem(path, this.settings.get(path)?.origin ?? { from: 'default' }, message);
+  }
+
+  /** Says the problem where the section is, which is where its first option is. */
+  problemIn(section: string, message: string): void {
+    const inside = [...this.settings.values()].filter(({ path }) => path.startsWith(`${section}.`));
+    const place = inside.find(({ origin }) => origin.from !== 'default');
+    this.problem(section, place?.origin ?? { from: 'default' }, message);
+  }
+
+  /** Problems one a line, in the order of the file: `FILE:3:5: flowLogs[0].name: ...`. */
+  report(file: string): string[] {
+    const sorted = this.problems.toSorted((left, right) => position(left.origin) - position(right.origin));
+    return sorted.map(({ path, message, origin }) => {
+      const subject = path === '' ? '' : `${path}: `;
+      return `${describeOrigin(origin, file)}: ${subject}${message}`;
+    });
+  }
+}
+
+/** `FILE:3:5`, a variable's name, or the file as a whole. */
+export function describeOrigin(origin: Origin, file: string): string {
+  if (origin.from === 'file') return `${file}:${origin.line}:${origin.column}`;
+  return origin.from === 'environment' ? origin.variable : file;
+}
+
+function position(origin: Origin): number {
+  return origin.from === 'file' ? origin.line * 10_000 + origin.column : Number.MAX_SAFE_INTEGER;
+}

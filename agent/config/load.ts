@@ -1,0 +1,198 @@
+/**
+ * From a file and the environment to a frozen, typed configuration, or to one report of everything that is wrong with them.
+ * The environment overrides the file, the file overrides the defaults.
+ */
+
+import { createHash } from 'node:crypto';
+import { dirname, resolve } from 'node:path';
+import * as zlib from 'node:zlib';
+import { OperationalError } from '../model/operational-error.ts';
+import { checkConsistency } from './consistency.ts';
+import { readDocument } from './document.ts';
+import { type Environment, misspeltVariables } from './environment.ts';
+import { describeFileError, type ReadTextFile, readTextFile } from './files.ts';
+import { Findings, type Setting } from './findings.ts';
+import { type ClsOptions, CONFIGURATION_BYTES_MAX, type FlowLogOptions, type Options, SCHEMA } from './schema.ts';
+
+/** Secrets and certificates are short. */
+const SECRET_BYTES_MAX = 65_536;
+/** What a file with keys in it must not let others do. */
+const OTHERS = 0o007;
+
+export interface FlowLogConfiguration extends FlowLogOptions {
+  readonly id: string;
+}
+
+type FileOptions = 'secretId' | 'secretIdFile' | 'secretKey' | 'secretKeyFile' | 'token' | 'tokenFile';
+
+export interface ClsConfiguration extends Omit<NonNullable<ClsOptions>, FileOptions> {
+  readonly credentials: { readonly secretId: string; readonly secretKey: string; readonly token: string | undefined };
+  /** PEM texts of the files. */
+  readonly tls: {
+    readonly ca: string | undefined;
+    readonly cert: string | undefined;
+    readonly key: string | undefined;
+  };
+}
+
+export interface Configuration extends Omit<Options, 'flowLogs' | 'cls'> {
+  readonly flowLogs: readonly FlowLogConfiguration[];
+  /** Undefined: the embedded log service. */
+  readonly cls: ClsConfiguration | undefined;
+}
+
+export interface Loaded {
+  readonly configuration: Configuration;
+  /** Every option with its value as text and where it came from, in the order of the table. */
+  readonly settings: readonly Setting[];
+  /** Sentences about what is allowed and probably not meant. */
+  readonly warnings: readonly string[];
+}
+
+export interface LoadOptions {
+  /** Undefined: the environment and the defaults alone. */
+  readonly path: string | undefined;
+  readonly environment: Environment;
+  readonly readTextFile: ReadTextFile;
+  /** Whether this Node can compress with zstd. */
+  readonly zstd: boolean;
+}
+
+/** @throws OperationalError `config.unreadable`, or `config.invalid` with one line for each problem. */
+export function loadConfiguration(options: LoadOptions): Loaded {
+  const { path, environment } = options;
+  const file = path === undefined ? { text: '', mode: 0o600 } : readFile(path, options.readTextFile);
+  const findings = new Findings();
+  const read = readDocument(SCHEMA, file.text, environment, findings) as Options;
+  checkConsistency(findings, options.zstd);
+  checkMode(findings, path ?? '', file.mode);
+  const secrets = new SecretFiles(findings, options);
+  const cls = readCls(findings, secrets);
+  if (findings.problems.length > 0) throw refusal(path, findings);
+  const configuration: Configuration = {
+    ...read,
+    flowLogs: read.flowLogs.map((flowLog) => ({ ...flowLog, id: flowLog.id ?? deriveFlowLogId(flowLog.interfaces) })),
+    cls: read.cls === undefined ? undefined : { ...withoutSecrets(read.cls), ...cls },
+  };
+  return {
+    configuration: deepFreeze(configuration),
+    settings: [...findings.settings.values()],
+    warnings: [...misspeltVariables(SCHEMA, environment), ...secrets.warnings, ...endpointWarnings(configuration)],
+  };
+}
+
+/** The configuration of this process: the file when there is one, under its environment. */
+export function loadOnHost(path: string | undefined, environment: Environment): Loaded {
+  return loadConfiguration({ path, environment, readTextFile, zstd: 'zstdCompressSync' in zlib });
+}
+
+/** The same interfaces give the same id, so a flow log may be renamed. */
+export function deriveFlowLogId(interfaces: readonly string[]): string {
+  const digest = createHash('sha256').update(interfaces.toSorted().join('\0')).digest();
+  return `fl-${digest.readUIntBE(0, 6).toString(36).padStart(8, '0').slice(-8)}`;
+}
+
+function readFile(path: string, read: ReadTextFile): ReturnType<ReadTextFile> {
+  let file: ReturnType<ReadTextFile>;
+  try {
+    file = read(path, CONFIGURATION_BYTES_MAX);
+  } catch (error) {
+    throw new OperationalError(
+      'config.unreadable',
+      `Reading the configuration ${path} failed: ${describeFileError(error)}.`,
+      error,
+    );
+  }
+  if (Buffer.byteLength(file.text) <= CONFIGURATION_BYTES_MAX) return file;
+  throw new OperationalError(
+    'config.invalid',
+    `Reading the configuration ${path} stopped, it is longer than 1MiB: is it a configuration file?`,
+  );
+}
+
+function checkMode(findings: Findings, path: string, mode: number): void {
+  if ((mode & OTHERS) === 0) return;
+  const exposed = [...findings.settings.values()].find((setting) => setting.secret && setting.origin.from === 'file');
+  if (exposed === undefined) return;
+  const octal = mode.toString(8).padStart(4, '0');
+  findings.problemAt(
+    exposed.path,
+    `this secret is open to every user of the host, because the file's mode is ${octal}: run chmod 600 ${path}, or move the secret ` +
+      `to a file of its own with ${exposed.path}File`,
+  );
+}
+
+/** Reads the files that options name. */
+class SecretFiles {
+  readonly warnings: string[] = [];
+  readonly #findings: Findings;
+  readonly #read: ReadTextFile;
+  readonly #folder: string;
+
+  constructor(findings: Findings, options: LoadOptions) {
+    this.#findings = findings;
+    this.#read = options.readTextFile;
+    this.#folder = options.environment['CREDENTIALS_DIRECTORY'] ?? dirname(options.path ?? '.');
+  }
+
+  /** The text of the file that the option names, without the line's end; undefined when there is no such option. */
+  text(option: string, confidential: boolean): string | undefined {
+    const named = this.#findings.settings.get(option)?.value;
+    if (typeof named !== 'string') return undefined;
+    const path = resolve(this.#folder, named);
+    try {
+      const { text, mode } = this.#read(path, SECRET_BYTES_MAX);
+      if (confidential && (mode & OTHERS) !== 0) {
+        this.warnings.push(`${path} is open to every user of the host; run chmod 600 ${path}`);
+      }
+      const trimmed = text.trim();
+      if (trimmed !== '' && text.length <= SECRET_BYTES_MAX) return trimmed;
+      this.#findings.problemAt(option, `${path} ${trimmed === '' ? 'is empty' : 'is longer than 64KiB'}`);
+    } catch (error) {
+      this.#findings.problemAt(option, `cannot read ${path}: ${describeFileError(error)}`);
+    }
+    return undefined;
+  }
+}
+
+function readCls(findings: Findings, files: SecretFiles): Pick<ClsConfiguration, 'credentials' | 'tls'> {
+  const secret = (name: string): string | undefined => {
+    const inline = findings.settings.get(`cls.${name}`)?.value;
+    return typeof inline === 'string' ? inline : files.text(`cls.${name}File`, true);
+  };
+  return {
+    // A missing one is a problem that the consistency check has said, so these empty texts are never handed out.
+    credentials: { secretId: secret('secretId') ?? '', secretKey: secret('secretKey') ?? '', token: secret('token') },
+    tls: {
+      ca: files.text('cls.caFile', false),
+      cert: files.text('cls.certFile', false),
+      key: files.text('cls.keyFile', true),
+    },
+  };
+}
+
+function withoutSecrets(cls: NonNullable<ClsOptions>): Omit<NonNullable<ClsOptions>, FileOptions> {
+  const { secretId: _id, secretIdFile: _idFile, secretKey: _key, secretKeyFile: _keyFile, ...rest } = cls;
+  const { token: _token, tokenFile: _tokenFile, ...plain } = rest;
+  return plain;
+}
+
+function endpointWarnings({ cls }: Configuration): string[] {
+  if (cls === undefined || cls.endpoint.protocol === 'https:') return [];
+  if (/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(cls.endpoint.hostname)) return [];
+  return [`records travel to ${cls.endpoint.origin} unencrypted; use https`];
+}
+
+function refusal(path: string | undefined, findings: Findings): OperationalError {
+  const file = path ?? 'the environment';
+  const count = findings.problems.length === 1 ? 'a problem' : `${findings.problems.length} problems`;
+  const lines = findings.report(file).map((line) => `\n  ${line}`);
+  return new OperationalError('config.invalid', `The configuration has ${count}:${lines.join('')}`);
+}
+
+function deepFreeze<T>(value: T): T {
+  // Typed arrays cannot be frozen, URLs keep their state elsewhere.
+  if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || value instanceof URL) return value;
+  for (const part of Object.values(value)) deepFreeze(part);
+  return Object.freeze(value);
+}

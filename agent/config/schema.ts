@@ -1,0 +1,246 @@
+/**
+ * The one option table. The loader, `flowlogd check`, `flowlogd config`, `docs/configuration.md` and the commented example
+ * are all rendered from it, and the type of a loaded configuration is inferred from it.
+ *
+ * Names are the field's, in camel case, units last. Every number has bounds.
+ */
+
+import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
+import {
+  ABSOLUTE_PATH,
+  BOOLEAN,
+  bytes,
+  choice,
+  FILE_PATH,
+  INTERFACE_PATTERN,
+  integer,
+  list,
+  listOf,
+  NETWORK,
+  ORIGIN,
+  option,
+  optional,
+  optionalSection,
+  PORT_RANGE,
+  PROTOCOL,
+  pattern,
+  required,
+  seconds,
+  secret,
+  section,
+  TEXT_OR_NOTHING,
+  type ValueOf,
+} from './option.ts';
+
+const KIBIBYTE = 1024;
+const MEBIBYTE = 1024 ** 2;
+const GIBIBYTE = 1024 ** 3;
+const TEBIBYTE = 1024 ** 4;
+const DAY_SECONDS = 86_400;
+
+const IDENTIFIER = pattern('1 to 64 of the characters A-Z a-z 0-9 . _ : -', /^[\w.:-]{1,64}$/);
+
+const flowLog = section('One flow log: what is observed, and as what it is recorded.', {
+  id: optional(IDENTIFIER, {
+    description:
+      'Names the flow log for ever: batches and records carry it. Derived from the interfaces when absent, so that renaming keeps it.',
+    example: 'fl-4kd02xq9',
+  }),
+  name: option(pattern('a text of 1 to 60 characters', /^.{1,60}$/u), 'default', {
+    description: 'For people, as in the cloud’s own flow logs.',
+    example: 'web tier',
+  }),
+  interfaces: listOf(
+    INTERFACE_PATTERN,
+    { min: 1, max: 64 },
+    {
+      default: '[default]',
+      description:
+        'Interfaces by name or pattern (`eth*`, `veth?`); `default` is the one that holds the default route, `any` the kernel’s ' +
+        'device that sees every interface. An interface belongs to one flow log at most.',
+      example: '[eth0, wg*]',
+    },
+  ),
+  interfaceId: optional(IDENTIFIER, {
+    description:
+      'The `interface-id` of the records. Derived from the interface’s name and hardware address when absent. Only for a flow ' +
+      'log of exactly one interface.',
+    example: 'eni-0a1b2c3d',
+  }),
+  windowSeconds: option(seconds(1, WINDOW_SECONDS_MAX), '5m', {
+    description: 'Length of a capture window. Windows are aligned to the epoch.',
+    example: '60',
+  }),
+  accountId: option(pattern('1 to 32 of the characters A-Z a-z 0-9 _ -', /^[\w-]{1,32}$/), '-', {
+    description: 'The `account-id` of the records: the account (AppID) that owns them; `-` when there is none.',
+    example: '1251234567',
+  }),
+});
+
+const capture = section('How packets are captured.', {
+  engine: option(choice(['libpcap', 'cap']), 'libpcap', {
+    description:
+      '`libpcap` is flowlogd’s own binding. `cap` is the npm package of that name, for hosts where the binding cannot be built: ' +
+      'arrival times instead of packet times, and no drop counters.',
+  }),
+  snapBytes: option(bytes(64, FRAME_BYTES_MAX), '128', {
+    description:
+      'Bytes looked at of each packet: its headers. Packets with longer chains of headers count without ports.',
+  }),
+  bufferBytes: option(bytes(MEBIBYTE, 2 * GIBIBYTE - MEBIBYTE), '64MiB', {
+    description:
+      'Size of the kernel’s packet ring, per interface: it rides over pauses. Raise it when the ledger shows kernel drops.',
+  }),
+  promiscuous: option(BOOLEAN, 'false', {
+    description:
+      'Also see frames that are addressed to others. A flow log of a host does not want them; a mirror port does.',
+  }),
+  filter: option(TEXT_OR_NOTHING, '', {
+    description:
+      'A pcap-filter(7) expression. Packets that it rejects never reach flowlogd and so are in no ledger: prefer `exclude`, which counts them.',
+    example: 'not port 6443',
+  }),
+});
+
+const exclusionRule = section(
+  'Packets are excluded when everything that the rule states matches; it must state something.',
+  {
+    name: required(pattern('1 to 40 of the characters A-Z a-z 0-9 . _ -', /^[\w.-]{1,40}$/), {
+      description: 'Names the rule in the ledger.',
+      example: 'backup',
+    }),
+    protocol: optional(PROTOCOL, { description: 'IP protocol by name or number.', example: 'tcp' }),
+    networks: listOf(
+      NETWORK,
+      { min: 0, max: 256 },
+      {
+        default: '[]',
+        description: 'Source or destination lies in one of them.',
+        example: '[10.9.0.0/16, 2001:db8::/32]',
+      },
+    ),
+    ports: listOf(
+      PORT_RANGE,
+      { min: 0, max: 64 },
+      {
+        default: '[]',
+        description: 'Source or destination port is one of these or in these ranges.',
+        example: '[873, 8000-8099]',
+      },
+    ),
+  },
+);
+
+const exclude = section('What is kept out of the records. Excluded packets and bytes are counted by rule.', {
+  dhcp: option(BOOLEAN, 'true', { description: 'DHCP: IPv4 UDP between ports 67 and 68.' }),
+  dhcpv6: option(BOOLEAN, 'true', { description: 'DHCPv6: IPv6 UDP between ports 546 and 547.' }),
+  windowsActivation: option(BOOLEAN, 'true', { description: 'Windows licence activation: TCP with port 1688.' }),
+  kmsServers: listOf(
+    NETWORK,
+    { min: 0, max: 256 },
+    {
+      default: '[]',
+      description: 'Where activation servers are; activation elsewhere is then recorded. Empty is anywhere.',
+      example: '[169.254.0.0/16]',
+    },
+  ),
+  rules: list(
+    exclusionRule,
+    { min: 0, max: 64 },
+    { default: '[]', description: 'Rules of your own, tried in order after the ones above.' },
+  ),
+});
+
+const cls = optionalSection(
+  'The log service that receives the records: Tencent Cloud Log Service, or anything that speaks its upload protocol. Without ' +
+    'this section they go to the embedded log service on the loopback interface.',
+  {
+    endpoint: required(ORIGIN, {
+      description: 'Where the log service is. Plain `http` is for loopback and test benches.',
+      example: 'https://ap-guangzhou.cls.tencentcs.com',
+    }),
+    topicId: required(IDENTIFIER, {
+      description: 'The topic that stores the records.',
+      example: '5cd3a17e-fb0b-418c-afd7-77b36539e7a7',
+    }),
+    secretId: secret({
+      description: 'Id of the key that signs uploads. It needs `cls:UploadLog` on the topic and nothing else.',
+      example: 'AKIDxxxxxxxx',
+    }),
+    secretIdFile: optional(FILE_PATH, {
+      description:
+        'A file that holds it. A relative path is looked up in `$CREDENTIALS_DIRECTORY` (systemd), else beside this file.',
+      example: 'cls-secret-id',
+    }),
+    secretKey: secret({ description: 'The key itself.', example: 'xxxxxxxx' }),
+    secretKeyFile: optional(FILE_PATH, { description: 'A file that holds it.', example: 'cls-secret-key' }),
+    token: secret({ description: 'Session token of temporary keys.', example: 'xxxxxxxx' }),
+    tokenFile: optional(FILE_PATH, { description: 'A file that holds it.', example: 'cls-token' }),
+    compression: option(choice(['lz4', 'zstd', 'deflate', 'none']), 'lz4', {
+      description: 'Of uploads. `zstd` needs Node 22.15 or newer.',
+    }),
+    caFile: optional(FILE_PATH, {
+      description: 'PEM file of the certificate authorities to trust instead of the system’s.',
+      example: '/etc/flowlogd/ca.pem',
+    }),
+    certFile: optional(FILE_PATH, {
+      description: 'PEM file of a client certificate.',
+      example: '/etc/flowlogd/client.pem',
+    }),
+    keyFile: optional(FILE_PATH, {
+      description: 'PEM file of the client certificate’s key.',
+      example: '/etc/flowlogd/client.key',
+    }),
+    requestTimeoutSeconds: option(seconds(1, 600), '60', {
+      description: 'For one upload, from connecting to the last byte of the answer.',
+    }),
+    ledgerLog: option(BOOLEAN, 'true', {
+      description: 'Send the ledger of each window (offered, metered, excluded, dropped ...) as a log of its own.',
+    }),
+  },
+);
+
+export const SCHEMA = section('The configuration of flowlogd.', {
+  stateDirectory: option(ABSOLUTE_PATH, '/var/lib/flowlogd', {
+    description: 'Where flow tables and the spool live: a local disk, never shared between two agents.',
+    inherits: 'STATE_DIRECTORY',
+  }),
+  hostId: optional(IDENTIFIER, {
+    description: 'Names this host in batches and records. The machine id, then the host name, when absent.',
+    example: 'web-1',
+  }),
+  flowLogs: list(flowLog, { min: 1, max: 64 }, { default: '[{}]', description: 'The flow logs of this host.' }),
+  capture,
+  exclude,
+  table: section('The flow table: the flows of the open window.', {
+    flowsMax: option(integer(1024, 16 * MEBIBYTE), '1000000', {
+      description:
+        'Flows of one window and interface that are kept apart, at 32 bytes (IPv4) or 64 bytes (IPv6) each. Further ones fold into ' +
+        'coarser records: packets and bytes stay exact, the window says SKIPDATA.',
+    }),
+  }),
+  spool: section('Batches that wait on disk for delivery.', {
+    bytesMax: option(bytes(16 * MEBIBYTE, 16 * TEBIBYTE), '1GiB', {
+      description: 'Bound of the spool. Over it the oldest batch goes first, and is counted.',
+    }),
+    ageSecondsMax: option(seconds(60, 366 * DAY_SECONDS), '7d', {
+      description: 'Batches older than this go, and are counted.',
+    }),
+  }),
+  cls,
+  log: section('What flowlogd says about itself, as JSON lines on standard error.', {
+    level: option(choice(['error', 'warn', 'info', 'debug']), 'info', {
+      description:
+        '`error`: data was or will be lost. `warn`: it would be soon. `info`: what changed. `debug`: every window and upload.',
+    }),
+  }),
+});
+
+/** What the file and the environment say, before secrets are read. */
+export type Options = ValueOf<typeof SCHEMA>;
+export type FlowLogOptions = Options['flowLogs'][number];
+export type ClsOptions = Options['cls'];
+
+/** The longest configuration file: it is written by people. */
+export const CONFIGURATION_BYTES_MAX = 1024 * KIBIBYTE;

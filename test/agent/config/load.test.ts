@@ -1,0 +1,395 @@
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import type { ReadTextFile } from '../../../agent/config/files.ts';
+import { deriveFlowLogId, type Loaded, loadConfiguration } from '../../../agent/config/load.ts';
+import { OperationalError } from '../../../agent/model/operational-error.ts';
+
+interface Around {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly mode?: number;
+  /** Other files by path. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly fileMode?: number;
+  readonly zstd?: boolean;
+}
+
+function load(text: string, around: Around = {}): Loaded {
+  const readTextFile: ReadTextFile = (path) => {
+    if (path === 'flowlogd.yaml') return { text, mode: around.mode ?? 0o644 };
+    const found = around.files?.[path];
+    if (found === undefined) throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+    return { text: found, mode: around.fileMode ?? 0o600 };
+  };
+  const environment = around.environment ?? {};
+  return loadConfiguration({ path: 'flowlogd.yaml', environment, readTextFile, zstd: around.zstd ?? false });
+}
+
+/** The report's lines, without heading. */
+function problems(text: string, around: Around = {}): string[] {
+  try {
+    load(text, around);
+  } catch (error) {
+    if (!(error instanceof OperationalError) || error.code !== 'config.invalid') throw error;
+    const [heading = '', ...lines] = error.message.split('\n  ');
+    expect(heading).toBe(`The configuration has ${lines.length === 1 ? 'a problem' : `${lines.length} problems`}:`);
+    return lines;
+  }
+  return [];
+}
+
+const CLS = `
+cls:
+  endpoint: https://ap-guangzhou.cls.tencentcs.com
+  topicId: topic
+  secretId: AKID
+  secretKey: hush
+`;
+
+describe('a configuration', () => {
+  test('of an empty file is the defaults', () => {
+    const { configuration } = load('');
+    expect(configuration.stateDirectory).toBe('/var/lib/flowlogd');
+    expect(configuration.flowLogs).toEqual([
+      {
+        id: deriveFlowLogId(['default']),
+        name: 'default',
+        interfaces: ['default'],
+        interfaceId: undefined,
+        windowSeconds: 300,
+        accountId: '-',
+      },
+    ]);
+    expect(configuration.capture).toEqual({
+      engine: 'libpcap',
+      snapBytes: 128,
+      bufferBytes: 67_108_864,
+      promiscuous: false,
+      filter: '',
+    });
+    expect(configuration.spool).toEqual({ bytesMax: 1_073_741_824, ageSecondsMax: 604_800 });
+    expect(configuration.cls).toBeUndefined();
+  });
+
+  test('reads every kind of value', () => {
+    const { configuration } = load(readFileSync('docs/examples/gateway.yaml', 'utf8'), {
+      files: {
+        '/run/secrets/cls-secret-id': 'AKID\n',
+        '/run/secrets/cls-secret-key': 'hush\n',
+        '/etc/flowlogd/ca.pem': 'PEM',
+      },
+    });
+    expect(configuration.flowLogs.map(({ windowSeconds, accountId }) => [windowSeconds, accountId])).toEqual([
+      [60, '1251234567'],
+      [300, '1251234567'],
+    ]);
+    expect(configuration.exclude.rules[0]).toMatchObject({ name: 'backup', protocol: 6 });
+    expect(configuration.exclude.rules[0]?.ports).toEqual([
+      [873, 873],
+      [8000, 8099],
+    ]);
+    expect(configuration.exclude.rules[1]).toMatchObject({ protocol: 112, networks: [], ports: [] });
+    expect(configuration.exclude.kmsServers).toHaveLength(1);
+    expect(configuration.cls?.credentials).toEqual({ secretId: 'AKID', secretKey: 'hush', token: undefined });
+    expect(configuration.cls?.tls).toEqual({ ca: 'PEM', cert: undefined, key: undefined });
+    expect(configuration.cls?.endpoint.host).toBe('cls.example.net:8443');
+    expect(configuration.cls).not.toHaveProperty('secretKey');
+  });
+
+  test('keeps the leading zeros of what is a text', () => {
+    expect(load('flowLogs: [{accountId: 007, name: 1e3}]').configuration.flowLogs[0]).toMatchObject({
+      accountId: '007',
+      name: '1e3',
+    });
+  });
+
+  test('is frozen to its leaves', () => {
+    const { configuration } = load('');
+    expect(Object.isFrozen(configuration)).toBe(true);
+    expect(Object.isFrozen(configuration.flowLogs)).toBe(true);
+    expect(Object.isFrozen(configuration.flowLogs[0]?.interfaces)).toBe(true);
+  });
+
+  test('follows anchors', () => {
+    const { configuration } = load(
+      'flowLogs:\n  - &a {name: x, interfaces: [lo]}\nexclude: {dhcp: &no false, dhcpv6: *no}\n',
+    );
+    expect(configuration.exclude).toMatchObject({ dhcp: false, dhcpv6: false });
+  });
+
+  test('names each flow log by its interfaces, whatever their order, and not by its name', () => {
+    const id = (yaml: string): string | undefined => load(`flowLogs: [${yaml}]`).configuration.flowLogs[0]?.id;
+    expect(id('{name: a, interfaces: [x, y]}')).toBe(id('{name: b, interfaces: [y, x]}'));
+    expect(id('{interfaces: [x, y]}')).not.toBe(id('{interfaces: [xy]}'));
+    expect(id('{interfaces: [x]}')).toMatch(/^fl-[0-9a-z]{8}$/);
+    expect(id('{id: fl-mine}')).toBe('fl-mine');
+  });
+});
+
+describe('the environment', () => {
+  test('overrides the file, which overrides the defaults', () => {
+    const environment = {
+      FLOWLOGD_CAPTURE_SNAP_BYTES: '256',
+      FLOWLOGD_LOG_LEVEL: '',
+      FLOWLOGD_EXCLUDE_KMS_SERVERS: '10.0.0.0/8, 192.0.2.1',
+      FLOWLOGD_FLOW_LOGS: '[{"name": "pod", "interfaces": ["eth0"]}]',
+    };
+    const { configuration, settings } = load('capture: {snapBytes: 512}\nlog: {level: warn}\n', { environment });
+    expect(configuration.capture.snapBytes).toBe(256);
+    expect(configuration.log.level).toBe('warn');
+    expect(configuration.exclude.kmsServers).toHaveLength(2);
+    expect(configuration.flowLogs[0]).toMatchObject({ name: 'pod', interfaces: ['eth0'] });
+    const origins = new Map(settings.map(({ path, origin }) => [path, origin]));
+    expect(origins.get('capture.snapBytes')).toEqual({
+      from: 'environment',
+      variable: 'FLOWLOGD_CAPTURE_SNAP_BYTES',
+    });
+    expect(origins.get('log.level')).toEqual({ from: 'file', line: 2, column: 14 });
+    expect(origins.get('capture.engine')).toEqual({ from: 'default' });
+    expect(origins.get('flowLogs[0].name')).toEqual({ from: 'environment', variable: 'FLOWLOGD_FLOW_LOGS' });
+  });
+
+  test('can hold a whole section that the file does not have', () => {
+    const { configuration } = load('', {
+      environment: {
+        FLOWLOGD_CLS_ENDPOINT: 'https://cls.example.net',
+        FLOWLOGD_CLS_TOPIC_ID: 't',
+        FLOWLOGD_CLS_SECRET_ID: 'a',
+        FLOWLOGD_CLS_SECRET_KEY: 'b',
+      },
+    });
+    expect(configuration.cls?.credentials.secretKey).toBe('b');
+  });
+
+  test('of systemd gives the state directory', () => {
+    const environment = { STATE_DIRECTORY: '/var/lib/private/flowlogd:/var/lib/other' };
+    expect(load('', { environment }).configuration.stateDirectory).toBe('/var/lib/private/flowlogd');
+    expect(load('stateDirectory: /data', { environment }).configuration.stateDirectory).toBe('/data');
+  });
+
+  test('is checked like the file, and its problems name the variable', () => {
+    const environment = { FLOWLOGD_LOG_LEVEL: 'loud', FLOWLOGD_FLOW_LOGS: 'web', FLOWLOGD_SPOOL_BYTES_MAX: '1' };
+    expect(problems('', { environment })).toEqual([
+      expect.stringMatching(/^FLOWLOGD_FLOW_LOGS: flowLogs: it must be a list in YAML or JSON/),
+      expect.stringMatching(/^FLOWLOGD_SPOOL_BYTES_MAX: spool.bytesMax: '1' is not accepted.*from 16MiB to 16TiB/),
+      expect.stringMatching(/^FLOWLOGD_LOG_LEVEL: log.level: 'loud' is not accepted: it must be one of/),
+    ]);
+  });
+
+  test('is warned about when a variable sets nothing, except for what Kubernetes puts there', () => {
+    const environment = {
+      FLOWLOGD_CAPTURE_SNAPBYTES: '1',
+      FLOWLOGD_PORT_80_TCP: 'tcp://10.0.0.1:80',
+      FLOWLOGD_SERVICE_HOST: '10.0.0.1',
+    };
+    expect(load('', { environment }).warnings).toEqual([
+      'the variable FLOWLOGD_CAPTURE_SNAPBYTES sets no option; did you mean FLOWLOGD_CAPTURE_SNAP_BYTES?',
+    ]);
+  });
+});
+
+describe('a report', () => {
+  test('has every problem with its line, in the order of the file', () => {
+    const text = [
+      'stateDirectory: here',
+      'flowLog: []',
+      'flowLogs:',
+      '  - name: web',
+      '    interfaces: eth0',
+      '    windowSecond: 60',
+      '  - name: db',
+      '    interfaces: [eth1]',
+      '    windowSeconds: 2h',
+      'capture:',
+      '  snapBytes: 1 MB',
+      '  promiscuous: yes',
+      '  snapBytes: 96',
+      'exclude: none',
+      'log:',
+      '  level:',
+    ].join('\n');
+    expect(problems(text)).toEqual([
+      "flowlogd.yaml:1:17: stateDirectory: 'here' is not accepted: it must be an absolute path",
+      'flowlogd.yaml:2:1: flowLog: there is no such option; did you mean flowLogs?',
+      "flowlogd.yaml:5:17: flowLogs[0].interfaces: it must be a list, not 'eth0'; write [] for an empty one",
+      'flowlogd.yaml:6:5: flowLogs[0].windowSecond: there is no such option; did you mean windowSeconds?',
+      expect.stringMatching(/^flowlogd.yaml:9:20: flowLogs\[1\].windowSeconds: '2h' is not accepted.*from 1s to 10m/),
+      expect.stringMatching(/^flowlogd.yaml:11:14: capture.snapBytes: '1 MB' is not accepted: it must be a size from/),
+      "flowlogd.yaml:12:16: capture.promiscuous: 'yes' is not accepted: it must be true or false",
+      'flowlogd.yaml:13:3: capture.snapBytes: it is said twice, first in line 11; keep one',
+      "flowlogd.yaml:14:10: exclude: it must be a section with options of its own, not 'none'",
+      expect.stringMatching(/^flowlogd.yaml:16:9: log.level: it must be one of .*, not nothing$/),
+    ]);
+  });
+
+  test.each<[string, string, RegExp, Around?]>([
+    ['broken YAML', 'capture: {snapBytes: 1', /^flowlogd.yaml:1:\d+: it is not valid YAML: /],
+    ['tabs', 'capture:\n\tsnapBytes: 1', /^flowlogd.yaml:2:1: it is not valid YAML: /],
+    ['two documents', 'log: {}\n---\nlog: {}\n', /it is not valid YAML: /],
+    ['a list as a file', '- a', /^flowlogd.yaml:1:1: it must be a section.*, not a list/],
+    ['no flow log', 'flowLogs: []', /:1:11: flowLogs: it has 0 entries and must have 1 to 64/],
+    ['what names every object has', 'constructor: {}', /:1:1: constructor: there is no such option/],
+    ['a number as a key', '7: {}', /:1:1: 7: there is no such option/],
+    [
+      'an unknown option without a near name',
+      'log: {colour: red}',
+      /log.colour: there is no such option; known here: level/,
+    ],
+    ['a section where a value belongs', 'log: {level: {a: 1}}', /log.level: it must be one of .*, not a section/],
+    ['an interface that cannot be', 'flowLogs: [{interfaces: ["eth 0"]}]', /interfaces\[0\]: 'eth 0' is not accepted/],
+    ['a long name', `flowLogs: [{name: ${'n'.repeat(61)}}]`, /name: .*is not accepted: it must be a text of 1 to 60/],
+    ['a wrong network', 'exclude: {kmsServers: [10.0.0.0/33]}', /kmsServers\[0\]: '10.0.0.0\/33' is not accepted/],
+    ['a range upside down', 'exclude: {rules: [{name: a, ports: [9-8]}]}', /ports\[0\]: '9-8' is not accepted/],
+    ['a rule without a name', 'exclude: {rules: [{protocol: tcp}]}', /:1:19: exclude.rules\[0\].name: it is missing/],
+    ['a rule without a condition', 'exclude: {rules: [{name: a}]}', /would exclude everything/],
+    [
+      'the name of a built-in rule',
+      'exclude: {rules: [{name: dhcp, protocol: udp}]}',
+      /is the name of a built-in rule/,
+    ],
+    ['ports of icmp', 'exclude: {rules: [{name: a, protocol: icmp, ports: [1]}]}', /only tcp and udp have ports/],
+    [
+      'two rules of a name',
+      'exclude: {rules: [{name: a, protocol: 1}, {name: a, protocol: 2}]}',
+      /rules\[1\].name: 'a' is already the name of exclude.rules\[0\]/,
+    ],
+    [
+      'an interface in two flow logs',
+      'flowLogs: [{interfaces: [eth0]}, {interfaces: [eth1, eth0]}]',
+      /flowLogs\[1\].interfaces: 'eth0' is already an interface of flowLogs\[0\]/,
+    ],
+    [
+      'two flow logs of an id',
+      'flowLogs: [{id: a}, {id: a, interfaces: [x]}]',
+      /'a' is already the id of flowLogs\[0\]/,
+    ],
+    ['one id for several interfaces', 'flowLogs: [{interfaceId: i, interfaces: [eth*]}]', /names one interface, but/],
+    [
+      'http with a path',
+      CLS.replace('.com', '.com/v1'),
+      /cls.endpoint: .* without user, path or query/,
+      { mode: 0o600 },
+    ],
+    [
+      'no key',
+      CLS.replace('  secretKey: hush', ''),
+      /:3:\d+: cls: cls.secretKey or cls.secretKeyFile is missing/,
+      { mode: 0o600 },
+    ],
+    [
+      'a key twice',
+      `${CLS}  secretKeyFile: k`,
+      /cls.secretKeyFile: cls.secretKey is set too/,
+      { mode: 0o600, files: { k: 'k' } },
+    ],
+    ['an open file with a key', CLS, /cls.secretId: this secret is open.*mode is 0644: run chmod 600 flowlogd.yaml/],
+    ['zstd on an old Node', `${CLS}  compression: zstd`, /zstd needs Node 22.15/, { mode: 0o600 }],
+    [
+      'half a client certificate',
+      `${CLS}  certFile: /c`,
+      /needs its key: cls.keyFile is missing/,
+      { mode: 0o600, files: { '/c': 'c' } },
+    ],
+    [
+      'a file that is not there',
+      `${CLS}  caFile: /c`,
+      /caFile: cannot read \/c: no such file or directory \(ENOENT\)/,
+      { mode: 0o600 },
+    ],
+    ['an empty file', `${CLS}  caFile: /c`, /caFile: \/c is empty/, { mode: 0o600, files: { '/c': ' \n' } }],
+    ['a section with nothing in it', 'cls:', /cls.endpoint: it is missing and must be a URL/],
+  ])('names %s', (_, text, problem, around) => {
+    expect(problems(text, around).join('\n')).toMatch(problem);
+  });
+
+  test('never shows a secret', () => {
+    const text = `${CLS.replace('hush', '""')}`;
+    expect(problems(text, { mode: 0o600 }).join('\n')).toMatch(/cls.secretKey: the value is not accepted/);
+    const { settings } = load(CLS, { mode: 0o640 });
+    expect(JSON.stringify(settings.map(({ shown }) => shown))).not.toMatch(/hush|AKID/);
+  });
+
+  test('says that a file is missing, with its own exit code', () => {
+    const readTextFile: ReadTextFile = (path) => {
+      throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+    };
+    expect(() => loadConfiguration({ path: '/x', environment: {}, readTextFile, zstd: false })).toThrow(
+      'Reading the configuration /x failed: no such file or directory (ENOENT).',
+    );
+  });
+
+  test('refuses a file that is too long to be one', () => {
+    expect(() => load('#'.repeat(1024 * 1024 + 1))).toThrow(/longer than 1MiB/);
+  });
+
+  test('of any text is a configuration or a refusal, never a crash', () => {
+    const keys = fc.constantFrom(
+      'flowLogs',
+      'cls',
+      'capture',
+      'exclude',
+      'rules',
+      'name',
+      'interfaces',
+      'level',
+      'log',
+      '<<',
+    );
+    const texts = fc.oneof(
+      fc.string(),
+      fc
+        .array(
+          fc
+            .tuple(keys, fc.constantFrom(': ', ':\n  - ', ':\n  ', ': &a [*a]\n', ': {', ' '))
+            .map((pair) => pair.join('')),
+        )
+        .map((lines) => lines.join('\n')),
+      fc.json(),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        try {
+          load(text);
+        } catch (error) {
+          expect(error).toBeInstanceOf(OperationalError);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
+
+describe('secrets in files', () => {
+  const yaml = CLS.replace('secretId: AKID', 'secretIdFile: id').replace('secretKey: hush', 'secretKeyFile: key');
+
+  test('are looked up beside the configuration, or among the credentials of systemd', () => {
+    const files = { '/run/credentials/f/id': 'I\n', '/run/credentials/f/key': 'K\n' };
+    const environment = { CREDENTIALS_DIRECTORY: '/run/credentials/f' };
+    expect(load(yaml, { environment, files }).configuration.cls?.credentials).toMatchObject({
+      secretId: 'I',
+      secretKey: 'K',
+    });
+    const here = process.cwd();
+    const beside = { [`${here}/id`]: 'i', [`${here}/key`]: 'k' };
+    expect(load(yaml, { files: beside }).configuration.cls?.credentials).toMatchObject({
+      secretId: 'i',
+      secretKey: 'k',
+    });
+  });
+
+  test('are warned about when everybody can read them', () => {
+    const files = { '/c/id': 'I', '/c/key': 'K' };
+    const { warnings } = load(yaml, { environment: { CREDENTIALS_DIRECTORY: '/c' }, files, fileMode: 0o644 });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^\/c\/id is open to every user/),
+      expect.stringMatching(/^\/c\/key/),
+    ]);
+  });
+
+  test('travel unencrypted only with a warning', () => {
+    const warnings = (endpoint: string): readonly string[] =>
+      load(CLS.replace('https://ap-guangzhou.cls.tencentcs.com', endpoint), { mode: 0o600 }).warnings;
+    expect(warnings('http://cls.example.net')).toEqual([expect.stringMatching(/unencrypted; use https/)]);
+    expect(warnings('http://127.0.0.1:8080')).toEqual([]);
+  });
+});
