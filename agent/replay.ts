@@ -154,7 +154,7 @@ class Replay {
   #unsupported(file: string, linkType: number): OperationalError {
     return new OperationalError(
       'savefile.link-type',
-      `Reading ${file}: its link type is ${this.#options.linkTypeName(linkType)} (${linkType}), which flowlogd cannot decode; ` +
+      `Reading ${file}: its link type is ${this.#options.linkTypeName(linkType)}, which flowlogd cannot decode; ` +
         'it reads Ethernet, Linux cooked (SLL, SLL2), BSD loopback (NULL, LOOP) and raw IP captures.',
     );
   }

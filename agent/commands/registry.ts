@@ -5,6 +5,7 @@ import type { Command } from './command.ts';
  * starts without the log service's database and `--help` without either.
  */
 export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+  ['replay', async () => (await import('./replay.ts')).replay],
   ['check', async () => (await import('./check.ts')).check],
   ['config', async () => (await import('./config.ts')).config],
   ['interfaces', async () => (await import('./interfaces.ts')).interfaces],

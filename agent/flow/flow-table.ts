@@ -11,10 +11,10 @@
  */
 import type { Tally } from '../model/ledger.ts';
 import type { AllocateTableMemory, TableMemory } from '../model/table-memory.ts';
-import type { HashTables } from './hash.ts';
+import type { HashSeed } from './hash.ts';
 
 export interface FlowTableOptions {
-  readonly hashTables: HashTables;
+  readonly hashSeed: HashSeed;
   readonly allocate: AllocateTableMemory;
   /** Flows expected, to begin at the right size. */
   readonly flowsExpected: number;
@@ -28,10 +28,12 @@ const SLOTS_MIN = 128;
 export abstract class FlowTable {
   /** Words in one slot: 8 for IPv4, 16 for IPv6. */
   abstract readonly slotWords: 8 | 16;
-  protected readonly hashTables: HashTables;
+  protected readonly hashSeed: HashSeed;
   protected slots: Int32Array;
   /** `slots.length - 1`: word indexes wrap by it. */
   protected wordMask: number;
+  /** How far a hash is shifted right to leave a slot's number: its upper bits are the good ones. */
+  protected hashShift = 0;
   protected used = 0;
   /** Flows that the table may hold now without growing. */
   protected usedMax = 0;
@@ -41,7 +43,7 @@ export abstract class FlowTable {
   #growAt = 0;
 
   constructor(options: FlowTableOptions, slotWords: 8 | 16) {
-    this.hashTables = options.hashTables;
+    this.hashSeed = options.hashSeed;
     this.#allocate = options.allocate;
     this.#flowsMax = options.flowsMax;
     const slots = slotsFor(Math.min(options.flowsExpected, options.flowsMax));
@@ -49,16 +51,26 @@ export abstract class FlowTable {
     this.#memory = memory;
     this.slots = new Int32Array(memory.buffer);
     this.wordMask = this.slots.length - 1;
-    this.#setBounds(slotWords);
+    this.#setSize(slotWords);
   }
 
-  /** Counts the packets in the first `count` of `members` (word offsets of rows). */
-  add(rows: Int32Array, members: Int32Array, count: number, overflowed: Tally): void {
+  /** Counts the packets in the first `count` of `members` (word offsets of rows): each in `metered` or in `overflowed`. */
+  add(rows: Int32Array, members: Int32Array, count: number, metered: Tally, overflowed: Tally): void {
     if (this.used + count > this.#growAt) this.#grow(this.used + count);
-    this.addGroup(rows, members, count, overflowed);
+    this.locate(rows, members, count);
+    this.touch(rows, members, count);
+    this.update(rows, members, count, metered, overflowed);
   }
 
-  protected abstract addGroup(rows: Int32Array, members: Int32Array, count: number, overflowed: Tally): void;
+  protected abstract locate(rows: Int32Array, members: Int32Array, count: number): void;
+  protected abstract touch(rows: Int32Array, members: Int32Array, count: number): void;
+  protected abstract update(
+    rows: Int32Array,
+    members: Int32Array,
+    count: number,
+    metered: Tally,
+    overflowed: Tally,
+  ): void;
   /** Puts the occupied slots of `from` into this table's empty slots. */
   protected abstract rehash(from: Int32Array): void;
 
@@ -90,14 +102,16 @@ export abstract class FlowTable {
     const from = this.slots;
     this.#memory = memory;
     this.slots = new Int32Array(memory.buffer);
-    this.wordMask = this.slots.length - 1;
+    this.#setSize(this.slotWords);
     this.rehash(from);
     before.release();
-    this.#setBounds(this.slotWords);
   }
 
-  #setBounds(slotWords: number): void {
-    const roomy = Math.floor(((this.slots.length / slotWords) * 2) / 3);
+  #setSize(slotWords: number): void {
+    const slots = this.slots.length / slotWords;
+    this.wordMask = this.slots.length - 1;
+    this.hashShift = 32 - Math.log2(slots);
+    const roomy = Math.floor((slots * 2) / 3);
     this.usedMax = Math.min(roomy, this.#flowsMax);
     this.#growAt = this.usedMax;
   }

@@ -20,34 +20,36 @@ export class Ipv4Table extends FlowTable {
     super(options, IPV4_WORDS);
   }
 
-  protected override addGroup(rows: Int32Array, members: Int32Array, count: number, overflowed: Tally): void {
-    this.#locate(rows, members, count);
-    this.#touch(rows, members, count);
-    this.#update(rows, members, count, overflowed);
-  }
-
-  #locate(rows: Int32Array, members: Int32Array, count: number): void {
-    const tables = this.hashTables;
-    const mask = this.wordMask;
+  protected override locate(rows: Int32Array, members: Int32Array, count: number): void {
+    const seed = this.hashSeed;
+    const shift = this.hashShift;
     for (let member = 0; member < count; member++) {
       const row = members[member]!;
       const protocol = rows[row + PROTOCOL_AND_FLAGS]! & STATE_PROTOCOL;
-      const hash = hashIpv4(tables, rows[row + SOURCE]!, rows[row + DESTINATION]!, rows[row + PORTS]!, protocol);
-      rows[row + SLOT] = (hash << 3) & mask;
+      const hash = hashIpv4(seed, rows[row + SOURCE]!, rows[row + DESTINATION]!, rows[row + PORTS]!, protocol);
+      rows[row + SLOT] = (hash >>> shift) << 3;
     }
   }
 
   /** The sum goes into a row so that the loads are not optimised away. */
-  #touch(rows: Int32Array, members: Int32Array, count: number): void {
+  protected override touch(rows: Int32Array, members: Int32Array, count: number): void {
     const slots = this.slots;
     let sum = 0;
     for (let member = 0; member < count; member++) sum ^= slots[rows[members[member]! + SLOT]! + IPV4_STATE]!;
     rows[members[0]! + SLOT + 1] = sum;
   }
 
-  #update(rows: Int32Array, members: Int32Array, count: number, overflowed: Tally): void {
+  protected override update(
+    rows: Int32Array,
+    members: Int32Array,
+    count: number,
+    metered: Tally,
+    overflowed: Tally,
+  ): void {
     const slots = this.slots;
     const mask = this.wordMask;
+    let lost = 0;
+    let meteredBytes = 0;
     for (let member = 0; member < count; member++) {
       const row = members[member]!;
       const source = rows[row + SOURCE]!;
@@ -62,7 +64,7 @@ export class Ipv4Table extends FlowTable {
         const state = slots[slot + IPV4_STATE]!;
         if (state === 0) {
           if (this.used >= this.usedMax) {
-            overflowed.packets += 1;
+            lost += 1;
             overflowed.bytes += bytes >>> 0;
             break;
           }
@@ -75,6 +77,7 @@ export class Ipv4Table extends FlowTable {
           slots[slot + 6] = time;
           slots[slot + 7] = time;
           slots[slot + IPV4_STATE] = OCCUPIED | protocolAndFlags;
+          meteredBytes += bytes >>> 0;
           break;
         }
         if (
@@ -87,7 +90,7 @@ export class Ipv4Table extends FlowTable {
           const low = (slots[slot + 5]! + bytes) | 0;
           const carry = low >>> 0 < bytes >>> 0 ? STATE_BYTES_CARRY : 0;
           if (packets === 0 || (carry !== 0 && (state & STATE_BYTES_FULL) === STATE_BYTES_FULL)) {
-            overflowed.packets += 1;
+            lost += 1;
             overflowed.bytes += bytes >>> 0;
             break;
           }
@@ -96,21 +99,26 @@ export class Ipv4Table extends FlowTable {
           if (time < slots[slot + 6]!) slots[slot + 6] = time;
           if (time > slots[slot + 7]!) slots[slot + 7] = time;
           slots[slot + IPV4_STATE] = (state + carry) | (protocolAndFlags & STATE_FLAGS);
+          meteredBytes += bytes >>> 0;
           break;
         }
         slot = (slot + IPV4_WORDS) & mask;
       }
     }
+    metered.packets += count - lost;
+    metered.bytes += meteredBytes;
+    overflowed.packets += lost;
   }
 
   protected override rehash(from: Int32Array): void {
     const slots = this.slots;
     const mask = this.wordMask;
+    const shift = this.hashShift;
     for (let old = 0; old < from.length; old += IPV4_WORDS) {
       const state = from[old + IPV4_STATE]!;
       if (state === 0) continue;
-      const hash = hashIpv4(this.hashTables, from[old]!, from[old + 1]!, from[old + 2]!, state & STATE_PROTOCOL);
-      let slot = (hash << 3) & mask;
+      const hash = hashIpv4(this.hashSeed, from[old]!, from[old + 1]!, from[old + 2]!, state & STATE_PROTOCOL);
+      let slot = (hash >>> shift) << 3;
       while (slots[slot + IPV4_STATE] !== 0) slot = (slot + IPV4_WORDS) & mask;
       for (let word = 0; word < IPV4_WORDS; word++) slots[slot + word] = from[old + word]!;
     }

@@ -26,35 +26,37 @@ export class Ipv6Table extends FlowTable {
     super(options, IPV6_WORDS);
   }
 
-  protected override addGroup(rows: Int32Array, members: Int32Array, count: number, overflowed: Tally): void {
-    this.#locate(rows, members, count);
-    this.#touch(rows, members, count);
-    this.#update(rows, members, count, overflowed);
-  }
-
-  #locate(rows: Int32Array, members: Int32Array, count: number): void {
-    const tables = this.hashTables;
-    const mask = this.wordMask;
+  protected override locate(rows: Int32Array, members: Int32Array, count: number): void {
+    const seed = this.hashSeed;
+    const shift = this.hashShift;
     for (let member = 0; member < count; member++) {
       const row = members[member]!;
       const protocol = rows[row + PROTOCOL_AND_FLAGS]! & STATE_PROTOCOL;
-      const hash = hashIpv6(tables, rows, row, protocol);
-      rows[row + SLOT] = (hash << 4) & mask;
+      const hash = hashIpv6(seed, rows, row, protocol);
+      rows[row + SLOT] = (hash >>> shift) << 4;
       rows[row + HASH] = hash;
     }
   }
 
   /** The sum goes into a row so that the loads are not optimised away. */
-  #touch(rows: Int32Array, members: Int32Array, count: number): void {
+  protected override touch(rows: Int32Array, members: Int32Array, count: number): void {
     const slots = this.slots;
     let sum = 0;
     for (let member = 0; member < count; member++) sum ^= slots[rows[members[member]! + SLOT]! + IPV6_STATE]!;
     rows[members[0]! + HASH + 1] = sum;
   }
 
-  #update(rows: Int32Array, members: Int32Array, count: number, overflowed: Tally): void {
+  protected override update(
+    rows: Int32Array,
+    members: Int32Array,
+    count: number,
+    metered: Tally,
+    overflowed: Tally,
+  ): void {
     const slots = this.slots;
     const mask = this.wordMask;
+    let lost = 0;
+    let meteredBytes = 0;
     for (let member = 0; member < count; member++) {
       const row = members[member]!;
       const hash = rows[row + HASH]!;
@@ -67,7 +69,7 @@ export class Ipv6Table extends FlowTable {
         const state = slots[slot + IPV6_STATE]!;
         if (state === 0) {
           if (this.used >= this.usedMax) {
-            overflowed.packets += 1;
+            lost += 1;
             overflowed.bytes += bytes >>> 0;
             break;
           }
@@ -79,6 +81,7 @@ export class Ipv6Table extends FlowTable {
           slots[slot + 13] = time;
           slots[slot + SLOT_HASH] = hash;
           slots[slot + IPV6_STATE] = OCCUPIED | protocolAndFlags;
+          meteredBytes += bytes >>> 0;
           break;
         }
         if (
@@ -90,7 +93,7 @@ export class Ipv6Table extends FlowTable {
           const low = (slots[slot + 11]! + bytes) | 0;
           const carry = low >>> 0 < bytes >>> 0 ? STATE_BYTES_CARRY : 0;
           if (packets === 0 || (carry !== 0 && (state & STATE_BYTES_FULL) === STATE_BYTES_FULL)) {
-            overflowed.packets += 1;
+            lost += 1;
             overflowed.bytes += bytes >>> 0;
             break;
           }
@@ -99,19 +102,24 @@ export class Ipv6Table extends FlowTable {
           if (time < slots[slot + 12]!) slots[slot + 12] = time;
           if (time > slots[slot + 13]!) slots[slot + 13] = time;
           slots[slot + IPV6_STATE] = (state + carry) | (protocolAndFlags & STATE_FLAGS);
+          meteredBytes += bytes >>> 0;
           break;
         }
         slot = (slot + IPV6_WORDS) & mask;
       }
     }
+    metered.packets += count - lost;
+    metered.bytes += meteredBytes;
+    overflowed.packets += lost;
   }
 
   protected override rehash(from: Int32Array): void {
     const slots = this.slots;
     const mask = this.wordMask;
+    const shift = this.hashShift;
     for (let old = 0; old < from.length; old += IPV6_WORDS) {
       if (from[old + IPV6_STATE] === 0) continue;
-      let slot = (from[old + SLOT_HASH]! << 4) & mask;
+      let slot = (from[old + SLOT_HASH]! >>> shift) << 4;
       while (slots[slot + IPV6_STATE] !== 0) slot = (slot + IPV6_WORDS) & mask;
       for (let word = 0; word < IPV6_WORDS; word++) slots[slot + word] = from[old + word]!;
     }

@@ -3,15 +3,14 @@
  * packet that comes in ends in exactly one place of its window's ledger.
  *
  * Limits: as many windows are open at once as `windowsMax`, and their tables hold `tableBytesMax` together; over either bound
- * the window that was opened first is closed. A packet of a window that was closed before opens it anew, as a further
- * part of the same window.
+ * the window that was opened first is closed, save the one in use. A packet of a window that was closed before opens it anew,
+ * as a further part of the same window.
  *
  * Hot: `add` is the data plane's inner loop. It allocates nothing, and hands packets to the tables in groups.
  */
 import type { FlowTableOptions } from '../flow/flow-table.ts';
-import type { HashTables } from '../flow/hash.ts';
+import type { HashSeed } from '../flow/hash.ts';
 import { Window } from '../flow/window.ts';
-import { addTally } from '../model/ledger.ts';
 import {
   CAPTURED_LENGTH,
   NANOSECONDS,
@@ -30,7 +29,7 @@ import { IP_BYTES, MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
 export interface MeterOptions {
   readonly windowSeconds: number;
   readonly exclusion: Exclusion;
-  readonly hashTables: HashTables;
+  readonly hashSeed: HashSeed;
   readonly allocate: AllocateTableMemory;
   /** Hard cap on flows in one window, by address family. */
   readonly flowsMax: number;
@@ -50,6 +49,8 @@ export class Meter {
   readonly #ipv4Members = new Int32Array(GROUP);
   readonly #ipv6Members = new Int32Array(GROUP);
   #current: Window | undefined;
+  /** Table memory of all open windows. */
+  #tableBytes = 0;
   #ipv4FlowsExpected = 0;
   #ipv6FlowsExpected = 0;
 
@@ -87,8 +88,8 @@ export class Meter {
       if (decoded === IPV4 || decoded === IPV6) {
         const rule = exclusion.match(rows, row, decoded);
         if (rule === KEEP) {
-          const micros = Math.floor(view.getUint32(at + NANOSECONDS, true) / 1000);
-          rows[row + MICROSECONDS] = (seconds - start) * 1_000_000 + micros;
+          // The double 0.001 is a little more than a thousandth, so no whole microsecond is ever cut to the one before.
+          rows[row + MICROSECONDS] = (seconds - start) * 1_000_000 + view.getUint32(at + NANOSECONDS, true) * 0.001;
           if (decoded === IPV4) ipv4Members[ipv4Count++] = row;
           else ipv6Members[ipv6Count++] = row;
           if (ipv4Count + ipv6Count === GROUP) {
@@ -159,46 +160,33 @@ export class Meter {
   }
 
   #tableOptions(flowsExpected: number): FlowTableOptions {
-    const { hashTables, allocate, flowsMax } = this.#options;
-    return { hashTables, allocate, flowsMax, flowsExpected };
+    const { hashSeed, allocate, flowsMax } = this.#options;
+    return { hashSeed, allocate, flowsMax, flowsExpected };
   }
 
   #count(window: Window, ipv4Count: number, ipv6Count: number): void {
-    if (ipv4Count > 0) this.#countFamily(window, window.ipv4, this.#ipv4Members, ipv4Count);
-    if (ipv6Count > 0) this.#countFamily(window, window.ipv6, this.#ipv6Members, ipv6Count);
-  }
-
-  #countFamily(window: Window, table: Window['ipv4' | 'ipv6'], members: Int32Array, count: number): void {
     const { metered, overflowed } = window.ledger;
-    const lostPackets = overflowed.packets;
-    const lostBytes = overflowed.bytes;
-    table.add(this.#rows, members, count, overflowed);
-    let bytes = 0;
-    for (let member = 0; member < count; member++) bytes += this.#rows[members[member]! + IP_BYTES]! >>> 0;
-    addTally(metered, {
-      packets: count - (overflowed.packets - lostPackets),
-      bytes: bytes - (overflowed.bytes - lostBytes),
-    });
+    const bytesBefore = window.tableBytes;
+    if (ipv4Count > 0) window.ipv4.add(this.#rows, this.#ipv4Members, ipv4Count, metered, overflowed);
+    if (ipv6Count > 0) window.ipv6.add(this.#rows, this.#ipv6Members, ipv6Count, metered, overflowed);
+    const grownBytes = window.tableBytes - bytesBefore;
+    if (grownBytes === 0) return;
+    this.#tableBytes += grownBytes;
+    this.#keepBounds(window);
   }
 
-  #keepBounds(newest: Window): void {
+  #keepBounds(inUse: Window): void {
     const { windowsMax, tableBytesMax } = this.#options;
     for (const [start, window] of this.#windows) {
-      if (window === newest) return;
-      if (this.#windows.size <= windowsMax && this.#tableBytes() <= tableBytesMax) return;
-      this.#close(start);
+      if (this.#windows.size <= windowsMax && this.#tableBytes <= tableBytesMax) return;
+      if (window !== inUse) this.#close(start);
     }
-  }
-
-  #tableBytes(): number {
-    let bytes = 0;
-    for (const window of this.#windows.values()) bytes += window.tableBytes;
-    return bytes;
   }
 
   #close(start: number): void {
     const window = this.#windows.get(start)!;
     this.#windows.delete(start);
+    this.#tableBytes -= window.tableBytes;
     if (this.#current === window) {
       this.#rememberSize(window);
       this.#current = undefined;

@@ -212,7 +212,7 @@ function decodeIpv4(
   rows[row + DESTINATION] = view.getInt32(header + 16);
   rows[row + IP_BYTES] = bytes;
   const fragmentOffset = view.getUint16(header + 6) & 0x1fff;
-  const end = bytes < captured - ip ? bytes : captured - ip;
+  const end = Math.min(bytes, captured - ip);
   writeTransport(
     fragmentOffset === 0 ? protocol : -1,
     protocol,
@@ -245,7 +245,7 @@ function decodeIpv6(
     rows[row + DESTINATION + word] = view.getInt32(header + 24 + word * 4);
   }
   rows[row + IP_BYTES] = bytes;
-  const end = bytes < held ? bytes : held;
+  const end = Math.min(bytes, held);
   if (nextHeader === TCP || nextHeader === UDP) {
     writeTransport(nextHeader, nextHeader, view, header + 40, end - 40, rows, row);
   } else {
@@ -261,14 +261,14 @@ function ipv6Bytes(view: DataView, header: number, nextHeader: number, held: num
     const jumbo = nextHeader === HOP_BY_HOP ? jumboPayloadBytes(view, header + 40, held - 40) : -1;
     bytes = jumbo < 0 ? left : 40 + jumbo;
   }
-  return bytes < left ? bytes : left;
+  return Math.min(bytes, left);
 }
 
 /** The Jumbo Payload option of a Hop-by-Hop header (RFC 2675 section 2), or -1; `held` bytes of it were captured. */
 function jumboPayloadBytes(view: DataView, options: number, held: number): number {
   if (held < 8) return -1;
   const headerBytes = (view.getUint8(options + 1) + 1) * 8;
-  const end = headerBytes < held ? headerBytes : held;
+  const end = Math.min(headerBytes, held);
   let next = 2;
   while (next + 6 <= end) {
     const type = view.getUint8(options + next);

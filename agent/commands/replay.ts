@@ -1,0 +1,67 @@
+import type { Command } from './command.ts';
+
+export const replay: Command = {
+  name: 'replay',
+  summary: 'Turn capture files into flow log records.',
+  usage: 'FILE... [options]',
+  description:
+    'Reads capture files (pcap, pcapng; - is standard input) and prints one record for each flow and capture window, ' +
+    'then a ledger of every packet on standard error. Windows are aligned to the epoch and chosen by each packet’s own time, ' +
+    'also where packets are out of order. A file that ends in the middle of a packet gives the records of the packets before ' +
+    'that, and exit code 65.',
+  positionals: { name: 'FILE', min: 1, max: 10_000 },
+  options: [
+    { name: 'window', value: 'SECONDS', default: '60', description: 'Length of the capture window, 1s to 10m.' },
+    {
+      name: 'format',
+      value: 'FORMAT',
+      default: 'ndjson',
+      description:
+        'ndjson (one JSON object a line), text (the 14-field row), table (for people), batch (length-delimited proto/flowlog.proto).',
+    },
+    {
+      name: 'output',
+      short: 'o',
+      value: 'PATH',
+      default: '-',
+      description: 'Write the records to a file; - is standard output.',
+    },
+    { name: 'no-exclude', description: 'Record DHCP, DHCPv6 and Windows licence activation too.' },
+    {
+      name: 'filter',
+      value: 'BPF',
+      default: '',
+      description: 'Read only packets that match this pcap-filter(7) expression.',
+    },
+    {
+      name: 'engine',
+      value: 'ENGINE',
+      default: 'libpcap',
+      description: 'libpcap (all formats), or savefile (pure JavaScript, classic microsecond pcap only).',
+    },
+    {
+      name: 'to',
+      value: 'URL',
+      description:
+        'Send the records to a log service instead of printing them, e.g. https://ap-guangzhou.cls.tencentcs.com?topic_id=ID. ' +
+        'The key comes from FLOWLOGD_CLS_SECRET_ID and FLOWLOGD_CLS_SECRET_KEY.',
+    },
+    { name: 'quiet', short: 'q', description: 'No progress bar and no ledger.' },
+  ],
+  examples: [
+    { line: 'flowlogd replay capture.pcap', says: 'NDJSON records to standard output' },
+    {
+      line: 'flowlogd replay --format table --window 5m a.pcap b.pcapng',
+      says: 'two files as one table of 5-minute windows',
+    },
+    { line: 'tcpdump -c 1000 -w - | flowlogd replay -', says: 'from a pipe' },
+    {
+      line: "flowlogd replay --filter 'tcp port 443' -o https.ndjson capture.pcap",
+      says: 'only some packets, into a file',
+    },
+  ],
+  async run(invocation) {
+    const { runReplay } = await import('../replay-command.ts');
+    return runReplay(invocation);
+  },
+};

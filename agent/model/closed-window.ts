@@ -1,0 +1,34 @@
+import type { ObservationPoint } from './flow-log.ts';
+import type { Ledger } from './ledger.ts';
+
+/** One table of a closed window: a file descriptor of this process, through which any of its threads maps the slots. */
+export interface ClosedTable {
+  readonly family: 4 | 6;
+  readonly fileDescriptor: number;
+  readonly bytes: number;
+  /** The slots themselves, where memory was so short that the table had to live on the heap and has no descriptor. */
+  readonly copy: Int32Array | undefined;
+}
+
+/** A closed window on its way from the data plane to the recorder. The tables stay mapped until the recorder releases them. */
+export interface ClosedWindow {
+  /** Names the window in the answer that releases it. */
+  readonly id: number;
+  readonly point: ObservationPoint;
+  /** Unix seconds. */
+  readonly windowStart: number;
+  readonly flows: number;
+  readonly ledger: Ledger;
+  readonly tables: readonly ClosedTable[];
+}
+
+/** What the data plane sends to the recorder. */
+export type ClosedWindowMessage =
+  | { readonly kind: 'closed'; readonly window: ClosedWindow }
+  /** The last window was sent. */
+  | { readonly kind: 'end' };
+
+/** What the recorder sends back: the window is durable, its memory may go. */
+export interface ReleaseMessage {
+  readonly id: number;
+}

@@ -1,0 +1,187 @@
+/** Where closed windows go when they are not shipped: printed or encoded into a file or a stream. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import type { DirectDelivery } from './export/direct.ts';
+import type { Window } from './flow/window.ts';
+import type { BatchHeader } from './model/batch-id.ts';
+import { createFlowRecord } from './model/flow-record.ts';
+import { OperationalError } from './model/operational-error.ts';
+import type { Sink } from './model/sink.ts';
+import { counted, humanBytes } from './record/human.ts';
+import type { PrinterContext, RecordPrinter } from './record/printer.ts';
+import { formatTable, TopRecords } from './record/table.ts';
+import type { WindowOutput } from './replay.ts';
+import { encodeBatches, lengthPrefix } from './wire/flow-batch.ts';
+
+/** Takes bytes in order; the bytes may be reused once the answer is there. */
+export interface ByteDestination {
+  write(bytes: Uint8Array): void | Promise<void>;
+  end(): void;
+}
+
+/** @throws OperationalError `output.failed` */
+export function fileDestination(path: string): ByteDestination {
+  const failed = (error: unknown) =>
+    new OperationalError('output.failed', `Writing records to ${path} failed: ${(error as Error).message}.`, error);
+  let file: number;
+  try {
+    file = openSync(path, 'w');
+  } catch (error) {
+    throw failed(error);
+  }
+  return {
+    write(bytes) {
+      try {
+        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      } catch (error) {
+        throw failed(error);
+      }
+    },
+    end: () => closeSync(file),
+  };
+}
+
+/** A reader that goes away is no failure: the command's signal is aborted by it, and nothing more is written. */
+export function streamDestination(stream: Writable): ByteDestination {
+  return {
+    write: (bytes) =>
+      new Promise((resolve, reject) => {
+        stream.write(bytes, (error) => {
+          if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
+          else resolve();
+        });
+      }),
+    end: () => undefined,
+  };
+}
+
+/** Gathers printed records before they are written: large enough to make the calls rare, small enough for the cache. */
+const PRINT_BYTES = 256 * 1024;
+
+/** Prints every record of a window, one after the other, in the order of the table. */
+export class PrintedOutput implements WindowOutput {
+  readonly #printer: RecordPrinter;
+  readonly #context: Omit<PrinterContext, 'windowStart'>;
+  readonly #destination: ByteDestination;
+  readonly #buffer = new Uint8Array(PRINT_BYTES);
+  readonly #record = createFlowRecord();
+
+  constructor(printer: RecordPrinter, context: Omit<PrinterContext, 'windowStart'>, destination: ByteDestination) {
+    this.#printer = printer;
+    this.#context = context;
+    this.#destination = destination;
+  }
+
+  async write(window: Window): Promise<void> {
+    const printer = this.#printer;
+    const record = this.#record;
+    const records = window.records();
+    const full = this.#buffer.length - printer.bytesMax;
+    printer.begin({ ...this.#context, windowStart: window.start });
+    let at = 0;
+    while (records.next(record)) {
+      if (at > full) {
+        await this.#destination.write(this.#buffer.subarray(0, at));
+        at = 0;
+      }
+      at = printer.print(record, this.#buffer, at);
+    }
+    if (at > full) {
+      await this.#destination.write(this.#buffer.subarray(0, at));
+      at = 0;
+    }
+    at = printer.finish?.(window.ledger, this.#buffer, at) ?? at;
+    await this.#destination.write(this.#buffer.subarray(0, at));
+  }
+
+  async end(): Promise<void> {
+    this.#destination.end();
+  }
+}
+
+/** The largest flows of every window, for people. */
+export class TableOutput implements WindowOutput {
+  readonly #rows: number;
+  readonly #width: number;
+  readonly #destination: ByteDestination;
+
+  constructor(rows: number, width: number, destination: ByteDestination) {
+    this.#rows = rows;
+    this.#width = width;
+    this.#destination = destination;
+  }
+
+  async write(window: Window): Promise<void> {
+    const top = new TopRecords(this.#rows);
+    top.add(window.records());
+    await this.#destination.write(Buffer.from(`${windowTitle(window.start, top)}\n${formatTable(top, this.#width)}\n`));
+  }
+
+  async end(): Promise<void> {
+    this.#destination.end();
+  }
+}
+
+/** One line above a window's table. */
+export function windowTitle(start: number, top: TopRecords): string {
+  const date = new Date(start * 1000);
+  const time = Number.isNaN(date.getTime()) ? `second ${start}` : `${date.toISOString().slice(0, 19)}Z`;
+  return `Window ${time}: ${counted(top.records, 'flow')}, ${counted(top.packets, 'packet')}, ${humanBytes(top.bytes)}`;
+}
+
+/** Batches to a log service, straight from memory. */
+export class DeliveredOutput implements WindowOutput {
+  readonly #header: WindowHeader;
+  readonly #delivery: DirectDelivery;
+  readonly #sink: Sink;
+  readonly #parts = new Map<number, number>();
+
+  constructor(header: WindowHeader, delivery: DirectDelivery, sink: Sink) {
+    this.#header = header;
+    this.#delivery = delivery;
+    this.#sink = sink;
+  }
+
+  async write(window: Window): Promise<void> {
+    const firstPart = this.#parts.get(window.start) ?? 0;
+    const header = { ...this.#header, windowStart: window.start };
+    const batches: Uint8Array[] = [];
+    const parts = encodeBatches({ header, cursor: window.records(), ledger: window.ledger, firstPart }, (bytes) =>
+      batches.push(bytes.slice()),
+    );
+    this.#parts.set(window.start, firstPart + parts);
+    for (const batch of batches) await this.#delivery.push(batch);
+  }
+
+  async end(): Promise<void> {
+    await this.#delivery.drain();
+    await this.#sink.close();
+  }
+}
+
+/** What all batches of a replay say of themselves. */
+export type WindowHeader = Omit<BatchHeader, 'windowStart' | 'part' | 'split'>;
+
+/** Length-delimited batches of proto/flowlog.proto. */
+export class BatchOutput implements WindowOutput {
+  readonly #header: WindowHeader;
+  readonly #destination: ByteDestination;
+
+  constructor(header: WindowHeader, destination: ByteDestination) {
+    this.#header = header;
+    this.#destination = destination;
+  }
+
+  async write(window: Window): Promise<void> {
+    const batches: Uint8Array[] = [];
+    encodeBatches(
+      { header: { ...this.#header, windowStart: window.start }, cursor: window.records(), ledger: window.ledger },
+      (bytes) => batches.push(Uint8Array.from(lengthPrefix(bytes.length)), bytes.slice()),
+    );
+    for (const bytes of batches) await this.#destination.write(bytes);
+  }
+
+  async end(): Promise<void> {
+    this.#destination.end();
+  }
+}

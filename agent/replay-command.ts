@@ -1,0 +1,124 @@
+/** `flowlogd replay`: from its options to a replay with its output, ledger and exit code. */
+import { randomBytes, randomFillSync } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { type CaptureAddon, loadCaptureAddon } from './capture/addon.ts';
+import { createLibpcapSavefileEngine } from './capture/libpcap.ts';
+import { linkTypeName } from './capture/link-type-name.ts';
+import type { Invocation } from './commands/command.ts';
+import { HASH_SEED_WORDS } from './flow/hash.ts';
+import { privateTableMemory } from './meter/table-memory.ts';
+import { EXIT, type ExitCode, type OperationalError } from './model/operational-error.ts';
+import type { SavefileEngine } from './model/packet-source.ts';
+import { WINDOW_SECONDS_MAX } from './model/window-bounds.ts';
+import { BatchOutput, fileDestination, PrintedOutput, streamDestination, TableOutput } from './output.ts';
+import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING, Exclusion } from './packet/exclusion.ts';
+import { createProgress } from './progress.ts';
+import { formatLedger } from './record/ledger-text.ts';
+import { NdjsonPrinter } from './record/ndjson.ts';
+import { TextPrinter } from './record/text.ts';
+import { type ReplayReport, replay, type WindowOutput } from './replay.ts';
+
+const FORMATS = ['ndjson', 'text', 'table', 'batch'] as const;
+/** By window and address family: half a gigabyte of IPv4 slots. */
+const FLOWS_MAX = 8 * 1024 * 1024;
+const TABLE_ROWS = 40;
+const TABLE_WIDTH = 120;
+
+export async function runReplay(invocation: Invocation): Promise<ExitCode> {
+  const windowSeconds = invocation.seconds('window', { min: 1, max: WINDOW_SECONDS_MAX });
+  const { engine, addon } = await openEngine(invocation.choice('engine', ['libpcap', 'savefile']));
+  const files = invocation.positionals;
+  const progress = createProgress(invocation.flag('quiet') ? undefined : invocation.stderr, totalBytes(files));
+  const report = await replay({
+    files,
+    engine,
+    filter: invocation.required('filter'),
+    meter: {
+      windowSeconds,
+      exclusion: new Exclusion(invocation.flag('no-exclude') ? EXCLUDE_NOTHING : EXCLUDE_DEFAULTS),
+      hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
+      allocate: privateTableMemory(addon),
+      flowsMax: FLOWS_MAX,
+    },
+    output: await createOutput(invocation, windowSeconds),
+    onProgress: progress.show,
+    linkTypeName,
+    signal: invocation.signal,
+  });
+  progress.clear();
+  return conclude(invocation, report);
+}
+
+async function openEngine(name: 'libpcap' | 'savefile'): Promise<{ engine: SavefileEngine; addon?: CaptureAddon }> {
+  if (name === 'savefile') {
+    const { createSavefileEngine } = await import('./capture/savefile.ts');
+    return { engine: createSavefileEngine() };
+  }
+  const addon = loadCaptureAddon();
+  return { engine: createLibpcapSavefileEngine(addon), addon };
+}
+
+async function createOutput(invocation: Invocation, windowSeconds: number): Promise<WindowOutput> {
+  const format = invocation.choice('format', FORMATS);
+  const path = invocation.required('output');
+  if (invocation.has('to')) return createDelivery(invocation, windowSeconds);
+  const destination = path === '-' ? streamDestination(invocation.stdout) : fileDestination(path);
+  switch (format) {
+    case 'ndjson':
+      return new PrintedOutput(new NdjsonPrinter(), { windowSeconds }, destination);
+    case 'text':
+      return new PrintedOutput(new TextPrinter(), { windowSeconds }, destination);
+    case 'table':
+      return new TableOutput(TABLE_ROWS, invocation.stdout.columns ?? TABLE_WIDTH, destination);
+    case 'batch':
+      return new BatchOutput(replayHeader(windowSeconds), destination);
+  }
+}
+
+async function createDelivery(invocation: Invocation, windowSeconds: number): Promise<WindowOutput> {
+  const { deliverTo } = await import('./replay-delivery.ts');
+  return deliverTo(invocation, replayHeader(windowSeconds));
+}
+
+/** Each replay is a run of its own: sending a file twice stores it twice, as a reader expects who asked for it twice. */
+function replayHeader(windowSeconds: number) {
+  return {
+    hostId: hostname(),
+    runId: randomBytes(8).toString('hex'),
+    flowLogId: 'replay',
+    interfaceId: 'replay',
+    accountId: '-',
+    windowSeconds,
+  };
+}
+
+/** Bytes of all files, or undefined when one of them (a pipe) has no size. */
+function totalBytes(files: readonly string[]): number | undefined {
+  let bytes = 0;
+  for (const file of files) {
+    const status = file === '-' ? undefined : statSync(file, { throwIfNoEntry: false });
+    if (status === undefined || !status.isFile()) return undefined;
+    bytes += status.size;
+  }
+  return bytes;
+}
+
+function conclude(invocation: Invocation, report: ReplayReport): ExitCode {
+  const { stderr } = invocation;
+  for (const failure of report.failures) stderr.write(`flowlogd: ${failure.message}\n`);
+  if (!invocation.flag('quiet')) stderr.write(formatLedger(report.ledger, report, stderr.isTTY === true));
+  if (report.splitWindows > 0) {
+    stderr.write(
+      `flowlogd: ${report.splitWindows} windows came in more than one part, because packets were further out of order than ` +
+        'windows are held: the same flow may have several records in them. Their sums are exact.\n',
+    );
+  }
+  if (report.failures.length > 0) return worstExit(report.failures);
+  return EXIT.ok;
+}
+
+/** Bad data says more than a missing file when there are several files. */
+function worstExit(failures: readonly OperationalError[]): ExitCode {
+  return failures.find((failure) => failure.exitCode === EXIT.badData)?.exitCode ?? failures[0]!.exitCode;
+}

@@ -1,0 +1,111 @@
+/**
+ * The data plane put together: engine, taps, tables, and the port to the recorder. Runs in a worker thread (see
+ * data-plane-thread.ts), or on the main thread for an engine that knows no other.
+ */
+import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import type { Window } from '../flow/window.ts';
+import { Control } from '../meter/control.ts';
+import { runDataPlane } from '../meter/data-plane.ts';
+import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
+import { Tap, type TapEvent } from '../meter/tap.ts';
+import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import { createPacketBatch, FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import type { LiveEngine, LiveOptions } from '../model/packet-source.ts';
+import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
+
+/** Room for some six thousand small packets beside the longest frame. */
+const BATCH_BYTES = 4 * FRAME_BYTES_MAX;
+/** Windows open at once: the present one, the one in its grace, and room for a clock that was set. */
+const OPEN_WINDOWS_MAX = 4;
+
+/** Everything that the data plane is told; it crosses to its thread as a structured clone. */
+export interface DataPlaneSetup {
+  readonly taps: readonly { readonly point: ObservationPoint; readonly capture: LiveOptions }[];
+  readonly exclusion: ExclusionPolicy;
+  /** By window and address family. */
+  readonly flowsMax: number;
+  readonly hashSeed: Int32Array;
+  readonly control: SharedArrayBuffer;
+}
+
+/** What the data plane tells the control plane. */
+export type DataPlaneMessage =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'event'; readonly point: ObservationPoint; readonly event: TapEvent }
+  | { readonly kind: 'failed'; readonly code: string; readonly message: string };
+
+/** Ends when a stop is requested, with every window handed over. @throws OperationalError when an interface cannot be opened */
+export async function dataPlane(
+  setup: DataPlaneSetup,
+  engine: LiveEngine,
+  mapper: PageMapper,
+  recorder: MessagePort,
+  tell: (message: DataPlaneMessage) => void,
+): Promise<void> {
+  const handedOver = new Map<number, Window>();
+  let lastId = 0;
+  const taps = createTaps(setup, engine, mapper, tell, (point, window) => {
+    handedOver.set(++lastId, window);
+    send(recorder, { kind: 'closed', window: describe(lastId, point, window) });
+  });
+  const release = () => {
+    for (let got = receiveMessageOnPort(recorder); got !== undefined; got = receiveMessageOnPort(recorder)) {
+      const { id } = got.message as ReleaseMessage;
+      handedOver.get(id)?.release();
+      handedOver.delete(id);
+    }
+  };
+  try {
+    for (const tap of taps) tap.attach();
+    tell({ kind: 'ready' });
+    const control = new Control(setup.control);
+    await runDataPlane({ engine, taps, batch: createPacketBatch(BATCH_BYTES), control, onRound: release });
+  } catch (error) {
+    for (const tap of taps) tap.end();
+    throw error;
+  } finally {
+    send(recorder, { kind: 'end' });
+  }
+}
+
+function createTaps(
+  setup: DataPlaneSetup,
+  engine: LiveEngine,
+  mapper: PageMapper,
+  tell: (message: DataPlaneMessage) => void,
+  onClosed: (point: ObservationPoint, window: Window) => void,
+): Tap[] {
+  const meter = {
+    exclusion: new Exclusion(setup.exclusion),
+    hashSeed: setup.hashSeed,
+    allocate: sharedTableMemory(mapper),
+    flowsMax: setup.flowsMax,
+    windowsMax: OPEN_WINDOWS_MAX,
+    tableBytesMax: Number.POSITIVE_INFINITY,
+  };
+  return setup.taps.map(
+    ({ point, capture }) =>
+      new Tap({
+        point,
+        capture,
+        engine,
+        meter,
+        now: Date.now,
+        onClosed,
+        onEvent: (at, event) => tell({ kind: 'event', point: at, event }),
+      }),
+  );
+}
+
+function describe(id: number, point: ObservationPoint, window: Window): ClosedWindow {
+  const tables = window.tables.map(({ family, table }) => {
+    const { fileDescriptor, buffer } = table.memory;
+    return { family, fileDescriptor, bytes: buffer.byteLength, copy: fileDescriptor < 0 ? table.words : undefined };
+  });
+  return { id, point, windowStart: window.start, flows: window.flows, ledger: window.ledger, tables };
+}
+
+function send(recorder: MessagePort, message: ClosedWindowMessage): void {
+  recorder.postMessage(message);
+}
