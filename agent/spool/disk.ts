@@ -1,0 +1,83 @@
+/**
+ * The file system as the spool sees it: the few operations that it needs, each of which a test can fail or crash at.
+ * Names are full paths. Every operation may throw what `node:fs` throws (an error with a `code`).
+ */
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { readFile } from 'node:fs/promises';
+
+export interface Disk {
+  /** Makes the folder and those above it, for the owner alone; an existing one is left as it is. */
+  makeFolder(path: string): void;
+  /** Names of the files in a folder, in any order. */
+  list(folder: string): readonly string[];
+  size(path: string): number;
+  /** Creates a file that must not exist, with these pieces one after the other, and has its content on the disk at return. */
+  create(path: string, pieces: readonly Uint8Array[]): void;
+  /** Has the folder's entries (files made, renamed, unlinked in it) on the disk at return. */
+  syncFolder(folder: string): void;
+  rename(from: string, to: string): void;
+  /** Makes a symbolic link that must not exist; the target is any text. */
+  symlink(target: string, path: string): void;
+  readlink(path: string): string;
+  unlink(path: string): void;
+  read(path: string): Promise<Uint8Array>;
+  readNow(path: string): Uint8Array;
+}
+
+export const nodeDisk: Disk = {
+  makeFolder(path) {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  },
+  list: (folder) => readdirSync(folder),
+  size: (path) => statSync(path).size,
+  create(path, pieces) {
+    const file = openSync(path, 'wx', 0o600);
+    try {
+      for (const piece of pieces) for (let at = 0; at < piece.length; ) at += writeSync(file, piece, at);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  },
+  syncFolder(folder) {
+    const file = openSync(folder, 'r');
+    try {
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+  },
+  rename: renameSync,
+  symlink: symlinkSync,
+  readlink: (path) => readlinkSync(path),
+  unlink: unlinkSync,
+  read: (path) => readFile(path),
+  readNow: (path) => readFileSync(path),
+};
+
+/** What a file system (and nothing else) throws. */
+export function isFileSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && 'errno' in error;
+}
+
+/** Unlinks a file that may be gone already. */
+export function unlinkIfThere(disk: Disk, path: string): void {
+  try {
+    disk.unlink(path);
+  } catch (error) {
+    if (!isFileSystemError(error) || error.code !== 'ENOENT') throw error;
+  }
+}

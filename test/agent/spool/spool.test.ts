@@ -1,0 +1,323 @@
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type Disk, nodeDisk } from '../../../agent/spool/disk.ts';
+import { Spool, type SpoolEvents, type SpoolOptions } from '../../../agent/spool/spool.ts';
+import type { DroppedTotals } from '../../../agent/spool/spool-bounds.ts';
+import { linuxProcesses } from '../../../agent/spool/spool-lock.ts';
+import { SpoolWriter } from '../../../agent/spool/spool-writer.ts';
+import { splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
+import { CrashingDisk, fileSystemError } from '../../support/crashing-disk.ts';
+import { batchOf, identityOf } from '../../support/spool-batches.ts';
+
+const BLOCK = 4096;
+
+class Events implements SpoolEvents {
+  readonly dropping: string[] = [];
+  readonly dropped: DroppedTotals[] = [];
+  readonly quarantined: string[] = [];
+  onDropping(reason: string): void {
+    this.dropping.push(reason);
+  }
+  onDropped(totals: DroppedTotals): void {
+    this.dropped.push({ ...totals });
+  }
+  onQuarantined(name: string, reason: string): void {
+    this.quarantined.push(`${name}: ${reason}`);
+  }
+}
+
+let folder: string;
+let events: Events;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'flowlogd-spool-'));
+  events = new Events();
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function open(options: Partial<SpoolOptions> = {}): Spool {
+  return Spool.open({
+    disk: nodeDisk,
+    folder: join(folder, 'spool'),
+    bytesMax: 1e9,
+    quarantineBytesMax: 1e9,
+    now: () => 1_700_000_060_000,
+    processes: linuxProcesses,
+    events,
+    ...options,
+  });
+}
+
+async function identities(spool: Spool): Promise<string[]> {
+  const found = await Promise.all(spool.oldest(1e6).map((name) => spool.read(name)));
+  return found.flatMap((bytes) => (bytes === undefined ? [] : [identityOf(bytes)]));
+}
+
+describe('batches on a real disk', () => {
+  test('wait in order, byte for byte, over a restart, and new ones come after the old', async () => {
+    const first = open();
+    first.writeAll([batchOf(0), batchOf(1)]);
+    first.close();
+    const second = open();
+    second.writeAll([batchOf(2)]);
+    expect(second.oldest(2)).toEqual(['000000000000-001700000060.flows', '000000000001-001700000060.flows']);
+    expect(await second.read(second.oldest(1)[0]!)).toEqual(Buffer.from(batchOf(0)));
+    expect(await identities(second)).toEqual(['0', '1', '2']);
+    expect(second.backlog()).toEqual({ batches: 3, bytes: 3 * BLOCK });
+  });
+
+  test('are gone once removed, and removing or reading what is gone is no error', async () => {
+    const spool = open();
+    const [name] = spool.writeAll([batchOf(0)]);
+    await spool.remove(name!);
+    await spool.remove(name!);
+    expect(await spool.read(name!)).toBeUndefined();
+    expect(spool.backlog()).toEqual({ batches: 0, bytes: 0 });
+    expect(readdirSync(join(folder, 'spool'))).toEqual(['lock', 'quarantine']);
+  });
+
+  test('that were cut stand in the place of their whole, also when they are cut again', async () => {
+    const spool = open();
+    spool.writeAll([batchOf(0, 8), batchOf(1)]);
+    await spool.replace(spool.oldest(1)[0]!, splitBatch(batchOf(0, 8))!);
+    const [, second] = spool.oldest(2);
+    await spool.replace(second!, splitBatch((await spool.read(second!))!)!);
+    expect(await identities(spool)).toEqual(['0.0', '0.10', '0.11', '1']);
+    spool.close();
+    expect(await identities(open())).toEqual(['0.0', '0.10', '0.11', '1']);
+  });
+
+  test('come in through a writer of another thread', async () => {
+    const spool = open();
+    const writer = new SpoolWriter({
+      disk: nodeDisk,
+      folder: join(folder, 'spool'),
+      nextSequence: spool.nextSequence,
+      now: () => 0,
+    });
+    writer.stage(batchOf(0));
+    writer.stage(batchOf(1));
+    expect(spool.backlog().batches).toBe(0);
+    spool.adopt(writer.commit());
+    expect(await identities(spool)).toEqual(['0', '1']);
+  });
+
+  test('half written by a process that was killed are deleted at the next start', () => {
+    open().close();
+    writeFileSync(join(folder, 'spool', '000000000007-001700000060.flows.tmp'), 'half');
+    writeFileSync(join(folder, 'spool', 'notes.txt'), 'not ours');
+    const spool = open();
+    expect(spool.backlog().batches).toBe(0);
+    expect(readdirSync(join(folder, 'spool')).sort()).toEqual(['lock', 'notes.txt', 'quarantine']);
+  });
+});
+
+describe('damage', () => {
+  test.each([
+    ['a file cut short', (path: string) => truncateSync(path, 40), /should hold \d+ bytes of payload and holds 8/],
+    ['an empty file', (path: string) => truncateSync(path, 0), /too few for a header/],
+    ['a file of another program', (path: string) => writeFileSync(path, 'x'.repeat(99)), /does not begin/],
+    ['a file with one other bit', flipByte(50), /digest/],
+    ['a file of a later version', flipByte(8), /version/],
+  ])('%s goes to the quarantine with its reason, and the others stay', async (_, spoil, reason) => {
+    const spool = open();
+    const [name] = spool.writeAll([batchOf(0), batchOf(1)]);
+    spoil(join(folder, 'spool', name!));
+    expect(await identities(spool)).toEqual(['1']);
+    expect(readFileSync(join(folder, 'spool', 'quarantine', `${name}.reason.txt`), 'utf8')).toMatch(reason);
+    expect(events.quarantined).toEqual([expect.stringMatching(reason)]);
+    expect([spool.counters.damaged, spool.counters.quarantined, spool.quarantinedFiles]).toEqual([1, 1, 1]);
+  });
+
+  test('a file that somebody deleted is counted and forgotten', async () => {
+    const spool = open();
+    const [name] = spool.writeAll([batchOf(0)]);
+    rmSync(join(folder, 'spool', name!));
+    expect(await spool.read(name!)).toBeUndefined();
+    expect([spool.counters.vanished, spool.backlog().batches]).toEqual([1, 0]);
+  });
+
+  test('the quarantine is bounded: its oldest files go first', async () => {
+    const spool = open({ quarantineBytesMax: 2 * 2 * BLOCK });
+    const names = spool.writeAll([batchOf(0), batchOf(1), batchOf(2)]);
+    for (const name of names) await spool.quarantine(name, 'poison');
+    const left = readdirSync(join(folder, 'spool', 'quarantine')).sort();
+    expect(left).toEqual(names.slice(1).flatMap((name) => [name, `${name}.reason.txt`]));
+    spool.close();
+    expect(open({ quarantineBytesMax: 2 * BLOCK }).quarantinedFiles).toBe(1);
+  });
+
+  test('a name is not used again while a file of the quarantine has it', async () => {
+    const spool = open();
+    await spool.quarantine(spool.writeAll([batchOf(0)])[0]!, 'poison');
+    spool.close();
+    expect(open().nextSequence).toBe(1);
+  });
+});
+
+function flipByte(at: number): (path: string) => void {
+  return (path) => {
+    const bytes = readFileSync(path);
+    bytes[at]! ^= 2;
+    writeFileSync(path, bytes);
+  };
+}
+
+describe('bounds', () => {
+  test('over the bytes the oldest go first, counted, and said once an episode', async () => {
+    const spool = open({ bytesMax: 10 * BLOCK });
+    for (let part = 0; part < 13; part++) spool.writeAll([batchOf(part, 5)]);
+    expect(await identities(spool)).toEqual(['3', '4', '5', '6', '7', '8', '9', '10', '11', '12']);
+    expect(events.dropping).toEqual(['bytes']);
+    expect(events.dropped).toEqual([]);
+    await spool.remove(spool.oldest(1)[0]!);
+    const totals = { batches: 3, records: 15, packets: 15, bytes: 900 };
+    expect(events.dropped).toEqual([totals]);
+    expect(spool.counters.dropped).toEqual(totals);
+    spool.writeAll([batchOf(13), batchOf(14)]);
+    expect(events.dropping).toEqual(['bytes', 'bytes']);
+  });
+
+  test('a bound that was lowered holds from the start', async () => {
+    const spool = open();
+    spool.writeAll([batchOf(0), batchOf(1), batchOf(2)]);
+    spool.close();
+    expect(await identities(open({ bytesMax: 2 * BLOCK }))).toEqual(['1', '2']);
+  });
+
+  test('batches that waited longer than they may are dropped', async () => {
+    let now = 1_700_000_000_000;
+    const spool = open({ now: () => now, ageSecondsMax: 3600 });
+    spool.writeAll([batchOf(0)]);
+    now += 1_800_000;
+    spool.writeAll([batchOf(1)]);
+    now += 1_801_000;
+    spool.sweep();
+    expect(await identities(spool)).toEqual(['1']);
+    expect(events.dropping).toEqual(['age']);
+  });
+
+  test('never is more kept than may be, and never is more dropped than must be', () => {
+    const writes = fc.array(fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 1, maxLength: 3 }), {
+      maxLength: 10,
+    });
+    fc.assert(
+      fc.property(writes, fc.integer({ min: 1, max: 12 }), (windows, blocks) => {
+        const spool = open({ disk: new CrashingDisk(1), bytesMax: blocks * BLOCK });
+        let part = 0;
+        let expected: { name: string; bytes: number }[] = [];
+        for (const window of windows) {
+          const batches = window.map((records) => batchOf(part++, records));
+          const names = spool.writeAll(batches);
+          expected.push(
+            ...names.map((name, i) => ({ name, bytes: Math.ceil((32 + batches[i]!.length) / BLOCK) * BLOCK })),
+          );
+          const sum = () => expected.reduce((total, { bytes }) => total + bytes, 0);
+          while (sum() > blocks * BLOCK) expected = expected.slice(1);
+          expect(spool.oldest(1e6)).toEqual(expected.map(({ name }) => name));
+          expect(spool.backlog().bytes).toBe(sum());
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+describe('a disk that refuses', () => {
+  test.each(['ENOSPC', 'EIO', 'EROFS', 'EMFILE'])(
+    '%s fails the write in a sentence and leaves nothing; later all is well',
+    async (code) => {
+      const disk = new CrashingDisk(1);
+      const spool = open({ disk, folder: '/spool' });
+      spool.writeAll([batchOf(0)]);
+      const before = disk.paths();
+      let creates = 0;
+      disk.fault = (operation, path) => {
+        if (operation === 'create' && ++creates > 2) throw fileSystemError(code, path);
+      };
+      expect(() => spool.writeAll([batchOf(1), batchOf(2), batchOf(3)])).toThrow(
+        expect.objectContaining({
+          code: 'spool.unusable',
+          message: expect.stringMatching(/^Working in the spool \/spool failed: .*; .*\.$/),
+        }),
+      );
+      expect(disk.paths()).toEqual(before);
+      disk.fault = () => {};
+      spool.writeAll([batchOf(4)]);
+      expect(await identities(spool)).toEqual(['0', '4']);
+    },
+  );
+
+  test('a batch that cannot be read now stays, and is no damage', async () => {
+    const disk = new CrashingDisk(1);
+    const spool = open({ disk, folder: '/spool' });
+    const [name] = spool.writeAll([batchOf(0)]);
+    disk.fault = () => {
+      throw fileSystemError('EIO', name!);
+    };
+    await expect(spool.read(name!)).rejects.toMatchObject({ code: 'spool.unusable' });
+    await expect(spool.remove(name!)).rejects.toMatchObject({ code: 'spool.unusable' });
+    disk.fault = () => {};
+    expect(await identities(spool)).toEqual(['0']);
+  });
+
+  test('a full disk does not keep the spool from opening', () => {
+    const disk = new CrashingDisk(1);
+    disk.fault = (operation, path) => {
+      if (operation === 'create') throw fileSystemError('ENOSPC', path);
+    };
+    expect(open({ disk, folder: '/spool' }).backlog().batches).toBe(0);
+  });
+});
+
+describe('one process, one folder', () => {
+  const others = (running: Record<number, string>) => ({ self: 1, identity: (id: number) => running[id] });
+
+  test('a second process is refused while the first runs, and welcome after it', () => {
+    const disk = new CrashingDisk(1);
+    const running: Record<number, string> = { 1: 'boot 100', 2: 'boot 200' };
+    const first = open({ disk, folder: '/spool', processes: { ...others(running), self: 2 } });
+    const second = () => open({ disk, folder: '/spool', processes: others(running) });
+    expect(second).toThrow(
+      expect.objectContaining({ code: 'instance.running', message: expect.stringContaining('process 2') }),
+    );
+    first.close();
+    second();
+  });
+
+  test.each([
+    ['no process has that id', { 1: 'boot 100' }],
+    ['the id belongs to a later process', { 1: 'boot 100', 2: 'boot 999' }],
+    ['the machine was booted since', { 1: 'later 100', 2: 'later 200' }],
+  ])('a lock is stale when %s', (_, running: Record<number, string>) => {
+    const disk = new CrashingDisk(1);
+    open({ disk, folder: '/spool', processes: { self: 2, identity: () => 'boot 200' } });
+    open({ disk, folder: '/spool', processes: others(running) });
+  });
+
+  test('this very process cannot open it twice', () => {
+    open();
+    expect(() => open()).toThrow(expect.objectContaining({ code: 'instance.running' }));
+    expect(linuxProcesses.identity(process.pid)).toMatch(/^[0-9a-f-]{36} \d+$/);
+    expect(linuxProcesses.identity(2 ** 30)).toBeUndefined();
+  });
+
+  test('a folder that cannot be made is an operational failure', () => {
+    writeFileSync(join(folder, 'file'), '');
+    expect(() => open({ folder: join(folder, 'file', 'spool') })).toThrow(
+      expect.objectContaining({ code: 'spool.unusable' }),
+    );
+    expect(existsSync(join(folder, 'spool'))).toBe(false);
+  });
+
+  test('a spool that fails to open leaves no lock', () => {
+    const disk: Disk = new CrashingDisk(1);
+    (disk as CrashingDisk).fault = (operation, path) => {
+      if (operation === 'syncFolder') throw fileSystemError('EIO', path);
+    };
+    expect(() => open({ disk, folder: '/spool' })).toThrow(expect.objectContaining({ code: 'spool.unusable' }));
+    expect((disk as CrashingDisk).paths()).toEqual([]);
+  });
+});
