@@ -1,0 +1,252 @@
+/**
+ * The recorder: takes closed windows, makes each durable in the spool, and only then lets go of its memory.
+ *
+ * While the spool cannot be written the windows wait in memory and the oldest is tried again, ever more slowly up to ten
+ * seconds. They wait within two bounds, their number and the memory of their tables. Over a bound the oldest window gives up
+ * its records, not its ledger: what was metered is then written down as overflowed, so that the window says SKIPDATA with
+ * the number of packets lost. Only when thousands of such bare ledgers wait does the oldest of them go, counted.
+ */
+import type { BatchHeader } from '../model/batch-id.ts';
+import type { RecordCursor } from '../model/flow-record.ts';
+import { addTally, type Ledger } from '../model/ledger.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { encodeBatches, RECORDS_MAX } from '../wire/flow-batch.ts';
+import type { SpoolEntry } from './spool-writer.ts';
+
+export type WindowHeader = Omit<BatchHeader, 'part' | 'split'>;
+
+export interface RecordedWindow {
+  readonly header: WindowHeader;
+  readonly ledger: Ledger;
+  /** Memory that stays taken until `release`. */
+  readonly heldBytes: number;
+  /** The records from the first on; called for each attempt. */
+  records(): RecordCursor;
+  /** The window is durable, or given up: its memory may go. */
+  release(): void;
+}
+
+/** The spool's way in (`SpoolWriter`): all of a window or nothing. */
+export interface WindowWriter {
+  /** @throws OperationalError `spool.unusable` */
+  stage(batch: Uint8Array): void;
+  /** @throws OperationalError `spool.unusable` */
+  commit(): readonly SpoolEntry[];
+  abandon(): void;
+}
+
+export interface RecorderEvents {
+  /** The window is durable. Called before its memory is released. */
+  onDurable(window: RecordedWindow, entries: readonly SpoolEntry[], records: number): void;
+  /** Once for each change: why the spool cannot be written, or undefined when it can again. */
+  onState(failure: OperationalError | undefined): void;
+  /** A window gave up its records. */
+  onGivenUp(window: RecordedWindow): void;
+}
+
+export interface RecorderOptions {
+  readonly writer: WindowWriter;
+  readonly events: RecorderEvents;
+  /** Calls once after a delay, unless what it answers is called before. */
+  readonly after: (delayMs: number, call: () => void) => () => void;
+  readonly recordsMax?: number;
+  readonly heldWindowsMax: number;
+  readonly heldBytesMax: number;
+}
+
+export const RECORDER_DEFAULTS = { heldWindowsMax: 64, heldBytesMax: 512 * 1024 ** 2 } as const;
+
+const RETRY_MS_MIN = 250;
+const RETRY_MS_MAX = 10_000;
+/** Windows without records that wait for the disk: a few hundred bytes each. */
+const BARE_LEDGERS_MAX = 4096;
+/** Windows of which we remember how many parts they have, in case more of one comes. */
+const PARTS_REMEMBERED = 4096;
+
+export interface RecorderCounters {
+  windows: number;
+  batches: number;
+  records: number;
+  failures: number;
+  /** Windows that gave up their records, and the packets of those. */
+  windowsGivenUp: number;
+  packetsGivenUp: number;
+  /** Bare ledgers that had to go, too. */
+  ledgersLost: number;
+}
+
+export class Recorder {
+  readonly #options: RecorderOptions;
+  /** Oldest first: windows that gave up their records, then windows that have them. */
+  readonly #bare: RecordedWindow[] = [];
+  readonly #held: RecordedWindow[] = [];
+  readonly #parts = new Map<string, number>();
+  #heldBytes = 0;
+  #retryMs = RETRY_MS_MIN;
+  #cancelRetry: (() => void) | undefined;
+  #failure: OperationalError | undefined;
+  #flushWaiters: ((complete: boolean) => void)[] = [];
+  readonly counters: RecorderCounters = {
+    windows: 0,
+    batches: 0,
+    records: 0,
+    failures: 0,
+    windowsGivenUp: 0,
+    packetsGivenUp: 0,
+    ledgersLost: 0,
+  };
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+  }
+
+  /** Why the spool cannot be written now. */
+  get failure(): OperationalError | undefined {
+    return this.#failure;
+  }
+
+  /** Windows that wait. */
+  get waiting(): number {
+    return this.#bare.length + this.#held.length;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** The window is the recorder's until it calls `release`. */
+  add(window: RecordedWindow): void {
+    this.#held.push(window);
+    this.#heldBytes += window.heldBytes;
+    if (this.#cancelRetry === undefined) this.#work();
+    this.#keepBounds();
+  }
+
+  /** Tries now what waits, then waits for it at most `deadlineMs`; answers whether everything is durable. */
+  flush(deadlineMs: number): Promise<boolean> {
+    this.#cancelRetry?.();
+    this.#work();
+    if (this.waiting === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const waiter = (complete: boolean) => {
+        cancel();
+        resolve(complete);
+      };
+      const cancel = this.#options.after(deadlineMs, () => {
+        this.#flushWaiters = this.#flushWaiters.filter((other) => other !== waiter);
+        resolve(false);
+      });
+      this.#flushWaiters.push(waiter);
+    });
+  }
+
+  #work(): void {
+    this.#cancelRetry = undefined;
+    while (this.waiting > 0) {
+      const queue = this.#bare.length > 0 ? this.#bare : this.#held;
+      const window = queue[0]!;
+      if (!this.#write(window)) return;
+      queue.shift();
+      this.#letGo(window);
+    }
+    for (const resolve of this.#flushWaiters.splice(0)) resolve(true);
+  }
+
+  #write(window: RecordedWindow): boolean {
+    const { writer, events } = this.#options;
+    let records = 0;
+    let parts = 0;
+    let entries: readonly SpoolEntry[];
+    try {
+      parts = encodeBatches(
+        {
+          header: window.header,
+          cursor: window.records(),
+          ledger: window.ledger,
+          recordsMax: this.#options.recordsMax ?? RECORDS_MAX,
+          firstPart: this.#parts.get(keyOf(window.header)) ?? 0,
+        },
+        (bytes, _part, count) => {
+          writer.stage(bytes);
+          records += count;
+        },
+      );
+      entries = writer.commit();
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error;
+      writer.abandon();
+      this.#failed(error);
+      return false;
+    }
+    this.#rememberParts(window.header, parts);
+    this.counters.windows++;
+    this.counters.batches += parts;
+    this.counters.records += records;
+    this.#recovered();
+    events.onDurable(window, entries, records);
+    return true;
+  }
+
+  /** More of a window may come (its packets were late): its parts go on counting, or two would have one identity. */
+  #rememberParts(header: WindowHeader, parts: number): void {
+    const key = keyOf(header);
+    const before = this.#parts.get(key) ?? 0;
+    this.#parts.delete(key);
+    this.#parts.set(key, before + parts);
+    if (this.#parts.size > PARTS_REMEMBERED) this.#parts.delete(this.#parts.keys().next().value!);
+  }
+
+  #letGo(window: RecordedWindow): void {
+    this.#heldBytes -= window.heldBytes;
+    window.release();
+  }
+
+  #failed(error: OperationalError): void {
+    const first = this.#failure === undefined;
+    this.#failure = error;
+    this.counters.failures++;
+    this.#cancelRetry = this.#options.after(this.#retryMs, () => this.#work());
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS_MAX);
+    if (first) this.#options.events.onState(error);
+  }
+
+  #recovered(): void {
+    this.#retryMs = RETRY_MS_MIN;
+    if (this.#failure === undefined) return;
+    this.#failure = undefined;
+    this.#options.events.onState(undefined);
+  }
+
+  #keepBounds(): void {
+    const { heldWindowsMax, heldBytesMax } = this.#options;
+    while (this.#held.length > 0 && (this.#held.length > heldWindowsMax || this.#heldBytes > heldBytesMax)) {
+      const window = this.#held.shift()!;
+      this.#bare.push(withoutRecords(window));
+      this.counters.windowsGivenUp++;
+      this.counters.packetsGivenUp += window.ledger.metered.packets;
+      this.#letGo(window);
+      this.#options.events.onGivenUp(window);
+    }
+    while (this.#bare.length > BARE_LEDGERS_MAX) {
+      this.#bare.shift();
+      this.counters.ledgersLost++;
+    }
+  }
+}
+
+function keyOf({ flowLogId, interfaceId, windowStart }: WindowHeader): string {
+  return JSON.stringify([flowLogId, interfaceId, windowStart]);
+}
+
+function withoutRecords(window: RecordedWindow): RecordedWindow {
+  const { ledger } = window;
+  const overflowed = { ...ledger.overflowed };
+  addTally(overflowed, ledger.metered);
+  return {
+    header: window.header,
+    ledger: { ...ledger, metered: { packets: 0, bytes: 0 }, overflowed },
+    heldBytes: 0,
+    records: () => ({ next: () => false }),
+    release: () => {},
+  };
+}
