@@ -46,6 +46,9 @@ export interface Command {
   run(invocation: Invocation): Promise<ExitCode>;
 }
 
+/** Commands by name, in the order of the help; each is loaded when it is asked for. */
+export type CommandTable = ReadonlyMap<string, () => Promise<Command>>;
+
 export interface Bounds {
   readonly min?: number;
   readonly max?: number;

@@ -1,7 +1,7 @@
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
 import type { Command, Surroundings } from './command.ts';
 import { createInvocation } from './invocation.ts';
-import { findCommand } from './registry.ts';
+import { COMMANDS } from './registry.ts';
 
 /** Runs one command line, without the program's own name, and answers its exit code. Never throws. */
 export async function dispatch(words: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
@@ -17,7 +17,7 @@ async function runWords(words: readonly string[], surroundings: Surroundings): P
   if (name === undefined || name === '--help' || name === '-h') {
     const { renderOverview } = await import('./help.ts');
     // Asked for, it is an answer; called without a command, it is a correction.
-    (name === undefined ? surroundings.stderr : surroundings.stdout).write(await renderOverview());
+    (name === undefined ? surroundings.stderr : surroundings.stdout).write(await renderOverview(COMMANDS));
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
   if (name === '--version' || name === '-V') {
@@ -25,8 +25,8 @@ async function runWords(words: readonly string[], surroundings: Surroundings): P
     surroundings.stdout.write(`flowlogd ${readVersion()}\n`);
     return EXIT.ok;
   }
-  const command = await findCommand(name);
-  if (command === undefined) throw (await import('./help.ts')).unknownCommand(name);
+  const command = await COMMANDS.get(name)?.();
+  if (command === undefined) throw (await import('./help.ts')).unknownCommand(name, COMMANDS);
   return await runCommand(command, rest, surroundings);
 }
 

@@ -1,44 +1,42 @@
 import { nearestWord } from '../config/nearest.ts';
 import { EXIT, OperationalError } from '../model/operational-error.ts';
-import type { Command, OptionSpec } from './command.ts';
+import type { Command, CommandTable, OptionSpec } from './command.ts';
 import { allOptions } from './invocation.ts';
-import { COMMANDS, findCommand } from './registry.ts';
 
 /** Help texts fit a terminal of this width. */
 const COLUMNS = 100;
 
-export const help: Command = {
-  name: 'help',
-  summary: 'Show this table, or the help of one command.',
-  usage: '[COMMAND]',
-  positionals: { name: 'COMMAND', min: 0, max: 1 },
-  options: [],
-  examples: [
-    { line: 'flowlogd help', says: 'All commands, one line each.' },
-    { line: 'flowlogd help check', says: 'The same as flowlogd check --help.' },
-  ],
-  async run(invocation) {
-    const [name] = invocation.positionals;
-    if (name === undefined) {
-      invocation.stdout.write(await renderOverview());
+/** The command that explains the others. */
+export function createHelp(commands: CommandTable): Command {
+  return {
+    name: 'help',
+    summary: 'Show this table, or the help of one command.',
+    usage: '[COMMAND]',
+    positionals: { name: 'COMMAND', min: 0, max: 1 },
+    options: [],
+    examples: [
+      { line: 'flowlogd help', says: 'All commands, one line each.' },
+      { line: 'flowlogd help check', says: 'The same as flowlogd check --help.' },
+    ],
+    async run(invocation) {
+      const [name] = invocation.positionals;
+      const command = name === undefined ? undefined : await commands.get(name)?.();
+      if (name !== undefined && command === undefined) throw unknownCommand(name, commands);
+      invocation.stdout.write(command === undefined ? await renderOverview(commands) : renderHelp(command));
       return EXIT.ok;
-    }
-    const command = await findCommand(name);
-    if (command === undefined) throw unknownCommand(name);
-    invocation.stdout.write(renderHelp(command));
-    return EXIT.ok;
-  },
-};
+    },
+  };
+}
 
-export function unknownCommand(name: string): OperationalError {
-  const nearest = nearestWord(name, COMMANDS.keys());
+export function unknownCommand(name: string, commands: CommandTable): OperationalError {
+  const nearest = nearestWord(name, commands.keys());
   const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
   return new OperationalError('usage.invalid', `there is no command '${name}'${hint} (see flowlogd help)`);
 }
 
 /** What `flowlogd help` prints. */
-export async function renderOverview(): Promise<string> {
-  const commands = await Promise.all([...COMMANDS.values()].map((load) => load()));
+export async function renderOverview(commands: CommandTable): Promise<string> {
+  const loaded = await Promise.all([...commands.values()].map((load) => load()));
   return [
     'flowlogd: flow logs of any Linux host, from its packets.',
     '',
@@ -47,7 +45,7 @@ export async function renderOverview(): Promise<string> {
     '       flowlogd --version',
     '',
     'Commands:',
-    ...columns(commands.map((command) => [command.name, command.summary])),
+    ...columns(loaded.map((command) => [command.name, command.summary])),
     '',
   ].join('\n');
 }

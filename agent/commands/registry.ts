@@ -1,18 +1,14 @@
-import type { Command } from './command.ts';
+import type { CommandTable } from './command.ts';
 
 /**
  * Every sub-command, in the order of the help. A command's module is loaded only when it is asked for, so that `replay`
  * starts without the log service's database and `--help` without either.
  */
-export const COMMANDS: ReadonlyMap<string, () => Promise<Command>> = new Map([
+export const COMMANDS: CommandTable = new Map([
+  ['debug', async () => (await import('./debug.ts')).debug],
   ['replay', async () => (await import('./replay.ts')).replay],
   ['check', async () => (await import('./check.ts')).check],
   ['config', async () => (await import('./config.ts')).config],
   ['interfaces', async () => (await import('./interfaces.ts')).interfaces],
-  ['help', async () => (await import('./help.ts')).help],
+  ['help', async () => (await import('./help.ts')).createHelp(COMMANDS)],
 ]);
-
-/** Loads the command of that name, or answers undefined when there is none. */
-export async function findCommand(name: string): Promise<Command | undefined> {
-  return await COMMANDS.get(name)?.();
-}
