@@ -190,6 +190,14 @@ describe('the rules of a policy', () => {
     expect(ruleFor({ ...EXCLUDE_DEFAULTS, rules }, UDP6_PACKET)).toBeUndefined();
   });
 
+  it('of the user look at what a built-in rule would exclude, were it on', () => {
+    const rules = [{ ...any, name: 'mine', ports: [[1, 2000]] as const }];
+    for (const packet of [dhcp, dhcpv6, activation]) {
+      expect(ruleFor({ rules }, packet)).toBe('mine');
+      expect(ruleFor({ ...EXCLUDE_DEFAULTS, rules }, packet)).not.toBe('mine');
+    }
+  });
+
   it('with ports never exclude a packet that has none', () => {
     const rules = [{ ...any, name: 'every port', ports: [[0, 65_535]] as const }];
     const fragment = { ...TCP_PACKET, sourcePort: 0, destinationPort: 0 };

@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest';
+import { Control } from '../../../agent/meter/control.ts';
+import { runDataPlane } from '../../../agent/meter/data-plane.ts';
+import { FakeEngine, interfaceGone } from '../../support/fake-engine.ts';
+import { type BatchPacket, emptyBatch } from '../../support/packet-batch.ts';
+import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
+import { type Clock, TappedInterface } from '../../support/tapping.ts';
+
+const FRAME = ethernet(
+  {},
+  ipv4({ source: '10.0.0.1', destination: '10.0.0.2', protocol: 17 }, udp({ sourcePort: 1, destinationPort: 2 })),
+);
+const many = (count: number, seconds: number): BatchPacket[] => new Array(count).fill({ seconds, bytes: FRAME });
+
+interface World {
+  readonly engine: FakeEngine;
+  readonly control: Control;
+  readonly clock: Clock;
+  readonly taps: readonly TappedInterface[];
+}
+
+/** Runs a data plane over taps; `turns` happen one by one while it waits, and the stop request after the last. */
+async function run(
+  taps: number,
+  turns: readonly ((world: World) => void)[],
+  onRound: (world: World) => void = () => undefined,
+) {
+  const engine = new FakeEngine();
+  const clock = { seconds: 0 };
+  const tapped = Array.from(
+    { length: taps },
+    (_, index) => new TappedInterface({ engine, clock, interfaceName: `eth${index}` }),
+  );
+  for (const { tap } of tapped) tap.attach();
+  const world: World = { engine, control: new Control(), clock, taps: tapped };
+  let turn = 0;
+  engine.onWait = () => {
+    turns[turn]?.(world);
+    turn += 1;
+    if (turn >= turns.length) world.control.requestStop();
+  };
+  const { control } = world;
+  await runDataPlane({
+    engine,
+    taps: tapped.map(({ tap }) => tap),
+    batch: emptyBatch(),
+    control,
+    onRound: () => onRound(world),
+  });
+  return world;
+}
+
+const packetsByWindow = (tapped: TappedInterface) =>
+  tapped.closed.map(({ start, ledger }) => [start, ledger.metered.packets]);
+
+describe('the data plane', () => {
+  it('closes a window only after it took in what waited when the window became due', async () => {
+    const { taps } = await run(1, [
+      ({ engine, control, clock }) => {
+        clock.seconds = 61;
+        control.setCloseBefore(60);
+        engine.newest.waiting = many(20, 59);
+      },
+    ]);
+    expect(packetsByWindow(taps[0]!)[0]).toEqual([0, 20]);
+  });
+
+  it('does not close by a request that came while it was draining', async () => {
+    let read = 0;
+    const { taps } = await run(1, [
+      ({ engine, control, clock }) => {
+        clock.seconds = 60;
+        engine.newest.waiting = many(5, 59);
+        const { newest } = engine;
+        const original = newest.read.bind(newest);
+        newest.read = (batch) => {
+          read += 1;
+          if (read === 2) {
+            clock.seconds = 61;
+            control.setCloseBefore(60);
+            const status = original(batch);
+            newest.waiting = many(3, 59);
+            return status;
+          }
+          return original(batch);
+        };
+      },
+      () => undefined,
+    ]);
+    expect(packetsByWindow(taps[0]!)[0]).toEqual([0, 8]);
+  });
+
+  it('closes in a backlog only what is complete, and the rest at the end', async () => {
+    const closedAfter: number[] = [];
+    const { taps } = await run(
+      1,
+      [
+        ({ engine, control, clock }) => {
+          clock.seconds = 121;
+          control.setCloseBefore(120);
+          engine.newest.waiting = [...many(100, 10), ...many(6400, 70)];
+        },
+        () => undefined,
+      ],
+      ({ taps }) => closedAfter.push(taps[0]!.closed.length),
+    );
+    expect(closedAfter).toEqual([1, 2]);
+    expect(packetsByWindow(taps[0]!)).toEqual([
+      [0, 100],
+      [60, 6400],
+      [120, 0],
+    ]);
+  });
+
+  it('lets a busy tap delay the windows of no other tap', async () => {
+    const closedAfter: number[][] = [];
+    await run(
+      2,
+      [
+        ({ engine, control, clock }) => {
+          clock.seconds = 61;
+          control.setCloseBefore(60);
+          engine.opened[0]!.waiting = many(10_000, 10);
+          engine.opened[1]!.waiting = many(10, 10);
+        },
+        () => undefined,
+      ],
+      ({ taps }) => closedAfter.push(taps.map(({ closed }) => closed.length)),
+    );
+    expect(closedAfter).toEqual([
+      [0, 1],
+      [1, 1],
+    ]);
+  });
+
+  it('closes a window each in every tap when nothing flows', async () => {
+    const turns = [61, 121, 181].map((seconds) => ({ control, clock }: World) => {
+      clock.seconds = seconds;
+      control.setCloseBefore(seconds - 1);
+    });
+    const { taps } = await run(2, turns);
+    for (const tapped of taps)
+      expect(packetsByWindow(tapped)).toEqual([
+        [0, 0],
+        [60, 0],
+        [120, 0],
+        [180, 0],
+      ]);
+  });
+
+  it('waits for the sources that are there, a bounded time, also when there is none', async () => {
+    const waits: string[][] = [];
+    const engine = new FakeEngine();
+    const clock = { seconds: 0 };
+    const tapped = [0, 1].map((index) => new TappedInterface({ engine, clock, interfaceName: `eth${index}` }));
+    for (const { tap } of tapped) tap.attach();
+    const control = new Control();
+    engine.onWait = (sources, timeoutMs) => {
+      waits.push(sources.map(({ name }) => name));
+      expect(timeoutMs).toBeGreaterThan(0);
+      expect(timeoutMs).toBeLessThanOrEqual(1000);
+      if (waits.length <= 2) engine.opened[waits.length - 1]!.failure = interfaceGone(`eth${waits.length - 1}`);
+      else control.requestStop();
+    };
+    await runDataPlane({
+      engine,
+      taps: tapped.map(({ tap }) => tap),
+      batch: emptyBatch(),
+      control,
+      onRound: () => undefined,
+    });
+    expect(waits).toEqual([['eth0', 'eth1'], ['eth1'], []]);
+  });
+
+  it('calls for the thread around it once a round, and counts its rounds', async () => {
+    let rounds = 0;
+    const turns = [() => undefined, () => undefined, () => undefined];
+    const { control } = await run(1, turns, () => {
+      rounds += 1;
+    });
+    expect(rounds).toBe(3);
+    expect(control.progress).toBe(3);
+  });
+
+  it('takes in what waits when it is stopped, closes every window and every capture', async () => {
+    const { engine, taps } = await run(2, [
+      ({ engine }) => {
+        engine.opened[0]!.waiting = many(20_000, 59);
+        engine.opened[1]!.waiting = many(3, 0);
+      },
+    ]);
+    expect(packetsByWindow(taps[0]!)).toEqual([[0, 20_000]]);
+    expect(packetsByWindow(taps[1]!)).toEqual([[0, 3]]);
+    expect(engine.opened.every(({ closed }) => closed)).toBe(true);
+  });
+
+  it('ends though packets never cease', async () => {
+    const { engine } = await run(1, [
+      ({ engine }) => {
+        const { newest } = engine;
+        const original = newest.read.bind(newest);
+        newest.read = (batch) => {
+          newest.waiting = many(1, 0);
+          return original(batch);
+        };
+      },
+    ]);
+    expect(engine.newest.closed).toBe(true);
+    expect(engine.newest.reads).toBe(9 * 64);
+  });
+
+  it('does nothing but close when it is stopped before it begins', async () => {
+    const engine = new FakeEngine();
+    const tapped = new TappedInterface({ engine });
+    tapped.tap.attach();
+    const control = new Control();
+    control.requestStop();
+    await runDataPlane({ engine, taps: [tapped.tap], batch: emptyBatch(), control, onRound: () => undefined });
+    expect(control.progress).toBe(0);
+    expect(packetsByWindow(tapped)).toEqual([[0, 0]]);
+  });
+});

@@ -1,0 +1,322 @@
+import { describe, expect, it } from 'vitest';
+import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
+import { OperationalError } from '../../../agent/model/operational-error.ts';
+import { FakeEngine, interfaceGone } from '../../support/fake-engine.ts';
+import type { BatchPacket } from '../../support/packet-batch.ts';
+import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
+import { TappedInterface } from '../../support/tapping.ts';
+
+const FRAME = ethernet(
+  {},
+  ipv4({ source: '10.0.0.1', destination: '10.0.0.2', protocol: 17 }, udp({ sourcePort: 1, destinationPort: 2 })),
+);
+const at = (seconds: number): BatchPacket => ({ seconds, bytes: FRAME });
+const many = (count: number, seconds: number): BatchPacket[] => new Array(count).fill(at(seconds));
+
+/** A tap that is attached at second 0. */
+function attached(options: ConstructorParameters<typeof TappedInterface>[0] = {}): TappedInterface {
+  const tapped = new TappedInterface(options);
+  tapped.tap.attach();
+  return tapped;
+}
+
+const packetsByWindow = (tapped: TappedInterface) =>
+  tapped.closed.map(({ start, ledger }) => [start, ledger.metered.packets]);
+const gapsByWindow = (tapped: TappedInterface) =>
+  tapped.closed.map(({ start, ledger }) => [
+    start,
+    ...ledger.gaps.map(({ fromSeconds, toSeconds }) => [fromSeconds, toSeconds]),
+  ]);
+
+describe('attaching a tap', () => {
+  it('opens its interface and tells so', () => {
+    const tapped = attached({ interfaceName: 'veth7' });
+    expect(tapped.tap.source).toBe(tapped.engine.newest);
+    expect(tapped.tap.source?.name).toBe('veth7');
+    expect(tapped.events).toEqual([{ kind: 'attached' }]);
+  });
+
+  it('fails as the engine fails', () => {
+    const tapped = new TappedInterface();
+    tapped.engine.refusal = new OperationalError('capture.permission', 'no.');
+    expect(() => tapped.tap.attach()).toThrow(tapped.engine.refusal);
+    expect(tapped.tap.source).toBeUndefined();
+    expect(tapped.events).toEqual([]);
+  });
+
+  it('refuses an interface whose link type cannot be decoded, by name and number, and closes it', () => {
+    const tapped = new TappedInterface({ interfaceName: 'wlan0mon' });
+    tapped.engine.linkType = 127;
+    expect(() => tapped.tap.attach()).toThrow(/wlan0mon has link type 127/);
+    expect(tapped.engine.newest.closed).toBe(true);
+    expect(tapped.tap.source).toBeUndefined();
+  });
+});
+
+describe('draining a tap', () => {
+  it('takes in everything that waits, and says that nothing more does', async () => {
+    const tapped = attached();
+    tapped.engine.newest.waiting = many(250, 0);
+    expect(await tapped.tap.drain(tapped.batch)).toBe(true);
+    tapped.tap.end();
+    expect(packetsByWindow(tapped)).toEqual([[0, 250]]);
+  });
+
+  it('leaves the rest for the next round after 64 batches, so that other taps have their turn', async () => {
+    const tapped = attached();
+    tapped.engine.newest.waiting = many(6500, 0);
+    expect(await tapped.tap.drain(tapped.batch)).toBe(false);
+    expect(tapped.engine.newest.reads).toBe(64);
+    expect(tapped.engine.newest.waiting.length).toBe(100);
+    expect(await tapped.tap.drain(tapped.batch)).toBe(true);
+  });
+});
+
+describe('the windows of a tap', () => {
+  it('appear without a packet too, one after the other, with the status NODATA', async () => {
+    const tapped = attached();
+    for (let seconds = 0; seconds <= 181; seconds += 0.25) await tapped.round(seconds);
+    expect(tapped.starts).toEqual([0, 60, 120]);
+    for (const { ledger, records } of tapped.closed) {
+      expect(logStatus(ledger)).toBe('NODATA');
+      expect(offeredPackets(ledger)).toBe(0);
+      expect(records).toEqual([]);
+    }
+  });
+
+  it('stay open for as long as packets of theirs may still wait', async () => {
+    const tapped = attached();
+    tapped.engine.newest.waiting = [...many(6450, 59), ...many(10, 60)];
+    await tapped.round(61.5);
+    expect(tapped.starts).toEqual([]);
+    await tapped.round(61.6);
+    expect(packetsByWindow(tapped)).toEqual([[0, 6450]]);
+  });
+
+  it('close in a backlog when a packet of a later window was seen, and only those before it', async () => {
+    const tapped = attached();
+    tapped.engine.newest.waiting = [...many(100, 10), ...many(100, 70), ...many(6300, 130)];
+    await tapped.round(200);
+    expect(packetsByWindow(tapped)).toEqual([
+      [0, 100],
+      [60, 100],
+    ]);
+    await tapped.round(200.1);
+    expect(packetsByWindow(tapped)).toEqual([
+      [0, 100],
+      [60, 100],
+      [120, 6300],
+    ]);
+  });
+
+  it('do not close in a backlog before they are due', async () => {
+    const tapped = attached();
+    tapped.engine.newest.waiting = [...many(100, 59), ...many(6400, 60)];
+    await tapped.round(60.5);
+    expect(tapped.starts).toEqual([]);
+    await tapped.round(61);
+    expect(packetsByWindow(tapped)).toEqual([[0, 100]]);
+  });
+
+  it('take a packet that comes after they were closed into a further part', async () => {
+    const tapped = attached();
+    tapped.engine.newest.waiting = many(5, 59);
+    await tapped.round(61);
+    tapped.engine.newest.waiting = many(2, 59);
+    await tapped.round(62);
+    expect(packetsByWindow(tapped)).toEqual([
+      [0, 5],
+      [0, 2],
+    ]);
+  });
+
+  it('close all at the end, and the capture with them', async () => {
+    const tapped = attached();
+    const { newest } = tapped.engine;
+    newest.waiting = [at(10), at(70)];
+    await tapped.tap.drain(tapped.batch);
+    tapped.tap.end();
+    expect(packetsByWindow(tapped)).toEqual([
+      [0, 1],
+      [60, 1],
+    ]);
+    expect(newest.closed).toBe(true);
+    expect(tapped.tap.source).toBeUndefined();
+  });
+});
+
+describe('drops that the kernel counts', () => {
+  it('belong to the window that is closed next, each drop once', async () => {
+    const tapped = attached();
+    const { newest } = tapped.engine;
+    newest.counted = { received: 100, droppedByKernel: 7, droppedByInterface: 1 };
+    await tapped.round(61);
+    newest.counted = { received: 300, droppedByKernel: 10, droppedByInterface: 1 };
+    await tapped.round(121);
+    await tapped.round(181);
+    const drops = tapped.closed.map(({ ledger }) => [ledger.droppedByKernel, ledger.droppedByInterface]);
+    expect(drops).toEqual([
+      [7, 1],
+      [3, 0],
+      [0, 0],
+    ]);
+    expect(tapped.closed.map(({ ledger }) => logStatus(ledger))).toEqual(['SKIPDATA', 'SKIPDATA', 'NODATA']);
+  });
+
+  it('are unknown where the engine does not count them, and the ledger says so', async () => {
+    const tapped = attached();
+    tapped.engine.newest.counted = { received: undefined, droppedByKernel: undefined, droppedByInterface: undefined };
+    await tapped.round(61);
+    expect(tapped.closed[0]!.ledger).toMatchObject({ dropsUnknown: true, droppedByKernel: 0, droppedByInterface: 0 });
+  });
+
+  it('are not lost when the capture fails, nor counted again by the next capture', async () => {
+    const tapped = attached();
+    const first = tapped.engine.newest;
+    first.counted = { received: 9, droppedByKernel: 4, droppedByInterface: 0 };
+    first.failure = interfaceGone('eth0');
+    await tapped.round(10);
+    await tapped.round(11);
+    tapped.engine.newest.counted = { received: 2, droppedByKernel: 2, droppedByInterface: 0 };
+    await tapped.round(61);
+    expect(tapped.closed.map(({ ledger }) => ledger.droppedByKernel)).toEqual([6]);
+  });
+});
+
+describe('an interface that goes away', () => {
+  it('is told with the reason, after what was captured was taken in', async () => {
+    const tapped = attached();
+    tapped.engine.newest.waiting = many(150, 5);
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(6);
+    expect(tapped.events.at(-1)).toEqual({ kind: 'detached', reason: 'eth0 disappeared.' });
+    expect(tapped.engine.newest.closed).toBe(true);
+    tapped.tap.end();
+    expect(packetsByWindow(tapped)).toEqual([[0, 150]]);
+  });
+
+  it('leaves a gap in every window that it misses, to the second of its return', async () => {
+    const tapped = attached();
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(50);
+    tapped.engine.refusal = new OperationalError('capture.no-interface', 'not there.');
+    for (let seconds = 50.25; seconds < 190; seconds += 0.25) await tapped.round(seconds);
+    tapped.engine.refusal = undefined;
+    for (let seconds = 190; seconds <= 301; seconds += 0.25) await tapped.round(seconds);
+    expect(gapsByWindow(tapped)).toEqual([[0, [50, 60]], [60, [60, 120]], [120, [120, 180]], [180, [180, 190]], [240]]);
+    expect(tapped.closed.map(({ ledger }) => logStatus(ledger))).toEqual([
+      'SKIPDATA',
+      'SKIPDATA',
+      'SKIPDATA',
+      'SKIPDATA',
+      'NODATA',
+    ]);
+    expect(tapped.closed[0]!.ledger.gaps[0]!.reason).toBe('interface-gone');
+    expect(tapped.events.map(({ kind }) => kind)).toEqual(['attached', 'detached', 're-attached']);
+    expect(tapped.events.at(-1)).toEqual({ kind: 're-attached', gapSeconds: 140 });
+  });
+
+  it('twice in one window leaves two gaps there', async () => {
+    const tapped = attached();
+    for (const seconds of [10, 30]) {
+      tapped.engine.newest.failure = interfaceGone('eth0');
+      await tapped.round(seconds);
+      await tapped.round(seconds + 5);
+    }
+    await tapped.round(61);
+    expect(gapsByWindow(tapped)).toEqual([[0, [10, 15], [30, 35]]]);
+  });
+
+  it('and returns before the window it left is closed leaves its part in each of the two', async () => {
+    const tapped = attached();
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(50);
+    await tapped.round(60.5);
+    await tapped.round(61);
+    await tapped.round(121);
+    expect(gapsByWindow(tapped)).toEqual([
+      [0, [50, 60]],
+      [60, [60, 60.5]],
+    ]);
+  });
+
+  it('leaves no gap in a window that had ended before', async () => {
+    const tapped = attached();
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(60.25);
+    await tapped.round(61);
+    await tapped.round(121);
+    expect(gapsByWindow(tapped)).toEqual([[0], [60, [60.25, 61]]]);
+  });
+
+  it('for good leaves a gap up to the end', async () => {
+    const tapped = attached();
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(50);
+    tapped.clock.seconds = 55;
+    tapped.tap.end();
+    expect(gapsByWindow(tapped)).toEqual([[0, [50, 55]]]);
+  });
+
+  it('is tried again every half second and not more often', async () => {
+    const tapped = attached();
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(10);
+    tapped.engine.refusal = new OperationalError('capture.no-interface', 'not there.');
+    const attempts: number[] = [];
+    for (let hundredths = 1000; hundredths <= 1120; hundredths += 10) {
+      const before = tapped.engine.attempts;
+      await tapped.round(hundredths / 100);
+      if (tapped.engine.attempts > before) attempts.push(hundredths / 100);
+    }
+    expect(attempts).toEqual([10.5, 11]);
+  });
+
+  it('is captured again once it is back, with the decoder of its new link type', async () => {
+    const tapped = attached();
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(10);
+    tapped.engine.linkType = 101;
+    tapped.clock.seconds = 10.5;
+    await tapped.tap.drain(tapped.batch);
+    tapped.engine.newest.waiting = [{ seconds: 11, bytes: FRAME.subarray(14) }];
+    await tapped.round(12);
+    tapped.tap.end();
+    expect(packetsByWindow(tapped)).toEqual([[0, 1]]);
+  });
+
+  it('is called a failed capture when the interface is still there', async () => {
+    const tapped = attached();
+    tapped.engine.newest.failure = new OperationalError('capture.failed', 'the network is down.');
+    await tapped.round(50);
+    await tapped.round(61);
+    expect(tapped.closed[0]!.ledger.gaps).toEqual([{ fromSeconds: 50, toSeconds: 60, reason: 'capture-failed' }]);
+  });
+
+  it('does not hide a bug in the engine', async () => {
+    const tapped = attached();
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(50);
+    tapped.engine.refusal = new TypeError('a bug');
+    await expect(tapped.round(51)).rejects.toThrow(TypeError);
+  });
+});
+
+describe('a tap whose windows are closed early', () => {
+  it('keeps its ledger whole over all parts', async () => {
+    const engine = new FakeEngine();
+    const tapped = attached({ engine, meter: { windowsMax: 1 } });
+    engine.newest.counted = { received: 6, droppedByKernel: 3, droppedByInterface: 0 };
+    engine.newest.waiting = [at(0), at(60), at(0), at(60), at(0)];
+    await tapped.tap.drain(tapped.batch);
+    tapped.tap.end();
+    expect(packetsByWindow(tapped)).toEqual([
+      [0, 1],
+      [60, 1],
+      [0, 1],
+      [60, 1],
+      [0, 1],
+    ]);
+    expect(tapped.closed.reduce((sum, { ledger }) => sum + offeredPackets(ledger), 0)).toBe(5 + 3);
+  });
+});

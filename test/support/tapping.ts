@@ -1,0 +1,60 @@
+/** One tap on a fake engine, and what it tells and closes. */
+
+import type { MeterOptions } from '../../agent/meter/meter.ts';
+import { Tap, type TapEvent } from '../../agent/meter/tap.ts';
+import type { ObservationPoint } from '../../agent/model/flow-log.ts';
+import { FakeEngine } from './fake-engine.ts';
+import { type ClosedCopy, copyOf, meterOptions } from './metering.ts';
+import { emptyBatch } from './packet-batch.ts';
+
+export interface Clock {
+  /** Unix seconds. */
+  seconds: number;
+}
+
+export class TappedInterface {
+  readonly engine: FakeEngine;
+  readonly clock: Clock;
+  readonly closed: ClosedCopy[] = [];
+  readonly events: TapEvent[] = [];
+  readonly tap: Tap;
+  readonly batch = emptyBatch();
+
+  constructor(
+    options: {
+      readonly engine?: FakeEngine;
+      readonly clock?: Clock;
+      readonly interfaceName?: string;
+      readonly windowSeconds?: number;
+      readonly meter?: Partial<MeterOptions>;
+    } = {},
+  ) {
+    const { engine = new FakeEngine(), clock = { seconds: 0 }, interfaceName = 'eth0', windowSeconds = 60 } = options;
+    this.engine = engine;
+    this.clock = clock;
+    const flowLog = { id: 'fl-1', accountId: '1', windowSeconds };
+    const point: ObservationPoint = { flowLog, interfaceId: 'eni-1', interfaceName };
+    this.tap = new Tap({
+      point,
+      capture: { interfaceName, snapBytes: 128, bufferBytes: 1 << 20, promiscuous: false, filter: '' },
+      engine,
+      meter: { ...meterOptions(), ...options.meter },
+      now: () => clock.seconds * 1000,
+      onClosed: (_, window) => {
+        this.closed.push(copyOf(window));
+        window.release();
+      },
+      onEvent: (_, event) => this.events.push(event),
+    });
+  }
+
+  /** What the data plane does in a round, at this time, with windows due a second after their end. */
+  async round(seconds: number): Promise<void> {
+    this.clock.seconds = seconds;
+    this.tap.closeBefore(Math.floor(seconds) - 1, await this.tap.drain(this.batch));
+  }
+
+  get starts(): number[] {
+    return this.closed.map(({ start }) => start);
+  }
+}
