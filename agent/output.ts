@@ -2,7 +2,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { DirectDelivery } from './export/direct.ts';
-import type { Window } from './flow/window.ts';
 import type { BatchHeader } from './model/batch-id.ts';
 import { createFlowRecord } from './model/flow-record.ts';
 import { OperationalError } from './model/operational-error.ts';
@@ -10,7 +9,7 @@ import type { Sink } from './model/sink.ts';
 import { counted, humanBytes } from './record/human.ts';
 import type { PrinterContext, RecordPrinter } from './record/printer.ts';
 import { formatTable, TopRecords } from './record/table.ts';
-import type { WindowOutput } from './replay.ts';
+import type { OutputWindow, WindowOutput } from './replay.ts';
 import { encodeBatches, lengthPrefix } from './wire/flow-batch.ts';
 
 /** Takes bytes in order; the bytes may be reused once the answer is there. */
@@ -72,7 +71,7 @@ export class PrintedOutput implements WindowOutput {
     this.#destination = destination;
   }
 
-  async write(window: Window): Promise<void> {
+  async write(window: OutputWindow): Promise<void> {
     const printer = this.#printer;
     const record = this.#record;
     const records = window.records();
@@ -111,7 +110,7 @@ export class TableOutput implements WindowOutput {
     this.#destination = destination;
   }
 
-  async write(window: Window): Promise<void> {
+  async write(window: OutputWindow): Promise<void> {
     const top = new TopRecords(this.#rows);
     top.add(window.records());
     await this.#destination.write(Buffer.from(`${windowTitle(window.start, top)}\n${formatTable(top, this.#width)}\n`));
@@ -142,7 +141,7 @@ export class DeliveredOutput implements WindowOutput {
     this.#sink = sink;
   }
 
-  async write(window: Window): Promise<void> {
+  async write(window: OutputWindow): Promise<void> {
     const firstPart = this.#parts.get(window.start) ?? 0;
     const header = { ...this.#header, windowStart: window.start };
     const batches: Uint8Array[] = [];
@@ -172,7 +171,7 @@ export class BatchOutput implements WindowOutput {
     this.#destination = destination;
   }
 
-  async write(window: Window): Promise<void> {
+  async write(window: OutputWindow): Promise<void> {
     const batches: Uint8Array[] = [];
     encodeBatches(
       { header: { ...this.#header, windowStart: window.start }, cursor: window.records(), ledger: window.ledger },

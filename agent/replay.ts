@@ -9,6 +9,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Window } from './flow/window.ts';
 import { Meter, type MeterOptions } from './meter/meter.ts';
+import type { RecordCursor } from './model/flow-record.ts';
 import { addLedger, createLedger, type Ledger } from './model/ledger.ts';
 import { OperationalError } from './model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from './model/packet-batch.ts';
@@ -25,9 +26,17 @@ const BATCHES_PER_TURN = 16;
 /** Window starts remembered, to tell a further part of a window from a new one. */
 const STARTS_MAX = 1_000_000;
 
+/** A closed window, as an output needs it. */
+export interface OutputWindow {
+  /** Unix seconds. */
+  readonly start: number;
+  readonly ledger: Ledger;
+  records(): RecordCursor;
+}
+
 /** Where closed windows go. */
 export interface WindowOutput {
-  write(window: Window): void | Promise<void>;
+  write(window: OutputWindow): void | Promise<void>;
   /** Everything was written. */
   end(): Promise<void>;
 }

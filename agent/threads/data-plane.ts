@@ -10,6 +10,7 @@ import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
 import { Tap, type TapEvent } from '../meter/tap.ts';
 import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
+import type { ErrorCode } from '../model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import type { LiveEngine, LiveOptions } from '../model/packet-source.ts';
 import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
@@ -33,7 +34,7 @@ export interface DataPlaneSetup {
 export type DataPlaneMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'event'; readonly point: ObservationPoint; readonly event: TapEvent }
-  | { readonly kind: 'failed'; readonly code: string; readonly message: string };
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
 /** Ends when a stop is requested, with every window handed over. @throws OperationalError when an interface cannot be opened */
 export async function dataPlane(

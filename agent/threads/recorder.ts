@@ -1,0 +1,170 @@
+/**
+ * The recorder put together: closed windows come through a port from the data plane, become durable in the spool, and are
+ * released through the same port. Runs in a worker thread (recorder-thread.ts), so that neither encoding nor a slow disk
+ * stalls anybody; the control plane hears of each window and takes its files into the spool's index.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { PageMapper } from '../meter/table-memory.ts';
+import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import type { Ledger } from '../model/ledger.ts';
+import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
+import { TopRecords, type TopSummary } from '../record/table.ts';
+import type { Disk } from '../spool/disk.ts';
+import { type RecordedWindow, Recorder, type RecorderCounters } from '../spool/recorder.ts';
+import { type SpoolEntry, SpoolWriter } from '../spool/spool-writer.ts';
+import { type MappedWindow, mapWindow } from './mapped-window.ts';
+
+/** Everything that the recorder is told; it crosses to its thread as a structured clone. */
+export interface RecorderSetup {
+  readonly hostId: string;
+  readonly runId: string;
+  /** The spool's, and the first sequence number that is free there (`Spool.nextSequence`). */
+  readonly folder: string;
+  readonly nextSequence: number;
+  readonly heldWindowsMax: number;
+  readonly heldBytesMax: number;
+  /** How many of a window's largest records are told to the control plane; 0 for none. */
+  readonly topRecords: number;
+  /** How long the end waits for a disk that refuses. */
+  readonly flushMs: number;
+}
+
+/** The recorder's own numbers, with every message. */
+export interface RecorderStatus {
+  readonly counters: RecorderCounters;
+  /** Windows that wait for the disk, and the memory that they hold. */
+  readonly waiting: number;
+  readonly heldBytes: number;
+}
+
+/** What the recorder tells the control plane. */
+export type RecorderMessage = { readonly status: RecorderStatus } & (
+  | {
+      readonly kind: 'durable';
+      readonly point: ObservationPoint;
+      readonly windowStart: number;
+      readonly records: number;
+      readonly ledger: Ledger;
+      /** For `Spool.adopt`. */
+      readonly entries: readonly SpoolEntry[];
+      readonly top: TopSummary | undefined;
+    }
+  /** Once for each change: the spool cannot be written, or can again. */
+  | { readonly kind: 'failing'; readonly code: ErrorCode; readonly message: string }
+  | { readonly kind: 'well' }
+  /** The window's records are lost: too many windows waited. Its ledger is not. */
+  | {
+      readonly kind: 'given-up';
+      readonly point: ObservationPoint;
+      readonly windowStart: number;
+      readonly packets: number;
+    }
+  /** The last message. `complete`: everything that came is durable. */
+  | { readonly kind: 'ended'; readonly complete: boolean }
+);
+
+/** Ends when the data plane has ended and what it handed over is durable, or the disk has refused for too long. */
+export async function recordWindows(
+  setup: RecorderSetup,
+  disk: Disk,
+  mapper: Pick<PageMapper, 'map' | 'unmap'>,
+  windows: MessagePort,
+  tell: (message: RecorderMessage) => void,
+): Promise<void> {
+  const { folder, nextSequence, heldWindowsMax, heldBytesMax, topRecords } = setup;
+  const status = (): RecorderStatus => ({
+    counters: { ...recorder.counters },
+    waiting: recorder.waiting,
+    heldBytes: recorder.heldBytes,
+  });
+  const recorder = new Recorder({
+    writer: new SpoolWriter({ disk, folder, nextSequence, now: Date.now }),
+    heldWindowsMax,
+    heldBytesMax,
+    after(delayMs, call) {
+      const timer = setTimeout(call, delayMs);
+      return () => clearTimeout(timer);
+    },
+    events: {
+      onDurable(window, entries, records) {
+        const { point, ledger } = window;
+        const { windowStart } = window.header;
+        const top = topRecords > 0 ? topOf(window, topRecords) : undefined;
+        tell({ kind: 'durable', point, windowStart, records, ledger, entries, top, status: status() });
+      },
+      onState(failure) {
+        if (failure === undefined) tell({ kind: 'well', status: status() });
+        else tell({ kind: 'failing', code: failure.code, message: failure.message, status: status() });
+      },
+      onGivenUp({ header, ledger, point }) {
+        const { windowStart } = header;
+        tell({ kind: 'given-up', point, windowStart, packets: ledger.metered.packets, status: status() });
+      },
+    },
+  });
+  await new Promise<void>((resolve) => {
+    windows.on('message', (message: ClosedWindowMessage) => {
+      if (message.kind === 'end') resolve();
+      else recorder.add(recorded(setup, message.window, mapper, (release) => windows.postMessage(release)));
+    });
+    // A data plane that died has closed its end without a word.
+    windows.once('close', resolve);
+  });
+  const complete = await recorder.flush(setup.flushMs);
+  tell({ kind: 'ended', complete, status: status() });
+  windows.close();
+}
+
+/** Mapped at the first attempt, not when it comes: where memory is so short that mapping fails, that too is tried again. */
+function recorded(
+  setup: RecorderSetup,
+  window: ClosedWindow,
+  mapper: Pick<PageMapper, 'map' | 'unmap'>,
+  tellReleased: (message: ReleaseMessage) => void,
+): RecordedWindow {
+  const { point, windowStart, ledger, tables } = window;
+  const { flowLog, interfaceId } = point;
+  let mapped: MappedWindow | undefined;
+  return {
+    point,
+    header: {
+      hostId: setup.hostId,
+      runId: setup.runId,
+      flowLogId: flowLog.id,
+      interfaceId,
+      accountId: flowLog.accountId,
+      windowStart,
+      windowSeconds: flowLog.windowSeconds,
+    },
+    ledger,
+    heldBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
+    records() {
+      mapped ??= mapOrRefuse(window, mapper);
+      return mapped.records();
+    },
+    release() {
+      mapped?.unmap();
+      tellReleased({ id: window.id });
+    },
+  };
+}
+
+function mapOrRefuse(window: ClosedWindow, mapper: Pick<PageMapper, 'map' | 'unmap'>): MappedWindow {
+  try {
+    return mapWindow(window, mapper);
+  } catch (error) {
+    if (!(error instanceof Error) || !('code' in error)) throw error;
+    throw new OperationalError(
+      'memory.exhausted',
+      `Mapping a closed window of ${window.point.interfaceName} failed: ${error.message}; give flowlogd more memory or a lower bound on flows.`,
+      error,
+    );
+  }
+}
+
+function topOf(window: RecordedWindow, limit: number): TopSummary {
+  const top = new TopRecords(limit);
+  top.add(window.records());
+  return top.summary();
+}

@@ -1,0 +1,70 @@
+import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { loadCaptureAddon } from '../capture/addon.ts';
+import { Control } from '../meter/control.ts';
+import type { TapEvent } from '../meter/tap.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { type DataPlaneMessage, type DataPlaneSetup, dataPlane } from './data-plane.ts';
+
+/** The data plane, seen from the control plane. */
+export interface RunningDataPlane {
+  readonly control: Control;
+  /** The recorder's end of the channel: `ClosedWindowMessage` comes in, `ReleaseMessage` goes out. */
+  readonly windows: MessagePort;
+  /** Every interface is capturing. @throws OperationalError when one cannot be opened */
+  readonly ready: Promise<void>;
+  /** It ended, by request or by a failure. */
+  readonly ended: Promise<void>;
+}
+
+export type OnTapEvent = (point: ObservationPoint, event: TapEvent) => void;
+
+/** Starts the data plane in a thread of its own, or on this one for the engine `cap`, which cannot run in another. */
+export function startDataPlane(
+  setup: Omit<DataPlaneSetup, 'control'>,
+  engine: 'libpcap' | 'cap',
+  onEvent: OnTapEvent,
+): RunningDataPlane {
+  const control = new Control();
+  const { port1, port2 } = new MessageChannel();
+  const whole = { ...setup, control: control.shared };
+  const run = engine === 'libpcap' ? runInWorker : runOnThisThread;
+  return { control, windows: port2, ...run(whole, port1, onEvent) };
+}
+
+function runInWorker(setup: DataPlaneSetup, recorder: MessagePort, onEvent: OnTapEvent) {
+  const worker = new Worker(new URL('./data-plane-thread.js', import.meta.url), {
+    workerData: { setup, recorder },
+    transferList: [recorder],
+    name: 'data-plane',
+    // The tables' descriptors are opened by the addon, of which the thread's book-keeping knows nothing.
+    trackUnmanagedFds: false,
+  });
+  const ended = new Promise<void>((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('exit', () => resolve());
+  });
+  const ready = new Promise<void>((resolve, reject) => {
+    worker.on('message', (message: DataPlaneMessage) => take(message, resolve, reject, onEvent));
+    ended.then(() => reject(new Error('the data plane ended before it was ready')), reject);
+  });
+  return { ready, ended };
+}
+
+function runOnThisThread(setup: DataPlaneSetup, recorder: MessagePort, onEvent: OnTapEvent) {
+  let ended: Promise<void> = Promise.resolve();
+  const ready = new Promise<void>((resolve, reject) => {
+    const tell = (message: DataPlaneMessage) => take(message, resolve, reject, onEvent);
+    ended = import('../capture/cap.ts').then(async ({ createCapEngine }) => {
+      await dataPlane(setup, createCapEngine(), loadCaptureAddon(), recorder, tell);
+    });
+    ended.catch(reject);
+  });
+  return { ready, ended: ended.finally(() => recorder.close()) };
+}
+
+function take(message: DataPlaneMessage, ready: () => void, failed: (error: Error) => void, onEvent: OnTapEvent): void {
+  if (message.kind === 'ready') ready();
+  else if (message.kind === 'failed') failed(new OperationalError(message.code, message.message));
+  else onEvent(message.point, message.event);
+}

@@ -1,0 +1,26 @@
+import { type MessagePort, Worker } from 'node:worker_threads';
+import type { RecorderMessage, RecorderSetup } from './recorder.ts';
+
+/**
+ * Starts the recorder in a thread of its own.
+ *
+ * @param windows the port on which the data plane hands over closed windows (`RunningDataPlane.windows`); it moves there.
+ * @param onMessage takes `durable` files into the spool's index (`Spool.adopt`), and the rest to where people look.
+ * @returns a promise that it ended, after the data plane and the message `ended`; it is rejected when it failed.
+ */
+export function startRecorder(
+  setup: RecorderSetup,
+  windows: MessagePort,
+  onMessage: (message: RecorderMessage) => void,
+): Promise<void> {
+  const worker = new Worker(new URL('./recorder-thread.js', import.meta.url), {
+    workerData: { setup, windows },
+    transferList: [windows],
+    name: 'recorder',
+  });
+  worker.on('message', onMessage);
+  return new Promise((resolve, reject) => {
+    worker.once('error', reject);
+    worker.once('exit', () => resolve());
+  });
+}
