@@ -7,6 +7,16 @@ import { IPV6_BYTES_MAX, writeAddress } from './ascii.ts';
 import { counted, humanBytes, humanCount } from './human.ts';
 import { protocolName } from './protocol-name.ts';
 
+/** The largest records of a window and the sums of all: what `formatTable` needs, in a form that crosses threads. */
+export interface TopSummary {
+  /** All records. */
+  readonly records: number;
+  readonly packets: number;
+  readonly bytes: number;
+  /** Largest first. */
+  readonly largest: readonly FlowRecord[];
+}
+
 /** The records with the most bytes. Memory: `limit` records, however many are added. */
 export class TopRecords {
   readonly #limit: number;
@@ -33,6 +43,10 @@ export class TopRecords {
   /** Largest first. */
   sorted(): readonly FlowRecord[] {
     return this.#heap.toSorted((left, right) => compare(right, left));
+  }
+
+  summary(): TopSummary {
+    return { records: this.records, packets: this.packets, bytes: this.bytes, largest: this.sorted() };
   }
 
   #offer(record: FlowRecord): void {
@@ -122,8 +136,8 @@ const ENDPOINT_WIDTH_MIN = 12;
  *
  * @param width columns of the terminal.
  */
-export function formatTable(top: TopRecords, width: number): string {
-  const records = top.sorted();
+export function formatTable(top: TopRecords | TopSummary, width: number): string {
+  const records = 'largest' in top ? top.largest : top.sorted();
   let columns = COLUMNS;
   let cells = columns.map((column) => [column.title, ...records.map(column.cell)]);
   while (columns.length > 5 && totalWidth(cells) > width) {

@@ -7,6 +7,7 @@
  * the number of packets lost. Only when thousands of such bare ledgers wait does the oldest of them go, counted.
  */
 import type { BatchHeader } from '../model/batch-id.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
 import type { RecordCursor } from '../model/flow-record.ts';
 import { addTally, type Ledger } from '../model/ledger.ts';
 import { OperationalError } from '../model/operational-error.ts';
@@ -16,11 +17,12 @@ import type { SpoolEntry } from './spool-writer.ts';
 export type WindowHeader = Omit<BatchHeader, 'part' | 'split'>;
 
 export interface RecordedWindow {
+  readonly point: ObservationPoint;
   readonly header: WindowHeader;
   readonly ledger: Ledger;
   /** Memory that stays taken until `release`. */
   readonly heldBytes: number;
-  /** The records from the first on; called for each attempt. */
+  /** The records from the first on; called for each attempt. @throws OperationalError when they cannot be had now */
   records(): RecordCursor;
   /** The window is durable, or given up: its memory may go. */
   release(): void;
@@ -145,15 +147,19 @@ export class Recorder {
     while (this.waiting > 0) {
       const queue = this.#bare.length > 0 ? this.#bare : this.#held;
       const window = queue[0]!;
-      if (!this.#write(window)) return;
+      const written = this.#write(window);
+      if (written === undefined) return;
       queue.shift();
-      this.#letGo(window);
+      this.#heldBytes -= window.heldBytes;
+      this.#recovered();
+      this.#options.events.onDurable(window, written.entries, written.records);
+      window.release();
     }
     for (const resolve of this.#flushWaiters.splice(0)) resolve(true);
   }
 
-  #write(window: RecordedWindow): boolean {
-    const { writer, events } = this.#options;
+  #write(window: RecordedWindow): { readonly entries: readonly SpoolEntry[]; readonly records: number } | undefined {
+    const { writer } = this.#options;
     let records = 0;
     let parts = 0;
     let entries: readonly SpoolEntry[];
@@ -176,15 +182,13 @@ export class Recorder {
       if (!(error instanceof OperationalError)) throw error;
       writer.abandon();
       this.#failed(error);
-      return false;
+      return undefined;
     }
     this.#rememberParts(window.header, parts);
     this.counters.windows++;
     this.counters.batches += parts;
     this.counters.records += records;
-    this.#recovered();
-    events.onDurable(window, entries, records);
-    return true;
+    return { entries, records };
   }
 
   /** More of a window may come (its packets were late): its parts go on counting, or two would have one identity. */
@@ -194,11 +198,6 @@ export class Recorder {
     this.#parts.delete(key);
     this.#parts.set(key, before + parts);
     if (this.#parts.size > PARTS_REMEMBERED) this.#parts.delete(this.#parts.keys().next().value!);
-  }
-
-  #letGo(window: RecordedWindow): void {
-    this.#heldBytes -= window.heldBytes;
-    window.release();
   }
 
   #failed(error: OperationalError): void {
@@ -224,8 +223,9 @@ export class Recorder {
       this.#bare.push(withoutRecords(window));
       this.counters.windowsGivenUp++;
       this.counters.packetsGivenUp += window.ledger.metered.packets;
-      this.#letGo(window);
+      this.#heldBytes -= window.heldBytes;
       this.#options.events.onGivenUp(window);
+      window.release();
     }
     while (this.#bare.length > BARE_LEDGERS_MAX) {
       this.#bare.shift();
@@ -243,6 +243,7 @@ function withoutRecords(window: RecordedWindow): RecordedWindow {
   const overflowed = { ...ledger.overflowed };
   addTally(overflowed, ledger.metered);
   return {
+    point: window.point,
     header: window.header,
     ledger: { ...ledger, metered: { packets: 0, bytes: 0 }, overflowed },
     heldBytes: 0,

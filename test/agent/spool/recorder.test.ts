@@ -60,6 +60,7 @@ function window(windowStart: number, records = 3, heldBytes = 10): RecordedWindo
     bytes: 120,
   }));
   const self: RecordedWindow = {
+    point: { flowLog: { id: 'fl-1', accountId: '', windowSeconds: 60 }, interfaceId: 'eni-1', interfaceName: 'eth0' },
     header: { ...BATCH_HEADER, windowStart },
     ledger: { ...createLedger(['dhcp']), metered: { packets: 2 * records, bytes: 120 * records } },
     heldBytes,

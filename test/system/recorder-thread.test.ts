@@ -1,0 +1,63 @@
+/** The recorder in its thread, over tables in memory files that the addon maps in both threads. */
+import { closeSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
+import { expect, test } from 'vitest';
+import { loadCaptureAddon } from '../../agent/capture/addon.ts';
+import { createFlowRecord } from '../../agent/model/flow-record.ts';
+import type { RecorderMessage } from '../../agent/threads/recorder.ts';
+import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
+import { closedWindow, fillIpv4 } from '../support/closed-windows.ts';
+
+const BUILT = new URL('../../dist/agent/threads/start-recorder.js', import.meta.url);
+
+test('records of a table that another thread filled reach the disk, many batches of them', async () => {
+  expect(existsSync(BUILT), 'npm run build comes first').toBe(true);
+  const { startRecorder } = (await import(BUILT.href)) as typeof import('../../agent/threads/start-recorder.ts');
+  const addon = loadCaptureAddon();
+  const flows = 10_000;
+  const bytes = 4096 * 256;
+  const fileDescriptor = addon.memoryFile('test-table');
+  addon.reserveFile(fileDescriptor, bytes);
+  const buffer = addon.map(fileDescriptor, bytes);
+  fillIpv4(new Int32Array(buffer), flows);
+  const folder = mkdtempSync(join(tmpdir(), 'flowlogd-recorder-'));
+  const { port1, port2 } = new MessageChannel();
+  const messages: RecorderMessage[] = [];
+  const released: unknown[] = [];
+  port1.on('message', (message) => released.push(message));
+  const setup = {
+    hostId: 'host-1',
+    runId: 'run-1',
+    folder,
+    nextSequence: 0,
+    heldWindowsMax: 4,
+    heldBytesMax: 1e8,
+    topRecords: 1,
+    flushMs: 1000,
+  };
+  const ended = startRecorder(setup, port2, (message) => messages.push(message));
+  const tables = [{ family: 4 as const, fileDescriptor, bytes, copy: undefined }];
+  port1.postMessage({ kind: 'closed', window: closedWindow(1, 60, flows, tables) });
+  port1.postMessage({ kind: 'end' });
+  await ended;
+  await expect.poll(() => released).toEqual([{ id: 1 }]);
+  expect(messages).toMatchObject([
+    { kind: 'durable', records: flows },
+    { kind: 'ended', complete: true },
+  ]);
+  const sums = { files: 0, records: 0, packets: 0, ledgers: 0 };
+  for (const name of readdirSync(folder).sort()) {
+    const reader = new FlowBatchReader(readFileSync(join(folder, name)).subarray(32));
+    expect(reader.header.part).toBe(sums.files++);
+    sums.ledgers += reader.ledger === undefined ? 0 : 1;
+    sums.records += reader.records;
+    for (const record = createFlowRecord(); reader.next(record); ) sums.packets += record.packets;
+  }
+  expect(sums).toEqual({ files: 3, records: flows, packets: (flows * (flows + 1)) / 2, ledgers: 1 });
+  addon.unmap(buffer);
+  closeSync(fileDescriptor);
+  port1.close();
+  rmSync(folder, { recursive: true });
+});
