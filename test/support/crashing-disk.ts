@@ -28,10 +28,10 @@ export class CrashingDisk implements Disk {
   /** What processes see. */
   #seen = new Map<string, Node>();
   /** What is surely on the platter, and what may be. */
-  #kept = new Map<string, Node>();
+  readonly #kept = new Map<string, Node>();
   #pending: Change[] = [];
   #dead = false;
-  #random: () => number;
+  readonly #random: () => number;
   /** Operations until the power goes; -1 for never. */
   operationsLeft = -1;
   /** Called before each operation; may throw what a file system throws. */
