@@ -231,9 +231,13 @@ function loadCap(): CapPackage {
   try {
     return createRequire(import.meta.url)('cap') as CapPackage;
   } catch (error) {
+    const missing = (error as { code?: unknown }).code === 'MODULE_NOT_FOUND';
+    const text = (error as Error).message.replace(/\s+/g, ' ');
     throw new OperationalError(
       'capture.engine-missing',
-      `The cap engine needs the npm package cap, which cannot be loaded: run npm install cap, or use --engine libpcap.`,
+      missing
+        ? 'The cap engine needs the npm package cap, which is not installed: run npm install cap, or use --engine libpcap.'
+        : `The cap engine cannot load the npm package cap (${text}): run npm rebuild cap, or use --engine libpcap.`,
       error,
     );
   }

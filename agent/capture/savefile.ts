@@ -284,10 +284,6 @@ class SavefileSource implements PacketSource {
   }
 
   close(): void {
-    this.failure ??= new OperationalError(
-      'savefile.unreadable',
-      `Reading ${displayName(this.name)} failed: it was closed.`,
-    );
     this.#bytes.close().catch(() => undefined);
   }
 }

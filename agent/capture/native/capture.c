@@ -174,6 +174,10 @@ napi_value wait_any(napi_env env, napi_callback_info info) {
     return NULL;
   }
   if (take_int32(env, arguments[1], "timeoutMs", &timeout_ms) != 0) return NULL;
+  if (timeout_ms < 0) {
+    napi_throw_range_error(env, NULL, "timeoutMs must not be negative");
+    return NULL;
+  }
   int ready = 0;
   for (uint32_t i = 0; i < count; i++) {
     napi_value element;
@@ -182,7 +186,7 @@ napi_value wait_any(napi_env env, napi_callback_info info) {
     if (capture == NULL) return NULL;
     if (capture->failed || !capture->live) ready++;
     /* A device without a descriptor to poll (D-Bus) is looked at every 10 ms. */
-    if (capture->fd < 0 && (timeout_ms < 0 || timeout_ms > 10)) timeout_ms = 10;
+    if (capture->fd < 0 && timeout_ms > 10) timeout_ms = 10;
     polled[i] = (struct pollfd){.fd = capture->fd, .events = POLLIN};
   }
   /* POLLERR counts as ready: the dispatch that follows takes the error off the socket, so this cannot spin. */

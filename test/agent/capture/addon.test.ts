@@ -74,6 +74,11 @@ describe('handles', () => {
     addon.close(handle);
   });
 
+  test('never waits without a bound', () => {
+    expect(() => addon.wait([], -1)).toThrow(RangeError);
+    expect(addon.wait([], 1)).toBe(0);
+  });
+
   test('a savefile has no statistics', () => {
     const handle = addon.openSavefile(folder.write(pcapHeader()), '');
     expect(addon.statistics(handle)).toBeUndefined();

@@ -1,0 +1,112 @@
+/**
+ * Drives an addon built with sanitizers (see sanitize-addon.sh): every savefile of a folder whole, then damaged copies of it,
+ * through large and small batches, then handles and mappings in every wrong way that a script can use them.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+const [addonPath, captures, mutations, scratch] = process.argv.slice(2);
+const addon = createRequire(import.meta.url)(addonPath);
+const FRAME_BYTES_MAX = 262_144;
+/* The smallest batches, so that a write past their end meets the sanitizer's red zone. */
+const BATCHES = [FRAME_BYTES_MAX, 128, 1].map((copyBytes) => ({
+  copyBytes,
+  view: new DataView(new ArrayBuffer((24 + copyBytes + 7) & ~7)),
+}));
+let opened = 0;
+let packets = 0;
+
+/** A small generator with a fixed seed: a finding can be found again. */
+let state = 0x2545f491;
+function random(below) {
+  state ^= state << 13;
+  state ^= state >>> 17;
+  state ^= state << 5;
+  return (state >>> 0) % below;
+}
+
+function readThrough(path, filter) {
+  for (const { copyBytes, view } of BATCHES) {
+    let handle;
+    try {
+      handle = addon.openSavefile(path, filter);
+    } catch {
+      return;
+    }
+    opened++;
+    addon.describe(handle);
+    let count = addon.readBatch(handle, view, copyBytes, 0);
+    for (; count > 0; count = addon.readBatch(handle, view, copyBytes, 0)) packets += count;
+    addon.readBatch(handle, view, copyBytes, 0);
+    addon.errorText(handle);
+    addon.wait([handle], 0);
+    if (random(2) === 0) addon.close(handle);
+  }
+}
+
+function damaged(bytes) {
+  const copy = Buffer.from(bytes.subarray(0, random(8) === 0 ? random(bytes.length + 1) : bytes.length));
+  /* Near the front, where the lengths and block types of the first records are, more often than not. */
+  const reach = random(2) === 0 ? Math.min(copy.length, 200) : copy.length;
+  for (let i = 0; i < 1 + random(4) && reach > 0; i++) copy[random(reach)] = random(4) === 0 ? 0xff : random(256);
+  return copy;
+}
+
+function misuse() {
+  const handle = addon.openSavefile(join(captures, readdirSync(captures)[0]), '');
+  const values = [undefined, null, -1, 2 ** 40, Number.NaN, 'x', {}, [], handle, new ArrayBuffer(8), () => 0];
+  for (const call of [
+    'describe',
+    'readBatch',
+    'wait',
+    'statistics',
+    'errorText',
+    'openLive',
+    'openSavefile',
+    'interfaceIndex',
+    'map',
+    'unmap',
+    'memoryFile',
+  ]) {
+    for (let i = 0; i < 300; i++) {
+      try {
+        addon[call](...Array.from({ length: random(5) }, () => values[random(values.length)]));
+      } catch {
+        /* A refusal is the right answer; the sanitizers look for any other. */
+      }
+    }
+  }
+  addon.close(handle);
+  addon.close(handle);
+}
+
+/** What was left open is closed by its finalizer, which is part of what is tested. */
+async function collect() {
+  for (let i = 0; i < 2; i++) {
+    globalThis.gc();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+for (const name of readdirSync(captures)) {
+  const bytes = readFileSync(join(captures, name));
+  readThrough(join(captures, name), '');
+  readThrough(join(captures, name), 'ip or ip6');
+  if (bytes.length > 1_000_000) continue;
+  for (let i = 0; i < Number(mutations); i++) {
+    const path = join(scratch, 'damaged.pcap');
+    writeFileSync(path, damaged(bytes));
+    readThrough(path, i % 4 === 0 ? 'tcp or vlan' : '');
+    if (i % 50 === 49) await collect();
+  }
+  await collect();
+}
+misuse();
+for (let i = 0; i < 100; i++) {
+  const mapping = addon.map(-1, 4096 * (1 + random(8)));
+  new Uint8Array(mapping).fill(1);
+  if (random(2) === 0) addon.unmap(mapping);
+}
+await collect();
+console.log(`sanitize-addon: ${opened} opened, ${packets} packets read, nothing found`);
