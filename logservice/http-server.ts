@@ -1,0 +1,154 @@
+import { randomUUID } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { Refusal, STATUS_OF } from './refusal.ts';
+import { drain } from './request-body.ts';
+
+/**
+ * HTTP for the service: request ids, dates, JSON, errors, and the bounds of what a client may hold. It knows no topic and no
+ * log; what a path means is its `Handler`'s.
+ */
+export interface HttpLimits {
+  /** For all headers. */
+  readonly headersTimeoutMs: number;
+  /** For the whole request, body included. */
+  readonly requestTimeoutMs: number;
+  /** Between requests; longer than a capture window, so that an agent can keep its connection. */
+  readonly idleTimeoutMs: number;
+  readonly connectionsMax: number;
+}
+
+export const HTTP_LIMITS: HttpLimits = {
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  idleTimeoutMs: 75_000,
+  connectionsMax: 256,
+};
+
+/** An answer: an object as JSON, undefined as an empty body. */
+export type Answer = object | undefined;
+
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly url: URL;
+  readonly requestId: string;
+  /** Aborted when the client goes away before the answer. */
+  readonly signal: AbortSignal;
+}
+
+/** Never rejects for what a client did; a rejection is answered as InternalError. */
+export type Handler = (exchange: Exchange) => Promise<Answer | Refusal>;
+
+export interface HttpServerOptions {
+  readonly handler: Handler;
+  readonly now: () => number;
+  readonly limits: HttpLimits;
+  /** Told of what should not happen. */
+  readonly onError: (error: Error) => void;
+}
+
+export class HttpServer {
+  readonly #server: Server;
+  readonly #options: HttpServerOptions;
+  #stopping = false;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    const { headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, connectionsMax } = options.limits;
+    this.#server = createServer({
+      headersTimeout: headersTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      keepAliveTimeout: idleTimeoutMs,
+      connectionsCheckingInterval: Math.min(1000, headersTimeoutMs, requestTimeoutMs),
+    });
+    this.#server.maxConnections = connectionsMax;
+    this.#server.on('request', (request, response) => void this.#answer(request, response));
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#answerRaw(error, socket as Socket));
+  }
+
+  /** Answers the port. Rejects with node's own error (EADDRINUSE...). */
+  listen(host: string, port: number): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        this.#server.on('error', this.#options.onError);
+        resolve((this.#server.address() as AddressInfo).port);
+      });
+    });
+  }
+
+  /** Takes no more requests, lets those under way finish, and cuts them off after `graceMs`. */
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeIdleConnections();
+    const timer = setTimeout(() => this.#server.closeAllConnections(), graceMs);
+    await closed;
+    clearTimeout(timer);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const requestId = randomUUID();
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    response.on('error', () => undefined);
+    let answer: Answer | Refusal;
+    try {
+      const url = parseUrl(request.url ?? '');
+      answer =
+        url === undefined
+          ? new Refusal('InvalidParam', 'The URL is not understood.')
+          : await this.#options.handler({ request, url, requestId, signal: gone.signal });
+    } catch (error) {
+      // The client that broke off hears nothing any more.
+      if (gone.signal.aborted || request.destroyed) return;
+      this.#options.onError(error as Error);
+      answer = new Refusal('InternalError', 'The log service failed; its own output says why.');
+    }
+    const status = answer instanceof Refusal ? answer.status : 200;
+    const body = answer === undefined ? '' : JSON.stringify(answer);
+    response.writeHead(status, {
+      ...this.#headers(requestId),
+      ...(body === '' ? {} : { 'content-type': 'application/json; charset=utf-8' }),
+      'content-length': Buffer.byteLength(body),
+      // What is left of a body that nobody reads must not be taken for the next request.
+      ...(this.#stopping || !request.complete ? { connection: 'close' } : {}),
+    });
+    response.end(body);
+    drain(request);
+  }
+
+  #headers(requestId: string): Record<string, string> {
+    return { 'x-cls-requestid': requestId, date: new Date(this.#options.now()).toUTCString() };
+  }
+
+  /** Answers what is no HTTP request, or came too slowly, for which node makes no response object. */
+  #answerRaw(error: NodeJS.ErrnoException, socket: Socket): void {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const timeout = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+    const code = timeout ? 'RequestTimeout' : 'InvalidParam';
+    const refusal = new Refusal(code, timeout ? 'The request came too slowly.' : 'This is no HTTP request.');
+    const body = JSON.stringify(refusal);
+    const headers = Object.entries({
+      ...this.#headers(randomUUID()),
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+      connection: 'close',
+    }).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.end(`HTTP/1.1 ${STATUS_OF[code]} ${code}\r\n${headers.join('')}\r\n${body}`);
+  }
+}
+
+function parseUrl(text: string): URL | undefined {
+  // Only the path and the query matter, and never a host that the client put there.
+  if (!text.startsWith('/')) return undefined;
+  try {
+    return new URL(`http://service${text}`);
+  } catch {
+    return undefined;
+  }
+}

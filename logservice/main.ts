@@ -1,0 +1,57 @@
+import { parseOptions, USAGE } from './options.ts';
+import { type RunningService, startService } from './service.ts';
+import { StoreError } from './store-error.ts';
+
+/** The process of the log service: options in, one ready line out, then nothing but warnings until it is told to stop. */
+
+const EXIT = { ok: 0, usage: 64, bug: 70 } as const;
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  if (typeof options === 'string') return fail(EXIT.usage, options);
+  if (options.help) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  // From here on a signal stops in good order, even amid the start.
+  const stopped = stopRequested(options.untilStdinEnds);
+  const service = await startService({
+    ...options,
+    now: Date.now,
+    log: (line) => process.stderr.write(`${line}\n`),
+    onFailure: (error) => fail(error.exitCode, error.message),
+  });
+  process.stdout.write(`${readyLine(service)}\n`);
+  await stopped;
+  await service.stop();
+  process.exitCode = EXIT.ok;
+}
+
+/** For people on a terminal, for a parent elsewhere. */
+function readyLine({ url, folder, topics }: RunningService): string {
+  if (!process.stdout.isTTY) return JSON.stringify({ event: 'ready', url, store: folder, topics });
+  const names = topics.map(
+    ({ id, index, closed }) => `${id}${index ? '' : ' (index off)'}${closed ? ' (closed)' : ''}`,
+  );
+  return `The log service listens on ${url}; store ${folder}; topics ${names.join(', ')}. Ctrl-C ends it.`;
+}
+
+function stopRequested(untilStdinEnds: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    // A terminal sends SIGINT to the parent as well, which passes it on: hearing it twice is normal.
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+    if (!untilStdinEnds) return;
+    process.stdin.once('end', resolve).once('error', () => resolve());
+    process.stdin.resume();
+  });
+}
+
+function fail(code: number, message: string): never {
+  process.stderr.write(`flowlogd logservice: ${message}\n`);
+  process.exit(code);
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof StoreError) fail(error.exitCode, error.message);
+  fail(EXIT.bug, error instanceof Error ? (error.stack ?? error.message) : String(error));
+});

@@ -1,0 +1,98 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { parseArgs } from 'node:util';
+import { parseTopicRequest, type TopicRequest } from './topics.ts';
+
+/** The command line of the log service. */
+export interface Options {
+  readonly folder: string;
+  readonly host: string;
+  readonly port: number;
+  readonly topics: readonly TopicRequest[];
+  readonly retentionMs: number;
+  readonly storeBytesMax: number;
+  /** End when standard input ends: for a parent that wants no orphan. */
+  readonly untilStdinEnds: boolean;
+  readonly help: boolean;
+}
+
+export const USAGE = `Usage: node logservice/main.js [options]
+
+  --store DIR            Folder of the database, the key and the topics. Default: .flowlogd/logservice
+  --listen HOST:PORT     Default: 127.0.0.1:9514. Port 0 takes any that is free.
+  --topic ID[,WORD...]   Make or change a topic; may be repeated. Words: index=on, index=off, closed, open.
+  --retention-days N     Delete logs that came more than N days ago. Default: 7
+  --store-bytes-max N    Delete the oldest logs beyond this size of the database (4GiB, 500MiB...). Default: 4GiB
+  --until-stdin-ends     Stop when standard input ends.
+  --help
+`;
+
+/** A text is a sentence about what is wrong. */
+export function parseOptions(words: readonly string[]): Options | string {
+  let values: ReturnType<typeof parseWords>;
+  try {
+    values = parseWords(words);
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const listen = parseListen(values.listen);
+  if (listen === undefined) return `--listen '${values.listen}' is not HOST:PORT, such as 127.0.0.1:9514 or [::1]:0`;
+  const topics: TopicRequest[] = [];
+  for (const text of values.topic) {
+    const request = parseTopicRequest(text);
+    if (request === undefined) {
+      return `--topic '${text}' is not ID[,index=on|index=off][,closed|open] with an ID of letters, digits and _ . -`;
+    }
+    topics.push(request);
+  }
+  const days = Number(values['retention-days']);
+  if (!(days > 0 && days <= 36_500))
+    return `--retention-days '${values['retention-days']}' is no number of days up to 36500`;
+  const storeBytesMax = parseSize(values['store-bytes-max']);
+  if (storeBytesMax === undefined)
+    return `--store-bytes-max '${values['store-bytes-max']}' is no size of 16MiB or more`;
+  return {
+    folder: values.store,
+    ...listen,
+    topics,
+    retentionMs: days * 86_400_000,
+    storeBytesMax,
+    untilStdinEnds: values['until-stdin-ends'],
+    help: values.help,
+  };
+}
+
+function parseWords(words: readonly string[]) {
+  return parseArgs({
+    args: [...words],
+    options: {
+      store: { type: 'string', default: '.flowlogd/logservice' },
+      listen: { type: 'string', default: '127.0.0.1:9514' },
+      topic: { type: 'string', multiple: true, default: [] },
+      'retention-days': { type: 'string', default: '7' },
+      'store-bytes-max': { type: 'string', default: '4GiB' },
+      'until-stdin-ends': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  }).values;
+}
+
+/** Any address may be named: the default is loopback, and only an explicit --listen leaves it. */
+function parseListen(text: string): { host: string; port: number } | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  if (match === null) return undefined;
+  const port = Number(match[3]);
+  const [, ipv6, name = ''] = match;
+  if (port > 65_535 || (ipv6 !== undefined && !isIPv6(ipv6))) return undefined;
+  if (ipv6 === undefined && !isIPv4(name) && !/^[A-Za-z0-9.-]+$/.test(name)) return undefined;
+  return { host: ipv6 ?? name, port };
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3, TiB: 1024 ** 4 };
+const STORE_BYTES_MIN = 16 * 1024 ** 2;
+
+function parseSize(text: string): number | undefined {
+  const match = /^(\d{1,15})([KMGT]iB)?$/.exec(text);
+  if (match === null) return undefined;
+  const bytes = Number(match[1]) * UNITS[match[2] ?? '']!;
+  return bytes >= STORE_BYTES_MIN && Number.isSafeInteger(bytes) ? bytes : undefined;
+}

@@ -1,0 +1,81 @@
+import { stat } from 'node:fs/promises';
+import type { Store } from './store.ts';
+import type { Writer } from './writer.ts';
+
+/**
+ * Keeps the store bounded: what came too long ago goes, and where the rest is larger than it may be, the oldest of it goes.
+ * Time is the time of arrival: the logs of an old capture file are not deleted because the capture is old.
+ *
+ * Packages are remembered beyond their logs, so that a batch which an agent sends again after its logs were deleted is
+ * still known; this memory, too, is bounded.
+ */
+export interface RetentionOptions {
+  readonly retentionMs: number;
+  readonly storeBytesMax: number;
+}
+
+export const PACKAGES_REMEMBERED_MAX = 500_000;
+/** Cut a little below the bound, or every look would cut. */
+const CUT_TO = 0.9;
+
+export interface RetentionReport {
+  readonly logsDeleted: number;
+  readonly storeBytes: number;
+}
+
+export async function applyRetention(
+  store: Store,
+  writer: Writer,
+  options: RetentionOptions,
+  nowMs: number,
+): Promise<RetentionReport> {
+  return await writer.exclusive(async () => {
+    const before = BigInt(Math.trunc(nowMs - options.retentionMs));
+    let logsDeleted = await deleteUpTo(store, await lastPackageBefore(store, before));
+    const bytes = await storeBytes(store);
+    if (bytes > options.storeBytesMax) {
+      const share = 1 - (CUT_TO * options.storeBytesMax) / bytes;
+      logsDeleted += await deleteUpTo(store, await lastPackageOfShare(store, share));
+    }
+    await forgetPackages(store);
+    // Space of deleted logs can be used again only after a checkpoint.
+    if (logsDeleted > 0) await store.connection.run('CHECKPOINT');
+    return { logsDeleted, storeBytes: await storeBytes(store) };
+  });
+}
+
+/** Bytes in use: the file never shrinks, but what is free in it is used again. */
+async function storeBytes(store: Store): Promise<number> {
+  const [[blocks]] = (await store.rows('SELECT used_blocks * block_size FROM pragma_database_size()')) as [[bigint]];
+  const changes = await stat(`${store.path}.wal`).catch(() => undefined);
+  return Number(blocks) + (changes?.size ?? 0);
+}
+
+async function lastPackageBefore(store: Store, receivedMs: bigint): Promise<bigint | null> {
+  const rows = await store.rows('SELECT max(id) FROM packages WHERE received_ms < $1', [receivedMs]);
+  return rows[0]![0] as bigint | null;
+}
+
+/** The last of the packages that together hold this share of the logs, oldest first. */
+async function lastPackageOfShare(store: Store, share: number): Promise<bigint | null> {
+  const rows = await store.rows(
+    `WITH counted AS (SELECT package, count(*) AS logs FROM logs GROUP BY package),
+          summed AS (SELECT package, sum(logs) OVER (ORDER BY package) AS upto, sum(logs) OVER () AS total FROM counted)
+     SELECT min(package) FROM summed WHERE upto >= total * $1`,
+    [share],
+  );
+  return rows[0]![0] as bigint | null;
+}
+
+async function deleteUpTo(store: Store, packageId: bigint | null): Promise<number> {
+  if (packageId === null) return 0;
+  return (await store.connection.run('DELETE FROM logs WHERE package <= $1', [packageId])).rowsChanged;
+}
+
+/** Forgets packages without logs: those that nothing identifies, and the oldest beyond the bound. */
+async function forgetPackages(store: Store): Promise<void> {
+  await store.connection.run(
+    `DELETE FROM packages WHERE id < (SELECT coalesce(min(package), 0) FROM logs)
+     AND (pkg_id IS NULL OR id <= (SELECT max(id) FROM packages) - ${PACKAGES_REMEMBERED_MAX})`,
+  );
+}

@@ -1,0 +1,121 @@
+import { chmodSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { loadCredentials } from './credentials.ts';
+import { writeDurably } from './durable-file.ts';
+import { HTTP_LIMITS, type HttpLimits, HttpServer } from './http-server.ts';
+import { applyRetention, type RetentionOptions } from './retention.ts';
+import { createHandler } from './routes.ts';
+import { Searches } from './search.ts';
+import { Store } from './store.ts';
+import { StoreError } from './store-error.ts';
+import { loadTopics, type Topic, type TopicRequest } from './topics.ts';
+import { Writer } from './writer.ts';
+
+/** Builds the service of one store folder, starts it, and stops it in the reverse order. */
+export interface ServiceOptions extends RetentionOptions {
+  readonly folder: string;
+  readonly host: string;
+  /** 0 for any that is free. */
+  readonly port: number;
+  readonly topics: readonly TopicRequest[];
+  readonly now: () => number;
+  readonly httpLimits?: HttpLimits;
+  readonly searchTimeoutMs?: number;
+  /** Told of what should not happen, and of what was deleted. */
+  readonly log: (line: string) => void;
+  /** Told that the service cannot go on. */
+  readonly onFailure: (error: StoreError) => void;
+}
+
+export interface RunningService {
+  readonly url: string;
+  readonly folder: string;
+  readonly topics: readonly Topic[];
+  /** Finishes what is under way, writes everything into the database file, and closes. */
+  stop(): Promise<void>;
+}
+
+const RETENTION_CHECK_MS = 60_000;
+const STOP_GRACE_MS = 10_000;
+
+/** @throws StoreError */
+export async function startService(options: ServiceOptions): Promise<RunningService> {
+  const folder = resolve(options.folder);
+  // First, because the database's lock tells whether this process may touch the other files.
+  const store = await Store.open(folder);
+  try {
+    return await startOn(store, folder, options);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function startOn(store: Store, folder: string, options: ServiceOptions): Promise<RunningService> {
+  const { now, log } = options;
+  chmodSync(store.path, 0o600);
+  const credentials = loadCredentials(join(folder, 'credentials.json'));
+  const topics = loadTopics(join(folder, 'topics.json'), options.topics);
+  const writer = await Writer.open(store, { now, onFailure: options.onFailure });
+  const searches = new Searches(store, options.searchTimeoutMs);
+  const server = new HttpServer({
+    handler: createHandler({ store, writer, searches, topics, credentials, now }),
+    now,
+    limits: options.httpLimits ?? HTTP_LIMITS,
+    onError: (error) => log(`log service: ${error.stack ?? error.message}`),
+  });
+  const port = await listen(server, options);
+  const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
+  const runningPath = join(folder, 'service.json');
+  const running = { url, pid: process.pid, topic: [...topics.keys()][0], topics: [...topics.keys()] };
+  writeDurably(runningPath, `${JSON.stringify(running, null, 2)}\n`, 0o600);
+  const stopRetention = keepBounded(store, writer, options);
+  return {
+    url,
+    folder,
+    topics: [...topics.values()],
+    async stop() {
+      rmSync(runningPath, { force: true });
+      await server.stop(STOP_GRACE_MS);
+      await stopRetention();
+      await writer.exclusive(() => store.close());
+    },
+  };
+}
+
+async function listen(server: HttpServer, { host, port }: ServiceOptions): Promise<number> {
+  try {
+    return await server.listen(host, port);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === 'EADDRINUSE' ? 'the port is in use by another program' : message;
+    throw new StoreError('in-use', `Listening on ${host}:${port} failed: ${why}; name another with --listen.`, error);
+  }
+}
+
+/** Looks at the bounds now and every minute; answers how to end that. */
+function keepBounded(store: Store, writer: Writer, options: ServiceOptions): () => Promise<void> {
+  let check: Promise<void> = Promise.resolve();
+  let busy = false;
+  const look = async (): Promise<void> => {
+    busy = true;
+    try {
+      const { logsDeleted } = await applyRetention(store, writer, options, options.now());
+      if (logsDeleted > 0) options.log(`log service: deleted the oldest ${logsDeleted} logs to stay within its bounds`);
+    } catch (error) {
+      options.log(`log service: deleting old logs failed: ${(error as Error).message}`);
+    } finally {
+      busy = false;
+    }
+  };
+  const tick = (): void => {
+    if (!busy) check = look();
+  };
+  tick();
+  const timer = setInterval(tick, RETENTION_CHECK_MS);
+  timer.unref();
+  return async () => {
+    clearInterval(timer);
+    await check;
+  };
+}

@@ -1,0 +1,122 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
+import { FIELDS } from './fields.ts';
+import { ADDRESS_HEX_MACROS } from './query/address.ts';
+import { StoreError } from './store-error.ts';
+
+/**
+ * The database of the log service, one file.
+ *
+ *     packages    one row for each LogGroup: what its logs have in common, and the `contextFlow` that tells a duplicate
+ *     logs        one row for each log; `package` grows with time, so that old logs are found without a look at the rest
+ *     other_keys  per topic, the keys that have no column, so that SQL can name them
+ *
+ * Locked down when it is opened, for as long as the process lives: no file, no network, no extension, and no statement that
+ * changes that. Memory and threads are bounded; what does not fit is spilled beside the database, bounded, too.
+ */
+const MEMORY_LIMIT = '256MB';
+const THREADS = '2';
+const SPILL_LIMIT = '1GB';
+
+const LOCKED_DOWN = {
+  memory_limit: MEMORY_LIMIT,
+  threads: THREADS,
+  max_temp_directory_size: SPILL_LIMIT,
+  enable_external_access: 'false',
+  autoinstall_known_extensions: 'false',
+  autoload_known_extensions: 'false',
+  allow_community_extensions: 'false',
+  lock_configuration: 'true',
+} as const;
+
+const SCHEMA = [
+  `CREATE TABLE IF NOT EXISTS packages (
+     id BIGINT PRIMARY KEY, topic VARCHAR NOT NULL, pkg_id VARCHAR, source VARCHAR, filename VARCHAR, hostname VARCHAR,
+     tags VARCHAR, indexed BOOLEAN NOT NULL, logs INTEGER NOT NULL, received_ms BIGINT NOT NULL, UNIQUE (topic, pkg_id))`,
+  `CREATE TABLE IF NOT EXISTS logs (
+     package BIGINT, pkg_log_id INTEGER, time BIGINT,
+     ${FIELDS.map(({ name, type }) => `"${name}" ${type === 'long' ? 'BIGINT' : 'VARCHAR'}`).join(', ')},
+     other VARCHAR)`,
+  'CREATE TABLE IF NOT EXISTS other_keys (topic VARCHAR, key VARCHAR)',
+  ...ADDRESS_HEX_MACROS,
+];
+
+export class Store {
+  readonly path: string;
+  /** For writing, one transaction at a time; the writer alone uses it. */
+  readonly connection: DuckDBConnection;
+  readonly #instance: DuckDBInstance;
+
+  private constructor(path: string, instance: DuckDBInstance, connection: DuckDBConnection) {
+    this.path = path;
+    this.#instance = instance;
+    this.connection = connection;
+  }
+
+  /**
+   * Opens the database in a folder, which is made if need be.
+   * @throws StoreError
+   */
+  static async open(folder: string): Promise<Store> {
+    makeFolder(folder);
+    const path = join(folder, 'logs.duckdb');
+    let instance: DuckDBInstance;
+    try {
+      instance = await DuckDBInstance.create(path, LOCKED_DOWN);
+    } catch (error) {
+      throw openError(folder, path, error as Error);
+    }
+    const connection = await instance.connect();
+    for (const statement of SCHEMA) await connection.run(statement);
+    return new Store(path, instance, connection);
+  }
+
+  /** A connection for one search: the caller closes it. */
+  connect(): Promise<DuckDBConnection> {
+    return this.#instance.connect();
+  }
+
+  /** Rows of a small answer. */
+  async rows(sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
+    return (await this.connection.runAndReadAll(sql, values)).getRows();
+  }
+
+  /** Writes the log of changes into the database file, and closes it. */
+  async close(): Promise<void> {
+    await this.connection.run('CHECKPOINT');
+    this.connection.closeSync();
+    this.#instance.closeSync();
+  }
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new StoreError(
+      'cannot-create',
+      `Making the store of the log service in ${folder} failed: ${(error as Error).message}; name another with --store.`,
+      error,
+    );
+  }
+}
+
+function openError(folder: string, path: string, error: Error): StoreError {
+  const holder = /Conflicting lock is held in (.*?)\. /.exec(error.message)?.[1];
+  if (holder !== undefined) {
+    return new StoreError(
+      'in-use',
+      `Opening the store ${folder}: another log service has it (${holder}); stop that one, or name another folder with --store.`,
+      error,
+    );
+  }
+  const why = error.message.split('\n', 1)[0] ?? '';
+  const kind = /permission|cannot open/i.test(why) ? 'cannot-create' : 'damaged';
+  return new StoreError(
+    kind,
+    `Opening the database ${path} of the log service failed: ${why}; ` +
+      'if it is damaged, move it away and start again with an empty one.',
+    error,
+  );
+}
