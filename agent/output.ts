@@ -8,7 +8,7 @@ import { OperationalError } from './model/operational-error.ts';
 import type { Sink } from './model/sink.ts';
 import { counted, humanBytes } from './record/human.ts';
 import type { PrinterContext, RecordPrinter } from './record/printer.ts';
-import { formatTable, TopRecords } from './record/table.ts';
+import { formatTable, TopRecords, type TopSummary } from './record/table.ts';
 import type { OutputWindow, WindowOutput } from './replay.ts';
 import { encodeBatches, lengthPrefix } from './wire/flow-batch.ts';
 
@@ -122,7 +122,7 @@ export class TableOutput implements WindowOutput {
 }
 
 /** One line above a window's table. */
-export function windowTitle(start: number, top: TopRecords): string {
+export function windowTitle(start: number, top: Pick<TopSummary, 'records' | 'packets' | 'bytes'>): string {
   const date = new Date(start * 1000);
   const time = Number.isNaN(date.getTime()) ? `second ${start}` : `${date.toISOString().slice(0, 19)}Z`;
   return `Window ${time}: ${counted(top.records, 'flow')}, ${counted(top.packets, 'packet')}, ${humanBytes(top.bytes)}`;

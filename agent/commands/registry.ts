@@ -5,10 +5,13 @@ import type { CommandTable } from './command.ts';
  * starts without the log service's database and `--help` without either.
  */
 export const COMMANDS: CommandTable = new Map([
+  ['run', async () => (await import('./run.ts')).run],
   ['debug', async () => (await import('./debug.ts')).debug],
   ['replay', async () => (await import('./replay.ts')).replay],
   ['check', async () => (await import('./check.ts')).check],
   ['config', async () => (await import('./config.ts')).config],
+  ['query', async () => (await import('./query.ts')).query],
+  ['logservice', async () => (await import('./logservice.ts')).logservice],
   ['interfaces', async () => (await import('./interfaces.ts')).interfaces],
   ['help', async () => (await import('./help.ts')).createHelp(COMMANDS)],
 ]);

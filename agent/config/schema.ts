@@ -216,8 +216,8 @@ export const SCHEMA = section('The configuration of flowlogd.', {
   table: section('The flow table: the flows of the open window.', {
     flowsMax: option(integer(1024, 16 * MEBIBYTE), '1000000', {
       description:
-        'Flows of one window and interface that are kept apart, at 32 bytes (IPv4) or 64 bytes (IPv6) each. Further ones fold into ' +
-        'coarser records: packets and bytes stay exact, the window says SKIPDATA.',
+        'Flows of one window, interface and address family that are kept apart, at 48 to 96 bytes (IPv6: twice that) each. The packets ' +
+        'of further ones are counted in the ledger as overflowed, and the window says SKIPDATA.',
     }),
   }),
   spool: section('Batches that wait on disk for delivery.', {

@@ -161,7 +161,9 @@ export class Tap {
     const before = this.#counted;
     const now = this.#source.statistics();
     this.#counted = now;
-    window.ledger.droppedByKernel += (now.droppedByKernel ?? 0) - (before.droppedByKernel ?? 0);
+    // What an engine's own buffer lost is lost between kernel and meter, too.
+    const beyondKernel = (now.droppedByEngine ?? 0) - (before.droppedByEngine ?? 0);
+    window.ledger.droppedByKernel += (now.droppedByKernel ?? 0) - (before.droppedByKernel ?? 0) + beyondKernel;
     window.ledger.droppedByInterface += (now.droppedByInterface ?? 0) - (before.droppedByInterface ?? 0);
     if (now.droppedByKernel === undefined) window.ledger.dropsUnknown = true;
   }

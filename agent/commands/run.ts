@@ -1,0 +1,38 @@
+import type { Command } from './command.ts';
+
+export const run: Command = {
+  name: 'run',
+  summary: 'Run the agent: capture, aggregate, ship to a log service.',
+  usage: '[--config FILE]',
+  description:
+    'With --config, the agent as a service: it ships to the log service that the file names and says what happens as JSON lines on ' +
+    'standard error.\n\nWithout --config, the whole on embedded defaults: it observes the default interface and loopback with windows of ' +
+    '60 s, starts the embedded log service beside itself, keeps everything in .flowlogd in the current folder, and prints the ' +
+    'largest flows of every window. Ctrl-C ends it, last window included.',
+  options: [
+    {
+      name: 'config',
+      short: 'c',
+      value: 'FILE',
+      description: 'The configuration (YAML); flowlogd config --reference shows one.',
+    },
+  ],
+  examples: [
+    { line: 'flowlogd run', says: 'try it: embedded defaults, embedded log service' },
+    { line: 'flowlogd run --config /etc/flowlogd/flowlogd.yaml', says: 'as a service' },
+  ],
+  async run(invocation) {
+    const [{ loadOnHost }, { planConfigured, planEmbedded, planSink }, { runEmbedded, runService }] = await Promise.all(
+      [import('../config/load.ts'), import('./plan.ts'), import('../run-command.ts')],
+    );
+    const path = invocation.string('config');
+    const { configuration, settings, warnings } = loadOnHost(path, invocation.env);
+    for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
+    if (path === undefined) {
+      const state = settings.find((setting) => setting.path === 'stateDirectory');
+      return runEmbedded(invocation, planEmbedded(configuration, state?.origin.from === 'environment'));
+    }
+    const sink = configuration.cls === undefined ? undefined : planSink(configuration.cls);
+    return runService(invocation, planConfigured(configuration), sink, configuration.log.level);
+  },
+};

@@ -1,0 +1,228 @@
+/**
+ * The daemon put together: spool, exporter, recorder, data plane and rotation, started in this order and stopped in the
+ * reverse one, so that nothing is ever handed to a stage that is not there. See docs/architecture.md for the drawing.
+ */
+import { randomBytes, randomFillSync } from 'node:crypto';
+import { join } from 'node:path';
+import { DEFAULT_BACKOFF } from './export/backoff.ts';
+import { EXPORTER_DEFAULTS, Exporter, type ExporterState } from './export/exporter.ts';
+import { systemTimers } from './export/timers.ts';
+import { HASH_SEED_WORDS } from './flow/hash.ts';
+import { startRotation } from './meter/rotation.ts';
+import type { TapEvent } from './meter/tap.ts';
+import type { ObservationPoint } from './model/flow-log.ts';
+import type { LiveOptions } from './model/packet-source.ts';
+import type { Sink } from './model/sink.ts';
+import type { ExclusionPolicy } from './packet/exclusion.ts';
+import { nodeDisk } from './spool/disk.ts';
+import { RECORDER_DEFAULTS } from './spool/recorder.ts';
+import { SPOOL_DEFAULTS, Spool } from './spool/spool.ts';
+import { linuxProcesses } from './spool/spool-lock.ts';
+import type { Log } from './telemetry/log.ts';
+import type { RecorderMessage } from './threads/recorder.ts';
+import { type RunningDataPlane, startDataPlane } from './threads/start-data-plane.ts';
+import { startRecorder } from './threads/start-recorder.ts';
+
+/** What an agent observes and how, wherever it ships to. */
+export interface AgentPlan {
+  readonly hostId: string;
+  readonly stateDirectory: string;
+  readonly spoolBytesMax: number;
+  readonly spoolAgeSecondsMax: number;
+  readonly taps: readonly { readonly point: ObservationPoint; readonly capture: LiveOptions }[];
+  readonly engine: 'libpcap' | 'cap';
+  readonly exclusion: ExclusionPolicy;
+  readonly flowsMax: number;
+}
+
+export interface SupervisorOptions extends AgentPlan {
+  readonly sink: Sink;
+  readonly log: Log;
+  /** Records of each window that `onWindow` is told, the largest first. */
+  readonly topRecords: number;
+  /** A window is durable. */
+  readonly onWindow: (window: Extract<RecorderMessage, { kind: 'durable' }>) => void;
+}
+
+/** How long the recorder may wait for a disk that refuses, and the exporter for what is on its way, when all ends. */
+const FLUSH_MS = 10_000;
+const EXPORT_STOP_MS = 5_000;
+/** Between two looks for batches that grew too old. */
+const SWEEP_MS = 60_000;
+
+const DROPPING = {
+  bytes: 'the spool is full and gives up its oldest batches: see why they are not delivered, or raise spool.bytesMax',
+  age: 'batches are older than the spool keeps them and go: see why they are not delivered, or raise spool.ageSecondsMax',
+} as const;
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #spool: Spool;
+  readonly #exporter: Exporter;
+  readonly #plane: RunningDataPlane;
+  readonly #recorder: Promise<void>;
+  readonly #sweeping: NodeJS.Timeout;
+  #endRotation: () => void = () => undefined;
+
+  /** Answers when every interface is capturing. @throws OperationalError when a stage cannot start; what had started is stopped */
+  static async start(options: SupervisorOptions): Promise<Supervisor> {
+    const supervisor = new Supervisor(options);
+    try {
+      await supervisor.#plane.ready;
+    } catch (error) {
+      await supervisor.stop();
+      throw error;
+    }
+    supervisor.#rotate();
+    return supervisor;
+  }
+
+  private constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#spool = this.#openSpool();
+    this.#exporter = this.#createExporter();
+    this.#exporter.wake();
+    this.#sweeping = setInterval(() => this.#spool.sweep(), SWEEP_MS);
+    this.#plane = startDataPlane(
+      {
+        taps: options.taps,
+        exclusion: options.exclusion,
+        flowsMax: options.flowsMax,
+        hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
+      },
+      options.engine,
+      (point, event) => this.#logTap(point, event),
+    );
+    this.#recorder = startRecorder(this.#recorderSetup(), this.#plane.windows, (message) => this.#recorded(message));
+  }
+
+  /** Rejected when a thread dies; resolved once stopped. */
+  get ended(): Promise<void> {
+    return Promise.all([this.#plane.ended, this.#recorder]).then(() => undefined);
+  }
+
+  /** Closes the last windows, makes them durable, and gives the exporter a moment for them; the rest waits on disk. */
+  async stop(): Promise<void> {
+    this.#endRotation();
+    this.#plane.control.requestStop();
+    await Promise.allSettled([this.#plane.ended, this.#recorder]);
+    clearInterval(this.#sweeping);
+    const deadline = AbortSignal.timeout(EXPORT_STOP_MS);
+    await Promise.race([
+      this.#exporter.idle(),
+      new Promise((resolve) => deadline.addEventListener('abort', resolve, { once: true })),
+    ]);
+    await this.#exporter.stop(EXPORT_STOP_MS);
+    this.#logBacklog();
+    this.#spool.close();
+    await this.#options.sink.close();
+  }
+
+  #rotate(): void {
+    this.#endRotation = startRotation(this.#plane.control, Date.now);
+  }
+
+  get #spoolFolder(): string {
+    return join(this.#options.stateDirectory, 'spool');
+  }
+
+  #openSpool(): Spool {
+    const { spoolBytesMax, spoolAgeSecondsMax, log } = this.#options;
+    return Spool.open({
+      disk: nodeDisk,
+      folder: this.#spoolFolder,
+      bytesMax: spoolBytesMax,
+      ageSecondsMax: spoolAgeSecondsMax,
+      quarantineBytesMax: SPOOL_DEFAULTS.quarantineBytesMax,
+      now: Date.now,
+      processes: linuxProcesses,
+      events: {
+        onDropping: (reason) => log.error(DROPPING[reason]),
+        onDropped: (totals) => log.warn('the spool is within its bounds again', { givenUp: totals }),
+        onQuarantined: (batch, reason) => log.error('a batch was set aside', { batch, reason }),
+      },
+    });
+  }
+
+  #createExporter(): Exporter {
+    const { sink, log } = this.#options;
+    return new Exporter({
+      store: this.#spool,
+      sink,
+      timers: systemTimers,
+      random: Math.random,
+      backoff: DEFAULT_BACKOFF,
+      ...EXPORTER_DEFAULTS,
+      events: {
+        onState: (state, lastError) => this.#logExport(state, lastError),
+        onDelivered: (batch, bytes) => log.debug('delivered', { batch, bytes }),
+        onQuarantined: (batch, reason) => log.error('the log service can never accept a batch', { batch, reason }),
+        onSplit: (batch, reason) => log.info('a batch was cut in two', { batch, reason }),
+      },
+    });
+  }
+
+  #recorderSetup() {
+    return {
+      hostId: this.#options.hostId,
+      runId: randomBytes(8).toString('hex'),
+      folder: this.#spoolFolder,
+      nextSequence: this.#spool.nextSequence,
+      ...RECORDER_DEFAULTS,
+      topRecords: this.#options.topRecords,
+      flushMs: FLUSH_MS,
+    };
+  }
+
+  #recorded(message: RecorderMessage): void {
+    const { log } = this.#options;
+    switch (message.kind) {
+      case 'durable':
+        this.#spool.adopt(message.entries);
+        this.#exporter.wake();
+        this.#options.onWindow(message);
+        return;
+      case 'failing':
+        log.error(message.message, { code: message.code });
+        return;
+      case 'well':
+        log.info('the spool can be written again');
+        return;
+      case 'given-up':
+        log.error(
+          'too many windows waited for the disk: the records of one are lost, its ledger says how many packets',
+          {
+            interface: message.point.interfaceName,
+            windowStart: message.windowStart,
+            packets: message.packets,
+          },
+        );
+        return;
+      case 'ended':
+        if (!message.complete) log.error('windows were still waiting for the disk at the end: their records are lost');
+    }
+  }
+
+  #logTap(point: ObservationPoint, event: TapEvent): void {
+    const { log } = this.#options;
+    const facts = { interface: point.interfaceName };
+    if (event.kind === 'attached') log.info('capturing', facts);
+    else if (event.kind === 'detached')
+      log.warn('capture ended, waiting for the interface', { ...facts, reason: event.reason });
+    else log.info('capturing again', { ...facts, gapSeconds: event.gapSeconds });
+  }
+
+  #logExport(state: ExporterState, reason: string | undefined): void {
+    const { log, sink } = this.#options;
+    const facts = { sink: sink.description, ...(reason === undefined ? {} : { reason }) };
+    if (state === 'blocked')
+      log.error('the log service refuses uploads until somebody changes something; batches wait on disk', facts);
+    else if (state === 'backing-off') log.warn('uploads fail; batches wait on disk', facts);
+    else log.debug(`exporter ${state}`, facts);
+  }
+
+  #logBacklog(): void {
+    const { batches, bytes } = this.#spool.backlog();
+    if (batches > 0) this.#options.log.info('batches wait on disk for the next start', { batches, bytes });
+  }
+}
