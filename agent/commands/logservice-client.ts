@@ -1,0 +1,192 @@
+/** Asks the log service that runs on a store folder: its address and its key are in files of that folder. */
+import { readFileSync } from 'node:fs';
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { join } from 'node:path';
+import { OperationalError } from '../model/operational-error.ts';
+import { signRequest } from '../wire/cls-signature.ts';
+
+/** The folder of the store when none is named, below the current folder. */
+export const DEFAULT_STORE_FOLDER = '.flowlogd/logservice';
+
+export interface LogServiceLocation {
+  readonly url: URL;
+  readonly credentials: { readonly secretId: string; readonly secretKey: string };
+  /** The topic that is searched when none is named. */
+  readonly topicId: string;
+  /** For messages. */
+  readonly storeFolder: string;
+}
+
+export interface SearchQuestion {
+  /** `[condition] | [SQL]` */
+  readonly query: string;
+  /** Unix milliseconds, both inclusive. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Rows, 1 to 10,000. */
+  readonly limit: number;
+  readonly topicId?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What JSON holds; integers beyond 2^53 come as text. */
+export type Cell = string | number | boolean | null | readonly Cell[] | { readonly [name: string]: Cell };
+
+export interface SearchAnswer {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly Cell[])[];
+  /** There were more rows than asked for. */
+  readonly truncated: boolean;
+  readonly elapsedMs: number;
+  /** Sentences for people. */
+  readonly notes: readonly string[];
+}
+
+/** The service ends a search after 30 seconds itself. */
+const ANSWER_TIMEOUT_MS = 45_000;
+/** The service answers at most 49 MB of rows. */
+const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
+
+/**
+ * Where the log service of a store listens, and its key.
+ * @param overrides what the user named instead
+ * @throws OperationalError `logservice.unreachable`
+ */
+export function locateLogService(
+  storeFolder: string,
+  overrides: {
+    readonly url?: URL | undefined;
+    readonly topicId?: string | undefined;
+    readonly credentials?: LogServiceLocation['credentials'] | undefined;
+  } = {},
+): LogServiceLocation {
+  const running = overrides.url === undefined ? readStore(storeFolder, 'service.json') : {};
+  const { secretId, secretKey } = overrides.credentials ?? readStore(storeFolder, 'credentials.json');
+  const url = overrides.url ?? (URL.canParse(String(running['url'])) ? new URL(String(running['url'])) : undefined);
+  if (url === undefined || typeof secretId !== 'string' || typeof secretKey !== 'string') {
+    throw new OperationalError(
+      'logservice.unreachable',
+      `Reading where the log service of ${storeFolder} listens: its files are damaged; start it again with ${startLine(storeFolder)}.`,
+    );
+  }
+  const topicId = overrides.topicId ?? (typeof running['topic'] === 'string' ? running['topic'] : 'flowlog');
+  return { url, credentials: { secretId, secretKey }, topicId, storeFolder };
+}
+
+function readStore(storeFolder: string, name: string): Readonly<Record<string, unknown>> {
+  const path = join(storeFolder, name);
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why =
+      code === 'ENOENT'
+        ? `no log service runs on it; start one with ${startLine(storeFolder)}`
+        : code === 'EACCES'
+          ? `${path} may be read by its owner only; ask as the user that runs the log service`
+          : message;
+    throw new OperationalError('logservice.unreachable', `Looking for a log service in ${storeFolder}: ${why}.`, error);
+  }
+}
+
+function startLine(storeFolder: string): string {
+  return storeFolder === DEFAULT_STORE_FOLDER
+    ? 'flowlogd logservice (or flowlogd run)'
+    : `flowlogd logservice --store ${storeFolder}`;
+}
+
+export class LogServiceClient {
+  readonly #location: LogServiceLocation;
+  readonly #now: () => number;
+
+  /** @param now Unix milliseconds, for signatures */
+  constructor(location: LogServiceLocation, now: () => number) {
+    this.#location = location;
+    this.#now = now;
+  }
+
+  /** @throws OperationalError `logservice.unreachable`, or `logservice.refused` with the service's own sentence */
+  async search(question: SearchQuestion): Promise<SearchAnswer> {
+    const { query, fromMs, toMs, limit, topicId = this.#location.topicId } = question;
+    const body = JSON.stringify({ topic_id: topicId, query, from: fromMs, to: toMs, limit });
+    const { status, text } = await this.#post('/search', body, question.signal);
+    const answer = parseObject(text);
+    if (status === 200 && answer !== undefined) return answer as unknown as SearchAnswer;
+    const { errormessage } = answer ?? {};
+    throw new OperationalError(
+      'logservice.refused',
+      typeof errormessage === 'string'
+        ? errormessage
+        : `Searching ${this.#location.url.origin}: it answers ${status}, which is no log service's answer.`,
+    );
+  }
+
+  async #post(
+    path: string,
+    body: string,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    const { url, credentials } = this.#location;
+    const seconds = Math.floor(this.#now() / 1000);
+    const headers = { 'content-type': 'application/json', host: url.host };
+    const authorization = signRequest({
+      ...credentials,
+      method: 'POST',
+      path,
+      parameters: {},
+      headers,
+      beginSeconds: seconds - 60,
+      endSeconds: seconds + 300,
+    });
+    const request = (url.protocol === 'https:' ? https : http).request(new URL(path, url), {
+      method: 'POST',
+      headers: { ...headers, authorization, 'content-length': Buffer.byteLength(body) },
+      timeout: ANSWER_TIMEOUT_MS,
+      agent: false,
+      signal,
+    });
+    try {
+      return await exchange(request, body);
+    } catch (error) {
+      throw this.#unreachable(error as NodeJS.ErrnoException);
+    }
+  }
+
+  #unreachable(error: NodeJS.ErrnoException): OperationalError {
+    const { url, storeFolder } = this.#location;
+    const why =
+      error.code === 'ECONNREFUSED' ? `it does not run; start it with ${startLine(storeFolder)}` : error.message;
+    return new OperationalError('logservice.unreachable', `Asking the log service at ${url.origin}: ${why}.`, error);
+  }
+}
+
+function exchange(request: http.ClientRequest, body: string): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    request.on('error', reject);
+    request.on('timeout', () => request.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} seconds`)));
+    request.on('response', (response) => {
+      const chunks: Buffer[] = [];
+      let bytes = 0;
+      response.on('data', (chunk: Buffer) => {
+        bytes += chunk.length;
+        chunks.push(chunk);
+        if (bytes > ANSWER_BYTES_MAX) request.destroy(new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`));
+      });
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+      );
+    });
+    request.end(body);
+  });
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,108 @@
+import { parseSeconds } from '../config/quantity.ts';
+import { EXIT, OperationalError } from '../model/operational-error.ts';
+import type { Command, Invocation } from './command.ts';
+import { DEFAULT_STORE_FOLDER, LogServiceClient, locateLogService, type SearchAnswer } from './logservice-client.ts';
+import { formatFound, SEARCH_FORMATS } from './search-text.ts';
+
+export const query: Command = {
+  name: 'query',
+  summary: 'Search the records in the embedded log service.',
+  usage: "['CONDITION | SQL'] [options]",
+  description:
+    'The condition: key:value, "quoted phrases", AND, OR, NOT and parentheses, key>number, wildcards as in 10.0.*, prefixes as in ' +
+    'srcaddr:10.0.0.0/8, key:* for present; nothing or * is all. After the bar, SQL (SELECT of DuckDB, FROM may be left out) over ' +
+    'what the condition left; columns with a dash are written in double quotes, such as "log-status".\n\n' +
+    'Times are now, a time ago (15m), an ISO 8601 time, or Unix seconds. A record has the time of its window’s end.',
+  positionals: { name: 'QUERY', min: 0, max: 1 },
+  options: [
+    { name: 'store', value: 'DIR', default: DEFAULT_STORE_FOLDER, description: 'Folder of the log service’s store.' },
+    {
+      name: 'url',
+      value: 'URL',
+      description:
+        'Where the log service listens, instead of where its store says; the key is still read from the store.',
+    },
+    { name: 'topic', value: 'ID', description: 'Topic to search; default is the first one of the service.' },
+    { name: 'from', value: 'TIME', default: '15m', description: 'Earliest time.' },
+    { name: 'to', value: 'TIME', default: 'now', description: 'Latest time.' },
+    { name: 'limit', short: 'n', value: 'ROWS', default: '100', description: 'Most rows to show, 1 to 10000.' },
+    {
+      name: 'format',
+      value: 'FORMAT',
+      description: `${SEARCH_FORMATS.join(', ')}. Default: table on a terminal, ndjson when piped.`,
+    },
+  ],
+  examples: [
+    { line: 'flowlogd query', says: 'the newest records' },
+    { line: "flowlogd query 'srcaddr:10.0.0.1 AND dstport:443'", says: 'some of them' },
+    {
+      line: "flowlogd query --from 1h '* | select dstport, sum(bytes) as bytes group by dstport order by bytes desc limit 10'",
+      says: 'the ports with the most bytes of the last hour',
+    },
+    {
+      line: "flowlogd query --format csv 'log-status:SKIPDATA' > lost.csv",
+      says: 'windows that lost packets, for a spreadsheet',
+    },
+  ],
+  async run(invocation) {
+    const nowMs = Date.now();
+    const given = invocation.string('url');
+    const location = locateLogService(invocation.required('store'), {
+      url: given === undefined ? undefined : parseUrl(given),
+      topicId: invocation.string('topic'),
+    });
+    const format = invocation.has('format')
+      ? invocation.choice('format', SEARCH_FORMATS)
+      : invocation.stdout.isTTY === true
+        ? 'table'
+        : 'ndjson';
+    const answer = await new LogServiceClient(location, Date.now).search({
+      query: invocation.positionals[0] ?? '',
+      fromMs: timeOption(invocation, 'from', nowMs),
+      toMs: timeOption(invocation, 'to', nowMs),
+      limit: invocation.integer('limit', { min: 1, max: 10_000 }),
+    });
+    const width = invocation.stdout.isTTY === true ? invocation.stdout.columns : undefined;
+    if (answer.rows.length > 0 || format !== 'table') invocation.stdout.write(formatFound(answer, format, width));
+    if (format === 'table' || answer.rows.length === 0) invocation.stderr.write(summary(answer));
+    return EXIT.ok;
+  },
+};
+
+function summary({ rows, truncated, elapsedMs, notes }: SearchAnswer): string {
+  const more = truncated ? ', and there are more (--limit)' : '';
+  return `${[`${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${more}, ${elapsedMs} ms`, ...notes].join('\n')}\n`;
+}
+
+function parseUrl(text: string): URL {
+  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text);
+  throw new OperationalError('usage.invalid', `query: --url '${text}' is no URL, such as http://127.0.0.1:9514`);
+}
+
+function timeOption(invocation: Invocation, name: 'from' | 'to', nowMs: number): number {
+  const text = invocation.required(name);
+  const time = parseTime(text, nowMs);
+  if (time !== undefined) return time;
+  throw new OperationalError(
+    'usage.invalid',
+    `query: --${name} '${text}' is no time: write now, 15m (a time ago), 2024-05-01T12:00:00Z, or Unix seconds`,
+  );
+}
+
+/** Numbers of this size are times; smaller ones with or without a unit are so long ago. */
+const UNIX_SECONDS_MIN = 100_000_000;
+const UNIX_MILLISECONDS_MIN = 100_000_000_000;
+
+/** Unix milliseconds; undefined when the text is no time. */
+export function parseTime(text: string, nowMs: number): number | undefined {
+  if (text === 'now') return nowMs;
+  if (text === '0') return 0;
+  if (/^\d+$/.test(text) && Number(text) >= UNIX_SECONDS_MIN) {
+    const number = Number(text);
+    return Number.isSafeInteger(number * 1000) ? number * (number < UNIX_MILLISECONDS_MIN ? 1000 : 1) : undefined;
+  }
+  const ago = parseSeconds(text.replace(/^-/, ''));
+  if (ago !== undefined) return nowMs - ago * 1000;
+  const time = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
+}
