@@ -19,7 +19,7 @@ export interface TopicRequest {
 }
 
 export const TOPICS_MAX = 100;
-export const DEFAULT_TOPIC = 'flowlogd';
+export const DEFAULT_TOPIC = 'flowlog';
 
 /** Undefined when the text is no topic option. */
 export function parseTopicRequest(text: string): TopicRequest | undefined {

@@ -43,7 +43,7 @@ export function prefixRange(text: string): readonly [first: string, last: string
   return [form(last - hostMask), form(last)];
 }
 
-/** The same as `addressHex`, for the database; any other text gives a text that no address has. */
+/** The same as `addressHex`, for the database, of texts that are addresses; what is none and has no colon gives no IPv4 address. */
 export const ADDRESS_HEX_MACROS: readonly string[] = [
   `CREATE OR REPLACE MACRO ipv4_hex(address) AS
      array_to_string(list_transform(string_split(address, '.'), lambda octet: printf('%02x', TRY_CAST(octet AS UTINYINT))), '')`,

@@ -91,6 +91,9 @@ class Parser {
     this.#skipSpace();
     if (this.#peek() === '(') return this.#parentheses(key);
     if (this.#atEnd() || this.#peek() === ')') throw this.#unexpected(key === undefined ? 'a condition' : 'a value');
+    if (this.#seesKeyword('and') || this.#seesKeyword('or')) {
+      throw new QueryProblem(this.#at, 'a condition is expected here, but there is an operator (quoted it is a word)');
+    }
     if (key !== undefined) return this.#valueOf(key);
     const start = this.#at;
     const quote = this.#peek() === '"' || this.#peek() === "'";

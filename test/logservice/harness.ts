@@ -139,7 +139,7 @@ export const PROTOBUF = { 'content-type': 'application/x-protobuf' } as const;
 export function upload(
   service: Pick<TestService, 'url' | 'keys'>,
   groups: readonly TestGroup[],
-  topic = 'flowlogd',
+  topic = 'flowlog',
 ): Promise<Reply> {
   return call(service.url, `/structuredlog?topic_id=${topic}`, {
     method: 'POST',
@@ -164,7 +164,7 @@ export async function search(
   const { status, json } = await call(service.url, '/search', {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ topic_id: 'flowlogd', query, from: 0, ...more }),
+    body: JSON.stringify({ topic_id: 'flowlog', query, from: 0, ...more }),
     keys: service.keys,
   });
   const columns = ((json['columns'] ?? []) as { name: string }[]).map(({ name }) => name);

@@ -22,7 +22,7 @@ const folder = temporaryFolder();
 let service: TestService;
 beforeAll(async () => {
   service = await startTestService(folder, {
-    topics: [{ id: 'flowlogd' }, { id: 'quiet', index: false }, { id: 'shut', closed: true }],
+    topics: [{ id: 'flowlog' }, { id: 'quiet', index: false }, { id: 'shut', closed: true }],
   });
 });
 afterAll(async () => {
@@ -33,7 +33,7 @@ afterAll(async () => {
 const one = (marker: string): TestGroup => ({ logs: [{ contents: { marker } }] });
 
 function post(body: Uint8Array, more: { headers?: Record<string, string>; topic?: string } = {}) {
-  const { headers = PROTOBUF, topic = 'flowlogd' } = more;
+  const { headers = PROTOBUF, topic = 'flowlog' } = more;
   return call(service.url, `/structuredlog?topic_id=${topic}`, { method: 'POST', headers, body, keys: service.keys });
 }
 
