@@ -6,8 +6,9 @@
  * a hundred thousand flows the table lives in memory, not in cache, and this halves the time per packet.
  *
  * Limits: a table holds `flowsMax` flows; a packet of a further flow is counted in `overflowed`. It doubles when two thirds
- * are full, so a flow takes 48 to 96 bytes (IPv6 twice that), between two groups and never within one. Where no memory can
- * be had it stays at its size.
+ * are full, so a flow takes 48 to 96 bytes (IPv6 twice that); small tables, where memory is no matter, already when a quarter
+ * is, because probes that find their flow at once are what a processor predicts. It grows between two groups, never within
+ * one. Where no memory can be had it stays at its size.
  */
 import type { Tally } from '../model/ledger.ts';
 import type { AllocateTableMemory, TableMemory } from '../model/table-memory.ts';
@@ -24,6 +25,8 @@ export interface FlowTableOptions {
 
 /** Slots of the smallest table: one page of IPv4, two of IPv6. */
 const SLOTS_MIN = 128;
+/** Tables of fewer slots are small. */
+const SLOTS_LARGE = 16_384;
 
 export abstract class FlowTable {
   /** Words in one slot: 8 for IPv4, 16 for IPv6. */
@@ -111,17 +114,26 @@ export abstract class FlowTable {
     const slots = this.slots.length / slotWords;
     this.wordMask = this.slots.length - 1;
     this.hashShift = 32 - Math.log2(slots);
-    const roomy = Math.floor((slots * 2) / 3);
-    this.usedMax = Math.min(roomy, this.#flowsMax);
-    this.#growAt = this.usedMax;
+    this.usedMax = Math.min(roomMax(slots), this.#flowsMax);
+    this.#growAt = Math.min(roomFor(slots), this.#flowsMax);
   }
 }
 
-/** The power of two that holds `flows` in two thirds of its slots. */
+/** The power of two that has room for `flows`. */
 function slotsFor(flows: number): number {
   let slots = SLOTS_MIN;
-  while (slots * 2 < flows * 3) slots *= 2;
+  while (roomFor(slots) < flows) slots *= 2;
   return slots;
+}
+
+/** Flows that a table of so many slots takes before it grows. */
+function roomFor(slots: number): number {
+  return slots < SLOTS_LARGE ? slots / 4 : roomMax(slots);
+}
+
+/** Flows that it takes when it cannot grow. */
+function roomMax(slots: number): number {
+  return Math.floor((slots * 2) / 3);
 }
 
 /** What a table starts on when no page-aligned memory can be had: as small as can be, from the JavaScript heap. */

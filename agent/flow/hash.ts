@@ -16,21 +16,31 @@ export type HashSeed = Int32Array;
 
 export function hashIpv4(seed: HashSeed, source: number, destination: number, ports: number, protocol: number): number {
   const sum =
-    Math.imul(seed[1]! + (source & 0xffff), seed[2]! + (source >>> 16)) +
-    Math.imul(seed[3]! + (destination & 0xffff), seed[4]! + (destination >>> 16)) +
-    Math.imul(seed[5]! + (ports & 0xffff), seed[6]! + (ports >>> 16)) +
+    pair(seed[1]!, seed[2]!, source) +
+    pair(seed[3]!, seed[4]!, destination) +
+    pair(seed[5]!, seed[6]!, ports) +
     Math.imul(seed[0]!, protocol);
   return finalize(sum | 0);
 }
 
 /** Hashes the IPv6 key in nine words (four of source, four of destination, ports) at `row`, plus the protocol. */
 export function hashIpv6(seed: HashSeed, rows: Int32Array, row: number, protocol: number): number {
-  let sum = Math.imul(seed[0]!, protocol);
-  for (let word = 0; word < 9; word++) {
-    const value = rows[row + word]!;
-    sum = (sum + Math.imul(seed[2 * word + 1]! + (value & 0xffff), seed[2 * word + 2]! + (value >>> 16))) | 0;
-  }
-  return finalize(sum);
+  const source =
+    pair(seed[1]!, seed[2]!, rows[row]!) +
+    pair(seed[3]!, seed[4]!, rows[row + 1]!) +
+    pair(seed[5]!, seed[6]!, rows[row + 2]!) +
+    pair(seed[7]!, seed[8]!, rows[row + 3]!);
+  const destination =
+    pair(seed[9]!, seed[10]!, rows[row + 4]!) +
+    pair(seed[11]!, seed[12]!, rows[row + 5]!) +
+    pair(seed[13]!, seed[14]!, rows[row + 6]!) +
+    pair(seed[15]!, seed[16]!, rows[row + 7]!);
+  const rest = pair(seed[17]!, seed[18]!, rows[row + 8]!) + Math.imul(seed[0]!, protocol);
+  return finalize((source + destination + rest) | 0);
+}
+
+function pair(a: number, b: number, word: number): number {
+  return Math.imul(a + (word & 0xffff), b + (word >>> 16));
 }
 
 function finalize(sum: number): number {

@@ -98,7 +98,8 @@ export class Ipv4Table extends FlowTable {
           slots[slot + 5] = low;
           if (time < slots[slot + 6]!) slots[slot + 6] = time;
           if (time > slots[slot + 7]!) slots[slot + 7] = time;
-          slots[slot + IPV4_STATE] = (state + carry) | (protocolAndFlags & STATE_FLAGS);
+          const next = (state + carry) | (protocolAndFlags & STATE_FLAGS);
+          if (next !== state) slots[slot + IPV4_STATE] = next;
           meteredBytes += bytes >>> 0;
           break;
         }

@@ -240,10 +240,14 @@ function decodeIpv6(
   const nextHeader = view.getUint8(header + 6);
   const held = captured - ip;
   const bytes = ipv6Bytes(view, header, nextHeader, held, wire < ip ? 0 : wire - ip);
-  for (let word = 0; word < 4; word++) {
-    rows[row + SOURCE + word] = view.getInt32(header + 8 + word * 4);
-    rows[row + DESTINATION + word] = view.getInt32(header + 24 + word * 4);
-  }
+  rows[row + SOURCE] = view.getInt32(header + 8);
+  rows[row + SOURCE + 1] = view.getInt32(header + 12);
+  rows[row + SOURCE + 2] = view.getInt32(header + 16);
+  rows[row + SOURCE + 3] = view.getInt32(header + 20);
+  rows[row + DESTINATION] = view.getInt32(header + 24);
+  rows[row + DESTINATION + 1] = view.getInt32(header + 28);
+  rows[row + DESTINATION + 2] = view.getInt32(header + 32);
+  rows[row + DESTINATION + 3] = view.getInt32(header + 36);
   rows[row + IP_BYTES] = bytes;
   const end = Math.min(bytes, held);
   if (nextHeader === TCP || nextHeader === UDP) {
