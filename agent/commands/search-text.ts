@@ -134,7 +134,7 @@ function rank({ name }: TableColumn): number {
 }
 
 function isNumeric(type: string): boolean {
-  return /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL)/.test(type);
+  return /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL\(.*\))$/.test(type);
 }
 
 /** Control characters of a log must not reach the terminal, which may obey them. */
