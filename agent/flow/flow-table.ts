@@ -5,13 +5,16 @@
  * touch every slot in a loop that does nothing else, so that the processor overlaps the cache misses; probe and update. Past
  * a hundred thousand flows the table lives in memory, not in cache, and this halves the time per packet.
  *
- * Limits: a table holds `flowsMax` flows; a packet of a further flow is counted in `overflowed`. It doubles when two thirds
+ * Limits: a table holds `flowsMax` flows; packets of further flows are folded into coarser records (fold.ts), for which an
+ * eighth of the slots is kept. What even then finds no room, or would make a counter wrap, is counted as overflowed. It doubles when two thirds
  * are full, so a flow takes 48 to 96 bytes (IPv6 twice that); small tables, where memory is no matter, already when a quarter
  * is, because probes that find their flow at once are what a processor predicts. It grows between two groups, never within
  * one. Where no memory can be had it stays at its size.
  */
-import type { Tally } from '../model/ledger.ts';
+import type { Ledger } from '../model/ledger.ts';
 import type { AllocateTableMemory, TableMemory } from '../model/table-memory.ts';
+import { IP_BYTES } from '../packet/key-row.ts';
+import { FOLDS } from './fold.ts';
 import type { HashSeed } from './hash.ts';
 
 export interface FlowTableOptions {
@@ -22,6 +25,9 @@ export interface FlowTableOptions {
   /** Hard cap on flows. */
   readonly flowsMax: number;
 }
+
+/** Where the packets of a group are counted. */
+export type FlowTallies = Pick<Ledger, 'metered' | 'folded' | 'overflowed'>;
 
 /** Slots of the smallest table: one page of IPv4, two of IPv6. */
 const SLOTS_MIN = 128;
@@ -40,6 +46,8 @@ export abstract class FlowTable {
   protected used = 0;
   /** Flows that the table may hold now without growing. */
   protected usedMax = 0;
+  /** Rows that the last `update` found no slot for. */
+  protected spilled = new Int32Array(0);
   readonly #allocate: AllocateTableMemory;
   readonly #flowsMax: number;
   #memory: TableMemory;
@@ -57,23 +65,20 @@ export abstract class FlowTable {
     this.#setSize(slotWords);
   }
 
-  /** Counts the packets in the first `count` of `members` (word offsets of rows): each in `metered` or in `overflowed`. */
-  add(rows: Int32Array, members: Int32Array, count: number, metered: Tally, overflowed: Tally): void {
+  /** Counts the packets in the first `count` of `members` (word offsets of rows). */
+  add(rows: Int32Array, members: Int32Array, count: number, tallies: FlowTallies): void {
     if (this.used + count > this.#growAt) this.#grow(this.used + count);
+    if (this.spilled.length < count) this.spilled = new Int32Array(count);
     this.locate(rows, members, count);
     this.touch(rows, members, count);
-    this.update(rows, members, count, metered, overflowed);
+    const spilled = this.update(rows, members, count, tallies);
+    if (spilled > 0) this.#fold(rows, spilled, tallies);
   }
 
   protected abstract locate(rows: Int32Array, members: Int32Array, count: number): void;
   protected abstract touch(rows: Int32Array, members: Int32Array, count: number): void;
-  protected abstract update(
-    rows: Int32Array,
-    members: Int32Array,
-    count: number,
-    metered: Tally,
-    overflowed: Tally,
-  ): void;
+  /** Answers how many members had no slot and none to get: they stand in `spilled`. */
+  protected abstract update(rows: Int32Array, members: Int32Array, count: number, tallies: FlowTallies): number;
   /** Puts the occupied slots of `from` into this table's empty slots. */
   protected abstract rehash(from: Int32Array): void;
 
@@ -91,6 +96,31 @@ export abstract class FlowTable {
 
   release(): void {
     this.#memory.release();
+  }
+
+  /** Takes the spilled packets down the ladder; each step may use half of the room that is left. */
+  #fold(rows: Int32Array, spilled: number, { metered, folded, overflowed }: FlowTallies): void {
+    const exactMax = this.usedMax;
+    const packets = metered.packets;
+    const bytes = metered.bytes;
+    const members = Int32Array.from(this.spilled.subarray(0, spilled));
+    let count = spilled;
+    let room = Math.floor(this.slots.length / this.slotWords / 8);
+    for (const fold of FOLDS) {
+      for (let member = 0; member < count; member++) fold(rows, members[member]!);
+      const isLast = fold === FOLDS.at(-1);
+      room = isLast ? room : Math.floor(room / 2);
+      this.usedMax += room;
+      this.locate(rows, members, count);
+      count = this.update(rows, members, count, { metered, folded, overflowed });
+      if (count === 0) break;
+      members.set(this.spilled.subarray(0, count));
+    }
+    this.usedMax = exactMax;
+    folded.packets += metered.packets - packets;
+    folded.bytes += metered.bytes - bytes;
+    overflowed.packets += count;
+    for (let member = 0; member < count; member++) overflowed.bytes += rows[members[member]! + IP_BYTES]! >>> 0;
   }
 
   #grow(flows: number): void {

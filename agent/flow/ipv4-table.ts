@@ -1,6 +1,5 @@
-import type { Tally } from '../model/ledger.ts';
 import { DESTINATION, IP_BYTES, MICROSECONDS, PORTS, PROTOCOL_AND_FLAGS, SLOT, SOURCE } from '../packet/key-row.ts';
-import { FlowTable, type FlowTableOptions } from './flow-table.ts';
+import { FlowTable, type FlowTableOptions, type FlowTallies } from './flow-table.ts';
 import { hashIpv4 } from './hash.ts';
 import {
   IPV4_STATE,
@@ -43,11 +42,12 @@ export class Ipv4Table extends FlowTable {
     rows: Int32Array,
     members: Int32Array,
     count: number,
-    metered: Tally,
-    overflowed: Tally,
-  ): void {
+    { metered, overflowed }: FlowTallies,
+  ): number {
     const slots = this.slots;
     const mask = this.wordMask;
+    const spilled = this.spilled;
+    let spilledCount = 0;
     let lost = 0;
     let meteredBytes = 0;
     for (let member = 0; member < count; member++) {
@@ -64,8 +64,7 @@ export class Ipv4Table extends FlowTable {
         const state = slots[slot + IPV4_STATE]!;
         if (state === 0) {
           if (this.used >= this.usedMax) {
-            lost += 1;
-            overflowed.bytes += bytes >>> 0;
+            spilled[spilledCount++] = row;
             break;
           }
           this.used += 1;
@@ -106,9 +105,10 @@ export class Ipv4Table extends FlowTable {
         slot = (slot + IPV4_WORDS) & mask;
       }
     }
-    metered.packets += count - lost;
+    metered.packets += count - lost - spilledCount;
     metered.bytes += meteredBytes;
     overflowed.packets += lost;
+    return spilledCount;
   }
 
   protected override rehash(from: Int32Array): void {

@@ -165,10 +165,9 @@ export class Meter {
   }
 
   #count(window: Window, ipv4Count: number, ipv6Count: number): void {
-    const { metered, overflowed } = window.ledger;
     const bytesBefore = window.tableBytes;
-    if (ipv4Count > 0) window.ipv4.add(this.#rows, this.#ipv4Members, ipv4Count, metered, overflowed);
-    if (ipv6Count > 0) window.ipv6.add(this.#rows, this.#ipv6Members, ipv6Count, metered, overflowed);
+    if (ipv4Count > 0) window.ipv4.add(this.#rows, this.#ipv4Members, ipv4Count, window.ledger);
+    if (ipv6Count > 0) window.ipv6.add(this.#rows, this.#ipv6Members, ipv6Count, window.ledger);
     const grownBytes = window.tableBytes - bytesBefore;
     if (grownBytes === 0) return;
     this.#tableBytes += grownBytes;

@@ -23,6 +23,8 @@ export type GapReason = (typeof GAP_REASONS)[number];
 
 export interface Ledger {
   readonly metered: Tally;
+  /** Of the metered: packets whose flow had no room of its own and that are in a coarser record. */
+  readonly folded: Tally;
   /** By the rule's name, in the order of the rules. */
   readonly excluded: Record<string, Tally>;
   /** ARP, LLDP ...: link layers that carry no IP packet. */
@@ -42,6 +44,7 @@ export interface Ledger {
 export function createLedger(ruleNames: readonly string[]): Ledger {
   return {
     metered: { packets: 0, bytes: 0 },
+    folded: { packets: 0, bytes: 0 },
     excluded: Object.fromEntries(ruleNames.map((name) => [name, { packets: 0, bytes: 0 }])),
     notIp: { packets: 0, bytes: 0 },
     malformed: { packets: 0, bytes: 0 },
@@ -68,6 +71,7 @@ export function lostPackets(ledger: Ledger): number {
 /** Adds what `from` counted to `into`. */
 export function addLedger(into: Ledger, from: Ledger): void {
   addTally(into.metered, from.metered);
+  addTally(into.folded, from.folded);
   for (const [name, tally] of Object.entries(from.excluded)) {
     into.excluded[name] ??= { packets: 0, bytes: 0 };
     addTally(into.excluded[name], tally);
@@ -88,8 +92,8 @@ export function addTally(into: Tally, from: Tally): void {
 
 export type LogStatus = 'OK' | 'NODATA' | 'SKIPDATA';
 
-/** SKIPDATA when anything was lost, else NODATA when nothing was metered, else OK. */
+/** SKIPDATA when packets were lost or flows were folded, else NODATA when nothing was metered, else OK. */
 export function logStatus(ledger: Ledger): LogStatus {
-  if (lostPackets(ledger) > 0 || ledger.gaps.length > 0) return 'SKIPDATA';
+  if (lostPackets(ledger) > 0 || ledger.folded.packets > 0 || ledger.gaps.length > 0) return 'SKIPDATA';
   return ledger.metered.packets > 0 ? 'OK' : 'NODATA';
 }

@@ -65,6 +65,7 @@ function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
   return [
     { label: '  offered', packets: offeredPackets(ledger) },
     { label: '= metered', ...ledger.metered, note },
+    ...(ledger.folded.packets > 0 ? [{ label: '      folded', ...ledger.folded, note: 'into coarser records' }] : []),
     { label: '+ excluded', ...excluded },
     ...rules,
     { label: '+ not IP', ...ledger.notIp },

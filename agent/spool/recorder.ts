@@ -245,7 +245,7 @@ function withoutRecords(window: RecordedWindow): RecordedWindow {
   return {
     point: window.point,
     header: window.header,
-    ledger: { ...ledger, metered: { packets: 0, bytes: 0 }, overflowed },
+    ledger: { ...ledger, metered: { packets: 0, bytes: 0 }, folded: { packets: 0, bytes: 0 }, overflowed },
     heldBytes: 0,
     records: () => ({ next: () => false }),
     release: () => {},

@@ -292,6 +292,7 @@ function ledgerContents(ledger: Ledger): Contents {
     ...Object.entries(ledger.excluded).flatMap(([rule, tally]) => tallyContents(`excluded-${indexable(rule)}`, tally)),
     ...tallyContents('not-ip', ledger.notIp),
     ...tallyContents('malformed', ledger.malformed),
+    ...tallyContents('folded', ledger.folded),
     ...tallyContents('overflowed', ledger.overflowed),
     ['ledger-dropped-by-kernel-packets', String(ledger.droppedByKernel)],
     ['ledger-dropped-by-interface-packets', String(ledger.droppedByInterface)],

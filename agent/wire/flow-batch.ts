@@ -43,6 +43,7 @@ export const LEDGER_TAG = {
   droppedByInterface: 0x38,
   dropsUnknown: 0x40,
   gaps: 0x4a,
+  folded: 0x52,
 } as const;
 
 export interface WindowBatches {
@@ -221,6 +222,7 @@ export function encodeLedger(ledger: Ledger): Uint8Array {
     .counter(LEDGER_TAG.droppedByInterface, ledger.droppedByInterface)
     .counter(LEDGER_TAG.dropsUnknown, ledger.dropsUnknown ? 1 : 0);
   for (const gap of ledger.gaps) body.bytes(LEDGER_TAG.gaps, encodeGap(gap));
+  body.tally(LEDGER_TAG.folded, ledger.folded);
   return new Message().bytes(BATCH_TAG.ledger, body.finish()).finish();
 }
 

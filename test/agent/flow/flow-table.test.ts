@@ -7,6 +7,7 @@ import { Ipv4Table } from '../../../agent/flow/ipv4-table.ts';
 import { Ipv6Table } from '../../../agent/flow/ipv6-table.ts';
 import { TableCursor } from '../../../agent/flow/table-cursor.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
+import { createLedger } from '../../../agent/model/ledger.ts';
 import type { AllocateTableMemory } from '../../../agent/model/table-memory.ts';
 import { allMembers, type KeyedPacket, toRows } from '../../support/key-rows.ts';
 
@@ -17,6 +18,7 @@ const allocate: AllocateTableMemory = (bytes) => ({
   release: () => undefined,
 });
 const GROUP = 128;
+const NOTHING = { packets: 0, bytes: 0 };
 
 function tableFor(family: 4 | 6, flowsMax = 1_000_000, memory = allocate): FlowTable {
   const options = { hashSeed, allocate: memory, flowsExpected: 0, flowsMax };
@@ -24,15 +26,15 @@ function tableFor(family: 4 | 6, flowsMax = 1_000_000, memory = allocate): FlowT
 }
 
 function count(table: FlowTable, packets: readonly KeyedPacket[]) {
-  const metered = { packets: 0, bytes: 0 };
-  const overflowed = { packets: 0, bytes: 0 };
+  const tallies = createLedger([]);
+  const { metered, overflowed } = tallies;
   for (let at = 0; at < packets.length; at += GROUP) {
     const group = packets.slice(at, at + GROUP);
-    table.add(toRows(group), allMembers(group), group.length, metered, overflowed);
+    table.add(toRows(group), allMembers(group), group.length, tallies);
   }
   expect(metered.packets + overflowed.packets).toBe(packets.length);
   expect(metered.bytes + overflowed.bytes).toBe(packets.reduce((sum, packet) => sum + packet.bytes, 0));
-  return overflowed;
+  return tallies;
 }
 
 function recordsOf(family: 4 | 6, table: FlowTable): FlowRecord[] {
@@ -40,6 +42,10 @@ function recordsOf(family: 4 | 6, table: FlowTable): FlowRecord[] {
   const records: FlowRecord[] = [];
   for (let record = createFlowRecord(); cursor.next(record); record = createFlowRecord()) records.push(record);
   return records;
+}
+
+function sumOf(records: readonly FlowRecord[], field: 'packets' | 'bytes'): number {
+  return records.reduce((sum, record) => sum + record[field], 0);
 }
 
 /** The same aggregation the plain way. */
@@ -100,7 +106,8 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
     fc.assert(
       fc.property(packetsOf(family, 1500), (packets) => {
         const table = tableFor(family);
-        expect(count(table, packets)).toEqual({ packets: 0, bytes: 0 });
+        const { folded, overflowed } = count(table, packets);
+        expect([folded, overflowed]).toEqual([NOTHING, NOTHING]);
         const records = recordsOf(family, table);
         expect(new Map(records.map(named))).toEqual(aggregate(packets));
         expect(records.length).toBe(table.flows);
@@ -109,31 +116,48 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
     );
   });
 
-  it('stops at its cap, keeps counting the flows it has, and counts the packets of the others', () => {
+  it('folds what is over its cap into coarser records, and keeps the sums exact', () => {
     fc.assert(
       fc.property(packetsOf(family, 1500), fc.integer({ min: 1, max: 300 }), (packets, flowsMax) => {
         const table = tableFor(family, flowsMax);
-        const overflowed = count(table, packets);
+        const { folded, overflowed } = count(table, packets);
+        const records = recordsOf(family, table);
         const flows = aggregate(packets);
-        expect(table.flows).toBe(Math.min(flows.size, flowsMax));
-        const metered = recordsOf(family, table);
-        for (const [name, values] of metered.map(named)) expect(values).toEqual(flows.get(name));
-        const sum = metered.reduce((all, record) => all + record.packets, 0);
-        expect(sum + overflowed.packets).toBe(packets.length);
+        expect(overflowed).toEqual(NOTHING);
+        expect(sumOf(records, 'packets')).toBe(packets.length);
+        expect(sumOf(records, 'bytes')).toBe(packets.reduce((sum, packet) => sum + packet.bytes, 0));
+        expect(folded.packets > 0).toBe(flows.size > flowsMax);
+        if (folded.packets === 0) expect(new Map(records.map(named))).toEqual(flows);
       }),
       { numRuns: 60 },
     );
   });
 
-  it('goes on at its size when no memory is to be had for a larger one', () => {
+  it('drops the ephemeral port first, then the address beside it', () => {
+    const table = tableFor(family, 1024);
+    const client = (index: number) => ({ ...distinct(family, index), sourcePort: 50_000 - (index % 100) });
+    count(
+      table,
+      Array.from({ length: 200_000 }, (_, index) => client(index)),
+    );
+    const coarse = recordsOf(family, table).filter((record) => record.sourcePort === 0);
+    expect(coarse.every((record) => record.destinationPort === 443)).toBe(true);
+    expect(coarse.some((record) => record.source0 !== 0)).toBe(true);
+    const coarsest = coarse.filter((record) => record.source0 === 0);
+    expect(coarsest.length).toBe(1);
+    expect(coarsest[0]!.packets).toBeGreaterThan(190_000);
+  });
+
+  it('folds at its size when no memory is to be had for a larger one, and counts what finds no room at all', () => {
     let allocations = 0;
     const scarce: AllocateTableMemory = (bytes) => (allocations++ === 0 ? allocate(bytes) : undefined);
     const table = tableFor(family, 1_000_000, scarce);
-    const packets = Array.from({ length: 500 }, (_, index) => distinct(family, index));
-    const overflowed = count(table, packets);
-    expect(table.flows).toBe(Math.floor((128 * 2) / 3));
-    expect(overflowed.packets).toBe(500 - table.flows);
+    const packets = Array.from({ length: 500 }, (_, index) => ({ ...distinct(family, index), protocol: index & 0xff }));
+    const { folded, overflowed } = count(table, packets);
     expect(allocations).toBe(2);
+    expect(folded.packets).toBeGreaterThan(0);
+    expect(sumOf(recordsOf(family, table), 'packets') + overflowed.packets).toBe(500);
+    expect(table.flows).toBeLessThanOrEqual(Math.floor((128 * 2) / 3) + 16);
   });
 
   it('carries bytes past 32 bits', () => {
@@ -146,7 +170,7 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
   it('counts a packet as overflowed rather than let 47 bits of bytes wrap', () => {
     const table = tableFor(family);
     const packets = Array.from({ length: 32_768 + 10 }, () => ({ ...distinct(family, 1), bytes: 0xffff_ffff }));
-    const overflowed = count(table, packets);
+    const { overflowed } = count(table, packets);
     const [record] = recordsOf(family, table);
     expect(overflowed.packets).toBeGreaterThan(0);
     expect(record!.bytes + overflowed.bytes).toBe(packets.length * 0xffff_ffff);
