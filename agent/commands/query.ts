@@ -1,5 +1,6 @@
 import { parseSeconds } from '../config/quantity.ts';
 import { EXIT, OperationalError } from '../model/operational-error.ts';
+import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import type { Command, Invocation } from './command.ts';
 import { DEFAULT_STORE_FOLDER, LogServiceClient, locateLogService, type SearchAnswer } from './logservice-client.ts';
 import { formatFound, SEARCH_FORMATS } from './search-text.ts';
@@ -24,7 +25,11 @@ export const query: Command = {
     },
     { name: 'topic', value: 'ID', description: 'Topic to search; default is the first one of the service.' },
     { name: 'from', value: 'TIME', default: '15m', description: 'Earliest time.' },
-    { name: 'to', value: 'TIME', default: 'now', description: 'Latest time.' },
+    {
+      name: 'to',
+      value: 'TIME',
+      description: 'Latest time. Default: none, because the window that is under way ends in the future.',
+    },
     { name: 'limit', short: 'n', value: 'ROWS', default: '100', description: 'Most rows to show, 1 to 10000.' },
     {
       name: 'format',
@@ -59,7 +64,7 @@ export const query: Command = {
     const answer = await new LogServiceClient(location, Date.now).search({
       query: invocation.positionals[0] ?? '',
       fromMs: timeOption(invocation, 'from', nowMs),
-      toMs: timeOption(invocation, 'to', nowMs),
+      toMs: invocation.has('to') ? timeOption(invocation, 'to', nowMs) : nowMs + WINDOW_SECONDS_MAX * 1000,
       limit: invocation.integer('limit', { min: 1, max: 10_000 }),
     });
     const width = invocation.stdout.isTTY === true ? invocation.stdout.columns : undefined;
