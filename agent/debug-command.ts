@@ -38,7 +38,7 @@ export async function runDebug(invocation: Invocation, interfaceNames: readonly 
   const setup = createSetup(invocation, interfaceNames, windowSeconds);
   const plane = startDataPlane(setup, engine, (point, event) => invocation.stderr.write(describeEvent(point, event)));
   const printed = printWindows(plane, show);
-  await plane.ready;
+  for (const limit of await plane.ready) invocation.stderr.write(`flowlogd: ${limit}\n`);
   invocation.stderr.write(`Capturing on ${interfaceNames.join(', ')} for ${durationSeconds} s; Ctrl-C ends it.\n`);
   const endRotation = startRotation(plane.control, Date.now);
   await untilOver(invocation.signal, durationSeconds);

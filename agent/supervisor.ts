@@ -68,7 +68,7 @@ export class Supervisor {
   static async start(options: SupervisorOptions): Promise<Supervisor> {
     const supervisor = new Supervisor(options);
     try {
-      await supervisor.#plane.ready;
+      for (const limit of await supervisor.#plane.ready) options.log.warn(limit, { engine: options.engine });
     } catch (error) {
       await supervisor.stop();
       throw error;

@@ -32,7 +32,8 @@ export interface DataPlaneSetup {
 
 /** What the data plane tells the control plane. */
 export type DataPlaneMessage =
-  | { readonly kind: 'ready' }
+  /** Every interface is capturing; `limits` is what the engine cannot do. */
+  | { readonly kind: 'ready'; readonly limits: readonly string[] }
   | { readonly kind: 'event'; readonly point: ObservationPoint; readonly event: TapEvent }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
 
@@ -59,7 +60,7 @@ export async function dataPlane(
   };
   try {
     for (const tap of taps) tap.attach();
-    tell({ kind: 'ready' });
+    tell({ kind: 'ready', limits: engine.limits });
     const control = new Control(setup.control);
     await runDataPlane({ engine, taps, batch: createPacketBatch(BATCH_BYTES), control, onRound: release });
   } catch (error) {

@@ -11,8 +11,8 @@ export interface RunningDataPlane {
   readonly control: Control;
   /** The recorder's end of the channel: `ClosedWindowMessage` comes in, `ReleaseMessage` goes out. */
   readonly windows: MessagePort;
-  /** Every interface is capturing. @throws OperationalError when one cannot be opened */
-  readonly ready: Promise<void>;
+  /** Every interface is capturing; what the engine cannot do, a sentence each. @throws OperationalError when one cannot be opened */
+  readonly ready: Promise<readonly string[]>;
   /** It ended, by request or by a failure. */
   readonly ended: Promise<void>;
 }
@@ -44,7 +44,7 @@ function runInWorker(setup: DataPlaneSetup, recorder: MessagePort, onEvent: OnTa
     worker.once('error', reject);
     worker.once('exit', () => resolve());
   });
-  const ready = new Promise<void>((resolve, reject) => {
+  const ready = new Promise<readonly string[]>((resolve, reject) => {
     worker.on('message', (message: DataPlaneMessage) => take(message, resolve, reject, onEvent));
     ended.then(() => reject(new Error('the data plane ended before it was ready')), reject);
   });
@@ -53,7 +53,7 @@ function runInWorker(setup: DataPlaneSetup, recorder: MessagePort, onEvent: OnTa
 
 function runOnThisThread(setup: DataPlaneSetup, recorder: MessagePort, onEvent: OnTapEvent) {
   let ended: Promise<void> = Promise.resolve();
-  const ready = new Promise<void>((resolve, reject) => {
+  const ready = new Promise<readonly string[]>((resolve, reject) => {
     const tell = (message: DataPlaneMessage) => take(message, resolve, reject, onEvent);
     ended = import('../capture/cap.ts').then(async ({ createCapEngine }) => {
       await dataPlane(setup, createCapEngine(), loadCaptureAddon(), recorder, tell);
@@ -64,7 +64,7 @@ function runOnThisThread(setup: DataPlaneSetup, recorder: MessagePort, onEvent: 
 }
 
 function take(message: DataPlaneMessage, ready: () => void, failed: (error: Error) => void, onEvent: OnTapEvent): void {
-  if (message.kind === 'ready') ready();
+  if (message.kind === 'ready') ready(message.limits);
   else if (message.kind === 'failed') failed(new OperationalError(message.code, message.message));
   else onEvent(message.point, message.event);
 }
