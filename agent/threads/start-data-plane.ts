@@ -63,7 +63,12 @@ function runOnThisThread(setup: DataPlaneSetup, recorder: MessagePort, onEvent: 
   return { ready, ended: ended.finally(() => recorder.close()) };
 }
 
-function take(message: DataPlaneMessage, ready: () => void, failed: (error: Error) => void, onEvent: OnTapEvent): void {
+function take(
+  message: DataPlaneMessage,
+  ready: (limits: readonly string[]) => void,
+  failed: (error: Error) => void,
+  onEvent: OnTapEvent,
+): void {
   if (message.kind === 'ready') ready(message.limits);
   else if (message.kind === 'failed') failed(new OperationalError(message.code, message.message));
   else onEvent(message.point, message.event);
