@@ -24,6 +24,16 @@ const REFUSED_FUNCTIONS: ReadonlySet<string> = new Set([
   'getenv',
 ]);
 
+/** The parts of `address_hex`: each is written out where it is called, so only the whole is offered. */
+const REFUSED_MACROS = /^ipv[46]_/;
+
+/**
+ * Planning takes twice as long for each scalar subquery or lambda within another, and cannot be interrupted: nobody writes
+ * eight of them, and fifty would never end. `address_hex` grows fivefold.
+ */
+const NESTING_MAX = 8;
+const NESTING_OF_ADDRESS_HEX = 4;
+
 type Node = { [name: string]: unknown };
 
 export interface CheckedSql {
@@ -47,7 +57,7 @@ export function checkSql(
   if (statements.length !== 1) return { refused: 'exactly one SELECT statement is taken' };
   const root = statements[0]!['node'] as Node;
   const survey: Survey = { tables: new Set(), columns: new Set(), withNames: new Set(), refused: undefined };
-  surveyNode(statements[0], survey);
+  surveyNode(statements[0], survey, 0);
   if (survey.withNames.has(LOG_TABLE))
     survey.refused ??= `WITH cannot define '${LOG_TABLE}', which is the table of the logs`;
   for (const table of survey.tables) {
@@ -75,23 +85,47 @@ interface Survey {
 }
 
 /** Visits the whole tree. Recursion is as deep as the statement, whose length is bounded and whose parser bounds depth, too. */
-function surveyNode(value: unknown, survey: Survey): void {
+function surveyNode(value: unknown, survey: Survey, nesting: number): void {
   if (Array.isArray(value)) {
-    for (const item of value) surveyNode(item, survey);
+    for (const item of value) surveyNode(item, survey, nesting);
     return;
   }
   if (typeof value !== 'object' || value === null) return;
   const node = value as Node;
   surveyTable(node, survey);
-  if (node['class'] === 'PARAMETER') survey.refused ??= 'parameters ($1, ?) have no value here';
-  if (node['class'] === 'COLUMN_REF') {
-    for (const name of node['column_names'] as string[]) survey.columns.add(name.toLowerCase());
-  }
-  if (node['class'] === 'FUNCTION' || node['class'] === 'WINDOW') surveyFunction(node, survey);
+  surveyExpression(node, survey);
   if (Array.isArray((node['cte_map'] as Node | undefined)?.['map'])) {
     for (const { key } of (node['cte_map'] as { map: { key: string }[] }).map) survey.withNames.add(key.toLowerCase());
   }
-  for (const child of Object.values(node)) surveyNode(child, survey);
+  const nested = nesting + nestingOf(node);
+  if (nested > NESTING_MAX) survey.refused ??= 'too many subqueries or lambdas stand within one another';
+  else for (const child of Object.values(node)) surveyNode(child, survey, nested);
+}
+
+function nestingOf(node: Node): number {
+  if (node['class'] === 'SUBQUERY' || node['class'] === 'LAMBDA') return 1;
+  return node['class'] === 'FUNCTION' && functionName(node) === 'address_hex' ? NESTING_OF_ADDRESS_HEX : 0;
+}
+
+function functionName(node: Node): string {
+  return String(node['function_name']).toLowerCase();
+}
+
+function surveyExpression(node: Node, survey: Survey): void {
+  switch (node['class']) {
+    case 'PARAMETER':
+      survey.refused ??= 'parameters ($1, ?) have no value here';
+      return;
+    case 'COLUMN_REF':
+      for (const name of node['column_names'] as string[]) survey.columns.add(name.toLowerCase());
+      return;
+    case 'FUNCTION':
+    case 'WINDOW': {
+      const name = functionName(node);
+      if (REFUSED_FUNCTIONS.has(name) || REFUSED_MACROS.test(name))
+        survey.refused ??= `the function ${name} is not taken`;
+    }
+  }
 }
 
 function surveyTable(node: Node, survey: Survey): void {
@@ -103,7 +137,7 @@ function surveyTable(node: Node, survey: Survey): void {
       return;
     }
     case 'TABLE_FUNCTION': {
-      const name = String((node['function'] as Node | undefined)?.['function_name']).toLowerCase();
+      const name = functionName((node['function'] as Node | undefined) ?? {});
       if (!TABLE_FUNCTIONS.has(name)) survey.refused ??= `the table function ${name} is not taken`;
       return;
     }
@@ -115,11 +149,6 @@ function surveyTable(node: Node, survey: Survey): void {
     case 'BOUND_TABLE_REF':
       survey.refused ??= 'exactly one SELECT statement is taken';
   }
-}
-
-function surveyFunction(node: Node, survey: Survey): void {
-  const name = String(node['function_name']).toLowerCase();
-  if (REFUSED_FUNCTIONS.has(name)) survey.refused ??= `the function ${name} is not taken`;
 }
 
 /** Puts `FROM log` into a SELECT without FROM, and into both sides of a UNION and the like; inner queries name their own. */
