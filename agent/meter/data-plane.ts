@@ -4,7 +4,7 @@ import type { Control } from './control.ts';
 import type { Tap } from './tap.ts';
 
 /** How long the data plane sleeps when nothing comes; also the longest that it takes to notice a request. */
-const WAIT_MS = 250;
+const WAIT_MS = 500;
 /** At the end a tap is drained at most this often: enough for a full ring, bounded where packets never cease. */
 const DRAINS_AT_END = 8;
 
