@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-import { dispatch, reportFailure } from './commands/dispatch.ts';
+import { dispatch, reportFailure, writingFailed } from './commands/dispatch.ts';
 
 /** One key press can reach us twice: from the terminal, and passed on by npm. Later ones mean it. */
 const SAME_PRESS_MS = 1000;
 
 const stopping = new AbortController();
 let signalTaken = false;
+let isFinishing = false;
 
 /** Takes SIGINT and SIGTERM over: the first asks for a good end, one that comes a second later ends at once. */
 function takeSignals(): AbortSignal {
@@ -22,18 +23,26 @@ function takeSignals(): AbortSignal {
   return stopping.signal;
 }
 
-function endQuietlyWithoutReader(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EPIPE') finish(reportFailure(error, process));
+function endWithoutReader(error: NodeJS.ErrnoException): void {
+  // A command that looks at its writes has the better sentence, and says it before this turn of the loop is over.
+  if (error.code !== 'EPIPE') setImmediate(finish, 0);
   else if (signalTaken) stopping.abort();
   else process.exit(0);
 }
 
 function finish(exitCode: number): void {
+  if (isFinishing) return;
+  isFinishing = true;
   // Everything written must be out before the exit, and nothing that a command left open may hold it up.
-  process.stdout.write('', () => process.stderr.write('', () => process.exit(exitCode)));
+  process.stdout.write('', () => {
+    const { errored } = process.stdout as { errored?: NodeJS.ErrnoException | null };
+    const lost = exitCode === 0 && errored && errored.code !== 'EPIPE';
+    const code = lost ? reportFailure(writingFailed(errored), process) : exitCode;
+    process.stderr.write('', () => process.exit(code));
+  });
 }
 
-process.stdout.on('error', endQuietlyWithoutReader);
+process.stdout.on('error', endWithoutReader);
 process.stderr.on('error', () => {});
 process.on('uncaughtException', (error) => finish(reportFailure(error, process)));
 

@@ -40,15 +40,21 @@ export function fileDestination(path: string): ByteDestination {
   };
 }
 
-/** A reader that goes away is no failure: the command's signal is aborted by it, and nothing more is written. */
+/**
+ * A reader that goes away is no failure: the command's signal is aborted by it, and nothing more is written. A file, as
+ * standard output may be one, throws where a pipe calls back.
+ */
 export function streamDestination(stream: Writable): ByteDestination {
   return {
     write: (bytes) =>
-      new Promise((resolve, reject) => {
+      new Promise<void>((resolve, reject) => {
         stream.write(bytes, (error) => {
           if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
           else resolve();
         });
+      }).catch((error: unknown) => {
+        const text = (error as Error).message;
+        throw new OperationalError('output.failed', `Writing to standard output failed: ${text}.`, error);
       }),
     end: () => undefined,
   };

@@ -43,6 +43,11 @@ export async function runCommand(
   return EXIT.ok;
 }
 
+/** What a failed write to standard output means, a full disk mostly. */
+export function writingFailed(error: Error): OperationalError {
+  return new OperationalError('output.failed', `Writing to standard output failed: ${error.message}.`, error);
+}
+
 /** One sentence for what went wrong outside; everything we know for what went wrong inside. */
 export function reportFailure(error: unknown, surroundings: Pick<Surroundings, 'stderr'>): ExitCode {
   if (error instanceof OperationalError) {
