@@ -1,0 +1,363 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type CapturedPacket, pcapFile, pcapHeader } from '../support/capture-file.ts';
+import { FLOWLOGD, type RunningCommand, runCommand, startCommand, startProgram } from '../support/command.ts';
+import { decodeDelimitedBatches, plainRecords } from '../support/flow-batch-schema.ts';
+import { ledgerPackets } from '../support/ledger-lines.ts';
+import { freePort, LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
+import { canonicalAddress, type PlainRecord, parseRecords, recordLines } from '../support/ndjson-records.ts';
+import { ethernet, icmpEcho, ipv4, ipv6, PROTOCOL, tcp, udp } from '../support/packet-builder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const WINDOW_START = 1_700_000_040;
+const V4 = { source: '10.1.0.1', destination: '10.1.0.2' };
+const V6 = { source: 'fd00::1', destination: 'fd00::2' };
+const HTTPS = { sourcePort: 40_000, destinationPort: 443 };
+
+const httpsFrame = ethernet({}, ipv4({ ...V4, protocol: PROTOCOL.tcp }, tcp(HTTPS, new Uint8Array(100))));
+const dnsFrame = ethernet(
+  {},
+  ipv6({ ...V6, nextHeader: PROTOCOL.udp }, udp({ sourcePort: 5353, destinationPort: 53 }, new Uint8Array(20))),
+);
+const pingFrame = ethernet({}, ipv4({ ...V4, protocol: PROTOCOL.icmp }, icmpEcho(8)));
+const dhcpFrame = ethernet({}, ipv4({ ...V4, protocol: PROTOCOL.udp }, udp({ sourcePort: 68, destinationPort: 67 })));
+const activationFrame = ethernet(
+  {},
+  ipv4({ ...V4, protocol: PROTOCOL.tcp }, tcp({ sourcePort: 50_000, destinationPort: 1688 })),
+);
+const at = (second: number, bytes: Uint8Array): CapturedPacket => ({ bytes, seconds: WINDOW_START + second });
+
+function write(folder: string, name: string, packets: readonly CapturedPacket[]): string {
+  const path = join(folder, name);
+  writeFileSync(path, pcapFile(packets));
+  return path;
+}
+
+/** Two flows over two windows, and both kinds of packets that are excluded. */
+function mixedCapture(): string {
+  return write(temporaryFolder(), 'mixed.pcap', [
+    at(0, httpsFrame),
+    at(1, dnsFrame),
+    at(2, dhcpFrame),
+    at(3, activationFrame),
+    at(59, httpsFrame),
+    at(60, pingFrame),
+    at(61, httpsFrame),
+  ]);
+}
+
+/** As many flows as packets, in one window. */
+function manyFlows(count: number): CapturedPacket[] {
+  return Array.from({ length: count }, (_, index) => {
+    const source = `10.${index >>> 16}.${(index >>> 8) & 255}.${index & 255}`;
+    return at(0, ethernet({}, ipv4({ ...V4, source, protocol: PROTOCOL.tcp }, tcp(HTTPS))));
+  });
+}
+
+const SENTENCE = /^flowlogd: [^\n]*\.$/m;
+const NO_STACK = /^ {4}at |this is a bug/m;
+
+test('adds several files up into one record for each window and flow', async () => {
+  const folder = temporaryFolder();
+  const first = write(folder, 'first.pcap', [at(5, httpsFrame), at(6, httpsFrame), at(60, pingFrame)]);
+  const second = write(folder, 'second.pcap', [at(4, httpsFrame), at(7, dnsFrame)]);
+  const { code, stdout, stderr } = await runCommand(['replay', first, second]);
+  expect(recordLines(parseRecords(stdout))).toEqual(
+    [
+      `${WINDOW_START} 10.1.0.1 10.1.0.2 40000 443 6: 3 packets, 420 bytes, ${WINDOW_START + 4} to ${WINDOW_START + 6}, flags 16`,
+      `${WINDOW_START} fd00::1 fd00::2 5353 53 17: 1 packets, 68 bytes, ${WINDOW_START + 7} to ${WINDOW_START + 7}, flags 0`,
+      `${WINDOW_START + 60} 10.1.0.1 10.1.0.2 0 0 1: 1 packets, 28 bytes, ${WINDOW_START + 60} to ${WINDOW_START + 60}, flags 0`,
+    ].sort(),
+  );
+  expect(ledgerPackets(stderr)).toMatchObject({ offered: 5, metered: 5 });
+  expect(code).toBe(0);
+});
+
+test('writes to the file that -o names what it would print', async () => {
+  const capture = mixedCapture();
+  const path = join(temporaryFolder(), 'records.ndjson');
+  const printed = await runCommand(['replay', capture]);
+  const written = await runCommand(['replay', '-o', path, capture]);
+  expect(printed.stdout).not.toBe('');
+  expect(recordLines(parseRecords(readFileSync(path, 'utf8')))).toEqual(recordLines(parseRecords(printed.stdout)));
+  expect(written).toMatchObject({ code: 0, stdout: '' });
+});
+
+test('says the same records in every format', async () => {
+  const capture = mixedCapture();
+  const path = join(temporaryFolder(), 'records.batch');
+  const records = parseRecords((await runCommand(['replay', capture])).stdout);
+  expect(records).toHaveLength(4);
+
+  const text = await runCommand(['replay', '--format', 'text', capture]);
+  const rows = text.stdout.trim().split('\n');
+  expect(rows.sort()).toEqual(
+    records
+      .map(({ window_start, srcaddr, dstaddr, srcport, dstport, protocol, packets, bytes }) => {
+        const flow = `${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes}`;
+        return `2 - - ${flow} ${window_start} ${window_start + 60} ACCEPT OK`;
+      })
+      .sort(),
+  );
+
+  const table = await runCommand(['replay', '--format', 'table', capture]);
+  expect(table.stdout.match(/^Window /gm)).toHaveLength(2);
+  expect(table.stdout).toMatch(/TCP\s+10\.1\.0\.1:40000\s+10\.1\.0\.2:443\s+2\s+280 B/);
+
+  const batch = await runCommand(['replay', '--format', 'batch', '-o', path, capture]);
+  const batches = decodeDelimitedBatches(readFileSync(path));
+  expect(recordLines(plainRecords(batches))).toEqual(recordLines(records));
+  expect(batches.map(({ windowStartSeconds, ledger }) => [windowStartSeconds, ledger?.metered?.packets])).toEqual([
+    [WINDOW_START, 3],
+    [WINDOW_START + 60, 2],
+  ]);
+  for (const { code } of [text, table, batch]) expect(code).toBe(0);
+});
+
+test('excludes DHCP and licence activation and counts them, unless told not to', async () => {
+  const capture = mixedCapture();
+  const usual = await runCommand(['replay', capture]);
+  const all = await runCommand(['replay', '--no-exclude', capture]);
+  const ports = (stdout: string) => new Set(parseRecords(stdout).map(({ dstport }) => dstport));
+  expect([...ports(usual.stdout)].sort()).toEqual([0, 443, 53]);
+  expect(ledgerPackets(usual.stderr)).toMatchObject({
+    offered: 7,
+    metered: 5,
+    excluded: 2,
+    dhcp: 1,
+    'windows-activation': 1,
+  });
+  expect([...ports(all.stdout)].sort()).toEqual([0, 1688, 443, 53, 67]);
+  expect(ledgerPackets(all.stderr)).toMatchObject({ offered: 7, metered: 7, excluded: 0 });
+});
+
+test('reads only what the filter lets through, in windows of the length asked for', async () => {
+  const { code, stdout } = await runCommand([
+    'replay',
+    '--filter',
+    'tcp port 443',
+    '--window',
+    '10s',
+    '-q',
+    mixedCapture(),
+  ]);
+  expect(parseRecords(stdout).map(({ window_start, dstport }) => [window_start - WINDOW_START, dstport])).toEqual([
+    [0, 443],
+    [50, 443],
+    [60, 443],
+  ]);
+  expect(code).toBe(0);
+});
+
+test.each([
+  ['an option that is not there', ['--formt', 'text'], /no option --formt/],
+  ['a format that is not there', ['--format', 'json'], /--format 'json'/],
+  ['a window of no length', ['--window', '0'], /--window '0'/],
+  ['a filter that is none', ['--filter', 'tcp prot 5'], /tcp prot 5/],
+  ['a log service without a topic', ['--to', 'http://127.0.0.1:1'], /--to 'http:\/\/127\.0\.0\.1:1'/],
+  ['an engine that is not there', ['--engine', 'pcap'], /--engine 'pcap'/],
+])('refuses %s with exit code 64 and a sentence', async (_what, words, message) => {
+  const { code, stdout, stderr } = await runCommand(['replay', ...words, mixedCapture()]);
+  expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(NO_STACK);
+});
+
+test('goes on after a file that is not there, and ends with exit code 66', async () => {
+  const { code, stdout, stderr } = await runCommand(['replay', '/nowhere/a.pcap', mixedCapture()]);
+  expect(code).toBe(66);
+  expect(parseRecords(stdout)).toHaveLength(4);
+  expect(stderr).toMatch(/^flowlogd: .*\/nowhere\/a\.pcap.*No such file or directory\.$/m);
+});
+
+test('ends quietly when its reader goes away', async () => {
+  const capture = write(temporaryFolder(), 'many.pcap', manyFlows(30_000));
+  const command = startCommand(['replay', capture]);
+  await command.until(({ stdout }) => stdout !== '');
+  command.child.stdout!.destroy();
+  const { code, stderr } = await command.ended;
+  expect(code).toBe(0);
+  expect(stderr).not.toMatch(NO_STACK);
+  expect(stderr).not.toMatch(/EPIPE/);
+});
+
+describe('a full disk', () => {
+  const capture = () => write(temporaryFolder(), 'many.pcap', manyFlows(3000));
+
+  test('ends it with exit code 74 and a sentence, in a file', async () => {
+    const { code, stderr } = await runCommand(['replay', '-q', '-o', '/dev/full', capture()]);
+    expect(stderr).toMatch(/^flowlogd: Writing records to \/dev\/full failed: ENOSPC: no space left on device.*\.$/m);
+    expect(code).toBe(74);
+  });
+
+  test('ends it with exit code 74 and a sentence, on standard output', async () => {
+    const shell = startProgram(['sh', '-c', '"$0" "$@" > /dev/full', process.execPath, FLOWLOGD, 'replay', capture()]);
+    const { code, stderr } = await shell.ended;
+    expect(stderr).toMatch(/^flowlogd: Writing to standard output failed: ENOSPC.*\.$/m);
+    expect(stderr).not.toMatch(NO_STACK);
+    expect(code).toBe(74);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('is met in the middle of the records, too', async () => {
+    const folder = temporaryFolder();
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'flowlogd-test', folder]);
+    onTestFinished(() => {
+      execFileSync('umount', [folder]);
+    });
+    const path = join(folder, 'records.ndjson');
+    const { code, stderr } = await runCommand(['replay', '-q', '-o', path, capture()]);
+    expect(stderr).toMatch(SENTENCE);
+    expect(code).toBe(74);
+  });
+});
+
+describe('to a log service', () => {
+  function environment(service: LogServiceProcess): Record<string, string> {
+    const { secretId, secretKey } = service.keys;
+    return { FLOWLOGD_CLS_SECRET_ID: secretId, FLOWLOGD_CLS_SECRET_KEY: secretKey };
+  }
+
+  const flowLine = (start: unknown, flow: readonly unknown[]) => `${start} ${flow.join(' ')}`;
+  const storedLine = (log: StoredLog) =>
+    flowLine(log['start'], [
+      canonicalAddress(String(log['srcaddr'])),
+      canonicalAddress(String(log['dstaddr'])),
+      log['srcport'],
+      log['dstport'],
+      log['protocol'],
+      log['packets'],
+      log['bytes'],
+      Number(log['end']) - Number(log['start']),
+    ]);
+  const printedLine = (record: PlainRecord) =>
+    flowLine(record.window_start, [
+      canonicalAddress(record.srcaddr),
+      canonicalAddress(record.dstaddr),
+      record.srcport,
+      record.dstport,
+      record.protocol,
+      record.packets,
+      record.bytes,
+      60,
+    ]);
+
+  async function expectStored(service: LogServiceProcess, capture: string): Promise<void> {
+    const printed = parseRecords((await runCommand(['replay', capture])).stdout);
+    const stored = await service.query('srcaddr:*');
+    expect(stored.map(storedLine).sort()).toEqual(printed.map(printedLine).sort());
+  }
+
+  test('stores exactly the records that it would print', async () => {
+    const service = new LogServiceProcess({ folder: temporaryFolder(), port: await freePort() });
+    await service.start();
+    const capture = mixedCapture();
+    const to = `${service.url}?topic_id=flowlog`;
+    const { code, stdout, stderr } = await runCommand(['replay', '--to', to, capture], { env: environment(service) });
+    expect(stderr).not.toMatch(SENTENCE);
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    await expectStored(service, capture);
+    await service.stop();
+  });
+
+  test('waits for a log service that is down at first', async () => {
+    const service = new LogServiceProcess({ folder: temporaryFolder(), port: await freePort() });
+    await service.start();
+    const env = environment(service);
+    await service.stop('SIGKILL');
+    const capture = mixedCapture();
+    const command = startCommand(['replay', '--to', `${service.url}?topic_id=flowlog`, capture], { env });
+    // Long enough for the first attempts to fail.
+    await new Promise((go) => setTimeout(go, 1000));
+    expect(command.child.exitCode).toBeNull();
+    await service.start();
+    expect(await command.ended).toMatchObject({ code: 0 });
+    await expectStored(service, capture);
+    await service.stop();
+  });
+
+  test('ends with exit code 69 and a sentence when the log service refuses the key', async () => {
+    const service = new LogServiceProcess({ folder: temporaryFolder(), port: await freePort() });
+    await service.start();
+    const env = { ...environment(service), FLOWLOGD_CLS_SECRET_KEY: 'wrong' };
+    const to = `${service.url}?topic_id=flowlog`;
+    const { code, stderr } = await runCommand(['replay', '-q', '--to', to, mixedCapture()], { env });
+    expect(stderr).toMatch(SENTENCE);
+    expect(stderr).not.toMatch(NO_STACK);
+    expect(code).toBe(69);
+    await service.stop();
+  });
+});
+
+/** A capture without end: pieces of packets of one flow, one second further each. */
+class CaptureStream {
+  readonly packetsPerPiece = 10_000;
+  readonly #piece: Buffer;
+  readonly #bytesPerPacket: number;
+  #second = WINDOW_START;
+
+  constructor() {
+    const packet = pcapFile([at(0, httpsFrame)]).subarray(pcapHeader().length);
+    this.#bytesPerPacket = packet.length;
+    this.#piece = Buffer.concat(new Array<Uint8Array>(this.packetsPerPiece).fill(packet));
+  }
+
+  get header(): Uint8Array {
+    return pcapHeader();
+  }
+
+  /** The same buffer every time: it must be written before the next one is asked for. */
+  next(): Buffer {
+    for (let at = 0; at < this.#piece.length; at += this.#bytesPerPacket) this.#piece.writeUInt32LE(this.#second, at);
+    this.#second += 1;
+    return this.#piece;
+  }
+}
+
+function give(command: RunningCommand, bytes: Uint8Array): Promise<void> {
+  return new Promise((done) => command.child.stdin!.write(bytes, () => done()));
+}
+
+test('gives the records so far when it is interrupted', async () => {
+  const capture = new CaptureStream();
+  const command = startCommand(['replay', '-'], { openInput: true });
+  await give(command, capture.header);
+  let given = 0;
+  for (; given < 20; given++) await give(command, capture.next());
+  command.child.kill('SIGINT');
+  while (command.child.exitCode === null && given < 10_000) {
+    await give(command, capture.next());
+    given += 1;
+  }
+  const { code, stdout, stderr } = await command.ended;
+  const packets = parseRecords(stdout).reduce((sum, record) => sum + record.packets, 0);
+  expect(packets).toBeGreaterThan(0);
+  expect(packets).toBeLessThan(given * capture.packetsPerPiece);
+  expect(ledgerPackets(stderr)).toMatchObject({ offered: packets, metered: packets });
+  expect(code).toBe(0);
+});
+
+test('needs no more memory for a long capture than for a short one', async () => {
+  const folder = temporaryFolder();
+  const preload = resolve('test/support/report-memory.mjs');
+  const peakKib = async (pieces: number): Promise<number> => {
+    const report = join(folder, `${pieces}.status`);
+    const env = { MEMORY_REPORT: report, NODE_OPTIONS: `--import=${preload}` };
+    const command = startCommand(['replay', '-'], { openInput: true, env });
+    const capture = new CaptureStream();
+    await give(command, capture.header);
+    for (let piece = 0; piece < pieces; piece++) await give(command, capture.next());
+    command.child.stdin!.end();
+    const { code, stdout } = await command.ended;
+    expect(code).toBe(0);
+    const packets = parseRecords(stdout).reduce((sum, record) => sum + record.packets, 0);
+    expect(packets).toBe(pieces * capture.packetsPerPiece);
+    return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(report, 'utf8'))?.[1]);
+  };
+  const short = await peakKib(10);
+  const long = await peakKib(200);
+  expect(short).toBeGreaterThan(10_000);
+  // The long one brings 300 MB more.
+  expect(long - short).toBeLessThan(32 * 1024);
+});
