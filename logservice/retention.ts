@@ -32,16 +32,38 @@ export async function applyRetention(
   return await writer.exclusive(async () => {
     const before = BigInt(Math.trunc(nowMs - options.retentionMs));
     let logsDeleted = await deleteUpTo(store, await lastPackageBefore(store, before));
+    const { storeBytesMax } = options;
     const bytes = await storeBytes(store);
-    if (bytes > options.storeBytesMax) {
-      const share = 1 - (CUT_TO * options.storeBytesMax) / bytes;
+    if (bytes > storeBytesMax) {
+      const share = 1 - (CUT_TO * storeBytesMax) / bytes;
       logsDeleted += await deleteUpTo(store, await lastPackageOfShare(store, share));
     }
     await forgetPackages(store);
     // Space of deleted logs can be used again only after a checkpoint.
     if (logsDeleted > 0) await store.connection.run('CHECKPOINT');
+    if (bytes > storeBytesMax && (await storeBytes(store)) > storeBytesMax) await rewrite(store, writer);
     return { logsDeleted, storeBytes: await storeBytes(store) };
   });
+}
+
+/**
+ * Writes what is left anew. The database frees whole groups of 122,880 rows only: enough for flow records, of which a group
+ * takes a few megabytes, but logs with long values may fill the whole store with one group.
+ */
+async function rewrite(store: Store, writer: Writer): Promise<void> {
+  const { connection } = store;
+  await connection.run('BEGIN');
+  try {
+    await connection.run('CREATE TABLE logs_kept AS SELECT * FROM logs');
+    await connection.run('DROP TABLE logs');
+    await connection.run('ALTER TABLE logs_kept RENAME TO logs');
+    await connection.run('COMMIT');
+  } catch (error) {
+    await connection.run('ROLLBACK');
+    throw error;
+  }
+  writer.tableReplaced();
+  await connection.run('CHECKPOINT');
 }
 
 /** Bytes in use: the file never shrinks, but what is free in it is used again. */

@@ -91,6 +91,12 @@ export class Writer {
     return done;
   }
 
+  /** The table of logs is another one now; only within `exclusive`. */
+  tableReplaced(): void {
+    this.#appender?.closeSync();
+    this.#appender = undefined;
+  }
+
   /** Keys of a topic that have no column. */
   otherKeys(topic: string): ReadonlySet<string> {
     return this.#otherKeys.get(topic) ?? new Set();
