@@ -67,8 +67,10 @@ function optionName(option: OptionSpec): string {
 }
 
 function optionText(option: OptionSpec): string {
-  const repeat = option.multiple === true ? ' May be repeated.' : '';
-  return `${option.description}${repeat}${option.default === undefined ? '' : ` Default: ${option.default}.`}`;
+  const repeat = option.multiple === true && !option.description.includes('May be repeated') ? ' May be repeated.' : '';
+  // An empty default is the absence of what the description speaks of.
+  const fallback = option.default ? ` Default: ${option.default}.` : '';
+  return option.description + repeat + fallback;
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string[] {

@@ -1,0 +1,112 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+
+const ROOT = new URL('../../', import.meta.url).pathname;
+
+/** One probe: a file that imports one thing, and whether the drawing of the layers forbids it. */
+type Probe = readonly [file: string, imported: string, verdict: 'forbidden' | 'allowed'];
+
+const PROBES: readonly Probe[] = [
+  ['agent/model/x.ts', './y.ts', 'allowed'],
+  ['agent/model/x.ts', '../packet/y.ts', 'forbidden'],
+  ['agent/model/x.ts', 'node:fs', 'forbidden'],
+  ['agent/model/x.ts', 'pino', 'forbidden'],
+  ['agent/packet/x.ts', '../model/y.ts', 'allowed'],
+  ['agent/packet/x.ts', '../flow/y.ts', 'forbidden'],
+  ['agent/packet/x.ts', 'node:fs/promises', 'forbidden'],
+  ['agent/flow/x.ts', '../packet/y.ts', 'allowed'],
+  ['agent/flow/x.ts', '../meter/y.ts', 'forbidden'],
+  ['agent/flow/x.ts', 'node:crypto', 'forbidden'],
+  ['agent/record/x.ts', '../model/y.ts', 'allowed'],
+  ['agent/record/x.ts', '../wire/y.ts', 'forbidden'],
+  ['agent/record/x.ts', 'node:os', 'forbidden'],
+  ['agent/wire/x.ts', '../record/y.ts', 'allowed'],
+  ['agent/wire/x.ts', 'lz4-napi', 'allowed'],
+  ['agent/wire/x.ts', 'node:zlib', 'allowed'],
+  ['agent/wire/x.ts', 'node:fs', 'forbidden'],
+  ['agent/wire/x.ts', 'node:http', 'forbidden'],
+  ['agent/capture/x.ts', 'node:fs/promises', 'allowed'],
+  ['agent/capture/x.ts', '../meter/y.ts', 'forbidden'],
+  ['agent/capture/x.ts', '../config/y.ts', 'forbidden'],
+  ['agent/meter/x.ts', '../flow/y.ts', 'allowed'],
+  ['agent/meter/x.ts', '../capture/y.ts', 'forbidden'],
+  ['agent/meter/x.ts', '../spool/y.ts', 'forbidden'],
+  ['agent/spool/x.ts', '../wire/y.ts', 'allowed'],
+  ['agent/spool/x.ts', '../export/y.ts', 'forbidden'],
+  ['agent/spool/x.ts', '../supervisor.ts', 'forbidden'],
+  ['agent/export/x.ts', './cls/y.ts', 'allowed'],
+  ['agent/export/x.ts', '../spool/y.ts', 'forbidden'],
+  ['agent/export/x.ts', '../telemetry/y.ts', 'forbidden'],
+  ['agent/export/cls/x.ts', '../timers.ts', 'allowed'],
+  ['agent/export/cls/x.ts', '../../wire/y.ts', 'allowed'],
+  ['agent/export/cls/x.ts', '../../spool/y.ts', 'forbidden'],
+  ['agent/export/cls/x.ts', '../kafka/y.ts', 'forbidden'],
+  ['agent/telemetry/x.ts', 'pino', 'allowed'],
+  ['agent/telemetry/x.ts', '../meter/y.ts', 'forbidden'],
+  ['agent/config/x.ts', 'yaml', 'allowed'],
+  ['agent/config/x.ts', '../export/y.ts', 'forbidden'],
+  ['agent/threads/x.ts', '../capture/y.ts', 'allowed'],
+  ['agent/threads/x.ts', '../config/y.ts', 'forbidden'],
+  ['agent/supervisor.ts', './meter/y.ts', 'allowed'],
+  ['agent/supervisor.ts', './config/y.ts', 'forbidden'],
+  ['agent/supervisor.ts', '../logservice/y.ts', 'forbidden'],
+  ['agent/commands/x.ts', '../supervisor.ts', 'allowed'],
+  ['agent/commands/x.ts', '../main.ts', 'forbidden'],
+  ['agent/main.ts', './supervisor.ts', 'forbidden'],
+  ['logservice/x.ts', 'node:http', 'allowed'],
+  ['logservice/x.ts', '../agent/model/y.ts', 'forbidden'],
+];
+
+describe('the layers', () => {
+  const scratch = mkdtempSync(join(tmpdir(), 'flowlogd-layers-'));
+  let refused: ReadonlySet<string>;
+
+  beforeAll(() => {
+    copyFileSync(join(ROOT, 'biome.json'), join(scratch, 'biome.json'));
+    execFileSync('git', ['init', '--quiet', scratch]);
+    for (const [index, [file, imported]] of PROBES.entries()) {
+      const path = join(scratch, rename(file, index));
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, `import '${imported}';\n`);
+    }
+    refused = restrictedImports(scratch);
+  }, 60_000);
+  afterAll(() => rmSync(scratch, { recursive: true }));
+
+  test.each(PROBES.map((probe, index) => [...probe, index] as const))(
+    '%s importing %s is %s',
+    (file, _, verdict, index) => {
+      expect(refused.has(rename(file, index)) ? 'forbidden' : 'allowed').toBe(verdict);
+    },
+  );
+
+  test('are stated for every folder of the agent', () => {
+    const folders = readdirSync(join(ROOT, 'agent'), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const probed = new Set(PROBES.map(([file]) => file.split('/')[1]));
+    expect(folders.map(({ name }) => name).filter((name) => !probed.has(name))).toEqual([]);
+  });
+});
+
+/** One file per probe, in the same folder; only `main.ts` is known to the rules by its name. */
+function rename(file: string, index: number): string {
+  return file.endsWith('main.ts') ? file : file.replace(/[^/]+\.ts$/, `probe${index}.ts`);
+}
+
+/** The files in which Biome refuses an import by the layer rules. */
+function restrictedImports(folder: string): ReadonlySet<string> {
+  const biome = join(ROOT, 'node_modules/.bin/biome');
+  const args = ['lint', '--only=style/noRestrictedImports', '--reporter=json', '--max-diagnostics=none', '.'];
+  let output: string;
+  try {
+    output = execFileSync(biome, args, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch (error) {
+    output = (error as { stdout: string }).stdout;
+  }
+  const { diagnostics } = JSON.parse(output) as { diagnostics: { location: { path: string | { file: string } } }[] };
+  return new Set(
+    diagnostics.map(({ location: { path } }) => (typeof path === 'string' ? path : path.file).replace(/^\.\//, '')),
+  );
+}
