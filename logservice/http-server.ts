@@ -50,6 +50,7 @@ export interface HttpServerOptions {
 export class HttpServer {
   readonly #server: Server;
   readonly #options: HttpServerOptions;
+  readonly #answeredEarly = new WeakSet<Socket>();
   #stopping = false;
 
   constructor(options: HttpServerOptions) {
@@ -106,17 +107,34 @@ export class HttpServer {
       this.#options.onError(error as Error);
       answer = new Refusal('InternalError', 'The log service failed; its own output says why.');
     }
+    await this.#send(request, response, requestId, answer);
+  }
+
+  async #send(
+    request: IncomingMessage,
+    response: ServerResponse,
+    requestId: string,
+    answer: Answer | Refusal,
+  ): Promise<void> {
     const status = answer instanceof Refusal ? answer.status : 200;
     const body = answer === undefined ? '' : JSON.stringify(answer);
+    const early = !request.complete;
     response.writeHead(status, {
       ...this.#headers(requestId),
       ...(body === '' ? {} : { 'content-type': 'application/json; charset=utf-8' }),
       'content-length': Buffer.byteLength(body),
       // What is left of a body that nobody reads must not be taken for the next request.
-      ...(this.#stopping || !request.complete ? { connection: 'close' } : {}),
+      ...(this.#stopping || early ? { connection: 'close' } : {}),
     });
-    response.end(body);
-    drain(request);
+    if (early) {
+      // Closing while the client still sends would reset the connection, and the client would never read this answer.
+      this.#answeredEarly.add(request.socket);
+      response.write(body);
+      await drain(request);
+      response.end();
+    } else {
+      response.end(body);
+    }
   }
 
   #headers(requestId: string): Record<string, string> {
@@ -125,7 +143,7 @@ export class HttpServer {
 
   /** Answers what is no HTTP request, or came too slowly, for which node makes no response object. */
   #answerRaw(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (error.code === 'ECONNRESET' || !socket.writable) {
+    if (error.code === 'ECONNRESET' || !socket.writable || this.#answeredEarly.has(socket)) {
       socket.destroy();
       return;
     }

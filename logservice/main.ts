@@ -4,6 +4,8 @@ import { StoreError } from './store-error.ts';
 
 /** The process of the log service: options in, one ready line out, then nothing but warnings until it is told to stop. */
 
+const STOP_MS_MAX = 20_000;
+
 const EXIT = { ok: 0, usage: 64, bug: 70 } as const;
 
 async function main(): Promise<void> {
@@ -23,6 +25,8 @@ async function main(): Promise<void> {
   });
   process.stdout.write(`${readyLine(service)}\n`);
   await stopped;
+  // What was answered is on the disk: a search that cannot be interrupted must not keep the process.
+  setTimeout(() => process.exit(EXIT.ok), STOP_MS_MAX).unref();
   await service.stop();
   process.exitCode = EXIT.ok;
 }

@@ -34,14 +34,17 @@ export async function readBody(
   });
 }
 
-/** Forgets what is left of a body, up to a bound; beyond it the connection is cut. */
-export function drain(request: IncomingMessage): void {
-  if (request.complete) return;
-  let bytes = 0;
-  request.on('error', () => undefined);
-  request.on('data', (chunk: Buffer) => {
-    bytes += chunk.length;
-    if (bytes > DRAIN_BYTES_MAX) request.destroy();
+/** Reads what is left of a body and forgets it, up to a bound; then, or when the client ends, it is done. */
+export function drain(request: IncomingMessage): Promise<void> {
+  return new Promise((resolve) => {
+    let bytes = 0;
+    request.on('error', () => resolve());
+    request.on('end', resolve);
+    request.on('close', resolve);
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > DRAIN_BYTES_MAX) resolve();
+    });
+    request.resume();
   });
-  request.resume();
 }

@@ -87,7 +87,7 @@ export function call(base: string, pathAndQuery: string, options: CallOptions = 
 }
 
 /** The seven steps once more, so that neither the agent's nor the service's code judges itself. */
-function sign(
+export function sign(
   method: string,
   url: URL,
   headers: Readonly<Record<string, string>>,
