@@ -1,15 +1,7 @@
 import { DESTINATION, IP_BYTES, MICROSECONDS, PORTS, PROTOCOL_AND_FLAGS, SLOT, SOURCE } from '../packet/key-row.ts';
 import { FlowTable, type FlowTableOptions, type FlowTallies } from './flow-table.ts';
 import { hashIpv4 } from './hash.ts';
-import {
-  IPV4_STATE,
-  IPV4_WORDS,
-  OCCUPIED,
-  STATE_BYTES_CARRY,
-  STATE_BYTES_FULL,
-  STATE_FLAGS,
-  STATE_PROTOCOL,
-} from './key-layout.ts';
+import { addToFlow, IPV4_STATE, IPV4_WORDS, STATE_PROTOCOL, startFlow } from './key-layout.ts';
 
 /** Flows over IPv4. Hot: benchmark case `table-ipv4`. */
 export class Ipv4Table extends FlowTable {
@@ -71,11 +63,7 @@ export class Ipv4Table extends FlowTable {
           slots[slot] = source;
           slots[slot + 1] = destination;
           slots[slot + 2] = ports;
-          slots[slot + 4] = 1;
-          slots[slot + 5] = bytes;
-          slots[slot + 6] = time;
-          slots[slot + 7] = time;
-          slots[slot + IPV4_STATE] = OCCUPIED | protocolAndFlags;
+          startFlow(slots, slot + IPV4_STATE, protocolAndFlags, bytes, time);
           meteredBytes += bytes >>> 0;
           break;
         }
@@ -85,20 +73,11 @@ export class Ipv4Table extends FlowTable {
           slots[slot + 2] === ports &&
           (state & STATE_PROTOCOL) === protocol
         ) {
-          const packets = (slots[slot + 4]! + 1) | 0;
-          const low = (slots[slot + 5]! + bytes) | 0;
-          const carry = low >>> 0 < bytes >>> 0 ? STATE_BYTES_CARRY : 0;
-          if (packets === 0 || (carry !== 0 && (state & STATE_BYTES_FULL) === STATE_BYTES_FULL)) {
+          if (!addToFlow(slots, slot + IPV4_STATE, protocolAndFlags, bytes, time)) {
             lost += 1;
             overflowed.bytes += bytes >>> 0;
             break;
           }
-          slots[slot + 4] = packets;
-          slots[slot + 5] = low;
-          if (time < slots[slot + 6]!) slots[slot + 6] = time;
-          if (time > slots[slot + 7]!) slots[slot + 7] = time;
-          const next = (state + carry) | (protocolAndFlags & STATE_FLAGS);
-          if (next !== state) slots[slot + IPV4_STATE] = next;
           meteredBytes += bytes >>> 0;
           break;
         }

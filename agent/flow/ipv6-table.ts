@@ -1,15 +1,7 @@
 import { IP_BYTES, MICROSECONDS, PROTOCOL_AND_FLAGS, SLOT } from '../packet/key-row.ts';
 import { FlowTable, type FlowTableOptions, type FlowTallies } from './flow-table.ts';
 import { hashIpv6 } from './hash.ts';
-import {
-  IPV6_STATE,
-  IPV6_WORDS,
-  OCCUPIED,
-  STATE_BYTES_CARRY,
-  STATE_BYTES_FULL,
-  STATE_FLAGS,
-  STATE_PROTOCOL,
-} from './key-layout.ts';
+import { addToFlow, IPV6_STATE, IPV6_WORDS, STATE_PROTOCOL, startFlow } from './key-layout.ts';
 
 /** Key words that a row and a slot share: four of source, four of destination, ports. */
 const KEY_WORDS = 9;
@@ -74,12 +66,8 @@ export class Ipv6Table extends FlowTable {
           }
           this.used += 1;
           for (let word = 0; word < KEY_WORDS; word++) slots[slot + word] = rows[row + word]!;
-          slots[slot + 10] = 1;
-          slots[slot + 11] = bytes;
-          slots[slot + 12] = time;
-          slots[slot + 13] = time;
           slots[slot + SLOT_HASH] = hash;
-          slots[slot + IPV6_STATE] = OCCUPIED | protocolAndFlags;
+          startFlow(slots, slot + IPV6_STATE, protocolAndFlags, bytes, time);
           meteredBytes += bytes >>> 0;
           break;
         }
@@ -88,20 +76,11 @@ export class Ipv6Table extends FlowTable {
           (state & STATE_PROTOCOL) === protocol &&
           isSameKey(slots, slot, rows, row)
         ) {
-          const packets = (slots[slot + 10]! + 1) | 0;
-          const low = (slots[slot + 11]! + bytes) | 0;
-          const carry = low >>> 0 < bytes >>> 0 ? STATE_BYTES_CARRY : 0;
-          if (packets === 0 || (carry !== 0 && (state & STATE_BYTES_FULL) === STATE_BYTES_FULL)) {
+          if (!addToFlow(slots, slot + IPV6_STATE, protocolAndFlags, bytes, time)) {
             lost += 1;
             overflowed.bytes += bytes >>> 0;
             break;
           }
-          slots[slot + 10] = packets;
-          slots[slot + 11] = low;
-          if (time < slots[slot + 12]!) slots[slot + 12] = time;
-          if (time > slots[slot + 13]!) slots[slot + 13] = time;
-          const next = (state + carry) | (protocolAndFlags & STATE_FLAGS);
-          if (next !== state) slots[slot + IPV6_STATE] = next;
           meteredBytes += bytes >>> 0;
           break;
         }

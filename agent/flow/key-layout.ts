@@ -19,11 +19,48 @@ export const IPV6_STATE = 9;
 
 export const OCCUPIED = 0x8000_0000 | 0;
 export const STATE_PROTOCOL = 0xff;
-export const STATE_FLAGS = 0xff00;
+const STATE_FLAGS = 0xff00;
 /** One more in the high bytes: added when the low word carries. */
-export const STATE_BYTES_CARRY = 0x1_0000;
+const STATE_BYTES_CARRY = 0x1_0000;
 /** The high bytes at their most: a flow that carries once more no longer fits. */
-export const STATE_BYTES_FULL = 0x7fff_0000;
+const STATE_BYTES_FULL = 0x7fff_0000;
+
+/** Makes the first packet's counters; the key is written before. The state comes last, so that a torn slot is a free one. */
+export function startFlow(
+  slots: Int32Array,
+  state: number,
+  protocolAndFlags: number,
+  bytes: number,
+  microseconds: number,
+): void {
+  slots[state + 1] = 1;
+  slots[state + 2] = bytes;
+  slots[state + 3] = microseconds;
+  slots[state + 4] = microseconds;
+  slots[state] = OCCUPIED | protocolAndFlags;
+}
+
+/** Counts one more packet of the flow whose state word is at `state`; false, and nothing, when a counter would wrap. */
+export function addToFlow(
+  slots: Int32Array,
+  state: number,
+  protocolAndFlags: number,
+  bytes: number,
+  microseconds: number,
+): boolean {
+  const before = slots[state]!;
+  const packets = (slots[state + 1]! + 1) | 0;
+  const low = (slots[state + 2]! + bytes) | 0;
+  const carry = low >>> 0 < bytes >>> 0 ? STATE_BYTES_CARRY : 0;
+  if (packets === 0 || (carry !== 0 && (before & STATE_BYTES_FULL) === STATE_BYTES_FULL)) return false;
+  slots[state + 1] = packets;
+  slots[state + 2] = low;
+  if (microseconds < slots[state + 3]!) slots[state + 3] = microseconds;
+  if (microseconds > slots[state + 4]!) slots[state + 4] = microseconds;
+  const after = (before + carry) | (protocolAndFlags & STATE_FLAGS);
+  if (after !== before) slots[state] = after;
+  return true;
+}
 
 /** Loads the IPv4 slot at word `at` into `record`. */
 export function loadIpv4(slots: Int32Array, at: number, record: FlowRecord): void {
