@@ -99,8 +99,8 @@ export class Exporter {
   #resumeAt = 0;
   #cancelPause: (() => void) | undefined;
   #stopping = false;
-  #idleWaiters: ((drained: boolean) => void)[] = [];
-  #quietWaiters: (() => void)[] = [];
+  readonly #idleWaiters: ((drained: boolean) => void)[] = [];
+  readonly #quietWaiters: (() => void)[] = [];
 
   constructor(options: ExporterOptions) {
     this.#options = options;
