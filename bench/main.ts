@@ -1,0 +1,27 @@
+/** `npm run bench -- WHAT`: the benchmarks of flowlogd. See docs/performance.md for what they say and do not say. */
+const USAGE = `Usage: npm run bench -- kernels [NAME...] [--list] [--time MS] [--json]
+       npm run bench -- replay [CAPTURE...] [--tools NAME,...] [--packets N] [--runs N] [--json FILE] [--install]
+       npm run bench -- live [TOOL...] [--flows N] [--seconds N] [--json FILE] [--install]
+       npm run bench -- idle [--seconds N]
+       npm run bench -- export [--records N] [--compression NAME]
+`;
+
+async function main([what, ...args]: readonly string[]): Promise<void> {
+  switch (what) {
+    case 'kernels':
+      return (await import('./kernels.ts')).runKernels(args);
+    case 'replay':
+      return (await import('./replay.ts')).runReplayBench(args);
+    case 'live':
+      return (await import('./live.ts')).runLiveBench(args);
+    case 'idle':
+      return (await import('./idle.ts')).runIdleBench(args);
+    case 'export':
+      return (await import('./export.ts')).runExportBench(args);
+    default:
+      process.stderr.write(USAGE);
+      process.exitCode = 64;
+  }
+}
+
+await main(process.argv.slice(2));
