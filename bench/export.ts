@@ -1,0 +1,161 @@
+/**
+ * `npm run bench -- export`: how many records a core takes from a closed window to the answer of the log service: encode,
+ * spool (with every fsync), read back, transcode, compress, sign, send, unlink. All of it runs in this process on one thread;
+ * the service is a sink in another process that answers 200 to everything, so what a real one would do is not in it.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { DEFAULT_BACKOFF } from '../agent/export/backoff.ts';
+import { ClsSink } from '../agent/export/cls/cls-sink.ts';
+import { DEFAULT_TIMEOUTS } from '../agent/export/cls/exchange.ts';
+import { EXPORTER_DEFAULTS, Exporter } from '../agent/export/exporter.ts';
+import { systemTimers } from '../agent/export/timers.ts';
+import type { Window } from '../agent/flow/window.ts';
+import { nodeDisk } from '../agent/spool/disk.ts';
+import { RECORDER_DEFAULTS, Recorder } from '../agent/spool/recorder.ts';
+import { SPOOL_DEFAULTS, Spool } from '../agent/spool/spool.ts';
+import { linuxProcesses } from '../agent/spool/spool-lock.ts';
+import { SpoolWriter } from '../agent/spool/spool-writer.ts';
+import { COMPRESSIONS, type Compression } from '../agent/wire/compression.ts';
+import { closedWindow, headerOf } from './kernels/records.ts';
+import { machineLine } from './machine.ts';
+import { cacheFolder } from './places.ts';
+import { startSink } from './start-sink.ts';
+import { markdownTable, median, shortNumber } from './table-text.ts';
+
+interface Stages {
+  readonly records: number;
+  /** CPU time of this process, all threads. */
+  readonly recordMs: number;
+  readonly exportMs: number;
+  readonly wallMs: number;
+}
+
+export async function runExportBench(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      records: { type: 'string', default: '200000' },
+      compression: { type: 'string', default: 'lz4' },
+      runs: { type: 'string', default: '5' },
+    },
+  });
+  const compression = COMPRESSIONS.find((known) => known === values.compression);
+  if (compression === undefined)
+    throw new Error(`no compression is called ${values.compression}: ${COMPRESSIONS.join(' ')}`);
+  const window = closedWindow(Number(values.records));
+  const sink = await startSink();
+  const runs: Stages[] = [];
+  try {
+    // The first run teaches the compiler; a daemon has that behind it.
+    for (let run = 0; run <= Number(values.runs); run++) {
+      const stages = await exportOnce(window, sink.url, compression);
+      if (run > 0) runs.push(stages);
+    }
+  } finally {
+    await sink.stop();
+  }
+  console.log(`${machineLine()}\n`);
+  console.log(format(runs, compression));
+}
+
+async function exportOnce(window: Window, endpoint: URL, compression: Compression): Promise<Stages> {
+  const folder = mkdtempSync(join(cacheFolder(), 'run-'));
+  try {
+    const spool = openSpool(folder);
+    const start = performance.now();
+    const recordMs = await cpuOf(() => record(window, spool, folder));
+    const exportMs = await cpuOf(() => deliver(spool, endpoint, compression));
+    const wallMs = performance.now() - start;
+    spool.close();
+    return { records: window.flows, recordMs, exportMs, wallMs };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function cpuOf(work: () => Promise<void> | void): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+function openSpool(folder: string): Spool {
+  return Spool.open({
+    disk: nodeDisk,
+    folder,
+    ...SPOOL_DEFAULTS,
+    now: Date.now,
+    processes: linuxProcesses,
+    events: { onDropping: () => undefined, onDropped: () => undefined, onQuarantined: () => undefined },
+  });
+}
+
+function record(window: Window, spool: Spool, folder: string): void {
+  const recorder = new Recorder({
+    writer: new SpoolWriter({ disk: nodeDisk, folder, nextSequence: spool.nextSequence, now: Date.now }),
+    ...RECORDER_DEFAULTS,
+    after: systemTimers.after,
+    events: {
+      onDurable: (_window, entries) => spool.adopt(entries),
+      onState: () => undefined,
+      onGivenUp: () => undefined,
+    },
+  });
+  const flowLog = { id: 'fl-bench001', accountId: '1251762227', windowSeconds: 60 };
+  recorder.add({
+    point: { flowLog, interfaceId: 'eni-bench001', interfaceName: 'bench' },
+    header: headerOf(window),
+    ledger: window.ledger,
+    heldBytes: 0,
+    records: () => window.records(),
+    release: () => undefined,
+  });
+}
+
+async function deliver(spool: Spool, endpoint: URL, compression: Compression): Promise<void> {
+  const sink = new ClsSink({
+    endpoint,
+    topicId: 'bench-topic',
+    credentials: { secretId: 'bench-id', secretKey: 'bench-key' },
+    compression,
+    timeouts: DEFAULT_TIMEOUTS,
+    ledgerLog: true,
+    socketsMax: EXPORTER_DEFAULTS.inFlightMax,
+    nowMs: Date.now,
+  });
+  const exporter = new Exporter({
+    store: spool,
+    sink,
+    timers: systemTimers,
+    random: Math.random,
+    backoff: DEFAULT_BACKOFF,
+    ...EXPORTER_DEFAULTS,
+    events: {
+      onState: () => undefined,
+      onDelivered: () => undefined,
+      onQuarantined: (batch, reason) => console.error(`${batch} was refused: ${reason}`),
+      onSplit: () => undefined,
+    },
+  });
+  await exporter.idle();
+  await exporter.stop(1_000);
+  await sink.close();
+}
+
+function format(runs: readonly Stages[], compression: Compression): string {
+  const { records } = runs[0]!;
+  const row = (stage: string, cost: (stages: Stages) => number) => {
+    const milliseconds = median(runs.map(cost));
+    return [stage, shortNumber((milliseconds * 1e6) / records), String(Math.round((records * 1000) / milliseconds))];
+  };
+  const header = [`${records} records, ${compression}`, 'ns/record', 'records/s'];
+  return markdownTable(header, [
+    row('closed window to durable spool, CPU', ({ recordMs }) => recordMs),
+    row('spool to answered upload, CPU', ({ exportMs }) => exportMs),
+    row('both, CPU: records per second and core', ({ recordMs, exportMs }) => recordMs + exportMs),
+    row('both, wall: disk and service waited for', ({ wallMs }) => wallMs),
+  ]);
+}
