@@ -5,14 +5,24 @@ import type { Command } from './command.ts';
 export const check: Command = {
   name: 'check',
   summary: 'Say whether a configuration file is right.',
-  usage: '--config FILE',
+  usage: '--config FILE [--skip-files]',
   description:
     'Reads the file as run would, the environment included, and reports every problem at once: its line and column, the ' +
     'option, what is accepted, and the nearest known name for a misspelt one. Exit code 78 when there is a problem. Nothing is ' +
     'started and no interface or network is touched.',
-  options: [{ name: 'config', short: 'c', value: 'FILE', description: 'The configuration file (YAML).' }],
+  options: [
+    { name: 'config', short: 'c', value: 'FILE', description: 'The configuration file (YAML).' },
+    {
+      name: 'skip-files',
+      description: 'Do not read the files that it names: the credentials of a service are not there for a terminal.',
+    },
+  ],
   examples: [
     { line: 'flowlogd check --config /etc/flowlogd/flowlogd.yaml', says: 'Before a restart.' },
+    {
+      line: 'flowlogd check -c docs/examples/gateway.yaml --skip-files',
+      says: 'On another machine than the one it is for.',
+    },
     {
       line: 'FLOWLOGD_LOG_LEVEL=debug flowlogd check -c flowlogd.yaml',
       says: 'With an override from the environment, which is checked too.',
@@ -21,7 +31,7 @@ export const check: Command = {
   async run(invocation) {
     const path = invocation.required('config');
     const { loadOnHost } = await import('../config/load.ts');
-    const { configuration, warnings } = loadOnHost(path, invocation.env);
+    const { configuration, warnings } = loadOnHost(path, invocation.env, !invocation.flag('skip-files'));
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
     invocation.stdout.write(`${path} is valid: ${summarise(configuration)}\n`);
     return EXIT.ok;

@@ -56,6 +56,8 @@ export interface LoadOptions {
   readonly readTextFile: ReadTextFile;
   /** Whether this Node can compress with zstd. */
   readonly zstd: boolean;
+  /** False leaves the files that options name alone: their contents are then empty. */
+  readonly readNamedFiles: boolean;
 }
 
 /** @throws OperationalError `config.unreadable`, or `config.invalid` with one line for each problem. */
@@ -82,8 +84,8 @@ export function loadConfiguration(options: LoadOptions): Loaded {
 }
 
 /** The configuration of this process: the file when there is one, under its environment. */
-export function loadOnHost(path: string | undefined, environment: Environment): Loaded {
-  return loadConfiguration({ path, environment, readTextFile, zstd: 'zstdCompressSync' in zlib });
+export function loadOnHost(path: string | undefined, environment: Environment, readNamedFiles = true): Loaded {
+  return loadConfiguration({ path, environment, readTextFile, zstd: 'zstdCompressSync' in zlib, readNamedFiles });
 }
 
 /** The same interfaces give the same id, so a flow log may be renamed. */
@@ -128,17 +130,19 @@ class SecretFiles {
   readonly #findings: Findings;
   readonly #read: ReadTextFile;
   readonly #folder: string;
+  readonly #skip: boolean;
 
   constructor(findings: Findings, options: LoadOptions) {
     this.#findings = findings;
     this.#read = options.readTextFile;
+    this.#skip = !options.readNamedFiles;
     this.#folder = options.environment['CREDENTIALS_DIRECTORY'] ?? dirname(options.path ?? '.');
   }
 
   /** The text of the file that the option names, without the line's end; undefined when there is no such option. */
   text(option: string, confidential: boolean): string | undefined {
     const named = this.#findings.settings.get(option)?.value;
-    if (typeof named !== 'string') return undefined;
+    if (typeof named !== 'string' || this.#skip) return undefined;
     const path = resolve(this.#folder, named);
     try {
       const { text, mode } = this.#read(path, SECRET_BYTES_MAX);

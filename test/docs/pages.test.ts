@@ -14,7 +14,7 @@ const commands = await Promise.all([...COMMANDS.values()].map((load) => load()))
 /** Loads a text as `flowlogd check` does, with every file that it names in place. */
 function check(text: string): void {
   const readTextFile = (path: string) => ({ text: path === 'checked.yaml' ? text : 'content', mode: 0o600 });
-  loadConfiguration({ path: 'checked.yaml', environment: {}, readTextFile, zstd: true });
+  loadConfiguration({ path: 'checked.yaml', environment: {}, readTextFile, zstd: true, readNamedFiles: true });
 }
 
 function filesUnder(folder: string): string[] {

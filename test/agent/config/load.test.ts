@@ -22,7 +22,13 @@ function load(text: string, around: Around = {}): Loaded {
     return { text: found, mode: around.fileMode ?? 0o600 };
   };
   const environment = around.environment ?? {};
-  return loadConfiguration({ path: 'flowlogd.yaml', environment, readTextFile, zstd: around.zstd ?? false });
+  return loadConfiguration({
+    path: 'flowlogd.yaml',
+    environment,
+    readTextFile,
+    zstd: around.zstd ?? false,
+    readNamedFiles: true,
+  });
 }
 
 /** The report's lines, without heading. */
@@ -313,9 +319,9 @@ describe('a report', () => {
     const readTextFile: ReadTextFile = (path) => {
       throw new Error(`ENOENT: no such file or directory, open '${path}'`);
     };
-    expect(() => loadConfiguration({ path: '/x', environment: {}, readTextFile, zstd: false })).toThrow(
-      'Reading the configuration /x failed: no such file or directory (ENOENT).',
-    );
+    expect(() =>
+      loadConfiguration({ path: '/x', environment: {}, readTextFile, zstd: false, readNamedFiles: true }),
+    ).toThrow('Reading the configuration /x failed: no such file or directory (ENOENT).');
   });
 
   test('refuses a file that is too long to be one', () => {

@@ -1,0 +1,125 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
+import { afterAll, describe, expect, test } from 'vitest';
+import { dispatch } from '../../../agent/commands/dispatch.ts';
+
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+async function flowlogd(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  const text = { out: '', err: '' };
+  const into = (stream: 'out' | 'err'): Writable =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        text[stream] += String(chunk);
+        done();
+      },
+    });
+  const around = {
+    stdin: Readable.from([]),
+    stdout: into('out'),
+    stderr: into('err'),
+    env,
+    signal: new AbortController().signal,
+  };
+  return { code: await dispatch(words, around), ...text };
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'flowlogd-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const file = (name: string, text: string, mode = 0o600): string => {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  chmodSync(path, mode);
+  return path;
+};
+
+describe('flowlogd check', () => {
+  test('says what a valid file is for', async () => {
+    const path = file(
+      'good.yaml',
+      'flowLogs: [{name: web, interfaces: [eth0]}, {name: vpn, interfaces: [wg*, tun0]}]\n',
+    );
+    expect(await flowlogd(['check', '--config', path])).toEqual({
+      code: 0,
+      out: `${path} is valid: 2 flow logs (web on eth0; vpn on wg*, tun0), to the embedded log service\n`,
+      err: '',
+    });
+  });
+
+  test('reports all problems on standard error with exit code 78', async () => {
+    const path = file('bad.yaml', 'capture:\n  snapByte: 1\n  engine: pcap\n');
+    expect(await flowlogd(['check', '--config', path])).toEqual({
+      code: 78,
+      out: '',
+      err:
+        'flowlogd: The configuration has 2 problems:\n' +
+        `  ${path}:2:3: capture.snapByte: there is no such option; did you mean snapBytes?\n` +
+        `  ${path}:3:11: capture.engine: 'pcap' is not accepted: it must be one of libpcap, cap\n`,
+    });
+  });
+
+  test('needs a file, and one that is there', async () => {
+    expect(await flowlogd(['check'])).toMatchObject({ code: 64, err: expect.stringMatching(/it needs --config FILE/) });
+    expect(await flowlogd(['check', '-c', join(folder, 'no.yaml')])).toMatchObject({
+      code: 66,
+      err: expect.stringMatching(/no such file or directory \(ENOENT\)\.\n$/),
+    });
+  });
+
+  test('does without the credentials of a service when it is told so', async () => {
+    expect(await flowlogd(['check', '-c', 'docs/examples/flowlogd.yaml'])).toMatchObject({ code: 78 });
+    expect(await flowlogd(['check', '-c', 'docs/examples/flowlogd.yaml', '--skip-files'])).toMatchObject({ code: 0 });
+  });
+
+  test('refuses a file with a key that everybody may read, by its real mode', async () => {
+    const text = 'cls: {endpoint: "https://x.example", topicId: t, secretId: AKID, secretKey: hush}\n';
+    const refused = await flowlogd(['check', '-c', file('open.yaml', text, 0o644)]);
+    expect(refused).toMatchObject({ code: 78, err: expect.stringMatching(/mode is 0644: run chmod 600/) });
+    expect(refused.err).not.toContain('hush');
+    expect(await flowlogd(['check', '-c', file('closed.yaml', text)])).toMatchObject({ code: 0 });
+  });
+});
+
+describe('flowlogd config', () => {
+  test('prints each option with its value and where that came from', async () => {
+    const path = file(
+      'some.yaml',
+      'log:\n  level: debug\ncls: {endpoint: "https://x.example", topicId: t, secretId: AKID, secretKey: hush}\n',
+    );
+    const { code, out } = await flowlogd(['config', '--config', path], { FLOWLOGD_CAPTURE_SNAP_BYTES: '96' });
+    expect(code).toBe(0);
+    expect(out).toMatch(new RegExp(`^log\\.level +debug +${path}:2:10$`, 'm'));
+    expect(out).toMatch(/^capture\.snapBytes +96 +FLOWLOGD_CAPTURE_SNAP_BYTES$/m);
+    expect(out).toMatch(/^capture\.engine +libpcap +default$/m);
+    expect(out).toMatch(/^cls\.secretKey +\(hidden\) +/m);
+    expect(out).not.toMatch(/hush|AKID/);
+  });
+
+  test('prints the same for programs', async () => {
+    const { out } = await flowlogd(['config', '--json'], { FLOWLOGD_CAPTURE_PROMISCUOUS: 'true' });
+    const options = JSON.parse(out);
+    expect(options['capture.promiscuous']).toEqual({ value: true, from: 'FLOWLOGD_CAPTURE_PROMISCUOUS' });
+    expect(options['capture.bufferBytes']).toEqual({ value: 67_108_864, from: 'default' });
+  });
+
+  test('prints a reference that check accepts', async () => {
+    const { out } = await flowlogd(['config', '--reference']);
+    expect(await flowlogd(['check', '-c', file('reference.yaml', out)])).toMatchObject({ code: 0 });
+  });
+});
+
+describe('flowlogd interfaces', () => {
+  test('lists the loopback of this machine, for people and for programs', async () => {
+    expect((await flowlogd(['interfaces'])).out).toMatch(
+      /^NAME +STATE +MAC +INTERFACE-ID +ADDRESSES\n(?:.*\n)*lo +\S*loopback/,
+    );
+    const listed: { name: string; loopback: boolean }[] = JSON.parse((await flowlogd(['interfaces', '--json'])).out);
+    expect(listed.find(({ name }) => name === 'lo')).toMatchObject({ loopback: true });
+  });
+});
