@@ -31,6 +31,8 @@ type Show = (point: ObservationPoint, window: OutputWindow) => Promise<void>;
 
 /** @param interfaceNames the interfaces to capture on, which are there */
 export async function runDebug(invocation: Invocation, interfaceNames: readonly string[]): Promise<ExitCode> {
+  // Asked for before anything starts: from then on Ctrl-C ends it in good order.
+  const { signal } = invocation;
   const windowSeconds = invocation.seconds('window', { min: 1, max: WINDOW_SECONDS_MAX });
   const durationSeconds = invocation.seconds('duration', { min: 1, max: DAY_SECONDS });
   const engine = invocation.choice('engine', ['libpcap', 'cap']);
@@ -41,7 +43,7 @@ export async function runDebug(invocation: Invocation, interfaceNames: readonly 
   for (const limit of await plane.ready) invocation.stderr.write(`flowlogd: ${limit}\n`);
   invocation.stderr.write(`Capturing on ${interfaceNames.join(', ')} for ${durationSeconds} s; Ctrl-C ends it.\n`);
   const endRotation = startRotation(plane.control, Date.now);
-  await untilOver(invocation.signal, durationSeconds);
+  await untilOver(signal, durationSeconds);
   endRotation();
   plane.control.requestStop();
   const totals = await printed;

@@ -63,6 +63,8 @@ async function supervise(
   service: EmbeddedService | undefined,
   onReady: () => void = () => undefined,
 ): Promise<ExitCode> {
+  // Asked for before anything captures: from then on Ctrl-C ends it in good order.
+  const { signal } = invocation;
   let supervisor: Supervisor;
   try {
     supervisor = await Supervisor.start(options);
@@ -71,14 +73,14 @@ async function supervise(
     throw error;
   }
   onReady();
-  const requested = invocation.signal.aborted ? Promise.resolve() : once(invocation.signal, 'abort');
+  const requested = signal.aborted ? Promise.resolve() : once(signal, 'abort');
   try {
     await Promise.race([requested, supervisor.ended]);
   } finally {
     await supervisor.stop();
     await service?.stop();
   }
-  return invocation.signal.aborted ? EXIT.ok : EXIT.unavailable;
+  return signal.aborted ? EXIT.ok : EXIT.unavailable;
 }
 
 function createSink({ requestTimeoutMs, ...rest }: SinkPlan): ClsSink {
