@@ -26,12 +26,12 @@ export class DebugScreen {
 
   async show(point: ObservationPoint, window: OutputWindow): Promise<void> {
     const interfaces = this.#tables.has(point.interfaceName) ? this.#tables.size : this.#tables.size + 1;
-    const lines = Math.floor((this.#stream.rows ?? ROWS) / interfaces) - OTHER_LINES;
+    const lines = Math.floor((this.#stream.rows || ROWS) / interfaces) - OTHER_LINES;
     const top = new TopRecords(Math.max(lines, 1));
     top.add(window.records());
     const status = logStatus(window.ledger);
     const title = `${point.interfaceName}  ${windowTitle(window.start, top)}${status === 'OK' ? '' : `  ${status}`}`;
-    const table = top.records === 0 ? 'no traffic\n' : formatTable(top, this.#stream.columns ?? WIDTH);
+    const table = top.records === 0 ? 'no traffic\n' : formatTable(top, this.#stream.columns || WIDTH);
     this.#tables.set(point.interfaceName, `${title}\n${table}\n`);
     this.#stream.write(this.#stream.isTTY === true ? this.#redraw() : `${title}\n${table}\n`);
   }

@@ -70,7 +70,7 @@ async function createOutput(invocation: Invocation, windowSeconds: number): Prom
     case 'text':
       return new PrintedOutput(new TextPrinter(), { windowSeconds }, destination);
     case 'table':
-      return new TableOutput(TABLE_ROWS, invocation.stdout.columns ?? TABLE_WIDTH, destination);
+      return new TableOutput(TABLE_ROWS, invocation.stdout.columns || TABLE_WIDTH, destination);
     case 'batch':
       return new BatchOutput(replayHeader(windowSeconds), destination);
   }

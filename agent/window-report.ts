@@ -12,6 +12,6 @@ export function showWindow(stdout: Output, window: Extract<RecorderMessage, { ki
   if (top === undefined) return;
   const status = logStatus(ledger);
   const title = `${point.interfaceName}  ${windowTitle(windowStart, top)}${status === 'OK' ? '' : `  ${status}`}`;
-  const table = top.records === 0 ? '' : formatTable(top, stdout.columns ?? WIDTH);
+  const table = top.records === 0 ? '' : formatTable(top, stdout.columns || WIDTH);
   stdout.write(`${title}\n${table}\n`);
 }

@@ -54,7 +54,7 @@ export interface Bounds {
   readonly max?: number;
 }
 
-/** A stream that may be a terminal. */
+/** A stream that may be a terminal; one that does not know its size, such as a serial line, has 0 `columns` and `rows`. */
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** What a command gets of the process around it. */

@@ -67,7 +67,7 @@ export const query: Command = {
       toMs: invocation.has('to') ? timeOption(invocation, 'to', nowMs) : nowMs + WINDOW_SECONDS_MAX * 1000,
       limit: invocation.integer('limit', { min: 1, max: 10_000 }),
     });
-    const width = invocation.stdout.isTTY === true ? invocation.stdout.columns : undefined;
+    const width = (invocation.stdout.isTTY === true && invocation.stdout.columns) || undefined;
     if (answer.rows.length > 0 || format !== 'table') invocation.stdout.write(formatFound(answer, format, width));
     if (format === 'table' || answer.rows.length === 0) invocation.stderr.write(summary(answer));
     return EXIT.ok;
