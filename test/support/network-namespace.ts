@@ -60,6 +60,12 @@ export class NetworkNamespace {
     return spawn('ip', ['netns', 'exec', this.name, command, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
   }
 
+  /** The processes inside. */
+  processes(): string[] {
+    const pids = execFileSync('ip', ['netns', 'pids', this.name], { encoding: 'utf8' });
+    return pids.split('\n').filter((pid) => pid !== '');
+  }
+
   /**
    * Two joined interfaces, both up. `near` has 10.9.0.1/24 and a fixed neighbour 10.9.0.2, so that what is sent there leaves
    * `near` and arrives at `far` without any ARP.

@@ -1,0 +1,70 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type CommandEnd, type RunningCommand, startCommand } from './command.ts';
+import type { LogServiceProcess } from './log-service-process.ts';
+import type { NetworkNamespace } from './network-namespace.ts';
+
+export interface AgentOptions {
+  readonly namespace: NetworkNamespace;
+  /** Holds the configuration and the state. */
+  readonly folder: string;
+  readonly service: LogServiceProcess;
+  readonly windowSeconds: number;
+  readonly interfaceName?: string;
+  readonly through?: readonly string[];
+}
+
+/** The built agent as a service, with a configuration and a state of its own that outlive it. */
+export class AgentProcess {
+  readonly stateFolder: string;
+  readonly #options: AgentOptions;
+  readonly #configPath: string;
+  #running: RunningCommand | undefined;
+
+  constructor(options: AgentOptions) {
+    const { folder, service, windowSeconds, interfaceName = 'obs0' } = options;
+    this.#options = options;
+    this.stateFolder = join(folder, 'state');
+    this.#configPath = join(folder, 'flowlogd.yaml');
+    const { secretId, secretKey } = service.keys;
+    writeFileSync(
+      this.#configPath,
+      `
+stateDirectory: ${this.stateFolder}
+hostId: test-host
+flowLogs:
+  - interfaces: [${interfaceName}]
+    interfaceId: eni-test
+    windowSeconds: ${windowSeconds}
+capture: { bufferBytes: 8MiB }
+cls: { endpoint: '${service.url}', topicId: flowlog, secretId: '${secretId}', secretKey: '${secretKey}' }
+log: { level: debug }
+`,
+      { mode: 0o600 },
+    );
+  }
+
+  /** Starts it without waiting for anything. */
+  launch(): RunningCommand {
+    const { namespace, through } = this.#options;
+    const words = ['run', '--config', this.#configPath];
+    this.#running = startCommand(words, { namespace, ...(through === undefined ? {} : { through }) });
+    return this.#running;
+  }
+
+  /** Starts it and waits until it captures. */
+  async start(): Promise<RunningCommand> {
+    const running = this.launch();
+    await running.until(({ stderr }) => stderr.includes('"capturing"'));
+    return running;
+  }
+
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<CommandEnd> {
+    return this.#running!.stop(signal);
+  }
+
+  /** Batches that wait on disk. */
+  get spooled(): readonly string[] {
+    return readdirSync(join(this.stateFolder, 'spool')).filter((name) => name.endsWith('.flows'));
+  }
+}
