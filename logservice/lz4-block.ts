@@ -8,8 +8,12 @@
  */
 export type Lz4Result = Uint8Array | 'malformed' | 'too-large';
 
+/** Up to this many bytes a loop is faster than a call that copies. */
+const SHORT = 64;
+
 export function decodeLz4Block(block: Uint8Array, bytesMax: number): Lz4Result {
-  let out = new Uint8Array(Math.min(bytesMax, Math.max(64, block.length * 4)));
+  // Flow records shrink to an eighth or so: most blocks never grow the output.
+  let out = new Uint8Array(Math.min(bytesMax, Math.max(64, block.length * 8)));
   let written = 0;
   let at = 0;
 
@@ -39,7 +43,8 @@ export function decodeLz4Block(block: Uint8Array, bytesMax: number): Lz4Result {
     const literals = extend(token >> 4);
     if (literals < 0 || at + literals > block.length) return 'malformed';
     if (!makeRoom(literals)) return 'too-large';
-    out.set(block.subarray(at, at + literals), written);
+    if (literals > SHORT) out.set(block.subarray(at, at + literals), written);
+    else for (let i = 0; i < literals; i++) out[written + i] = block[at + i]!;
     written += literals;
     at += literals;
     if (at === block.length) return out.subarray(0, written);
@@ -50,7 +55,7 @@ export function decodeLz4Block(block: Uint8Array, bytesMax: number): Lz4Result {
     if (rest < 0 || offset === 0 || offset > written) return 'malformed';
     const length = rest + 4;
     if (!makeRoom(length)) return 'too-large';
-    if (offset >= length) out.copyWithin(written, written - offset, written - offset + length);
+    if (length > SHORT && offset >= length) out.copyWithin(written, written - offset, written - offset + length);
     // A match may reach into what it writes: then byte by byte, as the format means it.
     else for (let i = 0; i < length; i++) out[written + i] = out[written + i - offset]!;
     written += length;

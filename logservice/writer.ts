@@ -151,8 +151,8 @@ export class Writer {
       }
       const id = this.#nextPackage++;
       await this.#insertPackage(id, topic, group);
-      for (const [index, log] of group.logs.entries()) this.#rows.add(id, index, log);
-      logs += group.logs.length;
+      group.forEachLog((log, index) => this.#rows.add(id, index, log));
+      logs += group.logCount;
     }
     return { logs, duplicates };
   }
@@ -167,7 +167,7 @@ export class Writer {
   }
 
   async #insertPackage(id: bigint, topic: Topic, group: LogGroup): Promise<void> {
-    const { contextFlow, source, filename, hostname, logTags, logs } = group;
+    const { contextFlow, source, filename, hostname, logTags, logCount } = group;
     const tags = Object.fromEntries(logTags.map(({ key, value }) => [key, value]));
     this.#insert.bind([
       id,
@@ -178,7 +178,7 @@ export class Writer {
       hostname === '' ? null : hostname,
       logTags.length === 0 ? null : JSON.stringify(tags),
       topic.index,
-      logs.length,
+      logCount,
       BigInt(Math.trunc(this.#now())),
     ]);
     await this.#insert.run();
