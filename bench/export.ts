@@ -20,6 +20,7 @@ import { SpoolWriter } from '../agent/spool/spool-writer.ts';
 import { COMPRESSIONS, type Compression } from '../agent/wire/compression.ts';
 import { closedWindow, headerOf } from './kernels/records.ts';
 import { machineLine } from './machine.ts';
+import { runApart } from './measured.ts';
 import { cacheFolder } from './places.ts';
 import { startSink } from './start-sink.ts';
 import { markdownTable, median, shortNumber } from './table-text.ts';
@@ -39,11 +40,16 @@ export async function runExportBench(args: readonly string[]): Promise<void> {
       records: { type: 'string', default: '200000' },
       compression: { type: 'string', default: 'lz4' },
       runs: { type: 'string', default: '5' },
+      here: { type: 'boolean', default: false },
     },
   });
   const compression = COMPRESSIONS.find((known) => known === values.compression);
   if (compression === undefined)
     throw new Error(`no compression is called ${values.compression}: ${COMPRESSIONS.join(' ')}`);
+  if (!values.here) {
+    process.stdout.write(runApart(['export', '--here', ...args]));
+    return;
+  }
   const window = closedWindow(Number(values.records));
   const sink = await startSink();
   const runs: Stages[] = [];

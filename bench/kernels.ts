@@ -3,16 +3,17 @@
  * every kernel that begins with it. Each kernel runs in a process of its own, so that none is measured with what another
  * one has taught the compiler.
  */
-import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
+import { CAPTURE_KERNELS } from './kernels/capture.ts';
 import type { Kernel } from './kernels/kernel.ts';
 import { type KernelResult, measure } from './kernels/measure.ts';
 import { PACKET_KERNELS } from './kernels/packets.ts';
 import { RECORD_KERNELS } from './kernels/records.ts';
 import { machineLine } from './machine.ts';
+import { runApart } from './measured.ts';
 import { markdownTable, shortNumber } from './table-text.ts';
 
-const KERNELS: readonly Kernel[] = [...PACKET_KERNELS, ...RECORD_KERNELS];
+const KERNELS: readonly Kernel[] = [...CAPTURE_KERNELS, ...PACKET_KERNELS, ...RECORD_KERNELS];
 
 export function runKernels(args: readonly string[]): void {
   const { values, positionals } = parseArgs({
@@ -41,8 +42,7 @@ export function runKernels(args: readonly string[]): void {
 }
 
 function measureApart(kernel: Kernel, timeMs: number): KernelResult {
-  const args = [process.argv[1]!, 'kernels', '--here', '--time', String(timeMs), kernel.name];
-  const lines = execFileSync(process.execPath, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  const lines = runApart(['kernels', '--here', '--time', String(timeMs), kernel.name]);
   const results = lines
     .split('\n')
     .filter((line) => line !== '')

@@ -98,17 +98,7 @@ async function bestMethod(network: BenchNetwork): Promise<'xdp' | 'socket'> {
 }
 
 async function generate(network: BenchNetwork, rate: number, { flows, seconds, method }: LiveOptions): Promise<number> {
-  const [command, ...rest] = [
-    ...network.prefix,
-    'nice',
-    '-n',
-    '-15',
-    'taskset',
-    '-c',
-    GENERATOR_CPU,
-    nativeTool('generator'),
-    method,
-  ];
+  const [command, ...rest] = [...network.prefix, 'taskset', '-c', GENERATOR_CPU, nativeTool('generator'), method];
   const where = method === 'xdp' ? OBSERVED : SENDING;
   const { stdout } = await promisify(execFile)(command!, [
     ...rest,

@@ -1,5 +1,5 @@
 /** Runs a command under `native/measured.c`, which knows what it and everything it started have cost. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nativeTool } from './native-tools.ts';
@@ -51,6 +51,13 @@ export function startMeasured(command: readonly string[], options: MeasuredOptio
     });
   });
   return { child, ended };
+}
+
+/** Runs this benchmark's own entry again, ahead of other work as every measured command, and answers what it prints. */
+export function runApart(args: readonly string[]): string {
+  const command = [process.execPath, process.argv[1]!, ...args];
+  const stdio = ['ignore', 'pipe', 'inherit'] as const;
+  return execFileSync(nativeTool('measured'), ['/dev/null', '-', ...command], { encoding: 'utf8', stdio: [...stdio] });
 }
 
 /** Runs the command to its end, at most `limitMs`; a command that takes longer is stopped and its cost not known. */
