@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { FIELDS } from './fields.ts';
 import { ADDRESS_HEX_MACROS } from './query/address.ts';
@@ -92,7 +92,7 @@ export class Store {
 
 function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolders(folder);
   } catch (error) {
     throw new StoreError(
       'cannot-create',
@@ -119,4 +119,11 @@ function openError(folder: string, path: string, error: Error): StoreError {
       'if it is damaged, move it away and start again with an empty one.',
     error,
   );
+}
+
+/** Node's own `recursive` never returns where a file system answers ENOENT to every mkdir, as /proc does. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolders(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }

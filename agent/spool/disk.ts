@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -17,6 +18,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 
 export interface Disk {
   /** Makes the folder and those above it, for the owner alone; an existing one is left as it is. */
@@ -39,7 +41,7 @@ export interface Disk {
 
 export const nodeDisk: Disk = {
   makeFolder(path) {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolders(path);
   },
   list: (folder) => readdirSync(folder),
   size: (path) => statSync(path).size,
@@ -80,4 +82,14 @@ export function unlinkIfThere(disk: Disk, path: string): void {
   } catch (error) {
     if (!isFileSystemError(error) || error.code !== 'ENOENT') throw error;
   }
+}
+
+/**
+ * Makes a folder and the ones above it. Node's own `recursive` never returns where a file system answers ENOENT to every
+ * mkdir, as /proc does.
+ */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolders(dirname(path));
+  mkdirSync(path, { mode: 0o700 });
 }
