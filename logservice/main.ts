@@ -15,6 +15,8 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
+  // The database makes files as it needs them; what it keeps is for its owner only.
+  process.umask(0o077);
   // From here on a signal stops in good order, even amid the start.
   const stopped = stopRequested(options.untilStdinEnds);
   const service = await startService({

@@ -78,7 +78,8 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
       rmSync(runningPath, { force: true });
       await server.stop(STOP_GRACE_MS);
       await stopRetention();
-      await writer.exclusive(() => store.close());
+      const failure = await writer.exclusive(() => store.close());
+      if (failure !== undefined) log(`log service: the changes stay in ${store.path}.wal, because: ${failure}`);
     },
   };
 }

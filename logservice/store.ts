@@ -68,7 +68,12 @@ export class Store {
       throw openError(folder, path, error as Error);
     }
     const connection = await instance.connect();
-    for (const statement of SCHEMA) await connection.run(statement);
+    try {
+      for (const statement of SCHEMA) await connection.run(statement);
+    } catch (error) {
+      const why = firstLine(error as Error);
+      throw new StoreError('failed', `Writing to the database ${path} of the log service failed: ${why}.`, error);
+    }
     return new Store(path, instance, connection);
   }
 
@@ -82,11 +87,18 @@ export class Store {
     return (await this.connection.runAndReadAll(sql, values)).getRows();
   }
 
-  /** Writes the log of changes into the database file, and closes it. */
-  async close(): Promise<void> {
-    await this.connection.run('CHECKPOINT');
+  /**
+   * Writes the log of changes into the database file, and closes it. Where that is not possible (the disk is full), answers
+   * why: nothing is lost, the changes stay in the file beside the database, and the next start reads them.
+   */
+  async close(): Promise<string | undefined> {
+    const failure = await this.connection.run('CHECKPOINT').then(
+      () => undefined,
+      (error: Error) => firstLine(error),
+    );
     this.connection.closeSync();
     this.#instance.closeSync();
+    return failure;
   }
 }
 
@@ -111,7 +123,7 @@ function openError(folder: string, path: string, error: Error): StoreError {
       error,
     );
   }
-  const why = error.message.split('\n', 1)[0] ?? '';
+  const why = firstLine(error);
   const kind = /permission|cannot open/i.test(why) ? 'cannot-create' : 'damaged';
   return new StoreError(
     kind,
@@ -126,4 +138,9 @@ function makeFolders(path: string): void {
   if (existsSync(path)) return;
   if (dirname(path) !== path) makeFolders(dirname(path));
   mkdirSync(path, { mode: 0o700 });
+}
+
+/** The database puts pictures of statements behind its sentence. */
+export function firstLine(error: Error): string {
+  return (error.message.split('\n', 1)[0] ?? '').replace(/\.$/, '');
 }

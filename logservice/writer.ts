@@ -2,7 +2,7 @@ import type { DuckDBAppender, DuckDBPreparedStatement } from '@duckdb/node-api';
 import { decodeLogGroups, type LogGroup } from './log-groups.ts';
 import { Refusal } from './refusal.ts';
 import { RowBuffer } from './row-buffer.ts';
-import type { Store } from './store.ts';
+import { firstLine, type Store } from './store.ts';
 import { StoreError } from './store-error.ts';
 import type { Topic } from './topics.ts';
 
@@ -244,8 +244,4 @@ interface WriterState {
   readonly otherKeys: Map<string, Set<string>>;
   readonly known: DuckDBPreparedStatement;
   readonly insert: DuckDBPreparedStatement;
-}
-
-function firstLine(error: Error): string {
-  return (error.message.split('\n', 1)[0] ?? '').replace(/\.$/, '');
 }

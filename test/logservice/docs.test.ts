@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { logservice } from '../../agent/commands/logservice.ts';
+import { FIELDS } from '../../logservice/fields.ts';
+import { parseOptions, USAGE } from '../../logservice/options.ts';
+import { STATUS_OF } from '../../logservice/refusal.ts';
+import { PACKAGES_REMEMBERED_MAX } from '../../logservice/retention.ts';
+
+const docs = readFileSync(new URL('../../docs/logservice.md', import.meta.url), 'utf8');
+
+test('the page lists every error code beside its status, and no other', () => {
+  const listed = [...docs.matchAll(/^\| (\d{3}) \| (.*) \|$/gm)].flatMap(([, status, text]) =>
+    [...(text ?? '').matchAll(/`([A-Z][A-Za-z.]+)`/g)].map(([, code]) => `${status} ${code}`),
+  );
+  const codes = Object.entries(STATUS_OF).map(([code, status]) => `${status} ${code}`);
+  expect(listed.toSorted()).toEqual(codes.toSorted());
+});
+
+test('the page names the fields that are numbers, and how many batches are remembered', () => {
+  const numbers = FIELDS.filter(({ type }) => type === 'long').map(({ name }) => name);
+  for (const name of numbers) expect(docs).toContain(name);
+  expect(docs).toContain(PACKAGES_REMEMBERED_MAX.toLocaleString('en-US'));
+});
+
+test('the command passes on every option of the process that is for people, with the same default', () => {
+  const own = [...USAGE.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
+  const forPeople = own.filter((name) => name !== 'help' && name !== 'until-stdin-ends');
+  expect(logservice.options.map(({ name }) => name)).toEqual(forPeople);
+  const given = logservice.options.flatMap(({ name, default: value }) =>
+    value === undefined ? [] : [`--${name}=${value}`],
+  );
+  expect(parseOptions(given)).toEqual(parseOptions([]));
+});
