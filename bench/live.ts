@@ -15,7 +15,7 @@ import { startMeasured } from './measured.ts';
 import { nativeTool } from './native-tools.ts';
 import { BenchNetwork, OBSERVED, SENDING } from './network.ts';
 import { cacheFolder } from './places.ts';
-import { treeUse } from './process-tree.ts';
+import { keepPrecedence, treeUse } from './process-tree.ts';
 import { chooseTools } from './replay.ts';
 import { markdownTable, shortNumber } from './table-text.ts';
 import { environment, installPeers, type Tool } from './tools.ts';
@@ -112,7 +112,7 @@ async function generate(network: BenchNetwork, rate: number, { flows, seconds, m
 
 /** As fast as it goes first; where that is too fast, halves the list of rates. */
 async function search(tool: Tool, network: BenchNetwork, options: LiveOptions): Promise<Step[]> {
-  const steps = [await step(tool, network, 0, options)];
+  const steps = [await betterOfTwo(tool, network, 0, options)];
   if (steps[0]!.loss < LOSS_MAX) return steps;
   let good = -1;
   let bad = RATES.length - 1;
@@ -120,12 +120,20 @@ async function search(tool: Tool, network: BenchNetwork, options: LiveOptions): 
   while (bad > 1 && RATES[bad - 1]! > steps[0]!.packetsPerSecond) bad -= 1;
   while (bad - good > 1) {
     const middle = (good + bad) >> 1;
-    const tried = await step(tool, network, RATES[middle]!, options);
+    const tried = await betterOfTwo(tool, network, RATES[middle]!, options);
     steps.push(tried);
     if (tried.loss < LOSS_MAX) good = middle;
     else bad = middle;
   }
   return steps;
+}
+
+/** Whoever else uses the machine can make any tool lose packets, so one that does is given a second chance. */
+async function betterOfTwo(tool: Tool, network: BenchNetwork, rate: number, options: LiveOptions): Promise<Step> {
+  const first = await step(tool, network, rate, options);
+  if (first.loss < LOSS_MAX) return first;
+  const second = await step(tool, network, rate, options);
+  return second.loss < first.loss ? second : first;
 }
 
 async function step(tool: Tool, network: BenchNetwork, rate: number, options: LiveOptions): Promise<Step> {
@@ -140,6 +148,7 @@ async function step(tool: Tool, network: BenchNetwork, rate: number, options: Li
   try {
     const processId = run.child.pid!;
     await until(() => network.isCapturing, READY_MS, `${tool.name} does not capture`);
+    keepPrecedence(processId);
     // A tool that has its socket may still be busy starting.
     await settle(processId);
     const before = treeUse(processId);
