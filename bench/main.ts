@@ -1,7 +1,7 @@
 /** `npm run bench -- WHAT`: the benchmarks of flowlogd. See docs/performance.md for what they say and do not say. */
 const USAGE = `Usage: npm run bench -- kernels [NAME...] [--list] [--time MS] [--json]
        npm run bench -- replay [CAPTURE...] [--tools NAME,...] [--packets N] [--runs N] [--json FILE] [--install]
-       npm run bench -- live [TOOL...] [--flows N] [--seconds N] [--json FILE] [--install]
+       npm run bench -- live [TOOL...] [--flows N] [--seconds N] [--rate N] [--json FILE] [--install]
        npm run bench -- idle [--seconds N]
        npm run bench -- export [--records N] [--compression NAME]
 `;
