@@ -14,6 +14,7 @@ import { addLedger, createLedger, type Ledger } from './model/ledger.ts';
 import { OperationalError } from './model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from './model/packet-batch.ts';
 import { type PacketSource, READ, type SavefileEngine } from './model/packet-source.ts';
+import type { Decoder } from './packet/decode.ts';
 import { decoderFor } from './packet/link-type.ts';
 
 export const HELD_WINDOWS_MAX = 4096;
@@ -124,14 +125,19 @@ class Replay {
   }
 
   async #readPackets(file: string, source: PacketSource): Promise<void> {
-    const decode = decoderFor(source.linkType);
-    if (decode === undefined) throw this.#unsupported(file, source.linkType);
+    let linkType = Number.NaN;
+    let decode: Decoder | undefined;
     let bytes = 0;
     for (let turn = 1; !this.#options.signal.aborted; turn++) {
       const read = source.read(this.#batch);
       const status = typeof read === 'number' ? read : await read;
+      if (source.linkType !== linkType) {
+        linkType = source.linkType;
+        decode = decoderFor(linkType);
+        if (decode === undefined) throw this.#unsupported(file, linkType, bytes > 0);
+      }
       if (status === READ.packets) {
-        bytes += this.#meter.add(this.#batch, decode);
+        bytes += this.#meter.add(this.#batch, decode!);
         if (this.#closed.length > 0) await this.#writeClosed();
       } else if (status === READ.end) return;
       else if (status === READ.failed) throw source.failure;
@@ -160,10 +166,11 @@ class Replay {
     if (this.#starts.size > STARTS_MAX) this.#starts.delete(this.#starts.values().next().value!);
   }
 
-  #unsupported(file: string, linkType: number): OperationalError {
+  #unsupported(file: string, linkType: number, isLater: boolean): OperationalError {
+    const where = isLater ? 'after the packets before, which count, ' : '';
     return new OperationalError(
       'savefile.link-type',
-      `Reading ${file}: its link type is ${this.#options.linkTypeName(linkType)}, which flowlogd cannot decode; ` +
+      `Reading ${file}: ${where}its link type is ${this.#options.linkTypeName(linkType)}, which flowlogd cannot decode; ` +
         'it reads Ethernet, Linux cooked (SLL, SLL2), BSD loopback (NULL, LOOP) and raw IP captures.',
     );
   }

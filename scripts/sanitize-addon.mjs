@@ -30,7 +30,9 @@ function readThrough(path, filter) {
   for (const { copyBytes, view } of BATCHES) {
     let handle;
     try {
-      handle = addon.openSavefile(path, filter);
+      handle = addon.openFile(path);
+      addon.firstByte(handle);
+      addon.startSavefile(handle, filter);
     } catch {
       return;
     }
@@ -45,6 +47,15 @@ function readThrough(path, filter) {
   }
 }
 
+/** The way of a pcapng, whose bytes are read and parsed in JavaScript. */
+function readBytes(path) {
+  const handle = addon.openFile(path);
+  const bytes = new Uint8Array(1 + random(1000));
+  addon.firstByte(handle);
+  while (addon.readBytes(handle, bytes.subarray(0, 1 + random(bytes.length))) > 0) if (random(100) === 0) return;
+  addon.close(handle);
+}
+
 function damaged(bytes) {
   const copy = Buffer.from(bytes.subarray(0, random(8) === 0 ? random(bytes.length + 1) : bytes.length));
   /* Near the front, where the lengths and block types of the first records are, more often than not. */
@@ -54,8 +65,11 @@ function damaged(bytes) {
 }
 
 function misuse() {
-  const handle = addon.openSavefile(join(captures, readdirSync(captures)[0]), '');
-  const values = [undefined, null, -1, 2 ** 40, Number.NaN, 'x', {}, [], handle, new ArrayBuffer(8), () => 0];
+  const handle = addon.openFile(join(captures, readdirSync(captures)[0]));
+  addon.startSavefile(handle, '');
+  const file = addon.openFile(join(captures, readdirSync(captures)[0]));
+  const bytes = new Uint8Array(8);
+  const values = [undefined, null, -1, 2 ** 40, Number.NaN, 'x', {}, [], handle, file, bytes, bytes.buffer, () => 0];
   for (const call of [
     'describe',
     'readBatch',
@@ -63,7 +77,10 @@ function misuse() {
     'statistics',
     'errorText',
     'openLive',
-    'openSavefile',
+    'openFile',
+    'firstByte',
+    'readBytes',
+    'startSavefile',
     'interfaceIndex',
     'map',
     'unmap',
@@ -79,6 +96,7 @@ function misuse() {
   }
   addon.close(handle);
   addon.close(handle);
+  addon.close(file);
 }
 
 /** What was left open is closed by its finalizer, which is part of what is tested. */
@@ -93,6 +111,7 @@ for (const name of readdirSync(captures)) {
   const bytes = readFileSync(join(captures, name));
   readThrough(join(captures, name), '');
   readThrough(join(captures, name), 'ip or ip6');
+  readBytes(join(captures, name));
   if (bytes.length > 1_000_000) continue;
   for (let i = 0; i < Number(mutations); i++) {
     const path = join(scratch, 'damaged.pcap');

@@ -59,8 +59,17 @@ export interface CaptureAddon {
   interfaceIndex(name: string): number;
   /** @throws Error with code `PCAP_ERROR...` as in pcap_activate(3), or `PCAP_FILTER`. */
   openLive(parameters: LiveParameters): CaptureHandle;
-  /** @throws Error with an errno code, `PCAP_FORMAT` or `PCAP_FILTER`. `-` is standard input. */
-  openSavefile(path: string, filter: string): CaptureHandle;
+  /**
+   * Opens a file; what it begins with decides whether its bytes are read here or libpcap takes it over. `-` is standard
+   * input. @throws Error with an errno code.
+   */
+  openFile(path: string): CaptureHandle;
+  /** The first byte of a file not yet read from, which stays to be read; -1 when there is none. */
+  firstByte(file: CaptureHandle): number;
+  /** Fills `bytes` from a file and answers how many came: fewer than asked at its end only. @throws Error with an errno code. */
+  readBytes(file: CaptureHandle, bytes: Uint8Array): number;
+  /** Hands an opened file over to libpcap; a failure closes it. @throws Error with code `PCAP_FORMAT` or `PCAP_FILTER`. */
+  startSavefile(file: CaptureHandle, filter: string): void;
   describe(handle: CaptureHandle): CaptureDescription;
   /**
    * Fills the batch with at most `copyBytes` of each frame, waiting up to `timeoutMs` for the first packet (live only).

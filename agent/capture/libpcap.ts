@@ -1,6 +1,7 @@
 /**
- * The default engine: libpcap through our own addon, live and from savefiles. This file holds the policy (how a device is
- * opened, what an error means to the user); the addon only does as told.
+ * The default engine: libpcap through our own addon, live and from savefiles, save that pcapng without a filter is read by
+ * pcapng.ts: libpcap stops where the interfaces of a file differ. This file holds the policy (how a device is opened, what an
+ * error means to the user); the addon only does as told.
  */
 
 import { OperationalError } from '../model/operational-error.ts';
@@ -18,6 +19,8 @@ import type {
 import { READ } from '../model/packet-source.ts';
 import type { CaptureAddon, CaptureHandle } from './addon.ts';
 import { READ_END, READ_FAILED } from './addon.ts';
+import { type ByteSource, displayName } from './byte-source.ts';
+import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
 
 /** How long the kernel may hold back a partly filled block of its ring: a wake-up per block, not one per packet. */
 const RETIRE_TIMEOUT_MS = 100;
@@ -210,7 +213,7 @@ class LibpcapLiveEngine implements LiveEngine {
 
 /** What a failed open of a savefile means. */
 function savefileError(options: SavefileOptions, error: unknown): OperationalError {
-  const name = options.path === '-' ? 'standard input' : options.path;
+  const name = displayName(options.path);
   const text = textOf(error);
   switch (codeOf(error)) {
     case 'PCAP_FILTER':
@@ -225,7 +228,7 @@ function savefileError(options: SavefileOptions, error: unknown): OperationalErr
   }
   return new OperationalError(
     'savefile.unreadable',
-    `Reading ${name} failed: ${text.replace(/^opening a savefile: /, '')}.`,
+    `Reading ${name} failed: ${text.replace(/^(opening|reading) a savefile: /, '')}.`,
     error,
   );
 }
@@ -261,11 +264,12 @@ class SavefileSource implements PacketSource {
   }
 
   #fail(text: string): ReadStatus {
-    const name = this.name === '-' ? 'standard input' : this.name;
+    const name = displayName(this.name);
     this.failure = NOT_ONE_KIND.test(text)
       ? new OperationalError(
           'savefile.format',
-          `Reading ${name} stopped after ${this.#packets} packets, libpcap reads one kind of interface per file: ${text}.`,
+          `Reading ${name} with a filter stopped after ${this.#packets} packets, a filter is for one kind of interface ` +
+            `per file (${text}): read it without --filter.`,
         )
       : new OperationalError(
           'savefile.damaged',
@@ -287,17 +291,35 @@ export function createLibpcapEngine(addon: CaptureAddon): LiveEngine {
   return new LibpcapLiveEngine(addon);
 }
 
+/** The bytes of a file that libpcap does not take over. */
+function bytesOf(addon: CaptureAddon, file: CaptureHandle): ByteSource {
+  return {
+    read: (buffer, offset, length) => addon.readBytes(file, buffer.subarray(offset, offset + length)),
+    close: () => addon.close(file),
+  };
+}
+
+function startSavefile(addon: CaptureAddon, file: CaptureHandle, options: SavefileOptions) {
+  /* No classic capture begins with this byte; of a pipe, no more than one can be looked at and left there. */
+  if (options.filter === '' && addon.firstByte(file) === PCAPNG_MAGIC[0]) {
+    return openPcapng(options.path, bytesOf(addon, file));
+  }
+  addon.startSavefile(file, options.filter);
+  return new SavefileSource(addon, file, options.path);
+}
+
 export function createLibpcapSavefileEngine(addon: CaptureAddon): SavefileEngine {
   return {
     name: 'libpcap',
-    open(options) {
-      let handle: CaptureHandle;
+    async open(options) {
+      let file: CaptureHandle | undefined;
       try {
-        handle = addon.openSavefile(options.path, options.filter);
+        file = addon.openFile(options.path);
+        return await startSavefile(addon, file, options);
       } catch (error) {
-        throw savefileError(options, error);
+        if (file !== undefined) addon.close(file);
+        throw error instanceof OperationalError ? error : savefileError(options, error);
       }
-      return new SavefileSource(addon, handle, options.path);
     },
   };
 }

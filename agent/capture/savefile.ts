@@ -1,12 +1,11 @@
 /**
- * The engine for hosts where no libpcap can be built: classic pcap files through the npm package pcap-parser, in JavaScript
- * alone. The package knows one format (microseconds, version 2.4), is silent about a file that ends in the middle of a
+ * The engine for hosts where no libpcap can be built, in JavaScript alone: pcapng files through pcapng.ts, classic pcap files
+ * through the npm package pcap-parser. The package knows one format (microseconds, version 2.4), is silent about a file that ends in the middle of a
  * packet, and on an absurd length collects the rest of the file, copying all of it for every piece. So this adapter walks in
  * front of it: it names the formats that the package cannot read, follows the record headers, and hands over whole records
  * only, as many as fit the batch. Memory is one buffer of the longest record and a piece of the file, whatever the file says.
  */
 import { EventEmitter } from 'node:events';
-import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { OperationalError } from '../model/operational-error.ts';
 import {
@@ -27,7 +26,10 @@ import {
   type SavefileEngine,
   type SavefileOptions,
 } from '../model/packet-source.ts';
+import { type ByteSource, displayName, openBytes, peek, unreadable } from './byte-source.ts';
+import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
 
+const MAGIC_BYTES = 4;
 const FILE_HEADER_BYTES = 24;
 const FILE_RECORD_HEADER_BYTES = 16;
 /** Bytes asked of the file at once. */
@@ -39,7 +41,6 @@ const MICROSECONDS_PER_SECOND = 1_000_000;
 
 /** What a file begins with that is not for this engine, by its first four bytes in the order of the file. */
 const OTHER_FORMATS: ReadonlyMap<number, string> = new Map([
-  [0x0a0d0d0a, 'a pcapng file'],
   [0xa1b23c4d, 'a pcap file with nanosecond times'],
   [0x4d3cb2a1, 'a pcap file with nanosecond times'],
   [0xa1b2cd34, 'a pcap file in the modified format of 1990s Linux (magic a1b2cd34)'],
@@ -76,54 +77,11 @@ class Feed extends EventEmitter {
   resume(): void {}
 }
 
-/** Reads the next bytes of a file into `buffer`; 0 at its end. */
-export interface ByteSource {
-  read(buffer: Buffer, offset: number, length: number): Promise<number>;
-  close(): Promise<void>;
-}
-
-function displayName(path: string): string {
-  return path === '-' ? 'standard input' : path;
-}
-
-function unreadable(path: string, error: unknown): OperationalError {
-  const text = (error as Error).message;
-  return new OperationalError('savefile.unreadable', `Reading ${displayName(path)} failed: ${text}.`, error);
-}
-
 function wrongFormat(path: string, what: string): OperationalError {
   return new OperationalError(
     'savefile.format',
     `Reading ${displayName(path)} failed, it is ${what}, which the savefile engine cannot read: use --engine libpcap.`,
   );
-}
-
-/** Standard input as a stream, not by its descriptor: a read that blocks a pool thread would hold up the end of the process. */
-function standardInput(): ByteSource {
-  const pieces = process.stdin.iterator({ destroyOnReturn: true });
-  let piece: Buffer = Buffer.alloc(0);
-  return {
-    async read(buffer, offset, length) {
-      if (piece.length === 0) piece = (await pieces.next()).value ?? piece;
-      const copied = piece.copy(buffer, offset, 0, length);
-      piece = piece.subarray(copied);
-      return copied;
-    },
-    async close() {
-      await pieces.return?.();
-    },
-  };
-}
-
-async function openBytes(path: string): Promise<ByteSource> {
-  if (path === '-') return standardInput();
-  const handle = await open(path, 'r');
-  return {
-    async read(buffer, offset, length) {
-      return (await handle.read(buffer, offset, length, null)).bytesRead;
-    },
-    close: () => handle.close(),
-  };
 }
 
 class SavefileSource implements PacketSource {
@@ -151,13 +109,9 @@ class SavefileSource implements PacketSource {
     parsed.on('packet', (packet) => this.#acceptPacket(packet));
   }
 
-  /** Reads the file header. @throws OperationalError `savefile.format` or `savefile.unreadable` */
+  /** Reads the file header. @throws OperationalError `savefile.format`, or what the file system says */
   async start(): Promise<void> {
-    try {
-      while (this.#end < FILE_HEADER_BYTES && !this.#ended) await this.#fill();
-    } catch (error) {
-      throw unreadable(this.name, error);
-    }
+    while (this.#end < FILE_HEADER_BYTES && !this.#ended) await this.#fill();
     this.#checkHeader();
     this.#feed.emit('data', this.#buffer.subarray(0, FILE_HEADER_BYTES));
     this.#start = FILE_HEADER_BYTES;
@@ -284,7 +238,7 @@ class SavefileSource implements PacketSource {
   }
 
   close(): void {
-    this.#bytes.close().catch(() => undefined);
+    this.#bytes.close();
   }
 }
 
@@ -307,21 +261,23 @@ async function openSavefile(options: SavefileOptions, openFile: typeof openBytes
       `The filter "${options.filter}" cannot be applied, the savefile engine has no pcap-filter(7): use --engine libpcap.`,
     );
   }
-  const parser = loadParser();
   let bytes: ByteSource;
+  let head: Buffer;
   try {
     bytes = await openFile(options.path);
   } catch (error) {
     throw unreadable(options.path, error);
   }
-  const source = new SavefileSource(options.path, bytes, parser);
   try {
+    ({ head, bytes } = await peek(bytes, MAGIC_BYTES));
+    if (head.equals(PCAPNG_MAGIC)) return await openPcapng(options.path, bytes);
+    const source = new SavefileSource(options.path, bytes, loadParser());
     await source.start();
+    return source;
   } catch (error) {
-    source.close();
-    throw error;
+    bytes.close();
+    throw error instanceof OperationalError ? error : unreadable(options.path, error);
   }
-  return source;
 }
 
 /** `openFile` is where its bytes come from: the file system, unless a test says otherwise. */

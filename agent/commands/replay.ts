@@ -37,7 +37,7 @@ export const replay: Command = {
       name: 'engine',
       value: 'ENGINE',
       default: 'libpcap',
-      description: 'libpcap (all formats), or savefile (pure JavaScript, classic microsecond pcap only).',
+      description: 'libpcap (all formats), or savefile (pure JavaScript: pcapng, and classic pcap with microseconds).',
     },
     {
       name: 'to',

@@ -28,7 +28,10 @@ export interface CaptureStatistics {
 export interface PacketSource {
   /** The interface's name, or the savefile's path. */
   readonly name: string;
-  /** LINKTYPE_ value (https://www.tcpdump.org/linktypes.html), as it would stand in a savefile. */
+  /**
+   * LINKTYPE_ value (https://www.tcpdump.org/linktypes.html), as it would stand in a savefile: that of all packets of the last
+   * batch. A pcapng may have several, so of a savefile it may change with every `read`.
+   */
   readonly linkType: number;
   /** Why `read` answered `failed`. */
   readonly failure: OperationalError | undefined;

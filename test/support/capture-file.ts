@@ -12,8 +12,10 @@ export interface CapturedPacket {
   readonly wireLength?: number;
   /** Of a pcapng; 0 when absent. */
   readonly interfaceIndex?: number;
-  /** As a pcapng Simple Packet Block, which has no time. */
-  readonly simple?: boolean;
+  /** As a pcapng Simple Packet Block, which has no time, or as the Packet Block of old; an Enhanced one when absent. */
+  readonly block?: 'simple' | 'obsolete';
+  /** What stands in a pcapng, instead of seconds and nanoseconds. */
+  readonly timestamp?: bigint;
 }
 
 type Field = readonly [bytes: 1 | 2 | 4 | 8, value: number | bigint];
@@ -77,7 +79,7 @@ export function pcapFile(packets: readonly CapturedPacket[], options: PcapOption
 export interface PcapngInterface {
   readonly linkType?: number;
   readonly snapshot?: number;
-  /** if_tsresol: units are 10 to the minus this; 6 when absent. */
+  /** if_tsresol: units are 10 to the minus this, or 2 to the minus its lower seven bits when its upper is set; 6 when absent. */
   readonly resolution?: number;
   /** if_tsoffset, seconds added to every time. */
   readonly offsetSeconds?: bigint;
@@ -85,14 +87,21 @@ export interface PcapngInterface {
 
 export interface PcapngOptions {
   readonly bigEndian?: boolean;
+  readonly version?: readonly [major: number, minor: number];
   readonly interfaces?: readonly PcapngInterface[];
+}
+
+/** Timestamp units in one second, of an interface's if_tsresol. */
+export function unitsPerSecond(resolution = 6): bigint {
+  return (resolution >= 128 ? 2n : 10n) ** BigInt(resolution % 128);
 }
 
 function padded(bytes: Uint8Array): Uint8Array {
   return concat(bytes, new Uint8Array((4 - (bytes.length % 4)) % 4));
 }
 
-function block(bigEndian: boolean, type: number, ...parts: readonly Uint8Array[]): Uint8Array {
+/** One pcapng block around a body of whole words. */
+export function pcapngBlock(bigEndian: boolean, type: number, ...parts: readonly Uint8Array[]): Uint8Array {
   const body = concat(...parts);
   const length = body.length + 12;
   return concat(fields(bigEndian, [4, type], [4, length]), body, fields(bigEndian, [4, length]));
@@ -102,8 +111,8 @@ function option(bigEndian: boolean, code: number, value: Uint8Array): Uint8Array
   return concat(fields(bigEndian, [2, code], [2, value.length]), padded(value));
 }
 
-function sectionHeader(bigEndian: boolean): Uint8Array {
-  return block(bigEndian, 0x0a0d0d0a, fields(bigEndian, [4, 0x1a2b3c4d], [2, 1], [2, 0], [8, -1n]));
+function sectionHeader(bigEndian: boolean, [major, minor]: readonly [number, number]): Uint8Array {
+  return pcapngBlock(bigEndian, 0x0a0d0d0a, fields(bigEndian, [4, 0x1a2b3c4d], [2, major], [2, minor], [8, -1n]));
 }
 
 function interfaceDescription(bigEndian: boolean, each: PcapngInterface): Uint8Array {
@@ -112,30 +121,34 @@ function interfaceDescription(bigEndian: boolean, each: PcapngInterface): Uint8A
   if (each.offsetSeconds !== undefined) options.push(option(bigEndian, 14, fields(bigEndian, [8, each.offsetSeconds])));
   if (options.length > 0) options.push(option(bigEndian, 0, new Uint8Array(0)));
   const head = fields(bigEndian, [2, each.linkType ?? LINK_TYPE.ethernet], [2, 0], [4, each.snapshot ?? 0]);
-  return block(bigEndian, 1, head, ...options);
+  return pcapngBlock(bigEndian, 1, head, ...options);
 }
 
 function packetBlock(bigEndian: boolean, packet: CapturedPacket, interfaces: readonly PcapngInterface[]): Uint8Array {
   const captured = packet.bytes.length;
   const wire = packet.wireLength ?? captured;
-  if (packet.simple === true) return block(bigEndian, 3, fields(bigEndian, [4, wire]), padded(packet.bytes));
+  if (packet.block === 'simple') return pcapngBlock(bigEndian, 3, fields(bigEndian, [4, wire]), padded(packet.bytes));
   const index = packet.interfaceIndex ?? 0;
-  const each = interfaces[index]!;
-  const resolution = BigInt(each.resolution ?? 6);
-  const nanoseconds = BigInt(packet.seconds ?? 0) * 1_000_000_000n + BigInt(packet.nanoseconds ?? 0);
-  const relative = nanoseconds - (each.offsetSeconds ?? 0n) * 1_000_000_000n;
-  const units = BigInt.asUintN(
-    64,
-    resolution > 9n ? relative * 10n ** (resolution - 9n) : relative / 10n ** (9n - resolution),
-  );
-  const head = fields(bigEndian, [4, index], [4, units >> 32n], [4, units & 0xffffffffn], [4, captured], [4, wire]);
-  return block(bigEndian, 6, head, padded(packet.bytes));
+  const time = packet.timestamp ?? timestamp(packet, interfaces[index]!);
+  const units = BigInt.asUintN(64, time);
+  const lengths = fields(bigEndian, [4, units >> 32n], [4, units & 0xffffffffn], [4, captured], [4, wire]);
+  return packet.block === 'obsolete'
+    ? pcapngBlock(bigEndian, 2, fields(bigEndian, [2, index], [2, 0xffff]), lengths, padded(packet.bytes))
+    : pcapngBlock(bigEndian, 6, fields(bigEndian, [4, index]), lengths, padded(packet.bytes));
 }
 
+function timestamp(packet: CapturedPacket, each: PcapngInterface): bigint {
+  const seconds = BigInt(packet.seconds ?? 0) - (each.offsetSeconds ?? 0n);
+  return (
+    ((seconds * 1_000_000_000n + BigInt(packet.nanoseconds ?? 0)) * unitsPerSecond(each.resolution)) / 1_000_000_000n
+  );
+}
+
+/** One section; several of them, one after the other, are a file too. */
 export function pcapngFile(packets: readonly CapturedPacket[], options: PcapngOptions = {}): Uint8Array {
-  const { bigEndian = false, interfaces = [{}] } = options;
+  const { bigEndian = false, version = [1, 0], interfaces = [{}] } = options;
   return concat(
-    sectionHeader(bigEndian),
+    sectionHeader(bigEndian, version),
     ...interfaces.map((each) => interfaceDescription(bigEndian, each)),
     ...packets.map((packet) => packetBlock(bigEndian, packet, interfaces)),
   );

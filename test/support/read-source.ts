@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CaptureAddon, CaptureHandle } from '../../agent/capture/addon.ts';
 import type { OperationalError } from '../../agent/model/operational-error.ts';
 import {
   CAPTURED_LENGTH,
@@ -28,6 +29,8 @@ export interface ReadPacket {
 export interface ReadFile {
   readonly linkType: number;
   readonly packets: ReadPacket[];
+  /** Of each packet. */
+  readonly linkTypes: number[];
   readonly failure: OperationalError | undefined;
 }
 
@@ -58,15 +61,30 @@ export async function readToEnd(source: PacketSource, batchBytes = SMALLEST_BATC
   const batch = createPacketBatch(batchBytes);
   const packets: ReadPacket[] = [];
   let status = await source.read(batch);
-  for (; status === READ.packets; status = await source.read(batch)) packets.push(...packetsOf(batch));
+  const linkTypes: number[] = [];
+  for (; status === READ.packets; status = await source.read(batch)) {
+    packets.push(...packetsOf(batch));
+    for (let i = 0; i < batch.count; i++) linkTypes.push(source.linkType);
+  }
   source.close();
-  return { linkType: source.linkType, packets, failure: status === READ.failed ? source.failure : undefined };
+  const failure = status === READ.failed ? source.failure : undefined;
+  return { linkType: source.linkType, packets, linkTypes, failure };
+}
+
+/** A savefile in libpcap's hands, below the engine. */
+export function openWithLibpcap(addon: CaptureAddon, path: string): CaptureHandle {
+  const handle = addon.openFile(path);
+  addon.startSavefile(handle, '');
+  return handle;
 }
 
 /** Opens a savefile and reads it to its end; refusals to open it are thrown. */
-export async function readSavefile(engine: SavefileEngine, path: string, batchBytes?: number): Promise<ReadFile> {
-  return readToEnd(await engine.open({ path, filter: '' }), batchBytes);
+export async function readSavefile(engine: SavefileEngine, path: string, filter = ''): Promise<ReadFile> {
+  return readToEnd(await engine.open({ path, filter }));
 }
+
+/** Accepts everything; with a filter the libpcap engine leaves pcapng to libpcap, which is what to compare our reader with. */
+export const ANY_PACKET = 'greater 0';
 
 /** Packets as one line each: comparing thousands of byte arrays with `toEqual` takes minutes. */
 export function packetLines(packets: readonly ReadPacket[]): string[] {

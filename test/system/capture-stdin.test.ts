@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { expect, onTestFinished, test } from 'vitest';
-import { pcapFile } from '../support/capture-file.ts';
+import { pcapFile, pcapngFile } from '../support/capture-file.ts';
 import { arp } from '../support/packet-builder.ts';
 import { CaptureFolder } from '../support/read-source.ts';
 
@@ -23,7 +23,13 @@ const COUNT = `
   console.log(status, packets, source.failure?.code);
 `;
 const PACKETS = 40_000;
-const FILE = pcapFile(new Array(PACKETS).fill({ bytes: arp() }));
+const FILES = {
+  pcap: pcapFile(new Array(PACKETS).fill({ bytes: arp() })),
+  pcapng: pcapngFile(new Array(PACKETS).fill({ bytes: arp() })),
+};
+const CASES = (['libpcap', 'savefile'] as const).flatMap((engine) =>
+  (['pcap', 'pcapng'] as const).map((format) => [engine, format] as const),
+);
 
 function folderFor(): CaptureFolder {
   const folder = new CaptureFolder();
@@ -44,21 +50,21 @@ async function throughSocket(engine: string, bytes: Uint8Array, readsMax = 1e9):
   return `${code}: ${output.trim()}`;
 }
 
-test.each(['libpcap', 'savefile'])('%s reads standard input, be it a pipe, a file or a socket', async (engine) => {
-  const path = folderFor().write(FILE);
+test.each(CASES)('%s reads %s from standard input, be it a pipe, a file or a socket', async (engine, format) => {
+  const path = folderFor().write(FILES[format]);
   const shell = (line: string) =>
     execFileSync('sh', ['-c', line, process.execPath, COUNT, engine, path], { encoding: 'utf8' }).trim();
   const whole = `2 ${PACKETS} undefined`;
   expect(shell('cat "$3" | "$0" --input-type=module -e "$1" "$2" 1000000')).toBe(whole);
   expect(shell('"$0" --input-type=module -e "$1" "$2" 1000000 < "$3"')).toBe(whole);
-  expect(await throughSocket(engine, FILE)).toBe(`0: ${whole}`);
+  expect(await throughSocket(engine, FILES[format])).toBe(`0: ${whole}`);
 });
 
-test.each(['libpcap', 'savefile'])('%s says that standard input was cut', async (engine) => {
-  const cut = await throughSocket(engine, FILE.subarray(0, FILE.length - 1));
+test.each(CASES)('%s says that a %s on standard input was cut', async (engine, format) => {
+  const cut = await throughSocket(engine, FILES[format].subarray(0, -1));
   expect(cut).toBe(`0: 3 ${PACKETS - 1} savefile.damaged`);
 });
 
-test.each(['libpcap', 'savefile'])('%s lets the process end in the middle of standard input', async (engine) => {
-  expect(await throughSocket(engine, FILE, 1)).toMatch(/^0: 0 \d+/);
+test.each(CASES)('%s lets the process end in the middle of a %s on standard input', async (engine, format) => {
+  expect(await throughSocket(engine, FILES[format], 1)).toMatch(/^0: 0 \d+/);
 });

@@ -66,13 +66,13 @@ function expectTier(capture: Capture, end: CommandEnd): void {
   if (capture.tier === 'damaged') expect(end.stderr).toMatch(SENTENCE);
 }
 
-/** Classic pcap with microseconds, in either byte order: what the savefile engine reads. */
-function isClassic(capture: Capture): boolean {
+/** Classic pcap with microseconds, in either byte order, and pcapng: what the savefile engine reads. */
+function isForSavefile(capture: Capture): boolean {
   const file = openSync(pathOf(capture), 'r');
   const magic = Buffer.alloc(4);
   readSync(file, magic);
   closeSync(file);
-  return magic.readUInt32LE() === 0xa1b2c3d4 || magic.readUInt32BE() === 0xa1b2c3d4;
+  return [0xa1b2c3d4, 0xd4c3b2a1, 0x0a0d0d0a].includes(magic.readUInt32BE());
 }
 
 describe.skipIf(captures.length === 0).concurrent('the capture corpus through the command', () => {
@@ -91,7 +91,7 @@ describe.skipIf(captures.length === 0).concurrent('the capture corpus through th
       test(`${capture.file} ${does} from standard input`, async () => {
         expectTier(capture, await runCommand(['replay', '-'], { input: readFileSync(pathOf(capture)) }));
       });
-      if (isClassic(capture)) {
+      if (isForSavefile(capture)) {
         test(`${capture.file} ${does} through the savefile engine`, async () => {
           expectTier(capture, await runCommand(['replay', '--engine', 'savefile', pathOf(capture)]));
         });

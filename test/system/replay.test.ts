@@ -2,13 +2,19 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { type CapturedPacket, pcapFile, pcapHeader } from '../support/capture-file.ts';
+import {
+  type CapturedPacket,
+  type PcapngInterface,
+  pcapFile,
+  pcapHeader,
+  pcapngFile,
+} from '../support/capture-file.ts';
 import { FLOWLOGD, type RunningCommand, runCommand, startCommand, startProgram } from '../support/command.ts';
 import { decodeDelimitedBatches, plainRecords } from '../support/flow-batch-schema.ts';
 import { ledgerPackets } from '../support/ledger-lines.ts';
 import { freePort, LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
 import { canonicalAddress, type PlainRecord, parseRecords, recordLines } from '../support/ndjson-records.ts';
-import { ethernet, icmpEcho, ipv4, ipv6, PROTOCOL, tcp, udp } from '../support/packet-builder.ts';
+import { ethernet, icmpEcho, ipv4, ipv6, LINK_TYPE, linuxSll2, PROTOCOL, tcp, udp } from '../support/packet-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const WINDOW_START = 1_700_000_040;
@@ -149,6 +155,65 @@ test('reads only what the filter lets through, in windows of the length asked fo
     [60, 443],
   ]);
   expect(code).toBe(0);
+});
+
+describe('a pcapng of several interfaces', () => {
+  const ping = ipv4({ ...V4, protocol: PROTOCOL.icmp }, icmpEcho(8));
+  const dns = ipv6(
+    { ...V6, nextHeader: PROTOCOL.udp },
+    udp({ sourcePort: 5353, destinationPort: 53 }, new Uint8Array(20)),
+  );
+  const interfaces: PcapngInterface[] = [
+    { linkType: LINK_TYPE.ethernet, snapshot: 65_535 },
+    { linkType: LINK_TYPE.raw, resolution: 9, snapshot: 100 },
+    { linkType: LINK_TYPE.linuxSll2, resolution: 128 + 20, offsetSeconds: 1_600_000_000n },
+    { linkType: 127 },
+  ];
+  const packets: CapturedPacket[] = [
+    { ...at(0, httpsFrame), interfaceIndex: 0 },
+    { ...at(1, ping), interfaceIndex: 1 },
+    { ...at(59, linuxSll2(0x86dd, dns)), nanoseconds: 999_999_000, interfaceIndex: 2 },
+    { ...at(5, httpsFrame), interfaceIndex: 0, block: 'obsolete' },
+    { ...at(60, ping), interfaceIndex: 1 },
+    { bytes: httpsFrame, block: 'simple' },
+  ];
+  const records = [
+    `0 10.1.0.1 10.1.0.2 40000 443 6: 1 packets, 140 bytes, 0 to 0, flags 16`,
+    `${WINDOW_START} 10.1.0.1 10.1.0.2 0 0 1: 1 packets, 28 bytes, ${WINDOW_START + 1} to ${WINDOW_START + 1}, flags 0`,
+    `${WINDOW_START} 10.1.0.1 10.1.0.2 40000 443 6: 2 packets, 280 bytes, ${WINDOW_START} to ${WINDOW_START + 5}, flags 16`,
+    `${WINDOW_START} fd00::1 fd00::2 5353 53 17: 1 packets, 68 bytes, ${WINDOW_START + 59} to ${WINDOW_START + 59}, flags 0`,
+    `${WINDOW_START + 60} 10.1.0.1 10.1.0.2 0 0 1: 1 packets, 28 bytes, ${WINDOW_START + 60} to ${WINDOW_START + 60}, flags 0`,
+  ].sort();
+  const file = (more: readonly CapturedPacket[] = []) => {
+    const path = join(temporaryFolder(), 'several.pcapng');
+    writeFileSync(path, pcapngFile([...packets, ...more], { interfaces }));
+    return path;
+  };
+
+  test.each(['libpcap', 'savefile'])('gives exact records through the %s engine', async (engine) => {
+    const path = file();
+    const named = await runCommand(['replay', '--engine', engine, path]);
+    const piped = await runCommand(['replay', '--engine', engine, '-'], { input: readFileSync(path) });
+    for (const { code, stdout, stderr } of [named, piped]) {
+      expect(recordLines(parseRecords(stdout))).toEqual(records);
+      expect(ledgerPackets(stderr)).toMatchObject({ offered: 6, metered: 6 });
+      expect(code).toBe(0);
+    }
+  });
+
+  test('gives the records before a packet of a link type it does not know, then refuses it by name', async () => {
+    const wireless = { ...at(2, new Uint8Array(60)), interfaceIndex: 3 };
+    const { code, stdout, stderr } = await runCommand(['replay', file([wireless, packets[0]!])]);
+    expect(recordLines(parseRecords(stdout))).toEqual(records);
+    expect(stderr).toMatch(/^flowlogd: .*the packets before, which count, its link type is IEEE802_11_RADIO.*\.$/m);
+    expect(code).toBe(65);
+  });
+
+  test('is refused with a filter, in a sentence', async () => {
+    const { code, stderr } = await runCommand(['replay', '--filter', 'ip', file()]);
+    expect(stderr).toMatch(/^flowlogd: .*read it without --filter\.$/m);
+    expect(code).toBe(65);
+  });
 });
 
 test.each([

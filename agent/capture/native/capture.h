@@ -8,6 +8,7 @@
 #include "addon.h"
 
 #include <pcap/pcap.h>
+#include <stdio.h>
 
 struct counter {
   uint64_t total;
@@ -15,7 +16,8 @@ struct counter {
 };
 
 struct capture {
-  pcap_t *pcap; /* NULL once closed */
+  pcap_t *pcap; /* NULL once closed, and of a file that libpcap does not read */
+  FILE *file;   /* an opened file until libpcap takes it over */
   struct instance *instance;
   struct capture *next;
   struct capture **link;

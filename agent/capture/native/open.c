@@ -21,6 +21,8 @@
 static void close_capture(struct capture *capture) {
   if (capture->pcap != NULL) pcap_close(capture->pcap);
   capture->pcap = NULL;
+  if (capture->file != NULL) fclose(capture->file);
+  capture->file = NULL;
   free(capture->file_buffer);
   capture->file_buffer = NULL;
 }
@@ -82,6 +84,15 @@ struct capture *open_handle_of(napi_env env, struct instance *instance, napi_val
   struct capture *capture = handle_of(env, instance, value);
   if (capture != NULL && capture->pcap == NULL) {
     throw_coded(env, "ERR_CAPTURE_CLOSED", "the capture is closed");
+    return NULL;
+  }
+  return capture;
+}
+
+static struct capture *file_handle_of(napi_env env, struct instance *instance, napi_value value) {
+  struct capture *capture = handle_of(env, instance, value);
+  if (capture != NULL && capture->file == NULL) {
+    throw_coded(env, "ERR_CAPTURE_CLOSED", "the handle is not a file whose bytes can be read");
     return NULL;
   }
   return capture;
@@ -211,7 +222,7 @@ napi_value open_live(napi_env env, napi_callback_info info) {
 }
 
 /* A duplicate, so that closing the capture leaves descriptor 0 alone; blocking, as fread must have it. */
-static FILE *open_file(const char *path) {
+static FILE *open_file_at(const char *path) {
   if (strcmp(path, "-") != 0) return fopen(path, "rbe");
   int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
   if (fd < 0) return NULL;
@@ -222,58 +233,99 @@ static FILE *open_file(const char *path) {
   return file;
 }
 
-/* The first byte of a file of our byte order says whether it is classic, and what its fractions are counted in. */
-static void learn_wraps(struct capture *capture, FILE *file) {
+napi_value open_file(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  char path[PATH_BYTES_MAX];
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL || take_string(env, arguments[0], "path", path, sizeof path) != 0) return NULL;
+  struct capture *capture = calloc(1, sizeof *capture);
+  if (capture == NULL) return throw_errno(env, ENOMEM, "opening a savefile");
+  capture->fd = -1;
+  capture->file = open_file_at(path);
+  if (capture->file == NULL) {
+    int number = errno;
+    free(capture);
+    return throw_errno(env, number, "opening a savefile");
+  }
+  capture->file_buffer = malloc(SAVEFILE_BUFFER_BYTES);
+  if (capture->file_buffer != NULL) setvbuf(capture->file, capture->file_buffer, _IOFBF, SAVEFILE_BUFFER_BYTES);
+  /* One thread reads this file, and libpcap calls fread twice a packet: its lock would be 40 % of the time. */
+  __fsetlocking(capture->file, FSETLOCKING_BYCALLER);
+  return hand_out(env, instance, capture);
+}
+
+static int first_byte_of(FILE *file) {
   int first = getc(file);
-  if (first == EOF) return;
-  ungetc(first, file);
+  if (first != EOF) ungetc(first, file);
+  return first;
+}
+
+napi_value first_byte(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL) return NULL;
+  struct capture *capture = file_handle_of(env, instance, arguments[0]);
+  return capture == NULL ? NULL : number_of(env, first_byte_of(capture->file));
+}
+
+napi_value read_bytes(napi_env env, napi_callback_info info) {
+  napi_value arguments[2], buffer;
+  napi_typedarray_type type = napi_int8_array;
+  void *bytes = NULL;
+  size_t size = 0, offset = 0;
+  struct instance *instance = arguments_of(env, info, 2, arguments);
+  if (instance == NULL) return NULL;
+  struct capture *capture = file_handle_of(env, instance, arguments[0]);
+  if (capture == NULL) return NULL;
+  if (napi_get_typedarray_info(env, arguments[1], &type, &size, &bytes, &buffer, &offset) != napi_ok ||
+      type != napi_uint8_array) {
+    napi_throw_type_error(env, NULL, "bytes must be an Uint8Array");
+    return NULL;
+  }
+  size_t got = size == 0 ? 0 : fread(bytes, 1, size, capture->file);
+  /* What came before an error is handed out first; the error stays and is met again. */
+  if (got == 0 && size > 0 && ferror(capture->file)) return throw_errno(env, errno, "reading a savefile");
+  return number_of(env, (double)got);
+}
+
+/* The first byte of a file of our byte order says whether it is classic, and what its fractions are counted in. */
+static void learn_wraps(struct capture *capture) {
+  int first = first_byte_of(capture->file);
   if (first == 0xd4 || first == 0x34) capture->fraction_wrap = (INT64_C(1) << 32) * 1000;
   if (first == 0x4d) capture->fraction_wrap = INT64_C(1) << 32;
   if (capture->fraction_wrap != 0) capture->seconds_wrap = INT64_C(1) << 32;
 }
 
-static napi_value begin_savefile(napi_env env, struct instance *instance, FILE *file, const char *filter) {
+/* On failure the capture is closed; what the error means is the caller's to say. */
+static void start_savefile_of(napi_env env, struct capture *capture, const char *filter) {
   char error[PCAP_ERRBUF_SIZE] = "";
-  struct capture *capture = calloc(1, sizeof *capture);
-  if (capture == NULL) {
-    fclose(file);
-    return throw_errno(env, ENOMEM, "opening a savefile");
-  }
-  capture->fd = -1;
-  capture->file_buffer = malloc(SAVEFILE_BUFFER_BYTES);
-  if (capture->file_buffer != NULL) setvbuf(file, capture->file_buffer, _IOFBF, SAVEFILE_BUFFER_BYTES);
-  /* One thread reads this file, and libpcap calls fread twice a packet: its lock would be 40 % of the time. */
-  __fsetlocking(file, FSETLOCKING_BYCALLER);
-  learn_wraps(capture, file);
-  capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, error);
+  learn_wraps(capture);
+  capture->pcap = pcap_fopen_offline_with_tstamp_precision(capture->file, PCAP_TSTAMP_PRECISION_NANO, error);
   if (capture->pcap == NULL) {
-    fclose(file);
-    return refuse_text(env, capture, "PCAP_FORMAT", error);
+    throw_coded(env, "PCAP_FORMAT", error);
+    close_capture(capture);
+    return;
   }
+  capture->file = NULL;
   if (filter[0] != '\0' && set_filter(capture, filter) != 0) {
-    return refuse_text(env, capture, "PCAP_FILTER", pcap_geterr(capture->pcap));
+    throw_coded(env, "PCAP_FILTER", pcap_geterr(capture->pcap));
+    close_capture(capture);
   }
-  return hand_out(env, instance, capture);
 }
 
-napi_value open_savefile(napi_env env, napi_callback_info info) {
+napi_value start_savefile(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
-  char path[PATH_BYTES_MAX];
   struct instance *instance = arguments_of(env, info, 2, arguments);
-  if (instance == NULL || take_string(env, arguments[0], "path", path, sizeof path) != 0) return NULL;
+  if (instance == NULL) return NULL;
+  struct capture *capture = file_handle_of(env, instance, arguments[0]);
+  if (capture == NULL) return NULL;
   char *filter = malloc(FILTER_BYTES_MAX);
   if (filter == NULL) return throw_errno(env, ENOMEM, "opening a savefile");
-  napi_value result = NULL;
   if (take_string(env, arguments[1], "filter", filter, FILTER_BYTES_MAX) == 0) {
-    FILE *file = open_file(path);
-    if (file == NULL) {
-      throw_errno(env, errno, "opening a savefile");
-    } else {
-      result = begin_savefile(env, instance, file, filter);
-    }
+    start_savefile_of(env, capture, filter);
   }
   free(filter);
-  return result;
+  return NULL;
 }
 
 napi_value close_handle(napi_env env, napi_callback_info info) {

@@ -6,7 +6,7 @@ import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { FRAME_BYTES_MAX } from '../../../agent/model/packet-batch.ts';
 import { pcapFile, pcapHeader } from '../../support/capture-file.ts';
 import { arp } from '../../support/packet-builder.ts';
-import { CaptureFolder } from '../../support/read-source.ts';
+import { CaptureFolder, openWithLibpcap } from '../../support/read-source.ts';
 
 const addon = loadCaptureAddon();
 const folder = new CaptureFolder();
@@ -35,7 +35,7 @@ describe('loading', () => {
 
 describe('handles', () => {
   test('a closed capture may be closed again and throws at any other use', () => {
-    const handle = addon.openSavefile(folder.write(pcapHeader()), '');
+    const handle = openWithLibpcap(addon, folder.write(pcapHeader()));
     addon.close(handle);
     addon.close(handle);
     const closed = expect.objectContaining({ code: 'ERR_CAPTURE_CLOSED' });
@@ -51,7 +51,7 @@ describe('handles', () => {
   });
 
   test('refuses a batch that cannot hold one packet, and lengths out of range', () => {
-    const handle = addon.openSavefile(folder.write(pcapFile([{ bytes: arp() }])), '');
+    const handle = openWithLibpcap(addon, folder.write(pcapFile([{ bytes: arp() }])));
     expect(() => addon.readBatch(handle, batchOf(24 + 127), 128, 0)).toThrow(RangeError);
     expect(() => addon.readBatch(handle, batchOf(0), 128, 0)).toThrow(RangeError);
     expect(() => addon.readBatch(handle, batchOf(1 << 20), 0, 0)).toThrow(RangeError);
@@ -65,7 +65,7 @@ describe('handles', () => {
   });
 
   test('writes only inside the view it was given', () => {
-    const handle = addon.openSavefile(folder.write(pcapFile([{ bytes: new Uint8Array(200).fill(9) }])), '');
+    const handle = openWithLibpcap(addon, folder.write(pcapFile([{ bytes: new Uint8Array(200).fill(9) }])));
     const memory = new Uint8Array(1024).fill(7);
     expect(addon.readBatch(handle, new DataView(memory.buffer, 256, 24 + 64), 64, 0)).toBe(1);
     expect(memory.subarray(0, 256).every((byte) => byte === 7)).toBe(true);
@@ -74,13 +74,50 @@ describe('handles', () => {
     addon.close(handle);
   });
 
+  test('gives the bytes of a file until libpcap takes it over', () => {
+    const bytes = pcapFile([{ bytes: arp() }]);
+    const path = folder.write(bytes);
+    const whole = addon.openFile(path);
+    const memory = new Uint8Array(1024).fill(7);
+    expect(addon.firstByte(whole)).toBe(bytes[0]);
+    expect(addon.readBytes(whole, memory.subarray(10, 11))).toBe(1);
+    expect(addon.readBytes(whole, new Uint8Array(0))).toBe(0);
+    expect(addon.readBytes(whole, memory.subarray(11, 500))).toBe(bytes.length - 1);
+    expect(memory.subarray(10, 10 + bytes.length)).toEqual(bytes);
+    expect(memory[9]).toBe(7);
+    expect(memory.subarray(10 + bytes.length).every((byte) => byte === 7)).toBe(true);
+    expect(addon.readBytes(whole, memory)).toBe(0);
+    expect(addon.firstByte(whole)).toBe(-1);
+    expect(() => addon.readBytes(whole, batchOf(8) as unknown as Uint8Array)).toThrow(TypeError);
+    addon.close(whole);
+
+    const handed = addon.openFile(path);
+    expect(() => addon.describe(handed)).toThrow(expect.objectContaining({ code: 'ERR_CAPTURE_CLOSED' }));
+    addon.startSavefile(handed, '');
+    expect(addon.describe(handed).linkType).toBe(1);
+    for (const file of [whole, handed]) {
+      const closed = expect.objectContaining({ code: 'ERR_CAPTURE_CLOSED' });
+      expect(() => addon.firstByte(file)).toThrow(closed);
+      expect(() => addon.readBytes(file, memory)).toThrow(closed);
+      expect(() => addon.startSavefile(file, '')).toThrow(closed);
+    }
+    addon.close(handed);
+  });
+
+  test('says why the bytes of a file cannot be read', () => {
+    const file = addon.openFile('/');
+    expect(addon.firstByte(file)).toBe(-1);
+    expect(() => addon.readBytes(file, new Uint8Array(8))).toThrow(expect.objectContaining({ code: 'EISDIR' }));
+    addon.close(file);
+  });
+
   test('never waits without a bound', () => {
     expect(() => addon.wait([], -1)).toThrow(RangeError);
     expect(addon.wait([], 1)).toBe(0);
   });
 
   test('a savefile has no statistics', () => {
-    const handle = addon.openSavefile(folder.write(pcapHeader()), '');
+    const handle = openWithLibpcap(addon, folder.write(pcapHeader()));
     expect(addon.statistics(handle)).toBeUndefined();
     addon.close(handle);
   });

@@ -7,7 +7,7 @@ import { createPacketBatch } from '../../../agent/model/packet-batch.ts';
 import { type LiveOptions, READ } from '../../../agent/model/packet-source.ts';
 import { type CapturedPacket, PCAP_MAGIC, pcapFile, pcapHeader, pcapngFile } from '../../support/capture-file.ts';
 import { concat, ethernet, ipv4, LINK_TYPE, PROTOCOL, udp } from '../../support/packet-builder.ts';
-import { CaptureFolder, packetLines, readSavefile, readToEnd } from '../../support/read-source.ts';
+import { ANY_PACKET, CaptureFolder, packetLines, readSavefile, readToEnd } from '../../support/read-source.ts';
 
 const addon = loadCaptureAddon();
 const savefiles = createLibpcapSavefileEngine(addon);
@@ -44,7 +44,20 @@ function errorOf(work: () => unknown): OperationalError {
   throw new Error('nothing was thrown');
 }
 
-describe('the libpcap engine on savefiles', () => {
+async function refusal(path: string, filter = ''): Promise<OperationalError> {
+  try {
+    await savefiles.open({ path, filter });
+  } catch (error) {
+    if (error instanceof OperationalError) return error;
+    throw error;
+  }
+  throw new Error('the file was not refused');
+}
+
+/* A filter makes libpcap read a pcapng itself, so these run through both readers. */
+describe.each(['', ANY_PACKET])('the libpcap engine on savefiles, with the filter "%s"', (filter) => {
+  const read = (bytes: Uint8Array) => readSavefile(savefiles, folder.write(bytes), filter);
+
   test.each([
     ['nanosecond pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.nanoseconds })],
     ['big-endian nanosecond pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.nanoseconds, bigEndian: true })],
@@ -56,21 +69,18 @@ describe('the libpcap engine on savefiles', () => {
       pcapngFile(PACKETS, { interfaces: [{ resolution: 9, offsetSeconds: 1_600_000_000n }] }),
     ],
   ])('reads %s exactly', async (_name, bytes) => {
-    const read = await readSavefile(savefiles, folder.write(bytes));
-    expect(read.failure).toBeUndefined();
-    expect(packetLines(read.packets)).toEqual(asRead(PACKETS));
+    const { failure, packets } = await read(bytes);
+    expect(failure).toBeUndefined();
+    expect(packetLines(packets)).toEqual(asRead(PACKETS));
   });
 
   test('gives each interface of a pcapng its own clock, and a simple packet time 0', async () => {
     const packets = [
       { ...PACKETS[0]!, interfaceIndex: 1 },
-      { bytes: datagram(99), simple: true },
+      { bytes: datagram(99), block: 'simple' as const },
     ];
-    const read = await readSavefile(
-      savefiles,
-      folder.write(pcapngFile(packets, { interfaces: [{}, { resolution: 9 }] })),
-    );
-    expect(packetLines(read.packets)).toEqual(asRead([PACKETS[0]!, { bytes: datagram(99) }]));
+    const { packets: got } = await read(pcapngFile(packets, { interfaces: [{}, { resolution: 9 }] }));
+    expect(packetLines(got)).toEqual(asRead([PACKETS[0]!, { bytes: datagram(99) }]));
   });
 
   test('reads times before 1970 and far beyond 32 bits', async () => {
@@ -78,12 +88,31 @@ describe('the libpcap engine on savefiles', () => {
     const late = { bytes: datagram(2), seconds: 1_000_000_000_000 };
     const file = (packet: CapturedPacket, offsetSeconds: bigint) =>
       pcapngFile([packet], { interfaces: [{ resolution: 6, offsetSeconds }] });
-    expect(packetLines((await readSavefile(savefiles, folder.write(file(early, -8n)))).packets)).toEqual(
-      asRead([early]),
-    );
-    expect(packetLines((await readSavefile(savefiles, folder.write(file(late, 0n)))).packets)).toEqual(asRead([late]));
+    expect(packetLines((await read(file(early, -8n))).packets)).toEqual(asRead([early]));
+    expect(packetLines((await read(file(late, 0n))).packets)).toEqual(asRead([late]));
   });
 
+  test.each([
+    [false, PCAP_MAGIC.microseconds, 1_000_000, 1, 0],
+    [true, PCAP_MAGIC.microseconds, 1_000_000, 1, 0],
+    [false, PCAP_MAGIC.microseconds, 60_000_001, 60, 1000],
+    [false, PCAP_MAGIC.microseconds, 0xffff_ffff, 4294, 967_295_000],
+    [true, PCAP_MAGIC.microseconds, 0xffff_ffff, 4294, 967_295_000],
+    [false, PCAP_MAGIC.modified, 0xffff_ffff, 4294, 967_295_000],
+    [true, PCAP_MAGIC.modified, 0x8000_0000, 2147, 483_648_000],
+    [false, PCAP_MAGIC.nanoseconds, 1_000_000_000, 1, 0],
+    [false, PCAP_MAGIC.nanoseconds, 0xffff_ffff, 4, 294_967_295],
+    [true, PCAP_MAGIC.nanoseconds, 0xffff_ffff, 4, 294_967_295],
+  ])('carries a fraction of seconds, big endian: %s, magic %i, fraction %i', async (...row) => {
+    const [bigEndian, magic, fraction, seconds, nanoseconds] = row;
+    const bytes = pcapFile([{ bytes: datagram(1), seconds: 100 }], { magic, bigEndian });
+    new DataView(bytes.buffer).setUint32(28, fraction, !bigEndian);
+    const [packet] = (await read(bytes)).packets;
+    expect(packet).toMatchObject({ seconds: 100 + seconds, nanoseconds });
+  });
+});
+
+describe('the libpcap engine on savefiles', () => {
   test.each([
     [LINK_TYPE.raw, LINK_TYPE.raw],
     [LINK_TYPE.linuxSll2, LINK_TYPE.linuxSll2],
@@ -118,28 +147,38 @@ describe('the libpcap engine on savefiles', () => {
     expect(read.failure?.message).toContain('after 2 packets');
   });
 
-  test('says which file is no capture', () => {
-    const path = folder.write(new TextEncoder().encode('hello, this is text'));
-    const error = errorOf(() => savefiles.open({ path, filter: '' }));
-    expect(error.code).toBe('savefile.format');
-    expect(error.message).toContain(path);
+  test.each(['hello, this is text', '\n\r\r\nthis is text too', '\n\r', '\n'])(
+    'says that %j is no capture',
+    async (text) => {
+      const path = folder.write(new TextEncoder().encode(text));
+      const error = await refusal(path);
+      expect(error.code).toBe('savefile.format');
+      expect(error.message).toContain(path);
+    },
+  );
+
+  test.each(['/nonexistent.pcap', '/'])('says that %s cannot be read', async (path) => {
+    expect((await refusal(path)).code).toBe('savefile.unreadable');
   });
 
-  test.each(['/nonexistent.pcap', '/'])('says that %s cannot be read', (path) => {
-    expect(errorOf(() => savefiles.open({ path, filter: '' })).code).toBe('savefile.unreadable');
-  });
-
-  test('says what is wrong with a filter', () => {
-    const error = errorOf(() => savefiles.open({ path: folder.write(pcapHeader()), filter: 'tcp prot 80' }));
+  test('says what is wrong with a filter', async () => {
+    const error = await refusal(folder.write(pcapHeader()), 'tcp prot 80');
     expect(error.code).toBe('capture.filter');
     expect(error.message).toContain('"tcp prot 80"');
     expect(error.message).toContain('syntax error');
   });
 
-  test('refuses a pcapng of several link types after the packets of the first', async () => {
-    const interfaces = [{}, { linkType: LINK_TYPE.raw }];
-    const read = await readSavefile(savefiles, folder.write(pcapngFile(PACKETS, { interfaces })));
-    expect(read.failure?.code).toBe('savefile.format');
+  test.each([
+    ['link types', pcapngFile(PACKETS, { interfaces: [{}, { linkType: LINK_TYPE.raw }] })],
+    ['snapshot lengths', pcapngFile(PACKETS, { interfaces: [{}, { snapshot: 100 }] })],
+  ])('reads a pcapng of several %s, but not through a filter', async (_what, bytes) => {
+    const path = folder.write(bytes);
+    const whole = await readSavefile(savefiles, path);
+    expect(whole.failure).toBeUndefined();
+    expect(whole.packets.length).toBe(PACKETS.length);
+    const filtered = await readSavefile(savefiles, path, 'udp');
+    expect(filtered.failure?.code).toBe('savefile.format');
+    expect(filtered.failure?.message).toContain('read it without --filter');
   });
 
   test('never crashes, whatever follows a good header', async () => {

@@ -2,7 +2,7 @@ import { afterAll, expect, test } from 'vitest';
 import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import { linkTypeName } from '../../../agent/capture/link-type-name.ts';
 import { pcapHeader } from '../../support/capture-file.ts';
-import { CaptureFolder } from '../../support/read-source.ts';
+import { CaptureFolder, openWithLibpcap } from '../../support/read-source.ts';
 
 const addon = loadCaptureAddon();
 const folder = new CaptureFolder();
@@ -14,7 +14,7 @@ const NOT_OF_SAVEFILES = new Set([11, 12, 15, 16, 19]);
 test('names link types as libpcap does', () => {
   let named = 0;
   for (let linkType = 0; linkType < 290; linkType++) {
-    const handle = addon.openSavefile(folder.write(pcapHeader({ linkType })), '');
+    const handle = openWithLibpcap(addon, folder.write(pcapHeader({ linkType })));
     const described = addon.describe(handle);
     addon.close(handle);
     if (NOT_OF_SAVEFILES.has(linkType)) continue;

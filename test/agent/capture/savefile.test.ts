@@ -93,6 +93,10 @@ describe('the savefile engine', () => {
     await expectSame(folder.write(pcapFile([packet, packet], options)));
   });
 
+  test.each([false, true])('reads pcapng, big endian: %s', async (bigEndian) => {
+    await expectSame(folder.write(pcapngFile(PACKETS, { bigEndian })));
+  });
+
   test('ignores the frame check sequence length above the link type', async () => {
     const read = await readSavefile(savefile, folder.write(pcapFile(PACKETS, { linkType: 0xf400_0065 })));
     expect(read.linkType).toBe(LINK_TYPE.raw);
@@ -135,7 +139,7 @@ describe('the savefile engine', () => {
         buffer.set(piece, offset);
         return piece.length;
       },
-      close: async () => undefined,
+      close: () => undefined,
     }));
     const source = await engine.open({ path: 'slow', filter: '' });
     const batch = createPacketBatch(1 << 20);
@@ -146,7 +150,6 @@ describe('the savefile engine', () => {
   });
 
   test.each([
-    ['pcapng', pcapngFile(PACKETS), 'pcapng'],
     ['nanosecond pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.nanoseconds }), 'nanosecond'],
     ['big-endian nanosecond pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.nanoseconds, bigEndian: true }), 'nanosecond'],
     ['modified pcap', pcapFile(PACKETS, { magic: PCAP_MAGIC.modified }), 'a1b2cd34'],

@@ -1,0 +1,291 @@
+/**
+ * Reads pcapng in TypeScript, because libpcap gives a whole capture one link type, one snapshot length and one byte order and
+ * stops at a file that has several; here each packet keeps what its own interface says. Format:
+ * https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-03.html. Blocks follow one another, each on a multiple of four bytes:
+ *
+ *     0      4        8                length - 4
+ *     | type | length | body, padded   | length |
+ *
+ *     body of a packet block: | interface | timestamp high | low | captured length | wire length | frame | options
+ *     of an obsolete one:     the interface in two bytes, then two bytes of drops
+ *     of a simple one:        | wire length | frame
+ *
+ * Read are section headers, interface descriptions and the three kinds of packet blocks; every other block is skipped. Memory
+ * is one buffer, which grows as far as one block of 16 MiB needs and no further. A frame longer than a batch can hold is cut,
+ * its length on the wire stays. Whatever makes the rest of the file unreadable is damage: the packets before it count.
+ *
+ * Hot: `#handOver` runs once per block. It allocates nothing but a view of a long frame, and copies short ones by words, as
+ * blocks and records are aligned.
+ */
+import { OperationalError } from '../model/operational-error.ts';
+import {
+  CAPTURED_LENGTH,
+  FRAME_BYTES_MAX,
+  nextRecord,
+  type PacketBatch,
+  RECORD_HEADER_BYTES,
+  WIRE_LENGTH,
+} from '../model/packet-batch.ts';
+import { type CaptureStatistics, type PacketSource, READ, type ReadStatus } from '../model/packet-source.ts';
+import { type ByteSource, displayName, unreadable } from './byte-source.ts';
+import { NO_CLOCK, type PcapngInterface, readInterface } from './pcapng-interface.ts';
+
+/** What a pcapng file begins with, in either byte order: the type of the section header. */
+export const PCAPNG_MAGIC = Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a);
+
+const BLOCK = { section: 0x0a0d0d0a, interface: 1, obsoletePacket: 2, simplePacket: 3, packet: 6 } as const;
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+const SWAPPED_BYTE_ORDER_MAGIC = 0x4d3c2b1a;
+const VERSION = 1;
+
+const BLOCK_HEADER_BYTES = 8;
+const BLOCK_BYTES_MIN = 12;
+/** As libpcap: a longer block is damage. */
+const BLOCK_BYTES_MAX = 16 * 1024 * 1024;
+const SECTION_BYTES_MIN = 28;
+/** From the start of a block to its frame. */
+const FRAME_OFFSET = 28;
+const SIMPLE_FRAME_OFFSET = 12;
+const INTERFACES_MAX = 65_536;
+
+/** Bytes asked of the file at once. */
+const PIECE_BYTES = 256 * 1024;
+/** From here on one call that copies beats a loop over words. */
+const LONG_FRAME_BYTES = 192;
+
+class PcapngSource implements PacketSource {
+  readonly name: string;
+  linkType = 0;
+  failure: OperationalError | undefined;
+  readonly #bytes: ByteSource;
+  #buffer = new Uint8Array(2 * PIECE_BYTES);
+  #view = new DataView(this.#buffer.buffer);
+  #words = new Int32Array(this.#buffer.buffer);
+  /** The bytes not yet handed over are those from `#start` to `#end`. */
+  #start = 0;
+  #end = 0;
+  #ended = false;
+  #littleEndian = true;
+  readonly #interfaces: PcapngInterface[] = [];
+  #packets = 0;
+  #isFirstInterface = true;
+  /** Why nothing after `#start` can be read. */
+  #damage: string | undefined;
+  /** Of the frame that `#acceptPacket` found. */
+  #frame = 0;
+  #captured = 0;
+
+  constructor(path: string, bytes: ByteSource) {
+    this.name = path;
+    this.#bytes = bytes;
+  }
+
+  /** Reads the first section header. @throws OperationalError `savefile.format`, or what the file system says */
+  async start(): Promise<void> {
+    while (this.#end < SECTION_BYTES_MIN && !this.#ended) await this.#fill();
+    const text =
+      this.#end < SECTION_BYTES_MIN ? `its section header is cut after ${this.#end} bytes` : this.#wrongSection(0);
+    if (text === undefined) return;
+    throw new OperationalError('savefile.format', `Reading ${displayName(this.name)} as pcapng failed: ${text}.`);
+  }
+
+  read(batch: PacketBatch): ReadStatus | Promise<ReadStatus> {
+    batch.count = 0;
+    if (this.failure !== undefined) return READ.failed;
+    this.#handOver(batch);
+    return batch.count > 0 ? READ.packets : this.#readOn(batch);
+  }
+
+  async #readOn(batch: PacketBatch): Promise<ReadStatus> {
+    while (batch.count === 0) {
+      if (this.#damage !== undefined) return this.#fail(this.#damage);
+      if (this.#ended) return this.#start === this.#end ? READ.end : this.#fail('it ends in the middle of a block');
+      try {
+        await this.#fill();
+      } catch (error) {
+        this.failure = unreadable(this.name, error);
+        return READ.failed;
+      }
+      this.#handOver(batch);
+    }
+    return READ.packets;
+  }
+
+  /** Goes through the blocks that are here whole, as long as their packets have one link type and fit the batch. */
+  #handOver(batch: PacketBatch): void {
+    const { view } = batch;
+    const bytesMax = view.byteLength & ~7;
+    const records = new Int32Array(view.buffer, view.byteOffset, bytesMax >>> 2);
+    let offset = 0;
+    for (;;) {
+      const at = this.#start;
+      const length = this.#blockLength(at);
+      if (length === 0) break;
+      const type = this.#view.getUint32(at, this.#littleEndian);
+      if (type === BLOCK.packet || type === BLOCK.simplePacket || type === BLOCK.obsoletePacket) {
+        const from = this.#findFrame(type, at, length);
+        if (from === undefined || (batch.count > 0 && from.linkType !== this.linkType)) break;
+        const captured = this.#captured;
+        const next = nextRecord(offset, captured);
+        if (next > bytesMax) break;
+        this.linkType = from.linkType;
+        this.#writeHeader(view, offset, type, from);
+        this.#copyFrame(records, offset + RECORD_HEADER_BYTES, captured);
+        offset = next;
+        batch.count++;
+      } else if (type === BLOCK.section) {
+        this.#damage = this.#wrongSection(at);
+        this.#interfaces.length = 0;
+      } else if (type === BLOCK.interface) {
+        this.#damage = this.#addInterface(at, length);
+      }
+      if (this.#damage !== undefined) break;
+      this.#start = at + length;
+    }
+    this.#packets += batch.count;
+  }
+
+  /** The length of the block at `at`; 0 when it is not all here, or damaged. */
+  #blockLength(at: number): number {
+    const here = this.#end - at;
+    if (here < BLOCK_BYTES_MIN) return 0;
+    const view = this.#view;
+    /* The section's byte order comes after the length that needs it. */
+    if (view.getUint32(at, true) === BLOCK.section) {
+      this.#littleEndian = view.getUint32(at + BLOCK_HEADER_BYTES, true) === BYTE_ORDER_MAGIC;
+    }
+    const length = view.getUint32(at + 4, this.#littleEndian);
+    if (length < BLOCK_BYTES_MIN || length > BLOCK_BYTES_MAX || (length & 3) !== 0) {
+      this.#damage = `a block claims ${length} bytes`;
+      return 0;
+    }
+    if (here < length) return 0;
+    const repeated = view.getUint32(at + length - 4, this.#littleEndian);
+    if (repeated === length) return length;
+    this.#damage = `a block claims ${length} bytes at its start and ${repeated} at its end`;
+    return 0;
+  }
+
+  /** What is wrong with the section header at `at`, its first 16 bytes being here. */
+  #wrongSection(at: number): string | undefined {
+    const magic = this.#view.getUint32(at + BLOCK_HEADER_BYTES, true);
+    if (magic !== BYTE_ORDER_MAGIC && magic !== SWAPPED_BYTE_ORDER_MAGIC) return 'a section header has no byte order';
+    const littleEndian = magic === BYTE_ORDER_MAGIC;
+    const length = this.#view.getUint32(at + 4, littleEndian);
+    if (length < SECTION_BYTES_MIN) return 'a section header is too short';
+    const major = this.#view.getUint16(at + 12, littleEndian);
+    if (major === VERSION) return undefined;
+    return `a section has version ${major}.${this.#view.getUint16(at + 14, littleEndian)}, flowlogd knows ${VERSION}.x`;
+  }
+
+  #addInterface(at: number, length: number): string | undefined {
+    if (this.#interfaces.length === INTERFACES_MAX) return `a section has more than ${INTERFACES_MAX} interfaces`;
+    const each = readInterface(this.#view, at + BLOCK_HEADER_BYTES, length - BLOCK_BYTES_MIN, this.#littleEndian);
+    if (typeof each === 'string') return each;
+    this.#interfaces.push(each);
+    if (this.#isFirstInterface) this.linkType = each.linkType;
+    this.#isFirstInterface = false;
+    return undefined;
+  }
+
+  /** Finds where the frame of a packet block is, and how long; answers the interface it came in by. */
+  #findFrame(type: number, at: number, length: number): PcapngInterface | undefined {
+    const view = this.#view;
+    const littleEndian = this.#littleEndian;
+    const isSimple = type === BLOCK.simplePacket;
+    const offset = isSimple ? SIMPLE_FRAME_OFFSET : FRAME_OFFSET;
+    const room = length - offset - 4;
+    if (room < 0) {
+      this.#damage = `a packet block of ${length} bytes is too short`;
+      return undefined;
+    }
+    let index = 0;
+    if (type === BLOCK.packet) index = view.getUint32(at + 8, littleEndian);
+    else if (!isSimple) index = view.getUint16(at + 8, littleEndian);
+    const from = this.#interfaces[index];
+    if (from === undefined) {
+      this.#damage = `a packet came in by interface ${index}, which the file does not describe`;
+      return undefined;
+    }
+    const captured = isSimple
+      ? Math.min(view.getUint32(at + 8, littleEndian), from.snapBytes, room)
+      : view.getUint32(at + 20, littleEndian);
+    if (captured > room) {
+      this.#damage = `a packet claims ${captured} bytes, of which its block has ${room}`;
+      return undefined;
+    }
+    this.#frame = at + offset;
+    this.#captured = Math.min(captured, FRAME_BYTES_MAX);
+    return from;
+  }
+
+  #writeHeader(record: DataView, offset: number, type: number, from: PcapngInterface): void {
+    const view = this.#view;
+    const littleEndian = this.#littleEndian;
+    const at = this.#start;
+    const isSimple = type === BLOCK.simplePacket;
+    if (isSimple) NO_CLOCK.write(record, offset, 0, 0);
+    else {
+      from.clock.write(record, offset, view.getUint32(at + 12, littleEndian), view.getUint32(at + 16, littleEndian));
+    }
+    record.setUint32(offset + CAPTURED_LENGTH, this.#captured, true);
+    record.setUint32(offset + WIRE_LENGTH, view.getUint32(at + (isSimple ? 8 : 24), littleEndian), true);
+    record.setUint32(offset + WIRE_LENGTH + 4, 0, true);
+  }
+
+  /** The last word brings padding along, for which a record has room. */
+  #copyFrame(records: Int32Array, offset: number, captured: number): void {
+    const words = this.#words;
+    const from = this.#frame >>> 2;
+    const to = offset >>> 2;
+    const count = (captured + 3) >>> 2;
+    if (captured >= LONG_FRAME_BYTES) records.set(words.subarray(from, from + count), to);
+    else for (let i = 0; i < count; i++) records[to + i] = words[from + i]!;
+  }
+
+  /** Asks the file for one piece more. What is left over is less than one block, so the buffer has a bound. */
+  async #fill(): Promise<void> {
+    this.#buffer.copyWithin(0, this.#start, this.#end);
+    this.#end -= this.#start;
+    this.#start = 0;
+    if (this.#buffer.length - this.#end < PIECE_BYTES) this.#grow();
+    const got = await this.#bytes.read(this.#buffer, this.#end, PIECE_BYTES);
+    this.#end += got;
+    this.#ended = got === 0;
+  }
+
+  #grow(): void {
+    const grown = new Uint8Array(Math.min(2 * this.#buffer.length, BLOCK_BYTES_MAX + PIECE_BYTES));
+    grown.set(this.#buffer.subarray(0, this.#end));
+    this.#buffer = grown;
+    this.#view = new DataView(grown.buffer);
+    this.#words = new Int32Array(grown.buffer);
+  }
+
+  #fail(text: string): ReadStatus {
+    this.failure = new OperationalError(
+      'savefile.damaged',
+      `${displayName(this.name)} is damaged after ${this.#packets} packets, which count: ${text}.`,
+    );
+    return READ.failed;
+  }
+
+  statistics(): CaptureStatistics {
+    return { received: undefined, droppedByKernel: undefined, droppedByInterface: undefined };
+  }
+
+  close(): void {
+    this.#bytes.close();
+  }
+}
+
+/**
+ * `bytes` begin with the first section header; they are the source's to close.
+ *
+ * @throws OperationalError `savefile.format`, or what the file system says
+ */
+export async function openPcapng(path: string, bytes: ByteSource): Promise<PacketSource> {
+  const source = new PcapngSource(path, bytes);
+  await source.start();
+  return source;
+}
