@@ -117,8 +117,6 @@ function record(window: Window, spool: Spool, folder: string): void {
     ledger: window.ledger,
     heldBytes: 0,
     records: () => window.records(),
-    firstPart: 0,
-    forget: () => undefined,
     release: () => undefined,
   });
 }
