@@ -1,5 +1,8 @@
 /** Writes the pages of docs/ that are rendered from the sources. `test/docs` fails when they are not what this writes. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { renderReferencePage } from '../dist/agent/config/reference.js';
+import { withMetricsTable } from '../dist/agent/telemetry/metrics.js';
 
-writeFileSync(new URL('../docs/configuration.md', import.meta.url), renderReferencePage());
+const page = (name) => new URL(`../docs/${name}`, import.meta.url);
+writeFileSync(page('configuration.md'), renderReferencePage());
+writeFileSync(page('operations.md'), withMetricsTable(readFileSync(page('operations.md'), 'utf8')));

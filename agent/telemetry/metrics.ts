@@ -1,0 +1,378 @@
+/**
+ * The one list of metrics: `exposition.ts` prints it for Prometheus, docs/operations.md is rendered from it.
+ *
+ * Names follow Prometheus' own rules: base units, `_total` for what only grows. Totals of packets move when windows close and
+ * are durable. What is a property of the process itself has the names that Prometheus' client libraries give it.
+ */
+import type { Tally } from '../model/ledger.ts';
+import type { AgentStatus, InterfaceStatus, LedgerStatus } from './status.ts';
+
+export interface Metric {
+  readonly name: string;
+  readonly type: 'counter' | 'gauge';
+  /** What one is counted in; empty for a state. */
+  readonly unit: string;
+  readonly labels: readonly string[];
+  readonly help: string;
+  readonly samples: (status: AgentStatus) => readonly Sample[];
+}
+
+export interface Sample {
+  /** In the order of the metric's labels. */
+  readonly labels: readonly string[];
+  readonly value: number;
+}
+
+export const EXPORTER_STATE_LABELS = ['idle', 'sending', 'backing-off', 'blocked'] as const;
+
+/** The parts of the ledger's equation, by the label that they have. */
+const OUTCOMES: Readonly<Record<string, (ledger: LedgerStatus) => Tally | number>> = {
+  metered: ({ metered }) => metered,
+  excluded: ({ excluded }) => sumOf(Object.values(excluded)),
+  not_ip: ({ notIp }) => notIp,
+  malformed: ({ malformed }) => malformed,
+  overflowed: ({ overflowed }) => overflowed,
+  dropped_by_kernel: ({ droppedByKernel }) => droppedByKernel,
+  dropped_by_interface: ({ droppedByInterface }) => droppedByInterface,
+};
+
+export const METRICS: readonly Metric[] = [
+  gauge('flowlogd_build_info', '', 'Always 1, with the version.', ({ agent }) => [one(1, agent.version)], ['version']),
+  gauge('flowlogd_healthy', '', 'Whether /health says 200: no problem of severity error.', ({ healthy }) => [
+    one(Number(healthy)),
+  ]),
+  gauge('flowlogd_data_plane_advancing', '', 'Whether capture and metering make progress.', ({ dataPlane }) => [
+    one(Number(dataPlane.advancing)),
+  ]),
+  counter(
+    'flowlogd_data_plane_rounds_total',
+    'rounds',
+    'Rounds of the data plane, two a second when idle.',
+    (status) => [one(status.dataPlane.rounds)],
+  ),
+
+  gauge(
+    'flowlogd_interface_capturing',
+    '',
+    'Whether the interface is captured now.',
+    eachInterface(({ state }) => [one(Number(state === 'capturing'))]),
+    ['interface'],
+  ),
+  counter(
+    'flowlogd_interface_detachments_total',
+    'detachments',
+    'Times that capture ended because the interface went away or failed.',
+    eachInterface(({ detachments }) => [one(detachments)]),
+    ['interface'],
+  ),
+  counter(
+    'flowlogd_packets_total',
+    'packets',
+    'Packets offered, by what became of them: the sum over outcome is all that came to the interface.',
+    eachInterface(({ ledger }) => Object.entries(OUTCOMES).map(([name, of]) => one(packetsOf(of(ledger)), name))),
+    ['interface', 'outcome'],
+  ),
+  counter(
+    'flowlogd_bytes_total',
+    'bytes',
+    'IP bytes of metered and excluded packets, frame bytes of the others; what was dropped has none that are known.',
+    eachInterface(({ ledger }) =>
+      Object.entries(OUTCOMES).flatMap(([name, of]) => {
+        const tally = of(ledger);
+        return typeof tally === 'number' ? [] : [one(tally.bytes, name)];
+      }),
+    ),
+    ['interface', 'outcome'],
+  ),
+  counter(
+    'flowlogd_excluded_packets_total',
+    'packets',
+    'Packets kept out of the records, by exclusion rule.',
+    eachInterface(({ ledger }) => Object.entries(ledger.excluded).map(([rule, { packets }]) => one(packets, rule))),
+    ['interface', 'rule'],
+  ),
+  counter(
+    'flowlogd_excluded_bytes_total',
+    'bytes',
+    'IP bytes of the packets kept out of the records, by exclusion rule.',
+    eachInterface(({ ledger }) => Object.entries(ledger.excluded).map(([rule, { bytes }]) => one(bytes, rule))),
+    ['interface', 'rule'],
+  ),
+  counter(
+    'flowlogd_folded_packets_total',
+    'packets',
+    'Of the metered packets, those in coarser records because the flow table was full: raise table.flowsMax.',
+    eachInterface(({ ledger }) => [one(ledger.folded.packets)]),
+    ['interface'],
+  ),
+  counter(
+    'flowlogd_gap_seconds_total',
+    'seconds',
+    'Time without capture that lies in closed windows, by reason.',
+    eachInterface(({ ledger }) => Object.entries(ledger.gapSeconds).map(([reason, seconds]) => one(seconds, reason))),
+    ['interface', 'reason'],
+  ),
+  counter(
+    'flowlogd_windows_total',
+    'windows',
+    'Windows closed and durable, by log status; SKIPDATA lost something.',
+    eachInterface(({ windows }) => Object.entries(windows).map(([status, count]) => one(count, status))),
+    ['interface', 'status'],
+  ),
+  counter(
+    'flowlogd_records_total',
+    'records',
+    'Flow records written to the spool.',
+    eachInterface(({ records }) => [one(records)]),
+    ['interface'],
+  ),
+  gauge(
+    'flowlogd_last_window_end_timestamp_seconds',
+    'seconds',
+    'End of the latest window that is durable, Unix time.',
+    eachInterface(({ lastWindows: [latest] }) => (latest === undefined ? [] : [one(latest.endSeconds)])),
+    ['interface'],
+  ),
+
+  ...recorderMetrics(),
+  ...spoolMetrics(),
+  ...exporterMetrics(),
+
+  counter('process_cpu_seconds_total', 'seconds', 'CPU time, user and system, of all threads.', ({ agent }) => [
+    one(agent.cpuSeconds),
+  ]),
+  gauge('process_resident_memory_bytes', 'bytes', 'Resident memory.', ({ agent }) => [one(agent.residentBytes)]),
+  gauge('process_start_time_seconds', 'seconds', 'Start of the agent, Unix time.', ({ agent }) => [
+    one(agent.startedSeconds),
+  ]),
+  gauge('nodejs_heap_size_used_bytes', 'bytes', 'JavaScript heap of the main thread.', ({ agent }) => [
+    one(agent.heapBytes),
+  ]),
+];
+
+function recorderMetrics(): readonly Metric[] {
+  const of = (read: (recorder: AgentStatus['recorder']) => number) => (status: AgentStatus) => [
+    one(read(status.recorder)),
+  ];
+  return [
+    gauge(
+      'flowlogd_recorder_failing',
+      '',
+      'Whether the spool cannot be written now.',
+      of(({ failing }) => Number(failing !== null)),
+    ),
+    counter(
+      'flowlogd_recorder_failures_total',
+      'attempts',
+      'Attempts to write a window that the disk refused.',
+      of(({ failures }) => failures),
+    ),
+    gauge(
+      'flowlogd_recorder_waiting_windows',
+      'windows',
+      'Closed windows that wait for the disk.',
+      of(({ waitingWindows }) => waitingWindows),
+    ),
+    gauge(
+      'flowlogd_recorder_held_bytes',
+      'bytes',
+      'Memory of the tables of windows that wait for the disk.',
+      of(({ heldBytes }) => heldBytes),
+    ),
+    counter(
+      'flowlogd_recorder_batches_total',
+      'batches',
+      'Batches written to the spool.',
+      of(({ batches }) => batches),
+    ),
+    counter(
+      'flowlogd_recorder_given_up_windows_total',
+      'windows',
+      'Windows that gave up their records because too many waited for the disk.',
+      of(({ windowsGivenUp }) => windowsGivenUp),
+    ),
+    counter(
+      'flowlogd_recorder_given_up_packets_total',
+      'packets',
+      'Packets of those records; they are overflowed in the ledger of their window.',
+      of(({ packetsGivenUp }) => packetsGivenUp),
+    ),
+    counter(
+      'flowlogd_recorder_lost_ledgers_total',
+      'windows',
+      'Windows of which even the ledger was lost.',
+      of(({ ledgersLost }) => ledgersLost),
+    ),
+  ];
+}
+
+function spoolMetrics(): readonly Metric[] {
+  const of = (read: (spool: AgentStatus['spool']) => number) => (status: AgentStatus) => [one(read(status.spool))];
+  return [
+    gauge(
+      'flowlogd_spool_batches',
+      'batches',
+      'Batches that wait on disk for delivery.',
+      of(({ batches }) => batches),
+    ),
+    gauge(
+      'flowlogd_spool_bytes',
+      'bytes',
+      'Disk that they take, in blocks.',
+      of(({ bytes }) => bytes),
+    ),
+    gauge(
+      'flowlogd_spool_limit_bytes',
+      'bytes',
+      'Bound of the spool: spool.bytesMax.',
+      of(({ bytesMax }) => bytesMax),
+    ),
+    gauge(
+      'flowlogd_spool_oldest_age_seconds',
+      'seconds',
+      'Age of the oldest batch that waits, 0 when none does.',
+      of(({ oldestAgeSeconds }) => oldestAgeSeconds ?? 0),
+    ),
+    counter(
+      'flowlogd_spool_dropped_batches_total',
+      'batches',
+      'Batches given up over a bound of the spool, the oldest first.',
+      of(({ dropped }) => dropped.batches),
+    ),
+    counter(
+      'flowlogd_spool_dropped_records_total',
+      'records',
+      'Records of those batches.',
+      of(({ dropped }) => dropped.records),
+    ),
+    counter(
+      'flowlogd_spool_dropped_packets_total',
+      'packets',
+      'Packets of those records.',
+      of(({ dropped }) => dropped.packets),
+    ),
+    counter(
+      'flowlogd_spool_damaged_batches_total',
+      'batches',
+      'Batches whose file was damaged when it was read.',
+      of(({ damagedBatches }) => damagedBatches),
+    ),
+    counter(
+      'flowlogd_spool_quarantined_batches_total',
+      'batches',
+      'Batches set aside, damaged or refused for good.',
+      of(({ quarantinedBatches }) => quarantinedBatches),
+    ),
+    gauge(
+      'flowlogd_spool_quarantine_files',
+      'files',
+      'Batches in the quarantine now, of earlier runs, too.',
+      of(({ quarantineFiles }) => quarantineFiles),
+    ),
+  ];
+}
+
+function exporterMetrics(): readonly Metric[] {
+  const of = (read: (exporter: AgentStatus['exporter']) => number) => (status: AgentStatus) => [
+    one(read(status.exporter)),
+  ];
+  return [
+    gauge(
+      'flowlogd_exporter_state',
+      '',
+      '1 for the state that the exporter is in, 0 for the others.',
+      ({ exporter }) => EXPORTER_STATE_LABELS.map((state) => one(Number(state === exporter.state), state)),
+      ['state'],
+    ),
+    counter(
+      'flowlogd_exporter_delivered_batches_total',
+      'batches',
+      'Batches that the log service has accepted.',
+      of(({ deliveredBatches }) => deliveredBatches),
+    ),
+    counter(
+      'flowlogd_exporter_delivered_bytes_total',
+      'bytes',
+      'Their bytes as the spool holds them.',
+      of(({ deliveredBytes }) => deliveredBytes),
+    ),
+    counter(
+      'flowlogd_exporter_attempts_total',
+      'attempts',
+      'Uploads tried.',
+      of(({ attempts }) => attempts),
+    ),
+    counter(
+      'flowlogd_exporter_retries_total',
+      'attempts',
+      'Uploads that failed and are tried again.',
+      of(({ retries }) => retries),
+    ),
+    counter(
+      'flowlogd_exporter_blocked_total',
+      'attempts',
+      'Uploads refused until somebody changes something.',
+      of(({ blocked }) => blocked),
+    ),
+    counter(
+      'flowlogd_exporter_split_batches_total',
+      'batches',
+      'Batches cut in two because they were too large for the log service.',
+      of(({ split }) => split),
+    ),
+    gauge(
+      'flowlogd_exporter_last_delivery_timestamp_seconds',
+      'seconds',
+      'Latest acceptance by the log service in this run, Unix time.',
+      ({ exporter }) => (exporter.lastDeliveredSeconds === null ? [] : [one(exporter.lastDeliveredSeconds)]),
+    ),
+  ];
+}
+
+type Read = Metric['samples'];
+
+function counter(name: string, unit: string, help: string, samples: Read, labels: readonly string[] = []): Metric {
+  return { name, type: 'counter', unit, labels, help, samples };
+}
+
+function gauge(name: string, unit: string, help: string, samples: Read, labels: readonly string[] = []): Metric {
+  return { name, type: 'gauge', unit, labels, help, samples };
+}
+
+function one(value: number, ...labels: readonly string[]): Sample {
+  return { labels, value };
+}
+
+/** The samples of every interface, its name their first label. */
+function eachInterface(samples: (status: InterfaceStatus) => readonly Sample[]): Read {
+  return ({ interfaces }) =>
+    interfaces.flatMap((status) =>
+      samples(status).map(({ labels, value }) => ({ labels: [status.interface, ...labels], value })),
+    );
+}
+
+function packetsOf(tally: Tally | number): number {
+  return typeof tally === 'number' ? tally : tally.packets;
+}
+
+function sumOf(tallies: readonly Tally[]): Tally {
+  return {
+    packets: tallies.reduce((sum, { packets }) => sum + packets, 0),
+    bytes: tallies.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
+
+/** The page with the table of metrics between its two marks. */
+export function withMetricsTable(page: string): string {
+  const [begin, end] = ['<!-- metrics -->\n', '<!-- /metrics -->'];
+  const from = page.indexOf(begin) + begin.length;
+  return `${page.slice(0, from)}${renderMetricsTable()}\n${page.slice(page.indexOf(end, from))}`;
+}
+
+function renderMetricsTable(): string {
+  const rows = METRICS.map(({ name, type, unit, labels, help }) => {
+    const cells = [`\`${name}\``, type, unit, labels.map((label) => `\`${label}\``).join(' '), help];
+    return `| ${cells.join(' | ')} |`;
+  });
+  return ['| metric | type | unit | labels | |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+}

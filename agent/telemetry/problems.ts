@@ -1,0 +1,162 @@
+/** From what is seen of an agent to what is wrong with it, and what to do: each problem names the knob to turn. */
+import type { AgentStatus, InterfaceStatus, Problem } from './status.ts';
+
+type Seen = Pick<AgentStatus, 'dataPlane' | 'interfaces' | 'recorder' | 'spool' | 'exporter'>;
+
+/** A backlog of this share of its bound is worth a word. */
+const SPOOL_FULL_SHARE = 0.8;
+
+/** Every code, for the page that explains them. */
+export const PROBLEM_CODES = {
+  'data-plane-stuck': 'error',
+  'interface-detached': 'error',
+  'spool-failing': 'error',
+  'spool-dropping': 'error',
+  'exporter-blocked': 'warning',
+  'exporter-backing-off': 'warning',
+  'spool-filling': 'warning',
+  'batches-quarantined': 'warning',
+  'dropped-by-kernel': 'warning',
+  'dropped-by-interface': 'warning',
+  'packets-overflowed': 'warning',
+  'flows-folded': 'warning',
+} as const satisfies Record<string, Problem['severity']>;
+export type ProblemCode = keyof typeof PROBLEM_CODES;
+
+/** @param isDropping whether the spool gave up batches lately */
+export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] {
+  const problems = [
+    ...dataPlaneProblems(seen),
+    ...seen.interfaces.flatMap(interfaceProblems),
+    ...spoolProblems(seen, isDropping),
+    ...exporterProblems(seen),
+  ];
+  return [
+    ...problems.filter(({ severity }) => severity === 'error'),
+    ...problems.filter(({ severity }) => severity === 'warning'),
+  ];
+}
+
+function problem(code: ProblemCode, message: string, advice: string, name: string | null = null): Problem {
+  return { severity: PROBLEM_CODES[code], code, interface: name, message, advice };
+}
+
+function dataPlaneProblems({ dataPlane }: Seen): readonly Problem[] {
+  if (dataPlane.advancing) return [];
+  return [
+    problem(
+      'data-plane-stuck',
+      `The data plane has not advanced for ${dataPlane.stalledSeconds} s: nothing is captured.`,
+      'Restart flowlogd, and report it with the lines of the log before this.',
+    ),
+  ];
+}
+
+function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
+  const { interface: name, state, reason, lastWindows } = one;
+  const problems: Problem[] = [];
+  const sum = (count: (window: (typeof lastWindows)[number]) => number) =>
+    lastWindows.reduce((total, window) => total + count(window), 0);
+  const found = (code: ProblemCode, packets: number, what: string, advice: string) => {
+    if (packets > 0) {
+      problems.push(problem(code, `${packets} packets of the last windows of ${name} ${what}.`, advice, name));
+    }
+  };
+  if (state === 'detached') {
+    problems.push(
+      problem(
+        'interface-detached',
+        `${name} is not captured: ${reason ?? 'the capture ended'}.`,
+        `See whether the interface is there and up (ip link show ${name}); capture goes on by itself when it is.`,
+        name,
+      ),
+    );
+  }
+  found(
+    'dropped-by-kernel',
+    sum(({ ledger }) => ledger.droppedByKernel),
+    'were dropped by the kernel because the packet ring was full',
+    'Raise capture.bufferBytes, or give flowlogd more CPU.',
+  );
+  found(
+    'dropped-by-interface',
+    sum(({ ledger }) => ledger.droppedByInterface),
+    'were dropped by the interface',
+    `Look at ethtool -S ${name} and raise the rings of the device (ethtool -G).`,
+  );
+  found(
+    'packets-overflowed',
+    sum(({ ledger }) => ledger.overflowed.packets),
+    'are in no record because a bound was met',
+    'See why windows wait for the disk, and give flowlogd more memory.',
+  );
+  found(
+    'flows-folded',
+    sum(({ ledger }) => ledger.folded.packets),
+    'are in coarser records because the flow table was full',
+    'Raise table.flowsMax, or exclude what makes so many flows (exclude.rules).',
+  );
+  return problems;
+}
+
+function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (recorder.failing !== null) {
+    problems.push(
+      problem(
+        'spool-failing',
+        `The spool cannot be written, ${recorder.waitingWindows} windows wait in memory: ${recorder.failing}`,
+        'Make room on its disk or repair it; flowlogd writes what waits by itself.',
+      ),
+    );
+  }
+  if (isDropping) {
+    problems.push(
+      problem(
+        'spool-dropping',
+        `The spool gives up its oldest batches, ${spool.dropped.batches} with ${spool.dropped.packets} packets since the start.`,
+        'See why they are not delivered, or raise spool.bytesMax or spool.ageSecondsMax.',
+      ),
+    );
+  } else if (spool.bytes > SPOOL_FULL_SHARE * spool.bytesMax) {
+    problems.push(
+      problem(
+        'spool-filling',
+        `The spool is ${Math.floor((100 * spool.bytes) / spool.bytesMax)} % full; over its bound the oldest batches go.`,
+        'See why they are not delivered, or raise spool.bytesMax.',
+      ),
+    );
+  }
+  if (spool.quarantinedBatches > 0) {
+    problems.push(
+      problem(
+        'batches-quarantined',
+        `${spool.quarantinedBatches} batches were set aside since the start: they cannot be delivered.`,
+        'Read the reason beside each in the folder quarantine of the spool.',
+      ),
+    );
+  }
+  return problems;
+}
+
+function exporterProblems({ exporter, spool }: Seen): readonly Problem[] {
+  const waiting = `${spool.batches} batches wait on disk`;
+  const why = exporter.lastError ?? 'no reason is known';
+  if (exporter.state === 'blocked') {
+    return [
+      problem(
+        'exporter-blocked',
+        `The log service refuses uploads until somebody changes something; ${waiting}: ${why}`,
+        'Check the credentials, the topic and the account of the log service; it is tried again every 30 s.',
+      ),
+    ];
+  }
+  if (exporter.state !== 'backing-off') return [];
+  return [
+    problem(
+      'exporter-backing-off',
+      `Uploads fail; ${waiting}: ${why}`,
+      'Check the way to the log service and its state; uploads are tried again by themselves.',
+    ),
+  ];
+}

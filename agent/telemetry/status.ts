@@ -1,0 +1,447 @@
+/**
+ * What a running agent says of itself: one object, the same for `flowlogd status`, for the control socket and for the metrics.
+ *
+ * Its JSON is stable: members may be added, and none changes its meaning while `schema` stays the same. docs/operations.md
+ * says what each is. What does not exist is null, times are Unix seconds, and totals count from the start of the agent.
+ *
+ * A window counts once it is durable, so totals move when windows close. Each total of packets is therefore the sum of closed
+ * ledgers, and the equation of model/ledger.ts holds for it at any moment.
+ */
+import type { ObservationPoint } from '../model/flow-log.ts';
+import {
+  addLedger,
+  createLedger,
+  GAP_REASONS,
+  type Ledger,
+  type LogStatus,
+  logStatus,
+  lostPackets,
+  offeredPackets,
+  type Tally,
+} from '../model/ledger.ts';
+import { problemsOf } from './problems.ts';
+
+export const STATUS_SCHEMA = 1;
+/** Closed windows of each interface that are kept one by one. */
+export const LAST_WINDOWS = 10;
+/** Looks in a row without progress, a second apart, after which the data plane counts as stuck. */
+export const SILENT_LOOKS_MAX = 10;
+/** For so long after the spool gave up batches it is said to do so. */
+export const DROPPING_SECONDS = 600;
+
+export interface LedgerStatus {
+  /** metered + excluded + notIp + malformed + overflowed + droppedByKernel + droppedByInterface, in packets. */
+  readonly offeredPackets: number;
+  /** Packets that should be in a record and are not: overflowed and dropped. */
+  readonly lostPackets: number;
+  readonly metered: Tally;
+  readonly folded: Tally;
+  readonly excluded: Readonly<Record<string, Tally>>;
+  readonly notIp: Tally;
+  readonly malformed: Tally;
+  readonly overflowed: Tally;
+  readonly droppedByKernel: number;
+  readonly droppedByInterface: number;
+  /** The capture engine cannot count all of what was dropped. */
+  readonly dropsUnknown: boolean;
+  /** Time without capture, by its reason. */
+  readonly gapSeconds: Readonly<Record<string, number>>;
+}
+
+export interface WindowStatus {
+  readonly startSeconds: number;
+  readonly endSeconds: number;
+  readonly status: LogStatus;
+  readonly records: number;
+  readonly ledger: LedgerStatus;
+}
+
+export const INTERFACE_STATES = ['starting', 'capturing', 'detached'] as const;
+export type InterfaceState = (typeof INTERFACE_STATES)[number];
+
+export interface InterfaceStatus {
+  readonly interface: string;
+  readonly interfaceId: string;
+  readonly flowLogId: string;
+  readonly windowSeconds: number;
+  readonly state: InterfaceState;
+  readonly sinceSeconds: number;
+  /** Why it is detached. */
+  readonly reason: string | null;
+  readonly detachments: number;
+  /** Closed and durable, by log status. A window that is closed in pieces, because of late packets, counts with each. */
+  readonly windows: Readonly<Record<LogStatus, number>>;
+  readonly records: number;
+  readonly ledger: LedgerStatus;
+  /** The newest first, at most `LAST_WINDOWS`. Pieces of a window are one. */
+  readonly lastWindows: readonly WindowStatus[];
+}
+
+export interface RecorderNumbers {
+  readonly windows: number;
+  readonly batches: number;
+  readonly records: number;
+  readonly failures: number;
+  readonly windowsGivenUp: number;
+  readonly packetsGivenUp: number;
+  readonly ledgersLost: number;
+  readonly waitingWindows: number;
+  readonly heldBytes: number;
+}
+
+export interface RecorderStatus extends RecorderNumbers {
+  /** Why the spool cannot be written now. */
+  readonly failing: string | null;
+}
+
+export interface SpoolStatus {
+  readonly batches: number;
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly oldestAgeSeconds: number | null;
+  readonly dropped: {
+    readonly batches: number;
+    readonly records: number;
+    readonly packets: number;
+    readonly bytes: number;
+  };
+  readonly damagedBatches: number;
+  readonly quarantinedBatches: number;
+  /** In the quarantine now, those of earlier runs included. */
+  readonly quarantineFiles: number;
+  readonly vanishedBatches: number;
+}
+
+export interface ExporterNumbers {
+  readonly sink: string;
+  readonly state: string;
+  readonly lastError: string | null;
+  readonly deliveredBatches: number;
+  readonly deliveredBytes: number;
+  readonly attempts: number;
+  readonly retries: number;
+  readonly blocked: number;
+  readonly split: number;
+  readonly quarantined: number;
+}
+
+export interface ExporterStatus extends ExporterNumbers {
+  readonly sinceSeconds: number;
+  readonly lastDeliveredSeconds: number | null;
+}
+
+export interface DataPlaneStatus {
+  /** Whether it took a round lately; an idle one takes two a second. */
+  readonly advancing: boolean;
+  readonly stalledSeconds: number;
+  readonly rounds: number;
+}
+
+export interface ProcessStatus {
+  readonly residentBytes: number;
+  readonly heapBytes: number;
+  readonly cpuSeconds: number;
+}
+
+export interface AgentIdentity {
+  readonly version: string;
+  readonly pid: number;
+  readonly hostId: string;
+  /** Of this run: batches carry it. */
+  readonly runId: string;
+  readonly stateDirectory: string;
+}
+
+/** `error`: data is or will be lost, /health says 503. `warning`: it would be, if nobody does anything, or a little was. */
+export interface Problem {
+  readonly severity: 'error' | 'warning';
+  readonly code: string;
+  readonly interface: string | null;
+  /** What is wrong, a sentence. */
+  readonly message: string;
+  /** What to do about it, a sentence. */
+  readonly advice: string;
+}
+
+export interface AgentStatus {
+  readonly schema: typeof STATUS_SCHEMA;
+  readonly agent: AgentIdentity & ProcessStatus & { readonly startedSeconds: number; readonly uptimeSeconds: number };
+  readonly healthy: boolean;
+  /** The gravest first. */
+  readonly problems: readonly Problem[];
+  readonly dataPlane: DataPlaneStatus;
+  readonly interfaces: readonly InterfaceStatus[];
+  readonly recorder: RecorderStatus;
+  readonly spool: SpoolStatus;
+  readonly exporter: ExporterStatus;
+}
+
+/** What is asked when somebody looks. */
+export interface StatusSources {
+  spool(): SpoolStatus;
+  exporter(): ExporterNumbers;
+  process(): ProcessStatus;
+  /** Changes with every round of the data plane. */
+  rounds(): number;
+}
+
+export interface StatusOptions {
+  readonly identity: AgentIdentity;
+  readonly points: readonly ObservationPoint[];
+  readonly sources: StatusSources;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+/** A window that has become durable. */
+export interface ClosedNews {
+  readonly point: ObservationPoint;
+  readonly windowStart: number;
+  readonly records: number;
+  readonly ledger: Ledger;
+}
+
+/** Gathers what happens, and answers what is. Bounded: nothing in it grows but with interfaces and exclusion rules. */
+export class StatusKeeper {
+  readonly #identity: AgentIdentity;
+  readonly #sources: StatusSources;
+  readonly #now: () => number;
+  readonly #startedSeconds: number;
+  readonly #interfaces: readonly InterfaceKeeper[];
+  #recorder: RecorderNumbers = NOTHING_RECORDED;
+  #spoolFailing: string | null = null;
+  #rounds = 0;
+  #silentLooks = 0;
+  #exporterState = '';
+  #exporterSinceSeconds: number;
+  #delivered = 0;
+  #lastDeliveredSeconds: number | null = null;
+  #droppedBatches = 0;
+  #droppedAtSeconds = Number.NEGATIVE_INFINITY;
+
+  constructor(options: StatusOptions) {
+    this.#identity = options.identity;
+    this.#sources = options.sources;
+    this.#now = options.now;
+    this.#startedSeconds = this.#seconds();
+    this.#exporterSinceSeconds = this.#startedSeconds;
+    this.#interfaces = options.points.map((point) => new InterfaceKeeper(point, this.#startedSeconds));
+  }
+
+  /** Capture began, ended or began again at an observation point. Other kinds of events say nothing about it. */
+  captured(point: ObservationPoint, event: { readonly kind: string; readonly reason?: string }): void {
+    this.#interface(point)?.captured(event.kind, event.reason, this.#seconds());
+  }
+
+  closed(news: ClosedNews): void {
+    this.#interface(news.point)?.closed(news);
+  }
+
+  recorder(numbers: RecorderNumbers): void {
+    this.#recorder = numbers;
+  }
+
+  /** @param reason undefined: the spool can be written again. */
+  spoolFailing(reason: string | undefined): void {
+    this.#spoolFailing = reason ?? null;
+  }
+
+  /**
+   * To be called every second. Silence is counted in looks, not in time, so that neither a clock that is set nor a process
+   * that was stopped for a while makes a data plane look stuck.
+   */
+  observe(): void {
+    const rounds = this.#sources.rounds();
+    this.#silentLooks = rounds === this.#rounds ? this.#silentLooks + 1 : 0;
+    this.#rounds = rounds;
+    this.#lookAtDelivery();
+  }
+
+  read(): AgentStatus {
+    this.#lookAtDelivery();
+    const nowSeconds = this.#seconds();
+    const seen = {
+      dataPlane: {
+        advancing: this.#silentLooks < SILENT_LOOKS_MAX,
+        stalledSeconds: this.#silentLooks < SILENT_LOOKS_MAX ? 0 : this.#silentLooks,
+        rounds: this.#sources.rounds() >>> 0,
+      },
+      interfaces: this.#interfaces.map((one) => one.read()),
+      recorder: { ...this.#recorder, failing: this.#spoolFailing },
+      spool: this.#sources.spool(),
+      exporter: {
+        ...this.#sources.exporter(),
+        sinceSeconds: this.#exporterSinceSeconds,
+        lastDeliveredSeconds: this.#lastDeliveredSeconds,
+      },
+    };
+    const isDropping = nowSeconds - this.#droppedAtSeconds < DROPPING_SECONDS;
+    const problems = problemsOf(seen, isDropping);
+    return {
+      schema: STATUS_SCHEMA,
+      agent: {
+        ...this.#identity,
+        startedSeconds: this.#startedSeconds,
+        uptimeSeconds: Math.max(0, nowSeconds - this.#startedSeconds),
+        ...this.#sources.process(),
+      },
+      healthy: problems.every(({ severity }) => severity !== 'error'),
+      problems,
+      ...seen,
+    };
+  }
+
+  #seconds(): number {
+    return Math.floor(this.#now() / 1000);
+  }
+
+  #interface(point: ObservationPoint): InterfaceKeeper | undefined {
+    return this.#interfaces.find((one) => one.is(point));
+  }
+
+  /** What changed since the last look happened now, to the second. */
+  #lookAtDelivery(): void {
+    const { state, deliveredBatches } = this.#sources.exporter();
+    const nowSeconds = this.#seconds();
+    if (state !== this.#exporterState) this.#exporterSinceSeconds = nowSeconds;
+    this.#exporterState = state;
+    if (deliveredBatches > this.#delivered) this.#lastDeliveredSeconds = nowSeconds;
+    this.#delivered = deliveredBatches;
+    const { batches } = this.#sources.spool().dropped;
+    if (batches > this.#droppedBatches) this.#droppedAtSeconds = nowSeconds;
+    this.#droppedBatches = batches;
+  }
+}
+
+const NOTHING_RECORDED: RecorderNumbers = {
+  windows: 0,
+  batches: 0,
+  records: 0,
+  failures: 0,
+  windowsGivenUp: 0,
+  packetsGivenUp: 0,
+  ledgersLost: 0,
+  waitingWindows: 0,
+  heldBytes: 0,
+};
+
+interface KeptWindow {
+  readonly startSeconds: number;
+  records: number;
+  readonly ledger: LedgerSum;
+}
+
+/** One observation point as it is told. */
+class InterfaceKeeper {
+  readonly #point: ObservationPoint;
+  #state: InterfaceState = 'starting';
+  #sinceSeconds: number;
+  #reason: string | null = null;
+  #detachments = 0;
+  #records = 0;
+  readonly #windows: Record<LogStatus, number> = { OK: 0, NODATA: 0, SKIPDATA: 0 };
+  readonly #total = new LedgerSum();
+  /** The latest start first. */
+  readonly #last: KeptWindow[] = [];
+
+  constructor(point: ObservationPoint, nowSeconds: number) {
+    this.#point = point;
+    this.#sinceSeconds = nowSeconds;
+  }
+
+  is(point: ObservationPoint): boolean {
+    return point.interfaceName === this.#point.interfaceName && point.flowLog.id === this.#point.flowLog.id;
+  }
+
+  captured(kind: string, reason: string | undefined, nowSeconds: number): void {
+    if (kind === 'detached') this.#detachments++;
+    else if (kind !== 'attached' && kind !== 're-attached') return;
+    this.#state = kind === 'detached' ? 'detached' : 'capturing';
+    this.#reason = reason ?? null;
+    this.#sinceSeconds = nowSeconds;
+  }
+
+  closed({ windowStart, records, ledger }: ClosedNews): void {
+    this.#records += records;
+    this.#windows[logStatus(ledger)]++;
+    this.#total.add(ledger);
+    const known = this.#last.find(({ startSeconds }) => startSeconds === windowStart);
+    if (known === undefined) this.#keep(windowStart, records, ledger);
+    else {
+      known.records += records;
+      known.ledger.add(ledger);
+    }
+  }
+
+  read(): InterfaceStatus {
+    const { interfaceName, interfaceId, flowLog } = this.#point;
+    return {
+      interface: interfaceName,
+      interfaceId,
+      flowLogId: flowLog.id,
+      windowSeconds: flowLog.windowSeconds,
+      state: this.#state,
+      sinceSeconds: this.#sinceSeconds,
+      reason: this.#reason,
+      detachments: this.#detachments,
+      windows: { ...this.#windows },
+      records: this.#records,
+      ledger: this.#total.read(),
+      lastWindows: this.#last.map(({ startSeconds, records, ledger }) => ({
+        startSeconds,
+        endSeconds: startSeconds + flowLog.windowSeconds,
+        status: ledger.status,
+        records,
+        ledger: ledger.read(),
+      })),
+    };
+  }
+
+  /** Windows of two starts may come in any order: what waited for the disk comes late. */
+  #keep(startSeconds: number, records: number, ledger: Ledger): void {
+    const later = this.#last.findIndex((kept) => kept.startSeconds < startSeconds);
+    const sum = new LedgerSum();
+    sum.add(ledger);
+    this.#last.splice(later < 0 ? this.#last.length : later, 0, { startSeconds, records, ledger: sum });
+    this.#last.length = Math.min(this.#last.length, LAST_WINDOWS);
+  }
+}
+
+/** Ledgers added up. Of gaps only the time is kept: their number has no bound. */
+class LedgerSum {
+  readonly #sum = createLedger([]);
+  readonly #gapSeconds: Record<string, number> = Object.fromEntries(GAP_REASONS.map((reason) => [reason, 0]));
+  #hadGaps = false;
+
+  add(ledger: Ledger): void {
+    addLedger(this.#sum, ledger);
+    for (const { fromSeconds, toSeconds, reason } of this.#sum.gaps.splice(0)) {
+      this.#hadGaps = true;
+      this.#gapSeconds[reason] = (this.#gapSeconds[reason] ?? 0) + toSeconds - fromSeconds;
+    }
+  }
+
+  get status(): LogStatus {
+    return this.#hadGaps ? 'SKIPDATA' : logStatus(this.#sum);
+  }
+
+  read(): LedgerStatus {
+    const { metered, folded, excluded, notIp, malformed, overflowed, ...drops } = this.#sum;
+    return {
+      offeredPackets: offeredPackets(this.#sum),
+      lostPackets: lostPackets(this.#sum),
+      metered: { ...metered },
+      folded: { ...folded },
+      excluded: Object.fromEntries(Object.entries(excluded).map(([rule, tally]) => [rule, { ...tally }])),
+      notIp: { ...notIp },
+      malformed: { ...malformed },
+      overflowed: { ...overflowed },
+      droppedByKernel: drops.droppedByKernel,
+      droppedByInterface: drops.droppedByInterface,
+      dropsUnknown: drops.dropsUnknown,
+      gapSeconds: Object.fromEntries(
+        Object.entries(this.#gapSeconds).map(([reason, seconds]) => [reason, Number(seconds.toFixed(3))]),
+      ),
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import type { ObservationPoint } from '../../agent/model/flow-log.ts';
+import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
+import {
+  type ExporterNumbers,
+  type RecorderNumbers,
+  type SpoolStatus,
+  StatusKeeper,
+} from '../../agent/telemetry/status.ts';
+
+export const START_SECONDS = 1_700_000_000;
+export const WINDOW_SECONDS = 60;
+
+export function observationPoint(interfaceName: string): ObservationPoint {
+  const flowLog = { id: 'fl-test', accountId: '-', windowSeconds: WINDOW_SECONDS };
+  return { flowLog, interfaceId: `eni-${interfaceName}`, interfaceName };
+}
+
+export const ETH0 = observationPoint('eth0');
+
+/** Every part of it another number, so that none can be taken for another. */
+export function variedLedger(factor = 1): Ledger {
+  const tally = (packets: number) => ({ packets: packets * factor, bytes: packets * factor * 100 });
+  return {
+    ...createLedger([]),
+    metered: tally(1000),
+    folded: tally(7),
+    excluded: { dhcp: tally(3), 'back"up': tally(5) },
+    notIp: tally(11),
+    malformed: tally(13),
+    overflowed: tally(17),
+    droppedByKernel: 19 * factor,
+    droppedByInterface: 23 * factor,
+  };
+}
+export const VARIED_OFFERED = 1000 + 3 + 5 + 11 + 13 + 17 + 19 + 23;
+export const VARIED_LOST = 17 + 19 + 23;
+
+/** A window without loss. */
+export function plainLedger(packets: number): Ledger {
+  return { ...createLedger(['dhcp']), metered: { packets, bytes: packets * 100 } };
+}
+
+export const RECORDER: RecorderNumbers = {
+  windows: 31,
+  batches: 37,
+  records: 41,
+  failures: 0,
+  windowsGivenUp: 0,
+  packetsGivenUp: 0,
+  ledgersLost: 0,
+  waitingWindows: 0,
+  heldBytes: 0,
+};
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** A keeper of eth0 (and others) in a world that the test turns by hand. */
+export class StatusWorld {
+  nowMs = START_SECONDS * 1000;
+  rounds = 1;
+  readonly spool: Mutable<SpoolStatus> = {
+    batches: 0,
+    bytes: 0,
+    bytesMax: 1_000_000,
+    oldestAgeSeconds: null,
+    dropped: { batches: 0, records: 0, packets: 0, bytes: 0 },
+    damagedBatches: 0,
+    quarantinedBatches: 0,
+    quarantineFiles: 0,
+    vanishedBatches: 0,
+  };
+  readonly exporter: Mutable<ExporterNumbers> = {
+    sink: 'topic flowlog at http://127.0.0.1:9514',
+    state: 'idle',
+    lastError: null,
+    deliveredBatches: 0,
+    deliveredBytes: 0,
+    attempts: 0,
+    retries: 0,
+    blocked: 0,
+    split: 0,
+    quarantined: 0,
+  };
+  readonly keeper: StatusKeeper;
+
+  constructor(points: readonly ObservationPoint[] = [ETH0]) {
+    this.keeper = new StatusKeeper({
+      identity: { version: '1.2.3', pid: 812, hostId: 'web-1', runId: 'c0ffee', stateDirectory: '/var/lib/flowlogd' },
+      points,
+      now: () => this.nowMs,
+      sources: {
+        spool: () => this.spool,
+        exporter: () => this.exporter,
+        process: () => ({ residentBytes: 70_000_000, heapBytes: 9_000_000, cpuSeconds: 1.5 }),
+        rounds: () => this.rounds,
+      },
+    });
+    for (const point of points) this.keeper.captured(point, { kind: 'attached' });
+  }
+
+  pass(seconds: number): void {
+    this.nowMs += seconds * 1000;
+  }
+
+  /** The window that began so many windows after the start is durable. */
+  close(window: number, ledger: Ledger, records = 2, point: ObservationPoint = ETH0): void {
+    this.keeper.closed({ point, windowStart: START_SECONDS + window * WINDOW_SECONDS, records, ledger });
+  }
+
+  get problems(): readonly string[] {
+    return this.keeper.read().problems.map(({ code }) => code);
+  }
+}
