@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Invocation, Output } from './commands/command.ts';
+import { controlSocketPath, type ListenAddress, openEndpoints } from './control-socket.ts';
 import { type EmbeddedService, startEmbeddedService } from './embedded-service.ts';
 import { ClsSink, type ClsSinkOptions } from './export/cls/cls-sink.ts';
 import { DEFAULT_TIMEOUTS } from './export/cls/exchange.ts';
@@ -22,12 +23,19 @@ export type SinkPlan = Pick<
 /** Largest records of each window that are printed on embedded defaults. */
 const TOP_RECORDS = 10;
 
+/** What a service says of itself, and where. */
+export interface TelemetryPlan {
+  readonly level: LogLevel;
+  /** Where Prometheus may ask, beside the control socket; undefined: nowhere. */
+  readonly listen: ListenAddress | undefined;
+}
+
 /** @param sink undefined: the embedded log service, in the state directory. */
 export async function runService(
   invocation: Invocation,
   plan: AgentPlan,
   sink: SinkPlan | undefined,
-  level: LogLevel,
+  { level, listen }: TelemetryPlan,
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now });
   const service = sink === undefined ? await startEmbeddedService(join(plan.stateDirectory, 'logservice')) : undefined;
@@ -36,6 +44,7 @@ export async function runService(
     invocation,
     { ...plan, sink: createSink(target), log, topRecords: 0, onWindow: () => undefined },
     service,
+    { listen },
   );
 }
 
@@ -53,7 +62,7 @@ export async function runEmbedded(invocation: Invocation, plan: AgentPlan): Prom
       onWindow: (window) => showWindow(stdout, window),
     },
     service,
-    () => welcome(stdout, plan, service),
+    { onReady: () => welcome(stdout, plan, service) },
   );
 }
 
@@ -61,7 +70,7 @@ async function supervise(
   invocation: Invocation,
   options: SupervisorOptions,
   service: EmbeddedService | undefined,
-  onReady: () => void = () => undefined,
+  { listen, onReady }: { readonly listen?: ListenAddress | undefined; readonly onReady?: () => void },
 ): Promise<ExitCode> {
   // Asked for before anything captures: from then on Ctrl-C ends it in good order.
   const { signal } = invocation;
@@ -72,11 +81,14 @@ async function supervise(
     await service?.stop();
     throw error;
   }
-  onReady();
+  const socketPath = controlSocketPath(options.stateDirectory, invocation.env);
+  const closeEndpoints = await openEndpoints({ socketPath, listen }, supervisor.status, options.log);
+  onReady?.();
   const requested = signal.aborted ? Promise.resolve() : once(signal, 'abort');
   try {
     await Promise.race([requested, supervisor.ended]);
   } finally {
+    await closeEndpoints();
     await supervisor.stop();
     await service?.stop();
   }

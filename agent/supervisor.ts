@@ -4,6 +4,7 @@
  */
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
+import { createStatus, recorderTold } from './agent-status.ts';
 import { DEFAULT_BACKOFF } from './export/backoff.ts';
 import { EXPORTER_DEFAULTS, Exporter, type ExporterState } from './export/exporter.ts';
 import { systemTimers } from './export/timers.ts';
@@ -19,6 +20,7 @@ import { RECORDER_DEFAULTS } from './spool/recorder.ts';
 import { SPOOL_DEFAULTS, Spool } from './spool/spool.ts';
 import { linuxProcesses } from './spool/spool-lock.ts';
 import type { Log } from './telemetry/log.ts';
+import type { StatusKeeper } from './telemetry/status.ts';
 import type { RecorderMessage } from './threads/recorder.ts';
 import { type RunningDataPlane, startDataPlane } from './threads/start-data-plane.ts';
 import { startRecorder } from './threads/start-recorder.ts';
@@ -56,7 +58,9 @@ const DROPPING = {
 } as const;
 
 export class Supervisor {
+  readonly status: StatusKeeper;
   readonly #options: SupervisorOptions;
+  readonly #runId = randomBytes(8).toString('hex');
   readonly #spool: Spool;
   readonly #exporter: Exporter;
   readonly #plane: RunningDataPlane;
@@ -79,6 +83,12 @@ export class Supervisor {
 
   private constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.status = createStatus(options, this.#runId, () => ({
+      ...options,
+      spool: this.#spool,
+      exporter: this.#exporter,
+      rounds: this.#plane.control.progress,
+    }));
     this.#spool = this.#openSpool();
     this.#exporter = this.#createExporter();
     this.#exporter.wake();
@@ -165,7 +175,7 @@ export class Supervisor {
   #recorderSetup() {
     return {
       hostId: this.#options.hostId,
-      runId: randomBytes(8).toString('hex'),
+      runId: this.#runId,
       folder: this.#spoolFolder,
       nextSequence: this.#spool.nextSequence,
       ...RECORDER_DEFAULTS,
@@ -176,6 +186,7 @@ export class Supervisor {
 
   #recorded(message: RecorderMessage): void {
     const { log } = this.#options;
+    recorderTold(this.status, message);
     switch (message.kind) {
       case 'durable':
         this.#spool.adopt(message.entries);
@@ -206,6 +217,7 @@ export class Supervisor {
   #logTap(point: ObservationPoint, event: TapEvent): void {
     const { log } = this.#options;
     const facts = { interface: point.interfaceName };
+    this.status.captured(point, event);
     if (event.kind === 'attached') log.info('capturing', facts);
     else if (event.kind === 'detached')
       log.warn('capture ended, waiting for the interface', { ...facts, reason: event.reason });

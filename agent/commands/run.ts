@@ -33,6 +33,9 @@ export const run: Command = {
       return runEmbedded(invocation, planEmbedded(configuration, state?.origin.from === 'environment'));
     }
     const sink = configuration.cls === undefined ? undefined : planSink(configuration.cls);
-    return runService(invocation, planConfigured(configuration), sink, configuration.log.level);
+    return runService(invocation, planConfigured(configuration), sink, {
+      level: configuration.log.level,
+      listen: configuration.telemetry.listen,
+    });
   },
 };

@@ -79,7 +79,12 @@ export function loadConfiguration(options: LoadOptions): Loaded {
   return {
     configuration: deepFreeze(configuration),
     settings: [...findings.settings.values()],
-    warnings: [...misspeltVariables(SCHEMA, environment), ...secrets.warnings, ...endpointWarnings(configuration)],
+    warnings: [
+      ...misspeltVariables(SCHEMA, environment),
+      ...secrets.warnings,
+      ...endpointWarnings(configuration),
+      ...listenWarnings(configuration),
+    ],
   };
 }
 
@@ -185,6 +190,11 @@ function endpointWarnings({ cls }: Configuration): string[] {
   if (cls === undefined || cls.endpoint.protocol === 'https:') return [];
   if (/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(cls.endpoint.hostname)) return [];
   return [`records travel to ${cls.endpoint.origin} unencrypted; use https`];
+}
+
+function listenWarnings({ telemetry: { listen } }: Configuration): string[] {
+  if (listen === undefined || /^(?:127\.|::1$)/.test(listen.host)) return [];
+  return [`telemetry.listen ${listen.host} answers metrics to everybody who can reach this host; 127.0.0.1 does not`];
 }
 
 function refusal(path: string | undefined, findings: Findings): OperationalError {

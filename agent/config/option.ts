@@ -3,6 +3,7 @@
  * text stands in the file, in an environment variable or in the table itself as a default, so that all three mean the same.
  */
 
+import { isIP } from 'node:net';
 import type { Network } from '../packet/address.ts';
 import { parseNetwork } from '../packet/address.ts';
 import {
@@ -202,6 +203,17 @@ export const ORIGIN: Kind<URL> = {
   parse: (text) => {
     if (!/^https?:\/\/[^/?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return undefined;
     return new URL(text);
+  },
+};
+
+/** `127.0.0.1:9753`, `[::1]:9753`: an address, not a name, so that it is clear who can reach it. */
+export const LISTEN_ADDRESS: Kind<{ readonly host: string; readonly port: number }> = {
+  accepts: 'an IP address and a port such as 127.0.0.1:9753 or [::1]:9753',
+  parse: (text) => {
+    const [, six, four, digits] = /^(?:\[([\da-fA-F:.]+)\]|([\d.]+)):(\d{1,5})$/.exec(text) ?? [];
+    const host = six ?? four ?? '';
+    const port = inside(parseInteger(digits ?? ''), 1, 65_535);
+    return isIP(host) === (six === undefined ? 4 : 6) && port !== undefined ? { host, port } : undefined;
   },
 };
 

@@ -15,6 +15,7 @@ import {
   FILE_PATH,
   INTERFACE_PATTERN,
   integer,
+  LISTEN_ADDRESS,
   list,
   listOf,
   NETWORK,
@@ -233,6 +234,14 @@ export const SCHEMA = section('The configuration of flowlogd.', {
     level: option(choice(['error', 'warn', 'info', 'debug']), 'info', {
       description:
         '`error`: data was or will be lost. `warn`: it would be soon. `info`: what changed. `debug`: every window and upload.',
+    }),
+  }),
+  telemetry: section('How flowlogd can be asked, beside `flowlogd status` over its control socket.', {
+    listen: optional(LISTEN_ADDRESS, {
+      description:
+        'Where `GET /metrics` (Prometheus) and `GET /health` are answered over HTTP, to whoever can reach it: without TLS or ' +
+        'password, so a loopback address unless the network is to be trusted.',
+      example: '127.0.0.1:9753',
     }),
   }),
 });

@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   'config.invalid': EXIT.configuration,
   'config.unreadable': EXIT.noInput,
   'instance.running': EXIT.unavailable,
+  'agent.unreachable': EXIT.unavailable,
+  'telemetry.unavailable': EXIT.unavailable,
 } as const;
 export type ErrorCode = keyof typeof ERROR_CODES;
 

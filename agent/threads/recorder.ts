@@ -53,6 +53,8 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
   /** Once for each change: the spool cannot be written, or can again. */
   | { readonly kind: 'failing'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'well' }
+  /** Another window waits for the disk. */
+  | { readonly kind: 'waiting' }
   /** The window's records are lost: too many windows waited. Its ledger is not. */
   | {
       readonly kind: 'given-up';
@@ -106,7 +108,11 @@ export async function recordWindows(
   await new Promise<void>((resolve) => {
     windows.on('message', (message: ClosedWindowMessage) => {
       if (message.kind === 'end') resolve();
-      else recorder.add(recorded(setup, message.window, mapper, (release) => windows.postMessage(release)));
+      else {
+        const failed = recorder.failure !== undefined;
+        recorder.add(recorded(setup, message.window, mapper, (release) => windows.postMessage(release)));
+        if (failed) tell({ kind: 'waiting', status: status() });
+      }
     });
     // A data plane that died has closed its end without a word.
     windows.once('close', resolve);

@@ -365,6 +365,35 @@ describe('a report', () => {
   });
 });
 
+describe('telemetry.listen', () => {
+  const loaded = (address: string) => load(`telemetry: { listen: '${address}' }`);
+
+  test('is an address and a port, off by default, with a warning beyond loopback', () => {
+    expect(load('').configuration.telemetry.listen).toBeUndefined();
+    expect(loaded('127.0.0.1:9753').configuration.telemetry.listen).toEqual({ host: '127.0.0.1', port: 9753 });
+    expect(loaded('[::1]:9753').configuration.telemetry.listen).toEqual({ host: '::1', port: 9753 });
+    expect(loaded('127.0.0.1:9753').warnings).toEqual([]);
+    expect(loaded('[::1]:9753').warnings).toEqual([]);
+    expect(loaded('0.0.0.0:9753').warnings).toEqual([expect.stringMatching(/everybody who can reach/)]);
+    expect(loaded('[::]:9753').warnings).toHaveLength(1);
+  });
+
+  test.each([
+    '9753',
+    'localhost:9753',
+    '127.0.0.1',
+    '127.0.0.1:0',
+    '127.0.0.1:65536',
+    '::1:9753',
+    '[127.0.0.1]:80',
+    '300.0.0.1:80',
+  ])('is not %s', (address) => {
+    expect(problems(`telemetry: { listen: '${address}' }`)).toEqual([
+      expect.stringMatching(/must be an IP address and a port/),
+    ]);
+  });
+});
+
 describe('secrets in files', () => {
   const yaml = CLS.replace('secretId: AKID', 'secretIdFile: id').replace('secretKey: hush', 'secretKeyFile: key');
 

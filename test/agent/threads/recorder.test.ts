@@ -135,10 +135,11 @@ test('a folder that went away is said once, and said again when it is back', asy
   rmSync(folder, { recursive: true });
   send({ kind: 'closed', window: closedWindow(1, 60, 1, [table(1)]) });
   send({ kind: 'closed', window: closedWindow(2, 120, 1, [table(1)]) });
-  await expect.poll(() => messages.length).toBe(1);
+  await expect.poll(() => messages.length).toBe(2);
+  expect(messages[1]).toMatchObject({ kind: 'waiting', status: { waiting: 2 } });
   expect(messages[0]).toMatchObject({ kind: 'failing', code: 'spool.unusable', status: { heldBytes: 4096 } });
   nodeDisk.makeFolder(folder);
   send({ kind: 'end' });
   await ended;
-  expect(messages.map(({ kind }) => kind)).toEqual(['failing', 'well', 'durable', 'durable', 'ended']);
+  expect(messages.map(({ kind }) => kind)).toEqual(['failing', 'waiting', 'well', 'durable', 'durable', 'ended']);
 });

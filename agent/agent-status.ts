@@ -1,0 +1,83 @@
+/** The status of an agent, fed from its stages. */
+import { readVersion } from './commands/version.ts';
+import type { Exporter } from './export/exporter.ts';
+import type { Sink } from './model/sink.ts';
+import type { Spool } from './spool/spool.ts';
+import { parseSpoolName } from './spool/spool-name.ts';
+import type { AgentPlan } from './supervisor.ts';
+import { type ExporterNumbers, type ProcessStatus, type SpoolStatus, StatusKeeper } from './telemetry/status.ts';
+import type { RecorderMessage } from './threads/recorder.ts';
+
+/** The stages, asked for only when somebody looks: the status is there before they are. */
+export interface StatusParts {
+  readonly spool: Spool;
+  readonly exporter: Exporter;
+  readonly sink: Sink;
+  readonly rounds: number;
+}
+
+export function createStatus(
+  plan: Pick<AgentPlan, 'hostId' | 'stateDirectory' | 'spoolBytesMax' | 'taps'>,
+  runId: string,
+  parts: () => StatusParts,
+): StatusKeeper {
+  const { hostId, stateDirectory, spoolBytesMax, taps } = plan;
+  return new StatusKeeper({
+    identity: { version: readVersion(), pid: process.pid, hostId, runId, stateDirectory },
+    points: taps.map(({ point }) => point),
+    now: Date.now,
+    sources: {
+      spool: () => spoolStatus(parts().spool, spoolBytesMax),
+      exporter: () => exporterNumbers(parts()),
+      process: processStatus,
+      rounds: () => parts().rounds,
+    },
+  });
+}
+
+/** Takes in what the recorder tells. */
+export function recorderTold(status: StatusKeeper, message: RecorderMessage): void {
+  const { counters, waiting, heldBytes } = message.status;
+  status.recorder({ ...counters, waitingWindows: waiting, heldBytes });
+  if (message.kind === 'durable') status.closed(message);
+  else if (message.kind === 'failing') status.spoolFailing(message.message);
+  else if (message.kind === 'well') status.spoolFailing(undefined);
+}
+
+function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
+  const { dropped, damaged, quarantined, vanished } = spool.counters;
+  const [oldest] = spool.oldest(1);
+  const spooledSeconds = oldest === undefined ? undefined : parseSpoolName(oldest)?.spooledSeconds;
+  return {
+    ...spool.backlog(),
+    bytesMax,
+    oldestAgeSeconds: spooledSeconds === undefined ? null : Math.max(0, Math.floor(Date.now() / 1000) - spooledSeconds),
+    dropped: { ...dropped },
+    damagedBatches: damaged,
+    quarantinedBatches: quarantined,
+    quarantineFiles: spool.quarantinedFiles,
+    vanishedBatches: vanished,
+  };
+}
+
+function exporterNumbers({ exporter, sink }: StatusParts): ExporterNumbers {
+  const { delivered, bytes, ...counters } = exporter.counters;
+  return {
+    sink: sink.description,
+    state: exporter.state,
+    lastError: exporter.lastError ?? null,
+    deliveredBatches: delivered,
+    deliveredBytes: bytes,
+    attempts: counters.attempts,
+    retries: counters.retries,
+    blocked: counters.blocked,
+    split: counters.split,
+    quarantined: counters.quarantined,
+  };
+}
+
+function processStatus(): ProcessStatus {
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return { residentBytes: rss, heapBytes: heapUsed, cpuSeconds: (user + system) / 1e6 };
+}
