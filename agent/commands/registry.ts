@@ -10,6 +10,7 @@ export const COMMANDS: CommandTable = new Map([
   ['replay', async () => (await import('./replay.ts')).replay],
   ['check', async () => (await import('./check.ts')).check],
   ['config', async () => (await import('./config.ts')).config],
+  ['status', async () => (await import('./status.ts')).status],
   ['query', async () => (await import('./query.ts')).query],
   ['logservice', async () => (await import('./logservice.ts')).logservice],
   ['interfaces', async () => (await import('./interfaces.ts')).interfaces],

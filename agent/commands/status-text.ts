@@ -1,0 +1,165 @@
+/**
+ * The status of an agent on one screen:
+ *
+ *     flowlogd 0.1.0 on web-1 is healthy: pid 812, up 2 h 5 min, 71.3 MB of memory
+ *
+ *     INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  OTHER  LOST  RECORDS
+ *     eth0       capturing  2 h 5 min   12,345   12,000       300     45     0    3,210
+ *
+ *     WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
+ *     2024-05-01 12:05:00Z    OK        1,234    1,200  512.1 kB     0      312
+ *
+ *     Recorder  125 windows written, none waits
+ *     Spool     nothing waits (of 1.1 GB)
+ *     Exporter  idle, to topic ...; 125 batches delivered in 125 uploads, the last one 12 s ago
+ */
+import { counted, humanBytes, humanCount } from '../record/human.ts';
+import type { AgentStatus, InterfaceStatus, LedgerStatus, Problem } from '../telemetry/status.ts';
+
+const BOLD_RED = '\u001b[1;31m';
+const BOLD_YELLOW = '\u001b[1;33m';
+const PLAIN = '\u001b[0m';
+/** Of each interface, where there are more than a few. */
+const WINDOWS_SHOWN = 3;
+const INTERFACES_IN_DETAIL = 4;
+
+/**
+ * Lines, each with its line feed.
+ *
+ * @param color whether trouble may be stressed with terminal colours, too.
+ */
+export function formatStatus(status: AgentStatus, nowSeconds: number, color: boolean): string {
+  const { agent, interfaces, problems, healthy } = status;
+  const stress = (text: string, code: string) => (color ? `${code}${text}${PLAIN}` : text);
+  const health = healthy ? 'is healthy' : stress('is NOT healthy', BOLD_RED);
+  const head = [
+    `flowlogd ${agent.version} on ${agent.hostId} ${health}: pid ${agent.pid}, up ${duration(agent.uptimeSeconds)}, ` +
+      `${humanBytes(agent.residentBytes)} of memory`,
+    `  state in ${agent.stateDirectory}, run ${agent.runId}`,
+  ];
+  const detailed = interfaces.filter(({ lastWindows }) => lastWindows.length > 0).slice(0, INTERFACES_IN_DETAIL);
+  const sections = [
+    head,
+    interfaceLines(interfaces, nowSeconds),
+    ...detailed.map(windowLines),
+    [recorderLine(status), spoolLine(status), ...exporterLines(status, nowSeconds)],
+    problems.flatMap((one) => problemLines(one, stress)),
+  ];
+  return `${sections
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join('\n'))
+    .join('\n\n')}\n`;
+}
+
+function interfaceLines(interfaces: readonly InterfaceStatus[], nowSeconds: number): string[] {
+  const heading = ['INTERFACE', 'STATE', 'SINCE', 'OFFERED', 'METERED', 'EXCLUDED', 'OTHER', 'LOST', 'RECORDS'];
+  const rows = interfaces.map((one) => [
+    one.interface,
+    one.state,
+    duration(nowSeconds - one.sinceSeconds),
+    ...ledgerCells(one.ledger),
+    humanCount(one.records),
+  ]);
+  return columns([heading, ...rows], 3);
+}
+
+function ledgerCells(ledger: LedgerStatus): string[] {
+  const excluded = Object.values(ledger.excluded).reduce((sum, { packets }) => sum + packets, 0);
+  const other = ledger.notIp.packets + ledger.malformed.packets;
+  return [ledger.offeredPackets, ledger.metered.packets, excluded, other, ledger.lostPackets].map(humanCount);
+}
+
+function windowLines({ interface: name, windowSeconds, lastWindows }: InterfaceStatus): string[] {
+  const heading = [
+    `WINDOWS OF ${name} (${windowSeconds} s)`,
+    'STATUS',
+    'OFFERED',
+    'METERED',
+    'BYTES',
+    'LOST',
+    'RECORDS',
+  ];
+  const rows = lastWindows
+    .slice(0, WINDOWS_SHOWN)
+    .map(({ startSeconds, status, records, ledger }) => [
+      timeText(startSeconds),
+      status,
+      humanCount(ledger.offeredPackets),
+      humanCount(ledger.metered.packets),
+      humanBytes(ledger.metered.bytes),
+      humanCount(ledger.lostPackets),
+      humanCount(records),
+    ]);
+  return columns([heading, ...rows], 2);
+}
+
+function recorderLine({ recorder }: AgentStatus): string {
+  const { windows, waitingWindows, heldBytes, windowsGivenUp } = recorder;
+  const waiting = waitingWindows === 0 ? 'none waits' : `${waitingWindows} wait (${humanBytes(heldBytes)} of memory)`;
+  const lost = windowsGivenUp === 0 ? '' : `, ${counted(windowsGivenUp, 'window')} gave up their records`;
+  return `Recorder  ${counted(windows, 'window')} written, ${waiting}${lost}`;
+}
+
+function spoolLine({ spool }: AgentStatus): string {
+  const { batches, bytes, bytesMax, oldestAgeSeconds, dropped, quarantinedBatches } = spool;
+  const age = oldestAgeSeconds === null ? '' : `, the oldest for ${duration(oldestAgeSeconds)}`;
+  const parts = [
+    batches === 0
+      ? `nothing waits (room for ${humanBytes(bytesMax)})`
+      : `${batchCount(batches)} ${batches === 1 ? 'waits' : 'wait'}: ${humanBytes(bytes)} of ${humanBytes(bytesMax)}${age}`,
+  ];
+  if (dropped.batches > 0)
+    parts.push(`${batchCount(dropped.batches)} given up (${counted(dropped.packets, 'packet')})`);
+  if (quarantinedBatches > 0) parts.push(`${batchCount(quarantinedBatches)} set aside`);
+  return `Spool     ${parts.join('; ')}`;
+}
+
+function exporterLines({ exporter }: AgentStatus, nowSeconds: number): string[] {
+  const { sink, state, sinceSeconds, deliveredBatches, attempts, lastDeliveredSeconds, lastError } = exporter;
+  const last = lastDeliveredSeconds === null ? '' : `, the last one ${duration(nowSeconds - lastDeliveredSeconds)} ago`;
+  const lines = [
+    `Exporter  ${state} for ${duration(nowSeconds - sinceSeconds)}, to ${sink}`,
+    `          ${batchCount(deliveredBatches)} delivered in ${counted(attempts, 'upload')}${last}`,
+  ];
+  if (lastError !== null) lines.push(`          last error: ${lastError}`);
+  return lines;
+}
+
+function problemLines(
+  { severity, message, advice }: Problem,
+  stress: (text: string, code: string) => string,
+): string[] {
+  const mark = severity === 'error' ? stress('ERROR', BOLD_RED) : stress('WARNING', BOLD_YELLOW);
+  return [`${mark}  ${message}`, `  -> ${advice}`];
+}
+
+function batchCount(count: number): string {
+  return `${humanCount(count)} ${count === 1 ? 'batch' : 'batches'}`;
+}
+
+/** `59 s`, `5 min`, `2 h 5 min`, `3 d 4 h`: two figures, never in the future. */
+export function duration(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours} h${minutes % 60 === 0 ? '' : ` ${minutes % 60} min`}`;
+  return `${Math.floor(hours / 24)} d${hours % 24 === 0 ? '' : ` ${hours % 24} h`}`;
+}
+
+function timeText(seconds: number): string {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? `second ${seconds}` : `${date.toISOString().slice(0, 19).replace('T', ' ')}Z`;
+}
+
+/** @param words columns from the left that are words; the others are numbers, and so stand to the right. */
+function columns(rows: readonly (readonly string[])[], words: number): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => (column < words ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

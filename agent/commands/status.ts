@@ -1,0 +1,66 @@
+import { EXIT } from '../model/operational-error.ts';
+import type { Command, Invocation } from './command.ts';
+
+/** Where systemd makes the folder of the unit (RuntimeDirectory=flowlogd); only units know it by its variable. */
+const SYSTEM_RUNTIME_FOLDER = '/run/flowlogd';
+/** The state of `flowlogd run` without a configuration, below the current folder. */
+const EMBEDDED_FOLDER = '.flowlogd';
+
+export const status: Command = {
+  name: 'status',
+  summary: 'Say how a running agent does: packets, loss, windows, spool, uploads.',
+  usage: '[--socket PATH | --state-directory DIR | --config FILE] [--json]',
+  description:
+    'Asks a running flowlogd over its control socket and shows on one screen what it captures, what it lost, its last windows, ' +
+    'what waits on disk and how uploads go; and when something is wrong, what to do about it.\n\n' +
+    'Without an option it looks in .flowlogd of the current folder, in $RUNTIME_DIRECTORY or /run/flowlogd, and in the state ' +
+    'directory of the defaults. The agent must be asked as the user that runs it, or as root. Exit code 69 when none answers.',
+  options: [
+    { name: 'socket', value: 'PATH', description: 'The control socket itself.' },
+    { name: 'state-directory', value: 'DIR', description: 'Where the agent has its state.' },
+    { name: 'config', short: 'c', value: 'FILE', description: 'The configuration that the agent runs with.' },
+    { name: 'json', description: 'The whole status as one JSON object; docs/operations.md explains it.' },
+  ],
+  examples: [
+    { line: 'flowlogd status', says: 'the agent of this host, or of this folder' },
+    { line: 'flowlogd status --config /etc/flowlogd/flowlogd.yaml', says: 'the agent with that configuration' },
+    { line: 'flowlogd status --json', says: 'for programs' },
+  ],
+  async run(invocation) {
+    const { askAgent } = await import('./agent-client.ts');
+    const { socketPaths, stateDirectory } = await locate(invocation);
+    const answered = await askAgent(socketPaths, stateDirectory);
+    if (invocation.flag('json')) {
+      invocation.stdout.write(`${JSON.stringify(answered.status, undefined, 2)}\n`);
+      return EXIT.ok;
+    }
+    const { formatStatus } = await import('./status-text.ts');
+    const nowSeconds = Math.floor(Date.now() / 1000);
+    invocation.stdout.write(formatStatus(answered.status, nowSeconds, invocation.stdout.isTTY === true));
+    return EXIT.ok;
+  },
+};
+
+/** The sockets to try in this order, and whose state they must have. */
+async function locate(
+  invocation: Invocation,
+): Promise<{ readonly socketPaths: readonly string[]; readonly stateDirectory: string | undefined }> {
+  const socket = invocation.string('socket');
+  if (socket !== undefined) return { socketPaths: [socket], stateDirectory: undefined };
+  const [{ resolve, join }, { CONTROL_SOCKET, controlSocketPath }, { loadOnHost }] = await Promise.all([
+    import('node:path'),
+    import('../control-socket.ts'),
+    import('../config/load.ts'),
+  ]);
+  const { env } = invocation;
+  const path = invocation.string('config');
+  const named = invocation.string('state-directory');
+  const state = resolve(named ?? loadOnHost(path, env, false).configuration.stateDirectory);
+  const isNamed = path !== undefined || named !== undefined;
+  const embedded = isNamed ? [] : [join(resolve(EMBEDDED_FOLDER), CONTROL_SOCKET)];
+  const runtime = [controlSocketPath(state, env), join(SYSTEM_RUNTIME_FOLDER, CONTROL_SOCKET)];
+  return {
+    socketPaths: [...new Set([...embedded, ...runtime, join(state, CONTROL_SOCKET)])],
+    stateDirectory: isNamed ? state : undefined,
+  };
+}

@@ -1,0 +1,134 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { dispatch } from '../../../agent/commands/dispatch.ts';
+import { duration, formatStatus } from '../../../agent/commands/status-text.ts';
+import { openControlSocket } from '../../../agent/control-socket.ts';
+import { ETH0, plainLedger, START_SECONDS, StatusWorld, variedLedger } from '../../support/agent-status.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+/** Runs `flowlogd status` with these words. */
+async function statusCommand(words: readonly string[], env: Record<string, string> = {}) {
+  const texts = { stdout: '', stderr: '' };
+  const stream = (name: 'stdout' | 'stderr') =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        texts[name] += String(chunk);
+        done();
+      },
+    });
+  const code = await dispatch(['status', ...words], {
+    stdin: process.stdin,
+    stdout: stream('stdout'),
+    stderr: stream('stderr'),
+    env,
+    signal: new AbortController().signal,
+  });
+  return { code, ...texts };
+}
+
+describe('the screen of flowlogd status', () => {
+  test('of an agent that does well is exactly this', () => {
+    const world = new StatusWorld();
+    world.pass(7500);
+    for (const window of [0, 1, 2, 3]) world.close(window, plainLedger(1200 + window), 312);
+    Object.assign(world.exporter, { deliveredBatches: 4, attempts: 4 });
+    const text = formatStatus(world.keeper.read(), START_SECONDS + 7512, false);
+    expect(text).toBe(`flowlogd 1.2.3 on web-1 is healthy: pid 812, up 2 h 5 min, 70.0 MB of memory
+  state in /var/lib/flowlogd, run c0ffee
+
+INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  OTHER  LOST  RECORDS
+eth0       capturing  2 h 5 min    4,806    4,806         0      0     0    1,248
+
+WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
+2023-11-14 22:16:20Z    OK        1,203    1,203  120.3 kB     0      312
+2023-11-14 22:15:20Z    OK        1,202    1,202  120.2 kB     0      312
+2023-11-14 22:14:20Z    OK        1,201    1,201  120.1 kB     0      312
+
+Recorder  0 windows written, none waits
+Spool     nothing waits (room for 1.0 MB)
+Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514
+          4 batches delivered in 4 uploads, the last one 12 s ago
+`);
+  });
+
+  test('of one in trouble says what is wrong and what to do, the gravest first', () => {
+    const world = new StatusWorld();
+    world.close(0, variedLedger());
+    world.keeper.captured(ETH0, { kind: 'detached', reason: 'it went away' });
+    Object.assign(world.spool, { batches: 1, bytes: 4096, oldestAgeSeconds: 61, quarantinedBatches: 2 });
+    Object.assign(world.exporter, { state: 'blocked', lastError: 'the topic is gone' });
+    const text = formatStatus(world.keeper.read(), START_SECONDS + 5, false);
+    expect(text).toContain('flowlogd 1.2.3 on web-1 is NOT healthy');
+    expect(text).toMatch(/^eth0 +detached +5 s +1,091 +1,000 +8 +24 +59 +2$/m);
+    expect(text).toContain('Spool     1 batch waits: 4.1 kB of 1.0 MB, the oldest for 1 min; 2 batches set aside\n');
+    expect(text).toContain('          last error: the topic is gone\n');
+    const marks = [...text.matchAll(/^(ERROR|WARNING) {2}(.*)\n {2}-> (.*)$/gm)].map(
+      ([, mark, what]) => `${mark} ${what}`,
+    );
+    expect(marks[0]).toBe('ERROR eth0 is not captured: it went away.');
+    expect(marks.at(-1)).toMatch(/^WARNING The log service refuses uploads .*the topic is gone$/);
+    expect(marks).toHaveLength(7);
+    expect(text).not.toContain('\u001b');
+    expect(formatStatus(world.keeper.read(), START_SECONDS, true)).toContain('\u001b[1;31mERROR\u001b[0m');
+  });
+
+  test.each([
+    [-5, '0 s'],
+    [59.9, '59 s'],
+    [60, '1 min'],
+    [3599, '59 min'],
+    [3600, '1 h'],
+    [7500, '2 h 5 min'],
+    [86_400, '1 d'],
+    [100_000, '1 d 3 h'],
+  ])('writes %d seconds as %s', (seconds, text) => {
+    expect(duration(seconds)).toBe(text);
+  });
+});
+
+describe('flowlogd status', () => {
+  test('finds the agent by its socket, its state directory and its runtime folder', async () => {
+    const folder = temporaryFolder();
+    const world = new StatusWorld();
+    world.close(0, plainLedger(5));
+    const socket = join(folder, 'control.sock');
+    const endpoint = await openControlSocket(socket, () => {
+      const status = world.keeper.read();
+      return { ...status, agent: { ...status.agent, stateDirectory: folder } };
+    });
+    const bySocket = await statusCommand(['--socket', socket, '--json']);
+    expect(bySocket).toMatchObject({ code: 0, stderr: '' });
+    expect(JSON.parse(bySocket.stdout)).toMatchObject({ schema: 1, interfaces: [{ interface: 'eth0' }] });
+    expect((await statusCommand(['--state-directory', folder])).stdout).toContain('is healthy');
+    // The runtime folder is that of some agent: with a state directory named, it must be that one's.
+    const env = { RUNTIME_DIRECTORY: folder };
+    expect((await statusCommand([], env)).stdout).toContain('is healthy');
+    expect((await statusCommand(['--state-directory', folder], env)).code).toBe(0);
+    const other = await statusCommand(['--state-directory', '/elsewhere'], env);
+    expect(other).toMatchObject({ code: 69, stdout: '' });
+    expect(other.stderr).toContain(`has its state in ${folder}`);
+    await endpoint.stop();
+  });
+
+  test('says in one sentence that nobody answers', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'state'));
+    const { code, stdout, stderr } = await statusCommand(['--state-directory', join(folder, 'state')]);
+    expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+    expect(stderr.trim().split('\n')).toEqual([
+      expect.stringMatching(/^flowlogd: Asking flowlogd .* there is no .*control\.sock.* Is it running\?/),
+    ]);
+  });
+
+  test('does not take another service for an agent', async () => {
+    const socket = join(temporaryFolder(), 'control.sock');
+    const world = new StatusWorld();
+    const endpoint = await openControlSocket(socket, () => ({ ...world.keeper.read(), schema: 2 as 1 }));
+    const { code, stderr } = await statusCommand(['--socket', socket]);
+    expect(code).toBe(69);
+    expect(stderr).toContain('another version of flowlogd');
+    await endpoint.stop();
+  });
+});
