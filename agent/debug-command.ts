@@ -130,6 +130,9 @@ async function untilOver(signal: AbortSignal, seconds: number): Promise<void> {
 function describeEvent(point: ObservationPoint, event: TapEvent): string {
   switch (event.kind) {
     case 'attached':
+    case 'resumed':
+    case 'volatile':
+    case 'kept':
       return '';
     case 'detached':
       return `flowlogd: ${event.reason} Waiting for ${point.interfaceName} to come back.\n`;

@@ -5,12 +5,13 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import { createStatus, recorderTold } from './agent-status.ts';
+import { logRecorder, logTapEvent } from './event-log.ts';
 import { DEFAULT_BACKOFF } from './export/backoff.ts';
 import { EXPORTER_DEFAULTS, Exporter, type ExporterState } from './export/exporter.ts';
 import { systemTimers } from './export/timers.ts';
 import { HASH_SEED_WORDS } from './flow/hash.ts';
+import { type KeptTables, openKeptTables } from './kept-tables.ts';
 import { startRotation } from './meter/rotation.ts';
-import type { TapEvent } from './meter/tap.ts';
 import type { ObservationPoint } from './model/flow-log.ts';
 import type { LiveOptions } from './model/packet-source.ts';
 import type { Sink } from './model/sink.ts';
@@ -62,6 +63,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #runId = randomBytes(8).toString('hex');
   readonly #spool: Spool;
+  readonly #tables: KeptTables;
   readonly #exporter: Exporter;
   readonly #plane: RunningDataPlane;
   readonly #recorder: Promise<void>;
@@ -93,15 +95,20 @@ export class Supervisor {
     this.#exporter = this.#createExporter();
     this.#exporter.wake();
     this.#sweeping = setInterval(() => this.#spool.sweep(), SWEEP_MS);
+    this.#tables = openKeptTables(options.stateDirectory, options.hostId, this.#runId, options.log);
     this.#plane = startDataPlane(
       {
         taps: options.taps,
         exclusion: options.exclusion,
         flowsMax: options.flowsMax,
         hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
+        keep: this.#tables.setup,
       },
       options.engine,
-      (point, event) => this.#logTap(point, event),
+      (point, event) => {
+        this.status.captured(point, event);
+        logTapEvent(options.log, point, event);
+      },
     );
     this.#recorder = startRecorder(this.#recorderSetup(), this.#plane.windows, (message) => this.#recorded(message));
   }
@@ -117,6 +124,7 @@ export class Supervisor {
     this.#plane.control.requestStop();
     await Promise.allSettled([this.#plane.ended, this.#recorder]);
     clearInterval(this.#sweeping);
+    this.#tables.close();
     const deadline = AbortSignal.timeout(EXPORT_STOP_MS);
     await Promise.race([
       this.#exporter.idle(),
@@ -178,6 +186,7 @@ export class Supervisor {
       runId: this.#runId,
       folder: this.#spoolFolder,
       nextSequence: this.#spool.nextSequence,
+      tablesFolder: this.#tables.setup?.folder,
       ...RECORDER_DEFAULTS,
       topRecords: this.#options.topRecords,
       flushMs: FLUSH_MS,
@@ -185,43 +194,12 @@ export class Supervisor {
   }
 
   #recorded(message: RecorderMessage): void {
-    const { log } = this.#options;
     recorderTold(this.status, message);
-    switch (message.kind) {
-      case 'durable':
-        this.#spool.adopt(message.entries);
-        this.#exporter.wake();
-        this.#options.onWindow(message);
-        return;
-      case 'failing':
-        log.error(message.message, { code: message.code });
-        return;
-      case 'well':
-        log.info('the spool can be written again');
-        return;
-      case 'given-up':
-        log.error(
-          'too many windows waited for the disk: the records of one are lost, its ledger says how many packets',
-          {
-            interface: message.point.interfaceName,
-            windowStart: message.windowStart,
-            packets: message.packets,
-          },
-        );
-        return;
-      case 'ended':
-        if (!message.complete) log.error('windows were still waiting for the disk at the end: their records are lost');
-    }
-  }
-
-  #logTap(point: ObservationPoint, event: TapEvent): void {
-    const { log } = this.#options;
-    const facts = { interface: point.interfaceName };
-    this.status.captured(point, event);
-    if (event.kind === 'attached') log.info('capturing', facts);
-    else if (event.kind === 'detached')
-      log.warn('capture ended, waiting for the interface', { ...facts, reason: event.reason });
-    else log.info('capturing again', { ...facts, gapSeconds: event.gapSeconds });
+    if (message.kind === 'durable') {
+      this.#spool.adopt(message.entries);
+      this.#exporter.wake();
+      this.#options.onWindow(message);
+    } else logRecorder(this.#options.log, message);
   }
 
   #logExport(state: ExporterState, reason: string | undefined): void {

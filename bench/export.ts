@@ -117,6 +117,8 @@ function record(window: Window, spool: Spool, folder: string): void {
     ledger: window.ledger,
     heldBytes: 0,
     records: () => window.records(),
+    firstPart: 0,
+    forget: () => undefined,
     release: () => undefined,
   });
 }

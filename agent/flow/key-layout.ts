@@ -23,7 +23,7 @@ const STATE_FLAGS = 0xff00;
 /** One more in the high bytes: added when the low word carries. */
 const STATE_BYTES_CARRY = 0x1_0000;
 /** The high bytes at their most: a flow that carries once more no longer fits. */
-const STATE_BYTES_FULL = 0x7fff_0000;
+export const STATE_BYTES_FULL = 0x7fff_0000;
 
 /** Makes the first packet's counters; the key is written before. The state comes last, so that a torn slot is a free one. */
 export function startFlow(

@@ -8,6 +8,8 @@ import { TableCursor, type TableSlots } from './table-cursor.ts';
 export class Window {
   /** Unix seconds. */
   readonly start: number;
+  /** 0 for a window that was opened in its turn; any other number is that of one window of its meter, opened late or anew. */
+  readonly piece: number;
   readonly ledger: Ledger;
   readonly #ipv4Options: FlowTableOptions;
   readonly #ipv6Options: FlowTableOptions;
@@ -18,8 +20,10 @@ export class Window {
     start: number,
     ruleNames: readonly string[],
     tables: { readonly ipv4: FlowTableOptions; readonly ipv6: FlowTableOptions },
+    piece = 0,
   ) {
     this.start = start;
+    this.piece = piece;
     this.ledger = createLedger(ruleNames);
     this.#ipv4Options = tables.ipv4;
     this.#ipv6Options = tables.ipv6;

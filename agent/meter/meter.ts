@@ -20,7 +20,7 @@ import {
   SECONDS,
   WIRE_LENGTH,
 } from '../model/packet-batch.ts';
-import type { AllocateTableMemory } from '../model/table-memory.ts';
+import type { AllocateWindowMemory, TablePurpose } from '../model/table-memory.ts';
 import { windowStart } from '../model/window-bounds.ts';
 import { type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
 import { type Exclusion, KEEP } from '../packet/exclusion.ts';
@@ -30,11 +30,13 @@ export interface MeterOptions {
   readonly windowSeconds: number;
   readonly exclusion: Exclusion;
   readonly hashSeed: HashSeed;
-  readonly allocate: AllocateTableMemory;
+  readonly allocate: AllocateWindowMemory;
   /** Hard cap on flows in one window, by address family. */
   readonly flowsMax: number;
   readonly windowsMax: number;
   readonly tableBytesMax: number;
+  /** A window was made; its tables come later. */
+  readonly onOpened?: (window: Window) => void;
   /** Takes over a closed window: its memory is the receiver's to release. */
   readonly onClosed: (window: Window) => void;
 }
@@ -53,6 +55,9 @@ export class Meter {
   #tableBytes = 0;
   #ipv4FlowsExpected = 0;
   #ipv6FlowsExpected = 0;
+  #newestStart = Number.NEGATIVE_INFINITY;
+  /** Windows opened that were not newer than all before. */
+  #latePieces = 0;
 
   constructor(options: MeterOptions) {
     this.#options = options;
@@ -119,10 +124,7 @@ export class Meter {
     let window = this.#windows.get(start);
     if (window === undefined) {
       this.#rememberSize(this.#current);
-      window = new Window(start, this.#options.exclusion.ruleNames, {
-        ipv4: this.#tableOptions(this.#ipv4FlowsExpected),
-        ipv6: this.#tableOptions(this.#ipv6FlowsExpected),
-      });
+      window = this.#create(start);
       this.#windows.set(start, window);
       this.#keepBounds(window);
     }
@@ -143,6 +145,11 @@ export class Meter {
     return this.#current;
   }
 
+  /** The open windows. */
+  get windows(): Iterable<Window> {
+    return this.#windows.values();
+  }
+
   get openWindows(): number {
     return this.#windows.size;
   }
@@ -159,9 +166,21 @@ export class Meter {
     }
   }
 
-  #tableOptions(flowsExpected: number): FlowTableOptions {
+  #create(start: number): Window {
+    const piece = start > this.#newestStart ? 0 : ++this.#latePieces;
+    this.#newestStart = Math.max(this.#newestStart, start);
+    const tables = {
+      ipv4: this.#tableOptions({ windowStart: start, piece, family: 4 }, this.#ipv4FlowsExpected),
+      ipv6: this.#tableOptions({ windowStart: start, piece, family: 6 }, this.#ipv6FlowsExpected),
+    };
+    const window = new Window(start, this.#options.exclusion.ruleNames, tables, piece);
+    this.#options.onOpened?.(window);
+    return window;
+  }
+
+  #tableOptions(purpose: TablePurpose, flowsExpected: number): FlowTableOptions {
     const { hashSeed, allocate, flowsMax } = this.#options;
-    return { hashSeed, allocate, flowsMax, flowsExpected };
+    return { hashSeed, allocate: (bytes) => allocate(bytes, purpose), flowsMax, flowsExpected };
   }
 
   #count(window: Window, ipv4Count: number, ipv6Count: number): void {

@@ -16,7 +16,7 @@ const MAPPED_BYTES_MIN = 64 * 1024;
 export function privateTableMemory(mapper: PageMapper | undefined): AllocateTableMemory {
   return (bytes) => {
     if (mapper === undefined || bytes < MAPPED_BYTES_MIN) return heapMemory(bytes);
-    return attempt(() => mappedMemory(mapper, -1, bytes));
+    return attempt(() => mappedMemory(mapper, -1, mapper.map(-1, bytes)));
   };
 }
 
@@ -27,7 +27,7 @@ export function sharedTableMemory(mapper: PageMapper): AllocateTableMemory {
       const fileDescriptor = mapper.memoryFile('flowlogd-table');
       try {
         mapper.reserveFile(fileDescriptor, bytes);
-        return mappedMemory(mapper, fileDescriptor, bytes);
+        return mappedMemory(mapper, fileDescriptor, mapper.map(fileDescriptor, bytes));
       } catch (error) {
         closeSync(fileDescriptor);
         throw error;
@@ -39,8 +39,8 @@ function heapMemory(bytes: number): TableMemory {
   return { buffer: new ArrayBuffer(bytes), fileDescriptor: -1, release: () => undefined };
 }
 
-function mappedMemory(mapper: PageMapper, fileDescriptor: number, bytes: number): TableMemory {
-  const buffer = mapper.map(fileDescriptor, bytes);
+/** Memory that is mapped already; releasing it closes the file behind it, unless there is none (-1). */
+export function mappedMemory(mapper: PageMapper, fileDescriptor: number, buffer: ArrayBuffer): TableMemory {
   const release = () => {
     mapper.unmap(buffer);
     if (fileDescriptor >= 0) closeSync(fileDescriptor);

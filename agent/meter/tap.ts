@@ -1,6 +1,7 @@
 import type { Window } from '../flow/window.ts';
+import type { KeptFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import type { Gap, GapReason } from '../model/ledger.ts';
+import type { Gap, GapReason, Ledger } from '../model/ledger.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { PacketBatch } from '../model/packet-batch.ts';
 import {
@@ -10,9 +11,12 @@ import {
   type PacketSource,
   READ,
 } from '../model/packet-source.ts';
+import { windowStart } from '../model/window-bounds.ts';
 import type { Decoder } from '../packet/decode.ts';
 import { decoderFor } from '../packet/link-type.ts';
 import { Meter, type MeterOptions } from './meter.ts';
+import { GRACE_SECONDS } from './rotation.ts';
+import type { KeeperEvent, WindowKeeper } from './window-keeper.ts';
 
 export interface TapOptions {
   readonly point: ObservationPoint;
@@ -21,21 +25,36 @@ export interface TapOptions {
   readonly meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds'>;
   /** Unix milliseconds. */
   readonly now: () => number;
-  readonly onClosed: (point: ObservationPoint, window: Window) => void;
+  /** Where the windows outlive a kill; without it they live in memory alone. */
+  readonly keeper?: WindowKeeper | undefined;
+  /** `files` are the window's, where a keeper has made some. */
+  readonly onClosed: (point: ObservationPoint, window: Window, files: KeptFiles | undefined) => void;
   readonly onEvent: (point: ObservationPoint, event: TapEvent) => void;
 }
 
 export type TapEvent =
   | { readonly kind: 'attached' }
   | { readonly kind: 'detached'; readonly reason: string }
-  | { readonly kind: 're-attached'; readonly gapSeconds: number };
+  | { readonly kind: 're-attached'; readonly gapSeconds: number }
+  /** Nobody observed the point for so long before this run. */
+  | { readonly kind: 'resumed'; readonly gapSeconds: number }
+  | KeeperEvent;
 
 /** How long after a failed attempt to open its interface a tap tries again. */
 const REATTACH_MS = 500;
 /** Batches read from one tap before the others have their turn. */
 const BATCHES_PER_ROUND = 64;
 
+/** A gap before this run is written into each window that it touches; into its first and last where it touches more. */
+const GAP_WINDOWS_MAX = 10;
+/** The kernel is asked for its drops at most this often, for the notes. */
+const DROPS_MS = 100;
+
 const NO_STATISTICS: CaptureStatistics = { received: 0, droppedByKernel: 0, droppedByInterface: 0 };
+const NO_DROPS: Drops = { droppedByKernel: 0, droppedByInterface: 0 };
+const NO_GAPS: readonly Gap[] = [];
+
+type Drops = Pick<Ledger, 'droppedByKernel' | 'droppedByInterface'>;
 
 /**
  * One observation point at work: its capture and its meter. When the interface goes away the tap keeps closing its windows,
@@ -50,11 +69,19 @@ export class Tap {
   #gap: { fromSeconds: number; reason: GapReason } | undefined;
   #gaps: Gap[] = [];
   #retryAt = 0;
+  /** Drops since `#counted`, as of the last time that the kernel was asked for the notes. */
+  #pendingDrops: Drops = NO_DROPS;
+  #dropsAskedAt = 0;
+  /** Unix seconds: when the last drain began, and the time before which (less a grace) everything has been taken in. */
+  #drainedFrom = 0;
+  #observedUntil = 0;
 
   constructor(options: TapOptions) {
     this.#options = options;
+    const { keeper } = options;
     this.#meter = new Meter({
       ...options.meter,
+      ...(keeper && { allocate: keeper.allocate, onOpened: (window) => keeper.opened(window) }),
       windowSeconds: options.point.flowLog.windowSeconds,
       onClosed: (window) => this.#closed(window),
     });
@@ -63,7 +90,11 @@ export class Tap {
   /** @throws OperationalError when the interface cannot be captured now */
   attach(): void {
     this.#open();
-    this.#meter.open(this.#seconds());
+    const seconds = this.#seconds();
+    this.#resume(seconds);
+    this.#meter.open(seconds);
+    this.#drainedFrom = seconds;
+    this.#note(true);
     this.#options.onEvent(this.#options.point, { kind: 'attached' });
   }
 
@@ -73,6 +104,7 @@ export class Tap {
 
   /** Takes in what waits, up to a bound; answers whether nothing more waits. */
   async drain(batch: PacketBatch): Promise<boolean> {
+    this.#drainedFrom = this.#seconds();
     if (this.#source === undefined) this.#reattach();
     for (let round = 0; round < BATCHES_PER_ROUND && this.#source !== undefined; round++) {
       const read = this.#source.read(batch);
@@ -95,12 +127,15 @@ export class Tap {
     } else {
       this.#meter.closeBefore(Math.min(seconds, this.#meter.currentWindow?.start ?? seconds));
     }
+    this.#note(drained);
   }
 
   end(): void {
     this.#meter.closeAll();
     this.#source?.close();
     this.#source = undefined;
+    if (this.#observedUntil > 0) this.#options.keeper?.observedUntil(this.#seconds());
+    this.#options.keeper?.close();
   }
 
   #seconds(): number {
@@ -152,31 +187,90 @@ export class Tap {
   #closed(window: Window): void {
     this.#countDrops(window);
     this.#countGaps(window);
-    this.#options.onClosed(this.#options.point, window);
+    const files = this.#options.keeper?.handOver(window, {
+      ...NO_DROPS,
+      untilSeconds: this.#observedUntil,
+      isClosed: true,
+    });
+    this.#options.onClosed(this.#options.point, window, files);
+  }
+
+  /** The windows during which nobody was there get their gap, too. */
+  #resume(seconds: number): void {
+    const { keeper, point, onEvent } = this.#options;
+    const since = keeper?.absentSince;
+    if (since === undefined || since >= seconds) return;
+    this.#gaps.push({ fromSeconds: since, toSeconds: seconds, reason: 'agent-not-running' });
+    const { windowSeconds } = point.flowLog;
+    const first = windowStart(since, windowSeconds);
+    const isLong = (seconds - first) / windowSeconds > GAP_WINDOWS_MAX;
+    for (let start = first; start < seconds; start += windowSeconds) {
+      this.#meter.open(start);
+      if (isLong) break;
+    }
+    onEvent(point, { kind: 'resumed', gapSeconds: seconds - since });
+  }
+
+  /** Writes down how far this tap has come, for whoever starts after a kill. */
+  #note(drained: boolean): void {
+    const { keeper, now } = this.#options;
+    if (keeper === undefined) return;
+    const current = this.#meter.currentWindow;
+    const untilSeconds = drained
+      ? this.#drainedFrom
+      : Math.max(this.#observedUntil, (current?.start ?? 0) + GRACE_SECONDS);
+    if (this.#source !== undefined && Math.abs(now() - this.#dropsAskedAt) >= DROPS_MS) {
+      this.#pendingDrops = this.#dropsSince(this.#source.statistics());
+      this.#dropsAskedAt = now();
+    }
+    for (const window of this.#meter.windows) {
+      const drops = window === current ? this.#pendingDrops : NO_DROPS;
+      keeper.note(window, this.#gapsOf(window), { ...drops, untilSeconds, isClosed: false });
+    }
+    // Only now: a gap that begins here must not hide what the notes do not say yet.
+    keeper.observedUntil(untilSeconds);
+    this.#observedUntil = untilSeconds;
   }
 
   /** What was dropped since the last look belongs to the window that closes now. */
   #countDrops(window: Window | undefined): void {
     if (this.#source === undefined || window === undefined) return;
-    const before = this.#counted;
     const now = this.#source.statistics();
+    const { droppedByKernel, droppedByInterface } = this.#dropsSince(now);
     this.#counted = now;
-    // What an engine's own buffer lost is lost between kernel and meter, too.
-    const beyondKernel = (now.droppedByEngine ?? 0) - (before.droppedByEngine ?? 0);
-    window.ledger.droppedByKernel += (now.droppedByKernel ?? 0) - (before.droppedByKernel ?? 0) + beyondKernel;
-    window.ledger.droppedByInterface += (now.droppedByInterface ?? 0) - (before.droppedByInterface ?? 0);
+    this.#pendingDrops = NO_DROPS;
+    window.ledger.droppedByKernel += droppedByKernel;
+    window.ledger.droppedByInterface += droppedByInterface;
     if (now.droppedByKernel === undefined) window.ledger.dropsUnknown = true;
   }
 
-  /** The parts of the gaps that lie in the window. */
+  #dropsSince(now: CaptureStatistics): Drops {
+    const before = this.#counted;
+    // What an engine's own buffer lost is lost between kernel and meter, too.
+    const beyondKernel = (now.droppedByEngine ?? 0) - (before.droppedByEngine ?? 0);
+    return {
+      droppedByKernel: (now.droppedByKernel ?? 0) - (before.droppedByKernel ?? 0) + beyondKernel,
+      droppedByInterface: (now.droppedByInterface ?? 0) - (before.droppedByInterface ?? 0),
+    };
+  }
+
   #countGaps(window: Window): void {
+    window.ledger.gaps.push(...this.#gapsOf(window));
+    const end = window.start + this.#options.point.flowLog.windowSeconds;
+    this.#gaps = this.#gaps.filter((gap) => gap.toSeconds > end);
+  }
+
+  /** The parts of the gaps that lie in the window. */
+  #gapsOf(window: Window): readonly Gap[] {
+    if (this.#gaps.length === 0 && this.#gap === undefined) return NO_GAPS;
     const end = window.start + this.#options.point.flowLog.windowSeconds;
     const open = this.#gap === undefined ? [] : [{ ...this.#gap, toSeconds: this.#seconds() }];
+    const parts: Gap[] = [];
     for (const gap of [...this.#gaps, ...open]) {
       const fromSeconds = Math.max(gap.fromSeconds, window.start);
       const toSeconds = Math.min(gap.toSeconds, end);
-      if (fromSeconds < toSeconds) window.ledger.gaps.push({ fromSeconds, toSeconds, reason: gap.reason });
+      if (fromSeconds < toSeconds) parts.push({ fromSeconds, toSeconds, reason: gap.reason });
     }
-    this.#gaps = this.#gaps.filter((gap) => gap.toSeconds > end);
+    return parts;
   }
 }

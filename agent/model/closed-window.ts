@@ -10,6 +10,12 @@ export interface ClosedTable {
   readonly copy: Int32Array | undefined;
 }
 
+/** The files in which a window outlives the process, by path. They go when it is durable elsewhere, `window` first. */
+export interface KeptFiles {
+  readonly window: string;
+  readonly tables: readonly string[];
+}
+
 /** A closed window on its way from the data plane to the recorder. The tables stay mapped until the recorder releases them. */
 export interface ClosedWindow {
   /** Names the window in the answer that releases it. */
@@ -17,9 +23,13 @@ export interface ClosedWindow {
   readonly point: ObservationPoint;
   /** Unix seconds. */
   readonly windowStart: number;
+  /** Tells it from other windows of the same start at the same point (flow/window.ts). */
+  readonly piece: number;
   readonly flows: number;
   readonly ledger: Ledger;
   readonly tables: readonly ClosedTable[];
+  /** Undefined where it lives in memory alone. */
+  readonly files: KeptFiles | undefined;
 }
 
 /** What the data plane sends to the recorder. */

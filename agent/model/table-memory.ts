@@ -9,3 +9,15 @@ export interface TableMemory {
 
 /** Allocates table memory, or answers undefined when there is none to be had: the table then stays at its size. */
 export type AllocateTableMemory = (bytes: number) => TableMemory | undefined;
+
+/** Which table memory is for. */
+export interface TablePurpose {
+  /** Unix seconds. */
+  readonly windowStart: number;
+  /** Tells the window from others of the same start at the same point (flow/window.ts). */
+  readonly piece: number;
+  readonly family: 4 | 6;
+}
+
+/** The same for tables of any window, which may live in files that name it. */
+export type AllocateWindowMemory = (bytes: number, purpose: TablePurpose) => TableMemory | undefined;

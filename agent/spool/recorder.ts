@@ -19,12 +19,16 @@ export type WindowHeader = Omit<BatchHeader, 'part' | 'split'>;
 export interface RecordedWindow {
   readonly point: ObservationPoint;
   readonly header: WindowHeader;
+  /** The number of its first part: `firstPartOf` the window's piece. */
+  readonly firstPart: number;
   readonly ledger: Ledger;
   /** Memory that stays taken until `release`. */
   readonly heldBytes: number;
   /** The records from the first on; called for each attempt. @throws OperationalError when they cannot be had now */
   records(): RecordCursor;
-  /** The window is durable, or given up: its memory may go. */
+  /** The window is durable, ledger included: nothing needs to remember it over a kill. Called before `release`, if both are. */
+  forget(): void;
+  /** The window is durable, or gave up its records: its memory may go. */
   release(): void;
 }
 
@@ -62,8 +66,10 @@ const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 10_000;
 /** Windows without records that wait for the disk: a few hundred bytes each. */
 const BARE_LEDGERS_MAX = 4096;
-/** Windows of which we remember how many parts they have, in case more of one comes. */
-const PARTS_REMEMBERED = 4096;
+/** Parts of one piece of a window at most: more records than two tables hold. */
+const PIECE_PARTS = 2 ** 16;
+/** Pieces that have part numbers of their own: parts are 32 bits. */
+const PIECES_MAX = 2 ** 16;
 
 export interface RecorderCounters {
   windows: number;
@@ -82,7 +88,6 @@ export class Recorder {
   /** Oldest first: windows that gave up their records, then windows that have them. */
   readonly #bare: RecordedWindow[] = [];
   readonly #held: RecordedWindow[] = [];
-  readonly #parts = new Map<string, number>();
   #heldBytes = 0;
   #retryMs = RETRY_MS_MIN;
   #cancelRetry: (() => void) | undefined;
@@ -153,6 +158,7 @@ export class Recorder {
       this.#heldBytes -= window.heldBytes;
       this.#recovered();
       this.#options.events.onDurable(window, written.entries, written.records);
+      window.forget();
       window.release();
     }
     for (const resolve of this.#flushWaiters.splice(0)) resolve(true);
@@ -170,7 +176,7 @@ export class Recorder {
           cursor: window.records(),
           ledger: window.ledger,
           recordsMax: this.#options.recordsMax ?? RECORDS_MAX,
-          firstPart: this.#parts.get(keyOf(window.header)) ?? 0,
+          firstPart: window.firstPart,
         },
         (bytes, _part, count) => {
           writer.stage(bytes);
@@ -184,20 +190,10 @@ export class Recorder {
       this.#failed(error);
       return undefined;
     }
-    this.#rememberParts(window.header, parts);
     this.counters.windows++;
     this.counters.batches += parts;
     this.counters.records += records;
     return { entries, records };
-  }
-
-  /** More of a window may come (its packets were late): its parts go on counting, or two would have one identity. */
-  #rememberParts(header: WindowHeader, parts: number): void {
-    const key = keyOf(header);
-    const before = this.#parts.get(key) ?? 0;
-    this.#parts.delete(key);
-    this.#parts.set(key, before + parts);
-    if (this.#parts.size > PARTS_REMEMBERED) this.#parts.delete(this.#parts.keys().next().value!);
   }
 
   #failed(error: OperationalError): void {
@@ -228,14 +224,18 @@ export class Recorder {
       window.release();
     }
     while (this.#bare.length > BARE_LEDGERS_MAX) {
-      this.#bare.shift();
+      this.#bare.shift()!.forget();
       this.counters.ledgersLost++;
     }
   }
 }
 
-function keyOf({ flowLogId, interfaceId, windowStart }: WindowHeader): string {
-  return JSON.stringify([flowLogId, interfaceId, windowStart]);
+/**
+ * Where the parts of a piece begin. Pieces of one window so never share a part, and a piece has the same parts whenever it is
+ * written: also after a kill, when nobody knows any more what was written before.
+ */
+export function firstPartOf(piece: number): number {
+  return (piece % PIECES_MAX) * PIECE_PARTS;
 }
 
 function withoutRecords(window: RecordedWindow): RecordedWindow {
@@ -245,9 +245,11 @@ function withoutRecords(window: RecordedWindow): RecordedWindow {
   return {
     point: window.point,
     header: window.header,
+    firstPart: window.firstPart,
     ledger: { ...ledger, metered: { packets: 0, bytes: 0 }, folded: { packets: 0, bytes: 0 }, overflowed },
     heldBytes: 0,
     records: () => ({ next: () => false }),
+    forget: () => window.forget(),
     release: () => {},
   };
 }

@@ -8,7 +8,8 @@ import { Control } from '../meter/control.ts';
 import { runDataPlane } from '../meter/data-plane.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
 import { Tap, type TapEvent } from '../meter/tap.ts';
-import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
+import { type KeepSetup, WindowKeeper } from '../meter/window-keeper.ts';
+import type { ClosedWindow, ClosedWindowMessage, KeptFiles, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { ErrorCode } from '../model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from '../model/packet-batch.ts';
@@ -28,6 +29,8 @@ export interface DataPlaneSetup {
   readonly flowsMax: number;
   readonly hashSeed: Int32Array;
   readonly control: SharedArrayBuffer;
+  /** Where open windows are kept on disk; without it they live in memory alone. */
+  readonly keep?: KeepSetup | undefined;
 }
 
 /** What the data plane tells the control plane. */
@@ -47,9 +50,9 @@ export async function dataPlane(
 ): Promise<void> {
   const handedOver = new Map<number, Window>();
   let lastId = 0;
-  const taps = createTaps(setup, engine, mapper, tell, (point, window) => {
+  const taps = createTaps(setup, engine, mapper, tell, (point, window, files) => {
     handedOver.set(++lastId, window);
-    send(recorder, { kind: 'closed', window: describe(lastId, point, window) });
+    send(recorder, { kind: 'closed', window: describe(lastId, point, window, files) });
   });
   const release = () => {
     for (let got = receiveMessageOnPort(recorder); got !== undefined; got = receiveMessageOnPort(recorder)) {
@@ -76,16 +79,29 @@ function createTaps(
   engine: LiveEngine,
   mapper: PageMapper,
   tell: (message: DataPlaneMessage) => void,
-  onClosed: (point: ObservationPoint, window: Window) => void,
+  onClosed: (point: ObservationPoint, window: Window, files: KeptFiles | undefined) => void,
 ): Tap[] {
+  const exclusion = new Exclusion(setup.exclusion);
+  const fallback = sharedTableMemory(mapper);
   const meter = {
-    exclusion: new Exclusion(setup.exclusion),
+    exclusion,
     hashSeed: setup.hashSeed,
-    allocate: sharedTableMemory(mapper),
+    allocate: fallback,
     flowsMax: setup.flowsMax,
     windowsMax: OPEN_WINDOWS_MAX,
     tableBytesMax: Number.POSITIVE_INFINITY,
   };
+  const { ruleNames } = exclusion;
+  const keeperOf = (point: ObservationPoint) =>
+    setup.keep &&
+    new WindowKeeper({
+      setup: setup.keep,
+      point,
+      ruleNames,
+      mapper,
+      fallback,
+      onEvent: (event) => tell({ kind: 'event', point, event }),
+    });
   return setup.taps.map(
     ({ point, capture }) =>
       new Tap({
@@ -93,6 +109,7 @@ function createTaps(
         capture,
         engine,
         meter,
+        keeper: keeperOf(point),
         now: Date.now,
         onClosed,
         onEvent: (at, event) => tell({ kind: 'event', point: at, event }),
@@ -100,12 +117,13 @@ function createTaps(
   );
 }
 
-function describe(id: number, point: ObservationPoint, window: Window): ClosedWindow {
+function describe(id: number, point: ObservationPoint, window: Window, files: KeptFiles | undefined): ClosedWindow {
   const tables = window.tables.map(({ family, table }) => {
     const { fileDescriptor, buffer } = table.memory;
     return { family, fileDescriptor, bytes: buffer.byteLength, copy: fileDescriptor < 0 ? table.words : undefined };
   });
-  return { id, point, windowStart: window.start, flows: window.flows, ledger: window.ledger, tables };
+  const { start: windowStart, piece, flows, ledger } = window;
+  return { id, point, windowStart, piece, flows, ledger, tables, files };
 }
 
 function send(recorder: MessagePort, message: ClosedWindowMessage): void {

@@ -10,10 +10,11 @@ import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Ledger } from '../model/ledger.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { TopRecords, type TopSummary } from '../record/table.ts';
-import type { Disk } from '../spool/disk.ts';
-import { type RecordedWindow, Recorder, type RecorderCounters } from '../spool/recorder.ts';
+import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
+import { firstPartOf, type RecordedWindow, Recorder, type RecorderCounters } from '../spool/recorder.ts';
 import { type SpoolEntry, SpoolWriter } from '../spool/spool-writer.ts';
 import { type MappedWindow, mapWindow } from './mapped-window.ts';
+import { type OrphanCounters, Orphans } from './orphans.ts';
 
 /** Everything that the recorder is told; it crosses to its thread as a structured clone. */
 export interface RecorderSetup {
@@ -22,6 +23,8 @@ export interface RecorderSetup {
   /** The spool's, and the first sequence number that is free there (`Spool.nextSequence`). */
   readonly folder: string;
   readonly nextSequence: number;
+  /** Where earlier runs may have left windows; undefined where none are kept. */
+  readonly tablesFolder?: string | undefined;
   readonly heldWindowsMax: number;
   readonly heldBytesMax: number;
   /** How many of a window's largest records are told to the control plane; 0 for none. */
@@ -62,6 +65,10 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
       readonly windowStart: number;
       readonly packets: number;
     }
+  /** A file of an earlier run cannot be believed: it is in the quarantine. */
+  | { readonly kind: 'set-aside'; readonly file: string; readonly reason: string }
+  /** All windows that earlier runs left are durable; told only if there was anything. */
+  | { readonly kind: 'recovered'; readonly orphans: OrphanCounters }
   /** The last message. `complete`: everything that came is durable. */
   | { readonly kind: 'ended'; readonly complete: boolean }
 );
@@ -105,31 +112,69 @@ export async function recordWindows(
       },
     },
   });
+  const endRecovery = recoverOrphans(setup, disk, recorder, (message) => tell({ ...message, status: status() }));
   await new Promise<void>((resolve) => {
     windows.on('message', (message: ClosedWindowMessage) => {
       if (message.kind === 'end') resolve();
       else {
         const failed = recorder.failure !== undefined;
-        recorder.add(recorded(setup, message.window, mapper, (release) => windows.postMessage(release)));
+        recorder.add(recorded(setup, disk, message.window, mapper, (release) => windows.postMessage(release)));
         if (failed) tell({ kind: 'waiting', status: status() });
       }
     });
     // A data plane that died has closed its end without a word.
     windows.once('close', resolve);
   });
+  endRecovery();
   const complete = await recorder.flush(setup.flushMs);
   tell({ kind: 'ended', complete, status: status() });
   windows.close();
 }
 
+/** Hands the recorder one window that was left behind after the other, between those of this run. Answers how to end that. */
+function recoverOrphans(
+  { tablesFolder, runId }: RecorderSetup,
+  disk: Disk,
+  recorder: Recorder,
+  tell: (
+    message:
+      | { readonly kind: 'set-aside'; readonly file: string; readonly reason: string }
+      | { readonly kind: 'recovered'; readonly orphans: OrphanCounters },
+  ) => void,
+): () => void {
+  if (tablesFolder === undefined) return () => undefined;
+  const onSetAside = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason });
+  const orphans = new Orphans({ disk, folder: tablesFolder, runId, onSetAside });
+  let hasEnded = false;
+  const next = () => {
+    if (hasEnded) return;
+    const window = orphans.next();
+    const { counters } = orphans;
+    if (window === undefined) {
+      if (counters.windows + counters.setAside > 0) tell({ kind: 'recovered', orphans: counters });
+      return;
+    }
+    const release = () => {
+      window.release();
+      setImmediate(next);
+    };
+    recorder.add({ ...window, release });
+  };
+  next();
+  return () => {
+    hasEnded = true;
+  };
+}
+
 /** Mapped at the first attempt, not when it comes: where memory is so short that mapping fails, that too is tried again. */
 function recorded(
   setup: RecorderSetup,
+  disk: Disk,
   window: ClosedWindow,
   mapper: Pick<PageMapper, 'map' | 'unmap'>,
   tellReleased: (message: ReleaseMessage) => void,
 ): RecordedWindow {
-  const { point, windowStart, ledger, tables } = window;
+  const { point, windowStart, ledger, tables, files } = window;
   const { flowLog, interfaceId } = point;
   let mapped: MappedWindow | undefined;
   return {
@@ -143,14 +188,19 @@ function recorded(
       windowStart,
       windowSeconds: flowLog.windowSeconds,
     },
+    firstPart: firstPartOf(window.piece),
     ledger,
     heldBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
     records() {
       mapped ??= mapOrRefuse(window, mapper);
       return mapped.records();
     },
+    forget() {
+      if (files !== undefined) unlink(disk, files.window);
+    },
     release() {
       mapped?.unmap();
+      for (const path of files?.tables ?? []) unlink(disk, path);
       tellReleased({ id: window.id });
     },
   };
@@ -166,6 +216,15 @@ function mapOrRefuse(window: ClosedWindow, mapper: Pick<PageMapper, 'map' | 'unm
       `Mapping a closed window of ${window.point.interfaceName} failed: ${error.message}; give flowlogd more memory or a lower bound on flows.`,
       error,
     );
+  }
+}
+
+/** A file that the disk does not let go of comes again at the next start, and the reader drops what it brings. */
+function unlink(disk: Disk, path: string): void {
+  try {
+    unlinkIfThere(disk, path);
+  } catch (error) {
+    if (!isFileSystemError(error)) throw error;
   }
 }
 

@@ -30,8 +30,10 @@ export function closedWindow(
     id,
     point: POINT,
     windowStart,
+    piece: 0,
     flows,
     ledger: { ...createLedger(['dhcp']), metered: { packets, bytes: 100 * packets } },
     tables,
+    files: undefined,
   };
 }

@@ -2,6 +2,8 @@
 
 import type { MeterOptions } from '../../agent/meter/meter.ts';
 import { Tap, type TapEvent } from '../../agent/meter/tap.ts';
+import type { WindowKeeper } from '../../agent/meter/window-keeper.ts';
+import type { KeptFiles } from '../../agent/model/closed-window.ts';
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FakeEngine } from './fake-engine.ts';
 import { type ClosedCopy, copyOf, meterOptions } from './metering.ts';
@@ -16,6 +18,8 @@ export class TappedInterface {
   readonly engine: FakeEngine;
   readonly clock: Clock;
   readonly closed: ClosedCopy[] = [];
+  /** Of the closed windows. */
+  readonly files: (KeptFiles | undefined)[] = [];
   readonly events: TapEvent[] = [];
   readonly tap: Tap;
   readonly batch = emptyBatch();
@@ -27,6 +31,8 @@ export class TappedInterface {
       readonly interfaceName?: string;
       readonly windowSeconds?: number;
       readonly meter?: Partial<MeterOptions>;
+      /** For the point `POINT` of closed-windows.ts. */
+      readonly keeper?: WindowKeeper;
     } = {},
   ) {
     const { engine = new FakeEngine(), clock = { seconds: 0 }, interfaceName = 'eth0', windowSeconds = 60 } = options;
@@ -40,7 +46,9 @@ export class TappedInterface {
       engine,
       meter: { ...meterOptions(), ...options.meter },
       now: () => clock.seconds * 1000,
-      onClosed: (_, window) => {
+      keeper: options.keeper,
+      onClosed: (_, window, files) => {
+        this.files.push(files);
         this.closed.push(copyOf(window));
         window.release();
       },

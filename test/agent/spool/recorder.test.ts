@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
-import { type RecordedWindow, Recorder, type RecorderOptions } from '../../../agent/spool/recorder.ts';
+import { firstPartOf, type RecordedWindow, Recorder, type RecorderOptions } from '../../../agent/spool/recorder.ts';
 import { type SpoolEntry, SpoolWriter } from '../../../agent/spool/spool-writer.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk, fileSystemError } from '../../support/crashing-disk.ts';
@@ -16,6 +16,8 @@ let log: string[];
 /** Starts of the windows whose memory went, in order. */
 let released: number[];
 const releasedWindows = new WeakSet<RecordedWindow>();
+/** Starts of the windows that nobody needs to remember. */
+let forgotten: number[];
 let spooled: SpoolEntry[];
 
 beforeEach(() => {
@@ -24,6 +26,7 @@ beforeEach(() => {
   nowMs = 0;
   log = [];
   released = [];
+  forgotten = [];
   spooled = [];
 });
 
@@ -64,7 +67,9 @@ function window(windowStart: number, records = 3, heldBytes = 10): RecordedWindo
     header: { ...BATCH_HEADER, windowStart },
     ledger: { ...createLedger(['dhcp']), metered: { packets: 2 * records, bytes: 120 * records } },
     heldBytes,
+    firstPart: 0,
     records: () => cursorOver(all),
+    forget: () => void forgotten.push(windowStart),
     release() {
       expect(releasedWindows.has(self)).toBe(false);
       releasedWindows.add(self);
@@ -121,12 +126,21 @@ describe('a closed window', () => {
     expect(batches().map(({ ledger }) => ledger && logStatus(ledger))).toEqual(['NODATA']);
   });
 
-  test('that comes in several pieces has parts that count on, other windows in between or not', () => {
+  test('that is a piece of a window has parts that no other piece has', () => {
     const run = recorder({ recordsMax: 2 });
-    for (const start of [60, 120, 60, 60, 120]) run.add(window(start, 3));
-    const ids = batches().map(({ header }) => `${header.windowStart}/${header.part}`);
-    expect(ids).toEqual(['60/0', '60/1', '120/0', '120/1', '60/2', '60/3', '60/4', '60/5', '120/2', '120/3']);
-    expect(new Set(ids).size).toBe(ids.length);
+    for (const piece of [0, 1, 2, 65_535]) run.add({ ...window(60, 3), firstPart: firstPartOf(piece) });
+    const parts = batches().map(({ header }) => header.part);
+    expect(parts).toEqual([0, 1, 65_536, 65_537, 131_072, 131_073, 4_294_901_760, 4_294_901_761]);
+  });
+
+  test('is forgotten once it is durable', () => {
+    const run = recorder();
+    fillDisk();
+    run.add(window(60));
+    expect(forgotten).toEqual([]);
+    emptyDisk();
+    pass(10_000);
+    expect([forgotten, released]).toEqual([[60], [60]]);
   });
 });
 
@@ -173,13 +187,14 @@ describe('a spool that cannot be written', () => {
     fillDisk();
     for (const start of [60, 120, 180]) run.add(window(start));
     expect(log).toEqual(['failing: spool.unusable', 'given up 60']);
-    expect(released).toEqual([60]);
+    expect([released, forgotten]).toEqual([[60], []]);
     expect([run.counters.windowsGivenUp, run.counters.packetsGivenUp, run.heldBytes]).toEqual([1, 6, 20]);
     emptyDisk();
     pass(1000);
     const [first, ...others] = batches();
     expect([first!.header.windowStart, first!.records]).toEqual([60, 0]);
     expect(first!.ledger).toMatchObject({ metered: { packets: 0 }, overflowed: { packets: 6, bytes: 360 } });
+    expect(forgotten).toEqual([60, 120, 180]);
     expect(logStatus(first!.ledger!)).toBe('SKIPDATA');
     expect(others.map(({ header, records }) => [header.windowStart, records])).toEqual([
       [120, 3],
@@ -223,14 +238,16 @@ describe('a spool that cannot be written', () => {
         timers = [];
         const run = recorder({ recordsMax: 2, heldWindowsMax: 2 });
         let start = 0;
+        let piece = 0;
         let packets = 0;
         for (const one of events) {
           if (one.kind === 'add') {
             const next = window(start, one.records);
             // A further piece of the window before: the same identity, but for the part.
-            if (!one.piece || start === 0) start += 60;
+            piece = one.piece && start > 0 ? piece + 1 : 0;
+            if (piece === 0) start += 60;
             packets += 2 * one.records;
-            run.add({ ...next, header: { ...next.header, windowStart: start } });
+            run.add({ ...next, header: { ...next.header, windowStart: start }, firstPart: firstPartOf(piece) });
           } else if (one.kind === 'pass') pass(one.ms);
           else if (one.kind === 'heal') emptyDisk();
           else {

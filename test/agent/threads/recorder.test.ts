@@ -1,13 +1,23 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ClosedWindowMessage, ReleaseMessage } from '../../../agent/model/closed-window.ts';
+import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { nodeDisk } from '../../../agent/spool/disk.ts';
 import { type RecorderMessage, type RecorderSetup, recordWindows } from '../../../agent/threads/recorder.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
 import { closedWindow, fillIpv4 } from '../../support/closed-windows.ts';
+import { keeperIn } from '../../support/kept-windows.ts';
+import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
+import { TappedInterface } from '../../support/tapping.ts';
+
+const ruleNames = new Exclusion(EXCLUDE_DEFAULTS).ruleNames;
+const FRAME = ethernet(
+  {},
+  ipv4({ source: '10.0.0.1', destination: '10.0.0.2', protocol: 17 }, udp({ sourcePort: 1, destinationPort: 2 })),
+);
 
 let folder: string;
 let dataPlane: MessagePort;
@@ -142,4 +152,100 @@ test('a folder that went away is said once, and said again when it is back', asy
   send({ kind: 'end' });
   await ended;
   expect(messages.map(({ kind }) => kind)).toEqual(['failing', 'waiting', 'well', 'durable', 'durable', 'ended']);
+});
+
+describe('windows that earlier runs left open', () => {
+  let tables: string;
+  beforeEach(() => {
+    tables = mkdtempSync(join(tmpdir(), 'flowlogd-tables-'));
+  });
+  afterEach(() => rmSync(tables, { recursive: true, force: true }));
+
+  /** A window of one packet, of a run that is gone. */
+  async function orphan(runId: string, seconds: number): Promise<void> {
+    const tap = new TappedInterface({ keeper: keeperIn({ folder: tables, runId, ruleNames }), clock: { seconds } });
+    tap.tap.attach();
+    tap.engine.newest.waiting = [{ seconds, bytes: FRAME }];
+    await tap.round(seconds);
+  }
+  const runsInSpool = () =>
+    readdirSync(folder)
+      .sort()
+      .map((name) => new FlowBatchReader(readFileSync(join(folder, name)).subarray(32)))
+      .map(({ header, records }) => [header.runId, header.windowStart, header.part, records]);
+  const kept = () => readdirSync(tables).filter((name) => !name.endsWith('.seen'));
+
+  test('become durable under their old names, oldest first, and their files go', async () => {
+    await orphan('run7', 660);
+    await orphan('run6', 600);
+    const ended = start({ tablesFolder: tables });
+    await expect.poll(() => messages.map(({ kind }) => kind)).toEqual(['durable', 'durable', 'recovered']);
+    expect(messages[2]).toMatchObject({ orphans: { windows: 2, records: 2, packets: 2, setAside: 0 } });
+    send({ kind: 'end' });
+    await ended;
+    expect(runsInSpool()).toEqual([
+      ['run6', 600, 0, 1],
+      ['run7', 660, 0, 1],
+    ]);
+    expect(kept()).toEqual([]);
+  });
+
+  test('keep their identity when their recovery is killed and comes again', async () => {
+    await orphan('run6', 600);
+    const copy = `${tables}-copy`;
+    cpSync(tables, copy, { recursive: true });
+    for (const tablesFolder of [tables, copy]) {
+      const ended = start({ tablesFolder, nextSequence: tablesFolder === copy ? 100 : 0 });
+      send({ kind: 'end' });
+      await ended;
+    }
+    rmSync(copy, { recursive: true });
+    const contents = readdirSync(folder).map((name) => readFileSync(join(folder, name)).subarray(32));
+    expect(contents.length).toBe(2);
+    expect(contents[0]).toEqual(contents[1]);
+  });
+
+  test('wait with their files while the spool cannot be written, and the next start has them', async () => {
+    await orphan('run6', 600);
+    const before = kept().sort();
+    rmSync(folder, { recursive: true });
+    const ended = start({ tablesFolder: tables, flushMs: 20 });
+    send({ kind: 'end' });
+    await ended;
+    expect(messages.map(({ kind }) => kind)).toEqual(['failing', 'ended']);
+    expect(kept().sort()).toEqual(before);
+    nodeDisk.makeFolder(folder);
+    const again = start({ tablesFolder: tables });
+    send({ kind: 'end' });
+    await again;
+    expect(runsInSpool()).toEqual([['run6', 600, 0, 1]]);
+  });
+
+  test('that cannot be believed are told by file', async () => {
+    await orphan('run6', 600);
+    const own = kept().find((name) => name.endsWith('.window'))!;
+    writeFileSync(join(tables, own), 'not a window');
+    const ended = start({ tablesFolder: tables });
+    send({ kind: 'end' });
+    await ended;
+    expect(messages.map(({ kind }) => kind)).toEqual(['set-aside', 'set-aside', 'recovered', 'ended']);
+    expect(messages[1]).toMatchObject({ file: own, reason: 'it is cut short' });
+  });
+});
+
+test('the files of a window go when it is durable, not before', async () => {
+  const paths = ['w.window', 'w.ipv4-0', 'w.ipv4-1'].map((name) => join(folder, name));
+  for (const path of paths) writeFileSync(path, '');
+  const files = { window: paths[0]!, tables: paths.slice(1) };
+  const spool = join(folder, 'spool');
+  const ended = start({ folder: spool, flushMs: 5000 });
+  send({ kind: 'closed', window: { ...closedWindow(1, 60, 1, [table(1)]), files, piece: 2 } });
+  await expect.poll(() => messages.length).toBe(1);
+  for (const path of paths) expect(existsSync(path)).toBe(true);
+  nodeDisk.makeFolder(spool);
+  send({ kind: 'end' });
+  await ended;
+  for (const path of paths) expect(existsSync(path)).toBe(false);
+  const [name] = readdirSync(spool);
+  expect(new FlowBatchReader(readFileSync(join(spool, name!)).subarray(32)).header.part).toBe(2 * 65_536);
 });

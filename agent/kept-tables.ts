@@ -1,0 +1,50 @@
+/** The folder in which open windows outlive the process, seen from the control plane: made at the start, synced from time to time. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { syncTables } from './meter/table-sync.ts';
+import type { KeepSetup } from './meter/window-keeper.ts';
+import type { Log } from './telemetry/log.ts';
+
+/** From the end of one sync to the next: what a power cut may take, with the time that a sync takes on top. */
+const SYNC_MS = 10_000;
+
+export interface KeptTables {
+  /** Undefined where there can be no such folder: windows are then in memory alone. */
+  readonly setup: KeepSetup | undefined;
+  close(): void;
+}
+
+export function openKeptTables(stateDirectory: string, hostId: string, runId: string, log: Log): KeptTables {
+  const folder = join(stateDirectory, 'tables');
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    return { setup: { folder, hostId, runId, bootId }, close: syncRepeatedly(folder, log) };
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    const facts = { folder, reason: error.message };
+    log.warn('open windows are in memory alone, where a kill would lose them: there is no folder for them', facts);
+    return { setup: undefined, close: () => undefined };
+  }
+}
+
+/** Says once when the disk begins to refuse, and once when it takes the tables again. */
+function syncRepeatedly(folder: string, log: Log): () => void {
+  let isFailing = false;
+  let isClosed = false;
+  const settled = (error?: Error) => {
+    const hasChanged = (error !== undefined) !== isFailing;
+    isFailing = error !== undefined;
+    if (hasChanged && error !== undefined)
+      log.warn('open windows cannot be synced to the disk: a power cut would lose more of them', {
+        reason: error.message,
+      });
+    else if (hasChanged) log.info('open windows are synced to the disk again');
+    if (!isClosed) timer.refresh();
+  };
+  const timer = setTimeout(() => void syncTables(folder).then(() => settled(), settled), SYNC_MS);
+  return () => {
+    isClosed = true;
+    clearTimeout(timer);
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * The files of windows that are not yet in the spool, in the folder `tables/` of the state directory. For each window
+ *
+ *     STEM.window    header block (KeptWindow), then its ledger as of the last round (ledger-notes.ts)
+ *     STEM.ipv4-G    slots as in flow/key-layout.ts, then a header block (KeptTable) of one page
+ *     STEM.ipv6-G
+ *     STEM = WINDOWSTART-RUN-POINT-PIECE
+ *
+ * and for each observation point POINT.seen (presence.ts). The window's file is made first and removed first, so a table
+ * without one is what was left of a window that is safe elsewhere. G counts the sizes a table has had: one that grows leaves
+ * its smaller ones behind until the window goes, so at any moment one of them holds everything. Which one needs no mark: it
+ * is the one with the most packets.
+ */
+import { createHash } from 'node:crypto';
+import type { ObservationPoint } from '../model/flow-log.ts';
+
+export interface KeptWindow {
+  readonly hostId: string;
+  readonly runId: string;
+  readonly point: ObservationPoint;
+  readonly windowStart: number;
+  readonly piece: number;
+  readonly ruleNames: readonly string[];
+}
+
+export interface KeptTable {
+  readonly stem: string;
+  readonly family: 4 | 6;
+  readonly generation: number;
+  readonly slots: number;
+}
+
+export interface FileName {
+  readonly stem: string;
+  readonly windowStart: number;
+  readonly runId: string;
+  readonly piece: number;
+  /** Undefined for the window's own file. */
+  readonly table: { readonly family: 4 | 6; readonly generation: number } | undefined;
+}
+
+const NAME = /^((-?\d{1,15})-([0-9a-z]+)-[0-9a-f]{16}-(\d{1,9}))\.(?:window|ipv([46])-(\d{1,3}))$/;
+
+/** Tells observation points apart in names of files, whatever characters their identifiers have. */
+export function pointKey({ flowLog, interfaceId, interfaceName }: ObservationPoint): string {
+  const identity = JSON.stringify([flowLog.id, interfaceId, interfaceName]);
+  return createHash('sha256').update(identity).digest('hex').slice(0, 16);
+}
+
+export function stemOf(window: Pick<KeptWindow, 'runId' | 'point' | 'windowStart' | 'piece'>): string {
+  return `${window.windowStart}-${window.runId}-${pointKey(window.point)}-${window.piece}`;
+}
+
+export function windowFileName(stem: string): string {
+  return `${stem}.window`;
+}
+
+export function tableFileName({ stem, family, generation }: Omit<KeptTable, 'slots'>): string {
+  return `${stem}.ipv${family}-${generation}`;
+}
+
+/** Undefined for a name that is not ours. */
+export function parseFileName(name: string): FileName | undefined {
+  const [, stem, start, runId, piece, family, generation] = NAME.exec(name) ?? [];
+  if (stem === undefined || runId === undefined) return undefined;
+  const table =
+    family === undefined
+      ? undefined
+      : { family: family === '4' ? (4 as const) : (6 as const), generation: Number(generation) };
+  return { stem, windowStart: Number(start), runId, piece: Number(piece), table };
+}

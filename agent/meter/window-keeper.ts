@@ -1,0 +1,240 @@
+/**
+ * Keeps the open windows of one observation point in mapped files, so that what was counted outlives a kill. The pages are
+ * the kernel's, not the process's: whoever starts next finds every store that was made (threads/orphans.ts reads them).
+ *
+ * Nothing here is done for a packet. A window costs a few system calls when it opens and closes, a growing table one more
+ * file, and a round some fifty stores for the notes. Room on the disk is reserved before it is mapped, so a full disk is an
+ * error here and never a signal in the middle of a packet. Where the disk refuses, tables are memory alone: the state
+ * `volatile`, told once, until a file can be made again.
+ *
+ * Bounds: for each window its file and at most twice its largest tables (those they grew out of stay until the window goes).
+ */
+import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import type { Window } from '../flow/window.ts';
+import type { KeptFiles } from '../model/closed-window.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import type { Gap } from '../model/ledger.ts';
+import type { AllocateWindowMemory, TableMemory } from '../model/table-memory.ts';
+import { encodeHeader, PAGE_BYTES } from './header-block.ts';
+import { LedgerNotes, noteBytes, type Progress } from './ledger-notes.ts';
+import { absentSince, encodePresence, PRESENCE_BYTES, PRESENCE_SUFFIX, UNTIL_AT } from './presence.ts';
+import { mappedMemory, type PageMapper } from './table-memory.ts';
+import { type KeptTable, pointKey, stemOf, tableFileName, windowFileName } from './window-file.ts';
+
+/** What all points of a run share. */
+export interface KeepSetup {
+  /** Exists, and is used by no other process. */
+  readonly folder: string;
+  readonly hostId: string;
+  readonly runId: string;
+  /** proc(5), `/proc/sys/kernel/random/boot_id`. */
+  readonly bootId: string;
+}
+
+export interface WindowKeeperOptions {
+  readonly setup: KeepSetup;
+  readonly point: ObservationPoint;
+  readonly ruleNames: readonly string[];
+  readonly mapper: PageMapper;
+  /** Memory for tables when the disk refuses. */
+  readonly fallback: AllocateWindowMemory;
+  readonly onEvent: (event: KeeperEvent) => void;
+}
+
+/** Told once for each change. */
+export type KeeperEvent =
+  /** The disk refuses: from now on tables may be in memory alone, which a kill takes away. */
+  | { readonly kind: 'volatile'; readonly reason: string }
+  /** It takes files again; so many tables were in memory alone since the run began. */
+  | { readonly kind: 'kept'; readonly volatileTables: number };
+
+type FileError = Error & { readonly code: string };
+
+/** The file of one open window, mapped. */
+interface OpenFile {
+  readonly stem: string;
+  readonly buffer: ArrayBuffer;
+  readonly notes: LedgerNotes;
+  readonly path: string;
+  readonly tables: string[];
+}
+
+export class WindowKeeper {
+  /** Since when nobody observed the point: Unix seconds, undefined where nobody knows. */
+  readonly absentSince: number | undefined;
+  readonly #options: WindowKeeperOptions;
+  readonly #open = new Map<string, OpenFile>();
+  #presence: ArrayBuffer | undefined;
+  #until: Float64Array | undefined;
+  #isVolatile = false;
+  #volatileTables = 0;
+
+  constructor(options: WindowKeeperOptions) {
+    this.#options = options;
+    const { point, setup } = options;
+    const key = pointKey(point);
+    const path = `${setup.folder}/${key}${PRESENCE_SUFFIX}`;
+    this.absentSince = absentSince(readIfThere(path), key, setup.bootId);
+    this.#attempt(() => {
+      const presence = this.#createPresence(path, key);
+      this.#presence = presence;
+      this.#until = new Float64Array(presence, UNTIL_AT, 1);
+    });
+  }
+
+  /** The window has its file before its first table. */
+  opened(window: Window): void {
+    this.#attempt(() => this.#open.set(keyOf(window.start, window.piece), this.#createWindow(window)));
+  }
+
+  readonly allocate: AllocateWindowMemory = (bytes, purpose) => {
+    const file = this.#open.get(keyOf(purpose.windowStart, purpose.piece));
+    const memory = file && this.#attempt(() => this.#createTable(file, purpose.family, bytes));
+    if (memory !== undefined) return memory;
+    this.#volatileTables += 1;
+    return this.#options.fallback(bytes, purpose);
+  };
+
+  /** Notes down how a window stands. */
+  note(window: Window, gaps: readonly Gap[], progress: Progress): void {
+    this.#open.get(keyOf(window.start, window.piece))?.notes.write(window.ledger, gaps, progress);
+  }
+
+  /** Everything that arrived a grace before this Unix second is in the windows and their notes. */
+  observedUntil(seconds: number): void {
+    if (this.#until !== undefined) this.#until[0] = seconds;
+  }
+
+  /** Nothing more comes to the window: its files are the receiver's to remove, by name. */
+  handOver(window: Window, progress: Progress): KeptFiles | undefined {
+    const key = keyOf(window.start, window.piece);
+    const file = this.#open.get(key);
+    if (file === undefined) return undefined;
+    file.notes.write(window.ledger, window.ledger.gaps, progress);
+    this.#open.delete(key);
+    this.#options.mapper.unmap(file.buffer);
+    return { window: file.path, tables: file.tables };
+  }
+
+  close(): void {
+    if (this.#presence !== undefined) this.#options.mapper.unmap(this.#presence);
+    this.#presence = undefined;
+    this.#until = undefined;
+  }
+
+  #createPresence(path: string, key: string): ArrayBuffer {
+    const { setup, mapper } = this.#options;
+    const fresh = `${path}.new`;
+    unlinkIfThere(fresh);
+    try {
+      const buffer = this.#mapNew(fresh, PRESENCE_BYTES, PRESENCE_BYTES, (file) => {
+        writeAll(file, encodePresence(key, setup.bootId, this.absentSince ?? 0), 0);
+      });
+      try {
+        renameSync(fresh, path);
+      } catch (error) {
+        mapper.unmap(buffer.buffer);
+        throw error;
+      } finally {
+        closeSync(buffer.fileDescriptor);
+      }
+      return buffer.buffer;
+    } catch (error) {
+      // What stays there would no longer be true, and claim a gap that there is not.
+      unlinkIfThere(path);
+      throw error;
+    }
+  }
+
+  #createWindow(window: Window): OpenFile {
+    const { setup, point, ruleNames } = this.#options;
+    const { hostId, runId } = setup;
+    const described = { hostId, runId, point, windowStart: window.start, piece: window.piece, ruleNames };
+    const stem = stemOf(described);
+    const header = encodeHeader(described);
+    const bytes = header.length + Math.ceil(noteBytes(ruleNames.length) / PAGE_BYTES) * PAGE_BYTES;
+    const path = `${setup.folder}/${windowFileName(stem)}`;
+    const { buffer, fileDescriptor } = this.#mapNew(path, bytes, bytes, (file) => writeAll(file, header, 0));
+    closeSync(fileDescriptor);
+    return {
+      stem,
+      buffer,
+      path,
+      tables: [],
+      notes: new LedgerNotes(new Float64Array(buffer, header.length), ruleNames),
+    };
+  }
+
+  #createTable(file: OpenFile, family: 4 | 6, bytes: number): TableMemory {
+    const { setup, mapper } = this.#options;
+    const generation = file.tables.filter((path) => path.includes(`.ipv${family}-`)).length;
+    const slots = bytes / (family === 4 ? 32 : 64);
+    const described: KeptTable = { stem: file.stem, family, generation, slots };
+    const path = `${setup.folder}/${tableFileName(described)}`;
+    const memory = this.#mapNew(path, bytes + PAGE_BYTES, bytes, (table) =>
+      writeAll(table, encodeHeader(described), bytes),
+    );
+    file.tables.push(path);
+    return mappedMemory(mapper, memory.fileDescriptor, memory.buffer);
+  }
+
+  /** A new file with room for all of it, and its first `mappedBytes` mapped. What fails leaves no file. */
+  #mapNew(path: string, bytes: number, mappedBytes: number, write: (fileDescriptor: number) => void) {
+    const { mapper } = this.#options;
+    const fileDescriptor = openSync(path, 'wx+', 0o600);
+    try {
+      mapper.reserveFile(fileDescriptor, bytes);
+      write(fileDescriptor);
+      return { fileDescriptor, buffer: mapper.map(fileDescriptor, mappedBytes) };
+    } catch (error) {
+      closeSync(fileDescriptor);
+      unlinkIfThere(path);
+      throw error;
+    }
+  }
+
+  /** What the system refuses is a change of state, not a failure: capture goes on in memory. */
+  #attempt<Result>(make: () => Result): Result | undefined {
+    try {
+      const made = make();
+      if (this.#isVolatile) this.#options.onEvent({ kind: 'kept', volatileTables: this.#volatileTables });
+      this.#isVolatile = false;
+      return made;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      if (!this.#isVolatile) this.#options.onEvent({ kind: 'volatile', reason: error.message });
+      this.#isVolatile = true;
+      return undefined;
+    }
+  }
+}
+
+function keyOf(windowStart: number, piece: number): string {
+  return `${windowStart}/${piece}`;
+}
+
+function isSystemError(error: unknown): error is FileError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string';
+}
+
+function writeAll(fileDescriptor: number, bytes: Uint8Array, position: number): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(fileDescriptor, bytes, at, bytes.length - at, position + at);
+}
+
+function readIfThere(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return new Uint8Array(0);
+  }
+}
+
+/** Best effort: what the disk does not let go of now is found at the next start. */
+function unlinkIfThere(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+  }
+}

@@ -1,0 +1,298 @@
+/**
+ * Windows that an earlier run left in `tables/` (meter/window-file.ts): it was killed, or ended while the disk refused. Each
+ * is checked, and becomes a window for the recorder with its own identity of old: the run that counted it, its piece, its
+ * slots in their order. So a window that was in the spool already when its run died, and one whose recovery is itself cut
+ * short, come with the batches' same identities again, and the reader drops what it has.
+ *
+ * What is in the slots is what was counted; the ledger beside it is as old as the last round. Where the notes know of more
+ * packets than the slots (pages that a power cut took), the rest is overflowed: the sum of what was offered holds.
+ *
+ * A file that is damaged, or of another version, is never read on: it is moved to `tables/quarantine/`, counted and told.
+ * Bounds: one window's tables in memory at a time; the quarantine's bytes, over which its oldest windows go.
+ */
+import { clearDamagedSlots, type SlotSums } from '../flow/slot-check.ts';
+import { TableCursor, type TableSlots } from '../flow/table-cursor.ts';
+import { decodeHeader, PAGE_BYTES } from '../meter/header-block.ts';
+import { readNotes } from '../meter/ledger-notes.ts';
+import { GRACE_SECONDS } from '../meter/rotation.ts';
+import { type FileName, type KeptTable, type KeptWindow, parseFileName, windowFileName } from '../meter/window-file.ts';
+import type { Ledger } from '../model/ledger.ts';
+import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
+import { firstPartOf, type RecordedWindow } from '../spool/recorder.ts';
+
+export interface OrphanCounters {
+  /** Windows made whole again, with their records and packets. */
+  windows: number;
+  records: number;
+  packets: number;
+  /** Slots that could not be believed. */
+  slotsDamaged: number;
+  /** Files in the quarantine, and files that went from there to make room. */
+  setAside: number;
+  deleted: number;
+}
+
+export interface OrphansOptions {
+  readonly disk: Disk;
+  /** `tables/`. */
+  readonly folder: string;
+  /** This run, whose files are no orphans. */
+  readonly runId: string;
+  readonly onSetAside: (file: string, reason: string) => void;
+  readonly quarantineBytesMax?: number;
+}
+
+const QUARANTINE_BYTES_MAX = 256 * 1024 ** 2;
+const SLOT_BYTES = { 4: 32, 6: 64 } as const;
+
+interface Orphan {
+  readonly stem: string;
+  readonly windowStart: number;
+  readonly files: (FileName & { readonly name: string })[];
+}
+
+interface FoundTable extends TableSlots {
+  readonly sums: SlotSums;
+}
+
+export class Orphans {
+  readonly counters: OrphanCounters = { windows: 0, records: 0, packets: 0, slotsDamaged: 0, setAside: 0, deleted: 0 };
+  readonly #options: OrphansOptions;
+  readonly #waiting: Orphan[];
+
+  /** Finds them, nothing more; a folder that cannot be read has none. */
+  constructor(options: OrphansOptions) {
+    this.#options = options;
+    this.#waiting = this.#find();
+  }
+
+  /**
+   * The next whole window, oldest first; undefined when there is none left. Its files go when the recorder forgets and
+   * releases it, not before.
+   */
+  next(): RecordedWindow | undefined {
+    for (let orphan = this.#waiting.shift(); orphan !== undefined; orphan = this.#waiting.shift()) {
+      const window = this.#load(orphan);
+      if (window !== undefined) return window;
+    }
+    return undefined;
+  }
+
+  #find(): Orphan[] {
+    const { disk, folder, runId } = this.#options;
+    const orphans = new Map<string, Orphan>();
+    try {
+      for (const name of disk.list(folder)) {
+        const parsed = parseFileName(name);
+        if (parsed === undefined || parsed.runId === runId) continue;
+        const { stem, windowStart } = parsed;
+        const orphan = orphans.get(stem) ?? { stem, windowStart, files: [] };
+        orphan.files.push({ ...parsed, name });
+        orphans.set(stem, orphan);
+      }
+    } catch (error) {
+      if (!isFileSystemError(error)) throw error;
+    }
+    return [...orphans.values()].sort((a, b) => a.windowStart - b.windowStart || (a.stem < b.stem ? -1 : 1));
+  }
+
+  #load(orphan: Orphan): RecordedWindow | undefined {
+    const { stem, files } = orphan;
+    // The window's file goes first: what is left without it is in the spool already.
+    if (!files.some(({ table }) => table === undefined)) return this.#remove(files);
+    const file = this.#read(windowFileName(stem));
+    if (typeof file === 'string') return this.#setAsideAll(files, file);
+    const header = decodeHeader(file);
+    if (header.kind === 'blank' && files.length === 1) return this.#remove(files);
+    if (header.kind !== 'header') {
+      return this.#setAsideAll(files, header.kind === 'blank' ? 'its header was never on the disk' : header.reason);
+    }
+    const window = header.value as KeptWindow;
+    const words = new Float64Array(
+      file.buffer,
+      file.byteOffset + header.bytes,
+      Math.floor((file.length - header.bytes) / 8),
+    );
+    const note = readNotes(words, window.ruleNames);
+    if (note.kind === 'damaged') return this.#setAsideAll(files, 'its ledger is damaged');
+    const tables = ([4, 6] as const)
+      .map((family) => this.#bestTable(orphan, family, window.point.flowLog.windowSeconds))
+      .filter((table) => table !== undefined);
+    const ledger = settle(note.ledger, tables);
+    if (!note.isClosed) addLastGap(ledger, window, note.untilSeconds);
+    for (const { sums } of tables) {
+      this.counters.records += sums.flows;
+      this.counters.packets += sums.packets;
+      this.counters.slotsDamaged += sums.damaged;
+    }
+    this.counters.windows += 1;
+    return this.#recorded(orphan, window, ledger, tables);
+  }
+
+  #recorded(
+    { stem, files }: Orphan,
+    window: KeptWindow,
+    ledger: Ledger,
+    tables: readonly FoundTable[],
+  ): RecordedWindow {
+    const { hostId, runId, point, windowStart, piece } = window;
+    const { flowLog, interfaceId } = point;
+    return {
+      point,
+      header: {
+        hostId,
+        runId,
+        flowLogId: flowLog.id,
+        interfaceId,
+        accountId: flowLog.accountId,
+        windowStart,
+        windowSeconds: flowLog.windowSeconds,
+      },
+      firstPart: firstPartOf(piece),
+      ledger,
+      heldBytes: tables.reduce((sum, { words }) => sum + words.byteLength, 0),
+      records: () => new TableCursor(tables),
+      forget: () => this.#unlink(windowFileName(stem)),
+      release: () => {
+        for (const { name, table } of files) if (table !== undefined) this.#unlink(name);
+      },
+    };
+  }
+
+  /**
+   * Of the sizes that a table has had, the one that holds the most. A smaller one was whole before the next was begun, and
+   * nothing was counted before that was whole in turn: until then it holds fewer packets, or as many and fewer bytes.
+   */
+  #bestTable(orphan: Orphan, family: 4 | 6, windowSeconds: number): FoundTable | undefined {
+    const files = orphan.files.filter(({ table }) => table?.family === family);
+    let best: FoundTable | undefined;
+    for (const file of files.sort((a, b) => a.table!.generation - b.table!.generation)) {
+      const words = this.#slotsOf(orphan, file);
+      if (words === undefined) continue;
+      const sums = clearDamagedSlots({ family, words }, windowSeconds);
+      if (best === undefined || isMore(sums, best.sums)) best = { family, words, sums };
+    }
+    return best;
+  }
+
+  #slotsOf({ stem }: Orphan, { name, table }: Orphan['files'][number]): Int32Array | undefined {
+    const file = this.#read(name);
+    const found = typeof file === 'string' ? file : checkedSlots(file, { stem, ...table! });
+    if (typeof found !== 'string') return found;
+    this.#setAside(name, found);
+    return undefined;
+  }
+
+  /** The content, or why it cannot be read. */
+  #read(name: string): Uint8Array | string {
+    const { disk, folder } = this.#options;
+    try {
+      const bytes = disk.readNow(`${folder}/${name}`);
+      return bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+    } catch (error) {
+      // Not only what the file system says: Node.js reads no file of 2 GiB at once.
+      if (!(error instanceof Error && 'code' in error)) throw error;
+      return error.message;
+    }
+  }
+
+  #remove(files: Orphan['files']): undefined {
+    for (const { name } of files) this.#unlink(name);
+  }
+
+  /** The window's own file goes last: without it, what stays would be taken for the rest of a window that is safe. */
+  #setAsideAll(files: Orphan['files'], reason: string): undefined {
+    const tables = files.filter(({ table }) => table !== undefined);
+    const moved = tables.map(({ name }) => this.#setAside(name, reason));
+    const own = files.find(({ table }) => table === undefined);
+    if (own !== undefined && moved.every(Boolean)) this.#setAside(own.name, reason);
+  }
+
+  /** False where the disk refuses: the file stays, and is looked at again at the next start. */
+  #setAside(name: string, reason: string): boolean {
+    const { disk, folder, onSetAside } = this.#options;
+    this.counters.setAside += 1;
+    onSetAside(name, reason);
+    try {
+      disk.makeFolder(`${folder}/quarantine`);
+      disk.rename(`${folder}/${name}`, `${folder}/quarantine/${name}`);
+      this.#trimQuarantine();
+      return true;
+    } catch (error) {
+      if (!isFileSystemError(error)) throw error;
+      return false;
+    }
+  }
+
+  #trimQuarantine(): void {
+    const { disk, folder, quarantineBytesMax = QUARANTINE_BYTES_MAX } = this.#options;
+    const files = disk
+      .list(`${folder}/quarantine`)
+      .map((name) => ({ path: `${folder}/quarantine/${name}`, start: parseFileName(name)?.windowStart ?? 0 }))
+      .map((file) => ({ ...file, bytes: disk.size(file.path) }))
+      .sort((a, b) => a.start - b.start);
+    let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
+    for (const file of files) {
+      if (bytes <= quarantineBytesMax) return;
+      unlinkIfThere(disk, file.path);
+      bytes -= file.bytes;
+      this.counters.deleted += 1;
+    }
+  }
+
+  /** A file that the disk does not let go of comes again, and the reader drops what it brings. */
+  #unlink(name: string): void {
+    try {
+      unlinkIfThere(this.#options.disk, `${this.#options.folder}/${name}`);
+    } catch (error) {
+      if (!isFileSystemError(error)) throw error;
+    }
+  }
+}
+
+/** The slots, undefined where nothing was ever written, or why they cannot be believed. */
+function checkedSlots(file: Uint8Array, expected: Omit<KeptTable, 'slots'>): Int32Array | string | undefined {
+  const slotBytes = file.length - PAGE_BYTES;
+  const header = decodeHeader(file.subarray(Math.max(slotBytes, 0)));
+  if (header.kind === 'damaged') return header.reason;
+  if (header.kind === 'blank') return file.every((byte) => byte === 0) ? undefined : 'its header was never on the disk';
+  const { stem, family, generation, slots } = header.value as KeptTable;
+  const isExpected = stem === expected.stem && family === expected.family && generation === expected.generation;
+  if (!isExpected) return 'its header is that of another table';
+  if (slots * SLOT_BYTES[family] !== slotBytes) return 'it has not the size that it says';
+  return new Int32Array(file.buffer, file.byteOffset, slotBytes / 4);
+}
+
+function isMore(left: SlotSums, right: SlotSums): boolean {
+  return left.packets > right.packets || (left.packets === right.packets && left.bytes > right.bytes);
+}
+
+/** The ledger as noted, with what the slots really hold as metered. */
+function settle(noted: Ledger, tables: readonly FoundTable[]): Ledger {
+  const metered = { packets: 0, bytes: 0 };
+  for (const { sums } of tables) {
+    metered.packets += sums.packets;
+    metered.bytes += sums.bytes;
+  }
+  const lostPackets = Math.max(0, noted.metered.packets - metered.packets);
+  const lostBytes = Math.max(0, noted.metered.bytes - metered.bytes);
+  return {
+    ...noted,
+    metered,
+    folded: {
+      packets: Math.min(noted.folded.packets, metered.packets),
+      bytes: Math.min(noted.folded.bytes, metered.bytes),
+    },
+    overflowed: {
+      packets: noted.overflowed.packets + lostPackets,
+      bytes: noted.overflowed.bytes + (lostPackets > 0 ? lostBytes : 0),
+    },
+  };
+}
+
+/** What arrived in the last moments of the run may not have been taken in; the time after that is the next run's to tell. */
+function addLastGap(ledger: Ledger, { windowStart, point }: KeptWindow, untilSeconds: number): void {
+  const fromSeconds = Math.max(untilSeconds - GRACE_SECONDS, windowStart);
+  const toSeconds = Math.min(untilSeconds, windowStart + point.flowLog.windowSeconds);
+  if (fromSeconds < toSeconds) ledger.gaps.push({ fromSeconds, toSeconds, reason: 'agent-not-running' });
+}

@@ -1,0 +1,460 @@
+import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
+import { LAYOUT_VERSION } from '../../../agent/meter/header-block.ts';
+import type { PageMapper } from '../../../agent/meter/table-memory.ts';
+import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
+import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
+import { nodeDisk } from '../../../agent/spool/disk.ts';
+import { Orphans } from '../../../agent/threads/orphans.ts';
+import { POINT } from '../../support/closed-windows.ts';
+import { fileSystemError } from '../../support/crashing-disk.ts';
+import { findOrphans, keeperIn, packetsIn, recordsOf } from '../../support/kept-windows.ts';
+import { arp, ethernet, ipv4, ipv6, udp } from '../../support/packet-builder.ts';
+import { TappedInterface } from '../../support/tapping.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const ruleNames = new Exclusion(EXCLUDE_DEFAULTS).ruleNames;
+const addon = loadCaptureAddon();
+
+const udp4 = (flow: number, port = 53) =>
+  ethernet(
+    {},
+    ipv4(
+      { source: `10.0.${flow >> 8}.${flow & 255}`, destination: '10.1.0.1', protocol: 17 },
+      udp({ sourcePort: 4000, destinationPort: port }),
+    ),
+  );
+const udp6 = (flow: number) =>
+  ethernet(
+    {},
+    ipv6(
+      { source: `2001:db8::${flow.toString(16)}`, destination: '2001:db8::ffff', nextHeader: 17 },
+      udp({ sourcePort: 1, destinationPort: 2 }),
+    ),
+  );
+const DHCP = ethernet(
+  {},
+  ipv4(
+    { source: '0.0.0.0', destination: '255.255.255.255', protocol: 17 },
+    udp({ sourcePort: 68, destinationPort: 67 }),
+  ),
+);
+
+let folder: string;
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+/** A run of the agent on `POINT`, with windows of 60 s. Its kill is that nobody does anything with it any more. */
+function run(seconds: number, mapper: PageMapper = addon, runId = 'run1'): TappedInterface {
+  const keeper = keeperIn({ folder, ruleNames, mapper, runId });
+  const tap = new TappedInterface({ keeper, clock: { seconds } });
+  tap.tap.attach();
+  return tap;
+}
+
+async function round(tap: TappedInterface, seconds: number, frames: readonly Uint8Array[]): Promise<void> {
+  tap.engine.newest.waiting = frames.map((bytes) => ({ seconds, bytes }));
+  await tap.round(seconds);
+}
+
+const flows = (count: number, from = 0) => Array.from({ length: count }, (_, index) => udp4(from + index));
+const fileNamed = (part: string) => {
+  const name = readdirSync(folder).find((each) => each.includes(part));
+  if (name === undefined) throw new Error(`no file ${part} among ${readdirSync(folder)}`);
+  return join(folder, name);
+};
+const left = () => readdirSync(folder).filter((name) => !name.endsWith('.seen') && name !== 'quarantine');
+const inQuarantine = () => readdirSync(join(folder, 'quarantine')).sort();
+
+/** Changes the file as if it were another's. */
+function rewrite(path: string, change: (bytes: Buffer) => void): void {
+  const bytes = readFileSync(path);
+  change(bytes);
+  writeFileSync(path, bytes);
+}
+
+describe('a window that a killed run left open', () => {
+  test('comes back with its identity, its records and its ledger', async () => {
+    const tap = run(600);
+    await round(tap, 601, [...flows(3), udp4(0), udp6(1), DHCP, arp()]);
+    const { windows, setAside, orphans } = findOrphans(folder);
+    expect(setAside).toEqual([]);
+    expect(windows).toMatchObject([
+      {
+        point: POINT,
+        header: {
+          hostId: 'host-1',
+          runId: 'run1',
+          flowLogId: 'fl-1',
+          interfaceId: 'eni-1',
+          accountId: POINT.flowLog.accountId,
+          windowStart: 600,
+          windowSeconds: 60,
+        },
+        firstPart: 0,
+        ledger: {
+          metered: { packets: 5, bytes: 4 * 28 + 48 },
+          excluded: { dhcp: { packets: 1 } },
+          notIp: { packets: 1 },
+        },
+      },
+    ]);
+    tap.tap.end();
+    expect(recordsOf(windows[0]!)).toEqual(tap.closed[0]!.records);
+    expect(offeredPackets(windows[0]!.ledger)).toBe(offeredPackets(tap.closed[0]!.ledger));
+    expect(orphans.counters).toMatchObject({ windows: 1, records: 4, packets: 5, slotsDamaged: 0, setAside: 0 });
+  });
+
+  test('says that its last second may not be whole, and nothing beyond it', async () => {
+    const tap = run(600);
+    await round(tap, 610.5, flows(1));
+    const [window] = findOrphans(folder).windows;
+    expect(window!.ledger.gaps).toEqual([{ fromSeconds: 609.5, toSeconds: 610.5, reason: 'agent-not-running' }]);
+    expect(logStatus(window!.ledger)).toBe('SKIPDATA');
+  });
+
+  test('in its grace has a gap only of what is left of its time', async () => {
+    const tap = run(600);
+    await round(tap, 660.25, []);
+    const { windows } = findOrphans(folder);
+    const gaps = windows.map(({ header, ledger }) => [
+      header.windowStart,
+      ...ledger.gaps.map(({ fromSeconds, toSeconds }) => [fromSeconds, toSeconds]),
+    ]);
+    expect(gaps).toEqual([
+      [600, [659.25, 660]],
+      [660, [660, 660.25]],
+    ]);
+  });
+
+  test('keeps the gaps and the drops that were noted', async () => {
+    const tap = run(600);
+    await round(tap, 610, flows(2));
+    tap.engine.newest.counted = { received: 9, droppedByKernel: 7, droppedByInterface: 3 };
+    await round(tap, 620, []);
+    const [window] = findOrphans(folder).windows;
+    expect(window!.ledger).toMatchObject({ droppedByKernel: 7, droppedByInterface: 3 });
+    tap.tap.end();
+    expect(tap.closed[0]!.ledger).toMatchObject({ droppedByKernel: 7, droppedByInterface: 3 });
+  });
+
+  test('that was closed already is whole: it has no gap of its own', async () => {
+    const tap = run(600);
+    await round(tap, 610, flows(2));
+    await tap.round(670);
+    const [closed] = findOrphans(folder).windows;
+    expect(closed!.ledger).toEqual(tap.closed[0]!.ledger);
+  });
+
+  test('in several pieces has parts that no two pieces share', async () => {
+    const tap = run(600);
+    await tap.round(662);
+    await round(tap, 663, []);
+    tap.engine.newest.waiting = [{ seconds: 610, bytes: udp4(1) }];
+    await tap.round(664);
+    const pieces = findOrphans(folder).windows.map(({ header, firstPart }) => [header.windowStart, firstPart]);
+    expect(pieces).toEqual([
+      [600, 0],
+      [600, 65_536],
+      [660, 0],
+    ]);
+  });
+
+  test('is no orphan of its own run', async () => {
+    run(600);
+    const own = new Orphans({ disk: nodeDisk, folder, runId: 'run1', onSetAside: () => undefined });
+    expect(own.next()).toBeUndefined();
+    expect(left().length).toBe(1);
+  });
+
+  test('stays on the disk until it is durable elsewhere: its own file first, so that what follows is known for a rest', async () => {
+    await round(run(600), 601, flows(300));
+    const all = left().length;
+    const [window] = findOrphans(folder).windows;
+    expect(left().length).toBe(all);
+    window!.forget();
+    expect(left().some((name) => name.endsWith('.window'))).toBe(false);
+    expect(findOrphans(folder)).toMatchObject({ windows: [], setAside: [] });
+    expect(left()).toEqual([]);
+    window!.release();
+  });
+
+  test('comes again in the same order whenever it is looked at', async () => {
+    await round(run(600), 601, flows(1000));
+    const [once, again] = [findOrphans(folder), findOrphans(folder)].map(({ windows }) => recordsOf(windows[0]!));
+    expect(again).toEqual(once);
+  });
+
+  test('of which the slots know more than the notes is what the slots say', async () => {
+    const tap = run(600);
+    await round(tap, 601, flows(5));
+    tap.engine.newest.waiting = flows(7).map((bytes) => ({ seconds: 602, bytes }));
+    await tap.tap.drain(tap.batch);
+    const [window] = findOrphans(folder).windows;
+    expect(window!.ledger.metered.packets).toBe(12);
+    expect(packetsIn([window!])).toBe(12);
+  });
+
+  test('without a packet is a ledger', () => {
+    run(600);
+    expect(findOrphans(folder).windows).toMatchObject([{ ledger: { metered: { packets: 0 } }, heldBytes: 0 }]);
+  });
+});
+
+describe('windows of several runs', () => {
+  test('come oldest first', async () => {
+    for (const [runId, seconds] of [
+      ['run2', 720],
+      ['run1', 600],
+      ['run3', 660],
+    ] as const) {
+      await round(run(seconds, addon, runId), seconds + 1, flows(1));
+    }
+    const { windows } = findOrphans(folder);
+    const starts = windows.map(({ header }) => header.windowStart);
+    expect(starts).toEqual(starts.toSorted((a, b) => a - b));
+    expect(packetsIn(windows)).toBe(3);
+  });
+});
+
+describe('a table that grows', () => {
+  /** What a kill would leave at each call of the addon, and how many packets had been counted then. */
+  async function snapshots(): Promise<{ folder: string; packets: number }[]> {
+    const taken: { folder: string; packets: number }[] = [];
+    let packets = 0;
+    const snapshot = () => {
+      const copy = temporaryFolder();
+      cpSync(folder, copy, { recursive: true });
+      taken.push({ folder: copy, packets });
+    };
+    const around =
+      <Arguments extends unknown[], Answer>(call: (...words: Arguments) => Answer) =>
+      (...words: Arguments): Answer => {
+        snapshot();
+        const answer = call(...words);
+        snapshot();
+        return answer;
+      };
+    const { memoryFile, reserveFile, map, unmap } = addon;
+    const tap = run(600, { memoryFile, reserveFile: around(reserveFile), map: around(map), unmap: around(unmap) });
+    for (let step = 0; step < 8; step++) {
+      await round(tap, 601 + step, [...flows(60, 60 * step), ...flows(20)]);
+      packets += 80;
+      snapshot();
+    }
+    expect(left().filter((name) => name.includes('.ipv4-')).length).toBeGreaterThanOrEqual(4);
+    return taken;
+  }
+
+  test('loses no counted packet and counts none twice, whenever it is killed', async () => {
+    const taken = await snapshots();
+    expect(taken.length).toBeGreaterThan(20);
+    for (const { folder: copy, packets } of taken) {
+      const { windows, setAside } = findOrphans(copy);
+      expect(setAside).toEqual([]);
+      expect(packetsIn(windows)).toBeGreaterThanOrEqual(packets);
+      expect(packetsIn(windows)).toBeLessThanOrEqual(packets + 80);
+      for (const { ledger } of windows) expect(ledger.overflowed.packets).toBe(0);
+    }
+  });
+
+  test('is the smaller one while the larger is not whole, down to the last word', async () => {
+    const tap = run(600);
+    await round(tap, 601, flows(30));
+    const before = readFileSync(fileNamed('.ipv4-0'));
+    await round(tap, 602, flows(10, 30));
+    const larger = fileNamed('.ipv4-1');
+    const expected = recordsOf(findOrphans(folder).windows[0]!).length;
+    expect(expected).toBe(40);
+    // The larger one as it was when everything had moved there, and nothing more had come.
+    writeFileSync(fileNamed('.ipv4-0'), before);
+    const whole = readFileSync(larger);
+    for (let at = 0; at < whole.length - 4096; at += 32) {
+      const source = whole.readUInt32LE(at);
+      if (source !== 0 && (source & 0xff) >= 30) whole.fill(0, at, at + 32);
+    }
+    for (let words = 0; words <= (whole.length - 4096) / 4; words += 1) {
+      const torn = Buffer.from(whole);
+      torn.fill(0, words * 4, whole.length - 4096);
+      writeFileSync(larger, torn);
+      const { windows } = findOrphans(folder);
+      const records = recordsOf(windows[0]!);
+      expect(records.length).toBe(30);
+      expect(
+        records.every(
+          ({ packets, bytes, lastMicroseconds }) => packets === 1 && bytes === 28 && lastMicroseconds === 1_000_000,
+        ),
+      ).toBe(true);
+    }
+  });
+});
+
+describe('a file that cannot be believed', () => {
+  beforeEach(async () => round(run(600), 601, [...flows(40), udp6(1)]));
+
+  test.each<[string, string, (bytes: Buffer) => void, RegExp]>([
+    [
+      'a window of another version',
+      '.window',
+      (bytes) => bytes.writeUInt32LE(LAYOUT_VERSION + 1, 4),
+      /another version/,
+    ],
+    ['a window with a damaged header', '.window', (bytes) => bytes.writeUInt8(1, 40), /header is damaged/],
+    ['a window with a damaged ledger', '.window', (bytes) => bytes.fill(0xff, 4096), /ledger is damaged/],
+    ['a window whose header was lost', '.window', (bytes) => bytes.fill(0, 0, 4096), /never on the disk/],
+  ])('%s: the whole window is set aside', (_, file, damage, reason) => {
+    rewrite(fileNamed(file), damage);
+    const names = left().sort();
+    const { windows, setAside, orphans } = findOrphans(folder);
+    expect(windows).toEqual([]);
+    expect(setAside.length).toBe(names.length);
+    for (const line of setAside) expect(line).toMatch(reason);
+    expect(setAside.at(-1)).toMatch(/\.window: /);
+    expect([left(), inQuarantine(), orphans.counters.setAside]).toEqual([[], names, names.length]);
+  });
+
+  test.each<[string, (path: string) => void, RegExp]>([
+    [
+      'of another version',
+      (path) => rewrite(path, (bytes) => bytes.writeUInt32LE(9, bytes.length - 4092)),
+      /another version/,
+    ],
+    [
+      'with a damaged header',
+      (path) => rewrite(path, (bytes) => bytes.writeUInt8(1, bytes.length - 4050)),
+      /header is damaged/,
+    ],
+    ['that is cut short', (path) => truncateSync(path, nodeDisk.size(path) - 100), /./],
+    [
+      'whose header was lost',
+      (path) => rewrite(path, (bytes) => bytes.fill(0, bytes.length - 4096)),
+      /never on the disk/,
+    ],
+    ['that is another’s', (path) => writeFileSync(path, readFileSync(fileNamed('.ipv4-0'))), /another table/],
+  ])('a table %s: the window comes without it, and its packets are overflowed', (_, damage, reason) => {
+    damage(fileNamed('.ipv6-0'));
+    const { windows, setAside } = findOrphans(folder);
+    expect(setAside).toEqual([expect.stringMatching(reason)]);
+    expect(inQuarantine()).toEqual([expect.stringContaining('.ipv6-0')]);
+    expect(windows[0]!.ledger).toMatchObject({
+      metered: { packets: 40, bytes: 40 * 28 },
+      overflowed: { packets: 1, bytes: 48 },
+    });
+    expect(packetsIn(windows)).toBe(40);
+  });
+
+  test('a table that lost slots: the others come, and the ledger says how many packets are missing', () => {
+    rewrite(fileNamed('.ipv4-1'), (bytes) => bytes.fill(0, 0, (bytes.length - 4096) / 2));
+    rewrite(fileNamed('.ipv4-0'), (bytes) => bytes.fill(0, 0, bytes.length - 4096));
+    const { windows } = findOrphans(folder);
+    const { metered, overflowed } = windows[0]!.ledger;
+    expect(overflowed.packets).toBeGreaterThan(0);
+    expect([metered.packets + overflowed.packets, metered.bytes + overflowed.bytes]).toEqual([41, 40 * 28 + 48]);
+    expect(packetsIn(windows)).toBe(metered.packets);
+  });
+
+  test('whatever bytes are damaged: the ledger is that of the records, and nothing is counted twice', () => {
+    const copies = [...left()];
+    const damage = fc.tuple(fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 }));
+    fc.assert(
+      fc.property(fc.array(damage, { minLength: 1, maxLength: 12 }), (damages) => {
+        const copy = temporaryFolder();
+        cpSync(folder, copy, { recursive: true });
+        for (const [file, at, mask] of damages) {
+          rewrite(join(copy, copies[file % copies.length]!), (bytes) => {
+            bytes[at % bytes.length]! ^= mask;
+          });
+        }
+        for (const window of findOrphans(copy).windows) {
+          const records = recordsOf(window);
+          expect(records.reduce((sum, { packets }) => sum + packets, 0)).toBe(window.ledger.metered.packets);
+          expect(window.header.runId).toBe('run1');
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('stays where it is when it cannot be moved, and its window’s file with it', () => {
+    rewrite(fileNamed('.window'), (bytes) => bytes.fill(1, 32, 64));
+    const before = left().sort();
+    const disk = {
+      ...nodeDisk,
+      rename(from: string, to: string) {
+        if (from.endsWith('.ipv6-0')) throw fileSystemError('EIO', from);
+        nodeDisk.rename(from, to);
+      },
+    };
+    expect(findOrphans(folder, disk).windows).toEqual([]);
+    expect(left().sort()).toEqual(before.filter((name) => /\.(?:ipv6-0|window)$/.test(name)));
+  });
+
+  test('that the disk cannot read is set aside, with all of its window', () => {
+    const names = left().sort();
+    const disk = {
+      ...nodeDisk,
+      readNow(path: string) {
+        if (path.endsWith('.window')) throw fileSystemError('EIO', path);
+        return nodeDisk.readNow(path);
+      },
+    };
+    expect(findOrphans(folder, disk).windows).toEqual([]);
+    expect(inQuarantine()).toEqual(names);
+  });
+});
+
+describe('files that mean nothing', () => {
+  test('of a run that died while it made them go quietly', () => {
+    writeFileSync(join(folder, '600-run1-0123456789abcdef-0.window'), '');
+    writeFileSync(join(folder, '660-run1-0123456789abcdef-0.window'), Buffer.alloc(8192));
+    expect(findOrphans(folder)).toMatchObject({ windows: [], setAside: [] });
+    expect(left()).toEqual([]);
+  });
+
+  test('a table that was never begun is no loss', async () => {
+    await round(run(600), 601, flows(40));
+    writeFileSync(fileNamed('.ipv4-1').replace('ipv4-1', 'ipv4-2'), Buffer.alloc(8192));
+    const { windows, setAside } = findOrphans(folder);
+    expect([packetsIn(windows), setAside]).toEqual([40, []]);
+  });
+
+  test('of others are left alone', () => {
+    writeFileSync(join(folder, 'notes.txt'), 'x');
+    expect(findOrphans(folder).windows).toEqual([]);
+    expect(left()).toEqual(['notes.txt']);
+  });
+
+  test('a folder that is not there has no windows', () => {
+    expect(findOrphans(join(folder, 'gone')).windows).toEqual([]);
+  });
+});
+
+test('the quarantine is bounded: its oldest windows go', async () => {
+  for (let window = 0; window < 5; window++) {
+    const tap = run(600 + 60 * window, addon, `run${window + 1}`);
+    await round(tap, 601 + 60 * window, flows(1));
+  }
+  for (const name of left().filter((each) => each.endsWith('.window'))) {
+    rewrite(join(folder, name), (bytes) => bytes.fill(1, 32, 64));
+  }
+  const bytesOf = (names: readonly string[]) =>
+    names.reduce((sum, name) => sum + nodeDisk.size(join(folder, 'quarantine', name)), 0);
+  const total = left().reduce((sum, name) => sum + nodeDisk.size(join(folder, name)), 0);
+  const quarantineBytesMax = Math.floor(total / 2);
+  const orphans = new Orphans({
+    disk: nodeDisk,
+    folder,
+    runId: 'run9',
+    onSetAside: () => undefined,
+    quarantineBytesMax,
+  });
+  expect(orphans.next()).toBeUndefined();
+  expect(bytesOf(inQuarantine())).toBeLessThanOrEqual(quarantineBytesMax);
+  expect(orphans.counters.deleted).toBeGreaterThan(0);
+  expect(inQuarantine().at(-1)).toMatch(/^840-/);
+  expect(inQuarantine().some((name) => name.startsWith('600-'))).toBe(false);
+});

@@ -1,0 +1,65 @@
+/** Windows kept in files, and what is found of them after the process that counted them is gone. */
+import { randomFillSync } from 'node:crypto';
+import { loadCaptureAddon } from '../../agent/capture/addon.ts';
+import { HASH_SEED_WORDS } from '../../agent/flow/hash.ts';
+import type { PageMapper } from '../../agent/meter/table-memory.ts';
+import { sharedTableMemory } from '../../agent/meter/table-memory.ts';
+import { type KeeperEvent, WindowKeeper } from '../../agent/meter/window-keeper.ts';
+import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
+import { type Disk, nodeDisk } from '../../agent/spool/disk.ts';
+import type { RecordedWindow } from '../../agent/spool/recorder.ts';
+import { Orphans } from '../../agent/threads/orphans.ts';
+import { POINT } from './closed-windows.ts';
+
+export const RULES = ['dhcp', 'dhcpv6'];
+export const SEED = randomFillSync(new Int32Array(HASH_SEED_WORDS));
+
+export interface KeeperParts {
+  readonly folder: string;
+  readonly runId?: string;
+  readonly bootId?: string;
+  readonly ruleNames?: readonly string[];
+  readonly mapper?: PageMapper;
+  readonly onEvent?: (event: KeeperEvent) => void;
+}
+
+/** A keeper for `POINT`, with the pages of the addon. */
+export function keeperIn(parts: KeeperParts): WindowKeeper {
+  const { folder, runId = 'run1', bootId = 'boot-1', ruleNames = RULES, mapper = loadCaptureAddon() } = parts;
+  return new WindowKeeper({
+    setup: { folder, hostId: 'host-1', runId, bootId },
+    point: POINT,
+    ruleNames,
+    mapper,
+    fallback: sharedTableMemory(mapper),
+    onEvent: parts.onEvent ?? (() => undefined),
+  });
+}
+
+export interface Found {
+  readonly windows: readonly RecordedWindow[];
+  readonly orphans: Orphans;
+  /** `file: reason` */
+  readonly setAside: readonly string[];
+}
+
+/** What the run `run9` finds; nothing of it is removed. */
+export function findOrphans(folder: string, disk: Disk = nodeDisk): Found {
+  const setAside: string[] = [];
+  const onSetAside = (file: string, reason: string) => void setAside.push(`${file}: ${reason}`);
+  const orphans = new Orphans({ disk, folder, runId: 'run9', onSetAside });
+  const windows: RecordedWindow[] = [];
+  for (let window = orphans.next(); window !== undefined; window = orphans.next()) windows.push(window);
+  return { windows, orphans, setAside };
+}
+
+export function recordsOf(window: RecordedWindow): FlowRecord[] {
+  const cursor = window.records();
+  const records: FlowRecord[] = [];
+  for (let record = createFlowRecord(); cursor.next(record); record = createFlowRecord()) records.push(record);
+  return records;
+}
+
+export function packetsIn(windows: readonly RecordedWindow[]): number {
+  return windows.flatMap(recordsOf).reduce((sum, { packets }) => sum + packets, 0);
+}
