@@ -1,8 +1,11 @@
 /** The folder in which open windows outlive the process, seen from the control plane: made at the start, synced from time to time. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { PRESENCE_SUFFIX } from './meter/presence.ts';
 import { syncTables } from './meter/table-sync.ts';
+import { pointKey } from './meter/window-file.ts';
 import type { KeepSetup } from './meter/window-keeper.ts';
+import type { ObservationPoint } from './model/flow-log.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** From the end of one sync to the next: what a power cut may take, with the time that a sync takes on top. */
@@ -14,10 +17,19 @@ export interface KeptTables {
   close(): void;
 }
 
-export function openKeptTables(stateDirectory: string, hostId: string, runId: string, log: Log): KeptTables {
+/** What a run is, as far as its tables are concerned. */
+export interface KeptRun {
+  readonly stateDirectory: string;
+  readonly hostId: string;
+  readonly runId: string;
+  readonly points: readonly ObservationPoint[];
+}
+
+export function openKeptTables({ stateDirectory, hostId, runId, points }: KeptRun, log: Log): KeptTables {
   const folder = join(stateDirectory, 'tables');
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    forgetOthers(folder, points);
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
     return { setup: { folder, hostId, runId, bootId }, close: syncRepeatedly(folder, log) };
   } catch (error) {
@@ -25,6 +37,14 @@ export function openKeptTables(stateDirectory: string, hostId: string, runId: st
     const facts = { folder, reason: error.message };
     log.warn('open windows are in memory alone, where a kill would lose them: there is no folder for them', facts);
     return { setup: undefined, close: () => undefined };
+  }
+}
+
+/** Points come and go with their interfaces; what was known of those that this run does not observe would pile up. */
+function forgetOthers(folder: string, points: readonly ObservationPoint[]): void {
+  const known = new Set(points.map((point) => `${pointKey(point)}${PRESENCE_SUFFIX}`));
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith(PRESENCE_SUFFIX) && !known.has(name)) unlinkSync(join(folder, name));
   }
 }
 

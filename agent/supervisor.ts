@@ -95,7 +95,8 @@ export class Supervisor {
     this.#exporter = this.#createExporter();
     this.#exporter.wake();
     this.#sweeping = setInterval(() => this.#spool.sweep(), SWEEP_MS);
-    this.#tables = openKeptTables(options.stateDirectory, options.hostId, this.#runId, options.log);
+    const points = options.taps.map(({ point }) => point);
+    this.#tables = openKeptTables({ ...options, runId: this.#runId, points }, options.log);
     this.#plane = startDataPlane(
       {
         taps: options.taps,

@@ -98,6 +98,10 @@ export class Tap {
     this.#options.onEvent(this.#options.point, { kind: 'attached' });
   }
 
+  get point(): ObservationPoint {
+    return this.#options.point;
+  }
+
   get source(): PacketSource | undefined {
     return this.#source;
   }
@@ -128,6 +132,12 @@ export class Tap {
       this.#meter.closeBefore(Math.min(seconds, this.#meter.currentWindow?.start ?? seconds));
     }
     this.#note(drained);
+  }
+
+  /** A closed window is safe elsewhere. */
+  released(window: Window): void {
+    this.#options.keeper?.released(window);
+    window.release();
   }
 
   end(): void {

@@ -64,6 +64,8 @@ export class WindowKeeper {
   readonly absentSince: number | undefined;
   readonly #options: WindowKeeperOptions;
   readonly #open = new Map<string, OpenFile>();
+  /** Starts of the windows that have no file, until they are safe elsewhere: a kill would lose all of them. */
+  readonly #unkept = new Map<string, number>();
   #presence: ArrayBuffer | undefined;
   #until: Float64Array | undefined;
   #isVolatile = false;
@@ -72,19 +74,17 @@ export class WindowKeeper {
   constructor(options: WindowKeeperOptions) {
     this.#options = options;
     const { point, setup } = options;
-    const key = pointKey(point);
-    const path = `${setup.folder}/${key}${PRESENCE_SUFFIX}`;
-    this.absentSince = absentSince(readIfThere(path), key, setup.bootId);
-    this.#attempt(() => {
-      const presence = this.#createPresence(path, key);
-      this.#presence = presence;
-      this.#until = new Float64Array(presence, UNTIL_AT, 1);
-    });
+    this.absentSince = absentSince(readIfThere(this.#presencePath), pointKey(point), setup.bootId);
+    this.#observe();
   }
 
   /** The window has its file before its first table. */
   opened(window: Window): void {
-    this.#attempt(() => this.#open.set(keyOf(window.start, window.piece), this.#createWindow(window)));
+    this.#observe();
+    const key = keyOf(window.start, window.piece);
+    const file = this.#attempt(() => this.#createWindow(window));
+    if (file === undefined) this.#unkept.set(key, window.start);
+    else this.#open.set(key, file);
   }
 
   readonly allocate: AllocateWindowMemory = (bytes, purpose) => {
@@ -100,9 +100,17 @@ export class WindowKeeper {
     this.#open.get(keyOf(window.start, window.piece))?.notes.write(window.ledger, gaps, progress);
   }
 
-  /** Everything that arrived a grace before this Unix second is in the windows and their notes. */
+  /**
+   * Everything that arrived a grace before this Unix second is in the windows and their notes. Where a window has no notes,
+   * what would be lost with it counts as not observed: after a kill the gap begins with that window.
+   */
   observedUntil(seconds: number): void {
-    if (this.#until !== undefined) this.#until[0] = seconds;
+    if (this.#until !== undefined) this.#until[0] = Math.min(seconds, ...this.#unkept.values());
+  }
+
+  /** The window is safe elsewhere. */
+  released(window: Window): void {
+    this.#unkept.delete(keyOf(window.start, window.piece));
   }
 
   /** Nothing more comes to the window: its files are the receiver's to remove, by name. */
@@ -122,28 +130,33 @@ export class WindowKeeper {
     this.#until = undefined;
   }
 
-  #createPresence(path: string, key: string): ArrayBuffer {
-    const { setup, mapper } = this.#options;
-    const fresh = `${path}.new`;
+  get #presencePath(): string {
+    const { point, setup } = this.#options;
+    return `${setup.folder}/${pointKey(point)}${PRESENCE_SUFFIX}`;
+  }
+
+  /** Where the disk refuses, an older file stays, which says that nobody has captured since: too long, but never too short. */
+  #observe(): void {
+    if (this.#until !== undefined) return;
+    this.#presence = this.#attempt(() => this.#createPresence());
+    this.#until = this.#presence && new Float64Array(this.#presence, UNTIL_AT, 1);
+  }
+
+  #createPresence(): ArrayBuffer {
+    const { point, setup, mapper } = this.#options;
+    const fresh = `${this.#presencePath}.new`;
     unlinkIfThere(fresh);
+    const { buffer, fileDescriptor } = this.#mapNew(fresh, PRESENCE_BYTES, PRESENCE_BYTES, (file) => {
+      writeAll(file, encodePresence(pointKey(point), setup.bootId, this.absentSince ?? 0), 0);
+    });
+    closeSync(fileDescriptor);
     try {
-      const buffer = this.#mapNew(fresh, PRESENCE_BYTES, PRESENCE_BYTES, (file) => {
-        writeAll(file, encodePresence(key, setup.bootId, this.absentSince ?? 0), 0);
-      });
-      try {
-        renameSync(fresh, path);
-      } catch (error) {
-        mapper.unmap(buffer.buffer);
-        throw error;
-      } finally {
-        closeSync(buffer.fileDescriptor);
-      }
-      return buffer.buffer;
+      renameSync(fresh, this.#presencePath);
     } catch (error) {
-      // What stays there would no longer be true, and claim a gap that there is not.
-      unlinkIfThere(path);
+      mapper.unmap(buffer);
       throw error;
     }
+    return buffer;
   }
 
   #createWindow(window: Window): OpenFile {

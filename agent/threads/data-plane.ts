@@ -48,16 +48,17 @@ export async function dataPlane(
   recorder: MessagePort,
   tell: (message: DataPlaneMessage) => void,
 ): Promise<void> {
-  const handedOver = new Map<number, Window>();
+  const handedOver = new Map<number, { readonly point: ObservationPoint; readonly window: Window }>();
   let lastId = 0;
   const taps = createTaps(setup, engine, mapper, tell, (point, window, files) => {
-    handedOver.set(++lastId, window);
+    handedOver.set(++lastId, { point, window });
     send(recorder, { kind: 'closed', window: describe(lastId, point, window, files) });
   });
   const release = () => {
     for (let got = receiveMessageOnPort(recorder); got !== undefined; got = receiveMessageOnPort(recorder)) {
       const { id } = got.message as ReleaseMessage;
-      handedOver.get(id)?.release();
+      const released = handedOver.get(id);
+      if (released !== undefined) taps.find(({ point }) => point === released.point)?.released(released.window);
       handedOver.delete(id);
     }
   };

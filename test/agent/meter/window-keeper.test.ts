@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
+import type { Window } from '../../../agent/flow/window.ts';
 import { decodeHeader, PAGE_BYTES } from '../../../agent/meter/header-block.ts';
 import { absentSince } from '../../../agent/meter/presence.ts';
 import type { PageMapper } from '../../../agent/meter/table-memory.ts';
@@ -170,6 +171,39 @@ describe('a disk that refuses', () => {
     tap.tap.end();
     expect(tap.closed[0]!.records.length).toBe(100);
     expect(tap.closed[0]!.ledger.metered.packets).toBe(120);
+  });
+
+  test('makes the gap of the next run begin with the first window that only memory knew', async () => {
+    const tap = refusing(600);
+    refused = true;
+    await tap.round(662);
+    wait(tap, 670, udp4(1));
+    await tap.round(670);
+    refused = false;
+    await tap.round(722);
+    await tap.round(730);
+    const since = () => absentSince(readFileSync(join(folder, `${KEY}.seen`)), KEY, 'boot-1');
+    expect(tap.starts).toEqual([600, 660]);
+    expect(since()).toBe(660);
+    tap.tap.released({ start: 660, piece: 0, release: () => undefined } as Window);
+    await tap.round(731);
+    expect(since()).toBe(731);
+  });
+
+  test('leaves the time of the run before as it was, until it takes files', async () => {
+    const before = refusing(600);
+    await before.round(610);
+    refused = true;
+    const tap = tapped(620, { mapper, runId: 'run2', onEvent: (event) => events.push(event) });
+    const since = () => absentSince(readFileSync(join(folder, `${KEY}.seen`)), KEY, 'boot-1');
+    expect(since()).toBe(610);
+    await tap.round(662);
+    refused = false;
+    await tap.round(722);
+    expect(since()).toBe(600);
+    for (const start of [600, 660]) tap.tap.released({ start, piece: 0, release: () => undefined } as Window);
+    await tap.round(723);
+    expect(since()).toBe(723);
   });
 
   test('has no file of what it refused in the middle', () => {

@@ -1,0 +1,38 @@
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openKeptTables } from '../../agent/kept-tables.ts';
+import { pointKey } from '../../agent/meter/window-file.ts';
+import { POINT } from '../support/closed-windows.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const lines: string[] = [];
+const say = (message: string) => void lines.push(message);
+const LOG = { error: say, warn: say, info: say, debug: say };
+
+test('a run knows of its own points since when they are not observed, and forgets those of others', () => {
+  const stateDirectory = temporaryFolder();
+  const run = { stateDirectory, hostId: 'host-1', runId: 'run1', points: [POINT] };
+  const { setup, close } = openKeptTables(run, LOG);
+  close();
+  const folder = join(stateDirectory, 'tables');
+  expect(setup).toMatchObject({
+    folder,
+    hostId: 'host-1',
+    runId: 'run1',
+    bootId: expect.stringMatching(/^[0-9a-f-]{36}$/),
+  });
+  const own = `${pointKey(POINT)}.seen`;
+  for (const name of [own, '0123456789abcdef.seen', 'stranger']) writeFileSync(join(folder, name), '');
+  openKeptTables(run, LOG).close();
+  expect(readdirSync(folder).sort()).toEqual([own, 'stranger'].sort());
+});
+
+test('a folder that cannot be made leaves windows in memory, and is said', () => {
+  const stateDirectory = temporaryFolder();
+  writeFileSync(join(stateDirectory, 'tables'), 'a file');
+  const { setup, close } = openKeptTables({ stateDirectory, hostId: 'h', runId: 'r', points: [] }, LOG);
+  close();
+  expect(setup).toBeUndefined();
+  expect(lines.at(-1)).toMatch(/memory alone/);
+});
