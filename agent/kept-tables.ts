@@ -1,11 +1,12 @@
 /** The folder in which open windows outlive the process, seen from the control plane: made at the start, synced from time to time. */
-import { mkdirSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PRESENCE_SUFFIX } from './meter/presence.ts';
 import { syncTables } from './meter/table-sync.ts';
 import { pointKey } from './meter/window-file.ts';
 import type { KeepSetup } from './meter/window-keeper.ts';
 import type { ObservationPoint } from './model/flow-log.ts';
+import { nodeDisk } from './spool/disk.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** From the end of one sync to the next: what a power cut may take, with the time that a sync takes on top. */
@@ -28,7 +29,7 @@ export interface KeptRun {
 export function openKeptTables({ stateDirectory, hostId, runId, points }: KeptRun, log: Log): KeptTables {
   const folder = join(stateDirectory, 'tables');
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    nodeDisk.makeFolder(folder);
     forgetOthers(folder, points);
     const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
     return { setup: { folder, hostId, runId, bootId }, close: syncRepeatedly(folder, log) };
