@@ -1,5 +1,6 @@
 import { nearestWord } from '../config/nearest.ts';
 import { EXIT, OperationalError } from '../model/operational-error.ts';
+import { wrap } from '../record/wrap.ts';
 import type { Command, CommandTable, OptionSpec } from './command.ts';
 import { allOptions } from './invocation.ts';
 
@@ -83,18 +84,4 @@ function columns(rows: readonly (readonly [string, string])[]): string[] {
 
 function indent(lines: readonly string[], spaces: number): string[] {
   return lines.map((line) => ' '.repeat(spaces) + line);
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(/\s+/)) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line === '' ? word : `${line} ${word}`;
-    }
-  }
-  return line === '' ? lines : [...lines, line];
 }

@@ -8,6 +8,7 @@ export const COMMANDS: CommandTable = new Map([
   ['run', async () => (await import('./run.ts')).run],
   ['debug', async () => (await import('./debug.ts')).debug],
   ['replay', async () => (await import('./replay.ts')).replay],
+  ['explain', async () => (await import('./explain.ts')).explain],
   ['check', async () => (await import('./check.ts')).check],
   ['config', async () => (await import('./config.ts')).config],
   ['status', async () => (await import('./status.ts')).status],

@@ -30,3 +30,10 @@ const NAMES: Readonly<Record<number, string>> = {
 export function protocolName(protocol: number): string {
   return NAMES[protocol] ?? String(protocol);
 }
+
+/** The number that a name (in any case) or a number from 0 to 255 stands for; undefined for neither. */
+export function protocolNumber(text: string): number | undefined {
+  if (/^\d{1,3}$/.test(text)) return Number(text) <= 255 ? Number(text) : undefined;
+  const found = Object.entries(NAMES).find(([, name]) => name.toLowerCase() === text.toLowerCase());
+  return found && Number(found[0]);
+}

@@ -3,7 +3,7 @@
  * `TopRecords.add`, which looks at every record of a window that may hold millions and keeps a few.
  */
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
-import { IPV6_BYTES_MAX, writeAddress } from './ascii.ts';
+import { endpoint } from './endpoint.ts';
 import { counted, humanBytes, humanCount } from './human.ts';
 import { protocolName } from './protocol-name.ts';
 
@@ -190,33 +190,6 @@ function widest(cells: readonly string[]): number {
 
 function totalWidth(cells: readonly (readonly string[])[]): number {
   return cells.reduce((total, column) => total + widest(column), 0) + GUTTER.length * (cells.length - 1);
-}
-
-/** `192.0.2.1:443`, `[2001:db8::1]:443`; without the port where there is none. */
-function endpoint(record: FlowRecord, side: 'source' | 'destination'): string {
-  const port = side === 'source' ? record.sourcePort : record.destinationPort;
-  const hasPorts = record.sourcePort !== 0 || record.destinationPort !== 0;
-  const address = addressText(record, side);
-  if (!hasPorts) return address;
-  return record.family === 4 ? `${address}:${port}` : `[${address}]:${port}`;
-}
-
-/** A record's address as text. */
-export function addressText(record: FlowRecord, side: 'source' | 'destination'): string {
-  const buffer = new Uint8Array(IPV6_BYTES_MAX);
-  const end =
-    side === 'source'
-      ? writeAddress(record.family, record.source0, record.source1, record.source2, record.source3, buffer, 0)
-      : writeAddress(
-          record.family,
-          record.destination0,
-          record.destination1,
-          record.destination2,
-          record.destination3,
-          buffer,
-          0,
-        );
-  return new TextDecoder('latin1').decode(buffer.subarray(0, end));
 }
 
 /** From the lowest bit: FIN SYN RST PSH ACK URG ECE CWR, with the letters that tcpdump and Wireshark use. */

@@ -1,0 +1,122 @@
+import { addressText, joinPort } from '../record/endpoint.ts';
+import { counted, humanBytes, humanCount } from '../record/human.ts';
+import { tcpFlagLetters } from '../record/table.ts';
+import { wrap } from '../record/wrap.ts';
+import { type Explanation, NUMBERS_MAX } from './explanation.ts';
+import type { KeyFound } from './story.ts';
+import { protocolTitle } from './transport.ts';
+
+/** What the explanation is about, beside the packet. */
+export interface ExplanationContext {
+  readonly file: string;
+  /** With its number: `EN10MB (1)`. */
+  readonly linkTypeName: string;
+  readonly windowSeconds: number;
+  /** The exclusion rules that were asked, by name. */
+  readonly ruleNames: readonly string[];
+}
+
+const LABEL_WIDTH = 11;
+const OFFSET_WIDTH = 6;
+
+/** @param width of the terminal */
+export function formatExplanation(explanation: Explanation, context: ExplanationContext, width: number): string {
+  const { story, number, captured, wire } = explanation;
+  const layerWidth = Math.max(...story.steps.map(({ layer }) => layer.length), 0);
+  const lines = [
+    `Packet ${number} of ${context.file}`,
+    ...paragraph('time', timeText(explanation.seconds, explanation.nanoseconds), width),
+    ...paragraph(
+      'frame',
+      `${counted(wire, 'byte')}, ${captured < wire ? `${captured} of them` : 'all'} captured; ` +
+        `link type ${context.linkTypeName}`,
+      width,
+    ),
+    '',
+  ];
+  for (const { layer, offset, says } of story.steps) {
+    const head = `  ${`@${offset}`.padEnd(OFFSET_WIDTH)}${layer.padEnd(layerWidth)}  `;
+    lines.push(...hanging(head, says, width));
+  }
+  if (story.steps.length > 0) lines.push('');
+  for (const [label, text] of conclusions(explanation, context)) lines.push(...paragraph(label, text, width));
+  return `${lines.join('\n')}\n`;
+}
+
+function conclusions(explanation: Explanation, context: ExplanationContext): [string, string][] {
+  const { ending } = explanation.story;
+  const { inFile } = explanation;
+  const window = `${timeText(explanation.windowStart, 0)} and ${context.windowSeconds} s on`;
+  if (ending.kind !== 'key') {
+    const kind = ending.kind === 'not-ip' ? 'not IP' : 'malformed';
+    return [
+      ['refused', `${kind}, at byte ${ending.offset}: ${ending.reason}.`],
+      ['window', window],
+      ['ledger', `counted as ${kind}, with ${counted(inFile.packets, 'packet')} of the file in all`],
+    ];
+  }
+  const lines: [string, string][] = [
+    ['key', keyText(ending)],
+    ['exclusion', exclusionText(explanation.ruleName, context.ruleNames)],
+    ['window', window],
+  ];
+  const totals = `${counted(inFile.packets, 'packet')}, ${humanBytes(inFile.bytes)}`;
+  if (explanation.decision === 'excluded') {
+    lines.push(['ledger', `counted as excluded by ${explanation.ruleName}; of this key in the file: ${totals}`]);
+  } else lines.push(['record', recordText(explanation)]);
+  const records = explanation.decision === 'excluded' ? '' : ` in ${counted(inFile.windows, 'record')}`;
+  lines.push(['in the file', `${totals}${records}: packet${inFile.packets === 1 ? '' : 's'} ${numbersText(inFile)}`]);
+  return lines;
+}
+
+/** `10.0.0.1:51000 > 10.0.0.2:443/tcp`, in the form that --flow takes. */
+export function flowText({ family, source, destination, sourcePort, destinationPort, protocol }: KeyFound): string {
+  const hasPorts = sourcePort !== 0 || destinationPort !== 0;
+  const from = joinPort(family, addressText(family, source), hasPorts ? sourcePort : undefined);
+  const to = joinPort(family, addressText(family, destination), hasPorts ? destinationPort : undefined);
+  const name = /\((.+)\)/.exec(protocolTitle(protocol))?.[1]?.toLowerCase() ?? String(protocol);
+  return `${from} > ${to}/${name}`;
+}
+
+function keyText(key: KeyFound): string {
+  const flags = key.tcpFlags === 0 ? '' : `, flags ${tcpFlagLetters(key.tcpFlags)}`;
+  return `${flowText(key)}, ${counted(key.bytes, 'byte')}${flags}`;
+}
+
+function exclusionText(ruleName: string | undefined, ruleNames: readonly string[]): string {
+  if (ruleName !== undefined) return `the rule ${ruleName} matches, so it is in no record`;
+  if (ruleNames.length === 0) return 'there are no rules';
+  return `kept: ${ruleNames.length === 1 ? '' : 'none of '}${ruleNames.join(', ')} matches${ruleNames.length === 1 ? ' not' : ''}`;
+}
+
+function recordText({ record }: Explanation): string {
+  const { packets, bytes, first, last, tcpFlags } = record!;
+  const flags = tcpFlags === 0 ? '' : `, flags ${tcpFlagLetters(tcpFlags)}`;
+  return (
+    `${counted(packets, 'packet')}, ${humanBytes(bytes)} of this key in this window, ` +
+    `over ${(last - first).toFixed(6)} s${flags}`
+  );
+}
+
+function numbersText({ packets, numbers }: Explanation['inFile']): string {
+  const rest = packets - numbers.length;
+  const text = numbers.map(humanCount).join(', ');
+  return packets > NUMBERS_MAX ? `${text} and ${humanCount(rest)} more` : text;
+}
+
+/** ISO 8601 with the digits that are there: micro- or nanoseconds. */
+export function timeText(seconds: number, nanoseconds: number): string {
+  const date = new Date(seconds * 1000);
+  const whole = Number.isNaN(date.getTime()) ? `second ${seconds}` : date.toISOString().slice(0, 19);
+  const digits = String(nanoseconds).padStart(9, '0');
+  return `${whole}${nanoseconds === 0 ? '' : `.${digits.replace(/000$/, '')}`}Z`;
+}
+
+function paragraph(label: string, text: string, width: number): string[] {
+  return hanging(`  ${label.padEnd(LABEL_WIDTH)}  `, text, width);
+}
+
+function hanging(head: string, text: string, width: number): string[] {
+  const [first = '', ...rest] = wrap(text, Math.max(width - head.length, 20));
+  return [head + first, ...rest.map((line) => ' '.repeat(head.length) + line)];
+}
