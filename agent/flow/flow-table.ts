@@ -16,6 +16,7 @@ import type { AllocateTableMemory, TableMemory } from '../model/table-memory.ts'
 import { IP_BYTES } from '../packet/key-row.ts';
 import { FOLDS } from './fold.ts';
 import type { HashSeed } from './hash.ts';
+import type { KeySketch } from './key-sketch.ts';
 
 export interface FlowTableOptions {
   readonly hashSeed: HashSeed;
@@ -24,6 +25,8 @@ export interface FlowTableOptions {
   readonly flowsExpected: number;
   /** Hard cap on flows. */
   readonly flowsMax: number;
+  /** Counts the keys that find no room. */
+  readonly foldedKeys?: KeySketch;
 }
 
 /** Where the packets of a group are counted. */
@@ -50,6 +53,7 @@ export abstract class FlowTable {
   protected spilled = new Int32Array(0);
   readonly #allocate: AllocateTableMemory;
   readonly #flowsMax: number;
+  readonly #foldedKeys: KeySketch | undefined;
   #memory: TableMemory;
   #growAt = 0;
 
@@ -57,6 +61,7 @@ export abstract class FlowTable {
     this.hashSeed = options.hashSeed;
     this.#allocate = options.allocate;
     this.#flowsMax = options.flowsMax;
+    this.#foldedKeys = options.foldedKeys;
     const slots = slotsFor(Math.min(options.flowsExpected, options.flowsMax));
     const memory = options.allocate(slots * slotWords * 4) ?? plainMemory(SLOTS_MIN * slotWords * 4);
     this.#memory = memory;
@@ -79,6 +84,8 @@ export abstract class FlowTable {
   protected abstract touch(rows: Int32Array, members: Int32Array, count: number): void;
   /** Answers how many members had no slot and none to get: they stand in `spilled`. */
   protected abstract update(rows: Int32Array, members: Int32Array, count: number, tallies: FlowTallies): number;
+  /** The hash of a row that was located. */
+  protected abstract hashOf(rows: Int32Array, row: number): number;
   /** Puts the occupied slots of `from` into this table's empty slots. */
   protected abstract rehash(from: Int32Array): void;
 
@@ -104,6 +111,7 @@ export abstract class FlowTable {
     const packets = metered.packets;
     const bytes = metered.bytes;
     const members = Int32Array.from(this.spilled.subarray(0, spilled));
+    for (const row of members) this.#foldedKeys?.add(this.hashOf(rows, row));
     let count = spilled;
     let room = Math.floor(this.slots.length / this.slotWords / 8);
     for (const fold of FOLDS) {

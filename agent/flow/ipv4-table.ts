@@ -90,6 +90,11 @@ export class Ipv4Table extends FlowTable {
     return spilledCount;
   }
 
+  protected override hashOf(rows: Int32Array, row: number): number {
+    const protocol = rows[row + PROTOCOL_AND_FLAGS]! & STATE_PROTOCOL;
+    return hashIpv4(this.hashSeed, rows[row + SOURCE]!, rows[row + DESTINATION]!, rows[row + PORTS]!, protocol);
+  }
+
   protected override rehash(from: Int32Array): void {
     const slots = this.slots;
     const mask = this.wordMask;

@@ -93,6 +93,10 @@ export class Ipv6Table extends FlowTable {
     return spilledCount;
   }
 
+  protected override hashOf(rows: Int32Array, row: number): number {
+    return rows[row + HASH]!;
+  }
+
   protected override rehash(from: Int32Array): void {
     const slots = this.slots;
     const mask = this.wordMask;

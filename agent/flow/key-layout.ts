@@ -5,10 +5,13 @@
  *     IPv4  0 source  1 destination  2 ports  3 state  4 packets  5 bytes, low  6 first  7 last
  *     IPv6  0..3 source  4..7 destination  8 ports  9 state  10 packets  11 bytes, low  12 first  13 last  14 hash  15 free
  *
- *     state   31        30 .. 16      15 .. 8     7 .. 0
- *             occupied  bytes, high   TCP flags   protocol
+ *     state   31        30        29 .. 16      15 .. 8     7 .. 0
+ *             occupied  carrying  bytes, high   TCP flags   protocol
  *
- * Bytes so have 47 bits (140 TB in a window), packets 32. `first` and `last` are microseconds in the window.
+ * Bytes so have 46 bits (70 TB in a window), packets 32. `first` and `last` are microseconds in the window.
+ *
+ * A carry takes two words, and a kill may come between them. So it is announced first: while `carrying` is set, a low word
+ * that is small has carried already, and one that is large has not.
  */
 import type { FlowRecord } from '../model/flow-record.ts';
 
@@ -23,7 +26,9 @@ const STATE_FLAGS = 0xff00;
 /** One more in the high bytes: added when the low word carries. */
 const STATE_BYTES_CARRY = 0x1_0000;
 /** The high bytes at their most: a flow that carries once more no longer fits. */
-export const STATE_BYTES_FULL = 0x7fff_0000;
+const STATE_BYTES_FULL = 0x3fff_0000;
+/** Set from before the low word carries until the high bytes have it. */
+export const STATE_CARRYING = 0x4000_0000;
 
 /** Makes the first packet's counters; the key is written before. The state comes last, so that a torn slot is a free one. */
 export function startFlow(
@@ -53,6 +58,7 @@ export function addToFlow(
   const low = (slots[state + 2]! + bytes) | 0;
   const carry = low >>> 0 < bytes >>> 0 ? STATE_BYTES_CARRY : 0;
   if (packets === 0 || (carry !== 0 && (before & STATE_BYTES_FULL) === STATE_BYTES_FULL)) return false;
+  if (carry !== 0) slots[state] = before | STATE_CARRYING;
   slots[state + 1] = packets;
   slots[state + 2] = low;
   if (microseconds < slots[state + 3]!) slots[state + 3] = microseconds;
@@ -84,6 +90,13 @@ export function loadIpv6(slots: Int32Array, at: number, record: FlowRecord): voi
   loadCounters(slots, at + 8, record);
 }
 
+/** The bytes of a flow, also of one whose last carry was cut short by a kill. */
+export function bytesOf(state: number, low: number): number {
+  const high = (state & STATE_BYTES_FULL) >>> 16;
+  const isCarried = (state & STATE_CARRYING) !== 0 && low >= 0;
+  return (isCarried ? high + 1 : high) * 0x1_0000_0000 + (low >>> 0);
+}
+
 /** Both layouts end alike: ports, state, packets, low bytes, first, last. */
 function loadCounters(slots: Int32Array, at: number, record: FlowRecord): void {
   const ports = slots[at]!;
@@ -93,7 +106,7 @@ function loadCounters(slots: Int32Array, at: number, record: FlowRecord): void {
   record.protocol = state & STATE_PROTOCOL;
   record.tcpFlags = (state & STATE_FLAGS) >>> 8;
   record.packets = slots[at + 2]! >>> 0;
-  record.bytes = ((state & STATE_BYTES_FULL) >>> 16) * 0x1_0000_0000 + (slots[at + 3]! >>> 0);
+  record.bytes = bytesOf(state, slots[at + 3]!);
   record.firstMicroseconds = slots[at + 4]!;
   record.lastMicroseconds = slots[at + 5]!;
 }

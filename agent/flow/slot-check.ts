@@ -4,7 +4,7 @@
  * The state word is written last when a flow comes in, so a flow that was torn by a kill reads as a free slot. What is found
  * damaged here was torn by a power cut or by the disk.
  */
-import { IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS, OCCUPIED, STATE_BYTES_FULL } from './key-layout.ts';
+import { bytesOf, IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS, OCCUPIED } from './key-layout.ts';
 import type { TableSlots } from './table-cursor.ts';
 
 export interface SlotSums {
@@ -30,7 +30,7 @@ export function clearDamagedSlots({ family, words }: TableSlots, windowSeconds: 
     if ((state & OCCUPIED) !== 0 && packets > 0 && first >= 0 && first <= last && last < microseconds) {
       sums.flows += 1;
       sums.packets += packets;
-      sums.bytes += ((state & STATE_BYTES_FULL) >>> 16) * 0x1_0000_0000 + (words[at + 2]! >>> 0);
+      sums.bytes += bytesOf(state, words[at + 2]!);
     } else {
       words[at] = 0;
       sums.damaged += 1;

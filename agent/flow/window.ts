@@ -2,6 +2,7 @@ import { createLedger, type Ledger } from '../model/ledger.ts';
 import type { FlowTable, FlowTableOptions } from './flow-table.ts';
 import { Ipv4Table } from './ipv4-table.ts';
 import { Ipv6Table } from './ipv6-table.ts';
+import { KeySketch } from './key-sketch.ts';
 import { TableCursor, type TableSlots } from './table-cursor.ts';
 
 /** One capture window of one observation point: its tables, made when first needed, and its ledger. */
@@ -11,6 +12,8 @@ export class Window {
   /** 0 for a window that was opened in its turn; any other number is that of one window of its meter, opened late or anew. */
   readonly piece: number;
   readonly ledger: Ledger;
+  /** Of both families; the ledger has its number when the window is closed. */
+  readonly foldedKeys = new KeySketch();
   readonly #ipv4Options: FlowTableOptions;
   readonly #ipv6Options: FlowTableOptions;
   #ipv4: Ipv4Table | undefined;
@@ -30,12 +33,12 @@ export class Window {
   }
 
   get ipv4(): Ipv4Table {
-    this.#ipv4 ??= new Ipv4Table(this.#ipv4Options);
+    this.#ipv4 ??= new Ipv4Table({ ...this.#ipv4Options, foldedKeys: this.foldedKeys });
     return this.#ipv4;
   }
 
   get ipv6(): Ipv6Table {
-    this.#ipv6 ??= new Ipv6Table(this.#ipv6Options);
+    this.#ipv6 ??= new Ipv6Table({ ...this.#ipv6Options, foldedKeys: this.foldedKeys });
     return this.#ipv6;
   }
 

@@ -8,6 +8,7 @@
  * are in the slots, but what was excluded, refused or dropped since is not in the note.
  */
 import { createLedger, GAP_REASONS, type Gap, type Ledger } from '../model/ledger.ts';
+import { PAGE_BYTES } from './header-block.ts';
 
 /** What stands in a note beside rules and gaps, in this order. */
 const NUMBERS = [
@@ -54,6 +55,11 @@ function copyWords(rules: number): number {
 /** Of both copies. */
 export function noteBytes(rules: number): number {
   return 2 * copyWords(rules) * Float64Array.BYTES_PER_ELEMENT;
+}
+
+/** Of both copies in a file: whole pages. */
+export function noteRoom(rules: number): number {
+  return Math.ceil(noteBytes(rules) / PAGE_BYTES) * PAGE_BYTES;
 }
 
 /** Hot: once a round for each open window. */

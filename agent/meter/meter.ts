@@ -209,6 +209,7 @@ export class Meter {
       this.#rememberSize(window);
       this.#current = undefined;
     }
+    window.ledger.foldedKeys = window.foldedKeys.keys;
     this.#options.onClosed(window);
   }
 }

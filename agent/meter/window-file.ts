@@ -1,7 +1,8 @@
 /**
  * The files of windows that are not yet in the spool, in the folder `tables/` of the state directory. For each window
  *
- *     STEM.window    header block (KeptWindow), then its ledger as of the last round (ledger-notes.ts)
+ *     STEM.window    header block (KeptWindow), then its ledger as of the last round (ledger-notes.ts), then a page of
+ *                    registers: the folded keys (flow/key-sketch.ts)
  *     STEM.ipv4-G    slots as in flow/key-layout.ts, then a header block (KeptTable) of one page
  *     STEM.ipv6-G
  *     STEM = WINDOWSTART-RUN-POINT-PIECE

@@ -10,13 +10,14 @@
  * Bounds: for each window its file and at most twice its largest tables (those they grew out of stay until the window goes).
  */
 import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { SKETCH_BYTES } from '../flow/key-sketch.ts';
 import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Gap } from '../model/ledger.ts';
 import type { AllocateWindowMemory, TableMemory } from '../model/table-memory.ts';
 import { encodeHeader, PAGE_BYTES } from './header-block.ts';
-import { LedgerNotes, noteBytes, type Progress } from './ledger-notes.ts';
+import { LedgerNotes, noteRoom, type Progress } from './ledger-notes.ts';
 import { absentSince, encodePresence, PRESENCE_BYTES, PRESENCE_SUFFIX, UNTIL_AT } from './presence.ts';
 import { mappedMemory, type PageMapper } from './table-memory.ts';
 import { type KeptTable, pointKey, stemOf, tableFileName, windowFileName } from './window-file.ts';
@@ -165,10 +166,12 @@ export class WindowKeeper {
     const described = { hostId, runId, point, windowStart: window.start, piece: window.piece, ruleNames };
     const stem = stemOf(described);
     const header = encodeHeader(described);
-    const bytes = header.length + Math.ceil(noteBytes(ruleNames.length) / PAGE_BYTES) * PAGE_BYTES;
+    const sketchAt = header.length + noteRoom(ruleNames.length);
+    const bytes = sketchAt + SKETCH_BYTES;
     const path = `${setup.folder}/${windowFileName(stem)}`;
     const { buffer, fileDescriptor } = this.#mapNew(path, bytes, bytes, (file) => writeAll(file, header, 0));
     closeSync(fileDescriptor);
+    window.foldedKeys.keepIn(new Uint8Array(buffer, sketchAt, SKETCH_BYTES));
     return {
       stem,
       buffer,

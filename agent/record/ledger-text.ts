@@ -65,7 +65,15 @@ function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
   return [
     { label: '  offered', packets: offeredPackets(ledger) },
     { label: '= metered', ...ledger.metered, note },
-    ...(ledger.folded.packets > 0 ? [{ label: '      folded', ...ledger.folded, note: 'into coarser records' }] : []),
+    ...(ledger.folded.packets > 0
+      ? [
+          {
+            label: '      folded',
+            ...ledger.folded,
+            note: `of about ${counted(ledger.foldedKeys, 'flow')} into coarser records`,
+          },
+        ]
+      : []),
     { label: '+ excluded', ...excluded },
     ...rules,
     { label: '+ not IP', ...ledger.notIp },

@@ -5,12 +5,13 @@
 import {
   closeSync,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readlinkSync,
+  readSync,
   renameSync,
   statSync,
   symlinkSync,
@@ -38,6 +39,8 @@ export interface Disk {
   read(path: string): Promise<Uint8Array>;
   readNow(path: string): Uint8Array;
 }
+
+const READ_BYTES_MAX = 2 ** 30;
 
 export const nodeDisk: Disk = {
   makeFolder(path) {
@@ -67,7 +70,21 @@ export const nodeDisk: Disk = {
   readlink: (path) => readlinkSync(path),
   unlink: unlinkSync,
   read: (path) => readFile(path),
-  readNow: (path) => readFileSync(path),
+  readNow(path) {
+    const file = openSync(path, 'r');
+    try {
+      const bytes = new Uint8Array(fstatSync(file).size);
+      // Node.js reads no 2 GiB at once, and a table may be larger.
+      for (let at = 0; at < bytes.length; ) {
+        const got = readSync(file, bytes, at, Math.min(bytes.length - at, READ_BYTES_MAX), at);
+        if (got === 0) return bytes.subarray(0, at);
+        at += got;
+      }
+      return bytes;
+    } finally {
+      closeSync(file);
+    }
+  },
 };
 
 /** What a file system (and nothing else) throws. */

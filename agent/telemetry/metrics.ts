@@ -106,6 +106,13 @@ export const METRICS: readonly Metric[] = [
     ['interface'],
   ),
   counter(
+    'flowlogd_folded_keys_total',
+    'flows',
+    'Flows that those packets belong to, by window; an estimate with a standard error of 1.6 %.',
+    eachInterface(({ ledger }) => [one(ledger.foldedKeys)]),
+    ['interface'],
+  ),
+  counter(
     'flowlogd_gap_seconds_total',
     'seconds',
     'Time without capture that lies in closed windows, by reason.',

@@ -36,6 +36,8 @@ export interface LedgerStatus {
   readonly lostPackets: number;
   readonly metered: Tally;
   readonly folded: Tally;
+  /** Different flows among those, about. */
+  readonly foldedKeys: number;
   readonly excluded: Readonly<Record<string, Tally>>;
   readonly notIp: Tally;
   readonly malformed: Tally;
@@ -432,6 +434,7 @@ class LedgerSum {
       lostPackets: lostPackets(this.#sum),
       metered: { ...metered },
       folded: { ...folded },
+      foldedKeys: drops.foldedKeys,
       excluded: Object.fromEntries(Object.entries(excluded).map(([rule, tally]) => [rule, { ...tally }])),
       notIp: { ...notIp },
       malformed: { ...malformed },

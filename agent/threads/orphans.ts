@@ -10,10 +10,11 @@
  * A file that is damaged, or of another version, is never read on: it is moved to `tables/quarantine/`, counted and told.
  * Bounds: one window's tables in memory at a time; the quarantine's bytes, over which its oldest windows go.
  */
+import { estimateKeys, SKETCH_BYTES } from '../flow/key-sketch.ts';
 import { clearDamagedSlots, type SlotSums } from '../flow/slot-check.ts';
 import { TableCursor, type TableSlots } from '../flow/table-cursor.ts';
 import { decodeHeader, PAGE_BYTES } from '../meter/header-block.ts';
-import { readNotes } from '../meter/ledger-notes.ts';
+import { noteRoom, readNotes } from '../meter/ledger-notes.ts';
 import { GRACE_SECONDS } from '../meter/rotation.ts';
 import { type FileName, type KeptTable, type KeptWindow, parseFileName, windowFileName } from '../meter/window-file.ts';
 import type { Ledger } from '../model/ledger.ts';
@@ -119,6 +120,7 @@ export class Orphans {
       .map((family) => this.#bestTable(orphan, family, window.point.flowLog.windowSeconds))
       .filter((table) => table !== undefined);
     const ledger = settle(note.ledger, tables);
+    ledger.foldedKeys = foldedKeys(file, header.bytes + noteRoom(window.ruleNames.length), ledger);
     if (!note.isClosed) addLastGap(ledger, window, note.untilSeconds);
     for (const { sums } of tables) {
       this.counters.records += sums.flows;
@@ -288,6 +290,12 @@ function settle(noted: Ledger, tables: readonly FoundTable[]): Ledger {
       bytes: noted.overflowed.bytes + (lostPackets > 0 ? lostBytes : 0),
     },
   };
+}
+
+/** Of a sketch that a power cut took there is less, or nothing; at the least one key and at the most one for each packet. */
+function foldedKeys(file: Uint8Array, sketchAt: number, { folded }: Ledger): number {
+  const keys = estimateKeys(file.subarray(sketchAt, sketchAt + SKETCH_BYTES));
+  return Math.min(Math.max(keys, 1), folded.packets);
 }
 
 /** What arrived in the last moments of the run may not have been taken in; the time after that is the next run's to tell. */

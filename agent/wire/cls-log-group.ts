@@ -293,6 +293,7 @@ function ledgerContents(ledger: Ledger): Contents {
     ...tallyContents('not-ip', ledger.notIp),
     ...tallyContents('malformed', ledger.malformed),
     ...tallyContents('folded', ledger.folded),
+    ['ledger-folded-keys', String(ledger.foldedKeys)],
     ...tallyContents('overflowed', ledger.overflowed),
     ['ledger-dropped-by-kernel-packets', String(ledger.droppedByKernel)],
     ['ledger-dropped-by-interface-packets', String(ledger.droppedByInterface)],

@@ -24,6 +24,7 @@ export function variedLedger(factor = 1): Ledger {
     ...createLedger([]),
     metered: tally(1000),
     folded: tally(7),
+    foldedKeys: 5 * factor,
     excluded: { dhcp: tally(3), 'back"up': tally(5) },
     notIp: tally(11),
     malformed: tally(13),

@@ -56,6 +56,7 @@ const text = fc.string({ unit: 'grapheme', maxLength: 20 });
 export const ledger: fc.Arbitrary<Ledger> = fc.record({
   metered: tally,
   folded: tally,
+  foldedKeys: counter,
   excluded: fc.dictionary(
     fc.string({ maxLength: 12 }).filter((name) => name !== '__proto__'),
     tally,

@@ -167,9 +167,9 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
     expect(recordsOf(family, table)[0]?.bytes).toBe(1000 * 0xffff_ffff);
   });
 
-  it('counts a packet as overflowed rather than let 47 bits of bytes wrap', () => {
+  it('counts a packet as overflowed rather than let 46 bits of bytes wrap', () => {
     const table = tableFor(family);
-    const packets = Array.from({ length: 32_768 + 10 }, () => ({ ...distinct(family, 1), bytes: 0xffff_ffff }));
+    const packets = Array.from({ length: 16_384 + 10 }, () => ({ ...distinct(family, 1), bytes: 0xffff_ffff }));
     const { overflowed } = count(table, packets);
     const [record] = recordsOf(family, table);
     expect(overflowed.packets).toBeGreaterThan(0);

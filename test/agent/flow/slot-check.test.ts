@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS, OCCUPIED } from '../../../agent/flow/key-layout.ts';
+import {
+  addToFlow,
+  IPV4_STATE,
+  IPV4_WORDS,
+  IPV6_STATE,
+  IPV6_WORDS,
+  OCCUPIED,
+  STATE_CARRYING,
+} from '../../../agent/flow/key-layout.ts';
 import { clearDamagedSlots } from '../../../agent/flow/slot-check.ts';
 import { TableCursor } from '../../../agent/flow/table-cursor.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
@@ -26,6 +34,22 @@ function sumsByCursor(words: Int32Array): { flows: number; packets: number; byte
   return sums;
 }
 
+/** The slot as it is after each store that one packet of `bytes` makes. */
+function storesOf(flow: { packets: number; bytes: number }, bytes: number): Int32Array[] {
+  const words = new Int32Array(IPV4_WORDS);
+  words.set([OCCUPIED | 6, flow.packets, flow.bytes, 10, 10], IPV4_STATE);
+  const stores = [words.slice()];
+  const watched = new Proxy(words, {
+    get: (target, name) => Reflect.get(target, name),
+    set(target, name, value) {
+      Reflect.set(target, name, value);
+      return stores.push(target.slice()) > 0;
+    },
+  });
+  expect(addToFlow(watched, IPV4_STATE, 6, bytes, 20)).toBe(true);
+  return stores;
+}
+
 describe('slots that somebody else wrote', () => {
   test('are left as they are and added up when nothing is wrong with them', () => {
     const words = filled();
@@ -45,6 +69,27 @@ describe('slots that somebody else wrote', () => {
       bytes: 7 * 2 ** 32 + 5,
       damaged: 0,
     });
+  });
+
+  test.each([
+    ['before the low word', 0xffff_fff0, 7 * 2 ** 32 + 0xffff_fff0],
+    ['after it', 0x10, 8 * 2 ** 32 + 0x10],
+  ])('count a carry that a kill cut short %s', (_, low, bytes) => {
+    const words = new Int32Array(IPV4_WORDS);
+    words.set([3, low, 0, 0], IPV4_STATE + 1);
+    words[IPV4_STATE] = OCCUPIED | STATE_CARRYING | 6 | (7 << 16);
+    expect(clearDamagedSlots({ family: 4, words }, WINDOW_SECONDS).bytes).toBe(bytes);
+    expect(sumsByCursor(words).bytes).toBe(bytes);
+  });
+
+  test('whatever store of a carry comes last before a kill: no flow is 4 GiB short or over', () => {
+    const before = { packets: 4, bytes: 0xffff_fc00 };
+    const stores = storesOf(before, 1500);
+    expect(stores.length).toBeGreaterThan(3);
+    for (const words of stores) {
+      const { bytes } = clearDamagedSlots({ family: 4, words: words.slice() }, WINDOW_SECONDS);
+      expect([before.bytes, before.bytes + 1500]).toContain(bytes);
+    }
   });
 
   test.each([

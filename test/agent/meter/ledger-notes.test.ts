@@ -12,6 +12,7 @@ const tally = fc.record({ packets: count, bytes: count });
 const ledger: fc.Arbitrary<Ledger> = fc.record({
   metered: tally,
   folded: tally,
+  foldedKeys: fc.constant(0),
   excluded: fc.record({ dhcp: tally, mine: tally }),
   notIp: tally,
   malformed: tally,

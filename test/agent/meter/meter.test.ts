@@ -428,6 +428,7 @@ describe('the ledger of a window', () => {
     expect(window!.records.length).toBe(8);
     expect(window!.ledger.metered.packets).toBe(8);
     expect(window!.ledger.folded).toEqual({ packets: 2, bytes: 28 + 60 });
+    expect(window!.ledger.foldedKeys).toBe(2);
   });
 
   it('meters everything where nothing is excluded', () => {

@@ -29,6 +29,7 @@ const tally = fc.record({ packets: fc.nat(1_000_000), bytes: fc.nat(1_000_000_00
 const arbitraryLedger: fc.Arbitrary<Ledger> = fc.record({
   metered: tally,
   folded: tally,
+  foldedKeys: fc.nat(1000),
   excluded: fc.dictionary(fc.constantFrom('dhcp', 'dhcpv6', 'backup'), tally, { noNullPrototype: true }),
   notIp: tally,
   malformed: tally,
@@ -77,6 +78,7 @@ describe('the ledger of the status', () => {
       lostPackets: VARIED_LOST,
       metered: { packets: 1000, bytes: 100_000 },
       folded: { packets: 7, bytes: 700 },
+      foldedKeys: 5,
       excluded: { dhcp: { packets: 3, bytes: 300 }, 'back"up': { packets: 5, bytes: 500 } },
       notIp: { packets: 11, bytes: 1100 },
       malformed: { packets: 13, bytes: 1300 },

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import { LAYOUT_VERSION } from '../../../agent/meter/header-block.ts';
+import type { MeterOptions } from '../../../agent/meter/meter.ts';
 import type { PageMapper } from '../../../agent/meter/table-memory.ts';
 import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
@@ -49,9 +50,14 @@ beforeEach(() => {
 });
 
 /** A run of the agent on `POINT`, with windows of 60 s. Its kill is that nobody does anything with it any more. */
-function run(seconds: number, mapper: PageMapper = addon, runId = 'run1'): TappedInterface {
+function run(
+  seconds: number,
+  mapper: PageMapper = addon,
+  runId = 'run1',
+  meter: Partial<MeterOptions> = {},
+): TappedInterface {
   const keeper = keeperIn({ folder, ruleNames, mapper, runId });
-  const tap = new TappedInterface({ keeper, clock: { seconds } });
+  const tap = new TappedInterface({ keeper, clock: { seconds }, meter });
   tap.tap.attach();
   return tap;
 }
@@ -140,6 +146,16 @@ describe('a window that a killed run left open', () => {
     expect(window!.ledger).toMatchObject({ droppedByKernel: 7, droppedByInterface: 3 });
     tap.tap.end();
     expect(tap.closed[0]!.ledger).toMatchObject({ droppedByKernel: 7, droppedByInterface: 3 });
+  });
+
+  test('knows how many flows were folded, about, as its own end would have said', async () => {
+    const tap = run(600, addon, 'run1', { flowsMax: 100 });
+    await round(tap, 601, [...flows(900), ...flows(900)]);
+    const [window] = findOrphans(folder).windows;
+    tap.tap.end();
+    const { folded, foldedKeys } = tap.closed[0]!.ledger;
+    expect(window!.ledger).toMatchObject({ folded, foldedKeys });
+    expect(Math.abs(foldedKeys - 800)).toBeLessThan(80);
   });
 
   test('that was closed already is whole: it has no gap of its own', async () => {
