@@ -1,6 +1,7 @@
 /** `flowlogd run`: the agent as a service, or the whole on embedded defaults. */
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { loadCaptureAddon } from './capture/addon.ts';
 import type { Invocation, Output } from './commands/command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from './control-socket.ts';
 import { type EmbeddedService, startEmbeddedService } from './embedded-service.ts';
@@ -8,6 +9,7 @@ import { ClsSink, type ClsSinkOptions } from './export/cls/cls-sink.ts';
 import { DEFAULT_TIMEOUTS } from './export/cls/exchange.ts';
 import { EXPORTER_DEFAULTS } from './export/exporter.ts';
 import { EXIT, type ExitCode } from './model/operational-error.ts';
+import { createNotify, type Reload, serveManager } from './service-manager.ts';
 import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { createLog, type LogLevel } from './telemetry/log.ts';
 import { showWindow } from './window-report.ts';
@@ -30,12 +32,16 @@ export interface TelemetryPlan {
   readonly listen: ListenAddress | undefined;
 }
 
-/** @param sink undefined: the embedded log service, in the state directory. */
+/**
+ * @param sink undefined: the embedded log service, in the state directory.
+ * @param reload what SIGHUP asks for
+ */
 export async function runService(
   invocation: Invocation,
   plan: AgentPlan,
   sink: SinkPlan | undefined,
   { level, listen }: TelemetryPlan,
+  reload: Reload,
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now });
   const service = sink === undefined ? await startEmbeddedService(join(plan.stateDirectory, 'logservice')) : undefined;
@@ -44,7 +50,7 @@ export async function runService(
     invocation,
     { ...plan, sink: createSink(target), log, topRecords: 0, onWindow: () => undefined },
     service,
-    { listen },
+    { listen, reload },
   );
 }
 
@@ -66,14 +72,21 @@ export async function runEmbedded(invocation: Invocation, plan: AgentPlan): Prom
   );
 }
 
+interface Surround {
+  readonly listen?: ListenAddress | undefined;
+  readonly reload?: Reload;
+  readonly onReady?: () => void;
+}
+
 async function supervise(
   invocation: Invocation,
   options: SupervisorOptions,
   service: EmbeddedService | undefined,
-  { listen, onReady }: { readonly listen?: ListenAddress | undefined; readonly onReady?: () => void },
+  { listen, reload, onReady }: Surround,
 ): Promise<ExitCode> {
   // Asked for before anything captures: from then on Ctrl-C ends it in good order.
-  const { signal } = invocation;
+  const { signal, env } = invocation;
+  const notify = createNotify(loadCaptureAddon(), env, options.log);
   let supervisor: Supervisor;
   try {
     supervisor = await Supervisor.start(options);
@@ -81,13 +94,15 @@ async function supervise(
     await service?.stop();
     throw error;
   }
-  const socketPath = controlSocketPath(options.stateDirectory, invocation.env);
+  const socketPath = controlSocketPath(options.stateDirectory, env);
   const closeEndpoints = await openEndpoints({ socketPath, listen }, supervisor.status, options.log);
+  const leaveManager = serveManager(supervisor, notify, reload, options.log);
   onReady?.();
   const requested = signal.aborted ? Promise.resolve() : once(signal, 'abort');
   try {
     await Promise.race([requested, supervisor.ended]);
   } finally {
+    leaveManager();
     await closeEndpoints();
     await supervisor.stop();
     await service?.stop();

@@ -89,7 +89,7 @@ export class Supervisor {
       ...options,
       spool: this.#spool,
       exporter: this.#exporter,
-      rounds: this.#plane.control.progress,
+      rounds: this.progress,
     }));
     this.#spool = this.#openSpool();
     this.#exporter = this.#createExporter();
@@ -117,6 +117,11 @@ export class Supervisor {
   /** Rejected when a thread dies; resolved once stopped. */
   get ended(): Promise<void> {
     return Promise.all([this.#plane.ended, this.#recorder]).then(() => undefined);
+  }
+
+  /** Changes with every round of the data plane. */
+  get progress(): number {
+    return this.#plane.control.progress;
   }
 
   /** Closes the last windows, makes them durable, and gives the exporter a moment for them; the rest waits on disk. */

@@ -95,6 +95,21 @@ export interface CaptureAddon {
   unmap(buffer: ArrayBuffer): void;
 }
 
+/** The rest of the addon: what a daemon needs of Linux, for the calling thread. Each throws an Error with an errno code. */
+export interface ProcessAddon {
+  /** One datagram of at most 4095 bytes to a Unix socket; `@name` is an abstract one. Never waits. */
+  sendDatagram(path: string, text: string): void;
+  /**
+   * Leaves this thread, and all that it executes, with no more than these capabilities for ever, root or not. Needs
+   * CAP_SETPCAP.
+   */
+  limitCapabilities(kept: readonly number[]): void;
+  /** Takes the others from this thread, and all of them from what it executes. */
+  keepCapabilities(kept: readonly number[]): void;
+  /** The process goes on as this program, with its id and standard streams and without its other threads. */
+  execute(path: string, words: readonly string[]): void;
+}
+
 /** The package's folder: sources run from `agent/`, the built command from `dist/agent/`, both below one package.json. */
 function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
@@ -105,7 +120,7 @@ function packageRoot(): string {
 /** @throws OperationalError `capture.engine-missing` when the addon was not built or cannot be loaded here. */
 export function loadCaptureAddon(
   path = join(packageRoot(), 'agent/capture/native/build/Release/capture.node'),
-): CaptureAddon {
+): CaptureAddon & ProcessAddon {
   if (!existsSync(path)) {
     throw new OperationalError(
       'capture.engine-missing',
@@ -113,7 +128,7 @@ export function loadCaptureAddon(
     );
   }
   try {
-    return createRequire(import.meta.url)(path) as CaptureAddon;
+    return createRequire(import.meta.url)(path) as CaptureAddon & ProcessAddon;
   } catch (error) {
     throw new OperationalError(
       'capture.engine-missing',

@@ -22,20 +22,32 @@ export const run: Command = {
     { line: 'flowlogd run --config /etc/flowlogd/flowlogd.yaml', says: 'as a service' },
   ],
   async run(invocation) {
-    const [{ loadOnHost }, { planConfigured, planEmbedded, planSink }, { runEmbedded, runService }] = await Promise.all(
-      [import('../config/load.ts'), import('./plan.ts'), import('../run-command.ts')],
-    );
+    const [
+      { loadOnHost },
+      { changedOptions },
+      { planConfigured, planEmbedded, planSink },
+      { keepCaptureCapabilities },
+      { runEmbedded, runService },
+    ] = await Promise.all([
+      import('../config/load.ts'),
+      import('../config/changes.ts'),
+      import('./plan.ts'),
+      import('../privileges.ts'),
+      import('../run-command.ts'),
+    ]);
     const path = invocation.string('config');
-    const { configuration, settings, warnings } = loadOnHost(path, invocation.env);
+    if (path !== undefined) keepCaptureCapabilities();
+    const loaded = loadOnHost(path, invocation.env);
+    const { configuration, settings, warnings } = loaded;
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
     if (path === undefined) {
       const state = settings.find((setting) => setting.path === 'stateDirectory');
       return runEmbedded(invocation, planEmbedded(configuration, state?.origin.from === 'environment'));
     }
     const sink = configuration.cls === undefined ? undefined : planSink(configuration.cls);
-    return runService(invocation, planConfigured(configuration), sink, {
-      level: configuration.log.level,
-      listen: configuration.telemetry.listen,
-    });
+    const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen };
+    return runService(invocation, planConfigured(configuration), sink, telemetry, () => ({
+      restartFor: changedOptions(loaded, loadOnHost(path, invocation.env)),
+    }));
   },
 };

@@ -54,6 +54,11 @@ napi_value reserve_file(napi_env env, napi_callback_info info);
 napi_value map_memory(napi_env env, napi_callback_info info);
 napi_value unmap_memory(napi_env env, napi_callback_info info);
 
+napi_value send_datagram(napi_env env, napi_callback_info info);
+napi_value limit_capabilities(napi_env env, napi_callback_info info);
+napi_value keep_capabilities(napi_env env, napi_callback_info info);
+napi_value execute(napi_env env, napi_callback_info info);
+
 /* Close what is open and forget it; the finalizers still free the structs. Called when the environment ends. */
 void abandon_captures(struct instance *instance);
 void abandon_mappings(struct instance *instance);

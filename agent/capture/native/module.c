@@ -79,6 +79,7 @@ static const char *errno_name(int number) {
     case EACCES: return "EACCES";
     case EAGAIN: return "EAGAIN";
     case EBADF: return "EBADF";
+    case ECONNREFUSED: return "ECONNREFUSED";
     case EDQUOT: return "EDQUOT";
     case EFBIG: return "EFBIG";
     case EINVAL: return "EINVAL";
@@ -136,6 +137,10 @@ static const struct {
   {"reserveFile", reserve_file},
   {"map", map_memory},
   {"unmap", unmap_memory},
+  {"sendDatagram", send_datagram},
+  {"limitCapabilities", limit_capabilities},
+  {"keepCapabilities", keep_capabilities},
+  {"execute", execute},
 };
 
 NAPI_MODULE_INIT() {

@@ -1,0 +1,125 @@
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type RunningCommand, startCommand } from '../support/command.ts';
+import { NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const missing = namespacesMissing();
+if (missing !== undefined) process.stderr.write(`service manager: ${missing}\n`);
+
+/** Two seconds: the test waits for one of its quarters. */
+const WATCHDOG_USEC = '2000000';
+
+/** systemd's end of $NOTIFY_SOCKET: prints every message on a line. */
+const MANAGER = `
+import socket, sys
+receiving = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+receiving.bind(sys.argv[1])
+print('bound', flush=True)
+while True: print(receiving.recv(65536).decode().replace('\\n', ' '), flush=True)
+`;
+
+class Manager {
+  readonly heard: string[] = [];
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(path: string) {
+    const child = spawn('python3', ['-c', MANAGER, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void child.kill('SIGKILL'));
+    this.#lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  }
+
+  /** Waits for the next message that holds this text; the test's timeout bounds it. */
+  async hear(text: string): Promise<void> {
+    for (;;) {
+      const { value } = await this.#lines.next();
+      this.heard.push(String(value));
+      if (String(value).includes(text)) return;
+    }
+  }
+}
+
+interface Started {
+  readonly command: RunningCommand;
+  readonly manager: Manager;
+  readonly configPath: string;
+  readonly text: string;
+}
+
+async function start(namespace: NetworkNamespace): Promise<Started> {
+  const folder = temporaryFolder();
+  const configPath = join(folder, 'flowlogd.yaml');
+  const text = `stateDirectory: ${join(folder, 'state')}\nflowLogs: [{ interfaces: [lo] }]\n`;
+  writeFileSync(configPath, text);
+  const manager = new Manager(join(folder, 'notify'));
+  await manager.hear('bound');
+  const env = { NOTIFY_SOCKET: join(folder, 'notify'), WATCHDOG_USEC };
+  const command = startCommand(['run', '--config', configPath], { namespace, env });
+  await manager.hear('READY=1');
+  return { command, manager, configPath, text };
+}
+
+function statusOf(path: string, field: string): string | undefined {
+  return new RegExp(`^${field}:\\s*(\\S+)`, 'm').exec(readFileSync(path, 'utf8'))?.[1];
+}
+
+/** Processes that this one has started. */
+function childrenOf(pid: number): number[] {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  return threads.flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+}
+
+describe.skipIf(missing !== undefined)('a service that root has started', { timeout: 60_000 }, () => {
+  function inNamespace(): NetworkNamespace {
+    const namespace = new NetworkNamespace();
+    onTestFinished(() => namespace.remove());
+    return namespace;
+  }
+
+  test('keeps CAP_NET_RAW in all of its threads and nothing else, and gives nothing to its log service', async () => {
+    const { command } = await start(inNamespace());
+    const pid = command.child.pid!;
+    const threads = readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}/status`);
+    expect(threads.length).toBeGreaterThan(3);
+    const fields = (path: string) =>
+      ['CapInh', 'CapPrm', 'CapEff', 'CapAmb'].map((field) => Number.parseInt(statusOf(path, field)!, 16));
+    for (const path of threads) {
+      const [, permitted, effective] = fields(path);
+      expect([permitted, effective]).toEqual([0x2000, 0x2000]);
+      expect(statusOf(path, 'CapBnd')).toBe('0000000000002000');
+    }
+    expect(statusOf(`/proc/${pid}/status`, 'NoNewPrivs')).toBe('1');
+    const [service] = childrenOf(pid);
+    expect(fields(`/proc/${service}/status`)).toEqual([0, 0, 0, 0]);
+    expect(await command.stop()).toMatchObject({ code: 0 });
+  });
+
+  test('tells the service manager when it captures, that it gets on, that it reloads, and that it stops', async () => {
+    const { command, manager } = await start(inNamespace());
+    await manager.hear('STATUS=capturing lo: 0 packets');
+    await manager.hear('WATCHDOG=1');
+    command.child.kill('SIGHUP');
+    await manager.hear('RELOADING=1 MONOTONIC_USEC=');
+    await manager.hear('READY=1');
+    command.child.kill('SIGTERM');
+    await manager.hear('STOPPING=1');
+    expect(await command.ended).toMatchObject({ code: 0 });
+    expect(manager.heard.indexOf('READY=1')).toBe(1);
+  });
+
+  test('reloads on SIGHUP: says what is wrong, or what counts from the next start', async () => {
+    const { command, configPath, text } = await start(inNamespace());
+    writeFileSync(configPath, `${text}hostID: web-1\n`);
+    command.child.kill('SIGHUP');
+    await command.until(({ stderr }) => /hostID.*was not reloaded/.test(stderr));
+    writeFileSync(configPath, `${text}hostId: web-1\n`);
+    command.child.kill('SIGHUP');
+    await command.until(({ stderr }) => stderr.includes('"options":["hostId"]'));
+    expect(await command.stop()).toMatchObject({ code: 0 });
+  });
+});
