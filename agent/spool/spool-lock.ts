@@ -21,17 +21,26 @@ export const linuxProcesses: Processes = {
   self: process.pid,
   identity(processId) {
     try {
-      const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
       const stat = readFileSync(`/proc/${processId}/stat`, 'latin1');
       // proc(5): field 22 is the start time; the second field, a name in parentheses, may hold spaces and parentheses.
       const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-      return `${boot} ${started}`;
+      return `${bootId()} ${started}`;
     } catch {
       return undefined;
     }
   },
 };
 
+/** A sandbox may show processes and nothing else of /proc (systemd's ProcSubset=pid): then the boot is not known. */
+function bootId(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return UNKNOWN_BOOT;
+  }
+}
+
+const UNKNOWN_BOOT = '-';
 const LOCK_NAME = 'lock';
 /** A stale lock is taken over at most this often before somebody else is assumed to be at it. */
 const ATTEMPTS = 3;
@@ -51,7 +60,7 @@ export function lockSpool(disk: Disk, folder: string, processes: Processes): voi
     const found = disk.readlink(path);
     const processId = Number.parseInt(found, 10);
     const identity = processes.identity(processId);
-    if (identity !== undefined && found === `${processId} ${identity}`) {
+    if (identity !== undefined && isSame(found, `${processId} ${identity}`)) {
       holder = `process ${processId}`;
       break;
     }
@@ -61,6 +70,14 @@ export function lockSpool(disk: Disk, folder: string, processes: Processes): voi
     'instance.running',
     `Opening the spool ${folder}: ${holder} uses it already; stop that one, or give this one a folder of its own.`,
   );
+}
+
+/** Whether two texts name one process; a boot that is not known may be the same. */
+function isSame(left: string, right: string): boolean {
+  const [leftId, leftBoot, leftStart] = left.split(' ');
+  const [rightId, rightBoot, rightStart] = right.split(' ');
+  const sameBoot = leftBoot === rightBoot || leftBoot === UNKNOWN_BOOT || rightBoot === UNKNOWN_BOOT;
+  return leftId === rightId && sameBoot && leftStart === rightStart;
 }
 
 export function unlockSpool(disk: Disk, folder: string): void {

@@ -297,6 +297,16 @@ describe('one process, one folder', () => {
     open({ disk, folder: '/spool', processes: others(running) });
   });
 
+  test.each([
+    ['the process in the lock', '- 200', 'boot 200'],
+    ['the one who looks', 'boot 200', '- 200'],
+  ])('a lock holds where %s is not shown the boot', (_, written, seen) => {
+    const disk = new CrashingDisk(1);
+    open({ disk, folder: '/spool', processes: { self: 2, identity: () => written } });
+    const second = () => open({ disk, folder: '/spool', processes: others({ 1: 'boot 100', 2: seen }) });
+    expect(second).toThrow(expect.objectContaining({ code: 'instance.running' }));
+  });
+
   test('this very process cannot open it twice', () => {
     open();
     expect(() => open()).toThrow(expect.objectContaining({ code: 'instance.running' }));
