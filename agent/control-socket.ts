@@ -1,5 +1,5 @@
 /**
- * Where a running agent is asked: HTTP/1.1 over a Unix socket that its owner alone may use, and, when the configuration wants
+ * Where a running agent is asked: HTTP/1.1 over a Unix socket that its owner and group may use, and, when the configuration wants
  * it, over TCP for Prometheus.
  *
  *     GET /status     the whole status as JSON       socket only: it names hosts, paths and the last error
@@ -98,7 +98,7 @@ export async function openControlSocket(path: string, read: Read, limits = ENDPO
   await removeStale(path);
   const server = endpointServer(CONTROL_ROUTES, read, limits);
   // The socket is made while listen is called, so it never exists with more rights than these.
-  const before = process.umask(0o177);
+  const before = process.umask(0o117);
   let listening: Promise<void>;
   try {
     listening = listenOn(server, { path }, path);

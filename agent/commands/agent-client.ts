@@ -83,7 +83,7 @@ function describeFailure(socketPath: string, { code, message }: NodeJS.ErrnoExce
       return `nobody answers at ${socketPath}`;
     case 'EACCES':
     case 'EPERM':
-      return `${socketPath} is only for the user that runs flowlogd, and root`;
+      return `${socketPath} is only for root and for the user and the group that run flowlogd`;
     default:
       return `asking at ${socketPath} failed: ${message}`;
   }

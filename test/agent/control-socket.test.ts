@@ -117,7 +117,7 @@ describe('the control socket', () => {
     } finally {
       process.umask(before);
     }
-    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(path).mode & 0o777).toBe(0o660);
     expect(lstatSync(path).isSocket()).toBe(true);
   });
 

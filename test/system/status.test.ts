@@ -114,7 +114,7 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
     expect(metrics).toContain('flowlogd_interface_capturing{interface="obs0"} 1\n');
 
     const socketPath = join(agent.stateFolder, 'control.sock');
-    expect(statSync(socketPath).mode & 0o777).toBe(0o600);
+    expect(statSync(socketPath).mode & 0o777).toBe(0o660);
     const human = await runCommand(['status', '--socket', socketPath]);
     expect(human.stdout).toMatch(/^flowlogd .* on test-host is healthy: pid \d+, up /);
     expect(human.stdout).toMatch(/^obs0 +capturing /m);
