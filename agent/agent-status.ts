@@ -3,7 +3,6 @@ import { readVersion } from './commands/version.ts';
 import type { Exporter } from './export/exporter.ts';
 import type { Sink } from './model/sink.ts';
 import type { Spool } from './spool/spool.ts';
-import { parseSpoolName } from './spool/spool-name.ts';
 import type { AgentPlan } from './supervisor.ts';
 import { type ExporterNumbers, type ProcessStatus, type SpoolStatus, StatusKeeper } from './telemetry/status.ts';
 import type { RecorderMessage } from './threads/recorder.ts';
@@ -46,8 +45,7 @@ export function recorderTold(status: StatusKeeper, message: RecorderMessage): vo
 
 function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
   const { dropped, damaged, quarantined, vanished } = spool.counters;
-  const [oldest] = spool.oldest(1);
-  const spooledSeconds = oldest === undefined ? undefined : parseSpoolName(oldest)?.spooledSeconds;
+  const spooledSeconds = spool.oldestSeconds;
   return {
     ...spool.backlog(),
     bytesMax,

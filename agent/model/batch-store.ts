@@ -2,8 +2,10 @@
 export interface BatchStore {
   /** Names of waiting batches, oldest first, at most `limit`. */
   oldest(limit: number): readonly string[];
-  /** The batch's bytes, or undefined when it was damaged (and so put into quarantine) or is gone. */
+  /** Lends the batch's bytes, or answers undefined when it was damaged (and so put into quarantine) or is gone. */
   read(name: string): Promise<Uint8Array | undefined>;
+  /** It is no longer on its way, and waits again if it is still here. Until then it is not given up over a bound. */
+  giveBack(name: string): void;
   /** The service has it: forget it. */
   remove(name: string): Promise<void>;
   /** Sets it aside for ever, with the reason. */

@@ -27,6 +27,8 @@ export interface Ledger {
   readonly folded: Tally;
   /** Different flows among those, estimated with a standard error of 1.6 % (flow/key-sketch.ts). */
   foldedKeys: number;
+  /** Of the metered: packets whose records were given up later, over a bound of the spool or as undeliverable. */
+  readonly givenUp: Tally;
   /** By the rule's name, in the order of the rules. */
   readonly excluded: Record<string, Tally>;
   /** ARP, LLDP ...: link layers that carry no IP packet. */
@@ -48,6 +50,7 @@ export function createLedger(ruleNames: readonly string[]): Ledger {
     metered: { packets: 0, bytes: 0 },
     folded: { packets: 0, bytes: 0 },
     foldedKeys: 0,
+    givenUp: { packets: 0, bytes: 0 },
     excluded: Object.fromEntries(ruleNames.map((name) => [name, { packets: 0, bytes: 0 }])),
     notIp: { packets: 0, bytes: 0 },
     malformed: { packets: 0, bytes: 0 },
@@ -68,7 +71,8 @@ export function offeredPackets(ledger: Ledger): number {
 
 /** Packets that should be in a record and are not. */
 export function lostPackets(ledger: Ledger): number {
-  return ledger.overflowed.packets + ledger.droppedByKernel + ledger.droppedByInterface;
+  const { overflowed, droppedByKernel, droppedByInterface, givenUp } = ledger;
+  return overflowed.packets + droppedByKernel + droppedByInterface + givenUp.packets;
 }
 
 /** Adds what `from` counted to `into`. */
@@ -76,6 +80,7 @@ export function addLedger(into: Ledger, from: Ledger): void {
   addTally(into.metered, from.metered);
   addTally(into.folded, from.folded);
   into.foldedKeys += from.foldedKeys;
+  addTally(into.givenUp, from.givenUp);
   for (const [name, tally] of Object.entries(from.excluded)) {
     into.excluded[name] ??= { packets: 0, bytes: 0 };
     addTally(into.excluded[name], tally);
@@ -87,6 +92,15 @@ export function addLedger(into: Ledger, from: Ledger): void {
   into.droppedByInterface += from.droppedByInterface;
   into.dropsUnknown ||= from.dropsUnknown;
   into.gaps.push(...from.gaps);
+}
+
+/** Keeps at most `max` gaps: further ones are joined to the last, with the time between them. Never a gap is hidden. */
+export function joinGaps(gaps: Gap[], max: number): void {
+  if (gaps.length <= max) return;
+  const joined = gaps.splice(max - 1);
+  const fromSeconds = Math.min(...joined.map((gap) => gap.fromSeconds));
+  const toSeconds = Math.max(...joined.map((gap) => gap.toSeconds));
+  gaps.push({ fromSeconds, toSeconds, reason: joined[0]!.reason });
 }
 
 export function addTally(into: Tally, from: Tally): void {

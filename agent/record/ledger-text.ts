@@ -74,6 +74,7 @@ function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
           },
         ]
       : []),
+    ...(ledger.givenUp.packets > 0 ? [{ label: '      given up', ...ledger.givenUp, loss: true }] : []),
     { label: '+ excluded', ...excluded },
     ...rules,
     { label: '+ not IP', ...ledger.notIp },

@@ -4,12 +4,12 @@
  * While the spool cannot be written the windows wait in memory and the oldest is tried again, ever more slowly up to ten
  * seconds. They wait within two bounds, their number and the memory of their tables. Over a bound the oldest window gives up
  * its records, not its ledger: what was metered is then written down as overflowed, so that the window says SKIPDATA with
- * the number of packets lost. Only when thousands of such bare ledgers wait does the oldest of them go, counted.
+ * the number of packets lost. When thousands of such bare ledgers wait, the two oldest of an observation point become one.
  */
 import type { BatchHeader } from '../model/batch-id.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { RecordCursor } from '../model/flow-record.ts';
-import { addTally, type Ledger } from '../model/ledger.ts';
+import { addLedger, addTally, createLedger, joinGaps, type Ledger } from '../model/ledger.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { encodeBatches, RECORDS_MAX } from '../wire/flow-batch.ts';
 import type { SpoolEntry } from './spool-writer.ts';
@@ -66,6 +66,7 @@ const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 10_000;
 /** Windows without records that wait for the disk: a few hundred bytes each. */
 const BARE_LEDGERS_MAX = 4096;
+const BARE_GAPS_MAX = 16;
 /** Parts of one piece of a window at most: more records than two tables hold. */
 const PIECE_PARTS = 2 ** 16;
 /** Pieces that have part numbers of their own: parts are 32 bits. */
@@ -79,8 +80,8 @@ export interface RecorderCounters {
   /** Windows that gave up their records, and the packets of those. */
   windowsGivenUp: number;
   packetsGivenUp: number;
-  /** Bare ledgers that had to go, too. */
-  ledgersLost: number;
+  /** Bare ledgers that became one with the next of their observation point. */
+  ledgersMerged: number;
 }
 
 export class Recorder {
@@ -100,7 +101,7 @@ export class Recorder {
     failures: 0,
     windowsGivenUp: 0,
     packetsGivenUp: 0,
-    ledgersLost: 0,
+    ledgersMerged: 0,
   };
 
   constructor(options: RecorderOptions) {
@@ -164,6 +165,14 @@ export class Recorder {
     for (const resolve of this.#flushWaiters.splice(0)) resolve(true);
   }
 
+  /** The oldest goes into the next of its point; of so many at least two have one. */
+  #mergeBare(): void {
+    const oldest = this.#bare.shift()!;
+    const next = this.#bare.findIndex((window) => isSamePoint(window, oldest));
+    if (next < 0) this.#bare.push(oldest);
+    else this.#bare[next] = merged(oldest, this.#bare[next]!);
+  }
+
   #write(window: RecordedWindow): { readonly entries: readonly SpoolEntry[]; readonly records: number } | undefined {
     const { writer } = this.#options;
     let records = 0;
@@ -224,10 +233,32 @@ export class Recorder {
       window.release();
     }
     while (this.#bare.length > BARE_LEDGERS_MAX) {
-      this.#bare.shift()!.forget();
-      this.counters.ledgersLost++;
+      this.#mergeBare();
+      this.counters.ledgersMerged++;
     }
   }
+}
+
+/** One bare ledger for all windows from the one to the other, under the identity of the first. */
+function merged(older: RecordedWindow, newer: RecordedWindow): RecordedWindow {
+  const windowStart = Math.min(older.header.windowStart, newer.header.windowStart);
+  const end = Math.max(endOf(older.header), endOf(newer.header));
+  const ledger = createLedger([]);
+  addLedger(ledger, older.ledger);
+  addLedger(ledger, newer.ledger);
+  joinGaps(ledger.gaps, BARE_GAPS_MAX);
+  // A closure for each of thousands of windows would be a queue of its own.
+  older.forget();
+  const header = { ...older.header, windowStart, windowSeconds: end - windowStart };
+  return { ...newer, header, firstPart: older.firstPart, ledger };
+}
+
+function endOf({ windowStart, windowSeconds }: WindowHeader): number {
+  return windowStart + windowSeconds;
+}
+
+function isSamePoint(left: RecordedWindow, right: RecordedWindow): boolean {
+  return left.header.flowLogId === right.header.flowLogId && left.header.interfaceId === right.header.interfaceId;
 }
 
 /**

@@ -4,6 +4,7 @@
  *     FOLDER/lock                                 which process uses the spool (spool-lock.ts)
  *     FOLDER/000000000042-001700000060.flows      a batch that waits (spool-name.ts, spool-file.ts)
  *     FOLDER/000000000043-001700000061.flows.tmp  a batch on its way in
+ *     FOLDER/000000000042.lost                    what had to be given up, on its way to the reader (loss-accounts.ts)
  *     FOLDER/quarantine/...                       what cannot be delivered (quarantine.ts)
  *
  * Two hands work in it. The writer (spool-writer.ts) may run in another thread: it only adds files and tells their names.
@@ -12,16 +13,15 @@
  * What can be counted on, over a kill or a power cut at any moment (proven by a model test that crashes at each operation):
  * a batch that was committed is there, whole, until it is removed; a removed batch may come back after a power cut (the
  * same batch, with the same identity: the reader drops it); a batch that was cut in pieces is there whole or in pieces,
- * never both; order is kept.
+ * never both; order is kept; and a batch that was given up is either there or in an account, never in both or neither.
  *
  * Bounds: `bytesMax` on the disk, counted in blocks, over which the oldest go first (a window that is being written comes on
- * top); the quarantine's own; in memory one index entry for a file.
+ * top, and batches on their way to the service stay); the quarantine's and the accounts' own; in memory one index entry for a file.
  */
 import type { BatchStore } from '../model/batch-store.ts';
-import { createFlowRecord } from '../model/flow-record.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import { FlowBatchReader } from '../wire/flow-batch-reader.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
+import { LossAccounts, type LostBatch, type LostRecords, pointOf, readLostBatch } from './loss-accounts.ts';
 import { Quarantine } from './quarantine.ts';
 import {
   addDropped,
@@ -37,6 +37,11 @@ import { parseSpoolName, pieceNames, TEMPORARY_SUFFIX, wholesOf } from './spool-
 import { type SpoolEntry, SpoolWriter, unusable } from './spool-writer.ts';
 
 export const SPOOL_DEFAULTS = { bytesMax: 1024 ** 3, quarantineBytesMax: 64 * 1024 ** 2 } as const;
+
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
+/** Batches of one write of the accounts, which hold their names. */
+const DROPS_AT_ONCE = 256;
 
 /** No batch of ours is a tenth as large; what is larger is not read into memory. */
 const FILE_BYTES_MAX = 64 * 1024 ** 2;
@@ -73,6 +78,13 @@ export class Spool implements BatchStore {
   readonly #options: SpoolOptions;
   readonly #quarantine: Quarantine;
   readonly #episodes: DropEpisodes;
+  readonly #accounts: LossAccounts;
+  /** Given up and in an account, but the disk did not let go of them yet. */
+  readonly #givenUp = new Set<string>();
+  /** Deleted, which is not surely on the disk. */
+  readonly #deleted = new Set<string>();
+  /** On their way to the service. */
+  readonly #lent = new Set<string>();
   /** Names with their bytes on the disk, oldest first. */
   #files = new Map<string, number>();
   #newest = '';
@@ -109,6 +121,7 @@ export class Spool implements BatchStore {
   private constructor(options: SpoolOptions) {
     this.#options = options;
     this.#episodes = new DropEpisodes(options.events);
+    this.#accounts = new LossAccounts(options.disk, options.folder);
     this.#quarantine = new Quarantine(options.disk, `${options.folder}/quarantine`, options.quarantineBytesMax);
     this.#recover();
   }
@@ -116,7 +129,7 @@ export class Spool implements BatchStore {
   /** The sequence number with which a writer starts. */
   get nextSequence(): number {
     const waiting = this.#newest === '' ? -1 : parseSpoolName(this.#newest)!.sequence;
-    return Math.max(waiting, this.#quarantine.sequenceMax) + 1;
+    return Math.max(waiting, this.#quarantine.sequenceMax, this.#accounts.sequenceMax) + 1;
   }
 
   /** Writes batches from this thread: all of them are durable, or none. @throws OperationalError `spool.unusable` */
@@ -137,7 +150,7 @@ export class Spool implements BatchStore {
   }
 
   oldest(limit: number): readonly string[] {
-    const names: string[] = [];
+    const names = this.#accounts.closed.slice(0, limit);
     for (const name of this.#files.keys()) {
       if (names.length >= limit) break;
       names.push(name);
@@ -146,7 +159,13 @@ export class Spool implements BatchStore {
   }
 
   backlog(): { readonly batches: number; readonly bytes: number } {
-    return { batches: this.#files.size, bytes: this.#bytes };
+    return { batches: this.#accounts.closed.length + this.#files.size, bytes: this.#bytes };
+  }
+
+  /** Unix seconds at which the oldest batch was written; undefined when none waits. */
+  get oldestSeconds(): number | undefined {
+    const [oldest] = this.#files.keys();
+    return oldest === undefined ? undefined : parseSpoolName(oldest)?.spooledSeconds;
   }
 
   get quarantinedFiles(): number {
@@ -156,7 +175,8 @@ export class Spool implements BatchStore {
   /** @throws OperationalError `spool.unusable` when the disk cannot be read now. */
   async read(name: string): Promise<Uint8Array | undefined> {
     const bytes = this.#files.get(name);
-    if (bytes === undefined) return undefined;
+    if (bytes === undefined) return this.#accounts.read(name);
+    this.#lent.add(name);
     const { disk, folder } = this.#options;
     if (bytes > FILE_BYTES_MAX) return this.#damaged(name, `it has ${bytes} bytes, more than any batch`);
     let content: Uint8Array;
@@ -174,17 +194,28 @@ export class Spool implements BatchStore {
     return found.kind === 'whole' ? found.payload : this.#damaged(name, found.reason);
   }
 
+  giveBack(name: string): void {
+    this.#lent.delete(name);
+  }
+
   async remove(name: string): Promise<void> {
+    if (LossAccounts.isAccount(name)) return this.#try(() => this.#accounts.remove(name));
     this.#try(() => {
       this.#clearStrays(name);
       unlinkIfThere(this.#options.disk, this.#path(name));
     });
     this.#forget(name);
     this.#episodes.calm(this.#bytes, this.#options.bytesMax);
+    // The service takes batches: now it can take what is said of those that went.
+    this.#attempt(() => this.#closeAccounts());
   }
 
   async quarantine(name: string, reason: string): Promise<void> {
-    this.#setAside(name, reason);
+    if (!LossAccounts.isAccount(name)) return this.#setAside(name, reason);
+    // An account of an account would be refused just so.
+    this.#try(() => this.#accounts.remove(name));
+    this.counters.quarantined++;
+    this.#options.events.onQuarantined(name, reason);
   }
 
   async replace(name: string, parts: readonly Uint8Array[]): Promise<void> {
@@ -213,14 +244,26 @@ export class Spool implements BatchStore {
   /** Gives up what is over the bounds, oldest first. Called when batches come in; with a bound of age also from time to time. */
   sweep(): void {
     const { bytesMax, now } = this.#options;
+    this.#attempt(() => this.#clearGivenUp());
+    this.#attempt(() => this.#accounts.flush());
     const nowSeconds = now() / 1000;
-    let dropped = 0;
-    for (const name of this.#files.keys()) {
-      const reason = this.#bytes > bytesMax ? 'bytes' : this.#isTooOld(name, nowSeconds) ? 'age' : undefined;
-      if (reason === undefined || !this.#drop(name, reason)) break;
-      dropped++;
+    let overBytes = this.#bytes - bytesMax;
+    const due: string[] = [];
+    let reason: DropReason = 'age';
+    for (const [name, bytes] of this.#files) {
+      if (overBytes <= 0 && !this.#isTooOld(name, nowSeconds)) break;
+      if (this.#lent.has(name)) continue;
+      if (overBytes > 0) reason = 'bytes';
+      overBytes -= bytes;
+      due.push(name);
     }
-    if (dropped === 0) this.#episodes.calm(this.#bytes, bytesMax);
+    try {
+      for (let at = 0; at < due.length; at += DROPS_AT_ONCE) this.#drop(due.slice(at, at + DROPS_AT_ONCE), reason);
+    } catch (error) {
+      // Nothing goes uncounted: the spool stays over its bound until the disk takes the account.
+      if (!(error instanceof OperationalError)) throw error;
+    }
+    if (due.length === 0) this.#episodes.calm(this.#bytes, bytesMax);
   }
 
   /** The folder is free for another process. */
@@ -233,8 +276,11 @@ export class Spool implements BatchStore {
     const names = new Set<string>();
     for (const name of disk.list(folder)) {
       if (name.endsWith(TEMPORARY_SUFFIX)) unlinkIfThere(disk, this.#path(name));
+      else if (LossAccounts.isAccount(name)) this.#recoverAccount(name);
       else if (parseSpoolName(name) !== undefined) names.add(name);
     }
+    for (const name of this.#givenUp) names.delete(name);
+    this.#attempt(() => this.#clearGivenUp());
     const sorted = [...names].sort();
     for (const name of sorted) {
       if (wholesOf(name).some((whole) => names.has(whole))) unlinkIfThere(disk, this.#path(name));
@@ -283,13 +329,25 @@ export class Spool implements BatchStore {
   #setAside(name: string, reason: string): void {
     const bytes = this.#files.get(name);
     if (bytes === undefined) return;
-    this.#try(() => {
-      this.#clearStrays(name);
-      this.#quarantine.take(this.#path(name), name, bytes, reason);
-    });
-    this.#forget(name);
+    const { disk } = this.#options;
+    this.#try(() => this.#clearStrays(name));
+    const lost = bytes > FILE_BYTES_MAX ? undefined : readLostBatch(disk, this.#path(name), name);
+    const take = () => this.#quarantine.take(this.#path(name), name, bytes, reason);
+    if (lost !== undefined && this.#account([lost])) this.#setCountedAside(name, take);
+    else {
+      this.#try(take);
+      if (lost !== undefined) this.#accounts.addUnwritten([lost]);
+      this.#forget(name);
+    }
     this.counters.quarantined++;
     this.#options.events.onQuarantined(name, reason);
+  }
+
+  /** Once it is in an account a batch goes on no more: what cannot be moved is deleted. */
+  #setCountedAside(name: string, take: () => void): void {
+    this.#forget(name);
+    this.#attempt(() => this.#options.disk.syncFolder(this.#options.folder));
+    (this.#attempt(take) ? this.#deleted : this.#givenUp).add(name);
   }
 
   #isTooOld(name: string, nowSeconds: number): boolean {
@@ -297,20 +355,96 @@ export class Spool implements BatchStore {
     return ageSecondsMax !== undefined && nowSeconds - parseSpoolName(name)!.spooledSeconds > ageSecondsMax;
   }
 
-  /** False when the disk does not let go of it. */
-  #drop(name: string, reason: DropReason): boolean {
+  /** Puts batches into the accounts of their observation points, and then deletes them. */
+  #drop(names: readonly string[], reason: DropReason): void {
     const { disk } = this.#options;
-    const totals: DroppedTotals = { batches: 1, records: 0, packets: 0, bytes: 0 };
-    const gone = this.#attempt(() => {
-      this.#clearStrays(name);
-      if (this.#files.get(name)! <= FILE_BYTES_MAX) count(disk, this.#path(name), totals);
-      unlinkIfThere(disk, this.#path(name));
-    });
-    if (!gone) return false;
+    const points = new Map<string, LostBatch[]>();
+    for (const name of names) {
+      if (!this.#attempt(() => this.#clearStrays(name))) continue;
+      const isRead = this.#files.get(name)! <= FILE_BYTES_MAX;
+      const lost = isRead ? readLostBatch(disk, this.#path(name), name) : undefined;
+      if (lost === undefined) this.#dropUncounted(name, reason);
+      else {
+        const point = pointOf(lost.header);
+        points.set(point, [...(points.get(point) ?? []), lost]);
+      }
+    }
+    for (const batches of points.values()) this.#dropCounted(batches, reason);
+    this.#attempt(() => this.#clearGivenUp());
+  }
+
+  #dropCounted(batches: readonly LostBatch[], reason: DropReason): void {
+    if (!this.#account(batches)) this.#dropUnwritten(batches, reason);
+    else
+      for (const batch of batches) {
+        this.#givenUp.add(batch.name);
+        this.#dropped(batch.name, reason, batch.records);
+      }
+  }
+
+  /** False where there is no room for an account. @throws OperationalError `spool.unusable` when the disk refuses otherwise */
+  #account(batches: readonly LostBatch[]): boolean {
+    try {
+      this.#accounts.add(batches);
+      return true;
+    } catch (error) {
+      if (isFileSystemError(error) && NO_ROOM.has(error.code)) return false;
+      throw asUnusable(this.#options.folder, error);
+    }
+  }
+
+  /** Deleting makes the room that there is not. */
+  #dropUnwritten(batches: readonly LostBatch[], reason: DropReason): void {
+    for (const batch of batches) {
+      if (!this.#attempt(() => unlinkIfThere(this.#options.disk, this.#path(batch.name)))) continue;
+      this.#accounts.addUnwritten([batch]);
+      this.#dropped(batch.name, reason, batch.records);
+    }
+    this.#attempt(() => this.#accounts.flush());
+  }
+
+  /** Nobody knows what is in it. */
+  #dropUncounted(name: string, reason: DropReason): void {
+    if (!this.#attempt(() => unlinkIfThere(this.#options.disk, this.#path(name)))) return;
+    this.counters.damaged++;
+    this.#dropped(name, reason, { records: 0, packets: 0, bytes: 0 });
+  }
+
+  #dropped(name: string, reason: DropReason, { records, packets, bytes }: LostRecords): void {
     this.#forget(name);
+    const totals = { batches: 1, records, packets, bytes };
     addDropped(this.counters.dropped, totals);
     this.#episodes.dropped(reason, totals);
-    return true;
+  }
+
+  /** First the accounts are surely on the disk, then their batches go. */
+  #clearGivenUp(): void {
+    if (this.#givenUp.size === 0) return;
+    const { disk, folder } = this.#options;
+    disk.syncFolder(folder);
+    this.#accounts.forget(this.#deleted);
+    this.#deleted.clear();
+    for (const name of this.#givenUp) {
+      unlinkIfThere(disk, this.#path(name));
+      this.#givenUp.delete(name);
+      this.#deleted.add(name);
+    }
+  }
+
+  #closeAccounts(): void {
+    this.#clearGivenUp();
+    this.#accounts.close();
+  }
+
+  #recoverAccount(name: string): void {
+    const counted = this.#accounts.recover(name);
+    if (counted !== undefined) for (const batch of counted) this.#givenUp.add(batch);
+    else {
+      const reason = 'it summed up batches that were given up, and is damaged: what it said is unknown';
+      this.#options.disk.rename(this.#path(name), `${this.#options.folder}/quarantine/${name}`);
+      this.counters.damaged++;
+      this.#options.events.onQuarantined(name, reason);
+    }
   }
 
   #placePieces(name: string, pieces: readonly string[], parts: readonly Uint8Array[]): void {
@@ -354,22 +488,6 @@ export class Spool implements BatchStore {
     } catch (error) {
       throw asUnusable(this.#options.folder, error);
     }
-  }
-}
-
-/** Adds up the records of a batch that is about to go; a batch that cannot be read goes uncounted. */
-function count(disk: Disk, path: string, totals: DroppedTotals): void {
-  try {
-    const found = readSpoolFile(disk.readNow(path));
-    if (found.kind === 'damaged') return;
-    const reader = new FlowBatchReader(found.payload);
-    for (const record = createFlowRecord(); reader.next(record); ) {
-      totals.records++;
-      totals.packets += record.packets;
-      totals.bytes += record.bytes;
-    }
-  } catch (error) {
-    if (!isFileSystemError(error) && !(error instanceof OperationalError)) throw error;
   }
 }
 

@@ -205,10 +205,10 @@ function recorderMetrics(): readonly Metric[] {
       of(({ packetsGivenUp }) => packetsGivenUp),
     ),
     counter(
-      'flowlogd_recorder_lost_ledgers_total',
+      'flowlogd_recorder_merged_ledgers_total',
       'windows',
-      'Windows of which even the ledger was lost.',
-      of(({ ledgersLost }) => ledgersLost),
+      'Windows without records whose ledger became one with the next, because thousands waited for the disk.',
+      of(({ ledgersMerged }) => ledgersMerged),
     ),
   ];
 }

@@ -86,7 +86,7 @@ export interface RecorderNumbers {
   readonly failures: number;
   readonly windowsGivenUp: number;
   readonly packetsGivenUp: number;
-  readonly ledgersLost: number;
+  readonly ledgersMerged: number;
   readonly waitingWindows: number;
   readonly heldBytes: number;
 }
@@ -322,7 +322,7 @@ const NOTHING_RECORDED: RecorderNumbers = {
   failures: 0,
   windowsGivenUp: 0,
   packetsGivenUp: 0,
-  ledgersLost: 0,
+  ledgersMerged: 0,
   waitingWindows: 0,
   heldBytes: 0,
 };

@@ -294,6 +294,7 @@ function ledgerContents(ledger: Ledger): Contents {
     ...tallyContents('malformed', ledger.malformed),
     ...tallyContents('folded', ledger.folded),
     ['ledger-folded-keys', String(ledger.foldedKeys)],
+    ...tallyContents('given-up', ledger.givenUp),
     ...tallyContents('overflowed', ledger.overflowed),
     ['ledger-dropped-by-kernel-packets', String(ledger.droppedByKernel)],
     ['ledger-dropped-by-interface-packets', String(ledger.droppedByInterface)],

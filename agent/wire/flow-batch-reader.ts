@@ -123,6 +123,7 @@ function readLedger(wire: Wire, ledger: Ledger): void {
     else if (tag === LEDGER_TAG.malformed) readTally(wire, ledger.malformed);
     else if (tag === LEDGER_TAG.overflowed) readTally(wire, ledger.overflowed);
     else if (tag === LEDGER_TAG.folded) readTally(wire, ledger.folded);
+    else if (tag === LEDGER_TAG.givenUp) readTally(wire, ledger.givenUp);
     else if (tag === LEDGER_TAG.foldedKeys) ledger.foldedKeys = wire.varint();
     else if (tag === LEDGER_TAG.droppedByKernel) ledger.droppedByKernel = wire.varint();
     else if (tag === LEDGER_TAG.droppedByInterface) ledger.droppedByInterface = wire.varint();

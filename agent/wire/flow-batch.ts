@@ -45,6 +45,7 @@ export const LEDGER_TAG = {
   gaps: 0x4a,
   folded: 0x52,
   foldedKeys: 0x58,
+  givenUp: 0x62,
 } as const;
 
 export interface WindowBatches {
@@ -223,7 +224,10 @@ export function encodeLedger(ledger: Ledger): Uint8Array {
     .counter(LEDGER_TAG.droppedByInterface, ledger.droppedByInterface)
     .counter(LEDGER_TAG.dropsUnknown, ledger.dropsUnknown ? 1 : 0);
   for (const gap of ledger.gaps) body.bytes(LEDGER_TAG.gaps, encodeGap(gap));
-  body.tally(LEDGER_TAG.folded, ledger.folded).counter(LEDGER_TAG.foldedKeys, ledger.foldedKeys);
+  body
+    .tally(LEDGER_TAG.folded, ledger.folded)
+    .counter(LEDGER_TAG.foldedKeys, ledger.foldedKeys)
+    .tally(LEDGER_TAG.givenUp, ledger.givenUp);
   return new Message().bytes(BATCH_TAG.ledger, body.finish()).finish();
 }
 

@@ -48,7 +48,7 @@ export const RECORDER: RecorderNumbers = {
   failures: 0,
   windowsGivenUp: 0,
   packetsGivenUp: 0,
-  ledgersLost: 0,
+  ledgersMerged: 0,
   waitingWindows: 0,
   heldBytes: 0,
 };

@@ -30,6 +30,8 @@ export class FakeStore implements BatchStore {
     return this.waiting.get(name);
   }
 
+  giveBack(): void {}
+
   async remove(name: string): Promise<void> {
     this.fault('remove', name);
     if (!this.waiting.delete(name)) throw new Error(`removed ${name}, which does not wait`);

@@ -57,6 +57,7 @@ export const ledger: fc.Arbitrary<Ledger> = fc.record({
   metered: tally,
   folded: tally,
   foldedKeys: counter,
+  givenUp: tally,
   excluded: fc.dictionary(
     fc.string({ maxLength: 12 }).filter((name) => name !== '__proto__'),
     tally,

@@ -16,12 +16,12 @@ export const BATCH_HEADER = {
 };
 
 /** One batch with the number `part` and this many records of one packet each. */
-export function batchOf(part: number, records = 4): Uint8Array {
+export function batchOf(part: number, records = 4, ledger = createLedger([])): Uint8Array {
   const cursor = cursorOver(
     Array.from({ length: records }, (_, i) => ({ ...createFlowRecord(), source0: i, packets: 1, bytes: 60 })),
   );
   let batch = new Uint8Array(0);
-  encodeBatches({ header: BATCH_HEADER, cursor, ledger: createLedger([]), firstPart: part }, (bytes) => {
+  encodeBatches({ header: BATCH_HEADER, cursor, ledger, firstPart: part }, (bytes) => {
     batch = bytes.slice();
   });
   return batch;

@@ -13,6 +13,7 @@ const ledger: fc.Arbitrary<Ledger> = fc.record({
   metered: tally,
   folded: tally,
   foldedKeys: fc.constant(0),
+  givenUp: fc.constant({ packets: 0, bytes: 0 }),
   excluded: fc.record({ dhcp: tally, mine: tally }),
   notIp: tally,
   malformed: tally,

@@ -215,7 +215,7 @@ describe('a spool that cannot be written', () => {
     fillDisk();
     for (let start = 0; start < 6000; start++) run.add(window(start));
     expect(run.waiting).toBe(4096 + 4);
-    expect(run.counters.ledgersLost).toBe(6000 - 4100);
+    expect(run.counters.ledgersMerged).toBe(6000 - 4100);
   });
 
   test('whatever fails and for how long, every packet is in a record or in a ledger', () => {

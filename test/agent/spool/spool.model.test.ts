@@ -4,9 +4,11 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { addLedger, createLedger, type Ledger } from '../../../agent/model/ledger.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import type { Disk } from '../../../agent/spool/disk.ts';
 import { Spool } from '../../../agent/spool/spool.ts';
+import { readSpoolFile } from '../../../agent/spool/spool-file.ts';
 import { splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk, fileSystemError, PowerCut } from '../../support/crashing-disk.ts';
 import { batchOf, identityOf } from '../../support/spool-batches.ts';
@@ -14,6 +16,8 @@ import { batchOf, identityOf } from '../../support/spool-batches.ts';
 type Action =
   | { readonly kind: 'write'; readonly count: number }
   | { readonly kind: 'remove' | 'quarantine' | 'replace' | 'damage'; readonly which: number }
+  /** The bound sinks to this many blocks for a moment. */
+  | { readonly kind: 'drop'; readonly blocks: number }
   | { readonly kind: 'kill' | 'cut' };
 
 interface Step {
@@ -32,6 +36,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), which }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('replace' as const), which }) },
   fc.record({ kind: fc.constantFrom('quarantine' as const, 'damage' as const), which }),
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('drop' as const), blocks: fc.nat({ max: 8 }) }) },
   fc.record({ kind: fc.constantFrom('kill' as const, 'cut' as const) }),
 );
 const failure = fc.record({
@@ -57,8 +62,10 @@ const FOLDER = '/spool';
 interface Fate {
   /** The sets of identities that may be there, one of which must be. The empty set: it may be gone. */
   allowed: readonly (readonly string[])[];
-  /** It was damaged on the disk, so that each of its files may end in the quarantine instead. */
-  damaged: boolean;
+  /** The service has some of it, or it was damaged: what is missing need not be in an account. */
+  isExcused: boolean;
+  /** It was given up, or may have been: what is missing must be in an account. */
+  mayBeGivenUp: boolean;
 }
 
 class World {
@@ -67,6 +74,8 @@ class World {
   /** By the batch's number, in the order of writing. */
   readonly fates = new Map<number, Fate>();
   #next = 0;
+  #isAccountVolatile = false;
+  #bytesMax = Number.MAX_SAFE_INTEGER;
   #processes = 0;
 
   constructor(seed: number) {
@@ -76,6 +85,8 @@ class World {
 
   async take({ action, cutAt, failure }: Step): Promise<void> {
     if (failure !== undefined) this.#failFrom(failure);
+    // Where there is no room for an account, memory alone has it until there is: a kill loses it.
+    this.#isAccountVolatile = failure?.code === 'ENOSPC' && /create|rename/.test(failure.operations.join());
     if (cutAt !== undefined) this.disk.operationsLeft = cutAt;
     let cut = action.kind === 'cut';
     try {
@@ -86,6 +97,7 @@ class World {
     }
     this.disk.operationsLeft = -1;
     this.disk.fault = () => {};
+    this.#bytesMax = Number.MAX_SAFE_INTEGER;
     if (cut) {
       this.disk.restart();
       this.#reopenAfterCuts(cutAt);
@@ -94,15 +106,17 @@ class World {
   }
 
   async check(restarted: boolean): Promise<void> {
-    const found = await this.#contents();
+    const { found, accounts } = await this.#contents();
     expect(found).toEqual([...found].sort(byAge));
     expect(new Set(found).size).toBe(found.length);
     for (const [part, fate] of this.fates) {
       const present = found.filter((identity) => Number.parseInt(identity, 10) === part);
+      const subsets = fate.mayBeGivenUp ? fate.allowed.flatMap(subsetsOf) : fate.allowed;
       expect(
-        fate.allowed.map((set) => set.join()),
+        subsets.map((set) => set.join()),
         `batch ${part}`,
       ).toContain(present.join());
+      this.#checkAccounts(part, fate, present, accounts);
       fate.allowed = restarted ? [present] : fate.allowed;
     }
     const known = new Set([...this.fates.values()].flatMap(({ allowed }) => allowed.flat()));
@@ -110,20 +124,43 @@ class World {
     if (restarted) expect(this.disk.paths().filter((path) => path.endsWith('.tmp'))).toEqual([]);
   }
 
-  /** Reads everything, as the exporter would. */
-  async #contents(): Promise<string[]> {
+  /** A batch's ledger names it, and goes with its last record: whoever gave that up must have it, and nobody twice. */
+  #checkAccounts(part: number, fate: Fate, present: readonly string[], accounts: Ledger): void {
+    const told = accounts.excluded[`batch ${part}`]?.packets ?? 0;
+    const hasLedger = present.some((identity) => /^\d+(?:\.1*)?$/.test(identity));
+    expect(told, `ledgers of batch ${part} in accounts`).toBeLessThanOrEqual(hasLedger ? 0 : 1);
+    if (!fate.isExcused && fate.allowed.every((set) => set.length > 0)) {
+      expect(told, `ledger of batch ${part}`).toBe(hasLedger ? 0 : 1);
+    }
+  }
+
+  /** Reads everything, as the exporter would; the accounts as whoever starts next finds them, closed or not. */
+  async #contents(): Promise<{ found: string[]; accounts: Ledger }> {
     const found: string[] = [];
     for (const name of this.spool.oldest(Number.POSITIVE_INFINITY)) {
+      if (name.endsWith('.lost')) continue;
       const bytes = await this.spool.read(name);
+      this.spool.giveBack(name);
       if (bytes !== undefined) found.push(identityOf(bytes));
     }
-    return found;
+    const accounts = createLedger([]);
+    for (const path of this.disk.paths().filter((each) => /\.lost(-open)?$/.test(each))) {
+      const content = readSpoolFile(this.disk.readNow(path));
+      if (content.kind === 'whole') {
+        addLedger(accounts, (JSON.parse(Buffer.from(content.payload).toString()) as { ledger: Ledger }).ledger);
+      }
+    }
+    return { found, accounts };
   }
 
   async #act(action: Action): Promise<void> {
     switch (action.kind) {
       case 'write':
         return this.#write(action.count);
+      case 'drop':
+        for (const fate of this.fates.values()) this.#mayGiveUp(fate);
+        this.#bytesMax = action.blocks * 4096;
+        return this.spool.sweep();
       case 'kill':
       case 'cut':
         return;
@@ -135,11 +172,18 @@ class World {
     }
   }
 
+  #mayGiveUp(fate: Fate): void {
+    fate.mayBeGivenUp = true;
+    if (this.#isAccountVolatile) fate.isExcused = true;
+  }
+
   #write(count: number): void {
     const parts = Array.from({ length: count }, () => this.#next++);
-    for (const part of parts) this.fates.set(part, { allowed: [[], [`${part}`]], damaged: false });
+    for (const part of parts) {
+      this.fates.set(part, { allowed: [[], [`${part}`]], isExcused: false, mayBeGivenUp: false });
+    }
     try {
-      this.spool.writeAll(parts.map((part) => batchOf(part)));
+      this.spool.writeAll(parts.map((part) => batchOf(part, 4, ledgerOf(part))));
     } catch (error) {
       // After a power cut it may be there; after a failure it is not, unless the disk did not even let go of it: see `#files`.
       if (error instanceof OperationalError) this.#expectNotListed(parts);
@@ -155,21 +199,28 @@ class World {
 
   async #change(kind: 'remove' | 'quarantine' | 'replace' | 'damage', name: string): Promise<void> {
     const bytes = await this.spool.read(name);
-    if (bytes === undefined) return;
+    this.spool.giveBack(name);
+    if (bytes === undefined || name.endsWith('.lost')) return;
     const identity = identityOf(bytes);
     const fate = this.fates.get(Number.parseInt(identity, 10))!;
     const before = fate.allowed.filter((set) => set.includes(identity));
     const without = before.map((set) => set.filter((one) => one !== identity));
     if (kind === 'damage') {
       fate.allowed = without;
+      fate.isExcused = true;
       this.disk.damage(`${FOLDER}/${name}`, 37);
       return;
     }
     if (kind === 'replace') return this.#replace(name, bytes, fate, before);
     // Neither is synced: after a power cut the file may be back.
     fate.allowed = [...before, ...without];
-    if (kind === 'remove') await this.spool.remove(name);
-    else await this.spool.quarantine(name, 'a test');
+    if (kind === 'remove') {
+      fate.isExcused = true;
+      await this.spool.remove(name);
+    } else {
+      this.#mayGiveUp(fate);
+      await this.spool.quarantine(name, 'a test');
+    }
     expect(this.spool.oldest(Number.POSITIVE_INFINITY)).not.toContain(name);
   }
 
@@ -207,16 +258,28 @@ class World {
   /** Each time another process; those before are dead. */
   #open(): Spool {
     const self = ++this.#processes;
+    const bound = () => this.#bytesMax;
     return Spool.open({
       disk: this.disk,
       folder: FOLDER,
-      bytesMax: Number.MAX_SAFE_INTEGER,
+      get bytesMax() {
+        return bound();
+      },
       quarantineBytesMax: Number.MAX_SAFE_INTEGER,
       now: () => 1_700_000_000_000 + self,
       processes: { self, identity: (id) => (id === self ? `started ${id}` : undefined) },
       events: { onDropping: () => {}, onDropped: () => {}, onQuarantined: () => {} },
     });
   }
+}
+
+/** What may be left where some went into an account. */
+function subsetsOf(set: readonly string[]): string[][] {
+  return set.reduce<string[][]>((subsets, one) => [...subsets, ...subsets.map((subset) => [...subset, one])], [[]]);
+}
+
+function ledgerOf(part: number): Ledger {
+  return { ...createLedger([]), excluded: { [`batch ${part}`]: { packets: 1, bytes: 0 } } };
 }
 
 function byAge(left: string, right: string): number {

@@ -3,14 +3,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createLedger, logStatus } from '../../../agent/model/ledger.ts';
 import { type Disk, nodeDisk } from '../../../agent/spool/disk.ts';
 import { Spool, type SpoolEvents, type SpoolOptions } from '../../../agent/spool/spool.ts';
 import type { DroppedTotals } from '../../../agent/spool/spool-bounds.ts';
 import { linuxProcesses } from '../../../agent/spool/spool-lock.ts';
 import { SpoolWriter } from '../../../agent/spool/spool-writer.ts';
-import { splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
+import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
+import { FlowBatchReader, splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk, fileSystemError } from '../../support/crashing-disk.ts';
-import { batchOf, identityOf } from '../../support/spool-batches.ts';
+import { BATCH_HEADER, batchOf, identityOf } from '../../support/spool-batches.ts';
 
 const BLOCK = 4096;
 
@@ -51,8 +53,20 @@ function open(options: Partial<SpoolOptions> = {}): Spool {
 }
 
 async function identities(spool: Spool): Promise<string[]> {
-  const found = await Promise.all(spool.oldest(1e6).map((name) => spool.read(name)));
+  const found = await Promise.all(spool.oldest(1e6).map((name) => readOnce(spool, name)));
   return found.flatMap((bytes) => (bytes === undefined ? [] : [identityOf(bytes)]));
+}
+
+async function readOnce(spool: Spool, name: string): Promise<Uint8Array | undefined> {
+  const bytes = await spool.read(name);
+  spool.giveBack(name);
+  return bytes;
+}
+
+/** What the spool's accounts say: headers and ledgers. */
+async function accounts(spool: Spool): Promise<FlowBatchReader[]> {
+  const names = spool.oldest(1e6).filter((name) => name.endsWith('.lost'));
+  return Promise.all(names.map(async (name) => new FlowBatchReader((await spool.read(name))!)));
 }
 
 describe('batches on a real disk', () => {
@@ -223,6 +237,131 @@ describe('bounds', () => {
       { numRuns: 50 },
     );
   });
+});
+
+describe('what is given up', () => {
+  const ledgerOf = (packets: number) => ({ ...createLedger([]), metered: { packets, bytes: 60 * packets } });
+  const write = (spool: Spool, part: number) => spool.writeAll([batchOf(part, 5, ledgerOf(5))]);
+
+  test('is told to the reader once the service takes batches again: one account, with the ledgers that went', async () => {
+    const spool = open({ bytesMax: 3 * BLOCK });
+    for (let part = 0; part < 8; part++) write(spool, part);
+    expect(await accounts(spool)).toEqual([]);
+    await spool.remove(spool.oldest(1)[0]!);
+    const [account, ...others] = await accounts(spool);
+    expect(others).toEqual([]);
+    expect(account!.records).toBe(0);
+    expect(account!.header).toMatchObject({ ...BATCH_HEADER, split: 'lost-000000000000' });
+    expect(account!.ledger).toMatchObject({ metered: { packets: 25 }, givenUp: { packets: 25, bytes: 1500 } });
+    expect(logStatus(account!.ledger!)).toBe('SKIPDATA');
+    await spool.remove(spool.oldest(1)[0]!);
+    expect([await accounts(spool), readdirSync(join(folder, 'spool')).some((name) => name.includes('lost'))]).toEqual([
+      [],
+      false,
+    ]);
+  });
+
+  test('stands for all windows that it touches', async () => {
+    const spool = open({ bytesMax: BLOCK });
+    const early = batchOf(0);
+    spool.writeAll([early, windowed(1_700_000_640), windowed(1_700_000_400), batchOf(3)]);
+    await spool.remove(spool.oldest(1)[0]!);
+    const [account] = await accounts(spool);
+    expect(account!.header).toMatchObject({ windowStart: 1_700_000_040, windowSeconds: 660 });
+  });
+
+  test('outlives a kill, sent or not, and goes on being summed up', async () => {
+    open({ bytesMax: 2 * BLOCK }).writeAll([batchOf(0), batchOf(1), batchOf(2)]);
+    unlock();
+    const second = open({ bytesMax: 2 * BLOCK });
+    write(second, 3);
+    await second.remove(second.oldest(1)[0]!);
+    const [before] = await accounts(second);
+    unlock();
+    const third = open({ bytesMax: 2 * BLOCK });
+    const [after] = await accounts(third);
+    expect(after!.header).toEqual(before!.header);
+    expect(after!.ledger).toEqual(before!.ledger);
+    expect(after!.ledger!.givenUp.packets).toBe(4 + 4);
+    expect(third.nextSequence).toBe(4);
+  });
+
+  test('after an account was closed has another, with another identity', async () => {
+    const spool = open({ bytesMax: 2 * BLOCK });
+    for (let part = 0; part < 3; part++) write(spool, part);
+    await spool.remove(spool.oldest(1)[0]!);
+    for (let part = 3; part < 6; part++) write(spool, part);
+    expect((await accounts(spool)).length).toBe(1);
+    await spool.remove(spool.oldest(1)[0]!);
+    await spool.remove(spool.oldest(1)[0]!);
+    const [second] = await accounts(spool);
+    expect(second!.header.split).toBe('lost-000000000002');
+    expect(second!.ledger!.givenUp.packets).toBe(10);
+  });
+
+  test('is never a batch that is on its way', async () => {
+    const spool = open({ bytesMax: 2 * BLOCK });
+    write(spool, 0);
+    const [lent] = spool.oldest(1);
+    await spool.read(lent!);
+    for (let part = 1; part < 4; part++) write(spool, part);
+    expect(spool.oldest(9)).toEqual([lent, expect.stringMatching('000000000003')]);
+    spool.giveBack(lent!);
+    write(spool, 4);
+    expect(spool.oldest(9)).toEqual([expect.stringMatching('000000000003'), expect.stringMatching('000000000004')]);
+  });
+
+  test('includes what the service can never accept, but not an account that it refuses', async () => {
+    const spool = open();
+    const [name, next] = [write(spool, 0), write(spool, 1)].flat();
+    await spool.quarantine(name!, 'poison');
+    await spool.remove(next!);
+    const [account] = await accounts(spool);
+    expect(account!.ledger!.givenUp).toEqual({ packets: 5, bytes: 300 });
+    expect(readdirSync(join(folder, 'spool', 'quarantine'))).toContain(name);
+    await spool.quarantine(spool.oldest(1)[0]!, 'poison');
+    expect([spool.backlog().batches, spool.counters.quarantined]).toEqual([0, 2]);
+  });
+
+  test('is known in memory where the disk has no room to write it down, and written when it has', async () => {
+    const disk = new CrashingDisk(1);
+    const spool = open({ disk, folder: '/spool', bytesMax: 2 * BLOCK });
+    for (let part = 0; part < 2; part++) write(spool, part);
+    let isFull = true;
+    disk.fault = (operation, path) => {
+      if (isFull && operation === 'create' && path.includes('lost')) throw fileSystemError('ENOSPC', path);
+    };
+    write(spool, 2);
+    expect(spool.backlog().batches).toBe(2);
+    isFull = false;
+    await spool.remove(spool.oldest(1)[0]!);
+    expect((await accounts(spool))[0]!.ledger!.givenUp.packets).toBe(5);
+    expect(disk.paths()).toContain('/spool/000000000000.lost');
+  });
+
+  test('is set aside when its file is damaged', () => {
+    const spool = open({ bytesMax: BLOCK });
+    for (let part = 0; part < 2; part++) write(spool, part);
+    spool.close();
+    flipByte(60)(join(folder, 'spool', '000000000000.lost-open'));
+    const next = open();
+    expect(next.counters.damaged).toBe(1);
+    expect(events.quarantined).toEqual([expect.stringMatching(/^000000000000\.lost-open: .*unknown$/)]);
+  });
+
+  /** As a kill leaves it: nobody has the spool any more. */
+  function unlock(): void {
+    rmSync(join(folder, 'spool', 'lock'));
+  }
+
+  function windowed(windowStart: number): Uint8Array {
+    let batch = new Uint8Array(0);
+    const cursor = { next: () => false };
+    encodeBatches({ header: { ...BATCH_HEADER, windowStart }, cursor, ledger: ledgerOf(0) }, (bytes) => {
+      batch = bytes.slice();
+    });
+    return batch;
+  }
 });
 
 describe('a disk that refuses', () => {

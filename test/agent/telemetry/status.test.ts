@@ -30,6 +30,7 @@ const arbitraryLedger: fc.Arbitrary<Ledger> = fc.record({
   metered: tally,
   folded: tally,
   foldedKeys: fc.nat(1000),
+  givenUp: fc.constant({ packets: 0, bytes: 0 }),
   excluded: fc.dictionary(fc.constantFrom('dhcp', 'dhcpv6', 'backup'), tally, { noNullPrototype: true }),
   notIp: tally,
   malformed: tally,

@@ -1,0 +1,232 @@
+/**
+ * What the spool had to give up, kept until the log service knows it: one account for each observation point, in a file
+ *
+ *     FOLDER/000000000042.lost-open   sums up batches that went over a bound, or into the quarantine
+ *     FOLDER/000000000042.lost        the same, closed: it is sent like a batch, and never changes again
+ *
+ * The number is that of the first batch in it, so no two accounts have the same. Its content (header of spool-file.ts, then
+ * JSON) is a batch without records: from the first window to the end of the last, with the ledgers that went and the packets
+ * of the records that went (`givenUp`). So what arrives and what its ledgers say still add up to what was metered.
+ *
+ * An account is on the disk before its batches go, with their names, so that a restart deletes what a kill or a power cut
+ * left of them. A name stays in the list until its deletion is surely on the disk, too.
+ *
+ * Bounds: one open and one closed account for each observation point; gaps beyond a few are joined.
+ */
+import type { BatchHeader } from '../model/batch-id.ts';
+import { createFlowRecord } from '../model/flow-record.ts';
+import { addLedger, addTally, createLedger, joinGaps, type Ledger, type Tally } from '../model/ledger.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { encodeHeader, encodeLedger } from '../wire/flow-batch.ts';
+import { FlowBatchReader } from '../wire/flow-batch-reader.ts';
+import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
+import { readSpoolFile, spoolHeader } from './spool-file.ts';
+import { parseSpoolName, TEMPORARY_SUFFIX } from './spool-name.ts';
+
+const OPEN_SUFFIX = '.lost-open';
+const CLOSED_SUFFIX = '.lost';
+const NAME = /^(\d{12,15})\.lost(-open)?$/;
+const GAPS_MAX = 16;
+
+/** What is in the records of a batch. */
+export interface LostRecords extends Tally {
+  records: number;
+}
+
+/** A batch on its way out. */
+export interface LostBatch {
+  readonly name: string;
+  readonly header: BatchHeader;
+  /** Where it was its window's last. */
+  readonly ledger: Ledger | undefined;
+  readonly records: LostRecords;
+}
+
+interface Account {
+  /** Of its file, without a suffix. */
+  readonly sequence: string;
+  readonly header: BatchHeader;
+  readonly ledger: Ledger;
+  /** Batches in it whose files may still be there. */
+  readonly counted: readonly string[];
+}
+
+export class LossAccounts {
+  readonly #disk: Disk;
+  readonly #folder: string;
+  /** By observation point. */
+  readonly #open = new Map<string, Account>();
+  /** By name, and the points that have one. */
+  readonly #closed = new Map<string, Account>();
+  /** Open accounts that the disk did not take as they are. */
+  readonly #unwritten = new Set<string>();
+
+  constructor(disk: Disk, folder: string) {
+    this.#disk = disk;
+    this.#folder = folder;
+  }
+
+  static isAccount(name: string): boolean {
+    return NAME.test(name);
+  }
+
+  /**
+   * Takes up an account that an earlier run left.
+   *
+   * @returns the batches in it, which must not be there any more; undefined when the file cannot be believed.
+   */
+  recover(name: string): readonly string[] | undefined {
+    const found = readSpoolFile(this.#disk.readNow(`${this.#folder}/${name}`));
+    if (found.kind === 'damaged') return undefined;
+    const account = JSON.parse(new TextDecoder().decode(found.payload)) as Account;
+    if (name.endsWith(OPEN_SUFFIX)) this.#open.set(pointOf(account.header), account);
+    else this.#closed.set(name, account);
+    return account.counted;
+  }
+
+  /** The highest sequence number of a batch in here, or -1. */
+  get sequenceMax(): number {
+    const accounts = [...this.#open.values(), ...this.#closed.values()];
+    const names = accounts.flatMap(({ counted }) => counted);
+    const sequences = names.map((name) => parseSpoolName(name)?.sequence ?? -1);
+    return Math.max(-1, ...sequences, ...accounts.map(({ sequence }) => Number(sequence)));
+  }
+
+  /** Those that can be sent. */
+  get closed(): readonly string[] {
+    return [...this.#closed.keys()];
+  }
+
+  /** Puts batches of one observation point into its account, on the disk. @throws what the file system throws; nothing is changed then */
+  add(batches: readonly LostBatch[]): void {
+    const account = this.#with(batches);
+    this.#write(account);
+    const point = pointOf(account.header);
+    this.#open.set(point, account);
+    this.#unwritten.delete(point);
+  }
+
+  /** The same in memory alone, for batches that are gone already from a disk that takes no file. */
+  addUnwritten(batches: readonly LostBatch[]): void {
+    const account = this.#with(batches);
+    const point = pointOf(account.header);
+    this.#open.set(point, account);
+    this.#unwritten.add(point);
+  }
+
+  /** These files are surely gone: nobody needs their names any more. */
+  forget(names: ReadonlySet<string>): void {
+    if (names.size === 0) return;
+    for (const [point, account] of this.#open) {
+      this.#open.set(point, { ...account, counted: account.counted.filter((name) => !names.has(name)) });
+    }
+  }
+
+  /** Writes what only memory knows. @throws what the file system throws */
+  flush(): void {
+    for (const point of this.#unwritten) {
+      this.#write(this.#open.get(point)!);
+      this.#unwritten.delete(point);
+    }
+  }
+
+  /**
+   * Makes the open accounts ready to be sent, save where an earlier one still waits. The deletion of their batches must be
+   * on the disk before.
+   *
+   * @throws what the file system throws
+   */
+  close(): void {
+    const waiting = new Set(Array.from(this.#closed.values(), ({ header }) => pointOf(header)));
+    const due = [...this.#open].filter(([point]) => !waiting.has(point));
+    if (due.length === 0) return;
+    this.flush();
+    this.#disk.syncFolder(this.#folder);
+    const renamed: [string, string, Account][] = [];
+    for (const [point, account] of due) {
+      const name = account.sequence + CLOSED_SUFFIX;
+      this.#disk.rename(this.#path(account.sequence + OPEN_SUFFIX), this.#path(name));
+      this.#open.delete(point);
+      renamed.push([point, name, account]);
+    }
+    // What is sent under this name must not be taken for an open account after a power cut.
+    this.#disk.syncFolder(this.#folder);
+    for (const [, name, account] of renamed) this.#closed.set(name, account);
+  }
+
+  /** The account as a batch. */
+  read(name: string): Uint8Array | undefined {
+    const account = this.#closed.get(name);
+    if (account === undefined) return undefined;
+    return Buffer.concat([encodeHeader(account.header), encodeLedger(account.ledger)]);
+  }
+
+  /** @throws what the file system throws */
+  remove(name: string): void {
+    unlinkIfThere(this.#disk, this.#path(name));
+    this.#closed.delete(name);
+  }
+
+  #path(name: string): string {
+    return `${this.#folder}/${name}`;
+  }
+
+  #with(batches: readonly LostBatch[]): Account {
+    const [first] = batches;
+    const before = this.#open.get(pointOf(first!.header)) ?? newAccount(first!);
+    const ledger = createLedger([]);
+    addLedger(ledger, before.ledger);
+    for (const batch of batches) {
+      if (batch.ledger !== undefined) addLedger(ledger, batch.ledger);
+      addTally(ledger.givenUp, batch.records);
+    }
+    joinGaps(ledger.gaps, GAPS_MAX);
+    const headers = [before.header, ...batches.map(({ header }) => header)];
+    const windowStart = Math.min(...headers.map((header) => header.windowStart));
+    const end = Math.max(...headers.map((header) => header.windowStart + header.windowSeconds));
+    return {
+      ...before,
+      header: { ...before.header, windowStart, windowSeconds: end - windowStart },
+      ledger,
+      counted: [...before.counted, ...batches.map(({ name }) => name)],
+    };
+  }
+
+  #write(account: Account): void {
+    const content = new TextEncoder().encode(JSON.stringify(account));
+    const path = this.#path(account.sequence + OPEN_SUFFIX);
+    unlinkIfThere(this.#disk, path + TEMPORARY_SUFFIX);
+    this.#disk.create(path + TEMPORARY_SUFFIX, [spoolHeader(content), content]);
+    this.#disk.rename(path + TEMPORARY_SUFFIX, path);
+  }
+}
+
+/** A cut that no batch has: the account's identity is its own. */
+function newAccount({ name, header }: LostBatch): Account {
+  const sequence = String(parseSpoolName(name)!.sequence).padStart(12, '0');
+  return { sequence, header: { ...header, split: `lost-${sequence}` }, ledger: createLedger([]), counted: [] };
+}
+
+/** The batch as an account takes it; undefined when it cannot be read. */
+export function readLostBatch(disk: Disk, path: string, name: string): LostBatch | undefined {
+  try {
+    const found = readSpoolFile(disk.readNow(path));
+    if (found.kind === 'damaged') return undefined;
+    const reader = new FlowBatchReader(found.payload);
+    const { header, ledger } = reader;
+    const records: LostRecords = { records: 0, packets: 0, bytes: 0 };
+    for (const record = createFlowRecord(); reader.next(record); ) {
+      records.records++;
+      records.packets += record.packets;
+      records.bytes += record.bytes;
+    }
+    return { name, header, ledger, records };
+  } catch (error) {
+    if (!isFileSystemError(error) && !(error instanceof OperationalError)) throw error;
+    return undefined;
+  }
+}
+
+export function pointOf({ flowLogId, interfaceId }: BatchHeader): string {
+  return JSON.stringify([flowLogId, interfaceId]);
+}
