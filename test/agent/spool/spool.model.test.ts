@@ -275,7 +275,9 @@ class World {
 
 /** What may be left where some went into an account. */
 function subsetsOf(set: readonly string[]): string[][] {
-  return set.reduce<string[][]>((subsets, one) => [...subsets, ...subsets.map((subset) => [...subset, one])], [[]]);
+  return Array.from({ length: 2 ** set.length }, (_, chosen) =>
+    set.filter((_one, index) => (chosen >> index) % 2 === 1),
+  );
 }
 
 function ledgerOf(part: number): Ledger {
