@@ -109,4 +109,5 @@ function loadCounters(slots: Int32Array, at: number, record: FlowRecord): void {
   record.bytes = bytesOf(state, slots[at + 3]!);
   record.firstMicroseconds = slots[at + 4]!;
   record.lastMicroseconds = slots[at + 5]!;
+  record.isAnnotated = false;
 }

@@ -1,3 +1,5 @@
+import { type Annotations, createAnnotations } from './annotations.ts';
+
 /**
  * One flow record, read in place: readers (a table's slot, an encoded batch) load it, printers (NDJSON, CLS logs ...) write
  * it out. One object is reused for millions of records; nothing keeps it.
@@ -27,6 +29,9 @@ export interface FlowRecord {
   bytes: number;
   firstMicroseconds: number;
   lastMicroseconds: number;
+  /** Whether `annotations` belong to this record. Most records have none, and cost nothing for it. */
+  isAnnotated: boolean;
+  readonly annotations: Annotations;
 }
 
 export function createFlowRecord(): FlowRecord {
@@ -48,6 +53,8 @@ export function createFlowRecord(): FlowRecord {
     bytes: 0,
     firstMicroseconds: 0,
     lastMicroseconds: 0,
+    isAnnotated: false,
+    annotations: createAnnotations(),
   };
 }
 

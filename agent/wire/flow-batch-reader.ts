@@ -3,11 +3,14 @@
  * `spool.damaged`, and no length in the bytes leads a read past their end. Unknown fields are skipped, fields may stand in
  * any order, numbers that the agent cannot hold exactly (2^53 and more) or that no packet can have (a port of 70,000) are damage.
  */
+
+import { clearAnnotations } from '../model/annotations.ts';
 import type { BatchHeader } from '../model/batch-id.ts';
 import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
 import { createLedger, GAP_REASONS, type Gap, type GapReason, type Ledger, type Tally } from '../model/ledger.ts';
-import { OperationalError } from '../model/operational-error.ts';
+import { ANNOTATIONS_TAG, readAnnotations } from './annotations.ts';
 import { BATCH_TAG, encodeHeader, encodeLedger, LEDGER_TAG } from './flow-batch.ts';
+import { damaged, ProtobufReader } from './protobuf-reader.ts';
 
 /** One encoded batch: its header and ledger at once, its records in place, one after the other. */
 export class FlowBatchReader implements RecordCursor {
@@ -15,7 +18,7 @@ export class FlowBatchReader implements RecordCursor {
   /** Present on the last part of a window. */
   readonly ledger: Ledger | undefined;
   readonly records: number;
-  readonly #records: Wire;
+  readonly #records: ProtobufReader;
 
   /** @throws OperationalError `spool.damaged`; so does `next`. */
   constructor(bytes: Uint8Array) {
@@ -23,7 +26,7 @@ export class FlowBatchReader implements RecordCursor {
     this.header = envelope.header;
     this.ledger = envelope.ledger;
     this.records = envelope.records;
-    this.#records = new Wire(bytes, 0, bytes.length);
+    this.#records = new ProtobufReader(bytes, 0, bytes.length);
   }
 
   next(record: FlowRecord): boolean {
@@ -54,7 +57,7 @@ export function splitBatch(bytes: Uint8Array): [Uint8Array, Uint8Array] | undefi
   if (records < 2) return undefined;
   const half = records >>> 1;
   const pieces: [Uint8Array[], Uint8Array[]] = [[], []];
-  const wire = new Wire(bytes, 0, bytes.length);
+  const wire = new ProtobufReader(bytes, 0, bytes.length);
   for (let seen = 0; wire.at < wire.end; ) {
     const start = wire.at;
     const tag = wire.tag();
@@ -77,7 +80,7 @@ interface Envelope {
 
 /** Everything but the records, which are only counted. */
 function readEnvelope(bytes: Uint8Array): Envelope {
-  const wire = new Wire(bytes, 0, bytes.length);
+  const wire = new ProtobufReader(bytes, 0, bytes.length);
   const header = {
     hostId: '',
     runId: '',
@@ -113,7 +116,7 @@ function readEnvelope(bytes: Uint8Array): Envelope {
   return { header, ledger, records };
 }
 
-function readLedger(wire: Wire, ledger: Ledger): void {
+function readLedger(wire: ProtobufReader, ledger: Ledger): void {
   const outerEnd = wire.enter();
   while (wire.at < wire.end) {
     const tag = wire.tag();
@@ -134,7 +137,7 @@ function readLedger(wire: Wire, ledger: Ledger): void {
   wire.leave(outerEnd);
 }
 
-function readExcluded(wire: Wire, ledger: Ledger): void {
+function readExcluded(wire: ProtobufReader, ledger: Ledger): void {
   const tally: Tally = { packets: 0, bytes: 0 };
   let name = '';
   const outerEnd = wire.enter();
@@ -150,7 +153,7 @@ function readExcluded(wire: Wire, ledger: Ledger): void {
   ledger.excluded[name] = tally;
 }
 
-function readTally(wire: Wire, tally: Tally): void {
+function readTally(wire: ProtobufReader, tally: Tally): void {
   const outerEnd = wire.enter();
   while (wire.at < wire.end) {
     const tag = wire.tag();
@@ -161,7 +164,7 @@ function readTally(wire: Wire, tally: Tally): void {
   wire.leave(outerEnd);
 }
 
-function readGap(wire: Wire): Gap {
+function readGap(wire: ProtobufReader): Gap {
   let fromSeconds = 0;
   let toSeconds = 0;
   let reason = '';
@@ -183,7 +186,7 @@ function isGapReason(reason: string): reason is GapReason {
 }
 
 /** Hot: runs for every record that is printed or sent. */
-function readRecord(wire: Wire, record: FlowRecord): void {
+function readRecord(wire: ProtobufReader, record: FlowRecord): void {
   record.sourcePort = 0;
   record.destinationPort = 0;
   record.protocol = 0;
@@ -192,6 +195,8 @@ function readRecord(wire: Wire, record: FlowRecord): void {
   record.bytes = 0;
   record.firstMicroseconds = 0;
   record.lastMicroseconds = 0;
+  if (record.isAnnotated) clearAnnotations(record.annotations);
+  record.isAnnotated = false;
   let sourceBytes = 0;
   let destinationBytes = 0;
   while (wire.at < wire.end) {
@@ -227,6 +232,10 @@ function readRecord(wire: Wire, record: FlowRecord): void {
       case 0x50:
         record.lastMicroseconds = Math.floor(wire.varint() / 1000);
         break;
+      case ANNOTATIONS_TAG:
+        readAnnotations(wire, record.annotations);
+        record.isAnnotated = true;
+        break;
       default:
         wire.skip(tag);
     }
@@ -236,7 +245,7 @@ function readRecord(wire: Wire, record: FlowRecord): void {
   record.family = sourceBytes === 4 ? 4 : 6;
 }
 
-function readSource(wire: Wire, record: FlowRecord): number {
+function readSource(wire: ProtobufReader, record: FlowRecord): number {
   const length = wire.addressLength();
   record.source0 = wire.word();
   record.source1 = length === 4 ? 0 : wire.word();
@@ -245,167 +254,11 @@ function readSource(wire: Wire, record: FlowRecord): number {
   return length;
 }
 
-function readDestination(wire: Wire, record: FlowRecord): number {
+function readDestination(wire: ProtobufReader, record: FlowRecord): number {
   const length = wire.addressLength();
   record.destination0 = wire.word();
   record.destination1 = length === 4 ? 0 : wire.word();
   record.destination2 = length === 4 ? 0 : wire.word();
   record.destination3 = length === 4 ? 0 : wire.word();
   return length;
-}
-
-function damaged(what: string): OperationalError {
-  return new OperationalError(
-    'spool.damaged',
-    `Reading a flow batch failed: ${what}; these bytes are not what flowlogd wrote.`,
-  );
-}
-
-/** A place in the bytes and the end of the message that it is in; every read checks against that end first. */
-class Wire {
-  readonly #bytes: Uint8Array;
-  at: number;
-  end: number;
-
-  constructor(bytes: Uint8Array, at: number, end: number) {
-    this.#bytes = bytes;
-    this.at = at;
-    this.end = end;
-  }
-
-  /** Steps into a length-delimited message; answers the end of the outer one, for `leave`. */
-  enter(): number {
-    const length = this.#length();
-    const outerEnd = this.end;
-    this.end = this.at + length;
-    return outerEnd;
-  }
-
-  leave(outerEnd: number): void {
-    this.end = outerEnd;
-  }
-
-  /** Field numbers up to 2^28; all of ours are one byte. */
-  tag(): number {
-    const tag = this.varint();
-    if (tag < 8 || tag > 0xffff_ffff) throw damaged('a field has an impossible number');
-    return tag;
-  }
-
-  /** 0 to 2^53 - 1. Most numbers are one byte: tags, lengths, protocols. */
-  varint(): number {
-    const at = this.at;
-    if (at < this.end) {
-      const byte = this.#bytes[at]!;
-      if (byte < 0x80) {
-        this.at = at + 1;
-        return byte;
-      }
-    }
-    return this.#longVarint();
-  }
-
-  /** Integer arithmetic as far as 28 bits, then doubles. */
-  #longVarint(): number {
-    const bytes = this.#bytes;
-    const end = Math.min(this.end, this.at + 10);
-    let at = this.at;
-    let low = 0;
-    for (let shift = 0; shift < 28 && at < end; shift += 7) {
-      const byte = bytes[at++]!;
-      low |= (byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        this.at = at;
-        return low;
-      }
-    }
-    let value = low;
-    for (let scale = 0x1000_0000; at < end; scale *= 128) {
-      const byte = bytes[at++]!;
-      value += (byte & 0x7f) * scale;
-      if (byte >= 0x80) continue;
-      if (value > Number.MAX_SAFE_INTEGER) break;
-      this.at = at;
-      return value;
-    }
-    throw damaged('a number is cut off or too large');
-  }
-
-  bounded(max: number): number {
-    const value = this.varint();
-    if (value > max) throw damaged(`a number is larger than ${max}`);
-    return value;
-  }
-
-  signed(): number {
-    let value = 0n;
-    for (let i = 0; i < 10 && this.at < this.end; i++) {
-      const byte = this.#bytes[this.at++]!;
-      value |= BigInt(byte & 0x7f) << BigInt(7 * i);
-      if (byte >= 0x80) continue;
-      const number = Number(BigInt.asIntN(64, value));
-      if (!Number.isSafeInteger(number)) break;
-      return number;
-    }
-    throw damaged('a signed number is cut off or too large');
-  }
-
-  word(): number {
-    const bytes = this.#bytes;
-    const at = this.at;
-    this.at = at + 4;
-    return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
-  }
-
-  /** Four or sixteen bytes, all of them there. */
-  addressLength(): number {
-    const length = this.#length();
-    if (length !== 4 && length !== 16) throw damaged('an address has neither 4 nor 16 bytes');
-    return length;
-  }
-
-  double(): number {
-    this.#need(8);
-    const value = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.at, 8).getFloat64(0, true);
-    this.at += 8;
-    return value;
-  }
-
-  text(): string {
-    const length = this.#length();
-    const bytes = this.#bytes.subarray(this.at, this.at + length);
-    this.at += length;
-    try {
-      return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    } catch {
-      throw damaged('a text is not UTF-8');
-    }
-  }
-
-  /** Steps over a field whose tag was just read. */
-  skip(tag: number): void {
-    const type = tag & 7;
-    if (type === 0) this.#skipVarint();
-    else if (type === 1 || type === 2 || type === 5) {
-      const length = type === 2 ? this.#length() : type === 1 ? 8 : 4;
-      this.#need(length);
-      this.at += length;
-    } else throw damaged('a field has a type that proto3 does not know');
-  }
-
-  /** Unlike `varint` this takes all 64 bits: a field that we do not know may use them. */
-  #skipVarint(): void {
-    for (let i = 0; i < 10 && this.at < this.end; i++) if (this.#bytes[this.at++]! < 0x80) return;
-    throw damaged('a number is cut off');
-  }
-
-  #length(): number {
-    const length = this.varint();
-    this.#need(length);
-    return length;
-  }
-
-  #need(length: number): void {
-    if (length > this.end - this.at) throw damaged('a length leads past the end');
-  }
 }

@@ -5,18 +5,21 @@
  *
  *     batch  = host run flowLog interface account windowStart windowSeconds part split record* ledger?
  *     record = 0x52 length(1 byte) source destination ports protocol flags packets bytes first last
+ *            0x52 length(2 bytes) ... last annotations
  *
  * The ledger stands last, though its number is smaller: whether a batch is the window's last is known only at its end.
  */
 import type { BatchHeader } from '../model/batch-id.ts';
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import type { Gap, Ledger, Tally } from '../model/ledger.ts';
+import { ANNOTATIONS_BYTES_MAX, ANNOTATIONS_TAG, writeAnnotations } from './annotations.ts';
+import { writeAddress, writeCounter, writeSmall, writeVarint14, writeVarint31 } from './protobuf-writer.ts';
 
 /** Records of one batch when nobody says otherwise: some 200 KB, and below the 10,000 logs that CLS takes in one request. */
 export const RECORDS_MAX = 4096;
 
-/** Two IPv6 addresses (36), ports (8), protocol and flags (6), four 64-bit varints (36), tag and length (2): 88, rounded up. */
-const RECORD_BYTES_MAX = 96;
+/** Two IPv6 addresses (36), ports (8), protocol and flags (6), four 64-bit varints (36), tag and length (2), and annotations. */
+const RECORD_BYTES_MAX = 96 + ANNOTATIONS_BYTES_MAX;
 const START_BYTES = 16_384;
 
 /** Tags: field number << 3 | wire type (0 varint, 1 eight bytes, 2 length-delimited). Shared with the reader. */
@@ -104,11 +107,47 @@ function grown(buffer: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-/** At most `RECORD_BYTES_MAX` bytes, so the length always fits one byte. */
+/** Without annotations at most 88 bytes, so the length fits one byte. */
 function writeRecord(record: FlowRecord, buffer: Uint8Array, at: number): number {
+  if (record.isAnnotated) return writeAnnotatedRecord(record, buffer, at);
   buffer[at] = BATCH_TAG.record;
-  const start = at + 2;
-  let end = writeAddresses(record, buffer, start);
+  const end = writeFields(record, buffer, at + 2);
+  buffer[at + 1] = end - at - 2;
+  return end;
+}
+
+/** Its length takes two bytes always, so that it can be written after what it counts. */
+function writeAnnotatedRecord(record: FlowRecord, buffer: Uint8Array, at: number): number {
+  buffer[at] = BATCH_TAG.record;
+  const fieldsEnd = writeFields(record, buffer, at + 3);
+  buffer[fieldsEnd] = ANNOTATIONS_TAG;
+  const end = writeAnnotations(record.family, record.annotations, buffer, fieldsEnd + 3);
+  writeVarint14(end - fieldsEnd - 3, buffer, fieldsEnd + 1);
+  writeVarint14(end - at - 3, buffer, at + 1);
+  return end;
+}
+
+function writeFields(record: FlowRecord, buffer: Uint8Array, start: number): number {
+  let end = writeAddress(
+    0x0a,
+    record.family,
+    record.source0,
+    record.source1,
+    record.source2,
+    record.source3,
+    buffer,
+    start,
+  );
+  end = writeAddress(
+    0x12,
+    record.family,
+    record.destination0,
+    record.destination1,
+    record.destination2,
+    record.destination3,
+    buffer,
+    end,
+  );
   end = writeSmall(0x18, record.sourcePort, buffer, end);
   end = writeSmall(0x20, record.destinationPort, buffer, end);
   end = writeSmall(0x28, record.protocol, buffer, end);
@@ -116,77 +155,7 @@ function writeRecord(record: FlowRecord, buffer: Uint8Array, at: number): number
   end = writeCounter(0x38, record.packets, buffer, end);
   end = writeCounter(0x40, record.bytes, buffer, end);
   end = writeCounter(0x48, record.firstMicroseconds * 1000, buffer, end);
-  end = writeCounter(0x50, record.lastMicroseconds * 1000, buffer, end);
-  buffer[at + 1] = end - start;
-  return end;
-}
-
-function writeAddresses(record: FlowRecord, buffer: Uint8Array, at: number): number {
-  buffer[at] = 0x0a;
-  if (record.family === 4) {
-    buffer[at + 1] = 4;
-    writeWord(record.source0, buffer, at + 2);
-    buffer[at + 6] = 0x12;
-    buffer[at + 7] = 4;
-    writeWord(record.destination0, buffer, at + 8);
-    return at + 12;
-  }
-  buffer[at + 1] = 16;
-  writeWord(record.source0, buffer, at + 2);
-  writeWord(record.source1, buffer, at + 6);
-  writeWord(record.source2, buffer, at + 10);
-  writeWord(record.source3, buffer, at + 14);
-  buffer[at + 18] = 0x12;
-  buffer[at + 19] = 16;
-  writeWord(record.destination0, buffer, at + 20);
-  writeWord(record.destination1, buffer, at + 24);
-  writeWord(record.destination2, buffer, at + 28);
-  writeWord(record.destination3, buffer, at + 32);
-  return at + 36;
-}
-
-function writeWord(word: number, buffer: Uint8Array, at: number): void {
-  buffer[at] = word >>> 24;
-  buffer[at + 1] = word >>> 16;
-  buffer[at + 2] = word >>> 8;
-  buffer[at + 3] = word;
-}
-
-/** A field below 2^31, left out when zero. */
-function writeSmall(tag: number, value: number, buffer: Uint8Array, at: number): number {
-  if (value === 0) return at;
-  buffer[at] = tag;
-  return writeVarint31(value, buffer, at + 1);
-}
-
-/** A field below 2^53, left out when zero. */
-function writeCounter(tag: number, value: number, buffer: Uint8Array, at: number): number {
-  if (value === 0) return at;
-  buffer[at] = tag;
-  return writeVarint(value, buffer, at + 1);
-}
-
-function writeVarint31(value: number, buffer: Uint8Array, at: number): number {
-  let rest = value | 0;
-  let end = at;
-  while (rest > 0x7f) {
-    buffer[end++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  buffer[end] = rest;
-  return end + 1;
-}
-
-/** Bit operations see 32 bits only, so a larger number (below 2^53) gives its low 28 bits first: exactly four groups. */
-function writeVarint(value: number, buffer: Uint8Array, at: number): number {
-  if (value < 0x8000_0000) return writeVarint31(value, buffer, at);
-  const high = Math.floor(value / 0x1000_0000);
-  const low = value - high * 0x1000_0000;
-  buffer[at] = low | 0x80;
-  buffer[at + 1] = (low >>> 7) | 0x80;
-  buffer[at + 2] = (low >>> 14) | 0x80;
-  buffer[at + 3] = (low >>> 21) | 0x80;
-  return writeVarint31(high, buffer, at + 4);
+  return writeCounter(0x50, record.lastMicroseconds * 1000, buffer, end);
 }
 
 /** The bytes that precede a batch in a length-delimited stream: its length as a varint. */

@@ -1,5 +1,14 @@
 /** Arbitrary flow records, windows and ledgers, as tables and batches can hold them. */
 import fc from 'fast-check';
+import {
+  ACTIONS,
+  type Annotations,
+  createAnnotations,
+  DIRECTIONS,
+  INITIATOR_EVIDENCE,
+  INITIATORS,
+  TRANSLATIONS,
+} from '../../agent/model/annotations.ts';
 import type { BatchHeader } from '../../agent/model/batch-id.ts';
 import type { FlowRecord, RecordCursor } from '../../agent/model/flow-record.ts';
 import { GAP_REASONS, type Ledger } from '../../agent/model/ledger.ts';
@@ -11,7 +20,9 @@ export function cursorOver(records: readonly FlowRecord[]): RecordCursor {
     next(record) {
       const from = records[index++];
       if (from === undefined) return false;
-      Object.assign(record, from);
+      const { annotations, ...fields } = from;
+      Object.assign(record, fields);
+      Object.assign(record.annotations, annotations);
       return true;
     },
   };
@@ -23,6 +34,41 @@ const octet = fc.integer({ min: 0, max: 255 });
 /** Every magnitude up to 2^53 - 1, not only huge ones. */
 const counter = fc.tuple(fc.maxSafeNat(), fc.integer({ min: 0, max: 53 })).map(([n, bits]) => n % 2 ** bits);
 const microseconds = fc.integer({ min: 0, max: 600_000_000 - 1 });
+
+const annotationText = fc.oneof(fc.constant(''), fc.string({ unit: 'grapheme', maxLength: 8 }));
+
+/** The translated words of IPv4 lie in the first of each four. */
+function annotationsOf(family: 4 | 6): fc.Arbitrary<Annotations> {
+  const upper = family === 4 ? fc.constant(0) : word;
+  return fc
+    .record({
+      action: fc.constantFrom(...ACTIONS),
+      rejectRule: annotationText,
+      direction: fc.constantFrom(...DIRECTIONS),
+      initiator: fc.constantFrom(...INITIATORS),
+      initiatorEvidence: fc.constantFrom(...INITIATOR_EVIDENCE),
+      translation: fc.constantFrom(...TRANSLATIONS),
+      translatedSource0: word,
+      translatedSource1: upper,
+      translatedSource2: upper,
+      translatedSource3: upper,
+      translatedDestination0: word,
+      translatedDestination1: upper,
+      translatedDestination2: upper,
+      translatedDestination3: upper,
+      translatedSourcePort: port,
+      translatedDestinationPort: port,
+      sourceRegion: annotationText,
+      destinationRegion: annotationText,
+      handshakeMicroseconds: microseconds,
+    })
+    .map((annotations) => (annotations.translation === 'matched' ? annotations : untranslated(annotations)));
+}
+
+function untranslated(annotations: Annotations): Annotations {
+  const none = Object.entries(createAnnotations()).filter(([name]) => name.startsWith('translated'));
+  return { ...annotations, ...Object.fromEntries(none) };
+}
 
 export const flowRecord: fc.Arbitrary<FlowRecord> = fc
   .record({
@@ -43,7 +89,14 @@ export const flowRecord: fc.Arbitrary<FlowRecord> = fc
     bytes: counter,
     firstMicroseconds: microseconds,
     lastMicroseconds: microseconds,
+    isAnnotated: fc.boolean(),
   })
+  .chain((record) =>
+    (record.isAnnotated ? annotationsOf(record.family) : fc.constant(createAnnotations())).map((annotations) => ({
+      ...record,
+      annotations,
+    })),
+  )
   .map((record) =>
     record.family === 6
       ? record

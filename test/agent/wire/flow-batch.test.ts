@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, test } from 'vitest';
+import {
+  ACTIONS,
+  type Annotations,
+  DIRECTIONS,
+  INITIATOR_EVIDENCE,
+  INITIATORS,
+  TRANSLATIONS,
+} from '../../../agent/model/annotations.ts';
 import type { BatchHeader } from '../../../agent/model/batch-id.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../../agent/model/ledger.ts';
@@ -71,6 +79,33 @@ function schemaRecord(record: FlowRecord) {
     bytes: record.bytes,
     firstNanoseconds: record.firstMicroseconds * 1000,
     lastNanoseconds: record.lastMicroseconds * 1000,
+    annotations: record.isAnnotated ? schemaAnnotations(family, record.annotations) : null,
+  };
+}
+
+function schemaAnnotations(family: 4 | 6, of: Annotations) {
+  const isMatched = of.translation === 'matched';
+  const source = [of.translatedSource0, of.translatedSource1, of.translatedSource2, of.translatedSource3];
+  const destination = [
+    of.translatedDestination0,
+    of.translatedDestination1,
+    of.translatedDestination2,
+    of.translatedDestination3,
+  ];
+  return {
+    action: ACTIONS.indexOf(of.action),
+    rejectRule: of.rejectRule,
+    direction: DIRECTIONS.indexOf(of.direction),
+    initiator: INITIATORS.indexOf(of.initiator),
+    initiatorEvidence: INITIATOR_EVIDENCE.indexOf(of.initiatorEvidence),
+    translation: TRANSLATIONS.indexOf(of.translation),
+    translatedSourceAddress: isMatched ? addressBytes(family, source) : [],
+    translatedDestinationAddress: isMatched ? addressBytes(family, destination) : [],
+    translatedSourcePort: of.translatedSourcePort,
+    translatedDestinationPort: of.translatedDestinationPort,
+    sourceRegion: of.sourceRegion,
+    destinationRegion: of.destinationRegion,
+    handshakeNanoseconds: of.handshakeMicroseconds * 1000,
   };
 }
 
@@ -247,7 +282,8 @@ function refusedOrRead(bytes: Uint8Array): void {
   try {
     for (const record of recordsOf(new FlowBatchReader(bytes))) {
       expect(record.sourcePort).toBeLessThanOrEqual(0xffff);
-      for (const value of Object.values(record)) expect(Number.isSafeInteger(value) && value >= 0).toBe(true);
+      const numbers = [record, record.annotations].flatMap((part) => Object.values(part)).filter(Number.isFinite);
+      for (const value of numbers) expect(Number.isSafeInteger(value) && value >= 0).toBe(true);
     }
     splitBatch(bytes);
   } catch (error) {
