@@ -8,7 +8,7 @@ import { HASH_SEED_WORDS } from './flow/hash.ts';
 import { startRotation } from './meter/rotation.ts';
 import type { TapEvent } from './meter/tap.ts';
 import type { ClosedWindow, ClosedWindowMessage } from './model/closed-window.ts';
-import type { ObservationPoint } from './model/flow-log.ts';
+import { FLOW_LOG_DEFAULTS, type ObservationPoint } from './model/flow-log.ts';
 import { addLedger, createLedger } from './model/ledger.ts';
 import { EXIT, type ExitCode } from './model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from './model/window-bounds.ts';
@@ -57,7 +57,7 @@ function createSetup(
   interfaceNames: readonly string[],
   windowSeconds: number,
 ): Omit<DataPlaneSetup, 'control'> {
-  const flowLog = { id: 'debug', accountId: '-', windowSeconds };
+  const flowLog = { ...FLOW_LOG_DEFAULTS, id: 'debug', accountId: '-', windowSeconds };
   return {
     taps: interfaceNames.map((name) => ({
       point: { flowLog, interfaceId: name, interfaceName: name },

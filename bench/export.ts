@@ -3,6 +3,7 @@
  * spool (with every fsync), read back, transcode, compress, sign, send, unlink. All of it runs in this process on one thread;
  * the service is a sink in another process that answers 200 to everything, so what a real one would do is not in it.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -12,6 +13,7 @@ import { DEFAULT_TIMEOUTS } from '../agent/export/cls/exchange.ts';
 import { EXPORTER_DEFAULTS, Exporter } from '../agent/export/exporter.ts';
 import { systemTimers } from '../agent/export/timers.ts';
 import type { Window } from '../agent/flow/window.ts';
+import { FLOW_LOG_DEFAULTS } from '../agent/model/flow-log.ts';
 import { nodeDisk } from '../agent/spool/disk.ts';
 import { RECORDER_DEFAULTS, Recorder } from '../agent/spool/recorder.ts';
 import { SPOOL_DEFAULTS, Spool } from '../agent/spool/spool.ts';
@@ -110,7 +112,7 @@ function record(window: Window, spool: Spool, folder: string): void {
       onGivenUp: () => undefined,
     },
   });
-  const flowLog = { id: 'fl-bench001', accountId: '1251762227', windowSeconds: 60 };
+  const flowLog = { ...FLOW_LOG_DEFAULTS, id: 'fl-bench001', accountId: '1251762227', windowSeconds: 60 };
   recorder.add({
     point: { flowLog, interfaceId: 'eni-bench001', interfaceName: 'bench' },
     header: headerOf(window),

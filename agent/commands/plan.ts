@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { type HostInterface, listInterfaces, missingInterface, resolveInterfaces } from '../config/interfaces.ts';
 import type { ClsConfiguration, Configuration, FlowLogConfiguration } from '../config/load.ts';
+import { FLOW_LOG_DEFAULTS } from '../model/flow-log.ts';
 import type { SinkPlan } from '../run-command.ts';
 import type { AgentPlan } from '../supervisor.ts';
 
@@ -48,7 +49,12 @@ function plan(
     taps: flowLogs.flatMap((flowLog) =>
       find(flowLog).map((found) => ({
         point: {
-          flowLog: { id: flowLog.id, accountId: flowLog.accountId, windowSeconds: flowLog.windowSeconds },
+          flowLog: {
+            ...FLOW_LOG_DEFAULTS,
+            id: flowLog.id,
+            accountId: flowLog.accountId,
+            windowSeconds: flowLog.windowSeconds,
+          },
           interfaceId: flowLog.interfaceId ?? found.interfaceId,
           interfaceName: found.name,
         },

@@ -4,7 +4,29 @@ export interface FlowLog {
   /** The account (AppID) that owns the records. */
   readonly accountId: string;
   readonly windowSeconds: number;
+  readonly resourceType: ResourceType;
+  readonly trafficType: TrafficType;
+  /** What its records say, by the names of record/catalogue.ts, in this order; empty for the documented row of its resource type. */
+  readonly fields: readonly string[];
+  /** Values of fields that this host cannot know (`vpc-id` ...), by name. */
+  readonly constants: Readonly<Record<string, string>>;
 }
+
+/** What a flow log observes: interfaces, a host that translates addresses, or a gateway that joins regions. */
+export const RESOURCE_TYPES = ['NETWORKINTERFACE', 'NAT', 'CCN'] as const;
+export type ResourceType = (typeof RESOURCE_TYPES)[number];
+
+/** Which records are shipped, by their action. */
+export const TRAFFIC_TYPES = ['ALL', 'ACCEPT', 'REJECT'] as const;
+export type TrafficType = (typeof TRAFFIC_TYPES)[number];
+
+/** What most flow logs are beside their identity. */
+export const FLOW_LOG_DEFAULTS = {
+  resourceType: 'NETWORKINTERFACE',
+  trafficType: 'ALL',
+  fields: [],
+  constants: {},
+} as const satisfies Partial<FlowLog>;
 
 /** One capture interface of a flow log. */
 export interface ObservationPoint {

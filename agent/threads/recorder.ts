@@ -13,6 +13,7 @@ import { TopRecords, type TopSummary } from '../record/table.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow, Recorder, type RecorderCounters } from '../spool/recorder.ts';
 import { type SpoolEntry, SpoolWriter } from '../spool/spool-writer.ts';
+import { type AnnotatorsOf, annotated } from './annotators.ts';
 import { type MappedWindow, mapWindow } from './mapped-window.ts';
 import { type OrphanCounters, Orphans } from './orphans.ts';
 
@@ -80,6 +81,7 @@ export async function recordWindows(
   mapper: Pick<PageMapper, 'map' | 'unmap'>,
   windows: MessagePort,
   tell: (message: RecorderMessage) => void,
+  annotatorsOf: AnnotatorsOf = () => [],
 ): Promise<void> {
   const { folder, nextSequence, heldWindowsMax, heldBytesMax, topRecords } = setup;
   const status = (): RecorderStatus => ({
@@ -112,13 +114,15 @@ export async function recordWindows(
       },
     },
   });
-  const endRecovery = recoverOrphans(setup, disk, recorder, (message) => tell({ ...message, status: status() }));
+  const add = (window: RecordedWindow) => recorder.add(annotated(window, annotatorsOf));
+  const endRecovery = recoverOrphans(setup, disk, add, (message) => tell({ ...message, status: status() }));
   await new Promise<void>((resolve) => {
     windows.on('message', (message: ClosedWindowMessage) => {
       if (message.kind === 'end') resolve();
       else {
         const failed = recorder.failure !== undefined;
-        recorder.add(recorded(setup, disk, message.window, mapper, (release) => windows.postMessage(release)));
+        const window = recorded(setup, disk, message.window, mapper, (release) => windows.postMessage(release));
+        add(window);
         if (failed) tell({ kind: 'waiting', status: status() });
       }
     });
@@ -135,7 +139,7 @@ export async function recordWindows(
 function recoverOrphans(
   { tablesFolder, runId }: RecorderSetup,
   disk: Disk,
-  recorder: Recorder,
+  add: (window: RecordedWindow) => void,
   tell: (
     message:
       | { readonly kind: 'set-aside'; readonly file: string; readonly reason: string }
@@ -158,7 +162,7 @@ function recoverOrphans(
       window.release();
       setImmediate(next);
     };
-    recorder.add({ ...window, release });
+    add({ ...window, release });
   };
   next();
   return () => {

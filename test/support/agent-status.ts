@@ -1,4 +1,4 @@
-import type { ObservationPoint } from '../../agent/model/flow-log.ts';
+import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
 import {
   type ExporterNumbers,
@@ -11,7 +11,7 @@ export const START_SECONDS = 1_700_000_000;
 export const WINDOW_SECONDS = 60;
 
 export function observationPoint(interfaceName: string): ObservationPoint {
-  const flowLog = { id: 'fl-test', accountId: '-', windowSeconds: WINDOW_SECONDS };
+  const flowLog = { ...FLOW_LOG_DEFAULTS, id: 'fl-test', accountId: '-', windowSeconds: WINDOW_SECONDS };
   return { flowLog, interfaceId: `eni-${interfaceName}`, interfaceName };
 }
 

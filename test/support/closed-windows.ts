@@ -1,11 +1,11 @@
 /** Closed windows as the data plane hands them over, made by hand. */
 import { IPV4_STATE, IPV4_WORDS, OCCUPIED } from '../../agent/flow/key-layout.ts';
 import type { ClosedTable, ClosedWindow } from '../../agent/model/closed-window.ts';
-import type { ObservationPoint } from '../../agent/model/flow-log.ts';
+import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createLedger } from '../../agent/model/ledger.ts';
 
 export const POINT: ObservationPoint = {
-  flowLog: { id: 'fl-1', accountId: '1251762227', windowSeconds: 60 },
+  flowLog: { ...FLOW_LOG_DEFAULTS, id: 'fl-1', accountId: '1251762227', windowSeconds: 60 },
   interfaceId: 'eni-1',
   interfaceName: 'eth0',
 };

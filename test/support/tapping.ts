@@ -4,7 +4,7 @@ import type { MeterOptions } from '../../agent/meter/meter.ts';
 import { Tap, type TapEvent } from '../../agent/meter/tap.ts';
 import type { WindowKeeper } from '../../agent/meter/window-keeper.ts';
 import type { KeptFiles } from '../../agent/model/closed-window.ts';
-import type { ObservationPoint } from '../../agent/model/flow-log.ts';
+import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FakeEngine } from './fake-engine.ts';
 import { type ClosedCopy, copyOf, meterOptions } from './metering.ts';
 import { emptyBatch } from './packet-batch.ts';
@@ -38,7 +38,7 @@ export class TappedInterface {
     const { engine = new FakeEngine(), clock = { seconds: 0 }, interfaceName = 'eth0', windowSeconds = 60 } = options;
     this.engine = engine;
     this.clock = clock;
-    const flowLog = { id: 'fl-1', accountId: '1', windowSeconds };
+    const flowLog = { ...FLOW_LOG_DEFAULTS, id: 'fl-1', accountId: '1', windowSeconds };
     const point: ObservationPoint = { flowLog, interfaceId: 'eni-1', interfaceName };
     this.tap = new Tap({
       point,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { FLOW_LOG_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
 import { firstPartOf, type RecordedWindow, Recorder, type RecorderOptions } from '../../../agent/spool/recorder.ts';
@@ -63,7 +64,11 @@ function window(windowStart: number, records = 3, heldBytes = 10): RecordedWindo
     bytes: 120,
   }));
   const self: RecordedWindow = {
-    point: { flowLog: { id: 'fl-1', accountId: '', windowSeconds: 60 }, interfaceId: 'eni-1', interfaceName: 'eth0' },
+    point: {
+      flowLog: { ...FLOW_LOG_DEFAULTS, id: 'fl-1', accountId: '', windowSeconds: 60 },
+      interfaceId: 'eni-1',
+      interfaceName: 'eth0',
+    },
     header: { ...BATCH_HEADER, windowStart },
     ledger: { ...createLedger(['dhcp']), metered: { packets: 2 * records, bytes: 120 * records } },
     heldBytes,
