@@ -136,6 +136,8 @@ function describeEvent(point: ObservationPoint, event: TapEvent): string {
       return '';
     case 'detached':
       return `flowlogd: ${event.reason} Waiting for ${point.interfaceName} to come back.\n`;
+    case 'jumped':
+      return `flowlogd: ${event.gapSeconds.toFixed(1)} s passed on the clock without capture: ${event.reason}.\n`;
     case 're-attached':
       return `flowlogd: Capturing on ${point.interfaceName} again, after ${event.gapSeconds.toFixed(1)} s without.\n`;
   }

@@ -16,6 +16,9 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
     case 're-attached':
       log.info('capturing again', { ...facts, gapSeconds: event.gapSeconds });
       break;
+    case 'jumped':
+      log.warn('time passed without capture', { ...facts, reason: event.reason, gapSeconds: event.gapSeconds });
+      break;
     case 'resumed':
       log.info('nobody captured since the run before', { ...facts, gapSeconds: event.gapSeconds });
       break;

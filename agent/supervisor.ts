@@ -193,6 +193,7 @@ export class Supervisor {
       folder: this.#spoolFolder,
       nextSequence: this.#spool.nextSequence,
       tablesFolder: this.#tables.setup?.folder,
+      points: this.#options.taps.map(({ point }) => point),
       ...RECORDER_DEFAULTS,
       topRecords: this.#options.topRecords,
       flushMs: FLUSH_MS,

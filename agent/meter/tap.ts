@@ -14,6 +14,7 @@ import {
 import { windowStart } from '../model/window-bounds.ts';
 import type { Decoder } from '../packet/decode.ts';
 import { decoderFor } from '../packet/link-type.ts';
+import { type Clocks, ClockWatch } from './clock-watch.ts';
 import { Meter, type MeterOptions } from './meter.ts';
 import { GRACE_SECONDS } from './rotation.ts';
 import type { KeeperEvent, WindowKeeper } from './window-keeper.ts';
@@ -25,6 +26,7 @@ export interface TapOptions {
   readonly meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds'>;
   /** Unix milliseconds. */
   readonly now: () => number;
+  readonly clocks: () => Clocks;
   /** Where the windows outlive a kill; without it they live in memory alone. */
   readonly keeper?: WindowKeeper | undefined;
   /** `files` are the window's, where a keeper has made some. */
@@ -36,6 +38,8 @@ export type TapEvent =
   | { readonly kind: 'attached' }
   | { readonly kind: 'detached'; readonly reason: string }
   | { readonly kind: 're-attached'; readonly gapSeconds: number }
+  /** The clock went on without this process. */
+  | { readonly kind: 'jumped'; readonly reason: GapReason; readonly gapSeconds: number }
   /** Nobody observed the point for so long before this run. */
   | { readonly kind: 'resumed'; readonly gapSeconds: number }
   | KeeperEvent;
@@ -45,7 +49,7 @@ const REATTACH_MS = 500;
 /** Batches read from one tap before the others have their turn. */
 const BATCHES_PER_ROUND = 64;
 
-/** A gap before this run is written into each window that it touches; into its first and last where it touches more. */
+/** A gap that passed unseen is written into each window that it touches; into its first and last where it touches more. */
 const GAP_WINDOWS_MAX = 10;
 /** The kernel is asked for its drops at most this often, for the notes. */
 const DROPS_MS = 100;
@@ -75,13 +79,19 @@ export class Tap {
   /** Unix seconds: when the last drain began, and the time before which (less a grace) everything has been taken in. */
   #drainedFrom = 0;
   #observedUntil = 0;
+  readonly #clockWatch: ClockWatch;
+  /** Every window that starts before this has its status; of those from here on, some were opened by their packets. */
+  #coveredBefore = Number.POSITIVE_INFINITY;
+  readonly #opened = new Set<number>();
 
   constructor(options: TapOptions) {
     this.#options = options;
     const { keeper } = options;
+    this.#clockWatch = new ClockWatch(options.clocks);
     this.#meter = new Meter({
       ...options.meter,
-      ...(keeper && { allocate: keeper.allocate, onOpened: (window) => keeper.opened(window) }),
+      ...(keeper && { allocate: keeper.allocate }),
+      onOpened: (window) => this.#windowOpened(window),
       windowSeconds: options.point.flowLog.windowSeconds,
       onClosed: (window) => this.#closed(window),
     });
@@ -92,7 +102,7 @@ export class Tap {
     this.#open();
     const seconds = this.#seconds();
     this.#resume(seconds);
-    this.#meter.open(seconds);
+    this.#coveredBefore = this.#meter.open(seconds).start + this.#options.point.flowLog.windowSeconds;
     this.#drainedFrom = seconds;
     this.#note(true);
     this.#options.onEvent(this.#options.point, { kind: 'attached' });
@@ -125,7 +135,9 @@ export class Tap {
    * false) only windows older than the one that the last packet fell into are known to be complete.
    */
   closeBefore(seconds: number, drained: boolean): void {
+    this.#lookAtClocks();
     if (drained) {
+      this.#cover(this.#seconds());
       this.#meter.closeBefore(seconds);
       this.#meter.open(this.#seconds());
     } else {
@@ -203,6 +215,38 @@ export class Tap {
       isClosed: true,
     });
     this.#options.onClosed(this.#options.point, window, files);
+  }
+
+  #windowOpened(window: Window): void {
+    this.#options.keeper?.opened(window);
+    if (window.start >= this.#coveredBefore) this.#opened.add(window.start);
+  }
+
+  #lookAtClocks(): void {
+    const gap = this.#clockWatch.look(this.#options.now());
+    if (gap === undefined) return;
+    this.#gaps.push(gap);
+    const { fromSeconds, toSeconds, reason } = gap;
+    this.#options.onEvent(this.#options.point, { kind: 'jumped', reason, gapSeconds: toSeconds - fromSeconds });
+  }
+
+  /** Opens the windows that nobody looked at since the last round, so that each has its status: the agent slept, or was stopped. */
+  #cover(seconds: number): void {
+    const { windowSeconds } = this.#options.point.flowLog;
+    const present = windowStart(seconds, windowSeconds);
+    const from = this.#coveredBefore;
+    if (present < from) return;
+    this.#coveredBefore = present + windowSeconds;
+    const isLong = (present - from) / windowSeconds > GAP_WINDOWS_MAX;
+    // Nobody opens thousands of windows, so what is between the first and the last must be in a gap.
+    if (isLong && !this.#gaps.some((gap) => gap.toSeconds >= present)) {
+      this.#gaps.push({ fromSeconds: from, toSeconds: seconds, reason: 'suspended' });
+    }
+    for (let start = from; start < present; start += windowSeconds) {
+      if (!this.#opened.has(start)) this.#meter.open(start);
+      if (isLong) start = Math.max(start, present - 2 * windowSeconds);
+    }
+    for (const start of this.#opened) if (start <= present) this.#opened.delete(start);
   }
 
   /** The windows during which nobody was there get their gap, too. */

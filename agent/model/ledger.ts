@@ -17,8 +17,15 @@ export interface Gap {
   readonly reason: GapReason;
 }
 
-/** Why an observation point was not capturing. */
-export const GAP_REASONS = ['interface-gone', 'capture-failed', 'agent-not-running'] as const;
+/** Why an observation point was not capturing, or why nobody knows what it captured. */
+export const GAP_REASONS = [
+  'interface-gone',
+  'capture-failed',
+  'agent-not-running',
+  'suspended',
+  'clock-jumped',
+  'table-damaged',
+] as const;
 export type GapReason = (typeof GAP_REASONS)[number];
 
 export interface Ledger {

@@ -2,6 +2,7 @@
  * The data plane put together: engine, taps, tables, and the port to the recorder. Runs in a worker thread (see
  * data-plane-thread.ts), or on the main thread for an engine that knows no other.
  */
+import { uptime } from 'node:os';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type { Window } from '../flow/window.ts';
 import { Control } from '../meter/control.ts';
@@ -112,6 +113,7 @@ function createTaps(
         meter,
         keeper: keeperOf(point),
         now: Date.now,
+        clocks: () => ({ wallMs: Date.now(), awakeMs: performance.now(), bootMs: uptime() * 1000 }),
         onClosed,
         onEvent: (at, event) => tell({ kind: 'event', point: at, event }),
       }),

@@ -7,7 +7,8 @@
  * What is in the slots is what was counted; the ledger beside it is as old as the last round. Where the notes know of more
  * packets than the slots (pages that a power cut took), the rest is overflowed: the sum of what was offered holds.
  *
- * A file that is damaged, or of another version, is never read on: it is moved to `tables/quarantine/`, counted and told.
+ * A file that is damaged, or of another version, is never read on: it is moved to `tables/quarantine/`, counted and told. Where
+ * it is the window's own, its name still says which window of which point is lost: that gets a ledger with an unknown loss.
  * Bounds: one window's tables in memory at a time; the quarantine's bytes, over which its oldest windows go.
  */
 import { estimateKeys, SKETCH_BYTES } from '../flow/key-sketch.ts';
@@ -16,8 +17,16 @@ import { TableCursor, type TableSlots } from '../flow/table-cursor.ts';
 import { decodeHeader, PAGE_BYTES } from '../meter/header-block.ts';
 import { noteRoom, readNotes } from '../meter/ledger-notes.ts';
 import { GRACE_SECONDS } from '../meter/rotation.ts';
-import { type FileName, type KeptTable, type KeptWindow, parseFileName, windowFileName } from '../meter/window-file.ts';
-import type { Ledger } from '../model/ledger.ts';
+import {
+  type FileName,
+  type KeptTable,
+  type KeptWindow,
+  parseFileName,
+  stemOf,
+  windowFileName,
+} from '../meter/window-file.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import { createLedger, type Ledger } from '../model/ledger.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow } from '../spool/recorder.ts';
 
@@ -28,6 +37,8 @@ export interface OrphanCounters {
   packets: number;
   /** Slots that could not be believed. */
   slotsDamaged: number;
+  /** Windows of which nothing but a ledger of unknown loss is left. */
+  windowsLost: number;
   /** Files in the quarantine, and files that went from there to make room. */
   setAside: number;
   deleted: number;
@@ -39,6 +50,9 @@ export interface OrphansOptions {
   readonly folder: string;
   /** This run, whose files are no orphans. */
   readonly runId: string;
+  readonly hostId: string;
+  /** Of this run: names of files say which is theirs. */
+  readonly points: readonly ObservationPoint[];
   readonly onSetAside: (file: string, reason: string) => void;
   readonly quarantineBytesMax?: number;
 }
@@ -57,7 +71,15 @@ interface FoundTable extends TableSlots {
 }
 
 export class Orphans {
-  readonly counters: OrphanCounters = { windows: 0, records: 0, packets: 0, slotsDamaged: 0, setAside: 0, deleted: 0 };
+  readonly counters: OrphanCounters = {
+    windows: 0,
+    records: 0,
+    packets: 0,
+    slotsDamaged: 0,
+    windowsLost: 0,
+    setAside: 0,
+    deleted: 0,
+  };
   readonly #options: OrphansOptions;
   readonly #waiting: Orphan[];
 
@@ -102,11 +124,11 @@ export class Orphans {
     // The window's file goes first: what is left without it is in the spool already.
     if (!files.some(({ table }) => table === undefined)) return this.#remove(files);
     const file = this.#read(windowFileName(stem));
-    if (typeof file === 'string') return this.#setAsideAll(files, file);
+    if (typeof file === 'string') return this.#lost(orphan, file);
     const header = decodeHeader(file);
     if (header.kind === 'blank' && files.length === 1) return this.#remove(files);
     if (header.kind !== 'header') {
-      return this.#setAsideAll(files, header.kind === 'blank' ? 'its header was never on the disk' : header.reason);
+      return this.#lost(orphan, header.kind === 'blank' ? 'its header was never on the disk' : header.reason);
     }
     const window = header.value as KeptWindow;
     const words = new Float64Array(
@@ -115,7 +137,7 @@ export class Orphans {
       Math.floor((file.length - header.bytes) / 8),
     );
     const note = readNotes(words, window.ruleNames);
-    if (note.kind === 'damaged') return this.#setAsideAll(files, 'its ledger is damaged');
+    if (note.kind === 'damaged') return this.#lost(orphan, 'its ledger is damaged');
     const tables = ([4, 6] as const)
       .map((family) => this.#bestTable(orphan, family, window.point.flowLog.windowSeconds))
       .filter((table) => table !== undefined);
@@ -128,14 +150,16 @@ export class Orphans {
       this.counters.slotsDamaged += sums.damaged;
     }
     this.counters.windows += 1;
-    return this.#recorded(orphan, window, ledger, tables);
+    const forget = () => this.#unlink(windowFileName(stem));
+    return this.#recorded(orphan, window, ledger, tables, forget);
   }
 
   #recorded(
-    { stem, files }: Orphan,
-    window: KeptWindow,
+    { files }: Orphan,
+    window: Omit<KeptWindow, 'ruleNames'>,
     ledger: Ledger,
     tables: readonly FoundTable[],
+    forget: () => void,
   ): RecordedWindow {
     const { hostId, runId, point, windowStart, piece } = window;
     const { flowLog, interfaceId } = point;
@@ -154,7 +178,7 @@ export class Orphans {
       ledger,
       heldBytes: tables.reduce((sum, { words }) => sum + words.byteLength, 0),
       records: () => new TableCursor(tables),
-      forget: () => this.#unlink(windowFileName(stem)),
+      forget,
       release: () => {
         for (const { name, table } of files) if (table !== undefined) this.#unlink(name);
       },
@@ -202,19 +226,44 @@ export class Orphans {
     for (const { name } of files) this.#unlink(name);
   }
 
-  /** The window's own file goes last: without it, what stays would be taken for the rest of a window that is safe. */
-  #setAsideAll(files: Orphan['files'], reason: string): undefined {
-    const tables = files.filter(({ table }) => table !== undefined);
-    const moved = tables.map(({ name }) => this.#setAside(name, reason));
-    const own = files.find(({ table }) => table === undefined);
-    if (own !== undefined && moved.every(Boolean)) this.#setAside(own.name, reason);
+  /**
+   * The window whose own file cannot be believed, as a ledger; undefined where no point of this run has that name, or where
+   * the disk refuses. Its own file goes last, when the ledger is durable: without it, what stays would be taken for the rest
+   * of a window that is safe.
+   */
+  #lost(orphan: Orphan, reason: string): RecordedWindow | undefined {
+    const { stem, windowStart, files } = orphan;
+    const moved = files.filter(({ table }) => table !== undefined).map(({ name }) => this.#setAside(name, reason));
+    const own = windowFileName(stem);
+    this.#tellSetAside(own, reason);
+    if (!moved.every(Boolean)) return undefined;
+    const { hostId, points } = this.#options;
+    const { runId, piece } = files[0]!;
+    const point = points.find((each) => stemOf({ runId, point: each, windowStart, piece }) === stem);
+    if (point === undefined) {
+      this.#move(own);
+      return undefined;
+    }
+    const toSeconds = windowStart + point.flowLog.windowSeconds;
+    const gaps = [{ fromSeconds: windowStart, toSeconds, reason: 'table-damaged' as const }];
+    const ledger = { ...createLedger([]), dropsUnknown: true, gaps };
+    this.counters.windowsLost += 1;
+    return this.#recorded(orphan, { hostId, runId, point, windowStart, piece }, ledger, [], () => this.#move(own));
   }
 
-  /** False where the disk refuses: the file stays, and is looked at again at the next start. */
   #setAside(name: string, reason: string): boolean {
-    const { disk, folder, onSetAside } = this.#options;
+    this.#tellSetAside(name, reason);
+    return this.#move(name);
+  }
+
+  #tellSetAside(name: string, reason: string): void {
     this.counters.setAside += 1;
-    onSetAside(name, reason);
+    this.#options.onSetAside(name, reason);
+  }
+
+  /** Into the quarantine. False where the disk refuses: the file stays, and is looked at again at the next start. */
+  #move(name: string): boolean {
+    const { disk, folder } = this.#options;
     try {
       disk.makeFolder(`${folder}/quarantine`);
       disk.rename(`${folder}/${name}`, `${folder}/quarantine/${name}`);

@@ -26,6 +26,8 @@ export interface RecorderSetup {
   readonly nextSequence: number;
   /** Where earlier runs may have left windows; undefined where none are kept. */
   readonly tablesFolder?: string | undefined;
+  /** Of this run. */
+  readonly points: readonly ObservationPoint[];
   readonly heldWindowsMax: number;
   readonly heldBytesMax: number;
   /** How many of a window's largest records are told to the control plane; 0 for none. */
@@ -137,7 +139,7 @@ export async function recordWindows(
 
 /** Hands the recorder one window that was left behind after the other, between those of this run. Answers how to end that. */
 function recoverOrphans(
-  { tablesFolder, runId }: RecorderSetup,
+  { tablesFolder, runId, hostId, points }: RecorderSetup,
   disk: Disk,
   add: (window: RecordedWindow) => void,
   tell: (
@@ -148,7 +150,7 @@ function recoverOrphans(
 ): () => void {
   if (tablesFolder === undefined) return () => undefined;
   const onSetAside = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason });
-  const orphans = new Orphans({ disk, folder: tablesFolder, runId, onSetAside });
+  const orphans = new Orphans({ disk, folder: tablesFolder, runId, hostId, points, onSetAside });
   let hasEnded = false;
   const next = () => {
     if (hasEnded) return;

@@ -5,6 +5,7 @@ import { HASH_SEED_WORDS } from '../../agent/flow/hash.ts';
 import type { PageMapper } from '../../agent/meter/table-memory.ts';
 import { sharedTableMemory } from '../../agent/meter/table-memory.ts';
 import { type KeeperEvent, WindowKeeper } from '../../agent/meter/window-keeper.ts';
+import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
 import { type Disk, nodeDisk } from '../../agent/spool/disk.ts';
 import type { RecordedWindow } from '../../agent/spool/recorder.ts';
@@ -44,10 +45,10 @@ export interface Found {
 }
 
 /** What the run `run9` finds; nothing of it is removed. */
-export function findOrphans(folder: string, disk: Disk = nodeDisk): Found {
+export function findOrphans(folder: string, disk: Disk = nodeDisk, points: readonly ObservationPoint[] = []): Found {
   const setAside: string[] = [];
   const onSetAside = (file: string, reason: string) => void setAside.push(`${file}: ${reason}`);
-  const orphans = new Orphans({ disk, folder, runId: 'run9', onSetAside });
+  const orphans = new Orphans({ disk, folder, runId: 'run9', hostId: 'host-1', points, onSetAside });
   const windows: RecordedWindow[] = [];
   for (let window = orphans.next(); window !== undefined; window = orphans.next()) windows.push(window);
   return { windows, orphans, setAside };

@@ -1,5 +1,6 @@
 /** One tap on a fake engine, and what it tells and closes. */
 
+import type { Clocks } from '../../agent/meter/clock-watch.ts';
 import type { MeterOptions } from '../../agent/meter/meter.ts';
 import { Tap, type TapEvent } from '../../agent/meter/tap.ts';
 import type { WindowKeeper } from '../../agent/meter/window-keeper.ts';
@@ -12,6 +13,9 @@ import { emptyBatch } from './packet-batch.ts';
 export interface Clock {
   /** Unix seconds. */
   seconds: number;
+  /** Of these, how many the machine slept, and how many the clock was set forward. */
+  sleptSeconds?: number;
+  setSeconds?: number;
 }
 
 export class TappedInterface {
@@ -46,6 +50,7 @@ export class TappedInterface {
       engine,
       meter: { ...meterOptions(), ...options.meter },
       now: () => clock.seconds * 1000,
+      clocks: () => clocksAt(clock),
       keeper: options.keeper,
       onClosed: (_, window, files) => {
         this.files.push(files);
@@ -65,4 +70,9 @@ export class TappedInterface {
   get starts(): number[] {
     return this.closed.map(({ start }) => start);
   }
+}
+
+function clocksAt({ seconds, sleptSeconds = 0, setSeconds = 0 }: Clock): Clocks {
+  const bootMs = (seconds - setSeconds) * 1000;
+  return { wallMs: seconds * 1000, awakeMs: bootMs - sleptSeconds * 1000, bootMs };
 }

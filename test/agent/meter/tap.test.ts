@@ -1,10 +1,11 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { FakeEngine, interfaceGone } from '../../support/fake-engine.ts';
 import type { BatchPacket } from '../../support/packet-batch.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
-import { TappedInterface } from '../../support/tapping.ts';
+import { type Clock, TappedInterface } from '../../support/tapping.ts';
 
 const FRAME = ethernet(
   {},
@@ -318,5 +319,113 @@ describe('a tap whose windows are closed early', () => {
       [0, 1],
     ]);
     expect(tapped.closed.reduce((sum, { ledger }) => sum + offeredPackets(ledger), 0)).toBe(5 + 3);
+  });
+});
+
+describe('windows that nobody looked at', () => {
+  const seen = (tapped: TappedInterface) =>
+    tapped.closed.map(({ start, ledger }) => [
+      start,
+      logStatus(ledger),
+      ...ledger.gaps.map(({ fromSeconds, toSeconds, reason }) => `${fromSeconds}-${toSeconds} ${reason}`),
+    ]);
+
+  async function jumped(toSeconds: number, jump: Partial<Clock>): Promise<TappedInterface> {
+    const tapped = attached();
+    await tapped.round(30);
+    Object.assign(tapped.clock, jump);
+    await tapped.round(toSeconds);
+    await tapped.round(toSeconds + 61);
+    return tapped;
+  }
+
+  it('because the data plane stood still have the status of what the ring had kept for them', async () => {
+    const tapped = attached();
+    await tapped.round(30);
+    tapped.engine.newest.waiting = [...many(5, 130), ...many(7, 250)];
+    await tapped.round(250);
+    await tapped.round(301);
+    expect(seen(tapped)).toEqual([
+      [0, 'NODATA'],
+      [60, 'NODATA'],
+      [120, 'OK'],
+      [180, 'NODATA'],
+      [240, 'OK'],
+    ]);
+  });
+
+  it.each([
+    ['the machine slept', { sleptSeconds: 170 }, 'suspended'],
+    ['the clock was set', { setSeconds: 170 }, 'clock-jumped'],
+  ])('because %s have a gap, and so have those before and after', async (_, jump, reason) => {
+    const tapped = await jumped(200, jump);
+    expect(seen(tapped)).toEqual([
+      [0, 'SKIPDATA', `30-60 ${reason}`],
+      [60, 'SKIPDATA', `60-120 ${reason}`],
+      [120, 'SKIPDATA', `120-180 ${reason}`],
+      [180, 'SKIPDATA', `180-200 ${reason}`],
+    ]);
+    expect(tapped.events).toContainEqual({ kind: 'jumped', reason, gapSeconds: 170 });
+  });
+
+  it.each([{ sleptSeconds: 6000 }, { setSeconds: 6000 }, {}])(
+    'for long are told by the first and the last (%o)',
+    async (jump) => {
+      const tapped = await jumped(6030, jump);
+      expect(tapped.starts).toEqual([0, 60, 5940, 6000]);
+      expect(tapped.closed.slice(1).map(({ ledger }) => logStatus(ledger))).toEqual([
+        'SKIPDATA',
+        'SKIPDATA',
+        'SKIPDATA',
+      ]);
+    },
+  );
+
+  it('are none where the machine slept within a window, which has its gap', async () => {
+    const tapped = await jumped(45, { sleptSeconds: 14 });
+    expect(seen(tapped)[0]).toEqual([0, 'SKIPDATA', '30-45 suspended']);
+  });
+
+  it('are none where a clock is corrected by a moment, or set back', async () => {
+    const tapped = attached();
+    await tapped.round(30);
+    tapped.clock.setSeconds = 1.5;
+    await tapped.round(32);
+    tapped.clock.setSeconds = -100;
+    await tapped.round(20);
+    await tapped.round(61);
+    expect(seen(tapped)).toEqual([[0, 'NODATA']]);
+  });
+
+  it('whatever the clocks do: every window from the first to the last has its status, or lies in a gap', async () => {
+    const step = fc.record({
+      seconds: fc.oneof(fc.integer({ min: 1, max: 90 }), fc.integer({ min: 1, max: 1500 })),
+      kind: fc.constantFrom('awake', 'slept', 'set'),
+      packets: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const tapped = attached();
+        const { clock } = tapped;
+        for (const { seconds, kind, packets } of steps) {
+          const now = clock.seconds + seconds;
+          if (kind === 'slept') clock.sleptSeconds = (clock.sleptSeconds ?? 0) + seconds;
+          if (kind === 'set') clock.setSeconds = (clock.setSeconds ?? 0) + seconds;
+          if (packets) tapped.engine.newest.waiting = many(3, now - 1);
+          await tapped.round(now);
+        }
+        tapped.tap.end();
+        const windows = tapped.closed.toSorted((left, right) => left.start - right.start);
+        for (const [index, { start, ledger }] of windows.entries()) {
+          const before = windows[index - 1];
+          if (before === undefined || start === before.start + 60) continue;
+          // Nobody has a row for what is between: the gap reaches from the one to the other, and no window comes twice.
+          expect(start).toBeGreaterThan(before.start);
+          expect(before.ledger.gaps.map(({ toSeconds }) => toSeconds)).toContain(before.start + 60);
+          expect(ledger.gaps.map(({ fromSeconds }) => fromSeconds)).toContain(start);
+        }
+      }),
+      { numRuns: 100 },
+    );
   });
 });

@@ -182,7 +182,14 @@ describe('a window that a killed run left open', () => {
 
   test('is no orphan of its own run', async () => {
     run(600);
-    const own = new Orphans({ disk: nodeDisk, folder, runId: 'run1', onSetAside: () => undefined });
+    const own = new Orphans({
+      disk: nodeDisk,
+      folder,
+      runId: 'run1',
+      hostId: 'host-1',
+      points: [],
+      onSetAside: () => undefined,
+    });
     expect(own.next()).toBeUndefined();
     expect(left().length).toBe(1);
   });
@@ -333,6 +340,30 @@ describe('a file that cannot be believed', () => {
     expect([left(), inQuarantine(), orphans.counters.setAside]).toEqual([[], names, names.length]);
   });
 
+  test('a window that nothing but its name is left of is a ledger of unknown loss, and the reader gets it once', () => {
+    rewrite(fileNamed('.window'), (bytes) => bytes.fill(1, 32, 64));
+    const { windows, orphans } = findOrphans(folder, nodeDisk, [POINT]);
+    expect(windows).toMatchObject([
+      { point: POINT, firstPart: 0, header: { runId: 'run1', interfaceId: 'eni-1', windowStart: 600 } },
+    ]);
+    expect(windows[0]!.ledger).toMatchObject({
+      metered: { packets: 0 },
+      dropsUnknown: true,
+      gaps: [{ fromSeconds: 600, toSeconds: 660, reason: 'table-damaged' }],
+    });
+    expect([logStatus(windows[0]!.ledger), packetsIn(windows), orphans.counters.windowsLost]).toEqual([
+      'SKIPDATA',
+      0,
+      1,
+    ]);
+    // A kill before it is durable: it comes again, as the same.
+    expect(left()).toEqual([expect.stringMatching(/\.window$/)]);
+    expect(findOrphans(folder, nodeDisk, [POINT]).windows[0]!.header).toEqual(windows[0]!.header);
+    windows[0]!.forget();
+    expect(left()).toEqual([]);
+    expect(inQuarantine().length).toBeGreaterThan(1);
+  });
+
   test.each<[string, (path: string) => void, RegExp]>([
     [
       'of another version',
@@ -465,6 +496,8 @@ test('the quarantine is bounded: its oldest windows go', async () => {
     disk: nodeDisk,
     folder,
     runId: 'run9',
+    hostId: 'host-1',
+    points: [],
     onSetAside: () => undefined,
     quarantineBytesMax,
   });

@@ -61,6 +61,7 @@ function start(options: Partial<RecorderSetup> = {}): Promise<void> {
     runId: 'run-1',
     folder,
     nextSequence: 7,
+    points: [],
     heldWindowsMax: 4,
     heldBytesMax: 1e6,
     topRecords: 2,
