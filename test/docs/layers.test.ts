@@ -28,6 +28,8 @@ const PROBES: readonly Probe[] = [
   ['agent/wire/x.ts', 'node:zlib', 'allowed'],
   ['agent/wire/x.ts', 'node:fs', 'forbidden'],
   ['agent/wire/x.ts', 'node:http', 'forbidden'],
+  ['agent/annotation/x.ts', '../packet/y.ts', 'allowed'],
+  ['agent/annotation/x.ts', '../flow/y.ts', 'forbidden'],
   ['agent/explain/x.ts', '../record/y.ts', 'allowed'],
   ['agent/explain/x.ts', '../meter/y.ts', 'forbidden'],
   ['agent/explain/x.ts', 'node:fs', 'forbidden'],
