@@ -5,6 +5,7 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import { createStatus, recorderTold } from './agent-status.ts';
+import type { Region } from './annotation/regions.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
 import { DEFAULT_BACKOFF } from './export/backoff.ts';
 import { EXPORTER_DEFAULTS, Exporter, type ExporterState } from './export/exporter.ts';
@@ -36,6 +37,7 @@ export interface AgentPlan {
   readonly engine: 'libpcap' | 'cap';
   readonly exclusion: ExclusionPolicy;
   readonly flowsMax: number;
+  readonly regions: readonly Region[];
 }
 
 export interface SupervisorOptions extends AgentPlan {
@@ -195,6 +197,7 @@ export class Supervisor {
       tablesFolder: this.#tables.setup?.folder,
       points: this.#options.taps.map(({ point }) => point),
       ...RECORDER_DEFAULTS,
+      regions: this.#options.regions,
       topRecords: this.#options.topRecords,
       flushMs: FLUSH_MS,
     };

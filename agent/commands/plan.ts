@@ -45,6 +45,7 @@ function plan(
     spoolAgeSecondsMax: spool.ageSecondsMax,
     engine,
     exclusion: exclude,
+    regions: configuration.regions,
     flowsMax: table.flowsMax,
     taps: flowLogs.flatMap((flowLog) =>
       find(flowLog).map((found) => ({

@@ -153,6 +153,21 @@ const exclude = section('What is kept out of the records. Excluded packets and b
   ),
 });
 
+const region = section('One region, and the networks that lie in it.', {
+  id: required(IDENTIFIER, {
+    description: 'The region as records name it. May be said several times, with further networks.',
+    example: 'ap-guangzhou',
+  }),
+  networks: listOf(
+    NETWORK,
+    { min: 1, max: 8192 },
+    {
+      description: 'Where several networks hold an address, the longest prefix decides.',
+      example: '[10.1.0.0/16, 2001:db8:1::/48]',
+    },
+  ),
+});
+
 const cls = optionalSection(
   'The log service that receives the records: Tencent Cloud Log Service, or anything that speaks its upload protocol. Without ' +
     'this section they go to the embedded log service on the loopback interface.',
@@ -214,6 +229,15 @@ export const SCHEMA = section('The configuration of flowlogd.', {
   flowLogs: list(flowLog, { min: 1, max: 64 }, { default: '[{}]', description: 'The flow logs of this host.' }),
   capture,
   exclude,
+  regions: list(
+    region,
+    { min: 0, max: 1024 },
+    {
+      default: '[]',
+      description:
+        'Which addresses lie in which region, for the fields `srcregionid` and `dstregionid` of flow logs of type CCN.',
+    },
+  ),
   table: section('The flow table: the flows of the open window.', {
     flowsMax: option(integer(1024, 16 * MEBIBYTE), '1000000', {
       description:

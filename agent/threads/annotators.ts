@@ -1,10 +1,42 @@
-import type { ObservationPoint } from '../model/flow-log.ts';
+import { annotateDirection, type InterfaceAddresses } from '../annotation/direction.ts';
+import { annotateInitiator } from '../annotation/initiator.ts';
+import { annotateRegions, type Region } from '../annotation/regions.ts';
+import type { FlowLog, ObservationPoint } from '../model/flow-log.ts';
 import type { RecordAnnotator } from '../model/record-annotator.ts';
 import { AnnotatedCursor } from '../record/annotated-cursor.ts';
 import type { RecordedWindow } from '../spool/recorder.ts';
 
 /** What annotates the records of an observation point, in this order. */
 export type AnnotatorsOf = (point: ObservationPoint) => readonly RecordAnnotator[];
+
+/** Where annotators learn what they know. */
+export interface Evidence {
+  readonly regions: readonly Region[];
+  /** The interfaces of the host as they are now. */
+  readonly interfaces: () => readonly InterfaceAddresses[];
+  /** 32 random bits. */
+  readonly seed: () => number;
+}
+
+/** Fields that an annotator fills; it works for a flow log that records one of them, and costs the others nothing. */
+const REGION_FIELDS = ['srcregionid', 'dstregionid'];
+const DIRECTION_FIELDS = ['direction', 'flow-direction'];
+const INITIATOR_FIELDS = ['initiator', 'initiator-evidence', 'handshake-rtt'];
+
+export function createAnnotators({ regions, interfaces, seed }: Evidence): AnnotatorsOf {
+  const byRegion = annotateRegions(regions);
+  const byDirection = annotateDirection(interfaces);
+  const byInitiator = annotateInitiator(seed);
+  return ({ flowLog }) => [
+    ...(flowLog.resourceType === 'CCN' || records(flowLog, REGION_FIELDS) ? [byRegion] : []),
+    ...(records(flowLog, DIRECTION_FIELDS) ? [byDirection] : []),
+    ...(records(flowLog, INITIATOR_FIELDS) ? [byInitiator] : []),
+  ];
+}
+
+function records({ fields }: FlowLog, names: readonly string[]): boolean {
+  return fields.some((field) => names.includes(field));
+}
 
 /** The window with all that is known of its records, looked up anew each time that it is written. */
 export function annotated(window: RecordedWindow, annotatorsOf: AnnotatorsOf): RecordedWindow {

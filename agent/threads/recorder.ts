@@ -4,6 +4,7 @@
  * stalls anybody; the control plane hears of each window and takes its files into the spool's index.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { Region } from '../annotation/regions.ts';
 import type { PageMapper } from '../meter/table-memory.ts';
 import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
@@ -32,6 +33,8 @@ export interface RecorderSetup {
   readonly heldBytesMax: number;
   /** How many of a window's largest records are told to the control plane; 0 for none. */
   readonly topRecords: number;
+  /** Which addresses lie in which region. */
+  readonly regions: readonly Region[];
   /** How long the end waits for a disk that refuses. */
   readonly flushMs: number;
 }

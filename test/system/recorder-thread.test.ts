@@ -35,6 +35,7 @@ test('records of a table that another thread filled reach the disk, many batches
     points: [],
     heldWindowsMax: 4,
     heldBytesMax: 1e8,
+    regions: [],
     topRecords: 1,
     flushMs: 1000,
   };

@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
 import type { AnnotatedWindow, RecordAnnotator } from '../../../agent/model/record-annotator.ts';
+import { parseNetwork } from '../../../agent/packet/address.ts';
 import type { RecordedWindow } from '../../../agent/spool/recorder.ts';
-import { annotated } from '../../../agent/threads/annotators.ts';
+import { annotated, createAnnotators } from '../../../agent/threads/annotators.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { cursorOver } from '../../support/flow-records.ts';
 import { BATCH_HEADER } from '../../support/spool-batches.ts';
@@ -55,4 +56,26 @@ test('each writing of a window annotates all of its records, seen as a whole bef
 
 test('a window that nobody annotates stays as it is', () => {
   expect(annotated(WINDOW, () => [])).toBe(WINDOW);
+});
+
+test('a flow log is annotated with what it records, and with nothing else', () => {
+  const annotatorsOf = createAnnotators({
+    regions: [{ id: 'ap-guangzhou', networks: [parseNetwork('0.0.0.0/0')!] }],
+    interfaces: () => [],
+    seed: () => 1,
+  });
+  const told = (flowLog: Partial<typeof POINT.flowLog>) => {
+    const point = { ...POINT, flowLog: { ...POINT.flowLog, ...flowLog } };
+    const record = { ...createFlowRecord(), sourcePort: 40_000, destinationPort: 53, protocol: 17 };
+    const loaded = createFlowRecord();
+    annotated({ ...WINDOW, point, records: () => cursorOver([record]) }, annotatorsOf)
+      .records()
+      .next(loaded);
+    const { sourceRegion, direction, initiatorEvidence } = loaded.annotations;
+    return [loaded.isAnnotated, sourceRegion, direction, initiatorEvidence];
+  };
+  expect(told({})).toEqual([false, '', 'unknown', 'none']);
+  expect(told({ resourceType: 'CCN' })).toEqual([true, 'ap-guangzhou', 'unknown', 'none']);
+  expect(told({ fields: ['dstregionid'] })).toEqual([true, 'ap-guangzhou', 'unknown', 'none']);
+  expect(told({ fields: ['srcaddr', 'handshake-rtt'] })).toEqual([true, '', 'unknown', 'port']);
 });

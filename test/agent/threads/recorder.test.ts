@@ -64,6 +64,7 @@ function start(options: Partial<RecorderSetup> = {}): Promise<void> {
     points: [],
     heldWindowsMax: 4,
     heldBytesMax: 1e6,
+    regions: [],
     topRecords: 2,
     flushMs: 100,
     ...options,
