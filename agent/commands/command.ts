@@ -1,7 +1,6 @@
 /** What a sub-command is, and how a command line becomes typed values. */
 
 import type { Readable, Writable } from 'node:stream';
-import type { ExitCode } from '../model/operational-error.ts';
 
 export interface OptionSpec {
   /** Without dashes: `window` for `--window`. */
@@ -41,9 +40,12 @@ export interface Command {
   readonly description?: string;
   /** Without it the command takes no positional arguments. */
   readonly positionals?: PositionalSpec;
+  /** Takes a program with its arguments behind `--`. */
+  readonly takesProgram?: true;
   readonly options: readonly OptionSpec[];
   readonly examples: readonly Example[];
-  run(invocation: Invocation): Promise<ExitCode>;
+  /** Answers an exit code: one of ours, or that of a program which it ran for the user. */
+  run(invocation: Invocation): Promise<number>;
 }
 
 /** Commands by name, in the order of the help; each is loaded when it is asked for. */
@@ -76,6 +78,8 @@ export interface Surroundings {
  */
 export interface Invocation extends Surroundings {
   readonly positionals: readonly string[];
+  /** The words behind `--` of a command that takes a program; empty without one. */
+  readonly program: readonly string[];
   /** Whether the user gave it. */
   has(name: string): boolean;
   /** Undefined without value and default. */

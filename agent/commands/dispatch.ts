@@ -4,7 +4,7 @@ import { createInvocation } from './invocation.ts';
 import { COMMANDS } from './registry.ts';
 
 /** Runs one command line, without the program's own name, and answers its exit code. Never throws. */
-export async function dispatch(words: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+export async function dispatch(words: readonly string[], surroundings: Surroundings): Promise<number> {
   try {
     return await runWords(words, surroundings);
   } catch (error) {
@@ -12,7 +12,7 @@ export async function dispatch(words: readonly string[], surroundings: Surroundi
   }
 }
 
-async function runWords(words: readonly string[], surroundings: Surroundings): Promise<ExitCode> {
+async function runWords(words: readonly string[], surroundings: Surroundings): Promise<number> {
   const [name, ...rest] = words;
   if (name === undefined || name === '--help' || name === '-h') {
     const { renderOverview } = await import('./help.ts');
@@ -35,7 +35,7 @@ export async function runCommand(
   command: Command,
   words: readonly string[],
   surroundings: Surroundings,
-): Promise<ExitCode> {
+): Promise<number> {
   const invocation = createInvocation(command, words, surroundings);
   if (!invocation.flag('help')) return await command.run(invocation);
   const { renderHelp } = await import('./help.ts');

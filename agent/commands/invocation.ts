@@ -26,6 +26,7 @@ interface Words {
   /** Values by option name; a flag has one empty value for each time it was given. */
   readonly values: ReadonlyMap<string, readonly string[]>;
   readonly positionals: readonly string[];
+  readonly program: readonly string[];
 }
 
 /**
@@ -50,15 +51,18 @@ function parseWords(command: Command, words: readonly string[]): Words {
   });
   const values = new Map<string, string[]>();
   const positionals: string[] = [];
+  const program: string[] = [];
+  let isBehindDashes = false;
   for (const token of tokens) {
-    if (token.kind === 'positional') positionals.push(token.value);
+    if (token.kind === 'option-terminator') isBehindDashes = command.takesProgram === true;
+    if (token.kind === 'positional') (isBehindDashes ? program : positionals).push(token.value);
     if (token.kind !== 'option') continue;
     const spec = specs.get(token.name);
     if (spec === undefined) throw unknownOption(command, token.rawName);
     const value = checkedValue(command, spec, token);
     values.set(spec.name, [...(values.get(spec.name) ?? []), value]);
   }
-  return { values, positionals };
+  return { values, positionals, program };
 }
 
 function parseArgsOption(spec: OptionSpec): { type: 'string' | 'boolean'; short?: string; multiple: true } {
@@ -134,6 +138,7 @@ function bindGetters(command: Command, words: Words, surroundings: Surroundings)
       return surroundings.signal;
     },
     positionals: words.positionals,
+    program: words.program,
     has: (name) => words.values.has(spec(name).name),
     string,
     required,

@@ -1,10 +1,5 @@
 import { EXIT } from '../model/operational-error.ts';
-import type { Command, Invocation } from './command.ts';
-
-/** Where systemd makes the folder of the unit (RuntimeDirectory=flowlogd); only units know it by its variable. */
-const SYSTEM_RUNTIME_FOLDER = '/run/flowlogd';
-/** The state of `flowlogd run` without a configuration, below the current folder. */
-const EMBEDDED_FOLDER = '.flowlogd';
+import type { Command } from './command.ts';
 
 export const status: Command = {
   name: 'status',
@@ -28,7 +23,11 @@ export const status: Command = {
   ],
   async run(invocation) {
     const { askAgent } = await import('./agent-client.ts');
-    const { socketPaths, stateDirectory } = await locate(invocation);
+    const { locateAgent } = await import('./agent-location.ts');
+    const socket = invocation.string('socket');
+    const named = { config: invocation.string('config'), stateDirectory: invocation.string('state-directory') };
+    const { socketPaths, stateDirectory } =
+      socket === undefined ? locateAgent(named, invocation.env) : { socketPaths: [socket], stateDirectory: undefined };
     const answered = await askAgent(socketPaths, stateDirectory);
     if (invocation.flag('json')) {
       invocation.stdout.write(`${JSON.stringify(answered.status, undefined, 2)}\n`);
@@ -40,27 +39,3 @@ export const status: Command = {
     return EXIT.ok;
   },
 };
-
-/** The sockets to try in this order, and whose state they must have. */
-async function locate(
-  invocation: Invocation,
-): Promise<{ readonly socketPaths: readonly string[]; readonly stateDirectory: string | undefined }> {
-  const socket = invocation.string('socket');
-  if (socket !== undefined) return { socketPaths: [socket], stateDirectory: undefined };
-  const [{ resolve, join }, { CONTROL_SOCKET, controlSocketPath }, { loadOnHost }] = await Promise.all([
-    import('node:path'),
-    import('../control-socket.ts'),
-    import('../config/load.ts'),
-  ]);
-  const { env } = invocation;
-  const path = invocation.string('config');
-  const named = invocation.string('state-directory');
-  const state = resolve(named ?? loadOnHost(path, env, false).configuration.stateDirectory);
-  const isNamed = path !== undefined || named !== undefined;
-  const embedded = isNamed ? [] : [join(resolve(EMBEDDED_FOLDER), CONTROL_SOCKET)];
-  const runtime = [controlSocketPath(state, env), join(SYSTEM_RUNTIME_FOLDER, CONTROL_SOCKET)];
-  return {
-    socketPaths: [...new Set([...embedded, ...runtime, join(state, CONTROL_SOCKET)])],
-    stateDirectory: isNamed ? state : undefined,
-  };
-}

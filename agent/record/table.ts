@@ -3,6 +3,7 @@
  * `TopRecords.add`, which looks at every record of a window that may hold millions and keeps a few.
  */
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
+import { type Column, layOut } from './columns.ts';
 import { endpoint } from './endpoint.ts';
 import { counted, humanBytes, humanCount } from './human.ts';
 import { protocolName } from './protocol-name.ts';
@@ -105,91 +106,33 @@ function compare(left: FlowRecord, right: FlowRecord): number {
   );
 }
 
-interface Column {
-  readonly title: string;
-  readonly align: 'left' | 'right';
-  readonly cell: (record: FlowRecord) => string;
-}
-
-const SOURCE: Column = { title: 'source', align: 'left', cell: (record) => endpoint(record, 'source') };
-const DESTINATION: Column = { title: 'destination', align: 'left', cell: (record) => endpoint(record, 'destination') };
-const COLUMNS: readonly Column[] = [
-  { title: 'proto', align: 'left', cell: ({ protocol }) => protocolName(protocol) },
-  SOURCE,
-  DESTINATION,
+const COLUMNS: readonly Column<FlowRecord>[] = [
+  { title: 'proto', cell: ({ protocol }) => protocolName(protocol) },
+  { title: 'source', shrinks: true, cell: (record) => endpoint(record, 'source') },
+  { title: 'destination', shrinks: true, cell: (record) => endpoint(record, 'destination') },
   { title: 'packets', align: 'right', cell: ({ packets }) => humanCount(packets) },
   { title: 'bytes', align: 'right', cell: ({ bytes }) => humanBytes(bytes) },
-  { title: 'flags', align: 'left', cell: ({ tcpFlags }) => tcpFlagLetters(tcpFlags) },
+  { title: 'flags', cell: ({ tcpFlags }) => tcpFlagLetters(tcpFlags) },
   {
     title: 'seconds',
     align: 'right',
     cell: ({ firstMicroseconds, lastMicroseconds }) => ((lastMicroseconds - firstMicroseconds) / 1e6).toFixed(1),
   },
 ];
-const GUTTER = '  ';
-/** Addresses are not cut below this: the terminal may wrap then. */
-const ENDPOINT_WIDTH_MIN = 12;
+/** The ones that stay on the narrowest terminal. */
+const COLUMNS_MIN = 5;
 
 /**
  * The kept records, largest first, under a line of titles, and how many more there were; each line ends in a line feed.
- * What is too wide loses the last columns first and then the middle of its addresses.
  *
  * @param width columns of the terminal.
  */
 export function formatTable(top: TopRecords | TopSummary, width: number): string {
   const records = 'largest' in top ? top.largest : top.sorted();
-  let columns = COLUMNS;
-  let cells = columns.map((column) => [column.title, ...records.map(column.cell)]);
-  while (columns.length > 5 && totalWidth(cells) > width) {
-    columns = columns.slice(0, -1);
-    cells = cells.slice(0, -1);
-  }
-  cells = fitEndpoints(columns, cells, width);
-  const lines = Array.from({ length: records.length + 1 }, (_, row) => line(columns, cells, row));
+  const lines = layOut(COLUMNS, records, width, COLUMNS_MIN);
   const rest = top.records - records.length;
   if (rest > 0) lines.push(`and ${counted(rest, 'more flow')}`);
   return `${lines.join('\n')}\n`;
-}
-
-function line(columns: readonly Column[], cells: readonly (readonly string[])[], row: number): string {
-  return columns
-    .map((column, index) => {
-      const width = widest(cells[index]!);
-      return column.align === 'left' ? cells[index]![row]!.padEnd(width) : cells[index]![row]!.padStart(width);
-    })
-    .join(GUTTER)
-    .trimEnd();
-}
-
-function fitEndpoints(columns: readonly Column[], cells: string[][], width: number): string[][] {
-  const excess = totalWidth(cells) - width;
-  if (excess <= 0) return cells;
-  const source = widest(cells[columns.indexOf(SOURCE)]!);
-  const destination = widest(cells[columns.indexOf(DESTINATION)]!);
-  // The wider of the two gives first, so that a long address does not cost a short one its middle.
-  const room = Math.max(source + destination - excess, 2 * ENDPOINT_WIDTH_MIN);
-  const half = Math.floor(room / 2);
-  const sourceWidth = source <= half ? source : Math.max(half, room - destination);
-  const limits = new Map([
-    [SOURCE, sourceWidth],
-    [DESTINATION, Math.max(room - sourceWidth, ENDPOINT_WIDTH_MIN)],
-  ]);
-  return cells.map((column, index) => column.map((cell) => shorten(cell, limits.get(columns[index]!) ?? cell.length)));
-}
-
-/** Cuts out the middle: the network at the front and the port at the end say most. */
-function shorten(cell: string, width: number): string {
-  if (cell.length <= width) return cell;
-  const front = Math.floor((width - 1) / 2);
-  return `${cell.slice(0, front)}…${cell.slice(cell.length - (width - 1 - front))}`;
-}
-
-function widest(cells: readonly string[]): number {
-  return cells.reduce((width, cell) => Math.max(width, cell.length), 0);
-}
-
-function totalWidth(cells: readonly (readonly string[])[]): number {
-  return cells.reduce((total, column) => total + widest(column), 0) + GUTTER.length * (cells.length - 1);
 }
 
 /** From the lowest bit: FIN SYN RST PSH ACK URG ECE CWR, with the letters that tcpdump and Wireshark use. */

@@ -4,6 +4,7 @@
  */
 import { uptime } from 'node:os';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { type RecordingSetup, recordingEngine } from '../capture/recording.ts';
 import type { Window } from '../flow/window.ts';
 import { Control } from '../meter/control.ts';
 import { runDataPlane } from '../meter/data-plane.ts';
@@ -32,6 +33,8 @@ export interface DataPlaneSetup {
   readonly control: SharedArrayBuffer;
   /** Where open windows are kept on disk; without it they live in memory alone. */
   readonly keep?: KeepSetup | undefined;
+  /** Where packets are written as they come, too. */
+  readonly recording?: RecordingSetup | undefined;
 }
 
 /** What the data plane tells the control plane. */
@@ -44,11 +47,12 @@ export type DataPlaneMessage =
 /** Ends when a stop is requested, with every window handed over. @throws OperationalError when an interface cannot be opened */
 export async function dataPlane(
   setup: DataPlaneSetup,
-  engine: LiveEngine,
+  bareEngine: LiveEngine,
   mapper: PageMapper,
   recorder: MessagePort,
   tell: (message: DataPlaneMessage) => void,
 ): Promise<void> {
+  const engine = setup.recording === undefined ? bareEngine : recordingEngine(bareEngine, setup.recording);
   const handedOver = new Map<number, { readonly point: ObservationPoint; readonly window: Window }>();
   let lastId = 0;
   const taps = createTaps(setup, engine, mapper, tell, (point, window, files) => {

@@ -1,9 +1,16 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCapEngine } from '../../agent/capture/cap.ts';
-import { type CommandOptions, FLOWLOGD, type RunningCommand, startCommand, startProgram } from '../support/command.ts';
+import {
+  type CommandOptions,
+  FLOWLOGD,
+  type RunningCommand,
+  runCommand,
+  startCommand,
+  startProgram,
+} from '../support/command.ts';
 import { ledgerPackets } from '../support/ledger-lines.ts';
 import { canonicalAddress, parseRecords } from '../support/ndjson-records.ts';
 import { commandMissing } from '../support/network-namespace.ts';
@@ -29,7 +36,8 @@ function missingCap(): string | undefined {
 }
 
 const NO_STACK = /^ {4}at |this is a bug/m;
-const CLEAR_SCREEN = '\u001b[2J';
+const HOME = '\u001b[H';
+const LEAVE_SCREEN = '\u001b[?1049l';
 
 function countsOfNdjson(stdout: string): Counts {
   const counts: Counts = new Map();
@@ -120,24 +128,138 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     expect(packets).toBe([...burst!.counts.values()].reduce((sum, count) => sum + count.packets, 0));
   });
 
-  test.skipIf(scriptMissing !== undefined)('refreshes one table on a terminal', async () => {
-    const words = ['debug', '-i', 'obs0', '--window', '1s', '--duration', '4s'];
-    const line = [process.execPath, FLOWLOGD, ...words].join(' ');
-    const running = startProgram(['script', '-qefc', line, join(folder, 'typescript')], {
+  /** Under a terminal of its own, on which keys can be pressed. */
+  async function startOnTerminal(...words: string[]): Promise<RunningCommand> {
+    const line = [
+      'stty cols 120 rows 40;',
+      process.execPath,
+      FLOWLOGD,
+      'debug',
+      '-i',
+      'obs0',
+      '--window',
+      '1s',
+      ...words,
+    ];
+    const running = startProgram(['script', '-qefc', line.join(' '), join(folder, 'typescript')], {
       ...surroundings(),
       openInput: true,
     });
-    await running.until(({ stdout }) => stdout.includes('Capturing on '));
+    await running.until(isCapturingOnTerminal);
+    return running;
+  }
+  const isCapturingOnTerminal = ({ stdout }: RunningCommand) => stdout.includes('Capturing on ');
+  const lastScreen = ({ stdout }: RunningCommand) => stdout.slice(stdout.lastIndexOf(HOME));
+
+  test.skipIf(scriptMissing !== undefined)(
+    'draws one table again and again on a terminal, and leaves the last one there',
+    async () => {
+      const running = await startOnTerminal('--duration', '4s');
+      send([0]);
+      const { code, stdout } = await running.ended;
+      expect(code).toBe(0);
+      expect(stdout.split(HOME).length).toBeGreaterThan(2);
+      const [screen = '', after = ''] = stdout.split(LEAVE_SCREEN);
+      const row = /UDP\s+192\.0\.2\.1:10000\s+198\.51\.100\.2:53\s+[\d.]+ k?\s+[\d.]+\s+4\s/;
+      expect(screen).toMatch(row);
+      expect(screen).toMatch(/0:0\d left/);
+      expect(after).toMatch(row);
+      expect(ledgerPackets(after.replaceAll('\r', ''))).toMatchObject({ offered: new Burst(0).frames.length });
+      expect(hosts.observed.processes()).toEqual([]);
+    },
+  );
+
+  test.skipIf(scriptMissing !== undefined)('sorts, filters and quits by its keys', async () => {
+    const running = await startOnTerminal('--duration', '1h');
     send([0]);
+    await running.until((each) => lastScreen(each).includes('198.51.100.2:53'));
+    const press = (keys: string) => running.child.stdin!.write(keys);
+    press('p');
+    await running.until((each) => lastScreen(each).includes('packets\u25be'));
+    press('/dstport:53 and udp');
+    await running.until((each) => lastScreen(each).includes('filter: dstport:53 and udp_'));
+    await running.until((each) => lastScreen(each).includes('total: 1 flow,'));
+    press('\r?');
+    await running.until((each) => lastScreen(each).includes('sort by bytes, packets, rate'));
+    press('q');
     const { code, stdout } = await running.ended;
     expect(code).toBe(0);
-    expect(stdout.split(CLEAR_SCREEN).length).toBeGreaterThan(2);
-    expect(stdout).toMatch(/UDP\s+192\.0\.2\.1:10000\s+198\.51\.100\.2:53\s+4\s/);
-    expect(stdout).toMatch(/ends in \d+ s, Ctrl-C ends it now/);
-    const afterTables = stdout.slice(stdout.lastIndexOf(CLEAR_SCREEN));
-    expect(ledgerPackets(afterTables.replaceAll('\r', ''))).toMatchObject({ offered: new Burst(0).frames.length });
-    expect(readFileSync(join(folder, 'typescript'), 'utf8')).toContain('Window ');
-    expect(hosts.observed.processes()).toEqual([]);
+    expect(stdout.split(LEAVE_SCREEN)[1]).toContain('filter: dstport:53 and udp');
+    expect(ledgerPackets(stdout.replaceAll('\r', ''))).toMatchObject({ offered: new Burst(0).frames.length });
+  });
+
+  test.skipIf(scriptMissing !== undefined)('is without colours where NO_COLOR says so', async () => {
+    const running = startProgram(
+      ['script', '-qefc', `${process.execPath} ${FLOWLOGD} debug -i obs0 --duration 1s`, '/dev/null'],
+      { ...surroundings(), env: { ...surroundings().env, NO_COLOR: '1' } },
+    );
+    const { stdout } = await running.ended;
+    expect(stdout).toContain(LEAVE_SCREEN);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant
+    expect(stdout).not.toMatch(/\u001b\[[\d;]*m/);
+  });
+
+  test('says in JSON what its screen says', async () => {
+    const running = await startDebug('--window', '1s', '--duration', '3s', '--json');
+    const [burst] = send([0]);
+    const { code, stdout } = await running.ended;
+    expect(code).toBe(0);
+    const screens = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(screens.map(({ kind }) => kind).slice(-2)).toEqual(['refresh', 'end']);
+    const { total, ledger, flows } = screens.at(-1);
+    expect(ledger).toMatchObject({ offered_packets: burst!.frames.length, lost_packets: 0 });
+    expect(total).toMatchObject({ flows: burst!.counts.size, packets: ledger.metered.packets });
+    const sum = flows.reduce((packets: number, flow: { packets: number }) => packets + flow.packets, 0);
+    expect(sum).toBe(total.packets);
+  });
+
+  test('watches while a program runs, and ends with its output and exit code', async () => {
+    const words = [
+      'debug',
+      '-i',
+      'obs0',
+      '--write',
+      'run.pcap',
+      '--',
+      'sh',
+      '-c',
+      'echo out; read line; echo $line >&2; exit 7',
+    ];
+    const running = startCommand(words, { ...surroundings(), openInput: true });
+    await running.until(({ stdout }) => stdout === 'out\n');
+    const [burst] = send([0]);
+    running.child.stdin!.end('done\n');
+    const { code, stdout, stderr } = await running.ended;
+    expect({ code, stdout }).toEqual({ code: 7, stdout: 'out\n' });
+    expect(stderr).toMatch(/^done$/m);
+    expect(stderr).toMatch(/^UDP +192\.0\.2\.1:10000 +198\.51\.100\.2:53 /m);
+    expect(ledgerPackets(stderr)).toMatchObject({ offered: burst!.frames.length });
+    const replayed = await runCommand(['replay', 'run.pcap'], { folder });
+    expect(countLines(countsOfNdjson(replayed.stdout))).toEqual(countLines(burst!.counts));
+    expect(statSync(join(folder, 'run.pcap')).mode & 0o777).toBe(0o600);
+  });
+
+  test('says that there is no such program, as a shell does', async () => {
+    const { code, stderr } = await startCommand(['debug', '-i', 'obs0', '--', 'no-such-program'], surroundings()).ended;
+    expect(code).toBe(127);
+    expect(stderr).toMatch(/^flowlogd: Starting no-such-program failed: .*ENOENT\.$/m);
+  });
+
+  test('ends a file of packets before its limit, and says what is not in it', async () => {
+    const running = await startDebug('--duration', '1h', '--write', 'small.pcap', '--write-max', '1024');
+    const bursts = send([0, 1, 2]);
+    const { code, stderr } = await running.stop('SIGINT');
+    expect(code).toBe(0);
+    const [, written, leftOut] =
+      /small\.pcap has (\d+) packets.*reached its limit.*, (\d+) packets after/.exec(stderr) ?? [];
+    const offered = bursts.reduce((sum, burst) => sum + burst.frames.length, 0);
+    expect(Number(written) + Number(leftOut)).toBe(offered);
+    expect(statSync(join(folder, 'small.pcap')).size).toBeLessThanOrEqual(1024);
+    const replayed = await runCommand(['replay', 'small.pcap'], { folder });
+    expect(ledgerPackets(replayed.stderr)).toMatchObject({ offered: Number(written) });
   });
 
   test('captures only what the filter lets through', async () => {

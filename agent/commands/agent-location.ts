@@ -1,0 +1,30 @@
+/** Where the control socket of an agent may be. */
+import { join, resolve } from 'node:path';
+import { loadOnHost } from '../config/load.ts';
+import { CONTROL_SOCKET, controlSocketPath } from '../control-socket.ts';
+
+/** Where systemd makes the folder of the unit (RuntimeDirectory=flowlogd); only units know it by its variable. */
+const SYSTEM_RUNTIME_FOLDER = '/run/flowlogd';
+/** The state of `flowlogd run` without a configuration, below the current folder. */
+const EMBEDDED_FOLDER = '.flowlogd';
+
+/** What a user said of the agent. */
+export interface NamedAgent {
+  readonly config?: string | undefined;
+  readonly stateDirectory?: string | undefined;
+}
+
+/** The sockets to try in this order, and whose state they must have. */
+export function locateAgent(
+  named: NamedAgent,
+  env: Readonly<Record<string, string | undefined>>,
+): { readonly socketPaths: readonly string[]; readonly stateDirectory: string | undefined } {
+  const state = resolve(named.stateDirectory ?? loadOnHost(named.config, env, false).configuration.stateDirectory);
+  const isNamed = named.config !== undefined || named.stateDirectory !== undefined;
+  const embedded = isNamed ? [] : [join(resolve(EMBEDDED_FOLDER), CONTROL_SOCKET)];
+  const runtime = [controlSocketPath(state, env), join(SYSTEM_RUNTIME_FOLDER, CONTROL_SOCKET)];
+  return {
+    socketPaths: [...new Set([...embedded, ...runtime, join(state, CONTROL_SOCKET)])],
+    stateDirectory: isNamed ? state : undefined,
+  };
+}

@@ -1,0 +1,150 @@
+/**
+ * The flows of a whole debug run: every window adds to them, the last one gives their rates.
+ *
+ * Memory: `FLOWS_MAX` flows. When there are more, the smaller half is forgotten, so that a large flow always finds room; what
+ * was forgotten stays in the totals and is said.
+ */
+import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
+import { addLedger, createLedger, type Ledger } from '../model/ledger.ts';
+
+export const FLOWS_MAX = 65_536;
+
+/** A flow on one interface, as it stands. */
+export interface WatchedFlow {
+  readonly interfaceName: string;
+  /** The key, with packets, bytes and flags of the whole run. */
+  readonly record: FlowRecord;
+  /** Unix time with its fraction. */
+  first: number;
+  last: number;
+  /** Of the last window in which it was seen. */
+  windowStart: number;
+  windowPackets: number;
+  windowBytes: number;
+}
+
+/** Packets and bytes a second, over the last closed window. */
+export interface Rate {
+  readonly packets: number;
+  readonly bytes: number;
+}
+
+export interface TallyWindow {
+  /** Unix seconds. */
+  readonly start: number;
+  readonly ledger: Ledger;
+  records(): RecordCursor;
+}
+
+export class FlowTally {
+  readonly ledger = createLedger([]);
+  windows = 0;
+  records = 0;
+  /** Flows that were dropped from the table, and may have come back since. */
+  forgotten = 0;
+  /** Start of the newest window; nothing was seen before the first. */
+  latestStart = Number.NEGATIVE_INFINITY;
+  readonly startedAt: number;
+  readonly windowSeconds: number;
+  readonly #flowsMax: number;
+  readonly #flows = new Map<string, WatchedFlow>();
+  #latest: { packets: number; bytes: number } = { packets: 0, bytes: 0 };
+  #endedAt = Number.POSITIVE_INFINITY;
+
+  /** @param startedAt Unix seconds: the first window is shorter by what passed before */
+  constructor(windowSeconds: number, startedAt: number, flowsMax = FLOWS_MAX) {
+    this.windowSeconds = windowSeconds;
+    this.startedAt = startedAt;
+    this.#flowsMax = flowsMax;
+  }
+
+  add(interfaceName: string, window: TallyWindow): void {
+    if (window.start > this.latestStart) {
+      this.latestStart = window.start;
+      this.#latest = { packets: 0, bytes: 0 };
+    }
+    const cursor = window.records();
+    for (const record = createFlowRecord(); cursor.next(record); ) this.#addRecord(interfaceName, window.start, record);
+    addLedger(this.ledger, window.ledger);
+    this.windows += 1;
+  }
+
+  /** Nothing comes any more: rates are now averages over the whole run. */
+  end(seconds: number): void {
+    this.#endedAt = seconds;
+  }
+
+  get flows(): Iterable<WatchedFlow> {
+    return this.#flows.values();
+  }
+
+  get size(): number {
+    return this.#flows.size;
+  }
+
+  /** Of all flows together. */
+  get rate(): Rate {
+    const { packets, bytes } = this.isOver ? this.ledger.metered : this.#latest;
+    return { packets: packets / this.#rateSeconds, bytes: bytes / this.#rateSeconds };
+  }
+
+  rateOf(flow: WatchedFlow): Rate {
+    const seconds = this.#rateSeconds;
+    if (this.isOver) return { packets: flow.record.packets / seconds, bytes: flow.record.bytes / seconds };
+    if (flow.windowStart !== this.latestStart) return { packets: 0, bytes: 0 };
+    return { packets: flow.windowPackets / seconds, bytes: flow.windowBytes / seconds };
+  }
+
+  get isOver(): boolean {
+    return this.#endedAt !== Number.POSITIVE_INFINITY;
+  }
+
+  /** Unix seconds; undefined as long as the run goes on. */
+  get endedAt(): number | undefined {
+    return this.isOver ? this.#endedAt : undefined;
+  }
+
+  get #rateSeconds(): number {
+    const from = this.isOver ? this.startedAt : Math.max(this.latestStart, this.startedAt);
+    const to = Math.min(this.#endedAt, this.latestStart + this.windowSeconds);
+    return Math.max(this.isOver ? this.#endedAt - from : to - from, 0.001);
+  }
+
+  #addRecord(interfaceName: string, windowStart: number, record: FlowRecord): void {
+    this.records += 1;
+    if (windowStart === this.latestStart) {
+      this.#latest.packets += record.packets;
+      this.#latest.bytes += record.bytes;
+    }
+    const key = keyOf(interfaceName, record);
+    const flow = this.#flows.get(key);
+    const first = windowStart + record.firstMicroseconds / 1e6;
+    const last = windowStart + record.lastMicroseconds / 1e6;
+    const window = { windowStart, windowPackets: record.packets, windowBytes: record.bytes };
+    if (flow === undefined) {
+      if (this.#flows.size >= this.#flowsMax) this.#forgetSmaller();
+      this.#flows.set(key, { interfaceName, record: { ...record }, first, last, ...window });
+      return;
+    }
+    flow.record.packets += record.packets;
+    flow.record.bytes += record.bytes;
+    flow.record.tcpFlags |= record.tcpFlags;
+    flow.first = Math.min(flow.first, first);
+    flow.last = Math.max(flow.last, last);
+    Object.assign(flow, window);
+  }
+
+  #forgetSmaller(): void {
+    const byBytes = [...this.#flows].sort(([, left], [, right]) => right.record.bytes - left.record.bytes);
+    const forgotten = byBytes.slice(Math.floor(this.#flowsMax / 2));
+    for (const [key] of forgotten) this.#flows.delete(key);
+    this.forgotten += forgotten.length;
+  }
+}
+
+function keyOf(interfaceName: string, record: FlowRecord): string {
+  const { family, protocol, sourcePort, destinationPort } = record;
+  const source = `${record.source0} ${record.source1} ${record.source2} ${record.source3}`;
+  const destination = `${record.destination0} ${record.destination1} ${record.destination2} ${record.destination3}`;
+  return `${interfaceName} ${family} ${protocol} ${source} ${sourcePort} ${destination} ${destinationPort}`;
+}

@@ -1,0 +1,108 @@
+import type { Readable } from 'node:stream';
+import type { Output } from '../commands/command.ts';
+import type { FlowTally } from './flow-tally.ts';
+import { INITIAL_STATE, type LiveState, press } from './live-keys.ts';
+import { type LiveContext, liveLines, rowsFor, type Terminal } from './live-table.ts';
+import { numericEndpoint, viewOf } from './live-view.ts';
+import type { Names } from './names.ts';
+
+/** The terminal's other screen, without a cursor; what was on it before comes back at the end. */
+const ENTER_SCREEN = '\u001b[?1049h\u001b[?25l\u001b[2J';
+const LEAVE_SCREEN = '\u001b[?25h\u001b[?1049l';
+const HOME = '\u001b[H';
+const CLEAR_LINE = '\u001b[K';
+const CLEAR_BELOW = '\u001b[J';
+/** For terminals that do not know their size. */
+const ROWS = 24;
+const WIDTH = 80;
+const CLOCK_MS = 1000;
+
+/** Standard input when it is a terminal. */
+export type Keyboard = Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };
+
+export interface LiveScreenOptions {
+  readonly tally: FlowTally;
+  readonly stdin: Keyboard;
+  readonly stdout: Output;
+  readonly color: boolean;
+  /** Makes the names, once they are asked for. */
+  readonly createNames: (onName: () => void) => Names;
+  readonly context: () => LiveContext;
+  readonly onQuit: () => void;
+}
+
+/** The tally on the terminal, drawn again with every window, key and second. Owns the terminal from `start` to `end`. */
+export class LiveScreen {
+  readonly #options: LiveScreenOptions;
+  #state: LiveState = INITIAL_STATE;
+  #names: Names | undefined;
+  #clock: NodeJS.Timeout | undefined;
+
+  constructor(options: LiveScreenOptions) {
+    this.#options = options;
+  }
+
+  /** The sort order, filter and names that the user chose last. */
+  get choices() {
+    return this.#state.choices;
+  }
+
+  start(): void {
+    const { stdin, stdout } = this.#options;
+    stdout.write(ENTER_SCREEN);
+    process.once('exit', this.#leave);
+    stdout.on('resize', this.#redraw);
+    this.#clock = setInterval(this.#refresh, CLOCK_MS);
+    if (stdin.isTTY === true) {
+      stdin.setRawMode?.(true);
+      stdin.setEncoding('utf8').on('data', this.#pressed).resume();
+    }
+    this.#redraw();
+  }
+
+  /** There is something new to see. */
+  refresh(): void {
+    this.#refresh();
+  }
+
+  end(): void {
+    const { stdin, stdout } = this.#options;
+    clearInterval(this.#clock);
+    stdout.off('resize', this.#redraw);
+    stdin.off('data', this.#pressed).pause();
+    this.#leave();
+    process.off('exit', this.#leave);
+  }
+
+  readonly #leave = (): void => {
+    const { stdin, stdout } = this.#options;
+    if (stdin.isTTY === true) stdin.setRawMode?.(false);
+    stdout.write(LEAVE_SCREEN);
+  };
+
+  readonly #pressed = (chunk: string): void => {
+    this.#state = press(this.#state, chunk);
+    if (this.#state.quit) this.#options.onQuit();
+    else this.#redraw();
+  };
+
+  readonly #refresh = (): void => {
+    if (!this.#state.paused) this.#redraw();
+  };
+
+  readonly #redraw = (): void => {
+    const { tally, stdout, color } = this.#options;
+    const terminal: Terminal = { columns: stdout.columns || WIDTH, rows: stdout.rows || ROWS, color };
+    const context = this.#options.context();
+    const view = viewOf(tally, this.#state.choices, rowsFor(terminal, this.#state, context), this.#writer());
+    const lines = liveLines(tally, view, this.#state, context, terminal).slice(0, terminal.rows);
+    stdout.write(`${HOME}${lines.join(`${CLEAR_LINE}\r\n`)}${CLEAR_LINE}${CLEAR_BELOW}`);
+  };
+
+  #writer() {
+    if (!this.#state.choices.names) return numericEndpoint;
+    this.#names ??= this.#options.createNames(this.#refresh);
+    const names = this.#names;
+    return (...flow: Parameters<typeof numericEndpoint>) => names.write(...flow);
+  }
+}

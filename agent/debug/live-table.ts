@@ -1,0 +1,175 @@
+/** The screen of a debug run as lines of text. */
+import { lostPackets, offeredPackets } from '../model/ledger.ts';
+import { type Column, layOut } from '../record/columns.ts';
+import { counted, humanBytes, humanCount } from '../record/human.ts';
+import { protocolName } from '../record/protocol-name.ts';
+import { tcpFlagLetters } from '../record/table.ts';
+import { wrap } from '../record/wrap.ts';
+import type { FlowTally } from './flow-tally.ts';
+import { HELP, type LiveState } from './live-keys.ts';
+import type { Row, SortKey, View } from './live-view.ts';
+
+/** What a screen shows beside the flows. */
+export interface LiveContext {
+  readonly interfaceNames: readonly string[];
+  readonly elapsedSeconds: number;
+  /** Undefined when the run is over. */
+  readonly secondsLeft: number | undefined;
+  /** What else is to be said all the time, a line each: packets written, a daemon beside us. */
+  readonly notes: readonly string[];
+}
+
+export interface Terminal {
+  readonly columns: number;
+  readonly rows: number;
+  readonly color: boolean;
+}
+
+const COLUMNS_MIN = 7;
+const SORTED_COLUMN: Readonly<Record<SortKey, string>> = {
+  bytes: 'bytes',
+  packets: 'packets',
+  rate: 'bit/s',
+  first: 'first',
+  last: 'last',
+};
+const HEAD_LINES = 4;
+const FOOT_LINES = 3;
+
+const STYLES = { bold: '1', dim: '2', inverse: '7', green: '32', red: '1;31' } as const;
+type Style = keyof typeof STYLES;
+
+/** Rows of flows that the terminal has room for. */
+export function rowsFor(terminal: Terminal, state: LiveState, context: LiveContext): number {
+  const help = state.showsHelp ? helpLines(terminal.columns).length + 1 : 0;
+  return Math.max(1, terminal.rows - HEAD_LINES - FOOT_LINES - help - context.notes.length);
+}
+
+export function liveLines(
+  tally: FlowTally,
+  view: View,
+  state: LiveState,
+  context: LiveContext,
+  terminal: Terminal,
+): string[] {
+  const paint = painter(terminal.color);
+  const cut = (text: string) => (text.length > terminal.columns ? `${text.slice(0, terminal.columns - 1)}…` : text);
+  const [titles = '', ...rows] = tableLines(view, state.choices.sort, context, terminal.columns);
+  const lost = lossText(tally);
+  const lines = [
+    paint('bold', cut(headLine(state, context))),
+    cut(ledgerText(tally)),
+    lost === '' ? cut('lost: nothing') : paint('red', cut(lost)),
+    ...context.notes.map(cut),
+    paint('inverse', titles.padEnd(terminal.columns)),
+    ...rows,
+    ...(rows.length === 0 ? [paint('dim', tally.size === 0 ? 'no traffic yet' : 'no flow matches the filter')] : []),
+    paint('bold', cut(totalLine(tally, view, rows.length))),
+  ];
+  if (state.showsHelp) lines.push('', ...helpLines(terminal.columns));
+  lines.push(paint('dim', cut(footLine(state, context))));
+  return lines;
+}
+
+/** The flows alone, for the end of a run and for where there is no terminal to draw on. */
+export function tableLines(view: View, sort: SortKey, context: LiveContext, width: number): string[] {
+  const columns = columnsFor(sort, context.interfaceNames.length > 1);
+  return layOut(columns, view.rows, width, COLUMNS_MIN);
+}
+
+function columnsFor(sort: SortKey, showsInterface: boolean): Column<Row>[] {
+  const title = (name: string) => (name === SORTED_COLUMN[sort] ? `${name}▾` : name);
+  const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(11, 19);
+  const first: Column<Row> = { title: title('first'), cell: ({ flow }) => time(flow.first) };
+  const last: Column<Row> = { title: title('last'), cell: ({ flow }) => time(flow.last) };
+  const bySight = sort === 'first' || sort === 'last';
+  return [
+    { title: 'proto', cell: ({ flow }) => protocolName(flow.record.protocol) },
+    { title: 'source', shrinks: true, cell: ({ source }) => source },
+    { title: 'destination', shrinks: true, cell: ({ destination }) => destination },
+    { title: title('bit/s'), align: 'right', cell: ({ rate }) => bitRate(rate.bytes * 8) },
+    { title: 'pkt/s', align: 'right', cell: ({ rate }) => packetRate(rate.packets) },
+    { title: title('packets'), align: 'right', cell: ({ flow }) => humanCount(flow.record.packets) },
+    { title: title('bytes'), align: 'right', cell: ({ flow }) => humanBytes(flow.record.bytes) },
+    ...(bySight ? [sort === 'first' ? first : last] : []),
+    ...(showsInterface ? [{ title: 'interface', cell: ({ flow }: Row) => flow.interfaceName }] : []),
+    { title: 'flags', cell: ({ flow }) => tcpFlagLetters(flow.record.tcpFlags) },
+    ...(bySight ? [sort === 'first' ? last : first] : [first, last]),
+  ];
+}
+
+function headLine(state: LiveState, { interfaceNames, elapsedSeconds, secondsLeft }: LiveContext): string {
+  const left = secondsLeft === undefined ? '' : `, ${clock(secondsLeft)} left`;
+  const paused = state.paused ? '  PAUSED' : '';
+  return `flowlogd debug  ${interfaceNames.join(', ')}  ${clock(elapsedSeconds)}${left}${paused}`;
+}
+
+export function ledgerText({ ledger }: FlowTally): string {
+  const excluded = Object.values(ledger.excluded).reduce((sum, { packets }) => sum + packets, 0);
+  const parts = [`metered ${humanCount(ledger.metered.packets)}`];
+  if (excluded > 0) parts.push(`excluded ${humanCount(excluded)}`);
+  if (ledger.notIp.packets > 0) parts.push(`not IP ${humanCount(ledger.notIp.packets)}`);
+  if (ledger.malformed.packets > 0) parts.push(`malformed ${humanCount(ledger.malformed.packets)}`);
+  if (lostPackets(ledger) > 0) parts.push(`lost ${humanCount(lostPackets(ledger))}`);
+  return `packets: offered ${humanCount(offeredPackets(ledger))} = ${parts.join(' + ')}`;
+}
+
+/** Empty when nothing was lost. */
+export function lossText({ ledger }: FlowTally): string {
+  const parts: string[] = [];
+  if (ledger.droppedByKernel > 0) parts.push(`${humanCount(ledger.droppedByKernel)} by the kernel (ring full)`);
+  if (ledger.droppedByInterface > 0) parts.push(`${humanCount(ledger.droppedByInterface)} by the interface`);
+  if (ledger.overflowed.packets > 0) parts.push(`${humanCount(ledger.overflowed.packets)} over a bound`);
+  if (ledger.gaps.length > 0) parts.push(counted(ledger.gaps.length, 'gap'));
+  if (ledger.dropsUnknown) parts.push('the engine cannot count drops');
+  return parts.length === 0 ? '' : `LOST: ${parts.join(', ')}`;
+}
+
+export function totalLine(tally: FlowTally, view: View, shown: number): string {
+  const forgotten = tally.forgotten === 0 ? '' : `, ${humanCount(tally.forgotten)} small ones forgotten`;
+  const more = view.flows > shown ? ` (${humanCount(view.flows - shown)} not shown${forgotten})` : forgotten;
+  const rates = `${bitRate(view.rate.bytes * 8)}bit/s, ${packetRate(view.rate.packets)} pkt/s`;
+  return `total: ${counted(view.flows, 'flow')}${more}, ${counted(view.packets, 'packet')}, ${humanBytes(view.bytes)}; ${rates}`;
+}
+
+function footLine({ typing, choices }: LiveState, { secondsLeft }: LiveContext): string {
+  if (typing !== undefined) return `filter: ${typing}_   Enter keeps it, Esc drops it`;
+  const filter = choices.filter === '' ? '' : `filter: ${choices.filter}   `;
+  return secondsLeft === undefined
+    ? filter
+    : `${filter}? keys   / filter   b p r f l sort   n names   space hold   q quit`;
+}
+
+function helpLines(width: number): string[] {
+  return HELP.flatMap(([key, does]) =>
+    wrap(does, width - 8).map((text, index) => `${(index === 0 ? key : '').padEnd(7)} ${text}`),
+  );
+}
+
+/** `950`, `1.2 k`, `34.5 M`: the title says of what. */
+export function bitRate(bits: number): string {
+  const units = ['', 'k', 'M', 'G', 'T'];
+  let value = bits;
+  let unit = 0;
+  while (value >= 999.95 && unit < units.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return unit === 0 ? `${Math.round(value)} ` : `${value.toFixed(1)} ${units[unit]}`;
+}
+
+function packetRate(packets: number): string {
+  return packets > 0 && packets < 10 ? packets.toFixed(1) : humanCount(Math.round(packets));
+}
+
+/** `0:07`, `1:02:03`. */
+function clock(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  const rest = String(whole % 60).padStart(2, '0');
+  return hours === 0 ? `${minutes}:${rest}` : `${hours}:${String(minutes).padStart(2, '0')}:${rest}`;
+}
+
+function painter(color: boolean): (style: Style, text: string) => string {
+  return (style, text) => (color ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text);
+}

@@ -1,0 +1,101 @@
+/** From the options of `flowlogd debug` to what a run is to do. */
+import { randomFillSync } from 'node:crypto';
+import { RecordingProgress } from '../capture/recording.ts';
+import type { Invocation } from '../commands/command.ts';
+import { HASH_SEED_WORDS } from '../flow/hash.ts';
+import { FLOW_LOG_DEFAULTS } from '../model/flow-log.ts';
+import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
+import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING } from '../packet/exclusion.ts';
+import type { DataPlaneSetup } from '../threads/data-plane.ts';
+
+const DAY_SECONDS = 86_400;
+const SNAP_BYTES = 128;
+const BUFFER_BYTES = 64 * 1024 * 1024;
+const FLOWS_MAX = 1_000_000;
+/** A screen wants to move; lines are read at leisure. */
+const SCREEN_WINDOW_SECONDS = 2;
+const LINES_WINDOW_SECONDS = 10;
+const WRITE_BYTES_MIN = 1024;
+
+export type DebugFormat = 'live' | 'table' | 'json' | 'ndjson' | 'text';
+
+export interface DebugPlan {
+  readonly interfaceNames: readonly string[];
+  readonly windowSeconds: number;
+  readonly durationSeconds: number;
+  readonly engine: 'libpcap' | 'cap';
+  readonly format: DebugFormat;
+  readonly color: boolean;
+  readonly filter: string;
+  readonly excludes: boolean;
+  /** The file for packets, and how far it is. */
+  readonly recording:
+    | { readonly path: string; readonly bytesMax: number; readonly progress: RecordingProgress }
+    | undefined;
+  /** The program whose traffic is watched, with its arguments; empty without one. */
+  readonly program: readonly string[];
+}
+
+/** @throws OperationalError `usage.invalid` */
+export function readPlan(invocation: Invocation, interfaceNames: readonly string[]): DebugPlan {
+  const { env, stdout, program } = invocation;
+  const format = formatOf(invocation);
+  const isScreen = format === 'live' || format === 'json';
+  return {
+    interfaceNames,
+    windowSeconds: invocation.has('window')
+      ? invocation.seconds('window', { min: 1, max: WINDOW_SECONDS_MAX })
+      : isScreen
+        ? SCREEN_WINDOW_SECONDS
+        : LINES_WINDOW_SECONDS,
+    durationSeconds: invocation.seconds('duration', { min: 1, max: DAY_SECONDS }),
+    engine: invocation.choice('engine', ['libpcap', 'cap']),
+    format,
+    color: stdout.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
+    filter: invocation.required('filter'),
+    excludes: !invocation.flag('no-exclude'),
+    recording: invocation.has('write')
+      ? {
+          path: invocation.required('write'),
+          bytesMax: invocation.bytes('write-max', { min: WRITE_BYTES_MIN }),
+          progress: new RecordingProgress(),
+        }
+      : undefined,
+    program,
+  };
+}
+
+function formatOf(invocation: Invocation): DebugFormat {
+  const { stdout, env, program } = invocation;
+  if (invocation.flag('json')) return 'json';
+  const isTerminal = stdout.isTTY === true;
+  const chosen = invocation.has('format')
+    ? invocation.choice('format', ['table', 'ndjson', 'text'])
+    : isTerminal || program.length > 0
+      ? 'table'
+      : 'text';
+  // The screen belongs to the program, and a terminal that cannot be drawn on gets one table after the other.
+  return chosen === 'table' && isTerminal && program.length === 0 && env['TERM'] !== 'dumb' ? 'live' : chosen;
+}
+
+export function createSetup(plan: DebugPlan): Omit<DataPlaneSetup, 'control'> {
+  const { windowSeconds, recording, filter } = plan;
+  const flowLog = { ...FLOW_LOG_DEFAULTS, id: 'debug', accountId: '-', windowSeconds };
+  const snapBytes = recording === undefined ? SNAP_BYTES : FRAME_BYTES_MAX;
+  return {
+    taps: plan.interfaceNames.map((name) => ({
+      point: { flowLog, interfaceId: name, interfaceName: name },
+      capture: { interfaceName: name, snapBytes, bufferBytes: BUFFER_BYTES, promiscuous: false, filter },
+    })),
+    exclusion: plan.excludes ? EXCLUDE_DEFAULTS : EXCLUDE_NOTHING,
+    flowsMax: FLOWS_MAX,
+    hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
+    recording: recording && {
+      path: recording.path,
+      bytesMax: recording.bytesMax,
+      snapBytes,
+      shared: recording.progress.shared,
+    },
+  };
+}

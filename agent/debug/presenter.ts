@@ -1,0 +1,95 @@
+/** What a debug run shows while it goes on and at its end: a live screen, tables, JSON objects, or plain records. */
+import type { Output } from '../commands/command.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import { PrintedOutput, streamDestination } from '../output.ts';
+import type { RecordPrinter } from '../record/printer.ts';
+import type { OutputWindow } from '../replay.ts';
+import type { FlowTally } from './flow-tally.ts';
+import type { LiveScreen } from './live-screen.ts';
+import { type LiveContext, lossText, tableLines, totalLine } from './live-table.ts';
+import { DEFAULT_CHOICES, type ViewChoices, viewOf } from './live-view.ts';
+import { SCREEN_FLOWS_MAX, screenObject } from './screen-object.ts';
+
+export interface Presenter {
+  begin(): void;
+  /** A window was added to the tally. */
+  window(point: ObservationPoint, window: OutputWindow): void | Promise<void>;
+  /** The last window of this time was added, of all interfaces. */
+  refresh(): void | Promise<void>;
+  end(): void | Promise<void>;
+}
+
+/** What presenters of the tally share. */
+export interface Shown {
+  readonly tally: FlowTally;
+  readonly stdout: Output;
+  readonly context: () => LiveContext;
+}
+
+const TABLE_ROWS = 20;
+const TABLE_WIDTH = 100;
+
+/** Drawn in place while it runs; the last table stays on the terminal. */
+export function livePresenter(shown: Shown, screen: LiveScreen): Presenter {
+  return {
+    begin: () => screen.start(),
+    window: () => undefined,
+    refresh: () => screen.refresh(),
+    end() {
+      screen.end();
+      writeTable(shown, screen.choices);
+    },
+  };
+}
+
+/** One table after the other, where there is no terminal to draw on; with `atEnd`, one alone. */
+export function tablePresenter(shown: Shown, atEnd: boolean): Presenter {
+  return {
+    begin: () => undefined,
+    window: () => undefined,
+    refresh: () => (atEnd ? undefined : writeTable(shown, DEFAULT_CHOICES)),
+    end: () => writeTable(shown, DEFAULT_CHOICES),
+  };
+}
+
+export function jsonPresenter({ tally, stdout, context }: Shown): Presenter {
+  const destination = streamDestination(stdout);
+  const write = (kind: 'refresh' | 'end') => {
+    const view = viewOf(tally, DEFAULT_CHOICES, SCREEN_FLOWS_MAX);
+    return destination.write(
+      Buffer.from(`${JSON.stringify(screenObject(kind, tally, view, DEFAULT_CHOICES, context()))}\n`),
+    );
+  };
+  return {
+    begin: () => undefined,
+    window: () => undefined,
+    refresh: () => write('refresh'),
+    end: () => write('end'),
+  };
+}
+
+/** Every record of every window, as replay prints them. */
+export function recordPresenter(printer: RecordPrinter, stdout: Output): Presenter {
+  const destination = streamDestination(stdout);
+  return {
+    begin: () => undefined,
+    window: ({ flowLog: { windowSeconds }, interfaceId }, window) =>
+      new PrintedOutput(printer, { windowSeconds, interfaceId }, destination).write(window),
+    refresh: () => undefined,
+    end: () => undefined,
+  };
+}
+
+function writeTable({ tally, stdout, context }: Shown, choices: ViewChoices): void {
+  const view = viewOf(tally, choices, Math.max(TABLE_ROWS, (stdout.rows || 0) - TABLE_ROWS));
+  const width = stdout.columns || TABLE_WIDTH;
+  const loss = lossText(tally);
+  const lines = [
+    ...(view.flows === 0 ? [] : tableLines(view, choices.sort, context(), width)),
+    totalLine(tally, view, view.rows.length),
+    ...(choices.filter === '' ? [] : [`filter: ${choices.filter}`]),
+    ...(loss === '' ? [] : [loss]),
+    '',
+  ];
+  stdout.write(`${lines.join('\n')}\n`);
+}

@@ -1,0 +1,41 @@
+/** Sentences that a debug run says beside its flows. */
+import { getSystemErrorName } from 'node:util';
+import type { TapEvent } from '../meter/tap.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import { counted, humanBytes } from '../record/human.ts';
+import type { DebugPlan } from './plan.ts';
+
+export function beginText({ interfaceNames, durationSeconds, program }: DebugPlan): string {
+  const [name] = program;
+  const until = name === undefined ? `for ${durationSeconds} s` : `while ${name} runs, at most ${durationSeconds} s`;
+  return `Capturing on ${interfaceNames.join(', ')} ${until}; Ctrl-C ends it.`;
+}
+
+/** How far the file of packets is; undefined without one. */
+export function writingText({ recording }: DebugPlan): string | undefined {
+  if (recording === undefined) return undefined;
+  const { path, bytesMax, progress } = recording;
+  const written = `${counted(progress.packets, 'packet')}, ${humanBytes(progress.bytes)}`;
+  if (progress.failure !== 0) {
+    return `Writing ${path} failed (${getSystemErrorName(progress.failure)}) after ${written}; the records go on.`;
+  }
+  if (progress.leftOut === 0) return `${path} has ${written}.`;
+  return (
+    `${path} has ${written}: it has reached its limit of ${humanBytes(bytesMax)} (--write-max), ` +
+    `${counted(progress.leftOut, 'packet')} after that ${progress.leftOut === 1 ? 'is' : 'are'} not in it.`
+  );
+}
+
+export function eventText(point: ObservationPoint, event: TapEvent): string | undefined {
+  switch (event.kind) {
+    case 'attached':
+    case 'resumed':
+    case 'volatile':
+    case 'kept':
+      return undefined;
+    case 'detached':
+      return `${event.reason} Waiting for ${point.interfaceName} to come back.`;
+    case 're-attached':
+      return `Capturing on ${point.interfaceName} again, after ${event.gapSeconds.toFixed(1)} s without.`;
+  }
+}

@@ -1,0 +1,72 @@
+/** The live screen for programs: one JSON object for each refresh, and one at the end. docs/debug.md says what each member is. */
+import { type Ledger, lostPackets, offeredPackets } from '../model/ledger.ts';
+import { recordAddress } from '../record/endpoint.ts';
+import type { FlowTally, Rate } from './flow-tally.ts';
+import type { LiveContext } from './live-table.ts';
+import type { Row, View, ViewChoices } from './live-view.ts';
+
+/** Goes up when a member changes its meaning or goes away. */
+export const SCREEN_SCHEMA = 1;
+/** Flows of one object. */
+export const SCREEN_FLOWS_MAX = 100;
+
+export function screenObject(
+  kind: 'refresh' | 'end',
+  tally: FlowTally,
+  view: View,
+  choices: ViewChoices,
+  context: LiveContext,
+): object {
+  return {
+    schema: SCREEN_SCHEMA,
+    kind,
+    interfaces: context.interfaceNames,
+    elapsed_seconds: Number(context.elapsedSeconds.toFixed(3)),
+    window: { start: Number.isFinite(tally.latestStart) ? tally.latestStart : null, seconds: tally.windowSeconds },
+    sort: choices.sort,
+    filter: choices.filter,
+    total: { flows: view.flows, packets: view.packets, bytes: view.bytes, ...rateMembers(view.rate) },
+    forgotten_flows: tally.forgotten,
+    ledger: ledgerObject(tally.ledger),
+    notes: context.notes,
+    flows: view.rows.map(flowObject),
+  };
+}
+
+function flowObject({ flow, rate }: Row): object {
+  const { record } = flow;
+  return {
+    interface: flow.interfaceName,
+    srcaddr: recordAddress(record, 'source'),
+    dstaddr: recordAddress(record, 'destination'),
+    srcport: record.sourcePort,
+    dstport: record.destinationPort,
+    protocol: record.protocol,
+    packets: record.packets,
+    bytes: record.bytes,
+    ...rateMembers(rate),
+    first: flow.first,
+    last: flow.last,
+    tcp_flags: record.tcpFlags,
+  };
+}
+
+function rateMembers(rate: Rate): object {
+  return { bits_per_second: Math.round(rate.bytes * 8), packets_per_second: Number(rate.packets.toFixed(3)) };
+}
+
+function ledgerObject(ledger: Ledger): object {
+  return {
+    offered_packets: offeredPackets(ledger),
+    lost_packets: lostPackets(ledger),
+    metered: ledger.metered,
+    excluded: ledger.excluded,
+    not_ip: ledger.notIp,
+    malformed: ledger.malformed,
+    overflowed: ledger.overflowed,
+    dropped_by_kernel: ledger.droppedByKernel,
+    dropped_by_interface: ledger.droppedByInterface,
+    drops_unknown: ledger.dropsUnknown,
+    gaps: ledger.gaps,
+  };
+}

@@ -1,0 +1,39 @@
+import { loadCaptureAddon } from '../capture/addon.ts';
+import type { ClosedWindow, ClosedWindowMessage } from '../model/closed-window.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import type { OutputWindow } from '../replay.ts';
+import { mapWindow } from '../threads/mapped-window.ts';
+import type { RunningDataPlane } from '../threads/start-data-plane.ts';
+
+export interface WindowReader {
+  window(point: ObservationPoint, window: OutputWindow): void | Promise<void>;
+  /** Every interface has closed this window. */
+  refresh(): void | Promise<void>;
+}
+
+/** Reads every window as it is closed, one after the other, and gives its memory back; ends with the last one. */
+export async function readWindows(plane: RunningDataPlane, points: number, reader: WindowReader): Promise<void> {
+  const addon = loadCaptureAddon();
+  const closedBy = new Map<number, number>();
+  const read = async (closed: ClosedWindow) => {
+    const { records, unmap } = mapWindow(closed, addon);
+    await reader.window(closed.point, { start: closed.windowStart, ledger: closed.ledger, records });
+    unmap();
+    plane.windows.postMessage({ id: closed.id });
+    const count = (closedBy.get(closed.windowStart) ?? 0) + 1;
+    closedBy.set(closed.windowStart, count);
+    if (count < points) return;
+    closedBy.delete(closed.windowStart);
+    await reader.refresh();
+  };
+  let last = Promise.resolve();
+  await new Promise<void>((resolve) => {
+    plane.windows.on('message', (message: ClosedWindowMessage) => {
+      if (message.kind === 'end') resolve();
+      else last = last.then(() => read(message.window));
+    });
+    plane.windows.once('close', resolve);
+  });
+  await last;
+  plane.windows.close();
+}

@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FlowTally } from '../../../agent/debug/flow-tally.ts';
+import { DEFAULT_CHOICES, SORT_KEYS, viewOf } from '../../../agent/debug/live-view.ts';
+import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
+import { createLedger } from '../../../agent/model/ledger.ts';
+import { cursorOver } from '../../support/flow-records.ts';
+
+function flow(sourcePort: number, packets: number, bytes: number): FlowRecord {
+  return {
+    ...createFlowRecord(),
+    protocol: 17,
+    sourcePort,
+    destinationPort: 53,
+    packets,
+    bytes,
+    lastMicroseconds: 500_000,
+  };
+}
+
+function windowOf(start: number, records: readonly FlowRecord[]) {
+  const ledger = createLedger([]);
+  for (const { packets, bytes } of records) {
+    ledger.metered.packets += packets;
+    ledger.metered.bytes += bytes;
+  }
+  return { start, ledger, records: () => cursorOver(records) };
+}
+
+describe('the flows of a debug run', () => {
+  test('have the totals of all windows and the rate of the last one', () => {
+    const tally = new FlowTally(2, 100);
+    tally.add('eth0', windowOf(100, [flow(1, 10, 1000), flow(2, 1, 100)]));
+    tally.add('eth0', windowOf(102, [flow(1, 4, 500)]));
+    const { rows, ...sums } = viewOf(tally, DEFAULT_CHOICES, 10);
+    expect(sums).toEqual({ flows: 2, packets: 15, bytes: 1600, rate: { packets: 2, bytes: 250 } });
+    expect(rows.map(({ flow, rate }) => [flow.record.sourcePort, flow.record.bytes, rate.bytes])).toEqual([
+      [1, 1500, 250],
+      [2, 100, 0],
+    ]);
+    expect(rows[0]!.flow).toMatchObject({ first: 100, last: 102.5 });
+  });
+
+  test('have a rate over the time that was observed, in the first window and at the end', () => {
+    const tally = new FlowTally(10, 108);
+    tally.add('eth0', windowOf(100, [flow(1, 2, 400)]));
+    expect(tally.rate).toEqual({ packets: 1, bytes: 200 });
+    tally.add('eth0', windowOf(110, [flow(1, 6, 600)]));
+    tally.end(112);
+    expect(tally.rate).toEqual({ packets: 2, bytes: 250 });
+    expect(viewOf(tally, DEFAULT_CHOICES, 1).rows[0]!.rate).toEqual({ packets: 2, bytes: 250 });
+  });
+
+  test('are told apart by interface', () => {
+    const tally = new FlowTally(1, 0);
+    tally.add('eth0', windowOf(0, [flow(1, 1, 10)]));
+    tally.add('eth1', windowOf(0, [flow(1, 2, 20)]));
+    expect(viewOf(tally, { ...DEFAULT_CHOICES, filter: 'interface:eth1' }, 10)).toMatchObject({ flows: 1, packets: 2 });
+    expect(viewOf(tally, DEFAULT_CHOICES, 10)).toMatchObject({ flows: 2, packets: 3 });
+  });
+
+  test.each([
+    ['bytes', [3, 2, 1]],
+    ['packets', [1, 3, 2]],
+    ['rate', [2, 3, 1]],
+    ['first', [1, 3, 2]],
+    ['last', [2, 3, 1]],
+  ] as const)('are sorted by %s', (sort, ports) => {
+    const tally = new FlowTally(1, 0);
+    tally.add('eth0', windowOf(0, [flow(1, 9, 100)]));
+    tally.add('eth0', windowOf(1, [flow(3, 8, 200)]));
+    tally.add('eth0', windowOf(2, [flow(2, 1, 150), { ...flow(3, 0, 140), lastMicroseconds: 1 }]));
+    const rows = viewOf(tally, { ...DEFAULT_CHOICES, sort }, 10).rows;
+    expect(rows.map((row) => row.flow.record.sourcePort)).toEqual(ports);
+  });
+
+  test('never are more than the bound, and the largest of any stays', () => {
+    const ports = fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 300 });
+    fc.assert(
+      fc.property(ports, fc.constantFrom(...SORT_KEYS), (sources, sort) => {
+        const tally = new FlowTally(1, 0, 8);
+        tally.add('eth0', windowOf(0, [flow(65_000, 1, 1e9)]));
+        for (const [start, port] of sources.entries()) tally.add('eth0', windowOf(start, [flow(port, 1, port)]));
+        const view = viewOf(tally, { ...DEFAULT_CHOICES, sort }, 100);
+        expect(view.flows).toBeLessThanOrEqual(8);
+        expect(view.rows.some((row) => row.flow.record.sourcePort === 65_000)).toBe(true);
+        // What was forgotten is still in the sums.
+        expect(view.packets).toBe(1 + sources.length);
+      }),
+    );
+  });
+});
