@@ -3,7 +3,7 @@
  * nothing is lost by it.
  *
  *     443            either port                 tcp, icmp, 47      the protocol, by name; a number with protocol:
- *     10.0.0.0/8     either address              srcaddr: dstaddr: srcport: dstport: port: protocol: interface:
+ *     10.0.0.0/8     either address              srcaddr: dstaddr: srcport: dstport: port: protocol: interface: action:
  *     not WORD       the opposite                anything else      part of the row's text, names included
  *
  * `and` between the words may be written; the keys are those of `flowlogd query`.
@@ -11,7 +11,7 @@
 import type { FlowRecord } from '../model/flow-record.ts';
 import { contains, type Network, parseNetwork } from '../packet/address.ts';
 import { protocolNumber } from '../record/protocol-name.ts';
-import type { WatchedFlow } from './flow-tally.ts';
+import { actionOf, type WatchedFlow } from './flow-tally.ts';
 
 /** @param text of the row as it is shown */
 export type FlowFilter = (flow: WatchedFlow, text: string) => boolean;
@@ -62,6 +62,8 @@ function parseKeyed(key: string, value: string): FlowFilter | undefined {
       return ({ record }) => record.destinationPort === Number(value);
     case 'protocol':
       return protocol === undefined ? undefined : ({ record }) => record.protocol === protocol;
+    case 'action':
+      return ({ record }) => actionOf(record).toLowerCase() === value;
     case 'interface':
       return ({ interfaceName }) => interfaceName.toLowerCase() === value;
     default:

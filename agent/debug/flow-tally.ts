@@ -4,6 +4,7 @@
  * Memory: `FLOWS_MAX` flows. When there are more, the smaller half is forgotten, so that a large flow always finds room; what
  * was forgotten stays in the totals and is said.
  */
+import type { Action } from '../model/annotations.ts';
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import { addLedger, createLedger, type Ledger } from '../model/ledger.ts';
 
@@ -123,7 +124,9 @@ export class FlowTally {
     const window = { windowStart, windowPackets: record.packets, windowBytes: record.bytes };
     if (flow === undefined) {
       if (this.#flows.size >= this.#flowsMax) this.#forgetSmaller();
-      this.#flows.set(key, { interfaceName, record: { ...record }, first, last, ...window });
+      // The cursor's record and its annotations are written over by the next one.
+      const kept = { ...record, annotations: { ...record.annotations } };
+      this.#flows.set(key, { interfaceName, record: kept, first, last, ...window });
       return;
     }
     flow.record.packets += record.packets;
@@ -142,9 +145,14 @@ export class FlowTally {
   }
 }
 
+/** What the packet filter did with it, as far as anybody knows. */
+export function actionOf({ isAnnotated, annotations }: FlowRecord): Action {
+  return isAnnotated ? annotations.action : 'ACCEPT';
+}
+
 function keyOf(interfaceName: string, record: FlowRecord): string {
   const { family, protocol, sourcePort, destinationPort } = record;
   const source = `${record.source0} ${record.source1} ${record.source2} ${record.source3}`;
   const destination = `${record.destination0} ${record.destination1} ${record.destination2} ${record.destination3}`;
-  return `${interfaceName} ${family} ${protocol} ${source} ${sourcePort} ${destination} ${destinationPort}`;
+  return `${interfaceName} ${actionOf(record)} ${family} ${protocol} ${source} ${sourcePort} ${destination} ${destinationPort}`;
 }

@@ -5,7 +5,7 @@ import { counted, humanBytes, humanCount } from '../record/human.ts';
 import { protocolName } from '../record/protocol-name.ts';
 import { tcpFlagLetters } from '../record/table.ts';
 import { wrap } from '../record/wrap.ts';
-import type { FlowTally } from './flow-tally.ts';
+import { actionOf, type FlowTally } from './flow-tally.ts';
 import { HELP, type LiveState } from './live-keys.ts';
 import type { Row, SortKey, View } from './live-view.ts';
 
@@ -62,7 +62,7 @@ export function liveLines(
     lost === '' ? cut('lost: nothing') : paint('red', cut(lost)),
     ...context.notes.map(cut),
     paint('inverse', titles.padEnd(terminal.columns)),
-    ...rows,
+    ...rows.map((row, index) => paintAction(row, view.rows[index]!, paint)),
     ...(rows.length === 0 ? [paint('dim', tally.size === 0 ? 'no traffic yet' : 'no flow matches the filter')] : []),
     paint('bold', cut(totalLine(tally, view, rows.length))),
   ];
@@ -93,6 +93,7 @@ function columnsFor(sort: SortKey, showsInterface: boolean): Column<Row>[] {
     { title: title('bytes'), align: 'right', cell: ({ flow }) => humanBytes(flow.record.bytes) },
     ...(bySight ? [sort === 'first' ? first : last] : []),
     ...(showsInterface ? [{ title: 'interface', cell: ({ flow }: Row) => flow.interfaceName }] : []),
+    { title: 'action', cell: ({ flow }) => actionOf(flow.record) },
     { title: 'flags', cell: ({ flow }) => tcpFlagLetters(flow.record.tcpFlags) },
     ...(bySight ? [sort === 'first' ? last : first] : [first, last]),
   ];
@@ -168,6 +169,11 @@ function clock(seconds: number): string {
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
   const rest = String(whole % 60).padStart(2, '0');
   return hours === 0 ? `${minutes}:${rest}` : `${hours}:${String(minutes).padStart(2, '0')}:${rest}`;
+}
+
+/** A rejected flow stands out with its whole row: on a narrow terminal there is no room for the column. */
+function paintAction(text: string, { flow }: Row, paint: ReturnType<typeof painter>): string {
+  return actionOf(flow.record) === 'REJECT' ? paint('red', text) : text.replace(/ ACCEPT\b/, paint('green', ' ACCEPT'));
 }
 
 function painter(color: boolean): (style: Style, text: string) => string {

@@ -35,6 +35,8 @@ export function eventText(point: ObservationPoint, event: TapEvent): string | un
       return undefined;
     case 'detached':
       return `${event.reason} Waiting for ${point.interfaceName} to come back.`;
+    case 'jumped':
+      return `${event.gapSeconds.toFixed(1)} s passed on the clock without capture: ${event.reason}.`;
     case 're-attached':
       return `Capturing on ${point.interfaceName} again, after ${event.gapSeconds.toFixed(1)} s without.`;
   }

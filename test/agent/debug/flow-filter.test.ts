@@ -29,6 +29,7 @@ describe('the filter of the live table', () => {
     'not 10.1.0.0/16 https',
     'example.COM',
     'interface:eth0',
+    'action:accept',
     'not fd00::/8',
   ])("'%s' lets it through", (text) => {
     expect(parseFilter(text)(flow, ROW)).toBe(true);
@@ -44,6 +45,7 @@ describe('the filter of the live table', () => {
     'not tcp',
     '443 udp',
     'interface:lo',
+    'action:REJECT',
     'protocol:nonsense',
     'fd00::/8',
     'elsewhere',
