@@ -10,11 +10,12 @@ const DRAINS_AT_END = 8;
 
 export interface DataPlaneOptions {
   readonly engine: LiveEngine;
+  /** May change in `onRound`. */
   readonly taps: readonly Tap[];
   readonly batch: PacketBatch;
   readonly control: Control;
   /** Called once a round, for what the thread around it has to do. */
-  readonly onRound: () => void;
+  readonly onRound: () => void | Promise<void>;
 }
 
 /**
@@ -29,11 +30,14 @@ export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
     await engine.wait(sources, WAIT_MS);
     const closeBefore = control.closeBefore;
     for (const tap of taps) tap.closeBefore(closeBefore, await tap.drain(batch));
-    onRound();
+    await onRound();
     control.advance();
   }
-  for (const tap of taps) {
-    for (let drain = 0; drain < DRAINS_AT_END && !(await tap.drain(batch)); drain++);
-    tap.end();
-  }
+  for (const tap of taps) await endTap(tap, batch);
+}
+
+/** Takes in what waits, and closes its windows. */
+export async function endTap(tap: Tap, batch: PacketBatch): Promise<void> {
+  for (let drain = 0; drain < DRAINS_AT_END && !(await tap.drain(batch)); drain++);
+  tap.end();
 }

@@ -25,6 +25,7 @@ import { windowStart } from '../model/window-bounds.ts';
 import { type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
 import { type Exclusion, KEEP } from '../packet/exclusion.ts';
 import { IP_BYTES, MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
+import { WindowPieces } from './window-pieces.ts';
 
 export interface MeterOptions {
   readonly windowSeconds: number;
@@ -35,6 +36,8 @@ export interface MeterOptions {
   readonly flowsMax: number;
   readonly windowsMax: number;
   readonly tableBytesMax: number;
+  /** Of the meters before this one on the same observation point, in this run. */
+  readonly pieces?: WindowPieces;
   /** A window was made; its tables come later. */
   readonly onOpened?: (window: Window) => void;
   /** Takes over a closed window: its memory is the receiver's to release. */
@@ -55,12 +58,11 @@ export class Meter {
   #tableBytes = 0;
   #ipv4FlowsExpected = 0;
   #ipv6FlowsExpected = 0;
-  #newestStart = Number.NEGATIVE_INFINITY;
-  /** Windows opened that were not newer than all before. */
-  #latePieces = 0;
+  readonly #pieces: WindowPieces;
 
   constructor(options: MeterOptions) {
     this.#options = options;
+    this.#pieces = options.pieces ?? new WindowPieces();
   }
 
   /** Counts every packet of the batch; answers the bytes that its records take. */
@@ -167,8 +169,7 @@ export class Meter {
   }
 
   #create(start: number): Window {
-    const piece = start > this.#newestStart ? 0 : ++this.#latePieces;
-    this.#newestStart = Math.max(this.#newestStart, start);
+    const piece = this.#pieces.next(start);
     const tables = {
       ipv4: this.#tableOptions({ windowStart: start, piece, family: 4 }, this.#ipv4FlowsExpected),
       ipv6: this.#tableOptions({ windowStart: start, piece, family: 6 }, this.#ipv6FlowsExpected),

@@ -160,6 +160,11 @@ export class Tap {
     this.#options.keeper?.close();
   }
 
+  /** After its end: the point is given up, and not only for as long as the agent does not run. */
+  forget(): void {
+    this.#options.keeper?.forget();
+  }
+
   #seconds(): number {
     return this.#options.now() / 1000;
   }

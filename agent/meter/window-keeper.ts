@@ -131,6 +131,12 @@ export class WindowKeeper {
     this.#until = undefined;
   }
 
+  /** Nobody is to miss the point from now on: should it be observed again, the time until then is no gap. */
+  forget(): void {
+    this.close();
+    unlinkIfThere(this.#presencePath);
+  }
+
   get #presencePath(): string {
     const { point, setup } = this.#options;
     return `${setup.folder}/${pointKey(point)}${PRESENCE_SUFFIX}`;

@@ -35,3 +35,8 @@ export interface ObservationPoint {
   readonly interfaceId: string;
   readonly interfaceName: string;
 }
+
+/** Whether both stand for one interface of one flow log: points travel between threads, so they are not the same object. */
+export function isSamePoint(left: ObservationPoint, right: ObservationPoint): boolean {
+  return left.flowLog.id === right.flowLog.id && left.interfaceName === right.interfaceName;
+}

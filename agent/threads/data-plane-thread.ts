@@ -1,19 +1,20 @@
 /** Entry of the data-plane thread: libpcap through the addon, and nothing else in this thread's way. */
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { loadCaptureAddon } from '../capture/addon.ts';
 import { createLibpcapEngine } from '../capture/libpcap.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import { type DataPlaneMessage, type DataPlaneSetup, dataPlane } from './data-plane.ts';
+import { type DataPlaneMessage, type DataPlanePorts, type DataPlaneSetup, dataPlane } from './data-plane.ts';
 
-const { setup, recorder } = workerData as { setup: DataPlaneSetup; recorder: MessagePort };
+const { setup, ports } = workerData as { setup: DataPlaneSetup; ports: DataPlanePorts };
 const tell = (message: DataPlaneMessage) => parentPort!.postMessage(message);
 
 try {
   const addon = loadCaptureAddon();
-  await dataPlane(setup, createLibpcapEngine(addon), addon, recorder, tell);
+  await dataPlane(setup, createLibpcapEngine(addon), addon, ports, tell);
 } catch (error) {
   if (!(error instanceof OperationalError)) throw error;
   tell({ kind: 'failed', code: error.code, message: error.message });
 } finally {
-  recorder.close();
+  ports.recorder.close();
+  ports.requests.close();
 }

@@ -1,31 +1,28 @@
 /**
- * The data plane put together: engine, taps, tables, and the port to the recorder. Runs in a worker thread (see
- * data-plane-thread.ts), or on the main thread for an engine that knows no other.
+ * The data plane put together: engine, taps, the port to the recorder and the one from the control plane. Runs in a worker
+ * thread (see data-plane-thread.ts), or on the main thread for an engine that knows no other.
  */
-import { uptime } from 'node:os';
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { type RecordingSetup, recordingEngine } from '../capture/recording.ts';
-import type { Window } from '../flow/window.ts';
 import { Control } from '../meter/control.ts';
 import { runDataPlane } from '../meter/data-plane.ts';
-import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
-import { Tap, type TapEvent } from '../meter/tap.ts';
-import { type KeepSetup, WindowKeeper } from '../meter/window-keeper.ts';
-import type { ClosedWindow, ClosedWindowMessage, KeptFiles, ReleaseMessage } from '../model/closed-window.ts';
+import type { PageMapper } from '../meter/table-memory.ts';
+import type { TapEvent } from '../meter/tap.ts';
+import type { KeepSetup } from '../meter/window-keeper.ts';
+import type { ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import type { ErrorCode } from '../model/operational-error.ts';
-import { createPacketBatch, FRAME_BYTES_MAX } from '../model/packet-batch.ts';
-import type { LiveEngine, LiveOptions } from '../model/packet-source.ts';
-import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
+import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
+import { createPacketBatch, FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
+import type { LiveEngine } from '../model/packet-source.ts';
+import type { ExclusionPolicy } from '../packet/exclusion.ts';
+import { TapSet, type TapSetup } from './tap-set.ts';
 
 /** Room for some six thousand small packets beside the longest frame. */
 const BATCH_BYTES = 4 * FRAME_BYTES_MAX;
-/** Windows open at once: the present one, the one in its grace, and room for a clock that was set. */
-const OPEN_WINDOWS_MAX = 4;
 
 /** Everything that the data plane is told; it crosses to its thread as a structured clone. */
 export interface DataPlaneSetup {
-  readonly taps: readonly { readonly point: ObservationPoint; readonly capture: LiveOptions }[];
+  readonly taps: readonly TapSetup[];
   readonly exclusion: ExclusionPolicy;
   /** By window and address family. */
   readonly flowsMax: number;
@@ -37,100 +34,85 @@ export interface DataPlaneSetup {
   readonly recording?: RecordingSetup | undefined;
 }
 
+/** The data plane's ends of its channels. */
+export interface DataPlanePorts {
+  /** `ClosedWindowMessage` goes out, `ReleaseMessage` comes in. */
+  readonly recorder: MessagePort;
+  /** `TapRequest` comes in; each is answered by a message `answered`. */
+  readonly requests: MessagePort;
+}
+
+/** What the control plane asks for while the data plane runs; carried out between two rounds. */
+export type TapRequest = { readonly id: number } & (
+  | { readonly kind: 'observe'; readonly tap: TapSetup }
+  /** The windows of the point are handed over before the answer. */
+  | { readonly kind: 'leave'; readonly point: ObservationPoint }
+);
+
 /** What the data plane tells the control plane. */
 export type DataPlaneMessage =
   /** Every interface is capturing; `limits` is what the engine cannot do. */
   | { readonly kind: 'ready'; readonly limits: readonly string[] }
   | { readonly kind: 'event'; readonly point: ObservationPoint; readonly event: TapEvent }
-  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string };
+  | { readonly kind: 'answered'; readonly id: number; readonly refusal: Failure | undefined }
+  | ({ readonly kind: 'failed' } & Failure);
+
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
 
 /** Ends when a stop is requested, with every window handed over. @throws OperationalError when an interface cannot be opened */
 export async function dataPlane(
   setup: DataPlaneSetup,
   bareEngine: LiveEngine,
   mapper: PageMapper,
-  recorder: MessagePort,
+  { recorder, requests }: DataPlanePorts,
   tell: (message: DataPlaneMessage) => void,
 ): Promise<void> {
   const engine = setup.recording === undefined ? bareEngine : recordingEngine(bareEngine, setup.recording);
-  const handedOver = new Map<number, { readonly point: ObservationPoint; readonly window: Window }>();
-  let lastId = 0;
-  const taps = createTaps(setup, engine, mapper, tell, (point, window, files) => {
-    handedOver.set(++lastId, { point, window });
-    send(recorder, { kind: 'closed', window: describe(lastId, point, window, files) });
+  const set = new TapSet({
+    ...setup,
+    engine,
+    mapper,
+    onClosed: (window) => send(recorder, { kind: 'closed', window }),
+    onEvent: (point, event) => tell({ kind: 'event', point, event }),
   });
-  const release = () => {
-    for (let got = receiveMessageOnPort(recorder); got !== undefined; got = receiveMessageOnPort(recorder)) {
-      const { id } = got.message as ReleaseMessage;
-      const released = handedOver.get(id);
-      if (released !== undefined) taps.find(({ point }) => point === released.point)?.released(released.window);
-      handedOver.delete(id);
+  const batch = createPacketBatch(BATCH_BYTES);
+  const onRound = async () => {
+    for (const { id } of received<ReleaseMessage>(recorder)) set.released(id);
+    for (const request of received<TapRequest>(requests)) {
+      tell({ kind: 'answered', id: request.id, refusal: await carryOut(request, set, batch) });
     }
   };
   try {
-    for (const tap of taps) tap.attach();
+    for (const tap of setup.taps) set.observe(tap);
     tell({ kind: 'ready', limits: engine.limits });
-    const control = new Control(setup.control);
-    await runDataPlane({ engine, taps, batch: createPacketBatch(BATCH_BYTES), control, onRound: release });
+    await runDataPlane({ engine, taps: set.taps, batch, control: new Control(setup.control), onRound });
   } catch (error) {
-    for (const tap of taps) tap.end();
+    set.end();
     throw error;
   } finally {
     send(recorder, { kind: 'end' });
   }
 }
 
-function createTaps(
-  setup: DataPlaneSetup,
-  engine: LiveEngine,
-  mapper: PageMapper,
-  tell: (message: DataPlaneMessage) => void,
-  onClosed: (point: ObservationPoint, window: Window, files: KeptFiles | undefined) => void,
-): Tap[] {
-  const exclusion = new Exclusion(setup.exclusion);
-  const fallback = sharedTableMemory(mapper);
-  const meter = {
-    exclusion,
-    hashSeed: setup.hashSeed,
-    allocate: fallback,
-    flowsMax: setup.flowsMax,
-    windowsMax: OPEN_WINDOWS_MAX,
-    tableBytesMax: Number.POSITIVE_INFINITY,
-  };
-  const { ruleNames } = exclusion;
-  const keeperOf = (point: ObservationPoint) =>
-    setup.keep &&
-    new WindowKeeper({
-      setup: setup.keep,
-      point,
-      ruleNames,
-      mapper,
-      fallback,
-      onEvent: (event) => tell({ kind: 'event', point, event }),
-    });
-  return setup.taps.map(
-    ({ point, capture }) =>
-      new Tap({
-        point,
-        capture,
-        engine,
-        meter,
-        keeper: keeperOf(point),
-        now: Date.now,
-        clocks: () => ({ wallMs: Date.now(), awakeMs: performance.now(), bootMs: uptime() * 1000 }),
-        onClosed,
-        onEvent: (at, event) => tell({ kind: 'event', point: at, event }),
-      }),
-  );
+async function carryOut(request: TapRequest, set: TapSet, batch: PacketBatch): Promise<Failure | undefined> {
+  try {
+    if (request.kind === 'observe') set.observe(request.tap);
+    else await set.leave(request.point, batch);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    return { code: error.code, message: error.message };
+  }
 }
 
-function describe(id: number, point: ObservationPoint, window: Window, files: KeptFiles | undefined): ClosedWindow {
-  const tables = window.tables.map(({ family, table }) => {
-    const { fileDescriptor, buffer } = table.memory;
-    return { family, fileDescriptor, bytes: buffer.byteLength, copy: fileDescriptor < 0 ? table.words : undefined };
-  });
-  const { start: windowStart, piece, flows, ledger } = window;
-  return { id, point, windowStart, piece, flows, ledger, tables, files };
+/** What waits at the port, without waiting for more. */
+function* received<Message>(port: MessagePort): Generator<Message> {
+  for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port)) {
+    yield got.message as Message;
+  }
 }
 
 function send(recorder: MessagePort, message: ClosedWindowMessage): void {

@@ -4,7 +4,8 @@ import { Control } from '../meter/control.ts';
 import type { TapEvent } from '../meter/tap.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import { type DataPlaneMessage, type DataPlaneSetup, dataPlane } from './data-plane.ts';
+import { type DataPlaneMessage, type DataPlanePorts, type DataPlaneSetup, dataPlane } from './data-plane.ts';
+import { TapRequests } from './tap-requests.ts';
 
 /** The data plane, seen from the control plane. */
 export interface RunningDataPlane {
@@ -15,6 +16,8 @@ export interface RunningDataPlane {
   readonly ready: Promise<readonly string[]>;
   /** It ended, by request or by a failure. */
   readonly ended: Promise<void>;
+  /** What else it is to observe, and what no longer. */
+  readonly taps: TapRequests;
 }
 
 export type OnTapEvent = (point: ObservationPoint, event: TapEvent) => void;
@@ -26,16 +29,29 @@ export function startDataPlane(
   onEvent: OnTapEvent,
 ): RunningDataPlane {
   const control = new Control();
-  const { port1, port2 } = new MessageChannel();
-  const whole = { ...setup, control: control.shared };
+  const windows = new MessageChannel();
+  const requests = new MessageChannel();
+  const taps = new TapRequests(requests.port2);
+  const ports = { recorder: windows.port1, requests: requests.port1 };
   const run = engine === 'libpcap' ? runInWorker : runOnThisThread;
-  return { control, windows: port2, ...run(whole, port1, onEvent) };
+  const running = run({ ...setup, control: control.shared }, ports, {
+    onEvent,
+    onAnswer: (answer) => taps.answered(answer),
+  });
+  const left = () => taps.close();
+  running.ended.then(left, left);
+  return { control, windows: windows.port2, taps, ...running };
 }
 
-function runInWorker(setup: DataPlaneSetup, recorder: MessagePort, onEvent: OnTapEvent) {
+interface Listeners {
+  readonly onEvent: OnTapEvent;
+  readonly onAnswer: (answer: Extract<DataPlaneMessage, { kind: 'answered' }>) => void;
+}
+
+function runInWorker(setup: DataPlaneSetup, ports: DataPlanePorts, listeners: Listeners) {
   const worker = new Worker(new URL('./data-plane-thread.js', import.meta.url), {
-    workerData: { setup, recorder },
-    transferList: [recorder],
+    workerData: { setup, ports },
+    transferList: [ports.recorder, ports.requests],
     name: 'data-plane',
     // The tables' descriptors are opened by the addon, of which the thread's book-keeping knows nothing.
     trackUnmanagedFds: false,
@@ -45,31 +61,32 @@ function runInWorker(setup: DataPlaneSetup, recorder: MessagePort, onEvent: OnTa
     worker.once('exit', () => resolve());
   });
   const ready = new Promise<readonly string[]>((resolve, reject) => {
-    worker.on('message', (message: DataPlaneMessage) => take(message, resolve, reject, onEvent));
+    worker.on('message', (message: DataPlaneMessage) => take(message, resolve, reject, listeners));
     ended.then(() => reject(new Error('the data plane ended before it was ready')), reject);
   });
   return { ready, ended };
 }
 
-function runOnThisThread(setup: DataPlaneSetup, recorder: MessagePort, onEvent: OnTapEvent) {
+function runOnThisThread(setup: DataPlaneSetup, ports: DataPlanePorts, listeners: Listeners) {
   let ended: Promise<void> = Promise.resolve();
   const ready = new Promise<readonly string[]>((resolve, reject) => {
-    const tell = (message: DataPlaneMessage) => take(message, resolve, reject, onEvent);
+    const tell = (message: DataPlaneMessage) => take(message, resolve, reject, listeners);
     ended = import('../capture/cap.ts').then(async ({ createCapEngine }) => {
-      await dataPlane(setup, createCapEngine(), loadCaptureAddon(), recorder, tell);
+      await dataPlane(setup, createCapEngine(), loadCaptureAddon(), ports, tell);
     });
     ended.catch(reject);
   });
-  return { ready, ended: ended.finally(() => recorder.close()) };
+  return { ready, ended: ended.finally(() => ports.recorder.close()) };
 }
 
 function take(
   message: DataPlaneMessage,
   ready: (limits: readonly string[]) => void,
   failed: (error: Error) => void,
-  onEvent: OnTapEvent,
+  { onEvent, onAnswer }: Listeners,
 ): void {
   if (message.kind === 'ready') ready(message.limits);
   else if (message.kind === 'failed') failed(new OperationalError(message.code, message.message));
+  else if (message.kind === 'answered') onAnswer(message);
   else onEvent(message.point, message.event);
 }

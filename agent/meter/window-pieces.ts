@@ -1,0 +1,20 @@
+/**
+ * Which piece of its window a window is: 0 for one that is newer than all before, else a number that no other has. It is part
+ * of the identity of batches, so meters that follow each other on one observation point share one of these.
+ */
+export class WindowPieces {
+  #newestStart = Number.NEGATIVE_INFINITY;
+  /** Windows opened that were not newer than all before. */
+  #late = 0;
+
+  /** The start of the newest window so far, Unix seconds. */
+  get newestStart(): number {
+    return this.#newestStart;
+  }
+
+  next(start: number): number {
+    if (start <= this.#newestStart) return ++this.#late;
+    this.#newestStart = start;
+    return 0;
+  }
+}

@@ -1,0 +1,160 @@
+/**
+ * The taps of a data plane, which come and go while it runs, and the closed windows that the recorder still has of them.
+ *
+ * A tap that leaves takes in what waits for it and closes its windows first; the others go on between two of their rounds.
+ * When the same point comes back, the pieces of its windows go on where they were: a batch identity is never used twice.
+ */
+import { uptime } from 'node:os';
+import type { Window } from '../flow/window.ts';
+import { endTap } from '../meter/data-plane.ts';
+import type { MeterOptions } from '../meter/meter.ts';
+import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
+import { Tap, type TapEvent } from '../meter/tap.ts';
+import { type KeepSetup, WindowKeeper } from '../meter/window-keeper.ts';
+import { WindowPieces } from '../meter/window-pieces.ts';
+import type { ClosedWindow, KeptFiles } from '../model/closed-window.ts';
+import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
+import type { PacketBatch } from '../model/packet-batch.ts';
+import type { LiveEngine, LiveOptions } from '../model/packet-source.ts';
+import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
+
+/** Windows open at once: the present one, the one in its grace, and room for a clock that was set. */
+const OPEN_WINDOWS_MAX = 4;
+/** For so long the pieces of a point that left are remembered: a clock that is set back further meets its own windows anew. */
+const PIECES_KEPT_SECONDS = 86_400;
+
+export interface TapSetup {
+  readonly point: ObservationPoint;
+  readonly capture: LiveOptions;
+}
+
+export interface TapSetOptions {
+  readonly exclusion: ExclusionPolicy;
+  /** By window and address family. */
+  readonly flowsMax: number;
+  readonly hashSeed: Int32Array;
+  readonly keep?: KeepSetup | undefined;
+  readonly engine: LiveEngine;
+  readonly mapper: PageMapper;
+  readonly onClosed: (window: ClosedWindow) => void;
+  readonly onEvent: (point: ObservationPoint, event: TapEvent) => void;
+}
+
+export class TapSet {
+  readonly #options: TapSetOptions;
+  readonly #exclusion: Exclusion;
+  readonly #meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds'>;
+  readonly #taps: Tap[] = [];
+  readonly #handedOver = new Map<number, { readonly tap: Tap; readonly window: Window }>();
+  readonly #pieces = new Map<string, WindowPieces>();
+  #lastId = 0;
+
+  constructor(options: TapSetOptions) {
+    this.#options = options;
+    this.#exclusion = new Exclusion(options.exclusion);
+    this.#meter = {
+      exclusion: this.#exclusion,
+      hashSeed: options.hashSeed,
+      allocate: sharedTableMemory(options.mapper),
+      flowsMax: options.flowsMax,
+      windowsMax: OPEN_WINDOWS_MAX,
+      tableBytesMax: Number.POSITIVE_INFINITY,
+    };
+  }
+
+  /** The same list as long as the set lives. */
+  get taps(): readonly Tap[] {
+    return this.#taps;
+  }
+
+  /** @throws OperationalError when the interface cannot be captured now; nothing is left of the tap then */
+  observe(setup: TapSetup): void {
+    const tap = this.#create(setup);
+    try {
+      tap.attach();
+    } catch (error) {
+      tap.end();
+      throw error;
+    }
+    this.#taps.push(tap);
+  }
+
+  /** @param batch to read into */
+  async leave(point: ObservationPoint, batch: PacketBatch): Promise<void> {
+    const at = this.#taps.findIndex((tap) => isSamePoint(tap.point, point));
+    const [tap] = at < 0 ? [] : this.#taps.splice(at, 1);
+    if (tap === undefined) return;
+    await endTap(tap, batch);
+    tap.forget();
+  }
+
+  /** A closed window is safe elsewhere. */
+  released(id: number): void {
+    const released = this.#handedOver.get(id);
+    released?.tap.released(released.window);
+    this.#handedOver.delete(id);
+  }
+
+  end(): void {
+    for (const tap of this.#taps) tap.end();
+  }
+
+  #create({ point, capture }: TapSetup): Tap {
+    const { engine, onEvent } = this.#options;
+    const tap: Tap = new Tap({
+      point,
+      capture,
+      engine,
+      meter: { ...this.#meter, pieces: this.#piecesOf(point) },
+      keeper: this.#keeperOf(point),
+      now: Date.now,
+      clocks: () => ({ wallMs: Date.now(), awakeMs: performance.now(), bootMs: uptime() * 1000 }),
+      onClosed: (_, window, files) => this.#closed(tap, window, files),
+      onEvent,
+    });
+    return tap;
+  }
+
+  #keeperOf(point: ObservationPoint): WindowKeeper | undefined {
+    const { keep, mapper, onEvent } = this.#options;
+    if (keep === undefined) return undefined;
+    const { ruleNames } = this.#exclusion;
+    const fallback = this.#meter.allocate;
+    return new WindowKeeper({
+      setup: keep,
+      point,
+      ruleNames,
+      mapper,
+      fallback,
+      onEvent: (event) => onEvent(point, event),
+    });
+  }
+
+  /** By what the identity of a batch has of its point. */
+  #piecesOf({ flowLog, interfaceId }: ObservationPoint): WindowPieces {
+    const key = `${flowLog.id} ${interfaceId}`;
+    const pieces = this.#pieces.get(key) ?? new WindowPieces();
+    this.#forgetPieces(Date.now() / 1000 - PIECES_KEPT_SECONDS);
+    this.#pieces.set(key, pieces);
+    return pieces;
+  }
+
+  #forgetPieces(beforeSeconds: number): void {
+    for (const [key, { newestStart }] of this.#pieces) if (newestStart < beforeSeconds) this.#pieces.delete(key);
+  }
+
+  #closed(tap: Tap, window: Window, files: KeptFiles | undefined): void {
+    const id = ++this.#lastId;
+    this.#handedOver.set(id, { tap, window });
+    this.#options.onClosed(describe(id, tap.point, window, files));
+  }
+}
+
+function describe(id: number, point: ObservationPoint, window: Window, files: KeptFiles | undefined): ClosedWindow {
+  const tables = window.tables.map(({ family, table }) => {
+    const { fileDescriptor, buffer } = table.memory;
+    return { family, fileDescriptor, bytes: buffer.byteLength, copy: fileDescriptor < 0 ? table.words : undefined };
+  });
+  const { start: windowStart, piece, flows, ledger } = window;
+  return { id, point, windowStart, piece, flows, ledger, tables, files };
+}
