@@ -6,38 +6,41 @@ import type { Spool } from './spool/spool.ts';
 import type { AgentPlan } from './supervisor.ts';
 import { type ExporterNumbers, type ProcessStatus, type SpoolStatus, StatusKeeper } from './telemetry/status.ts';
 import type { RecorderMessage } from './threads/recorder.ts';
+import type { RunningDataPlane } from './threads/start-data-plane.ts';
 
 /** The stages, asked for only when somebody looks: the status is there before they are. */
 export interface StatusParts {
   readonly spool: Spool;
   readonly exporter: Exporter;
   readonly sink: Sink;
-  readonly rounds: number;
+  readonly plane: Pick<RunningDataPlane, 'control'>;
 }
 
 export function createStatus(
-  plan: Pick<AgentPlan, 'hostId' | 'stateDirectory' | 'spoolBytesMax' | 'taps'>,
+  plan: Pick<AgentPlan, 'hostId' | 'stateDirectory' | 'spoolBytesMax' | 'taps' | 'flowsMax'>,
   runId: string,
   parts: () => StatusParts,
 ): StatusKeeper {
-  const { hostId, stateDirectory, spoolBytesMax, taps } = plan;
+  const { hostId, stateDirectory, spoolBytesMax, taps, flowsMax } = plan;
   return new StatusKeeper({
     identity: { version: readVersion(), pid: process.pid, hostId, runId, stateDirectory },
     points: taps.map(({ point }) => point),
+    flowsMax,
     now: Date.now,
+    elapsed: () => performance.now(),
     sources: {
       spool: () => spoolStatus(parts().spool, spoolBytesMax),
       exporter: () => exporterNumbers(parts()),
       process: processStatus,
-      rounds: () => parts().rounds,
+      rounds: () => parts().plane.control.progress,
     },
   });
 }
 
 /** Takes in what the recorder tells. */
 export function recorderTold(status: StatusKeeper, message: RecorderMessage): void {
-  const { counters, waiting, heldBytes } = message.status;
-  status.recorder({ ...counters, waitingWindows: waiting, heldBytes });
+  const { counters, waiting, heldBytes, orphans } = message.status;
+  status.recorder({ ...counters, waitingWindows: waiting, heldBytes, recovered: orphans });
   if (message.kind === 'durable') status.closed(message);
   else if (message.kind === 'failing') status.spoolFailing(message.message);
   else if (message.kind === 'well') status.spoolFailing(undefined);
@@ -71,6 +74,8 @@ function exporterNumbers({ exporter, sink }: StatusParts): ExporterNumbers {
     blocked: counters.blocked,
     split: counters.split,
     quarantined: counters.quarantined,
+    deliveredUntilSeconds: exporter.deliveredUntil ?? null,
+    clockAheadSeconds: sink.clockAheadMs === undefined ? null : Number((sink.clockAheadMs / 1000).toFixed(1)),
   };
 }
 

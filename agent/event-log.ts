@@ -10,6 +10,8 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
     case 'attached':
       log.info('capturing', facts);
       break;
+    case 'live':
+      break;
     case 'detached':
       log.warn('capture ended, waiting for the interface', { ...facts, reason: event.reason });
       break;

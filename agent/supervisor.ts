@@ -91,7 +91,7 @@ export class Supervisor {
       ...options,
       spool: this.#spool,
       exporter: this.#exporter,
-      rounds: this.progress,
+      plane: this.#plane,
     }));
     this.#spool = this.#openSpool();
     this.#exporter = this.#createExporter();

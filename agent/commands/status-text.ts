@@ -6,6 +6,9 @@
  *     INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  OTHER  LOST  RECORDS
  *     eth0       capturing  2 h 5 min   12,345   12,000       300     45     0    3,210
  *
+ *     NOW   PACKETS/S    BITS/S  LOST/S  FLOWS  OF TABLE
+ *     eth0      1,234  5.2 Mb/s       0    312       0 %
+ *
  *     WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
  *     2024-05-01 12:05:00Z    OK        1,234    1,200  512.1 kB     0      312
  *
@@ -14,7 +17,8 @@
  *     Exporter  idle, to topic ...; 125 batches delivered in 125 uploads, the last one 12 s ago
  */
 import { counted, humanBytes, humanCount } from '../record/human.ts';
-import type { AgentStatus, InterfaceStatus, LedgerStatus, Problem } from '../telemetry/status.ts';
+import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
+import type { AgentStatus, InterfaceStatus, Problem } from '../telemetry/status.ts';
 
 const BOLD_RED = '\u001b[1;31m';
 const BOLD_YELLOW = '\u001b[1;33m';
@@ -22,6 +26,8 @@ const PLAIN = '\u001b[0m';
 /** Of each interface, where there are more than a few. */
 const WINDOWS_SHOWN = 3;
 const INTERFACES_IN_DETAIL = 4;
+/** The service tells its time in whole seconds. */
+const CLOCK_OFF_SECONDS = 2;
 
 /**
  * Lines, each with its line feed.
@@ -41,6 +47,7 @@ export function formatStatus(status: AgentStatus, nowSeconds: number, color: boo
   const sections = [
     head,
     interfaceLines(interfaces, nowSeconds),
+    liveLines(interfaces),
     ...detailed.map(windowLines),
     [recorderLine(status), spoolLine(status), ...exporterLines(status, nowSeconds)],
     problems.flatMap((one) => problemLines(one, stress)),
@@ -61,6 +68,19 @@ function interfaceLines(interfaces: readonly InterfaceStatus[], nowSeconds: numb
     humanCount(one.records),
   ]);
   return columns([heading, ...rows], 3);
+}
+
+function liveLines(interfaces: readonly InterfaceStatus[]): string[] {
+  const heading = ['NOW', 'PACKETS/S', 'BITS/S', 'LOST/S', 'FLOWS', 'OF TABLE'];
+  const rows = interfaces.map(({ interface: name, live, volatile: isVolatile }) => [
+    name,
+    humanCount(Math.round(live.packetsPerSecond)),
+    `${humanBytes(live.bitsPerSecond).replace(/B$/, 'b')}/s`,
+    humanCount(Math.round(live.lostPacketsPerSecond)),
+    humanCount(live.flows),
+    `${Math.floor((100 * live.flows) / live.flowsMax)} %${isVolatile ? ', in memory alone' : ''}`,
+  ]);
+  return columns([heading, ...rows], 1);
 }
 
 function ledgerCells(ledger: LedgerStatus): string[] {
@@ -94,10 +114,12 @@ function windowLines({ interface: name, windowSeconds, lastWindows }: InterfaceS
 }
 
 function recorderLine({ recorder }: AgentStatus): string {
-  const { windows, waitingWindows, heldBytes, windowsGivenUp } = recorder;
+  const { windows, waitingWindows, heldBytes, windowsGivenUp, recovered } = recorder;
   const waiting = waitingWindows === 0 ? 'none waits' : `${waitingWindows} wait (${humanBytes(heldBytes)} of memory)`;
   const lost = windowsGivenUp === 0 ? '' : `, ${counted(windowsGivenUp, 'window')} gave up their records`;
-  return `Recorder  ${counted(windows, 'window')} written, ${waiting}${lost}`;
+  const orphans = recovered.windows === 0 ? '' : `; ${counted(recovered.windows, 'window')} of earlier runs recovered`;
+  const aside = recovered.setAside === 0 ? '' : `, ${counted(recovered.setAside, 'file')} of them set aside`;
+  return `Recorder  ${counted(windows, 'window')} written, ${waiting}${lost}${orphans}${aside}`;
 }
 
 function spoolLine({ spool }: AgentStatus): string {
@@ -116,11 +138,18 @@ function spoolLine({ spool }: AgentStatus): string {
 
 function exporterLines({ exporter }: AgentStatus, nowSeconds: number): string[] {
   const { sink, state, sinceSeconds, deliveredBatches, attempts, lastDeliveredSeconds, lastError } = exporter;
+  const { deliveredUntilSeconds, clockAheadSeconds } = exporter;
   const last = lastDeliveredSeconds === null ? '' : `, the last one ${duration(nowSeconds - lastDeliveredSeconds)} ago`;
   const lines = [
     `Exporter  ${state} for ${duration(nowSeconds - sinceSeconds)}, to ${sink}`,
     `          ${batchCount(deliveredBatches)} delivered in ${counted(attempts, 'upload')}${last}`,
   ];
+  const until = deliveredUntilSeconds === null ? [] : [`windows delivered until ${timeText(deliveredUntilSeconds)}`];
+  const isClockOff = clockAheadSeconds !== null && Math.abs(clockAheadSeconds) >= CLOCK_OFF_SECONDS;
+  const clock = isClockOff
+    ? [`its clock is ${Math.abs(clockAheadSeconds)} s ${clockAheadSeconds > 0 ? 'ahead of' : 'behind'} ours`]
+    : [];
+  if (until.length + clock.length > 0) lines.push(`          ${[...until, ...clock].join(', ')}`);
   if (lastError !== null) lines.push(`          last error: ${lastError}`);
   return lines;
 }

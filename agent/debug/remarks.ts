@@ -29,6 +29,7 @@ export function writingText({ recording }: DebugPlan): string | undefined {
 export function eventText(point: ObservationPoint, event: TapEvent): string | undefined {
   switch (event.kind) {
     case 'attached':
+    case 'live':
     case 'resumed':
     case 'volatile':
     case 'kept':

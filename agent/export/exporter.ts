@@ -15,7 +15,7 @@
 import type { BatchStore } from '../model/batch-store.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { SendOutcome, Sink } from '../model/sink.ts';
-import { splitBatch } from '../wire/flow-batch-reader.ts';
+import { readBatchHeader, splitBatch } from '../wire/flow-batch-reader.ts';
 import { type BackoffLimits, backoffMs, jitterMs } from './backoff.ts';
 import type { Timers } from './timers.ts';
 
@@ -92,6 +92,7 @@ export class Exporter {
   };
   #state: ExporterState = 'idle';
   #lastError: string | undefined;
+  #deliveredUntil: number | undefined;
   /** Failed rounds in a row: what was on its way together fails as one. */
   #failures = 0;
   #rounds = 0;
@@ -112,6 +113,11 @@ export class Exporter {
 
   get lastError(): string | undefined {
     return this.#lastError;
+  }
+
+  /** End of the latest window of which a batch was accepted, Unix seconds. */
+  get deliveredUntil(): number | undefined {
+    return this.#deliveredUntil;
   }
 
   get counters(): Readonly<ExporterCounters> {
@@ -237,6 +243,7 @@ export class Exporter {
     this.#acceptedInStore.add(name);
     this.#counters.delivered++;
     this.#counters.bytes += bytes.length;
+    this.#deliveredUntil = Math.max(windowEnd(bytes), this.#deliveredUntil ?? Number.NEGATIVE_INFINITY);
     if (this.#cancelPause === undefined) this.#enter('sending', undefined);
     this.#options.events.onDelivered(name, bytes.length);
     await this.#remove(name);
@@ -339,6 +346,12 @@ export class Exporter {
   #releaseIdle(drained: boolean): void {
     for (const resolve of this.#idleWaiters.splice(0)) resolve(drained);
   }
+}
+
+/** Of a batch that the service took, so that it can be read. */
+function windowEnd(bytes: Uint8Array): number {
+  const { windowStart, windowSeconds } = readBatchHeader(bytes);
+  return windowStart + windowSeconds;
 }
 
 /** Undefined when there is nothing to cut. */

@@ -1,7 +1,8 @@
 import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import type { Gap, GapReason, Ledger } from '../model/ledger.ts';
+import { type Gap, type GapReason, type Ledger, lostPackets, offeredBytes, offeredPackets } from '../model/ledger.ts';
+import type { LiveFigures } from '../model/live-figures.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { PacketBatch } from '../model/packet-batch.ts';
 import {
@@ -29,6 +30,8 @@ export interface TapOptions {
   readonly clocks: () => Clocks;
   /** Where the windows outlive a kill; without it they live in memory alone. */
   readonly keeper?: WindowKeeper | undefined;
+  /** Told several times a second how the tap does now. */
+  readonly onFigures?: (figures: LiveFigures) => void;
   /** `files` are the window's, where a keeper has made some. */
   readonly onClosed: (point: ObservationPoint, window: Window, files: KeptFiles | undefined) => void;
   readonly onEvent: (point: ObservationPoint, event: TapEvent) => void;
@@ -36,6 +39,8 @@ export interface TapOptions {
 
 export type TapEvent =
   | { readonly kind: 'attached' }
+  /** Where its figures stand (model/live-figures.ts). */
+  | { readonly kind: 'live'; readonly live: SharedArrayBuffer }
   | { readonly kind: 'detached'; readonly reason: string }
   | { readonly kind: 're-attached'; readonly gapSeconds: number }
   /** The clock went on without this process. */
@@ -76,6 +81,9 @@ export class Tap {
   /** Drops since `#counted`, as of the last time that the kernel was asked for the notes. */
   #pendingDrops: Drops = NO_DROPS;
   #dropsAskedAt = 0;
+  #figuresAt = 0;
+  /** Of the windows that are closed. */
+  readonly #closedSums = { packets: 0, bytes: 0, lostPackets: 0 };
   /** Unix seconds: when the last drain began, and the time before which (less a grace) everything has been taken in. */
   #drainedFrom = 0;
   #observedUntil = 0;
@@ -144,6 +152,7 @@ export class Tap {
       this.#meter.closeBefore(Math.min(seconds, this.#meter.currentWindow?.start ?? seconds));
     }
     this.#note(drained);
+    this.#tellFigures();
   }
 
   /** A closed window is safe elsewhere. */
@@ -214,6 +223,9 @@ export class Tap {
   #closed(window: Window): void {
     this.#countDrops(window);
     this.#countGaps(window);
+    this.#closedSums.packets += offeredPackets(window.ledger);
+    this.#closedSums.bytes += offeredBytes(window.ledger);
+    this.#closedSums.lostPackets += lostPackets(window.ledger);
     const files = this.#options.keeper?.handOver(window, {
       ...NO_DROPS,
       untilSeconds: this.#observedUntil,
@@ -289,6 +301,25 @@ export class Tap {
     // Only now: a gap that begins here must not hide what the notes do not say yet.
     keeper.observedUntil(untilSeconds);
     this.#observedUntil = untilSeconds;
+  }
+
+  #tellFigures(): void {
+    const { onFigures, keeper, now } = this.#options;
+    if (onFigures === undefined || Math.abs(now() - this.#figuresAt) < DROPS_MS) return;
+    this.#figuresAt = now();
+    const { droppedByKernel, droppedByInterface } =
+      this.#source === undefined ? NO_DROPS : this.#dropsSince(this.#source.statistics());
+    const dropped = droppedByKernel + droppedByInterface;
+    const sums = { packets: this.#closedSums.packets + dropped, bytes: this.#closedSums.bytes };
+    let lost = this.#closedSums.lostPackets + dropped;
+    for (const { ledger } of this.#meter.windows) {
+      sums.packets += offeredPackets(ledger);
+      sums.bytes += offeredBytes(ledger);
+      lost += lostPackets(ledger);
+    }
+    const tables = this.#meter.currentWindow?.tables ?? [];
+    const flows = Math.max(0, ...tables.map(({ table }) => table.flows));
+    onFigures({ ...sums, lostPackets: lost, flows, volatileTables: keeper?.volatileTables ?? 0 });
   }
 
   /** What was dropped since the last look belongs to the window that closes now. */

@@ -114,6 +114,11 @@ export class WindowKeeper {
     this.#unkept.delete(keyOf(window.start, window.piece));
   }
 
+  /** Tables that had to be in memory alone. */
+  get volatileTables(): number {
+    return this.#volatileTables;
+  }
+
   /** Nothing more comes to the window: its files are the receiver's to remove, by name. */
   handOver(window: Window, progress: Progress): KeptFiles | undefined {
     const key = keyOf(window.start, window.piece);

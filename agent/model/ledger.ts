@@ -76,6 +76,18 @@ export function offeredPackets(ledger: Ledger): number {
   return offered + ledger.droppedByKernel + ledger.droppedByInterface;
 }
 
+/** Bytes of what came, as far as they are known. */
+export function offeredBytes(ledger: Ledger): number {
+  const tallies = [
+    ledger.metered,
+    ledger.notIp,
+    ledger.malformed,
+    ledger.overflowed,
+    ...Object.values(ledger.excluded),
+  ];
+  return tallies.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 /** Packets that should be in a record and are not. */
 export function lostPackets(ledger: Ledger): number {
   const { overflowed, droppedByKernel, droppedByInterface, givenUp } = ledger;

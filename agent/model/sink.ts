@@ -14,6 +14,8 @@ export type SendOutcome =
 export interface Sink {
   /** Where it sends, for people. */
   readonly description: string;
+  /** What the service's clock showed more than ours, as of its last answer; undefined where nobody knows. */
+  readonly clockAheadMs?: number | undefined;
   /** One attempt to deliver one encoded `flowlog.v1.FlowBatch`. Never throws for what the network or the service does. */
   send(batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome>;
   close(): Promise<void>;

@@ -5,7 +5,8 @@
  * are durable. What is a property of the process itself has the names that Prometheus' client libraries give it.
  */
 import type { Tally } from '../model/ledger.ts';
-import type { AgentStatus, InterfaceStatus, LedgerStatus } from './status.ts';
+import type { LedgerStatus } from './ledger-sum.ts';
+import type { AgentStatus, InterfaceStatus } from './status.ts';
 
 export interface Metric {
   readonly name: string;
@@ -98,6 +99,62 @@ export const METRICS: readonly Metric[] = [
     eachInterface(({ ledger }) => Object.entries(ledger.excluded).map(([rule, { bytes }]) => one(bytes, rule))),
     ['interface', 'rule'],
   ),
+  gauge(
+    'flowlogd_unaccounted_packets',
+    'packets',
+    'Offered packets less all outcomes: 0, or the ledger does not close, which is a bug to report.',
+    eachInterface(({ ledger }) => [one(unaccounted(ledger))]),
+    ['interface'],
+  ),
+  counter(
+    'flowlogd_offered_packets_total',
+    'packets',
+    'Packets that came to the interface in windows that are closed and durable.',
+    eachInterface(({ ledger }) => [one(ledger.offeredPackets)]),
+    ['interface'],
+  ),
+  gauge(
+    'flowlogd_interface_packets_per_second',
+    'packets',
+    'Packets that came in the last seconds.',
+    eachInterface(({ live }) => [one(live.packetsPerSecond)]),
+    ['interface'],
+  ),
+  gauge(
+    'flowlogd_interface_bytes_per_second',
+    'bytes',
+    'Their bytes, as far as they are known.',
+    eachInterface(({ live }) => [one(live.bitsPerSecond / 8)]),
+    ['interface'],
+  ),
+  gauge(
+    'flowlogd_interface_lost_packets_per_second',
+    'packets',
+    'Of these, packets that will be in no record.',
+    eachInterface(({ live }) => [one(live.lostPacketsPerSecond)]),
+    ['interface'],
+  ),
+  gauge(
+    'flowlogd_table_flows',
+    'flows',
+    'Flows in the open window, of the address family that has more.',
+    eachInterface(({ live }) => [one(live.flows)]),
+    ['interface'],
+  ),
+  gauge(
+    'flowlogd_table_limit_flows',
+    'flows',
+    'Bound of these: table.flowsMax.',
+    eachInterface(({ live }) => [one(live.flowsMax)]),
+    ['interface'],
+  ),
+  counter(
+    'flowlogd_volatile_tables_total',
+    'tables',
+    'Tables that had to be in memory alone because the disk refused a file: a kill would have lost them.',
+    eachInterface(({ volatileTables }) => [one(volatileTables)]),
+    ['interface'],
+  ),
   counter(
     'flowlogd_folded_packets_total',
     'packets',
@@ -142,6 +199,7 @@ export const METRICS: readonly Metric[] = [
   ),
 
   ...recorderMetrics(),
+  ...recoveryMetrics(),
   ...spoolMetrics(),
   ...exporterMetrics(),
 
@@ -209,6 +267,38 @@ function recorderMetrics(): readonly Metric[] {
       'windows',
       'Windows without records whose ledger became one with the next, because thousands waited for the disk.',
       of(({ ledgersMerged }) => ledgersMerged),
+    ),
+  ];
+}
+
+function recoveryMetrics(): readonly Metric[] {
+  const of = (read: (recovered: AgentStatus['recorder']['recovered']) => number) => (status: AgentStatus) => [
+    one(read(status.recorder.recovered)),
+  ];
+  return [
+    counter(
+      'flowlogd_recovered_windows_total',
+      'windows',
+      'Windows that earlier runs had left open, made durable by this one.',
+      of((recovered) => recovered.windows),
+    ),
+    counter(
+      'flowlogd_recovered_packets_total',
+      'packets',
+      'Packets in their records.',
+      of((recovered) => recovered.packets),
+    ),
+    counter(
+      'flowlogd_recovery_lost_windows_total',
+      'windows',
+      'Windows of earlier runs of which a row of unknown loss is all that is left.',
+      of((recovered) => recovered.windowsLost),
+    ),
+    counter(
+      'flowlogd_recovery_set_aside_files_total',
+      'files',
+      'Files of earlier runs that could not be believed.',
+      of((recovered) => recovered.setAside),
     ),
   ];
 }
@@ -328,6 +418,18 @@ function exporterMetrics(): readonly Metric[] {
       of(({ split }) => split),
     ),
     gauge(
+      'flowlogd_exporter_delivered_until_timestamp_seconds',
+      'seconds',
+      'End of the latest window of which a batch was accepted, Unix time.',
+      ({ exporter }) => (exporter.deliveredUntilSeconds === null ? [] : [one(exporter.deliveredUntilSeconds)]),
+    ),
+    gauge(
+      'flowlogd_exporter_clock_ahead_seconds',
+      'seconds',
+      'What the clock of the log service shows more than ours, from its last answer.',
+      ({ exporter }) => (exporter.clockAheadSeconds === null ? [] : [one(exporter.clockAheadSeconds)]),
+    ),
+    gauge(
       'flowlogd_exporter_last_delivery_timestamp_seconds',
       'seconds',
       'Latest acceptance by the log service in this run, Unix time.',
@@ -367,6 +469,12 @@ function sumOf(tallies: readonly Tally[]): Tally {
     packets: tallies.reduce((sum, { packets }) => sum + packets, 0),
     bytes: tallies.reduce((sum, { bytes }) => sum + bytes, 0),
   };
+}
+
+/** What the equation of the ledger leaves over. */
+function unaccounted(ledger: LedgerStatus): number {
+  const outcomes = Object.values(OUTCOMES).map((of) => packetsOf(of(ledger)));
+  return ledger.offeredPackets - outcomes.reduce((sum, packets) => sum + packets, 0);
 }
 
 /** The page with the table of metrics between its two marks. */

@@ -8,17 +8,10 @@
  * ledgers, and the equation of model/ledger.ts holds for it at any moment.
  */
 import type { ObservationPoint } from '../model/flow-log.ts';
-import {
-  addLedger,
-  createLedger,
-  GAP_REASONS,
-  type Ledger,
-  type LogStatus,
-  logStatus,
-  lostPackets,
-  offeredPackets,
-  type Tally,
-} from '../model/ledger.ts';
+import { type Ledger, type LogStatus, logStatus } from '../model/ledger.ts';
+import { LiveBlock } from '../model/live-figures.ts';
+import { type LedgerStatus, LedgerSum } from './ledger-sum.ts';
+import { LiveRates, type LiveStatus } from './live-rates.ts';
 import { problemsOf } from './problems.ts';
 
 export const STATUS_SCHEMA = 1;
@@ -28,27 +21,6 @@ export const LAST_WINDOWS = 10;
 export const SILENT_LOOKS_MAX = 10;
 /** For so long after the spool gave up batches it is said to do so. */
 export const DROPPING_SECONDS = 600;
-
-export interface LedgerStatus {
-  /** metered + excluded + notIp + malformed + overflowed + droppedByKernel + droppedByInterface, in packets. */
-  readonly offeredPackets: number;
-  /** Packets that should be in a record and are not: overflowed and dropped. */
-  readonly lostPackets: number;
-  readonly metered: Tally;
-  readonly folded: Tally;
-  /** Different flows among those, about. */
-  readonly foldedKeys: number;
-  readonly excluded: Readonly<Record<string, Tally>>;
-  readonly notIp: Tally;
-  readonly malformed: Tally;
-  readonly overflowed: Tally;
-  readonly droppedByKernel: number;
-  readonly droppedByInterface: number;
-  /** The capture engine cannot count all of what was dropped. */
-  readonly dropsUnknown: boolean;
-  /** Time without capture, by its reason. */
-  readonly gapSeconds: Readonly<Record<string, number>>;
-}
 
 export interface WindowStatus {
   readonly startSeconds: number;
@@ -71,6 +43,11 @@ export interface InterfaceStatus {
   /** Why it is detached. */
   readonly reason: string | null;
   readonly detachments: number;
+  /** The open window; not in any total until it is closed. */
+  readonly live: LiveStatus;
+  /** Whether open windows are in memory alone, where a kill would lose them, and how many tables had to be since the start. */
+  readonly volatile: boolean;
+  readonly volatileTables: number;
   /** Closed and durable, by log status. A window that is closed in pieces, because of late packets, counts with each. */
   readonly windows: Readonly<Record<LogStatus, number>>;
   readonly records: number;
@@ -89,6 +66,18 @@ export interface RecorderNumbers {
   readonly ledgersMerged: number;
   readonly waitingWindows: number;
   readonly heldBytes: number;
+  /** What came of the windows that earlier runs had left open. */
+  readonly recovered: RecoveredNumbers;
+}
+
+export interface RecoveredNumbers {
+  readonly windows: number;
+  readonly records: number;
+  readonly packets: number;
+  readonly slotsDamaged: number;
+  readonly windowsLost: number;
+  readonly setAside: number;
+  readonly deleted: number;
 }
 
 export interface RecorderStatus extends RecorderNumbers {
@@ -125,6 +114,10 @@ export interface ExporterNumbers {
   readonly blocked: number;
   readonly split: number;
   readonly quarantined: number;
+  /** End of the latest window of which a batch was accepted. */
+  readonly deliveredUntilSeconds: number | null;
+  /** What the service's clock shows more than ours. */
+  readonly clockAheadSeconds: number | null;
 }
 
 export interface ExporterStatus extends ExporterNumbers {
@@ -190,9 +183,13 @@ export interface StatusSources {
 export interface StatusOptions {
   readonly identity: AgentIdentity;
   readonly points: readonly ObservationPoint[];
+  /** By window and address family. */
+  readonly flowsMax: number;
   readonly sources: StatusSources;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  readonly elapsed: () => number;
 }
 
 /** A window that has become durable. */
@@ -208,6 +205,7 @@ export class StatusKeeper {
   readonly #identity: AgentIdentity;
   readonly #sources: StatusSources;
   readonly #now: () => number;
+  readonly #elapsed: () => number;
   readonly #startedSeconds: number;
   readonly #interfaces: readonly InterfaceKeeper[];
   #recorder: RecorderNumbers = NOTHING_RECORDED;
@@ -225,14 +223,22 @@ export class StatusKeeper {
     this.#identity = options.identity;
     this.#sources = options.sources;
     this.#now = options.now;
+    this.#elapsed = options.elapsed;
     this.#startedSeconds = this.#seconds();
     this.#exporterSinceSeconds = this.#startedSeconds;
-    this.#interfaces = options.points.map((point) => new InterfaceKeeper(point, this.#startedSeconds));
+    this.#interfaces = options.points.map(
+      (point) => new InterfaceKeeper(point, options.flowsMax, this.#startedSeconds),
+    );
   }
 
   /** Capture began, ended or began again at an observation point. Other kinds of events say nothing about it. */
-  captured(point: ObservationPoint, event: { readonly kind: string; readonly reason?: string }): void {
-    this.#interface(point)?.captured(event.kind, event.reason, this.#seconds());
+  captured(
+    point: ObservationPoint,
+    event: { readonly kind: string; readonly reason?: string; readonly live?: SharedArrayBuffer },
+  ): void {
+    const one = this.#interface(point);
+    if (event.live === undefined) one?.captured(event.kind, event.reason, this.#seconds());
+    else one?.measured(event.live);
   }
 
   closed(news: ClosedNews): void {
@@ -256,6 +262,7 @@ export class StatusKeeper {
     const rounds = this.#sources.rounds();
     this.#silentLooks = rounds === this.#rounds ? this.#silentLooks + 1 : 0;
     this.#rounds = rounds;
+    for (const one of this.#interfaces) one.look(this.#elapsed());
     this.#lookAtDelivery();
   }
 
@@ -325,6 +332,7 @@ const NOTHING_RECORDED: RecorderNumbers = {
   ledgersMerged: 0,
   waitingWindows: 0,
   heldBytes: 0,
+  recovered: { windows: 0, records: 0, packets: 0, slotsDamaged: 0, windowsLost: 0, setAside: 0, deleted: 0 },
 };
 
 interface KeptWindow {
@@ -336,6 +344,10 @@ interface KeptWindow {
 /** One observation point as it is told. */
 class InterfaceKeeper {
   readonly #point: ObservationPoint;
+  readonly #flowsMax: number;
+  #figures = new LiveBlock();
+  #rates = new LiveRates();
+  #isVolatile = false;
   #state: InterfaceState = 'starting';
   #sinceSeconds: number;
   #reason: string | null = null;
@@ -346,8 +358,9 @@ class InterfaceKeeper {
   /** The latest start first. */
   readonly #last: KeptWindow[] = [];
 
-  constructor(point: ObservationPoint, nowSeconds: number) {
+  constructor(point: ObservationPoint, flowsMax: number, nowSeconds: number) {
     this.#point = point;
+    this.#flowsMax = flowsMax;
     this.#sinceSeconds = nowSeconds;
   }
 
@@ -356,6 +369,7 @@ class InterfaceKeeper {
   }
 
   captured(kind: string, reason: string | undefined, nowSeconds: number): void {
+    if (kind === 'volatile' || kind === 'kept') this.#isVolatile = kind === 'volatile';
     if (kind === 'detached') this.#detachments++;
     else if (kind !== 'attached' && kind !== 're-attached') return;
     this.#state = kind === 'detached' ? 'detached' : 'capturing';
@@ -375,7 +389,18 @@ class InterfaceKeeper {
     }
   }
 
+  /** Its figures begin anew, in another block. */
+  measured(live: SharedArrayBuffer): void {
+    this.#figures = new LiveBlock(live);
+    this.#rates = new LiveRates();
+  }
+
+  look(atMs: number): void {
+    this.#rates.look(atMs, this.#figures.read());
+  }
+
   read(): InterfaceStatus {
+    const figures = this.#figures.read();
     const { interfaceName, interfaceId, flowLog } = this.#point;
     return {
       interface: interfaceName,
@@ -386,6 +411,9 @@ class InterfaceKeeper {
       sinceSeconds: this.#sinceSeconds,
       reason: this.#reason,
       detachments: this.#detachments,
+      live: this.#rates.read(this.#flowsMax, figures),
+      volatile: this.#isVolatile,
+      volatileTables: figures.volatileTables,
       windows: { ...this.#windows },
       records: this.#records,
       ledger: this.#total.read(),
@@ -406,45 +434,5 @@ class InterfaceKeeper {
     sum.add(ledger);
     this.#last.splice(later < 0 ? this.#last.length : later, 0, { startSeconds, records, ledger: sum });
     this.#last.length = Math.min(this.#last.length, LAST_WINDOWS);
-  }
-}
-
-/** Ledgers added up. Of gaps only the time is kept: their number has no bound. */
-class LedgerSum {
-  readonly #sum = createLedger([]);
-  readonly #gapSeconds: Record<string, number> = Object.fromEntries(GAP_REASONS.map((reason) => [reason, 0]));
-  #hadGaps = false;
-
-  add(ledger: Ledger): void {
-    addLedger(this.#sum, ledger);
-    for (const { fromSeconds, toSeconds, reason } of this.#sum.gaps.splice(0)) {
-      this.#hadGaps = true;
-      this.#gapSeconds[reason] = (this.#gapSeconds[reason] ?? 0) + toSeconds - fromSeconds;
-    }
-  }
-
-  get status(): LogStatus {
-    return this.#hadGaps ? 'SKIPDATA' : logStatus(this.#sum);
-  }
-
-  read(): LedgerStatus {
-    const { metered, folded, excluded, notIp, malformed, overflowed, ...drops } = this.#sum;
-    return {
-      offeredPackets: offeredPackets(this.#sum),
-      lostPackets: lostPackets(this.#sum),
-      metered: { ...metered },
-      folded: { ...folded },
-      foldedKeys: drops.foldedKeys,
-      excluded: Object.fromEntries(Object.entries(excluded).map(([rule, tally]) => [rule, { ...tally }])),
-      notIp: { ...notIp },
-      malformed: { ...malformed },
-      overflowed: { ...overflowed },
-      droppedByKernel: drops.droppedByKernel,
-      droppedByInterface: drops.droppedByInterface,
-      dropsUnknown: drops.dropsUnknown,
-      gapSeconds: Object.fromEntries(
-        Object.entries(this.#gapSeconds).map(([reason, seconds]) => [reason, Number(seconds.toFixed(3))]),
-      ),
-    };
   }
 }

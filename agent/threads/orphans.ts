@@ -46,8 +46,8 @@ export interface OrphanCounters {
 
 export interface OrphansOptions {
   readonly disk: Disk;
-  /** `tables/`. */
-  readonly folder: string;
+  /** `tables/`; undefined where there is none. */
+  readonly folder: string | undefined;
   /** This run, whose files are no orphans. */
   readonly runId: string;
   readonly hostId: string;
@@ -104,6 +104,7 @@ export class Orphans {
   #find(): Orphan[] {
     const { disk, folder, runId } = this.#options;
     const orphans = new Map<string, Orphan>();
+    if (folder === undefined) return [];
     try {
       for (const name of disk.list(folder)) {
         const parsed = parseFileName(name);

@@ -45,6 +45,8 @@ export interface RecorderStatus {
   /** Windows that wait for the disk, and the memory that they hold. */
   readonly waiting: number;
   readonly heldBytes: number;
+  /** What came of the windows that earlier runs left. */
+  readonly orphans: OrphanCounters;
 }
 
 /** What the recorder tells the control plane. */
@@ -93,7 +95,11 @@ export async function recordWindows(
     counters: { ...recorder.counters },
     waiting: recorder.waiting,
     heldBytes: recorder.heldBytes,
+    orphans: { ...orphans.counters },
   });
+  const { tablesFolder, runId, hostId, points } = setup;
+  const onSetAside = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason, status: status() });
+  const orphans = new Orphans({ disk, folder: tablesFolder, runId, hostId, points, onSetAside });
   const recorder = new Recorder({
     writer: new SpoolWriter({ disk, folder, nextSequence, now: Date.now }),
     heldWindowsMax,
@@ -120,7 +126,7 @@ export async function recordWindows(
     },
   });
   const add = (window: RecordedWindow) => recorder.add(annotated(window, annotatorsOf));
-  const endRecovery = recoverOrphans(setup, disk, add, (message) => tell({ ...message, status: status() }));
+  const endRecovery = recoverOrphans(orphans, add, (message) => tell({ ...message, status: status() }));
   await new Promise<void>((resolve) => {
     windows.on('message', (message: ClosedWindowMessage) => {
       if (message.kind === 'end') resolve();
@@ -142,18 +148,10 @@ export async function recordWindows(
 
 /** Hands the recorder one window that was left behind after the other, between those of this run. Answers how to end that. */
 function recoverOrphans(
-  { tablesFolder, runId, hostId, points }: RecorderSetup,
-  disk: Disk,
+  orphans: Orphans,
   add: (window: RecordedWindow) => void,
-  tell: (
-    message:
-      | { readonly kind: 'set-aside'; readonly file: string; readonly reason: string }
-      | { readonly kind: 'recovered'; readonly orphans: OrphanCounters },
-  ) => void,
+  tell: (message: { readonly kind: 'recovered'; readonly orphans: OrphanCounters }) => void,
 ): () => void {
-  if (tablesFolder === undefined) return () => undefined;
-  const onSetAside = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason });
-  const orphans = new Orphans({ disk, folder: tablesFolder, runId, hostId, points, onSetAside });
   let hasEnded = false;
   const next = () => {
     if (hasEnded) return;

@@ -14,6 +14,7 @@ import { type KeepSetup, WindowKeeper } from '../meter/window-keeper.ts';
 import { WindowPieces } from '../meter/window-pieces.ts';
 import type { ClosedWindow, KeptFiles } from '../model/closed-window.ts';
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
+import { LiveBlock } from '../model/live-figures.ts';
 import type { PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine, LiveOptions } from '../model/packet-source.ts';
 import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
@@ -69,7 +70,8 @@ export class TapSet {
 
   /** @throws OperationalError when the interface cannot be captured now; nothing is left of the tap then */
   observe(setup: TapSetup): void {
-    const tap = this.#create(setup);
+    const live = new LiveBlock();
+    const tap = this.#create(setup, live);
     try {
       tap.attach();
     } catch (error) {
@@ -77,6 +79,7 @@ export class TapSet {
       throw error;
     }
     this.#taps.push(tap);
+    this.#options.onEvent(setup.point, { kind: 'live', live: live.shared });
   }
 
   /** @param batch to read into */
@@ -99,7 +102,7 @@ export class TapSet {
     for (const tap of this.#taps) tap.end();
   }
 
-  #create({ point, capture }: TapSetup): Tap {
+  #create({ point, capture }: TapSetup, live: LiveBlock): Tap {
     const { engine, onEvent } = this.#options;
     const tap: Tap = new Tap({
       point,
@@ -109,6 +112,7 @@ export class TapSet {
       keeper: this.#keeperOf(point),
       now: Date.now,
       clocks: () => ({ wallMs: Date.now(), awakeMs: performance.now(), bootMs: uptime() * 1000 }),
+      onFigures: (figures) => live.write(figures),
       onClosed: (_, window, files) => this.#closed(tap, window, files),
       onEvent,
     });

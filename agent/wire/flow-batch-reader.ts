@@ -46,6 +46,11 @@ export class FlowBatchReader implements RecordCursor {
   }
 }
 
+/** @throws OperationalError `spool.damaged`. */
+export function readBatchHeader(bytes: Uint8Array): BatchHeader {
+  return readEnvelope(bytes).header;
+}
+
 /**
  * Cuts a batch that is too large for a sink in two: the records in halves, the ledger with the second, and the cut written
  * down in the identity (`split`), so that both halves keep a stable one. Undefined when there are less than two records.

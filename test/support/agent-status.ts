@@ -1,5 +1,6 @@
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
+import { LiveBlock } from '../../agent/model/live-figures.ts';
 import {
   type ExporterNumbers,
   type RecorderNumbers,
@@ -51,6 +52,7 @@ export const RECORDER: RecorderNumbers = {
   ledgersMerged: 0,
   waitingWindows: 0,
   heldBytes: 0,
+  recovered: { windows: 0, records: 0, packets: 0, slotsDamaged: 0, windowsLost: 0, setAside: 0, deleted: 0 },
 };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -81,14 +83,20 @@ export class StatusWorld {
     blocked: 0,
     split: 0,
     quarantined: 0,
+    deliveredUntilSeconds: null,
+    clockAheadSeconds: null,
   };
+  /** Of each interface. */
+  readonly live = new LiveBlock();
   readonly keeper: StatusKeeper;
 
   constructor(points: readonly ObservationPoint[] = [ETH0]) {
     this.keeper = new StatusKeeper({
       identity: { version: '1.2.3', pid: 812, hostId: 'web-1', runId: 'c0ffee', stateDirectory: '/var/lib/flowlogd' },
       points,
+      flowsMax: 1000,
       now: () => this.nowMs,
+      elapsed: () => this.nowMs,
       sources: {
         spool: () => this.spool,
         exporter: () => this.exporter,
@@ -96,7 +104,10 @@ export class StatusWorld {
         rounds: () => this.rounds,
       },
     });
-    for (const point of points) this.keeper.captured(point, { kind: 'attached' });
+    for (const point of points) {
+      this.keeper.captured(point, { kind: 'attached' });
+      this.keeper.captured(point, { kind: 'live', live: this.live.shared });
+    }
   }
 
   pass(seconds: number): void {

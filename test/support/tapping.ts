@@ -2,7 +2,7 @@
 
 import type { Clocks } from '../../agent/meter/clock-watch.ts';
 import type { MeterOptions } from '../../agent/meter/meter.ts';
-import { Tap, type TapEvent } from '../../agent/meter/tap.ts';
+import { Tap, type TapEvent, type TapOptions } from '../../agent/meter/tap.ts';
 import type { WindowKeeper } from '../../agent/meter/window-keeper.ts';
 import type { KeptFiles } from '../../agent/model/closed-window.ts';
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
@@ -37,6 +37,7 @@ export class TappedInterface {
       readonly meter?: Partial<MeterOptions>;
       /** For the point `POINT` of closed-windows.ts. */
       readonly keeper?: WindowKeeper;
+      readonly onFigures?: TapOptions['onFigures'];
     } = {},
   ) {
     const { engine = new FakeEngine(), clock = { seconds: 0 }, interfaceName = 'eth0', windowSeconds = 60 } = options;
@@ -52,6 +53,7 @@ export class TappedInterface {
       now: () => clock.seconds * 1000,
       clocks: () => clocksAt(clock),
       keeper: options.keeper,
+      ...(options.onFigures && { onFigures: options.onFigures }),
       onClosed: (_, window, files) => {
         this.files.push(files);
         this.closed.push(copyOf(window));

@@ -52,6 +52,7 @@ export class ClsSink implements Sink {
   readonly #exchange: HttpExchange;
   /** What the service's clock showed more than ours when it last found a signature expired. */
   #clockAheadMs = 0;
+  #observedAheadMs: number | undefined;
 
   constructor(options: ClsSinkOptions) {
     this.description = `CLS topic ${options.topicId} at ${options.endpoint.origin}`;
@@ -60,10 +61,16 @@ export class ClsSink implements Sink {
     this.#exchange = new HttpExchange(options);
   }
 
+  /** To the second, as its Date header is. */
+  get clockAheadMs(): number | undefined {
+    return this.#observedAheadMs;
+  }
+
   async send(batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome> {
     const body = this.#body(batch);
     if (!(body instanceof Uint8Array)) return body;
     const first = await this.#attempt(body, signal);
+    this.#observeClock(first);
     // Asked again at once: the batch has waited for nothing but our clock.
     const last = this.#learnClock(first) ? await this.#attempt(body, signal) : first;
     const outcome: SendOutcome =
@@ -115,6 +122,11 @@ export class ClsSink implements Sink {
       { method: 'POST', path: `${path}?topic_id=${encodeURIComponent(topicId)}`, headers, body },
       signal,
     );
+  }
+
+  #observeClock(exchanged: Exchanged): void {
+    const serviceMs = exchanged.kind === 'answer' ? dateMs(exchanged.headers.date) : undefined;
+    if (serviceMs !== undefined) this.#observedAheadMs = serviceMs - this.#options.nowMs();
   }
 
   /** Takes the service's time where ours made it refuse; answers whether that changed anything. */

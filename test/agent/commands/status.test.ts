@@ -34,12 +34,20 @@ describe('the screen of flowlogd status', () => {
     world.pass(7500);
     for (const window of [0, 1, 2, 3]) world.close(window, plainLedger(1200 + window), 312);
     Object.assign(world.exporter, { deliveredBatches: 4, attempts: 4 });
+    Object.assign(world.exporter, { deliveredUntilSeconds: START_SECONDS + 240, clockAheadSeconds: -3.2 });
+    world.keeper.observe();
+    world.pass(5);
+    world.live.write({ packets: 6170, bytes: 3_250_000, lostPackets: 0, flows: 312, volatileTables: 0 });
+    world.keeper.observe();
     const text = formatStatus(world.keeper.read(), START_SECONDS + 7512, false);
     expect(text).toBe(`flowlogd 1.2.3 on web-1 is healthy: pid 812, up 2 h 5 min, 70.0 MB of memory
   state in /var/lib/flowlogd, run c0ffee
 
 INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  OTHER  LOST  RECORDS
 eth0       capturing  2 h 5 min    4,806    4,806         0      0     0    1,248
+
+NOW   PACKETS/S    BITS/S  LOST/S  FLOWS  OF TABLE
+eth0      1,234  5.2 Mb/s       0    312      31 %
 
 WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
 2023-11-14 22:16:20Z    OK        1,203    1,203  120.3 kB     0      312
@@ -50,6 +58,7 @@ Recorder  0 windows written, none waits
 Spool     nothing waits (room for 1.0 MB)
 Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514
           4 batches delivered in 4 uploads, the last one 12 s ago
+          windows delivered until 2023-11-14 22:17:20Z, its clock is 3.2 s behind ours
 `);
   });
 

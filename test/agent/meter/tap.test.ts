@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
+import type { LiveFigures } from '../../../agent/model/live-figures.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { FakeEngine, interfaceGone } from '../../support/fake-engine.ts';
 import type { BatchPacket } from '../../support/packet-batch.ts';
@@ -427,5 +428,22 @@ describe('windows that nobody looked at', () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('the figures of a tap', () => {
+  it('are those of closed and open windows together, at most ten times a second', async () => {
+    const figures: LiveFigures[] = [];
+    const tapped = attached({ onFigures: (each) => figures.push(each) });
+    tapped.engine.newest.waiting = many(5, 10);
+    await tapped.round(10);
+    tapped.engine.newest.waiting = many(7, 70);
+    tapped.engine.newest.counted = { received: 12, droppedByKernel: 2, droppedByInterface: 1 };
+    await tapped.round(70);
+    await tapped.round(70.05);
+    expect(figures).toEqual([
+      { packets: 5, bytes: 5 * 28, lostPackets: 0, flows: 1, volatileTables: 0 },
+      { packets: 15, bytes: 12 * 28, lostPackets: 3, flows: 1, volatileTables: 0 },
+    ]);
   });
 });

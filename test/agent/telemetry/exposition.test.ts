@@ -44,6 +44,9 @@ function samplesOf(text: string): Map<string, number> {
   );
 }
 
+/** What an exporter knows once it has delivered something. */
+const DELIVERED = { lastDeliveredSeconds: 1, deliveredUntilSeconds: 2, clockAheadSeconds: 3 };
+
 describe('the exposition', () => {
   test('of a ledger is exactly this', () => {
     const text = renderMetrics(busyAgent());
@@ -102,7 +105,7 @@ flowlogd_packets_total{interface="wg-é",outcome="dropped_by_interface"} 0
   });
 
   test('has every metric of the list once, with all of its labels', () => {
-    const status = { ...busyAgent(), exporter: { ...busyAgent().exporter, lastDeliveredSeconds: 1 } };
+    const status = { ...busyAgent(), exporter: { ...busyAgent().exporter, ...DELIVERED } };
     const text = renderMetrics(status);
     for (const { name, type } of METRICS) expect(text.split(`# TYPE ${name} ${type}\n`), name).toHaveLength(2);
     const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -112,7 +115,7 @@ flowlogd_packets_total{interface="wg-é",outcome="dropped_by_interface"} 0
 
   test.skipIf(!promtool)('passes promtool check metrics', () => {
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
-      input: renderMetrics({ ...busyAgent(), exporter: { ...busyAgent().exporter, lastDeliveredSeconds: 1 } }),
+      input: renderMetrics({ ...busyAgent(), exporter: { ...busyAgent().exporter, ...DELIVERED } }),
       encoding: 'utf8',
     });
     expect(`${stdout}${stderr}`).toBe('');

@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createLedger, type Ledger, logStatus } from '../../../agent/model/ledger.ts';
+import { createLedger, GAP_REASONS, type Ledger, logStatus } from '../../../agent/model/ledger.ts';
+import type { LedgerStatus } from '../../../agent/telemetry/ledger-sum.ts';
 import { PROBLEM_CODES } from '../../../agent/telemetry/problems.ts';
-import { LAST_WINDOWS, type LedgerStatus, SILENT_LOOKS_MAX } from '../../../agent/telemetry/status.ts';
+import { LAST_WINDOWS, SILENT_LOOKS_MAX } from '../../../agent/telemetry/status.ts';
 import {
   ETH0,
   observationPoint,
@@ -87,7 +88,7 @@ describe('the ledger of the status', () => {
       droppedByKernel: 19,
       droppedByInterface: 23,
       dropsUnknown: false,
-      gapSeconds: { 'interface-gone': 0, 'capture-failed': 0, 'agent-not-running': 0 },
+      gapSeconds: Object.fromEntries(GAP_REASONS.map((reason) => [reason, 0])),
     });
     expect(eth0).toMatchObject({ records: 99, windows: { OK: 0, NODATA: 0, SKIPDATA: 1 } });
   });
