@@ -1,7 +1,10 @@
 #!/bin/sh
-# Kills the agent under live traffic, again and again, and compares the log service with the sender's account.
-# soak.sh [ROUNDS]: 60 rounds when absent, some five minutes. Needs root.
+# Three long trials, each compared with the sender's account: the agent killed under live traffic, agent and log service killed
+# while an hour's backlog drains, a SYN flood.
+# soak.sh [ROUNDS]: so many kills of each kind at least and as many seconds of flood; 60 when absent, some eight minutes. Needs root.
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh
-FLOWLOGD_SOAK_ROUNDS="${1:-60}" exec npx vitest run --project system test/system/durability.test.ts -t "loses no packet" --retry 0
+FLOWLOGD_SOAK_ROUNDS="${1:-60}" exec npx vitest run --project system --retry 0 \
+  test/system/durability.test.ts test/system/backlog.test.ts test/system/flood.test.ts \
+  -t "loses no packet|arrives exactly once|is counted to the last packet"

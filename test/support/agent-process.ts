@@ -12,6 +12,8 @@ export interface AgentOptions {
   readonly windowSeconds: number;
   readonly interfaceName?: string;
   readonly through?: readonly string[];
+  /** Further lines of the configuration. */
+  readonly configuration?: string;
 }
 
 /** The built agent as a service, with a configuration and a state of its own that outlive it. */
@@ -22,7 +24,7 @@ export class AgentProcess {
   #running: RunningCommand | undefined;
 
   constructor(options: AgentOptions) {
-    const { folder, service, windowSeconds, interfaceName = 'obs0' } = options;
+    const { folder, service, windowSeconds, interfaceName = 'obs0', configuration = '' } = options;
     this.#options = options;
     this.stateFolder = join(folder, 'state');
     this.#configPath = join(folder, 'flowlogd.yaml');
@@ -39,6 +41,7 @@ flowLogs:
 capture: { bufferBytes: 8MiB }
 cls: { endpoint: '${service.url}', topicId: flowlog, secretId: '${secretId}', secretKey: '${secretKey}' }
 log: { level: debug }
+${configuration}
 `,
       { mode: 0o600 },
     );
@@ -61,6 +64,11 @@ log: { level: debug }
 
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<CommandEnd> {
     return this.#running!.stop(signal);
+  }
+
+  /** The process, as procfs numbers it. */
+  get pid(): number {
+    return this.#running!.child.pid!;
   }
 
   /** Batches that wait on disk. */

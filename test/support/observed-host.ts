@@ -24,7 +24,8 @@ export class ObservedHost {
   readonly sent: SentBurst[] = [];
   readonly #windowSeconds: number;
 
-  static async start(windowSeconds: number): Promise<ObservedHost> {
+  /** @param configuration further lines of the agent's */
+  static async start(windowSeconds: number, configuration = ''): Promise<ObservedHost> {
     const hosts = new TwoHosts();
     const namespace = hosts.observed;
     const folder = temporaryFolder();
@@ -33,7 +34,7 @@ export class ObservedHost {
     return new ObservedHost(
       hosts,
       service,
-      new AgentProcess({ namespace, folder, service, windowSeconds }),
+      new AgentProcess({ namespace, folder, service, windowSeconds, configuration }),
       windowSeconds,
     );
   }
