@@ -3,7 +3,7 @@
  * a run goes stands here, what it is made of in debug/.
  */
 import { once } from 'node:events';
-import { setPriority } from 'node:os';
+import { hostname, setPriority } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Invocation } from './commands/command.ts';
 import { FlowTally } from './debug/flow-tally.ts';
@@ -16,6 +16,7 @@ import { readWindows } from './debug/windows.ts';
 import { startRotation } from './meter/rotation.ts';
 import { EXIT } from './model/operational-error.ts';
 import { formatLedger } from './record/ledger-text.ts';
+import { ReportOutput } from './report-output.ts';
 import { startDataPlane } from './threads/start-data-plane.ts';
 
 /** The last packets of a program may still be on their way when it has ended. */
@@ -39,6 +40,7 @@ export async function runDebug(
   say(neighbour);
   // A program would inherit the priority, and behave otherwise than without us.
   if (neighbour !== undefined && plan.program.length === 0) setPriority(LOW_PRIORITY);
+  const report = createReport(plan);
   const plane = startDataPlane(createSetup(plan), plan.engine, (point, event) => say(eventText(point, event)));
   for (const limit of await plane.ready) say(limit);
   stderr.write(`${beginText(plan)}\n`);
@@ -51,6 +53,7 @@ export async function runDebug(
   const read = readWindows(plane, interfaceNames.length, {
     async window(point, window) {
       tally.add(point.interfaceName, window);
+      report?.write(window);
       await presenter.window(point, window);
     },
     refresh: () => presenter.refresh(),
@@ -65,9 +68,16 @@ export async function runDebug(
   await plane.ended;
   tally.end(Date.now() / 1000);
   await presenter.end();
+  await report?.end();
   stderr.write(formatLedger(tally.ledger, tally, plan.color && stderr.isTTY === true));
   say(writingText(plan));
   return program === undefined ? EXIT.ok : await endProgram(program, over, say);
+}
+
+function createReport({ htmlPath, windowSeconds, interfaceNames, filter }: DebugPlan): ReportOutput | undefined {
+  if (htmlPath === undefined) return undefined;
+  const details = [`on ${hostname()}`, ...(filter === '' ? [] : [`filter: ${filter}`])];
+  return new ReportOutput(htmlPath, windowSeconds, { subject: interfaceNames.join(', '), details });
 }
 
 function contextOf(plan: DebugPlan, tally: FlowTally, neighbour: string | undefined): LiveContext {

@@ -2,6 +2,7 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { basename } from 'node:path';
 import { type CaptureAddon, loadCaptureAddon } from './capture/addon.ts';
 import { createLibpcapSavefileEngine } from './capture/libpcap.ts';
 import { linkTypeName } from './capture/link-type-name.ts';
@@ -18,10 +19,13 @@ import { formatLedger } from './record/ledger-text.ts';
 import { NdjsonPrinter } from './record/ndjson.ts';
 import { TextPrinter } from './record/text.ts';
 import { type ReplayReport, replay, type WindowOutput } from './replay.ts';
+import { outputToAll, ReportOutput } from './report-output.ts';
 
 const FORMATS = ['ndjson', 'text', 'table', 'batch'] as const;
 /** By window and address family: half a gigabyte of IPv4 slots. */
 const FLOWS_MAX = 8 * 1024 * 1024;
+/** In the title of a report. */
+const FILES_NAMED_MAX = 3;
 const TABLE_ROWS = 40;
 const TABLE_WIDTH = 120;
 
@@ -41,7 +45,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
       allocate: privateTableMemory(addon),
       flowsMax: FLOWS_MAX,
     },
-    output: await createOutput(invocation, windowSeconds),
+    output: outputToAll(await createOutputs(invocation, windowSeconds)),
     onProgress: progress.show,
     linkTypeName,
     signal: invocation.signal,
@@ -57,6 +61,21 @@ async function openEngine(name: 'libpcap' | 'savefile'): Promise<{ engine: Savef
   }
   const addon = loadCaptureAddon();
   return { engine: createLibpcapSavefileEngine(addon), addon };
+}
+
+/** A report alone is enough: records are printed beside it when somebody says how. */
+async function createOutputs(invocation: Invocation, windowSeconds: number): Promise<readonly WindowOutput[]> {
+  const printsRecords = ['format', 'output', 'to'].some((name) => invocation.has(name));
+  if (!invocation.has('html')) return [await createOutput(invocation, windowSeconds)];
+  const filter = invocation.required('filter');
+  const names = invocation.positionals.map((path) => (path === '-' ? 'standard input' : basename(path)));
+  const more = names.length > FILES_NAMED_MAX ? ` and ${names.length - FILES_NAMED_MAX} more` : '';
+  const subject = {
+    subject: names.slice(0, FILES_NAMED_MAX).join(', ') + more,
+    details: filter === '' ? [] : [`filter: ${filter}`],
+  };
+  const report = new ReportOutput(invocation.required('html'), windowSeconds, subject);
+  return printsRecords ? [await createOutput(invocation, windowSeconds), report] : [report];
 }
 
 async function createOutput(invocation: Invocation, windowSeconds: number): Promise<WindowOutput> {

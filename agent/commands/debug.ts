@@ -52,6 +52,7 @@ export const debug: Command = {
       default: '100MiB',
       description: 'The file ends before it would grow beyond this.',
     },
+    { name: 'html', value: 'FILE', description: 'Write a report of the run as one HTML page when it ends.' },
     { name: 'no-exclude', description: 'Record DHCP, DHCPv6 and Windows licence activation too.' },
     {
       name: 'engine',
@@ -71,6 +72,10 @@ export const debug: Command = {
     {
       line: "flowlogd debug --filter 'port 53' --format ndjson --duration 1m | jq .",
       says: 'DNS flows for another program, record by record',
+    },
+    {
+      line: 'flowlogd debug --duration 10m --html report.html',
+      says: 'ten minutes of this host as charts for a browser',
     },
     { line: 'flowlogd debug --json | jq .total', says: 'rates and totals, every two seconds' },
   ],

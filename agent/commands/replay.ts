@@ -26,6 +26,11 @@ export const replay: Command = {
       default: '-',
       description: 'Write the records to a file; - is standard output.',
     },
+    {
+      name: 'html',
+      value: 'FILE',
+      description: 'Write a report as one HTML page; records are then printed only with --format, --output or --to.',
+    },
     { name: 'no-exclude', description: 'Record DHCP, DHCPv6 and Windows licence activation too.' },
     {
       name: 'filter',
@@ -59,6 +64,7 @@ export const replay: Command = {
       line: "flowlogd replay --filter 'tcp port 443' -o https.ndjson capture.pcap",
       says: 'only some packets, into a file',
     },
+    { line: 'flowlogd replay --html report.html capture.pcap', says: 'charts for a browser' },
   ],
   async run(invocation) {
     const { runReplay } = await import('../replay-command.ts');

@@ -2,7 +2,7 @@
  * The filter of the live table: words, all of which a flow must match. It is asked of flows that were counted already, so
  * nothing is lost by it.
  *
- *     443            either port                 tcp, icmp, 47      the protocol, by name; a number with protocol:
+ *     443            either port                 tcp, icmp          the protocol; protocol:47 by number
  *     10.0.0.0/8     either address              srcaddr: dstaddr: srcport: dstport: port: protocol: interface: action:
  *     not WORD       the opposite                anything else      part of the row's text, names included
  *

@@ -33,6 +33,8 @@ export interface DebugPlan {
   readonly recording:
     | { readonly path: string; readonly bytesMax: number; readonly progress: RecordingProgress }
     | undefined;
+  /** Where the report goes; undefined without one. */
+  readonly htmlPath: string | undefined;
   /** The program whose traffic is watched, with its arguments; empty without one. */
   readonly program: readonly string[];
 }
@@ -62,6 +64,7 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
           progress: new RecordingProgress(),
         }
       : undefined,
+    htmlPath: invocation.string('html'),
     program,
   };
 }

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -248,6 +248,16 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     expect(stderr).toMatch(/^flowlogd: Starting no-such-program failed: .*ENOENT\.$/m);
   });
 
+  test('writes a report that holds its flows', async () => {
+    const running = await startDebug('--window', '1s', '--duration', '1h', '--html', 'report.html');
+    const [burst] = send([0]);
+    const { code } = await running.stop('SIGINT');
+    expect(code).toBe(0);
+    const page = readFileSync(join(folder, 'report.html'), 'utf8');
+    expect(page).toContain('192.0.2.1:10000 → 198.51.100.2:53 UDP');
+    expect(page).toContain(`<td>offered</td><td class="number">${burst!.frames.length}</td>`);
+  });
+
   test('ends a file of packets before its limit, and says what is not in it', async () => {
     const running = await startDebug('--duration', '1h', '--write', 'small.pcap', '--write-max', '1024');
     const bursts = send([0, 1, 2]);
@@ -329,6 +339,8 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     ['an interface that is not there', ['-i', 'obs9'], 66, /obs9/],
     ['a filter that is none', ['-i', 'obs0', '--filter', 'tcp prot 5'], 64, /tcp prot 5/],
     ['a duration of no length', ['-i', 'obs0', '--duration', '0'], 64, /--duration '0'/],
+    ['a report that cannot be written', ['-i', 'obs0', '--html', '/nowhere/report.html'], 74, /nowhere/],
+    ['a file of packets that cannot be written', ['-i', 'obs0', '--write', '/nowhere/a.pcap'], 74, /nowhere/],
     ['a format that is not there', ['-i', 'obs0', '--format', 'batch'], 64, /--format 'batch'/],
   ])('refuses %s in a sentence', async (_what, words, exitCode, message) => {
     const { code, stdout, stderr } = await startCommand(['debug', ...words], surroundings()).ended;

@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { request } from 'node:http';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -71,6 +72,20 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
       await sleep(200);
     }
   }
+
+  test('is noticed by a debug run, which says so and gives way', async () => {
+    const { agent, hosts } = host;
+    await startAsked(agent);
+    const running = startCommand(['debug', '-i', 'obs0', '--duration', '1h'], {
+      namespace: hosts.observed,
+      env: { RUNTIME_DIRECTORY: agent.stateFolder },
+    });
+    await running.until(({ stderr }) => stderr.includes('Capturing on obs0'));
+    expect(running.stderr).toMatch(/^flowlogd: A flowlogd daemon runs here, too \(process \d+, on obs0\)/m);
+    expect(getPriority(running.child.pid)).toBe(10);
+    expect((await running.stop('SIGINT')).code).toBe(0);
+    expect((await agent.stop()).code).toBe(0);
+  });
 
   test('has the numbers that were sent, as JSON and as metrics', async () => {
     const { service, hosts } = host;
