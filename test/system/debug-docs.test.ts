@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FLOWLOGD, startProgram } from '../support/command.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { Burst } from '../support/traffic.ts';
 import { TwoHosts, twoHostsMissing } from '../support/two-hosts.ts';
 
@@ -26,12 +26,16 @@ describe.skipIf(missing !== undefined)('the commands of docs/debug.md', { timeou
   let folder: string;
   beforeAll(() => {
     hosts = new TwoHosts();
-    folder = temporaryFolder();
+    folder = mkdtempSync(join(tmpdir(), 'flowlogd-'));
     mkdirSync(join(folder, 'bin'));
-    writeFileSync(join(folder, 'bin/flowlogd'), `#!/bin/sh\nexec ${process.execPath} ${FLOWLOGD} "$@"\n`);
-    chmodSync(join(folder, 'bin/flowlogd'), 0o755);
+    writeFileSync(join(folder, 'bin/flowlogd'), `#!/bin/sh\nexec ${process.execPath} ${FLOWLOGD} "$@"\n`, {
+      mode: 0o755,
+    });
   });
-  afterAll(() => hosts.remove());
+  afterAll(() => {
+    hosts.remove();
+    rmSync(folder, { recursive: true });
+  });
 
   test.each(lines)('%s', async (line) => {
     const running = startProgram(['sh', '-c', runnable(line)], {
