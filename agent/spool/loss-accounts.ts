@@ -142,16 +142,14 @@ export class LossAccounts {
     if (due.length === 0) return;
     this.flush();
     this.#disk.syncFolder(this.#folder);
-    const renamed: [string, string, Account][] = [];
     for (const [point, account] of due) {
       const name = account.sequence + CLOSED_SUFFIX;
       this.#disk.rename(this.#path(account.sequence + OPEN_SUFFIX), this.#path(name));
       this.#open.delete(point);
-      renamed.push([point, name, account]);
+      this.#closed.set(name, account);
     }
     // What is sent under this name must not be taken for an open account after a power cut.
     this.#disk.syncFolder(this.#folder);
-    for (const [, name, account] of renamed) this.#closed.set(name, account);
   }
 
   /** The account as a batch. */

@@ -4,6 +4,8 @@ import type { BatchStore } from '../../agent/model/batch-store.ts';
 export class FakeStore implements BatchStore {
   readonly waiting = new Map<string, Uint8Array>();
   readonly removed: string[] = [];
+  /** Read, and not given back. */
+  readonly lent = new Set<string>();
   /** Names with the reason. */
   readonly quarantined = new Map<string, string>();
   readonly quarantinedBytes: Uint8Array[] = [];
@@ -27,10 +29,13 @@ export class FakeStore implements BatchStore {
       this.quarantined.set(name, 'damaged');
       return undefined;
     }
+    this.lent.add(name);
     return this.waiting.get(name);
   }
 
-  giveBack(): void {}
+  giveBack(name: string): void {
+    this.lent.delete(name);
+  }
 
   async remove(name: string): Promise<void> {
     this.fault('remove', name);

@@ -129,6 +129,8 @@ describe('the exporter', () => {
     expect(sink.atOnceMax).toBe(1);
     expect(states).toEqual(['sending', 'idle']);
     expect(exporter.counters).toMatchObject({ delivered: 5, attempts: 5, retries: 0 });
+    expect(exporter.deliveredUntil).toBe(120);
+    expect(store.lent.size).toBe(0);
   });
 
   it('sends a few at once while a long backlog drains, and never more', async () => {

@@ -313,6 +313,7 @@ describe('a clock that is off', () => {
       expect(await send(sink)).toEqual({ kind: 'accepted' });
       expect(requests).toHaveLength(3);
       expect(requests.every(signatureHolds)).toBe(true);
+      expect(Math.abs(sink.clockAheadMs! - aheadMs)).toBeLessThan(1000);
     },
   );
 
