@@ -6,10 +6,12 @@ import { once } from 'node:events';
 import { hostname, setPriority } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Invocation } from './commands/command.ts';
+import { Asides } from './debug/asides.ts';
 import { FlowTally } from './debug/flow-tally.ts';
 import type { LiveContext } from './debug/live-table.ts';
 import { createSetup, type DebugPlan, readPlan } from './debug/plan.ts';
 import { createPresenter } from './debug/present.ts';
+import type { Presenter } from './debug/presenter.ts';
 import { beginText, eventText, writingText } from './debug/remarks.ts';
 import { startProgram, type TracedProgram } from './debug/traced-program.ts';
 import { readWindows } from './debug/windows.ts';
@@ -17,12 +19,23 @@ import { startRotation } from './meter/rotation.ts';
 import { EXIT } from './model/operational-error.ts';
 import { formatLedger } from './record/ledger-text.ts';
 import { ReportOutput } from './report-output.ts';
-import { startDataPlane } from './threads/start-data-plane.ts';
+import { type RunningDataPlane, startDataPlane } from './threads/start-data-plane.ts';
 
 /** The last packets of a program may still be on their way when it has ended. */
 const PROGRAM_GRACE_MS = 500;
 /** nice(2) of a run beside a daemon. */
 const LOW_PRIORITY = 10;
+
+/** What belongs to one run. */
+interface Run {
+  readonly plan: DebugPlan;
+  readonly plane: RunningDataPlane;
+  readonly tally: FlowTally;
+  readonly presenter: Presenter;
+  readonly report: ReportOutput | undefined;
+  /** Somebody wants it to end. */
+  readonly over: AbortSignal;
+}
 
 /**
  * @param interfaceNames the interfaces to capture on, which are there
@@ -36,7 +49,8 @@ export async function runDebug(
   // Asked for before anything starts: from then on Ctrl-C ends it in good order.
   const { signal, stderr } = invocation;
   const plan = readPlan(invocation, interfaceNames);
-  const say = (text: string | undefined) => text !== undefined && stderr.write(`flowlogd: ${text}\n`);
+  const asides = new Asides(stderr);
+  const { say } = asides;
   say(neighbour);
   // A program would inherit the priority, and behave otherwise than without us.
   if (neighbour !== undefined && plan.program.length === 0) setPriority(LOW_PRIORITY);
@@ -47,25 +61,10 @@ export async function runDebug(
 
   const quit = new AbortController();
   const tally = new FlowTally(plan.windowSeconds, Date.now() / 1000);
-  const context = () => contextOf(plan, tally, neighbour);
+  const context = () => contextOf(plan, tally, [neighbour, writingText(plan), asides.latest]);
   const presenter = createPresenter(invocation, plan, tally, context, () => quit.abort());
-  presenter.begin();
-  const read = readWindows(plane, interfaceNames.length, {
-    async window(point, window) {
-      tally.add(point.interfaceName, window);
-      report?.write(window);
-      await presenter.window(point, window);
-    },
-    refresh: () => presenter.refresh(),
-  });
-  const endRotation = startRotation(plane.control, Date.now);
-  const program = plan.program.length === 0 ? undefined : startTraced(plan, invocation);
   const over = AbortSignal.any([signal, quit.signal]);
-  await untilOver(over, plan.durationSeconds, program);
-  endRotation();
-  plane.control.requestStop();
-  await read;
-  await plane.ended;
+  const program = await watch({ plan, plane, tally, presenter, report, over }, invocation, asides);
   tally.end(Date.now() / 1000);
   await presenter.end();
   await report?.end();
@@ -74,19 +73,47 @@ export async function runDebug(
   return program === undefined ? EXIT.ok : await endProgram(program, over, say);
 }
 
+/** From the first packet to the last; the terminal is given back whatever happens. Answers the program that it watched. */
+async function watch(run: Run, invocation: Invocation, asides: Asides): Promise<TracedProgram | undefined> {
+  const { plan, plane, tally, presenter, report, over } = run;
+  if (plan.format === 'live') asides.hold();
+  presenter.begin();
+  try {
+    const read = readWindows(plane, plan.interfaceNames.length, {
+      async window(point, window) {
+        tally.add(point.interfaceName, window);
+        report?.write(window);
+        await presenter.window(point, window);
+      },
+      refresh: () => presenter.refresh(),
+    });
+    const endRotation = startRotation(plane.control, Date.now);
+    const program = plan.program.length === 0 ? undefined : startTraced(plan, invocation);
+    await untilOver(over, plan.durationSeconds, program);
+    endRotation();
+    plane.control.requestStop();
+    await read;
+    await plane.ended;
+    return program;
+  } finally {
+    presenter.close();
+    asides.release();
+  }
+}
+
 function createReport({ htmlPath, windowSeconds, interfaceNames, filter }: DebugPlan): ReportOutput | undefined {
   if (htmlPath === undefined) return undefined;
   const details = [`on ${hostname()}`, ...(filter === '' ? [] : [`filter: ${filter}`])];
   return new ReportOutput(htmlPath, windowSeconds, { subject: interfaceNames.join(', '), details });
 }
 
-function contextOf(plan: DebugPlan, tally: FlowTally, neighbour: string | undefined): LiveContext {
+function contextOf(plan: DebugPlan, tally: FlowTally, notes: readonly (string | undefined)[]): LiveContext {
   const elapsedSeconds = (tally.endedAt ?? Date.now() / 1000) - tally.startedAt;
   return {
     interfaceNames: plan.interfaceNames,
     elapsedSeconds,
     secondsLeft: tally.isOver ? undefined : plan.durationSeconds - elapsedSeconds,
-    notes: [neighbour, writingText(plan)].filter((note) => note !== undefined),
+    notes: notes.filter((note) => note !== undefined),
   };
 }
 

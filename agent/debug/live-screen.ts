@@ -6,9 +6,9 @@ import { type LiveContext, liveLines, rowsFor, type Terminal } from './live-tabl
 import { numericEndpoint, viewOf } from './live-view.ts';
 import type { Names } from './names.ts';
 
-/** The terminal's other screen, without a cursor; what was on it before comes back at the end. */
-const ENTER_SCREEN = '\u001b[?1049h\u001b[?25l\u001b[2J';
-const LEAVE_SCREEN = '\u001b[?25h\u001b[?1049l';
+/** The terminal's other screen, without cursor and line wrap; what was on it before comes back at the end. */
+const ENTER_SCREEN = '\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J';
+const LEAVE_SCREEN = '\u001b[?7h\u001b[?25h\u001b[?1049l';
 const HOME = '\u001b[H';
 const CLEAR_LINE = '\u001b[K';
 const CLEAR_BELOW = '\u001b[J';

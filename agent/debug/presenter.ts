@@ -16,6 +16,9 @@ export interface Presenter {
   window(point: ObservationPoint, window: OutputWindow): void | Promise<void>;
   /** The last window of this time was added, of all interfaces. */
   refresh(): void | Promise<void>;
+  /** Gives back what `begin` took, also where the run failed. */
+  close(): void;
+  /** The last word, once everything was counted. */
   end(): void | Promise<void>;
 }
 
@@ -35,10 +38,8 @@ export function livePresenter(shown: Shown, screen: LiveScreen): Presenter {
     begin: () => screen.start(),
     window: () => undefined,
     refresh: () => screen.refresh(),
-    end() {
-      screen.end();
-      writeTable(shown, screen.choices);
-    },
+    close: () => screen.end(),
+    end: () => writeTable(shown, screen.choices),
   };
 }
 
@@ -48,6 +49,7 @@ export function tablePresenter(shown: Shown, atEnd: boolean): Presenter {
     begin: () => undefined,
     window: () => undefined,
     refresh: () => (atEnd ? undefined : writeTable(shown, DEFAULT_CHOICES)),
+    close: () => undefined,
     end: () => writeTable(shown, DEFAULT_CHOICES),
   };
 }
@@ -64,6 +66,7 @@ export function jsonPresenter({ tally, stdout, context }: Shown): Presenter {
     begin: () => undefined,
     window: () => undefined,
     refresh: () => write('refresh'),
+    close: () => undefined,
     end: () => write('end'),
   };
 }
@@ -76,6 +79,7 @@ export function recordPresenter(printer: RecordPrinter, stdout: Output): Present
     window: ({ flowLog: { windowSeconds }, interfaceId }, window) =>
       new PrintedOutput(printer, { windowSeconds, interfaceId }, destination).write(window),
     refresh: () => undefined,
+    close: () => undefined,
     end: () => undefined,
   };
 }

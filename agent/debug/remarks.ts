@@ -21,8 +21,8 @@ export function writingText({ recording }: DebugPlan): string | undefined {
   }
   if (progress.leftOut === 0) return `${path} has ${written}.`;
   return (
-    `${path} has ${written}: it has reached its limit of ${humanBytes(bytesMax)} (--write-max), ` +
-    `${counted(progress.leftOut, 'packet')} after that ${progress.leftOut === 1 ? 'is' : 'are'} not in it.`
+    `${path} is full: ${written} of ${humanBytes(bytesMax)} (--write-max); ` +
+    `${counted(progress.leftOut, 'packet')} ${progress.leftOut === 1 ? 'is' : 'are'} not in it.`
   );
 }
 

@@ -264,7 +264,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     const { code, stderr } = await running.stop('SIGINT');
     expect(code).toBe(0);
     const [, written, leftOut] =
-      /small\.pcap has (\d+) packets.*reached its limit.*, (\d+) packets after/.exec(stderr) ?? [];
+      /small\.pcap is full: (\d+) packets.*--write-max.*; (\d+) packets are/.exec(stderr) ?? [];
     const offered = bursts.reduce((sum, burst) => sum + burst.frames.length, 0);
     expect(Number(written) + Number(leftOut)).toBe(offered);
     expect(statSync(join(folder, 'small.pcap')).size).toBeLessThanOrEqual(1024);

@@ -1,0 +1,38 @@
+import type { Output } from '../commands/command.ts';
+
+/** What is kept while a screen is up; what is said beyond that is only counted. */
+const HELD_MAX = 100;
+
+/** Sentences on standard error, which wait while a screen is drawn on the same terminal. */
+export class Asides {
+  readonly #stderr: Output;
+  #held: string[] | undefined;
+  #leftOut = 0;
+
+  constructor(stderr: Output) {
+    this.#stderr = stderr;
+  }
+
+  readonly say = (sentence: string | undefined): void => {
+    if (sentence === undefined) return;
+    if (this.#held === undefined) this.#stderr.write(`flowlogd: ${sentence}\n`);
+    else if (this.#held.length < HELD_MAX) this.#held.push(sentence);
+    else this.#leftOut += 1;
+  };
+
+  /** From now on the screen shows `latest`. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  get latest(): string | undefined {
+    return this.#held?.at(-1);
+  }
+
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    for (const sentence of held) this.say(sentence);
+    if (this.#leftOut > 0) this.say(`${this.#leftOut} more such events were not kept.`);
+  }
+}

@@ -1,0 +1,86 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { FlowTally } from '../../../agent/debug/flow-tally.ts';
+import { INITIAL_STATE, press } from '../../../agent/debug/live-keys.ts';
+import { bitRate, liveLines, rowsFor } from '../../../agent/debug/live-table.ts';
+import { viewOf } from '../../../agent/debug/live-view.ts';
+import { createAnnotations } from '../../../agent/model/annotations.ts';
+import { createFlowRecord } from '../../../agent/model/flow-record.ts';
+import { createLedger } from '../../../agent/model/ledger.ts';
+import { cursorOver, flowRecord } from '../../support/flow-records.ts';
+
+const CONTEXT = { interfaceNames: ['eth0', 'wg0'], elapsedSeconds: 65, secondsLeft: 235, notes: ['a note'] };
+const RESET = '\u001b[0m';
+
+function screen(tally: FlowTally, keys: string, columns: number, rows = 24, color = false): string[] {
+  const state = press(INITIAL_STATE, keys);
+  const terminal = { columns, rows, color };
+  const view = viewOf(tally, state.choices, rowsFor(terminal, state, CONTEXT));
+  return liveLines(tally, view, state, CONTEXT, terminal);
+}
+
+function tallyOf(records: Parameters<typeof cursorOver>[0], droppedByKernel = 0): FlowTally {
+  const tally = new FlowTally(2, 0);
+  const ledger = { ...createLedger([]), metered: { packets: 10, bytes: 5000 }, droppedByKernel };
+  tally.add('eth0', { start: 0, ledger, records: () => cursorOver(records) });
+  return tally;
+}
+
+describe('the live table', () => {
+  test('fits 80 and 120 columns and 24 rows, whatever the flows, with and without its help', () => {
+    const records = fc.array(flowRecord, { maxLength: 40 });
+    fc.assert(
+      fc.property(records, fc.constantFrom(80, 120), fc.constantFrom('', '?', 'f', '/tcp'), (flows, columns, keys) => {
+        const lines = screen(tallyOf(flows), keys, columns);
+        expect(lines.length).toBeLessThanOrEqual(24);
+        for (const line of lines.filter((text) => !/^(proto|\w+ {2,})/.test(text)))
+          expect(line.length).toBeLessThanOrEqual(columns);
+      }),
+    );
+  });
+
+  test('always shows the ledger, what was lost, and the notes', () => {
+    const lines = screen(tallyOf([], 7), '', 80);
+    expect(lines.slice(0, 4)).toEqual([
+      'flowlogd debug  eth0, wg0  1:05, 3:55 left',
+      'packets: offered 17 = metered 10 + lost 7',
+      'LOST: 7 by the kernel (ring full)',
+      'a note',
+    ]);
+    expect(screen(tallyOf([]), '', 80)[2]).toBe('lost: nothing');
+  });
+
+  test('paints what was rejected, loss and titles, and nothing without colours', () => {
+    const rejected = {
+      ...createFlowRecord(),
+      isAnnotated: true,
+      annotations: { ...createAnnotations(), action: 'REJECT' as const },
+    };
+    const tally = tallyOf([createFlowRecord(), rejected], 7);
+    const lines = screen(tally, '', 120, 24, true);
+    expect(lines.filter((line) => line.startsWith('\u001b[1;31m')).map((line) => line.includes('REJECT'))).toEqual([
+      false,
+      true,
+    ]);
+    expect(lines.find((line) => line.includes('ACCEPT'))).toContain(`\u001b[32m ACCEPT${RESET}`);
+    expect(screen(tally, '', 120).join('')).not.toContain('\u001b');
+  });
+
+  test('says which column it is sorted by, and shows the filter', () => {
+    const flows = [createFlowRecord()];
+    expect(screen(tallyOf(flows), 'r', 120)[4]).toContain('bit/s▾');
+    expect(screen(tallyOf(flows), 'l', 120)[4]).toContain('last▾');
+    expect(screen(tallyOf(flows), '/udp', 80).at(-1)).toMatch(/^filter: udp_ /);
+    expect(screen(tallyOf(flows), '/udp\r', 80)).toContain('no flow matches the filter');
+  });
+
+  test.each([
+    [0, '0 '],
+    [999, '999 '],
+    [1500, '1.5 k'],
+    [999_960, '1.0 M'],
+    [4e12, '4.0 T'],
+  ])('writes %s bit/s as "%sbit/s"', (bits, text) => {
+    expect(bitRate(bits)).toBe(text);
+  });
+});
