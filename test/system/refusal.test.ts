@@ -1,0 +1,173 @@
+/**
+ * The built agent before a log service that gives every answer there is, and some that should not be: each is met by a start of
+ * its own, with a backlog that is there, and at the end everything is stored once that was not refused for good.
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { REFUSALS } from '../../agent/export/cls/refusal.ts';
+import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
+import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
+import { AgentProcess } from '../support/agent-process.ts';
+import { askAgent } from '../support/agent-socket.ts';
+import { BACKLOG_INTERFACE, type Backlog, writeBacklog } from '../support/backlog.ts';
+import { LineProcess } from '../support/network-namespace.ts';
+import { LOG_SERVICE_PORT, ObservedHost } from '../support/observed-host.ts';
+import { twoHostsMissing } from '../support/two-hosts.ts';
+
+const missing = twoHostsMissing();
+if (missing !== undefined) process.stderr.write(`refusal: ${missing}\n`);
+
+const PORT = 9600;
+const OUTCOMES = {
+  retry: { state: 'backing-off' },
+  blocked: { state: 'blocked' },
+  'too-large': { split: 1 },
+  poison: { quarantined: 1 },
+} as const;
+
+interface Fault {
+  readonly name: string;
+  readonly kind: keyof typeof OUTCOMES;
+  /** Undefined where no answer comes. */
+  readonly status?: number;
+  /** What the agent's status must say of it. */
+  readonly says: RegExp;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+  readonly misbehaviour?: 'black-hole' | 'reset' | 'truncated' | 'drip';
+}
+
+/** What the service in front says: its requests' faults, and what it was told. */
+interface Said {
+  readonly ready?: true;
+  readonly took?: string;
+  readonly met?: string;
+  readonly url?: string;
+  readonly atMs?: number;
+}
+
+const HTML = { headers: { 'content-type': 'text/html' }, body: '<html>Please log in</html>' };
+
+const FAULTS: readonly Fault[] = [
+  ...REFUSALS.map(({ errorcode, status, kind }) => ({
+    name: errorcode,
+    kind,
+    status,
+    body: JSON.stringify({ errorcode, errormessage: 'as documented' }),
+    says: new RegExp(`${status} ${errorcode}: as documented`),
+  })),
+  { name: 'an unknown code', kind: 'blocked', status: 400, body: '{"errorcode":"Novel"}', says: /400 Novel/ },
+  { name: '500 without words', kind: 'retry', status: 500, says: /500 with/ },
+  { name: '503 of a proxy', kind: 'retry', status: 503, ...HTML, says: /503 with text\/html/ },
+  { name: '413', kind: 'too-large', status: 413, says: /503/ },
+  { name: 'a portal', kind: 'retry', status: 200, ...HTML, says: /200 with text\/html/ },
+  {
+    name: 'a redirect',
+    kind: 'retry',
+    status: 302,
+    headers: { location: `http://127.0.0.1:${PORT}/elsewhere` },
+    says: /302, a redirect/,
+  },
+  { name: 'a truncated answer', kind: 'retry', misbehaviour: 'truncated', says: /cut off/ },
+  { name: 'a reset', kind: 'retry', misbehaviour: 'reset', says: /ECONNRESET|hang up/ },
+  { name: 'a black hole', kind: 'retry', misbehaviour: 'black-hole', says: /within 1000 ms/ },
+  { name: 'an answer that drips', kind: 'retry', misbehaviour: 'drip', says: /within 1000 ms/ },
+];
+
+describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 120_000 }, () => {
+  let host: ObservedHost;
+  let front: LineProcess<Said>;
+  beforeEach(async () => {
+    host = await ObservedHost.start(60);
+    const words = [resolve('test/support/faulty-service.mjs'), String(PORT), String(LOG_SERVICE_PORT)];
+    front = new LineProcess<Said>(host.hosts.observed.start(process.execPath, ...words));
+    await front.until((lines) => lines.some(({ ready }) => ready));
+  });
+  afterEach(async () => {
+    await front.stop();
+    host.hosts.remove();
+  });
+
+  function agentTo(endpoint: string): AgentProcess {
+    const { hosts, service, agent } = host;
+    const folder = join(agent.stateFolder, '..');
+    const through = ['env', `FLOWLOGD_CLS_ENDPOINT=${endpoint}`, 'FLOWLOGD_CLS_REQUEST_TIMEOUT_SECONDS=1'];
+    return new AgentProcess({ namespace: hosts.observed, folder, service, windowSeconds: 60, through });
+  }
+
+  async function exporterOf(agent: AgentProcess, isDone: (exporter: AgentStatus['exporter']) => boolean) {
+    for (; ; await sleep(20)) {
+      const exporter = (await askAgent<AgentStatus>(agent.stateFolder, '/status'))?.exporter;
+      if (exporter !== undefined && isDone(exporter)) return exporter;
+    }
+  }
+
+  async function arm(fault: Partial<Fault> & { readonly times?: number }): Promise<void> {
+    const before = front.lines.length;
+    front.tell(JSON.stringify(fault));
+    await front.until((lines) => lines.slice(before).some(({ took }) => took !== undefined));
+  }
+
+  async function meet(agent: AgentProcess, fault: Fault): Promise<void> {
+    const isOnce = fault.kind === 'too-large' || fault.kind === 'poison';
+    await arm({ ...fault, ...(isOnce ? { times: 1 } : {}) });
+    agent.launch();
+    const exporter = await exporterOf(agent, ({ state }) => state === 'backing-off' || state === 'blocked');
+    expect(exporter, fault.name).toMatchObject(OUTCOMES[fault.kind]);
+    if (!isOnce) expect(exporter.lastError, fault.name).toMatch(fault.says);
+    await agent.stop('SIGKILL');
+  }
+
+  /** Starts of the windows whose batch lies in the quarantine, with a reason beside it. */
+  function quarantined(): number[] {
+    const folder = join(host.agent.stateFolder, 'spool', 'quarantine');
+    const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.flows')) : [];
+    return names.map((name) => {
+      expect(readFileSync(join(folder, `${name}.reason.txt`), 'utf8')).toMatch(/as documented/);
+      return new FlowBatchReader(readFileSync(join(folder, name)).subarray(SPOOL_HEADER_BYTES)).header.windowStart;
+    });
+  }
+
+  async function compare(backlog: Backlog): Promise<void> {
+    const refused = quarantined();
+    expect(refused.length).toBe(REFUSALS.filter(({ kind }) => kind === 'poison').length);
+    const rows = await host.service.query(
+      `interface-id:${BACKLOG_INTERFACE} AND srcaddr:* | ` +
+        'select "start", count(*) as flows, sum(packets) as packets, sum(bytes) as bytes group by 1 order by 1',
+    );
+    const stored = rows.map(({ start, flows, packets, bytes }) => [start, flows, packets, bytes].map(Number));
+    const expected = backlog.windows.filter(({ start }) => !refused.includes(start));
+    expect(stored).toEqual(expected.map(({ start, flows, packets, bytes }) => [start, flows, packets, bytes]));
+  }
+
+  test('keeps, cuts or sets aside as documented, says so, and delivers once when the service is well', async () => {
+    const shape = { windows: 7, windowSeconds: 10, flowsPerWindow: 40, recordsPerBatch: 50 };
+    const backlog = writeBacklog(join(host.agent.stateFolder, 'spool'), shape, Date.now() / 1000);
+    expect(backlog.batches.size).toBe(7);
+    const agent = agentTo(`http://127.0.0.1:${PORT}`);
+    for (const fault of FAULTS) await meet(agent, fault);
+    expect(front.lines.filter(({ url }) => url?.startsWith('/elsewhere'))).toEqual([]);
+
+    const encrypted = agentTo(`https://127.0.0.1:${PORT}`);
+    await meet(encrypted, { name: 'no TLS', kind: 'retry', says: /SSL|TLS|EPROTO/ });
+    const nobody = agentTo('http://127.0.0.1:9601');
+    await meet(nobody, { name: 'nobody there', kind: 'retry', says: /ECONNREFUSED/ });
+
+    const before = front.lines.length;
+    await arm({ name: 'wait', status: 429, headers: { 'retry-after': '1' }, body: '{"errorcode":"SpeedQuotaExceed"}' });
+    agent.launch();
+    const times = () => front.lines.slice(before).flatMap(({ atMs }) => atMs ?? []);
+    const waits = () => times().map((atMs) => atMs - times()[0]!);
+    await front.until(() => waits().some((waitMs) => waitMs > 500));
+    // What was on its way at once arrives at once; then nobody comes before the time is over, which without it would be at most half a second.
+    expect(waits().filter((waitMs) => waitMs > 200 && waitMs < 1000)).toEqual([]);
+    await arm({});
+    while (agent.spooled.length > 0) await sleep(50);
+    expect((await agent.stop()).code).toBe(0);
+    await compare(backlog);
+    await host.service.stop();
+  });
+});
