@@ -1,5 +1,5 @@
 /** The folder in which open windows outlive the process, seen from the control plane: made at the start, synced from time to time. */
-import { readdirSync, readFileSync, unlinkSync } from 'node:fs';
+import { readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PRESENCE_SUFFIX } from './meter/presence.ts';
 import { syncTables } from './meter/table-sync.ts';
@@ -7,6 +7,7 @@ import { pointKey } from './meter/window-file.ts';
 import type { KeepSetup } from './meter/window-keeper.ts';
 import type { ObservationPoint } from './model/flow-log.ts';
 import { nodeDisk } from './spool/disk.ts';
+import { readBootId, UNKNOWN_BOOT } from './spool/spool-lock.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** From the end of one sync to the next: what a power cut may take, with the time that a sync takes on top. */
@@ -31,7 +32,9 @@ export function openKeptTables({ stateDirectory, hostId, runId, points }: KeptRu
   try {
     nodeDisk.makeFolder(folder);
     forgetOthers(folder, points);
-    const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    const known = readBootId();
+    // Where the boot is not known, every run counts as one of another boot: its gap then begins with what was synced.
+    const bootId = known === UNKNOWN_BOOT ? runId : known;
     return { setup: { folder, hostId, runId, bootId }, close: syncRepeatedly(folder, log) };
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error;

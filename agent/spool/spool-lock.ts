@@ -24,23 +24,29 @@ export const linuxProcesses: Processes = {
       const stat = readFileSync(`/proc/${processId}/stat`, 'latin1');
       // proc(5): field 22 is the start time; the second field, a name in parentheses, may hold spaces and parentheses.
       const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-      return `${bootId()} ${started}`;
+      return `${readBootId()} ${started}`;
     } catch {
       return undefined;
     }
   },
 };
 
-/** A sandbox may show processes and nothing else of /proc (systemd's ProcSubset=pid): then the boot is not known. */
-function bootId(): string {
+/**
+ * Names the present boot, as /proc/sys/kernel/random/boot_id has it. A sandbox may show processes and nothing else of /proc
+ * (systemd's ProcSubset=pid): then it is what the unit says in BOOT_ID (`%b`, without dashes), or not known.
+ */
+export function readBootId(environment: Readonly<Record<string, string | undefined>> = process.env): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   } catch {
-    return UNKNOWN_BOOT;
+    const digits = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/.exec(
+      environment['BOOT_ID'] ?? '',
+    );
+    return digits === null ? UNKNOWN_BOOT : digits.slice(1).join('-');
   }
 }
 
-const UNKNOWN_BOOT = '-';
+export const UNKNOWN_BOOT = '-';
 const LOCK_NAME = 'lock';
 /** A stale lock is taken over at most this often before somebody else is assumed to be at it. */
 const ATTEMPTS = 3;

@@ -84,17 +84,19 @@ static int limit_bounding_set(uint64_t kept) {
   return 0;
 }
 
-static int set_capabilities(uint64_t kept, bool inheritable) {
+/* Takes all others, and makes these inheritable, which ambient ones must be and which alone gives nobody anything. */
+static int set_capabilities(uint64_t kept) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   struct __user_cap_data_struct data[2];
+  bool changes = false;
   if (syscall(SYS_capget, &header, data) != 0) return errno;
   for (int word = 0; word < 2; word++) {
-    uint32_t wanted = (uint32_t)(kept >> (32 * word));
-    data[word].permitted &= wanted;
-    data[word].effective = data[word].permitted;
-    data[word].inheritable = inheritable ? data[word].permitted : 0;
+    uint32_t left = data[word].permitted & (uint32_t)(kept >> (32 * word));
+    if (data[word].permitted != left || data[word].effective != left || data[word].inheritable != left) changes = true;
+    data[word].permitted = data[word].effective = data[word].inheritable = left;
   }
-  return syscall(SYS_capset, &header, data) != 0 ? errno : 0;
+  /* A sandbox that gave us these and no others may forbid the call. */
+  return changes && syscall(SYS_capset, &header, data) != 0 ? errno : 0;
 }
 
 /* Ambient ones are what a program that root has executed starts with, once root stands for nothing. */
@@ -118,7 +120,7 @@ napi_value limit_capabilities(napi_env env, napi_callback_info info) {
   if (take_capabilities(env, arguments[0], &kept) != 0) return NULL;
   int failure = limit_bounding_set(kept);
   if (failure == 0 && prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) != 0) failure = errno;
-  if (failure == 0) failure = set_capabilities(kept, true);
+  if (failure == 0) failure = set_capabilities(kept);
   if (failure == 0) failure = raise_ambient(kept);
   return failure == 0 ? NULL : throw_errno(env, failure, "giving up capabilities");
 }
@@ -133,7 +135,7 @@ napi_value keep_capabilities(napi_env env, napi_callback_info info) {
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
     return throw_errno(env, errno, "giving up ambient capabilities");
   }
-  int failure = set_capabilities(kept, false);
+  int failure = set_capabilities(kept);
   return failure == 0 ? NULL : throw_errno(env, failure, "giving up capabilities");
 }
 

@@ -1,0 +1,47 @@
+/**
+ * npm's install step of the packed flowlogd: builds the libpcap addon where it is installed, with the node-gyp that npm brings
+ * along. A clone has the sources of everything and builds with scripts/setup.sh.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const ADDON = join(ROOT, 'agent/capture/native');
+
+/** Node's own headers, where it came with them: then nothing is downloaded. */
+function withOwnHeaders(environment) {
+  const prefix = resolve(process.execPath, '../..');
+  if (!existsSync(join(prefix, 'include/node/node_api.h'))) return environment;
+  return { ...environment, npm_config_nodedir: prefix };
+}
+
+/** Debian's names of what is missing. */
+function missingPackages() {
+  const needed = { make: ['make', '--version'], 'g++': ['c++', '--version'], python3: ['python3', '--version'] };
+  const missing = Object.keys(needed).filter((name) => {
+    const [program, ...words] = needed[name];
+    return spawnSync(program, words).error !== undefined;
+  });
+  const header = spawnSync('cc', ['-E', '-x', 'c', '-'], { input: '#include <pcap/pcap.h>\n' });
+  return header.status === 0 ? missing : [...missing, 'libpcap-dev'];
+}
+
+function refuse(sentence) {
+  process.stderr.write(`flowlogd: ${sentence}\n`);
+  process.exit(1);
+}
+
+if (!existsSync(join(ROOT, 'agent/main.ts'))) {
+  const missing = missingPackages();
+  if (missing.length > 0) {
+    refuse(
+      `building the libpcap addon needs ${missing.join(' ')} (by their names in Debian); run: ` +
+        `apt-get install -y --no-install-recommends ${missing.join(' ')}, and install flowlogd again.`,
+    );
+  }
+  const words = ['rebuild', '--directory', ADDON, '--silent'];
+  const { status, error } = spawnSync('node-gyp', words, { stdio: 'inherit', env: withOwnHeaders(process.env) });
+  if (status !== 0) refuse(`building the libpcap addon failed${error ? `: ${error.message}` : ', see above'}.`);
+}
