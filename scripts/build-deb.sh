@@ -30,7 +30,8 @@ copy_program() {
   cp -R dist/agent dist/logservice "$home/dist/"
   find "$home/dist" -name '*.map' -delete
   chmod 755 "$home/dist/agent/main.js"
-  cp -R package.json proto "$home/"
+  cp -R proto "$home/"
+  sed "s/^  \"version\": .*/  \"version\": \"$version\",/" package.json >"$home/package.json"
   cp agent/capture/native/build/Release/capture.node "$home/agent/capture/native/build/Release/"
   strip --strip-unneeded "$home/agent/capture/native/build/Release/capture.node"
   modules | while read -r folder; do

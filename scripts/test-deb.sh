@@ -10,7 +10,7 @@ old=$(node -p 'require("./package.json").version')
 new=$old+next
 
 is() { [ "$(property ActiveState)" = "$1" ]; }
-enabled() { [ "$(inside systemctl is-enabled flowlogd 2>/dev/null)" = "$1" ]; }
+enabled() { same "$(inside systemctl is-enabled flowlogd)" "$1"; }
 package_is() { same "$(inside dpkg-query -f '${db:Status-Status}' -W flowlogd 2>/dev/null)" "$1"; }
 manual() { gzip -dc "$root/usr/share/man/man8/flowlogd.8.gz" | grep -q '^.SH EXIT STATUS'; }
 
