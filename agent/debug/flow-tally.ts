@@ -1,14 +1,17 @@
 /**
  * The flows of a whole debug run: every window adds to them, the last one gives their rates.
  *
- * Memory: `FLOWS_MAX` flows. When there are more, the smaller half is forgotten, so that a large flow always finds room; what
- * was forgotten stays in the totals and is said.
+ * Memory: `FLOWS_MAX` flows. When there are more, the smaller half is forgotten, so that a large flow always finds room; and of
+ * a window with more than `WINDOW_FLOWS_MAX` flows only the largest are looked at, so that a flood of them costs little. What was
+ * forgotten stays in the totals and is said.
  */
 import type { Action } from '../model/annotations.ts';
-import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
-import { addLedger, createLedger, type Ledger } from '../model/ledger.ts';
+import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
+import { addLedger, addTally, createLedger, type Ledger, type Tally } from '../model/ledger.ts';
+import { TopRecords } from '../record/table.ts';
 
 export const FLOWS_MAX = 65_536;
+export const WINDOW_FLOWS_MAX = 16_384;
 
 /** A flow on one interface, as it stands. */
 export interface WatchedFlow {
@@ -49,7 +52,7 @@ export class FlowTally {
   readonly windowSeconds: number;
   readonly #flowsMax: number;
   readonly #flows = new Map<string, WatchedFlow>();
-  #latest: { packets: number; bytes: number } = { packets: 0, bytes: 0 };
+  #latest: Tally = { packets: 0, bytes: 0 };
   #endedAt = Number.POSITIVE_INFINITY;
 
   /** @param startedAt Unix seconds: the first window is shorter by what passed before */
@@ -64,8 +67,12 @@ export class FlowTally {
       this.latestStart = window.start;
       this.#latest = { packets: 0, bytes: 0 };
     }
-    const cursor = window.records();
-    for (const record = createFlowRecord(); cursor.next(record); ) this.#addRecord(interfaceName, window.start, record);
+    if (window.start === this.latestStart) addTally(this.#latest, window.ledger.metered);
+    const top = new TopRecords(WINDOW_FLOWS_MAX);
+    top.add(window.records());
+    for (const record of top.sorted()) this.#addRecord(interfaceName, window.start, record);
+    this.records += top.records;
+    this.forgotten += Math.max(0, top.records - WINDOW_FLOWS_MAX);
     addLedger(this.ledger, window.ledger);
     this.windows += 1;
   }
@@ -112,11 +119,6 @@ export class FlowTally {
   }
 
   #addRecord(interfaceName: string, windowStart: number, record: FlowRecord): void {
-    this.records += 1;
-    if (windowStart === this.latestStart) {
-      this.#latest.packets += record.packets;
-      this.#latest.bytes += record.bytes;
-    }
     const key = keyOf(interfaceName, record);
     const flow = this.#flows.get(key);
     const first = windowStart + record.firstMicroseconds / 1e6;
@@ -124,9 +126,7 @@ export class FlowTally {
     const window = { windowStart, windowPackets: record.packets, windowBytes: record.bytes };
     if (flow === undefined) {
       if (this.#flows.size >= this.#flowsMax) this.#forgetSmaller();
-      // The cursor's record and its annotations are written over by the next one.
-      const kept = { ...record, annotations: { ...record.annotations } };
-      this.#flows.set(key, { interfaceName, record: kept, first, last, ...window });
+      this.#flows.set(key, { interfaceName, record, first, last, ...window });
       return;
     }
     flow.record.packets += record.packets;

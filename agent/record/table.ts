@@ -53,10 +53,10 @@ export class TopRecords {
   #offer(record: FlowRecord): void {
     const heap = this.#heap;
     if (heap.length < this.#limit) {
-      heap.push({ ...record });
+      heap.push(copyOf(record));
       this.#siftUp(heap.length - 1);
     } else if (this.#limit > 0 && compare(record, heap[0]!) > 0) {
-      Object.assign(heap[0]!, record);
+      heap[0] = copyOf(record);
       this.#siftDown(0);
     }
   }
@@ -85,6 +85,11 @@ export class TopRecords {
     heap[left] = heap[right]!;
     heap[right] = kept;
   }
+}
+
+/** The cursor's record and its annotations are written over by the next one. */
+function copyOf(record: FlowRecord): FlowRecord {
+  return { ...record, annotations: record.isAnnotated ? { ...record.annotations } : record.annotations };
 }
 
 /** Bytes, then packets, then the key: a total order, so that the same window gives the same table. */

@@ -65,7 +65,7 @@ function tiles(survey: Survey): Markup {
   return markup`<div class="tiles">${[
     tile(humanBytes(ledger.metered.bytes), 'in records'),
     tile(humanCount(ledger.metered.packets), 'packets in records'),
-    tile(humanCount(survey.flows.size + survey.flows.forgotten), 'flows'),
+    tile(`${humanCount(survey.flows.size)}${survey.flows.forgotten > 0 ? '+' : ''}`, 'flows'),
     tile(`${humanBytes(Math.round((ledger.metered.bytes * 8) / seconds)).replace('B', 'bit')}/s`, 'on average'),
     lost > 0 ? tile(humanCount(lost), 'packets lost', 'bad') : tile('none', 'lost'),
   ]}</div>`;
@@ -87,9 +87,9 @@ ${timelineChart(survey)}</section>`;
 }
 
 function talkerSection(survey: Survey): Markup {
-  const bars = survey.talkers.largest(LINES_MAX).map(({ key, sums }): Bar => {
+  const bars = survey.talkers.largest(LINES_MAX).map(({ label, sums }): Bar => {
     return {
-      label: key,
+      label,
       value: humanBytes(sums.bytes),
       parts: [
         { kind: 'accepted', size: sums.sentBytes },
@@ -106,10 +106,10 @@ function talkerSection(survey: Survey): Markup {
 
 function rankingSection(title: string, ranking: Ranking<Sums>, survey: Survey, note = ''): Markup {
   const all = Math.max(survey.ledger.metered.bytes, 1);
-  const bars = ranking.largest(LINES_MAX).map(({ key, sums }): Bar => {
+  const bars = ranking.largest(LINES_MAX).map(({ label, sums }): Bar => {
     const share = `${((100 * sums.bytes) / all).toFixed(1)} %`;
     return {
-      label: key,
+      label,
       value: `${humanBytes(sums.bytes)} · ${share}`,
       parts: [{ kind: 'accepted', size: sums.bytes }],
     };
@@ -125,8 +125,8 @@ function flowSection(title: string, ranking: Ranking<Sums>): Markup {
   const rows = ranking
     .largest(FLOWS_MAX)
     .map(
-      ({ key, sums }) =>
-        markup`<tr><td>${key}</td><td class="number">${humanCount(sums.packets)}</td><td class="number">${humanBytes(sums.bytes)}</td></tr>`,
+      ({ label, sums }) =>
+        markup`<tr><td>${label}</td><td class="number">${humanCount(sums.packets)}</td><td class="number">${humanBytes(sums.bytes)}</td></tr>`,
     );
   const rest = ranking.size - rows.length;
   const more = rest > 0 ? `${humanCount(rows.length)} of ${humanCount(ranking.size)}` : '';

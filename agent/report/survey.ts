@@ -5,13 +5,16 @@
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import { addLedger, createLedger, type Ledger, logStatus } from '../model/ledger.ts';
 import { windowStart } from '../model/window-bounds.ts';
-import { endpoint, recordAddress } from '../record/endpoint.ts';
+import { addressText, endpoint, recordAddress } from '../record/endpoint.ts';
 import { protocolName } from '../record/protocol-name.ts';
 import { serviceName } from '../record/service-name.ts';
-import { Ranking, type Sums } from './ranking.ts';
+import { TopRecords } from '../record/table.ts';
+import { type RankedKey, Ranking, type Sums } from './ranking.ts';
 
 /** Steps of the timeline: as many bars as a screen has room for. */
 export const STEPS_MAX = 240;
+/** Flows of one window that are told apart: the largest. */
+export const WINDOW_FLOWS_MAX = 4096;
 
 /** One bar of the timeline. */
 export interface Step extends Sums {
@@ -36,10 +39,10 @@ const sums = (): Sums => ({ packets: 0, bytes: 0 });
 
 export class Survey {
   readonly ledger = createLedger([]);
-  readonly talkers = new Ranking<Talker>(() => ({ ...sums(), sentBytes: 0, receivedBytes: 0 }));
-  readonly protocols = new Ranking(sums);
+  readonly talkers = new Ranking<Talker>(() => ({ ...sums(), sentBytes: 0, receivedBytes: 0 }), addressLabel);
+  readonly protocols = new Ranking(sums, (protocol) => protocolName(Number(protocol)));
   /** By the port of the service: the smaller of the two. */
-  readonly services = new Ranking(sums);
+  readonly services = new Ranking(sums, serviceLabel);
   readonly flows = new Ranking(sums);
   readonly rejected = new Ranking(sums);
   windows = 0;
@@ -59,7 +62,14 @@ export class Survey {
     step.bytes += window.ledger.metered.bytes;
     step.isIncomplete ||= logStatus(window.ledger) === 'SKIPDATA';
     const cursor = window.records();
-    for (const record = createFlowRecord(); cursor.next(record); ) this.#addRecord(record, step);
+    const record = createFlowRecord();
+    let rejects = false;
+    while (cursor.next(record)) {
+      this.#addRecord(record);
+      rejects ||= isRejected(record);
+    }
+    this.#addFlows(this.flows, window.records());
+    if (rejects) step.rejectedBytes += this.#addFlows(this.rejected, rejectedOf(window.records())).bytes;
     addLedger(this.ledger, window.ledger);
     this.windows += 1;
   }
@@ -99,26 +109,26 @@ export class Survey {
     }
   }
 
-  #addRecord(record: FlowRecord, step: Step): void {
-    const source = recordAddress(record, 'source');
-    const destination = recordAddress(record, 'destination');
-    const protocol = protocolName(record.protocol);
-    const flow = `${endpoint(record, 'source')} → ${endpoint(record, 'destination')} ${protocol}`;
-    const sender = this.talkers.of(source);
+  /** Called for every record of windows that may hold a million: keys are numbers where they can be. */
+  #addRecord(record: FlowRecord): void {
+    const sender = this.talkers.of(addressKey(record, 'source'));
     add(sender, record);
     sender.sentBytes += record.bytes;
-    const receiver = this.talkers.of(destination);
+    const receiver = this.talkers.of(addressKey(record, 'destination'));
     if (receiver !== sender) add(receiver, record);
     receiver.receivedBytes += record.bytes;
-    add(this.protocols.of(protocol), record);
-    add(this.services.of(serviceOf(record, protocol)), record);
-    add(this.flows.of(flow), record);
-    if (record.isAnnotated && record.annotations.action === 'REJECT') {
-      const { rejectRule } = record.annotations;
-      add(this.rejected.of(rejectRule === '' ? flow : `${flow} (${rejectRule})`), record);
-      step.rejectedBytes += record.bytes;
-    }
+    add(this.protocols.of(record.protocol), record);
+    add(this.services.of(serviceKey(record)), record);
     this.records += 1;
+  }
+
+  /** Only the largest of a window are told apart; answers the sums of all. */
+  #addFlows(ranking: Ranking<Sums>, cursor: RecordCursor): Sums {
+    const top = new TopRecords(WINDOW_FLOWS_MAX);
+    top.add(cursor);
+    for (const record of top.sorted()) add(ranking.of(flowLabel(record)), record);
+    ranking.forgotten += Math.max(0, top.records - WINDOW_FLOWS_MAX);
+    return top;
   }
 }
 
@@ -127,10 +137,44 @@ function add(into: Sums, { packets, bytes }: FlowRecord): void {
   into.bytes += bytes;
 }
 
+function isRejected({ isAnnotated, annotations }: FlowRecord): boolean {
+  return isAnnotated && annotations.action === 'REJECT';
+}
+
+function rejectedOf(cursor: RecordCursor): RecordCursor {
+  return {
+    next(record) {
+      while (cursor.next(record)) if (isRejected(record)) return true;
+      return false;
+    },
+  };
+}
+
+function addressKey(record: FlowRecord, side: 'source' | 'destination'): RankedKey {
+  if (record.family === 4) return side === 'source' ? record.source0 : record.destination0;
+  return recordAddress(record, side);
+}
+
+function addressLabel(key: RankedKey): string {
+  return typeof key === 'number' ? addressText(4, [key]) : key;
+}
+
+function serviceKey({ protocol, sourcePort, destinationPort }: FlowRecord): number {
+  return protocol * 65_536 + Math.min(sourcePort, destinationPort);
+}
+
 /** `443/TCP https`; the protocol alone where there are no ports. */
-function serviceOf({ sourcePort, destinationPort }: FlowRecord, protocol: string): string {
-  if (sourcePort === 0 && destinationPort === 0) return protocol;
-  const port = Math.min(sourcePort, destinationPort);
+function serviceLabel(key: RankedKey): string {
+  const port = Number(key) % 65_536;
+  const protocol = protocolName(Math.floor(Number(key) / 65_536));
+  if (port === 0) return protocol;
   const name = serviceName(port);
   return `${port}/${protocol}${name === undefined ? '' : ` ${name}`}`;
+}
+
+function flowLabel(record: FlowRecord): string {
+  const ends = `${endpoint(record, 'source')} → ${endpoint(record, 'destination')} ${protocolName(record.protocol)}`;
+  return isRejected(record) && record.annotations.rejectRule !== ''
+    ? `${ends} (${record.annotations.rejectRule})`
+    : ends;
 }

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FlowTally } from '../../../agent/debug/flow-tally.ts';
+import { actionOf, FlowTally, WINDOW_FLOWS_MAX } from '../../../agent/debug/flow-tally.ts';
 import { DEFAULT_CHOICES, SORT_KEYS, viewOf } from '../../../agent/debug/live-view.ts';
+import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
 import { cursorOver } from '../../support/flow-records.ts';
@@ -72,6 +73,38 @@ describe('the flows of a debug run', () => {
     tally.add('eth0', windowOf(2, [flow(2, 1, 150), { ...flow(3, 0, 140), lastMicroseconds: 1 }]));
     const rows = viewOf(tally, { ...DEFAULT_CHOICES, sort }, 10).rows;
     expect(rows.map((row) => row.flow.record.sourcePort)).toEqual(ports);
+  });
+
+  test('of a flood are the largest ones, and the sums are those of all', () => {
+    const tally = new FlowTally(1, 0);
+    const small = Array.from({ length: WINDOW_FLOWS_MAX + 100 }, (_, index) => ({
+      ...flow(1, 1, 60),
+      source0: index + 1,
+    }));
+    tally.add('eth0', windowOf(0, [...small, flow(2, 1, 1500)]));
+    expect(tally).toMatchObject({ size: WINDOW_FLOWS_MAX, forgotten: 101, records: WINDOW_FLOWS_MAX + 101 });
+    const view = viewOf(tally, DEFAULT_CHOICES, 1);
+    expect(view.rows[0]!.flow.record.sourcePort).toBe(2);
+    expect(view).toMatchObject({ packets: small.length + 1, rate: { packets: small.length + 1 } });
+  });
+
+  test('are two where some packets were rejected', () => {
+    const rejected = {
+      ...flow(1, 1, 60),
+      isAnnotated: true,
+      annotations: { ...createAnnotations(), action: 'REJECT' as const },
+    };
+    const tally = new FlowTally(1, 0);
+    tally.add('eth0', windowOf(0, [flow(1, 2, 200), rejected]));
+    tally.add('eth0', windowOf(1, [rejected]));
+    const rows = viewOf(tally, DEFAULT_CHOICES, 9).rows.map(({ flow: { record } }) => [
+      actionOf(record),
+      record.packets,
+    ]);
+    expect(rows).toEqual([
+      ['ACCEPT', 2],
+      ['REJECT', 2],
+    ]);
   });
 
   test('never are more than the bound, and the largest of any stays', () => {
