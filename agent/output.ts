@@ -2,12 +2,13 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { DirectDelivery } from './export/direct.ts';
-import type { BatchHeader } from './model/batch-id.ts';
+import type { WindowHeader } from './model/batch-id.ts';
 import { createFlowRecord } from './model/flow-record.ts';
 import { OperationalError } from './model/operational-error.ts';
 import type { Sink } from './model/sink.ts';
+import type { RowContext } from './record/catalogue.ts';
 import { counted, humanBytes } from './record/human.ts';
-import type { PrinterContext, RecordPrinter } from './record/printer.ts';
+import type { RecordPrinter } from './record/printer.ts';
 import { formatTable, TopRecords, type TopSummary } from './record/table.ts';
 import type { OutputWindow, WindowOutput } from './replay.ts';
 import { encodeBatches, lengthPrefix } from './wire/flow-batch.ts';
@@ -66,12 +67,12 @@ const PRINT_BYTES = 256 * 1024;
 /** Prints every record of a window, one after the other, in the order of the table. */
 export class PrintedOutput implements WindowOutput {
   readonly #printer: RecordPrinter;
-  readonly #context: Omit<PrinterContext, 'windowStart'>;
+  readonly #context: Omit<RowContext, 'windowStart'>;
   readonly #destination: ByteDestination;
   readonly #buffer = new Uint8Array(PRINT_BYTES);
   readonly #record = createFlowRecord();
 
-  constructor(printer: RecordPrinter, context: Omit<PrinterContext, 'windowStart'>, destination: ByteDestination) {
+  constructor(printer: RecordPrinter, context: Omit<RowContext, 'windowStart'>, destination: ByteDestination) {
     this.#printer = printer;
     this.#context = context;
     this.#destination = destination;
@@ -95,7 +96,7 @@ export class PrintedOutput implements WindowOutput {
       await this.#destination.write(this.#buffer.subarray(0, at));
       at = 0;
     }
-    at = printer.finish?.(window.ledger, this.#buffer, at) ?? at;
+    at = printer.finish(window.ledger, this.#buffer, at);
     await this.#destination.write(this.#buffer.subarray(0, at));
   }
 
@@ -136,12 +137,12 @@ export function windowTitle(start: number, top: Pick<TopSummary, 'records' | 'pa
 
 /** Batches to a log service, straight from memory. */
 export class DeliveredOutput implements WindowOutput {
-  readonly #header: WindowHeader;
+  readonly #header: ReplayHeader;
   readonly #delivery: DirectDelivery;
   readonly #sink: Sink;
   readonly #parts = new Map<number, number>();
 
-  constructor(header: WindowHeader, delivery: DirectDelivery, sink: Sink) {
+  constructor(header: ReplayHeader, delivery: DirectDelivery, sink: Sink) {
     this.#header = header;
     this.#delivery = delivery;
     this.#sink = sink;
@@ -165,14 +166,14 @@ export class DeliveredOutput implements WindowOutput {
 }
 
 /** What all batches of a replay say of themselves. */
-export type WindowHeader = Omit<BatchHeader, 'windowStart' | 'part' | 'split'>;
+export type ReplayHeader = Omit<WindowHeader, 'windowStart'>;
 
 /** Length-delimited batches of proto/flowlog.proto. */
 export class BatchOutput implements WindowOutput {
-  readonly #header: WindowHeader;
+  readonly #header: ReplayHeader;
   readonly #destination: ByteDestination;
 
-  constructor(header: WindowHeader, destination: ByteDestination) {
+  constructor(header: ReplayHeader, destination: ByteDestination) {
     this.#header = header;
     this.#destination = destination;
   }

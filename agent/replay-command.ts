@@ -9,6 +9,7 @@ import { linkTypeName } from './capture/link-type-name.ts';
 import type { Invocation } from './commands/command.ts';
 import { HASH_SEED_WORDS } from './flow/hash.ts';
 import { privateTableMemory } from './meter/table-memory.ts';
+import { ROW_DEFAULTS } from './model/flow-log.ts';
 import { EXIT, type ExitCode, type OperationalError } from './model/operational-error.ts';
 import type { SavefileEngine } from './model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from './model/window-bounds.ts';
@@ -109,6 +110,7 @@ function replayHeader(windowSeconds: number) {
     interfaceId: 'replay',
     accountId: '-',
     windowSeconds,
+    ...ROW_DEFAULTS,
   };
 }
 

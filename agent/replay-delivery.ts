@@ -6,10 +6,10 @@ import { DEFAULT_TIMEOUTS } from './export/cls/exchange.ts';
 import { DIRECT_DEFAULTS, DirectDelivery } from './export/direct.ts';
 import { systemTimers } from './export/timers.ts';
 import { OperationalError } from './model/operational-error.ts';
-import { DeliveredOutput, type WindowHeader } from './output.ts';
+import { DeliveredOutput, type ReplayHeader } from './output.ts';
 
 /** @throws OperationalError `usage.invalid` when the URL or the key is incomplete */
-export function deliverTo(invocation: Invocation, header: WindowHeader): DeliveredOutput {
+export function deliverTo(invocation: Invocation, header: ReplayHeader): DeliveredOutput {
   const url = parseTarget(invocation.required('to'));
   const sink = new ClsSink({
     endpoint: new URL(url.origin),

@@ -1,4 +1,4 @@
-import type { FlowLog } from './flow-log.ts';
+import type { FlowLog, ObservationPoint } from './flow-log.ts';
 
 /** What tells one batch from every other, for ever. */
 export interface BatchId {
@@ -17,7 +17,30 @@ export interface BatchId {
 }
 
 /** Everything a batch says beside its records. */
-export interface BatchHeader extends BatchId {
-  readonly accountId: FlowLog['accountId'];
-  readonly windowSeconds: number;
+export interface BatchHeader
+  extends BatchId,
+    Pick<FlowLog, 'accountId' | 'windowSeconds' | 'resourceType' | 'fields' | 'constants'> {}
+
+/** What all batches of one window say. */
+export type WindowHeader = Omit<BatchHeader, 'part' | 'split'>;
+
+/** The header of a window of this observation point, so that whoever prints its batches needs no configuration. */
+export function headerOf(
+  { hostId, runId }: Pick<BatchId, 'hostId' | 'runId'>,
+  { flowLog, interfaceId }: ObservationPoint,
+  windowStart: number,
+): WindowHeader {
+  const { id, accountId, windowSeconds, resourceType, fields, constants } = flowLog;
+  return {
+    hostId,
+    runId,
+    flowLogId: id,
+    interfaceId,
+    accountId,
+    windowStart,
+    windowSeconds,
+    resourceType,
+    fields,
+    constants,
+  };
 }

@@ -20,13 +20,15 @@ export type ResourceType = (typeof RESOURCE_TYPES)[number];
 export const TRAFFIC_TYPES = ['ALL', 'ACCEPT', 'REJECT'] as const;
 export type TrafficType = (typeof TRAFFIC_TYPES)[number];
 
-/** What most flow logs are beside their identity. */
-export const FLOW_LOG_DEFAULTS = {
+/** What the records of most flow logs say: the documented row of an interface. */
+export const ROW_DEFAULTS = {
   resourceType: 'NETWORKINTERFACE',
-  trafficType: 'ALL',
   fields: [],
   constants: {},
 } as const satisfies Partial<FlowLog>;
+
+/** What most flow logs are beside their identity. */
+export const FLOW_LOG_DEFAULTS = { ...ROW_DEFAULTS, trafficType: 'ALL' } as const satisfies Partial<FlowLog>;
 
 /** One capture interface of a flow log. */
 export interface ObservationPoint {

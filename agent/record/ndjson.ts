@@ -1,74 +1,99 @@
-/**
- * Records as NDJSON: one object a line, fields as catalogue.ts lists them. Hot: a line is made of templates, one for each
- * key with the punctuation around it, and of digits written in between.
- */
+/** Records as NDJSON: one object a line, without the fields that a record does not have. */
+import { ANNOTATION_TEXT_BYTES_MAX } from '../model/annotations.ts';
 import type { FlowRecord } from '../model/flow-record.ts';
-import {
-  DECIMAL_BYTES_MAX,
-  IPV6_BYTES_MAX,
-  template,
-  writeAddress,
-  writeBytes,
-  writeDecimal,
-  writeInteger,
-} from './ascii.ts';
-import { CONTEXT_TEXT_BYTES_MAX, contextText, type PrinterContext, type RecordPrinter } from './printer.ts';
+import { type Ledger, logStatus } from '../model/ledger.ts';
+import { template, writeBytes } from './ascii.ts';
+import { type Column, NDJSON_COLUMNS, type RowContext } from './catalogue.ts';
+import { CONTEXT_TEXT_BYTES_MAX, contextText, type RecordPrinter } from './printer.ts';
+import { type Dress, layOutRows, NO_ROWS, windowRow } from './row.ts';
 
-const DSTADDR = template('","dstaddr":"');
-const SRCPORT = template('","srcport":');
-const DSTPORT = template(',"dstport":');
-const PROTOCOL = template(',"protocol":');
-const PACKETS = template(',"packets":');
-const BYTES = template(',"bytes":');
-const START = template(',"start":');
-const END = template(',"end":');
-const TCP_FLAGS = template(',"tcp_flags":');
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPENING = 0x7b;
+const CLOSING = 0x7d;
+const LINE_FEED = 0x0a;
+const NOTHING = new Uint8Array(0);
+/** A control character becomes six. */
+const ESCAPED_BYTES_MAX = 6 * ANNOTATION_TEXT_BYTES_MAX;
+const PUNCTUATION_BYTES = 8;
 
-/** All keys and punctuation (some 150 bytes), rounded up. */
-const TEMPLATE_BYTES = 256;
+/** Each column begins with a comma; the first one becomes the brace. */
+const DRESS: Dress = {
+  finished: ({ label, field }, value) =>
+    value === undefined
+      ? NOTHING
+      : contextText(`,${JSON.stringify(label)}:${field.type === 'integer' ? value : JSON.stringify(value)}`),
+  open: ({ label, field }) => template(`,${JSON.stringify(label)}:${field.type === 'integer' ? '' : '"'}`),
+};
 
 export class NdjsonPrinter implements RecordPrinter {
-  readonly bytesMax = TEMPLATE_BYTES + 2 * IPV6_BYTES_MAX + 9 * DECIMAL_BYTES_MAX + CONTEXT_TEXT_BYTES_MAX;
-  #windowStart = 0;
-  /** From the brace to the source address. */
-  #opening: Uint8Array = new Uint8Array(0);
-  /** From the TCP flags to the end of the line. */
-  #closing: Uint8Array = new Uint8Array(0);
+  readonly bytesMax: number;
+  readonly #columns: readonly Column[];
+  #rows = NO_ROWS;
+  #context: RowContext = { windowStart: 0, windowSeconds: 0 };
 
-  begin(context: PrinterContext): void {
-    this.#windowStart = context.windowStart;
-    this.#opening = template(`{"window_start":${context.windowStart},"srcaddr":"`);
-    const interfaceId =
-      context.interfaceId === undefined ? '' : `,"interface_id":${JSON.stringify(context.interfaceId)}`;
-    this.#closing = contextText(`${interfaceId}}\n`);
+  constructor(columns: readonly Column[] = NDJSON_COLUMNS) {
+    this.#columns = columns;
+    this.bytesMax = columns.reduce(
+      (sum, { label, field }) =>
+        sum + label.length + PUNCTUATION_BYTES + Math.max(field.shared ? CONTEXT_TEXT_BYTES_MAX : 0, ESCAPED_BYTES_MAX),
+      PUNCTUATION_BYTES,
+    );
+  }
+
+  begin(context: RowContext): void {
+    this.#context = context;
+    this.#rows = layOutRows(this.#columns, context, DRESS);
   }
 
   print(record: FlowRecord, buffer: Uint8Array, at: number): number {
-    const { family } = record;
-    let end = writeBytes(this.#opening, buffer, at);
-    end = writeAddress(family, record.source0, record.source1, record.source2, record.source3, buffer, end);
-    end = writeBytes(DSTADDR, buffer, end);
-    end = writeAddress(
-      family,
-      record.destination0,
-      record.destination1,
-      record.destination2,
-      record.destination3,
-      buffer,
-      end,
-    );
-    end = writeDecimal(record.sourcePort, buffer, writeBytes(SRCPORT, buffer, end));
-    end = writeDecimal(record.destinationPort, buffer, writeBytes(DSTPORT, buffer, end));
-    end = writeDecimal(record.protocol, buffer, writeBytes(PROTOCOL, buffer, end));
-    end = writeDecimal(record.packets, buffer, writeBytes(PACKETS, buffer, end));
-    end = writeDecimal(record.bytes, buffer, writeBytes(BYTES, buffer, end));
-    end = writeInteger(this.#seconds(record.firstMicroseconds), buffer, writeBytes(START, buffer, end));
-    end = writeInteger(this.#seconds(record.lastMicroseconds), buffer, writeBytes(END, buffer, end));
-    end = writeDecimal(record.tcpFlags, buffer, writeBytes(TCP_FLAGS, buffer, end));
-    return writeBytes(this.#closing, buffer, end);
+    const { steps, after } = record.isAnnotated ? this.#rows.annotated : this.#rows.plain;
+    const { windowStart } = this.#context;
+    let end = at;
+    for (let i = 0; i < steps.length; i++) {
+      const { before, open, write, column } = steps[i]!;
+      const start = writeBytes(before, buffer, end);
+      const value = writeBytes(open, buffer, start);
+      end = write(record, windowStart, buffer, value);
+      if (end === value) end = start;
+      else if (column.field.type !== 'integer') end = closeText(buffer, value, end);
+    }
+    return closeLine(buffer, at, writeBytes(after, buffer, end));
   }
 
-  #seconds(microseconds: number): number {
-    return this.#windowStart + Math.floor(microseconds / 1_000_000);
+  finish(ledger: Ledger, buffer: Uint8Array, at: number): number {
+    const row = windowRow(this.#columns, this.#context, logStatus(ledger));
+    if (row === undefined) return at;
+    let end = at;
+    for (const [column, value] of row) end = writeBytes(DRESS.finished(column, value), buffer, end);
+    return closeLine(buffer, at, end);
   }
+}
+
+function closeLine(buffer: Uint8Array, start: number, end: number): number {
+  buffer[start] = OPENING;
+  const at = Math.max(end, start + 1);
+  buffer[at] = CLOSING;
+  buffer[at + 1] = LINE_FEED;
+  return at + 2;
+}
+
+/** Ends a text in its place, after escaping what a rule's name may bring along. */
+function closeText(buffer: Uint8Array, from: number, to: number): number {
+  let end = to;
+  for (let at = from; at < to; at++) {
+    const byte = buffer[at]!;
+    if (byte < SPACE || byte === QUOTE || byte === BACKSLASH) {
+      end = escapeText(buffer, from, to);
+      break;
+    }
+  }
+  buffer[end] = QUOTE;
+  return end + 1;
+}
+
+function escapeText(buffer: Uint8Array, from: number, to: number): number {
+  const text = new TextDecoder().decode(buffer.subarray(from, to));
+  return writeBytes(template(JSON.stringify(text).slice(1, -1)), buffer, from);
 }

@@ -6,15 +6,13 @@
  * its records, not its ledger: what was metered is then written down as overflowed, so that the window says SKIPDATA with
  * the number of packets lost. When thousands of such bare ledgers wait, the two oldest of an observation point become one.
  */
-import type { BatchHeader } from '../model/batch-id.ts';
+import type { WindowHeader } from '../model/batch-id.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { RecordCursor } from '../model/flow-record.ts';
 import { addLedger, addTally, createLedger, joinGaps, type Ledger } from '../model/ledger.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { encodeBatches, RECORDS_MAX } from '../wire/flow-batch.ts';
 import type { SpoolEntry } from './spool-writer.ts';
-
-export type WindowHeader = Omit<BatchHeader, 'part' | 'split'>;
 
 export interface RecordedWindow {
   readonly point: ObservationPoint;

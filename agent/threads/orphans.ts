@@ -25,6 +25,7 @@ import {
   stemOf,
   windowFileName,
 } from '../meter/window-file.ts';
+import { headerOf } from '../model/batch-id.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { createLedger, type Ledger } from '../model/ledger.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
@@ -162,19 +163,10 @@ export class Orphans {
     tables: readonly FoundTable[],
     forget: () => void,
   ): RecordedWindow {
-    const { hostId, runId, point, windowStart, piece } = window;
-    const { flowLog, interfaceId } = point;
+    const { point, windowStart, piece } = window;
     return {
       point,
-      header: {
-        hostId,
-        runId,
-        flowLogId: flowLog.id,
-        interfaceId,
-        accountId: flowLog.accountId,
-        windowStart,
-        windowSeconds: flowLog.windowSeconds,
-      },
+      header: headerOf(window, point, windowStart),
       firstPart: firstPartOf(piece),
       ledger,
       heldBytes: tables.reduce((sum, { words }) => sum + words.byteLength, 0),

@@ -6,11 +6,13 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Region } from '../annotation/regions.ts';
 import type { PageMapper } from '../meter/table-memory.ts';
+import { headerOf } from '../model/batch-id.ts';
 import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Ledger } from '../model/ledger.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { TopRecords, type TopSummary } from '../record/table.ts';
+import { ofTrafficType } from '../record/traffic-cursor.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow, Recorder, type RecorderCounters } from '../spool/recorder.ts';
 import { type SpoolEntry, SpoolWriter } from '../spool/spool-writer.ts';
@@ -125,7 +127,7 @@ export async function recordWindows(
       },
     },
   });
-  const add = (window: RecordedWindow) => recorder.add(annotated(window, annotatorsOf));
+  const add = (window: RecordedWindow) => recorder.add(shipped(annotated(window, annotatorsOf)));
   const endRecovery = recoverOrphans(orphans, add, (message) => tell({ ...message, status: status() }));
   await new Promise<void>((resolve) => {
     windows.on('message', (message: ClosedWindowMessage) => {
@@ -144,6 +146,13 @@ export async function recordWindows(
   const complete = await recorder.flush(setup.flushMs);
   tell({ kind: 'ended', complete, status: status() });
   windows.close();
+}
+
+/** The window without the records that its flow log is not to ship. Its ledger still counts their packets. */
+function shipped(window: RecordedWindow): RecordedWindow {
+  const { trafficType } = window.point.flowLog;
+  if (trafficType === 'ALL') return window;
+  return { ...window, records: () => ofTrafficType(window.records(), trafficType) };
 }
 
 /** Hands the recorder one window that was left behind after the other, between those of this run. Answers how to end that. */
@@ -182,19 +191,10 @@ function recorded(
   tellReleased: (message: ReleaseMessage) => void,
 ): RecordedWindow {
   const { point, windowStart, ledger, tables, files } = window;
-  const { flowLog, interfaceId } = point;
   let mapped: MappedWindow | undefined;
   return {
     point,
-    header: {
-      hostId: setup.hostId,
-      runId: setup.runId,
-      flowLogId: flowLog.id,
-      interfaceId,
-      accountId: flowLog.accountId,
-      windowStart,
-      windowSeconds: flowLog.windowSeconds,
-    },
+    header: headerOf(setup, point, windowStart),
     firstPart: firstPartOf(window.piece),
     ledger,
     heldBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),

@@ -1,6 +1,7 @@
 /**
- * One flow batch as the body of one upload to CLS: a `LogGroupList` with one `LogGroup`, each record a log of the 14
- * documented fields of an ENI flow log, as text.
+ * One flow batch as the body of one upload to CLS: a `LogGroupList` with one `LogGroup`, each record a log of the fields that
+ * the batch names, as text. A field without a value is left out, not written as `-`: an index that types it as a number would
+ * fall over every such log.
  *
  * Hot: an agent in trouble sends millions of records that waited on disk. All that is the same in every log of a batch
  * (time, account, interface, window, status) is encoded once and copied; keys are templates with two holes for lengths;
@@ -10,7 +11,10 @@
 import type { BatchHeader } from '../model/batch-id.ts';
 import { createFlowRecord, type FlowRecord } from '../model/flow-record.ts';
 import { type Ledger, logStatus, offeredPackets, type Tally } from '../model/ledger.ts';
-import { DECIMAL_BYTES_MAX, IPV6_BYTES_MAX, writeAddress, writeBytes, writeDecimal } from '../record/ascii.ts';
+import { writeBytes } from '../record/ascii.ts';
+import { type Column, columnsOf, type RowContext } from '../record/catalogue.ts';
+import { VALUE_BYTES_MAX } from '../record/field-values.ts';
+import { type Dress, layOutRows, type Row, type Rows, windowRow } from '../record/row.ts';
 import {
   type Contents,
   contentFields,
@@ -23,6 +27,7 @@ import {
 } from './cls-message.ts';
 import { contextFlow } from './context-flow.ts';
 import { FlowBatchReader } from './flow-batch-reader.ts';
+import { damaged } from './protobuf-reader.ts';
 
 /** What CLS takes in one request (614/87660), with megabytes of 10^6 bytes, the smaller reading. */
 export const LOG_GROUP_LIMITS = {
@@ -53,37 +58,29 @@ export type LogGroupResult =
   | { readonly kind: 'too-large'; readonly reason: string };
 
 const FILENAME = 'flowlogd';
-const VERSION = '2';
+const NOTHING = new Uint8Array(0);
+
+const DRESS: Dress = {
+  finished: ({ label }, value) => (value === undefined ? NOTHING : contentFields([[label, value]])),
+  open: ({ label }) => contentTemplate(label),
+};
 
 /** `12 length 0a length key 12 length`, the second and the last byte being holes: a content without its value. */
 function contentTemplate(key: string): Uint8Array {
   return Uint8Array.of(0x12, 0, 0x0a, key.length, ...Buffer.from(key), 0x12, 0);
 }
 
-const SRCADDR = contentTemplate('srcaddr');
-const DSTADDR = contentTemplate('dstaddr');
-const SRCPORT = contentTemplate('srcport');
-const DSTPORT = contentTemplate('dstport');
-const PROTOCOL = contentTemplate('protocol');
-const PACKETS = contentTemplate('packets');
-const BYTES = contentTemplate('bytes');
-
-const TEMPLATE_BYTES =
-  SRCADDR.length + DSTADDR.length + SRCPORT.length + DSTPORT.length + PROTOCOL.length + PACKETS.length + BYTES.length;
-const VARIABLE_BYTES_MAX = TEMPLATE_BYTES + 2 * IPV6_BYTES_MAX + 5 * DECIMAL_BYTES_MAX;
-
+/** What lengths of two bytes add to a content. */
+const WIDE_BYTES = 2;
 /** Room before the logs for the list's tag and length. */
 const LIST_HEAD_BYTES = 6;
 const START_BYTES = 262_144;
 
 /** What every log of one batch has in common. */
 interface Frame {
-  /** Time, version, account and interface: what stands before the addresses. */
-  readonly before: Uint8Array;
-  /** Window, action and status: what stands after the counters. */
-  readonly after: Uint8Array;
-  /** UTF-8 bytes of the values in both. */
-  readonly valueBytes: number;
+  readonly windowStart: number;
+  readonly time: Uint8Array;
+  readonly rows: Rows;
   readonly logBytesMax: number;
 }
 
@@ -93,6 +90,8 @@ export class LogGroupEncoder {
   readonly #limits: LogGroupLimits;
   readonly #record = createFlowRecord();
   #buffer = new Uint8Array(START_BYTES);
+  /** UTF-8 bytes of the values of the records so far. */
+  #values = 0;
 
   constructor(options: LogGroupOptions, limits: LogGroupLimits = LOG_GROUP_LIMITS) {
     this.#options = options;
@@ -102,21 +101,22 @@ export class LogGroupEncoder {
   /** @throws OperationalError `spool.damaged` when the bytes are no batch. */
   encode(batch: Uint8Array): LogGroupResult {
     const reader = new FlowBatchReader(batch);
-    const rows = reader.ledger === undefined ? [] : windowRows(reader.header, reader.ledger, this.#options.ledgerLog);
+    const { header, ledger } = reader;
+    const columns = columnsOf(header.resourceType, header.fields);
+    if (columns === undefined) throw damaged('it has a field that this version does not know');
+    const rows = ledger === undefined ? [] : windowRows(columns, header, ledger, this.#options.ledgerLog);
     const logs = reader.records + rows.length;
     if (logs === 0) return { kind: 'empty' };
     const limits = this.#limits;
     if (logs > limits.logs) return tooLarge(`${logs} logs, and ${limits.logs} are taken at once`);
-    const frame = frameOf(reader.header);
-    const values = [...ownValues(reader.header), ...rows.flat().map(([, value]) => value)];
-    const longest = Math.max(...values.map((value) => Buffer.byteLength(value)));
+    const longest = longestValue(header, rows);
     if (longest > limits.valueBytes) return tooLarge(`a value of ${longest} bytes, and ${limits.valueBytes} are taken`);
 
-    const end = this.#writeRecords(reader, frame);
+    const end = this.#writeRecords(reader, frameOf(columns, header));
     let total = end.values;
     for (const row of rows) total += valueBytes(row);
     if (total > limits.valuesBytes) return tooLarge(`values of more than ${limits.valuesBytes} bytes`);
-    const bytes = this.#finish(end.at, reader.header, rows);
+    const bytes = this.#finish(end.at, header, rows);
     if (bytes.length > limits.bodyBytes) return tooLarge(`a body of more than ${limits.bodyBytes} bytes`);
     return { kind: 'encoded', bytes, logs };
   }
@@ -125,20 +125,37 @@ export class LogGroupEncoder {
   #writeRecords(reader: FlowBatchReader, frame: Frame): { at: number; values: number } {
     const { valuesBytes, bodyBytes } = this.#limits;
     const record = this.#record;
-    const fixedBytes = frame.before.length + frame.after.length + TEMPLATE_BYTES;
     const lengthBytes = varintBytes(frame.logBytesMax);
     let at = LIST_HEAD_BYTES;
-    let values = 0;
-    while (values <= valuesBytes && at <= bodyBytes && reader.next(record)) {
-      this.#need(at, frame.logBytesMax);
+    this.#values = 0;
+    while (this.#values <= valuesBytes && at <= bodyBytes && reader.next(record)) {
+      this.#need(at, frame.logBytesMax + lengthBytes + 1);
       const buffer = this.#buffer;
       const start = at + 1 + lengthBytes;
-      const end = writeLogBody(record, frame, buffer, start);
+      const end = this.#writeLogBody(record, frame, start);
       buffer[at] = 0x0a;
       at = writeLength(end - start, lengthBytes, buffer, at + 1);
-      values += frame.valueBytes + (end - start - fixedBytes);
     }
-    return { at, values };
+    return { at, values: this.#values };
+  }
+
+  #writeLogBody(record: FlowRecord, frame: Frame, start: number): number {
+    const { windowStart } = frame;
+    const { steps, after, valueBytes } = record.isAnnotated ? frame.rows.annotated : frame.rows.plain;
+    const buffer = this.#buffer;
+    let values = valueBytes;
+    let at = copyBytes(frame.time, buffer, start);
+    for (let i = 0; i < steps.length; i++) {
+      const { before, open, write, column } = steps[i]!;
+      at = copyBytes(before, buffer, at);
+      const value = writeBytes(open, buffer, at);
+      const end = write(record, windowStart, buffer, value);
+      if (end === value) continue;
+      values += end - value;
+      at = end - at < 0x82 ? closeContent(buffer, at, value, end) : writeWide(column.label, buffer, at, value, end);
+    }
+    this.#values += values;
+    return copyBytes(after, buffer, at);
   }
 
   /** Makes room for `bytes` more at `at`. */
@@ -180,37 +197,24 @@ function timeOf(header: BatchHeader): number {
   return (header.windowStart + header.windowSeconds) * 1000;
 }
 
-/** The values of a batch that may be of any length. */
-function ownValues(header: BatchHeader): string[] {
-  return [header.accountId, header.interfaceId];
+/** UTF-8 bytes of the longest value that may be of any length. */
+function longestValue({ accountId, interfaceId, constants }: BatchHeader, rows: readonly Contents[]): number {
+  const values = [accountId, interfaceId, ...Object.values(constants), ...rows.flat().map(([, value]) => value)];
+  return Math.max(...values.map((value) => Buffer.byteLength(value)));
 }
 
-function before(header: BatchHeader): Contents {
-  return [
-    ['version', VERSION],
-    ['account-id', header.accountId],
-    ['interface-id', header.interfaceId],
-  ];
+function frameOf(columns: readonly Column[], header: BatchHeader): Frame {
+  const rows = layOutRows(columns, header, DRESS);
+  const time = timeField(timeOf(header));
+  const logBytesMax = time.length + Math.max(bodyBytesMax(rows.plain), bodyBytesMax(rows.annotated));
+  return { windowStart: header.windowStart, time, rows, logBytesMax };
 }
 
-function bounds(header: BatchHeader): Contents {
-  return [
-    ['start', String(header.windowStart)],
-    ['end', String(header.windowStart + header.windowSeconds)],
-  ];
-}
-
-function frameOf(header: BatchHeader): Frame {
-  const first = before(header);
-  const last: Contents = [...bounds(header), ['action', 'ACCEPT'], ['log-status', 'OK']];
-  const head = Buffer.concat([timeField(timeOf(header)), contentFields(first)]);
-  const tail = contentFields(last);
-  return {
-    before: head,
-    after: tail,
-    valueBytes: valueBytes(first) + valueBytes(last),
-    logBytesMax: head.length + tail.length + VARIABLE_BYTES_MAX,
-  };
+function bodyBytesMax({ steps, after }: Row): number {
+  return steps.reduce(
+    (sum, { before, open }) => sum + before.length + open.length + VALUE_BYTES_MAX + WIDE_BYTES,
+    after.length,
+  );
 }
 
 /**
@@ -230,55 +234,46 @@ function writeLength(length: number, lengthBytes: number, buffer: Uint8Array, at
   return end + length;
 }
 
-function writeLogBody(record: FlowRecord, frame: Frame, buffer: Uint8Array, start: number): number {
-  buffer.set(frame.before, start);
-  let at = start + frame.before.length;
-  const { family } = record;
-  let value = writeBytes(SRCADDR, buffer, at);
-  let end = writeAddress(family, record.source0, record.source1, record.source2, record.source3, buffer, value);
-  at = closeContent(buffer, at, value, end);
-  value = writeBytes(DSTADDR, buffer, at);
-  end = writeAddress(
-    family,
-    record.destination0,
-    record.destination1,
-    record.destination2,
-    record.destination3,
-    buffer,
-    value,
-  );
-  at = closeContent(buffer, at, value, end);
-  at = writeNumber(SRCPORT, record.sourcePort, buffer, at);
-  at = writeNumber(DSTPORT, record.destinationPort, buffer, at);
-  at = writeNumber(PROTOCOL, record.protocol, buffer, at);
-  at = writeNumber(PACKETS, record.packets, buffer, at);
-  at = writeNumber(BYTES, record.bytes, buffer, at);
-  buffer.set(frame.after, at);
-  return at + frame.after.length;
-}
-
-function writeNumber(template: Uint8Array, number: number, buffer: Uint8Array, at: number): number {
-  const value = writeBytes(template, buffer, at);
-  return closeContent(buffer, at, value, writeDecimal(number, buffer, value));
-}
-
-/** Fills the two holes of the template at `at`, whose value stands from `value` to `end`; keys and values are below 64 bytes. */
+/** Fills the two holes of the template at `at`, whose value stands from `value` to `end`: 127 bytes at most. */
 function closeContent(buffer: Uint8Array, at: number, value: number, end: number): number {
   buffer[at + 1] = end - at - 2;
   buffer[value - 1] = end - value;
   return end;
 }
 
-/**
- * The rows that stand for the window as a whole: NODATA or SKIPDATA beside the flows, and the ledger. Fields that have no
- * value are left out, not written as `-`: an index that types them as numbers would fall over every such row.
- */
-function windowRows(header: BatchHeader, ledger: Ledger, ledgerLog: boolean): Contents[] {
-  const rows: Contents[] = [];
-  const status = logStatus(ledger);
-  if (status !== 'OK') rows.push([...before(header), ...bounds(header), ['log-status', status]]);
-  if (ledgerLog) rows.push([...before(header), ...bounds(header), ...ledgerContents(ledger)]);
-  return rows;
+/** Of a few texts the lengths do not fit the holes. */
+function writeWide(key: string, buffer: Uint8Array, at: number, value: number, end: number): number {
+  const content = contentFields([[key, new TextDecoder().decode(buffer.subarray(value, end))]]);
+  buffer.set(content, at);
+  return at + content.length;
+}
+
+/** Short pieces byte by byte, because a call of `set` costs as much as some dozens of them. */
+function copyBytes(bytes: Uint8Array, buffer: Uint8Array, at: number): number {
+  if (bytes.length < 48) return writeBytes(bytes, buffer, at);
+  buffer.set(bytes, at);
+  return at + bytes.length;
+}
+
+/** The rows that stand for the window as a whole: NODATA or SKIPDATA beside the flows, and the ledger. */
+function windowRows(
+  columns: readonly Column[],
+  header: BatchHeader,
+  ledger: Ledger,
+  ledgerLog: boolean,
+): readonly Contents[] {
+  const row = windowRow(columns, header, logStatus(ledger))?.flatMap(
+    ([{ label }, value]): Contents => (value === undefined ? [] : [[label, value]]),
+  );
+  const rows = row === undefined ? [] : [row];
+  return ledgerLog ? [...rows, [...identity(header), ...ledgerContents(ledger)]] : rows;
+}
+
+const IDENTITY = columnsOf('NETWORKINTERFACE', ['version', 'account-id', 'interface-id', 'start', 'end'])!;
+
+/** Names the window in its ledger's log, whatever the fields of its records are. */
+function identity(context: RowContext): Contents {
+  return IDENTITY.map(({ label, field }) => [label, field.shared?.(context, 'OK') ?? '']);
 }
 
 /** The ledger's own fields; none is called as a field of the flows, so that sums over flows do not meet them. */

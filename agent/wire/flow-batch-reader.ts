@@ -6,6 +6,7 @@
 
 import { clearAnnotations } from '../model/annotations.ts';
 import type { BatchHeader } from '../model/batch-id.ts';
+import { RESOURCE_TYPES, type ResourceType } from '../model/flow-log.ts';
 import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
 import { createLedger, GAP_REASONS, type Gap, type GapReason, type Ledger, type Tally } from '../model/ledger.ts';
 import { ANNOTATIONS_TAG, readAnnotations } from './annotations.ts';
@@ -96,6 +97,9 @@ function readEnvelope(bytes: Uint8Array): Envelope {
     windowSeconds: 0,
     part: 0,
     split: '',
+    resourceType: RESOURCE_TYPES[0] as ResourceType,
+    fields: [] as string[],
+    constants: {} as Record<string, string>,
   };
   let ledger: Ledger | undefined;
   let records = 0;
@@ -113,12 +117,37 @@ function readEnvelope(bytes: Uint8Array): Envelope {
     else if (tag === BATCH_TAG.windowSeconds) header.windowSeconds = wire.bounded(0xffff_ffff);
     else if (tag === BATCH_TAG.part) header.part = wire.bounded(0xffff_ffff);
     else if (tag === BATCH_TAG.split) header.split = wire.text();
+    else if (tag === BATCH_TAG.resourceType) header.resourceType = readResourceType(wire);
+    else if (tag === BATCH_TAG.field) header.fields.push(wire.text());
+    else if (tag === BATCH_TAG.constant) readConstant(wire, header.constants);
     else if (tag === BATCH_TAG.ledger) {
       ledger ??= createLedger([]);
       readLedger(wire, ledger);
     } else wire.skip(tag);
   }
   return { header, ledger, records };
+}
+
+/** A type that a newer version knows is damage to this one: its records say other things under the same names. */
+function readResourceType(wire: ProtobufReader): ResourceType {
+  const resourceType = RESOURCE_TYPES[wire.varint()];
+  if (resourceType === undefined) throw damaged('its resource type is one that this version does not know');
+  return resourceType;
+}
+
+function readConstant(wire: ProtobufReader, constants: Record<string, string>): void {
+  let name = '';
+  let value = '';
+  const outerEnd = wire.enter();
+  while (wire.at < wire.end) {
+    const tag = wire.tag();
+    if (tag === 0x0a) name = wire.text();
+    else if (tag === 0x12) value = wire.text();
+    else wire.skip(tag);
+  }
+  wire.leave(outerEnd);
+  if (name === '__proto__') throw damaged('a constant has a name that no field can have');
+  constants[name] = value;
 }
 
 function readLedger(wire: ProtobufReader, ledger: Ledger): void {

@@ -2,7 +2,8 @@
 
 import type { Window } from '../../agent/flow/window.ts';
 import { Meter } from '../../agent/meter/meter.ts';
-import type { BatchHeader } from '../../agent/model/batch-id.ts';
+import type { WindowHeader } from '../../agent/model/batch-id.ts';
+import { ROW_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { decodeEthernet } from '../../agent/packet/decode.ts';
 import { EXCLUDE_NOTHING, Exclusion } from '../../agent/packet/exclusion.ts';
@@ -38,6 +39,7 @@ export function closedWindow(flows: number): Window {
   const feed = new BatchFeed({ flows, popularity: 'uniform', ipv6Percent: IPV6_PERCENT });
   const meter = new Meter({
     windowSeconds: WINDOW_SECONDS,
+    ...ROW_DEFAULTS,
     exclusion: new Exclusion(EXCLUDE_NOTHING),
     hashSeed,
     allocate,
@@ -53,7 +55,7 @@ export function closedWindow(flows: number): Window {
   return meter.currentWindow!;
 }
 
-export function headerOf(window: Window): Omit<BatchHeader, 'part' | 'split'> {
+export function headerOf(window: Window): WindowHeader {
   return {
     hostId: 'bench-host',
     runId: '0123456789abcdef',
@@ -62,6 +64,7 @@ export function headerOf(window: Window): Omit<BatchHeader, 'part' | 'split'> {
     accountId: '1251762227',
     windowStart: window.start,
     windowSeconds: WINDOW_SECONDS,
+    ...ROW_DEFAULTS,
   };
 }
 

@@ -1,7 +1,7 @@
 /** A spool as an outage leaves it: windows of the time before now, written by the recorder's own code, and an account of them. */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
+import { FLOW_LOG_DEFAULTS, ROW_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { createLedger } from '../../agent/model/ledger.ts';
 import { nodeDisk } from '../../agent/spool/disk.ts';
@@ -89,6 +89,7 @@ function addWindow(recorder: Recorder, shape: BacklogShape, start: number): Wind
       accountId: flowLog.accountId,
       windowStart: start,
       windowSeconds,
+      ...ROW_DEFAULTS,
     },
     firstPart: firstPartOf(0),
     ledger: { ...createLedger([]), metered: { packets, bytes } },

@@ -9,7 +9,8 @@ import {
   INITIATORS,
   TRANSLATIONS,
 } from '../../agent/model/annotations.ts';
-import type { BatchHeader } from '../../agent/model/batch-id.ts';
+import type { WindowHeader } from '../../agent/model/batch-id.ts';
+import { RESOURCE_TYPES } from '../../agent/model/flow-log.ts';
 import type { FlowRecord, RecordCursor } from '../../agent/model/flow-record.ts';
 import { GAP_REASONS, type Ledger } from '../../agent/model/ledger.ts';
 
@@ -132,7 +133,7 @@ export const ledger: fc.Arbitrary<Ledger> = fc.record({
   ),
 });
 
-export const batchHeader: fc.Arbitrary<Omit<BatchHeader, 'part' | 'split'>> = fc.record({
+export const batchHeader: fc.Arbitrary<WindowHeader> = fc.record({
   hostId: text,
   runId: text,
   flowLogId: text,
@@ -140,4 +141,11 @@ export const batchHeader: fc.Arbitrary<Omit<BatchHeader, 'part' | 'split'>> = fc
   accountId: text,
   windowStart: fc.integer({ min: -1_000_000, max: 4_000_000_000 }),
   windowSeconds: fc.integer({ min: 1, max: 600 }),
+  resourceType: fc.constantFrom(...RESOURCE_TYPES),
+  fields: fc.array(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }), { maxLength: 4 }),
+  constants: fc.dictionary(
+    fc.string({ maxLength: 12 }).filter((name) => name !== '__proto__'),
+    text,
+    { maxKeys: 3, noNullPrototype: true },
+  ),
 });

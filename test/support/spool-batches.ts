@@ -1,4 +1,5 @@
 /** Small batches that say who they are. */
+import { ROW_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { createLedger } from '../../agent/model/ledger.ts';
 import { encodeBatches } from '../../agent/wire/flow-batch.ts';
@@ -13,6 +14,7 @@ export const BATCH_HEADER = {
   accountId: '',
   windowStart: 1_700_000_040,
   windowSeconds: 60,
+  ...ROW_DEFAULTS,
 };
 
 /** One batch with the number `part` and this many records of one packet each. */

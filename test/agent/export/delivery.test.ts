@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ClsSink } from '../../../agent/export/cls/cls-sink.ts';
 import { Exporter } from '../../../agent/export/exporter.ts';
 import { systemTimers } from '../../../agent/export/timers.ts';
+import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
 import { decodeLogGroups } from '../../support/cls-schema.ts';
@@ -63,6 +64,7 @@ describe('exporter, sink and a service that misbehaves', () => {
         accountId: 'a',
         windowStart: 60,
         windowSeconds: 60,
+        ...ROW_DEFAULTS,
       };
       encodeBatches({ header, cursor, ledger: undefined, recordsMax: 10 }, (bytes, part) => {
         store.waiting.set(`b${part + 100}`, bytes.slice());

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BACKOFF } from '../../../agent/export/backoff.ts';
 import { DIRECT_DEFAULTS, DirectDelivery } from '../../../agent/export/direct.ts';
+import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import type { SendOutcome, Sink } from '../../../agent/model/sink.ts';
 import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
@@ -20,6 +21,7 @@ function batch(part: number, records = 1): Uint8Array {
     accountId: 'a',
     windowStart: 60,
     windowSeconds: 60,
+    ...ROW_DEFAULTS,
   };
   const cursor = cursorOver(Array.from({ length: records }, () => ({ ...createFlowRecord(), packets: 1 })));
   encodeBatches({ header, cursor, ledger: undefined, firstPart: part }, (encoded) => {

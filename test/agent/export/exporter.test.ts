@@ -8,6 +8,7 @@ import {
   LONG_BACKLOG_BATCHES,
   QUARANTINE_RUN_MAX,
 } from '../../../agent/export/exporter.ts';
+import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import type { SendOutcome, Sink } from '../../../agent/model/sink.ts';
 import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
@@ -38,6 +39,7 @@ function batch(name: string, records = 1): Uint8Array {
     accountId: '',
     windowStart: 60,
     windowSeconds: 60,
+    ...ROW_DEFAULTS,
   };
   encodeBatches({ header, cursor: cursorOver(flows), ledger: undefined }, (encoded) => {
     bytes = encoded.slice();

@@ -3,13 +3,13 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../../agent/model/ledger.ts';
-import { RECORD_FIELDS } from '../../../agent/record/catalogue.ts';
+import { ENI_COLUMNS, NDJSON_COLUMNS, type RowContext } from '../../../agent/record/catalogue.ts';
 import { NdjsonPrinter } from '../../../agent/record/ndjson.ts';
-import { CONTEXT_TEXT_BYTES_MAX, type PrinterContext, type RecordPrinter } from '../../../agent/record/printer.ts';
+import { CONTEXT_TEXT_BYTES_MAX, type RecordPrinter } from '../../../agent/record/printer.ts';
 import { TextPrinter } from '../../../agent/record/text.ts';
 import { flowRecord } from '../../support/flow-records.ts';
 
-const CONTEXT: PrinterContext = { windowStart: 1_700_000_040, windowSeconds: 60 };
+const CONTEXT: RowContext = { windowStart: 1_700_000_040, windowSeconds: 60 };
 const RECORD: FlowRecord = {
   ...createFlowRecord(),
   source0: 0xac101001,
@@ -25,12 +25,7 @@ const RECORD: FlowRecord = {
 };
 
 /** What a printer writes, when it keeps to the room that it asked for. */
-function printed(
-  printer: RecordPrinter,
-  context: PrinterContext,
-  records: readonly FlowRecord[],
-  ledger?: Ledger,
-): string {
+function printed(printer: RecordPrinter, context: RowContext, records: readonly FlowRecord[], ledger?: Ledger): string {
   const buffer = new Uint8Array(printer.bytesMax + 8).fill(0x7e);
   let text = '';
   const take = (end: number) => {
@@ -40,7 +35,7 @@ function printed(
   };
   printer.begin(context);
   for (const record of records) take(printer.print(record, buffer, 4));
-  if (ledger !== undefined) take(printer.finish?.(ledger, buffer, 4) ?? 4);
+  if (ledger !== undefined) take(printer.finish(ledger, buffer, 4));
   return text;
 }
 
@@ -60,7 +55,7 @@ function isSameAddress(text: string, record: FlowRecord, side: 'source' | 'desti
 
 describe('NDJSON', () => {
   test('a line has exactly the fields of the catalogue, in its order', () => {
-    const names = RECORD_FIELDS.ndjson.map(({ name }) => name);
+    const names = NDJSON_COLUMNS.map(({ label }) => label);
     const lines = printed(new NdjsonPrinter(), { ...CONTEXT, interfaceId: 'eni-1' }, [RECORD]);
     expect(Object.keys(JSON.parse(lines))).toEqual(names);
     expect(Object.keys(JSON.parse(printed(new NdjsonPrinter(), CONTEXT, [RECORD])))).toEqual(
@@ -130,7 +125,7 @@ describe('the text row', () => {
     fc.assert(
       fc.property(flowRecord, fc.string({ maxLength: 20 }), (record, interfaceId) => {
         const row = printed(new TextPrinter(), { ...CONTEXT, interfaceId }, [record]);
-        expect(row.trimEnd().split(/\s/)).toHaveLength(RECORD_FIELDS.eni.length);
+        expect(row.trimEnd().split(/\s/)).toHaveLength(ENI_COLUMNS.length);
       }),
     );
   });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BatchHeader } from '../../../agent/model/batch-id.ts';
+import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger, logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
 import { LOG_GROUP_LIMITS, LogGroupEncoder, type LogGroupOptions } from '../../../agent/wire/cls-log-group.ts';
@@ -18,6 +19,7 @@ const HEADER: BatchHeader = {
   accountId: '1251762227',
   windowStart: 1_700_000_040,
   windowSeconds: 60,
+  ...ROW_DEFAULTS,
   part: 0,
   split: '',
 };
@@ -98,7 +100,7 @@ describe('the body of an upload', () => {
     fc.assert(
       fc.property(
         fc.array(arbitrary.flowRecord, { minLength: 1, maxLength: 20 }),
-        arbitrary.batchHeader,
+        arbitrary.batchHeader.map((header) => ({ ...header, ...ROW_DEFAULTS })),
         (records, header) => {
           const group = encoded(batchOf(records, undefined, header));
           const end = header.windowStart + header.windowSeconds;
@@ -125,7 +127,7 @@ describe('the body of an upload', () => {
               bytes: String(from.bytes),
               start: String(header.windowStart),
               end: String(end),
-              action: 'ACCEPT',
+              action: from.isAnnotated ? from.annotations.action : 'ACCEPT',
               'log-status': 'OK',
             });
           }

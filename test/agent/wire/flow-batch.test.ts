@@ -10,6 +10,7 @@ import {
   TRANSLATIONS,
 } from '../../../agent/model/annotations.ts';
 import type { BatchHeader } from '../../../agent/model/batch-id.ts';
+import { RESOURCE_TYPES, ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../../agent/model/ledger.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
@@ -28,6 +29,7 @@ const HEADER = {
   accountId: '1251762227',
   windowStart: 1_700_000_040,
   windowSeconds: 60,
+  ...ROW_DEFAULTS,
 };
 
 interface Part {
@@ -110,8 +112,8 @@ function schemaAnnotations(family: 4 | 6, of: Annotations) {
 }
 
 function schemaHeader(header: BatchHeader) {
-  const { windowStart, ...rest } = header;
-  return { ...rest, windowStartSeconds: windowStart };
+  const { windowStart, resourceType, ...rest } = header;
+  return { ...rest, windowStartSeconds: windowStart, resourceType: RESOURCE_TYPES.indexOf(resourceType) };
 }
 
 describe('encoding', () => {

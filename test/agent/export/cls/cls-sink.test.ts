@@ -8,6 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ClsSink, type ClsSinkOptions } from '../../../../agent/export/cls/cls-sink.ts';
 import { REFUSALS } from '../../../../agent/export/cls/refusal.ts';
 import type { BatchHeader } from '../../../../agent/model/batch-id.ts';
+import { ROW_DEFAULTS } from '../../../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../../agent/model/ledger.ts';
 import type { SendOutcome } from '../../../../agent/model/sink.ts';
@@ -27,6 +28,7 @@ const HEADER: BatchHeader = {
   accountId: '1251762227',
   windowStart: 1_700_000_040,
   windowSeconds: 60,
+  ...ROW_DEFAULTS,
   part: 0,
   split: '',
 };
