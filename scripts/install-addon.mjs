@@ -1,14 +1,25 @@
 /**
- * npm's install step of the packed flowlogd: builds the libpcap addon where it is installed, with the node-gyp that npm brings
- * along. A clone has the sources of everything and builds with scripts/setup.sh.
+ * npm's install step of the packed flowlogd. The package holds the libpcap addon of the machine that packed it; where that does
+ * not load (another architecture, an older C library) it is built here, with the node-gyp that npm brings along. A clone has
+ * the sources of everything and builds with scripts/setup.sh.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const ADDON = join(ROOT, 'agent/capture/native');
+
+function loads() {
+  try {
+    createRequire(import.meta.url)(join(ADDON, 'build/Release/capture.node'));
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 /** Node's own headers, where it came with them: then nothing is downloaded. */
 function withOwnHeaders(environment) {
@@ -33,12 +44,12 @@ function refuse(sentence) {
   process.exit(1);
 }
 
-if (!existsSync(join(ROOT, 'agent/main.ts'))) {
+if (!existsSync(join(ROOT, 'agent/main.ts')) && !loads()) {
   const missing = missingPackages();
   if (missing.length > 0) {
     refuse(
-      `building the libpcap addon needs ${missing.join(' ')} (by their names in Debian); run: ` +
-        `apt-get install -y --no-install-recommends ${missing.join(' ')}, and install flowlogd again.`,
+      `building the libpcap addon needs ${missing.join(' ')} (by their names in Debian). Run: ` +
+        `apt-get install -y --no-install-recommends ${missing.join(' ')}; then install flowlogd again.`,
     );
   }
   const words = ['rebuild', '--directory', ADDON, '--silent'];

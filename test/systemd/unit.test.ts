@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { loadConfiguration } from '../../agent/config/load.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FOLDER = resolve('systemd');
@@ -47,10 +48,15 @@ describe.skipIf(isMissing)('the unit', () => {
       writeFileSync(unit, readFileSync(unit, 'utf8').replace('[Install]', `${lines}\n[Install]`));
     }
     const { status, stdout } = analyze('security', '--offline=yes', '--no-pager', `--threshold=${tenths}`, unit);
-    expect({ status, verdict: stdout.trim().split('\n').at(-1) }).toEqual({
-      status: 0,
-      verdict: expect.stringContaining(`: ${tenths / 10} OK`),
-    });
+    expect({ status, verdict: stdout.trim().split('\n').at(-1) }).toMatchObject({ status: 0 });
+  });
+
+  test('costs what its page says, line by line', () => {
+    const { stdout } = analyze('security', '--offline=yes', '--no-pager', installed());
+    const costs = [...stdout.matchAll(/^✗ (\S+).* (\d\.\d) *$/gm)].map(([, line = '', cost]) => `${line} ${cost}`);
+    const rows = [...readFileSync('docs/systemd.md', 'utf8').matchAll(/^\| `(\S+)` \| (\d\.\d) \|/gm)];
+    expect(costs.length).toBeGreaterThan(8);
+    expect(rows.map(([, line = '', cost]) => `${line.replaceAll('\\|', '|')} ${cost}`).sort()).toEqual(costs.sort());
   });
 });
 
@@ -62,4 +68,19 @@ test('the limits of the unit are the ones that its comment adds up', () => {
   const sum = parts.reduce((total, mebibytes) => total + mebibytes, 0);
   expect(Number(limit)).toBeGreaterThanOrEqual(sum);
   expect(Number(limit)).toBeLessThan(sum + 64);
+});
+
+test('the configuration that is installed with it is right, as it stands and with its log service', () => {
+  const text = readFileSync(join(FOLDER, 'flowlogd.yaml'), 'utf8');
+  const check = (yaml: string) => {
+    const readTextFile = (path: string) => ({ text: path.endsWith('.yaml') ? yaml : 'key', mode: 0o644 });
+    const path = '/etc/flowlogd/flowlogd.yaml';
+    const environment = {
+      CREDENTIALS_DIRECTORY: '/run/credentials/flowlogd.service',
+      STATE_DIRECTORY: '/var/lib/flowlogd',
+    };
+    return loadConfiguration({ path, environment, readTextFile, zstd: false, readNamedFiles: true }).configuration;
+  };
+  expect(check(text)).toMatchObject({ cls: undefined, stateDirectory: '/var/lib/flowlogd' });
+  expect(check(text.replace(/^#(?=cls:| {2}\w+:)/gm, '')).cls?.credentials).toMatchObject({ secretId: 'key' });
 });
