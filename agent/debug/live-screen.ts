@@ -91,8 +91,9 @@ export class LiveScreen {
   };
 
   readonly #redraw = (): void => {
-    const { tally, stdout, color } = this.#options;
-    const terminal: Terminal = { columns: stdout.columns || WIDTH, rows: stdout.rows || ROWS, color };
+    const { tally, stdin, stdout, color } = this.#options;
+    const size = { columns: stdout.columns || WIDTH, rows: stdout.rows || ROWS };
+    const terminal: Terminal = { ...size, color, keys: stdin.isTTY === true };
     const context = this.#options.context();
     const view = viewOf(tally, this.#state.choices, rowsFor(terminal, this.#state, context), this.#writer());
     const lines = liveLines(tally, view, this.#state, context, terminal).slice(0, terminal.rows);

@@ -23,6 +23,8 @@ export interface Terminal {
   readonly columns: number;
   readonly rows: number;
   readonly color: boolean;
+  /** Somebody can press keys. */
+  readonly keys: boolean;
 }
 
 const COLUMNS_MIN = 7;
@@ -67,7 +69,7 @@ export function liveLines(
     paint('bold', cut(totalLine(tally, view, rows.length))),
   ];
   if (state.showsHelp) lines.push('', ...helpLines(terminal.columns));
-  lines.push(paint('dim', cut(footLine(state, context))));
+  lines.push(paint('dim', cut(footLine(state, terminal.keys))));
   return lines;
 }
 
@@ -133,12 +135,11 @@ export function totalLine(tally: FlowTally, view: View, shown: number): string {
   return `total: ${counted(view.flows, 'flow')}${more}, ${counted(view.packets, 'packet')}, ${humanBytes(view.bytes)}; ${rates}`;
 }
 
-function footLine({ typing, choices }: LiveState, { secondsLeft }: LiveContext): string {
+function footLine({ typing, choices }: LiveState, hasKeys: boolean): string {
+  if (!hasKeys) return 'Ctrl-C ends it';
   if (typing !== undefined) return `filter: ${typing}_   Enter keeps it, Esc drops it`;
   const filter = choices.filter === '' ? '' : `filter: ${choices.filter}   `;
-  return secondsLeft === undefined
-    ? filter
-    : `${filter}? keys   / filter   b p r f l sort   n names   space hold   q quit`;
+  return `${filter}? keys   / filter   b p r f l sort   n names   space hold   q quit`;
 }
 
 function helpLines(width: number): string[] {

@@ -4,6 +4,7 @@ import { RecordingProgress } from '../capture/recording.ts';
 import type { Invocation } from '../commands/command.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { FLOW_LOG_DEFAULTS } from '../model/flow-log.ts';
+import { OperationalError } from '../model/operational-error.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING } from '../packet/exclusion.ts';
@@ -71,7 +72,13 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
 
 function formatOf(invocation: Invocation): DebugFormat {
   const { stdout, env, program } = invocation;
-  if (invocation.flag('json')) return 'json';
+  if (invocation.flag('json')) {
+    if (!invocation.has('format')) return 'json';
+    throw new OperationalError(
+      'usage.invalid',
+      'debug: --json and --format exclude each other (see flowlogd debug --help)',
+    );
+  }
   const isTerminal = stdout.isTTY === true;
   const chosen = invocation.has('format')
     ? invocation.choice('format', ['table', 'ndjson', 'text'])

@@ -65,6 +65,23 @@ function manyFlows(count: number): CapturedPacket[] {
 const SENTENCE = /^flowlogd: [^\n]*\.$/m;
 const NO_STACK = /^ {4}at |this is a bug/m;
 
+test('writes a report instead of the records, and beside them when asked for both', async () => {
+  const folder = temporaryFolder();
+  const page = join(folder, 'report.html');
+  const capture = mixedCapture();
+  const alone = await runCommand(['replay', capture, '--html', page]);
+  expect({ code: alone.code, stdout: alone.stdout }).toEqual({ code: 0, stdout: '' });
+  const report = readFileSync(page, 'utf8');
+  expect(report).toContain('<title>Flows of mixed.pcap</title>');
+  expect(report).toContain('10.1.0.1:40000 → 10.1.0.2:443 TCP');
+  expect(report).toContain('<td>excluded by dhcp</td><td class="number">1</td>');
+  const both = await runCommand(['replay', capture, '--html', page, '--format', 'ndjson']);
+  expect(recordLines(parseRecords(both.stdout))).toEqual(
+    recordLines(parseRecords((await runCommand(['replay', capture])).stdout)),
+  );
+  expect(readFileSync(page, 'utf8')).toBe(report);
+});
+
 test('adds several files up into one record for each window and flow', async () => {
   const folder = temporaryFolder();
   const first = write(folder, 'first.pcap', [at(5, httpsFrame), at(6, httpsFrame), at(60, pingFrame)]);

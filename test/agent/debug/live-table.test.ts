@@ -14,7 +14,7 @@ const RESET = '\u001b[0m';
 
 function screen(tally: FlowTally, keys: string, columns: number, rows = 24, color = false): string[] {
   const state = press(INITIAL_STATE, keys);
-  const terminal = { columns, rows, color };
+  const terminal = { columns, rows, color, keys: true };
   const view = viewOf(tally, state.choices, rowsFor(terminal, state, CONTEXT));
   return liveLines(tally, view, state, CONTEXT, terminal);
 }
