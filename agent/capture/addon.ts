@@ -110,6 +110,18 @@ export interface ProcessAddon {
   execute(path: string, words: readonly string[]): void;
 }
 
+/** The part that speaks with the kernel over netlink(7), which Node.js cannot open; it can read and write what is open. */
+export interface NetlinkAddon {
+  /**
+   * A new descriptor that never waits; one `fs.readSync` is one datagram, and `fs.closeSync` closes it.
+   *
+   * @param groups multicast groups to join, by number
+   * @param receiveBytes of the kernel's queue for it; the kernel takes twice as much. Needs CAP_NET_ADMIN.
+   * @throws Error with an errno code
+   */
+  openNetlink(protocol: number, groups: readonly number[], receiveBytes: number): number;
+}
+
 /** The package's folder: sources run from `agent/`, the built command from `dist/agent/`, both below one package.json. */
 function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
@@ -120,7 +132,7 @@ function packageRoot(): string {
 /** @throws OperationalError `capture.engine-missing` when the addon was not built or cannot be loaded here. */
 export function loadCaptureAddon(
   path = join(packageRoot(), 'agent/capture/native/build/Release/capture.node'),
-): CaptureAddon & ProcessAddon {
+): CaptureAddon & ProcessAddon & NetlinkAddon {
   if (!existsSync(path)) {
     throw new OperationalError(
       'capture.engine-missing',
@@ -128,7 +140,7 @@ export function loadCaptureAddon(
     );
   }
   try {
-    return createRequire(import.meta.url)(path) as CaptureAddon & ProcessAddon;
+    return createRequire(import.meta.url)(path) as CaptureAddon & ProcessAddon & NetlinkAddon;
   } catch (error) {
     throw new OperationalError(
       'capture.engine-missing',

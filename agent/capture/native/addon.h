@@ -54,6 +54,8 @@ napi_value reserve_file(napi_env env, napi_callback_info info);
 napi_value map_memory(napi_env env, napi_callback_info info);
 napi_value unmap_memory(napi_env env, napi_callback_info info);
 
+napi_value open_netlink(napi_env env, napi_callback_info info);
+
 napi_value send_datagram(napi_env env, napi_callback_info info);
 napi_value limit_capabilities(napi_env env, napi_callback_info info);
 napi_value keep_capabilities(napi_env env, napi_callback_info info);

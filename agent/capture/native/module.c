@@ -77,6 +77,7 @@ napi_value throw_coded(napi_env env, const char *code, const char *message) {
 static const char *errno_name(int number) {
   switch (number) {
     case EACCES: return "EACCES";
+    case EAFNOSUPPORT: return "EAFNOSUPPORT";
     case EAGAIN: return "EAGAIN";
     case EBADF: return "EBADF";
     case ECONNREFUSED: return "ECONNREFUSED";
@@ -97,6 +98,7 @@ static const char *errno_name(int number) {
     case ENXIO: return "ENXIO";
     case EOPNOTSUPP: return "EOPNOTSUPP";
     case EPERM: return "EPERM";
+    case EPROTONOSUPPORT: return "EPROTONOSUPPORT";
     case ESPIPE: return "ESPIPE";
     default: return "ERRNO";
   }
@@ -137,6 +139,7 @@ static const struct {
   {"reserveFile", reserve_file},
   {"map", map_memory},
   {"unmap", unmap_memory},
+  {"openNetlink", open_netlink},
   {"sendDatagram", send_datagram},
   {"limitCapabilities", limit_capabilities},
   {"keepCapabilities", keep_capabilities},
