@@ -22,6 +22,8 @@ export const ERROR_CODES = {
   'capture.failed': EXIT.unavailable,
   'capture.gone': EXIT.unavailable,
   'capture.engine-missing': EXIT.unavailable,
+  'conntrack.permission': EXIT.permission,
+  'conntrack.unavailable': EXIT.unavailable,
   'savefile.unreadable': EXIT.noInput,
   'savefile.format': EXIT.badData,
   'savefile.damaged': EXIT.badData,

@@ -30,6 +30,8 @@ const PROBES: readonly Probe[] = [
   ['agent/wire/x.ts', 'node:http', 'forbidden'],
   ['agent/annotation/x.ts', '../packet/y.ts', 'allowed'],
   ['agent/annotation/x.ts', '../flow/y.ts', 'forbidden'],
+  ['agent/conntrack/x.ts', 'node:fs', 'allowed'],
+  ['agent/conntrack/x.ts', '../capture/y.ts', 'forbidden'],
   ['agent/explain/x.ts', '../record/y.ts', 'allowed'],
   ['agent/explain/x.ts', '../meter/y.ts', 'forbidden'],
   ['agent/explain/x.ts', 'node:fs', 'forbidden'],

@@ -1,0 +1,35 @@
+import { TUPLE_WORDS, type Tuple } from './tuple.ts';
+
+/** A connection as the kernel tracks it, read in place: one object is reused for all messages, nothing keeps it. */
+export interface Connection {
+  family: 4 | 6;
+  /** IANA protocol number. */
+  protocol: number;
+  /** Of conntrack zones; 0 where nobody uses them. */
+  zone: number;
+  /** What its first packet looked like when it came. */
+  readonly original: Tuple;
+  /** What an answer looks like when it comes: the addresses after the translation, turned around. */
+  readonly reply: Tuple;
+  /** Unix milliseconds; 0 where the kernel does not note them (`nf_conntrack_timestamp`). */
+  startMs: number;
+}
+
+const TCP = 6;
+const UDP = 17;
+
+/** Records name the ports of TCP and UDP only, so only those tell connections apart here. */
+export function hasPorts(protocol: number): boolean {
+  return protocol === TCP || protocol === UDP;
+}
+
+export function createConnection(): Connection {
+  return {
+    family: 4,
+    protocol: 0,
+    zone: 0,
+    original: new Int32Array(TUPLE_WORDS),
+    reply: new Int32Array(TUPLE_WORDS),
+    startMs: 0,
+  };
+}
