@@ -4,17 +4,17 @@
  * process limits its own thread and executes itself: the program starts anew, under the same id, and all of its threads begin
  * with what is left. What systemd or a container limits already starts as it is.
  *
- * CAP_NET_RAW stays for the whole run: an interface that went away is captured again when it is back.
+ * CAP_NET_RAW stays for the whole run: an interface that went away is captured again when it is back. CAP_NET_ADMIN stays where
+ * a flow log asks the packet filter: nothing less lets it.
  */
 import { readFileSync } from 'node:fs';
 import { loadCaptureAddon, type ProcessAddon } from './capture/addon.ts';
+import type { FlowLog } from './model/flow-log.ts';
 
 /** linux/capability.h. */
 export const CAP_SETPCAP = 8;
+export const CAP_NET_ADMIN = 12;
 export const CAP_NET_RAW = 13;
-
-/** What the agent cannot do without. A feature that needs another capability adds it where it is configured. */
-const CAPTURE_CAPABILITIES: readonly number[] = [CAP_NET_RAW];
 
 /** A program to be executed, with its name as the first word. */
 export interface Program {
@@ -39,11 +39,17 @@ export function forgoPrivileges(
   addon.keepCapabilities(kept);
 }
 
+/** What an agent with these flow logs cannot do without. */
+export function neededCapabilities(flowLogs: readonly Pick<FlowLog, 'resourceType'>[]): readonly number[] {
+  const asksFilter = flowLogs.some(({ resourceType }) => resourceType === 'NAT');
+  return asksFilter ? [CAP_NET_RAW, CAP_NET_ADMIN] : [CAP_NET_RAW];
+}
+
 /** To be called before anything is open or said: the command line may start again from its beginning. */
-export function keepCaptureCapabilities(): void {
+export function keepNeededCapabilities(flowLogs: readonly Pick<FlowLog, 'resourceType'>[]): void {
   const program = { path: process.execPath, words: [process.execPath, ...process.execArgv, ...process.argv.slice(1)] };
   const threadStatus = readFileSync('/proc/thread-self/status', 'latin1');
-  forgoPrivileges(loadCaptureAddon(), CAPTURE_CAPABILITIES, threadStatus, program);
+  forgoPrivileges(loadCaptureAddon(), neededCapabilities(flowLogs), threadStatus, program);
 }
 
 function permittedCapabilities(threadStatus: string): bigint {

@@ -6,6 +6,7 @@ import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import { createStatus, recorderTold } from './agent-status.ts';
 import type { Region } from './annotation/regions.ts';
+import { loadCaptureAddon } from './capture/addon.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
 import { DEFAULT_BACKOFF } from './export/backoff.ts';
 import { EXPORTER_DEFAULTS, Exporter, type ExporterState } from './export/exporter.ts';
@@ -26,6 +27,7 @@ import type { StatusKeeper } from './telemetry/status.ts';
 import type { RecorderMessage } from './threads/recorder.ts';
 import { type RunningDataPlane, startDataPlane } from './threads/start-data-plane.ts';
 import { startRecorder } from './threads/start-recorder.ts';
+import { requireTranslations } from './threads/translations.ts';
 
 /** What an agent observes and how, wherever it ships to. */
 export interface AgentPlan {
@@ -74,6 +76,8 @@ export class Supervisor {
 
   /** Answers when every interface is capturing. @throws OperationalError when a stage cannot start; what had started is stopped */
   static async start(options: SupervisorOptions): Promise<Supervisor> {
+    const points = options.taps.map(({ point }) => point);
+    for (const limit of requireTranslations(points, loadCaptureAddon())) options.log.warn(limit);
     const supervisor = new Supervisor(options);
     try {
       for (const limit of await supervisor.#plane.ready) options.log.warn(limit, { engine: options.engine });

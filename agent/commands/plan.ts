@@ -52,6 +52,7 @@ function plan(
         point: {
           flowLog: {
             ...FLOW_LOG_DEFAULTS,
+            resourceType: flowLog.resourceType,
             id: flowLog.id,
             accountId: flowLog.accountId,
             windowSeconds: flowLog.windowSeconds,

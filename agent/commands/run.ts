@@ -26,7 +26,7 @@ export const run: Command = {
       { loadOnHost },
       { changedOptions },
       { planConfigured, planEmbedded, planSink },
-      { keepCaptureCapabilities },
+      { keepNeededCapabilities },
       { runEmbedded, runService },
     ] = await Promise.all([
       import('../config/load.ts'),
@@ -36,9 +36,9 @@ export const run: Command = {
       import('../run-command.ts'),
     ]);
     const path = invocation.string('config');
-    if (path !== undefined) keepCaptureCapabilities();
     const loaded = loadOnHost(path, invocation.env);
     const { configuration, settings, warnings } = loaded;
+    if (path !== undefined) keepNeededCapabilities(configuration.flowLogs);
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
     if (path === undefined) {
       const state = settings.find((setting) => setting.path === 'stateDirectory');

@@ -5,6 +5,7 @@
  * Names are the field's, in camel case, units last. Every number has bounds.
  */
 
+import { RESOURCE_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import {
@@ -51,6 +52,12 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
   name: option(pattern('a text of 1 to 60 characters', /^.{1,60}$/u), 'default', {
     description: 'For people, as in the cloud’s own flow logs.',
     example: 'web tier',
+  }),
+  resourceType: option(choice(RESOURCE_TYPES), 'NETWORKINTERFACE', {
+    description:
+      'What is observed: interfaces of this host; `NAT`, a host that translates addresses, whose records name both sides of the ' +
+      'translation (needs `CAP_NET_ADMIN`: see nat.md); `CCN`, a gateway that joins regions.',
+    example: 'NAT',
   }),
   interfaces: listOf(
     INTERFACE_PATTERN,

@@ -16,6 +16,8 @@ export interface Evidence {
   readonly interfaces: () => readonly InterfaceAddresses[];
   /** 32 random bits. */
   readonly seed: () => number;
+  /** The host's translations, where a flow log of type NAT wants them. */
+  readonly translations?: RecordAnnotator | undefined;
 }
 
 /** Fields that an annotator fills; it works for a flow log that records one of them, and costs the others nothing. */
@@ -23,11 +25,13 @@ const REGION_FIELDS = ['srcregionid', 'dstregionid'];
 const DIRECTION_FIELDS = ['direction', 'flow-direction'];
 const INITIATOR_FIELDS = ['initiator', 'initiator-evidence', 'handshake-rtt'];
 
-export function createAnnotators({ regions, interfaces, seed }: Evidence): AnnotatorsOf {
+export function createAnnotators({ regions, interfaces, seed, translations }: Evidence): AnnotatorsOf {
   const byRegion = annotateRegions(regions);
   const byDirection = annotateDirection(interfaces);
   const byInitiator = annotateInitiator(seed);
+  const byConnection = translations === undefined ? [] : [translations];
   return ({ flowLog }) => [
+    ...(flowLog.resourceType === 'NAT' ? byConnection : []),
     ...(flowLog.resourceType === 'CCN' || records(flowLog, REGION_FIELDS) ? [byRegion] : []),
     ...(records(flowLog, DIRECTION_FIELDS) ? [byDirection] : []),
     ...(records(flowLog, INITIATOR_FIELDS) ? [byInitiator] : []),

@@ -1,4 +1,4 @@
-/** Entry of the recorder thread: the addon only to map the tables, the spool's folder to write to. */
+/** Entry of the recorder thread: the addon to map the tables and to ask conntrack, the spool's folder to write to. */
 import { randomInt } from 'node:crypto';
 import { networkInterfaces } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
@@ -6,16 +6,24 @@ import type { InterfaceAddresses } from '../annotation/direction.ts';
 import { loadCaptureAddon } from '../capture/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { createAnnotators } from './annotators.ts';
-import { type RecorderSetup, recordWindows } from './recorder.ts';
+import { type RecorderMessage, type RecorderSetup, recordWindows } from './recorder.ts';
+import { followTranslations } from './translations.ts';
 
 const { setup, windows } = workerData as { setup: RecorderSetup; windows: MessagePort };
+const addon = loadCaptureAddon();
+const translations = followTranslations(setup.points, addon);
 const annotatorsOf = createAnnotators({
   regions: setup.regions,
   interfaces: hostAddresses,
   seed: () => randomInt(2 ** 32),
+  translations: translations?.annotator,
 });
-const tell = (message: unknown) => parentPort!.postMessage(message);
-await recordWindows(setup, nodeDisk, loadCaptureAddon(), windows, tell, annotatorsOf);
+const tell = (message: RecorderMessage) => {
+  const status = { ...message.status, translations: translations?.numbers() };
+  parentPort!.postMessage({ ...message, status } satisfies RecorderMessage);
+};
+await recordWindows(setup, nodeDisk, addon, windows, tell, annotatorsOf);
+translations?.close();
 
 /** None where the service may not ask the kernel for them (AF_NETLINK): directions are then unknown. */
 function hostAddresses(): InterfaceAddresses[] {

@@ -11,6 +11,7 @@ import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Ledger } from '../model/ledger.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
+import type { TranslationNumbers } from '../model/translation-numbers.ts';
 import { TopRecords, type TopSummary } from '../record/table.ts';
 import { ofTrafficType } from '../record/traffic-cursor.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
@@ -49,6 +50,8 @@ export interface RecorderStatus {
   readonly heldBytes: number;
   /** What came of the windows that earlier runs left. */
   readonly orphans: OrphanCounters;
+  /** Undefined where no flow log translates. */
+  readonly translations?: TranslationNumbers | undefined;
 }
 
 /** What the recorder tells the control plane. */

@@ -17,6 +17,8 @@ export function startRecorder(
     workerData: { setup, windows },
     transferList: [windows],
     name: 'recorder',
+    // Sockets of conntrack are opened by the addon, of which the thread's book-keeping knows nothing.
+    trackUnmanagedFds: false,
   });
   worker.on('message', onMessage);
   return new Promise((resolve, reject) => {

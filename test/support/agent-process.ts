@@ -8,9 +8,11 @@ export interface AgentOptions {
   readonly namespace: NetworkNamespace;
   /** Holds the configuration and the state. */
   readonly folder: string;
-  readonly service: LogServiceProcess;
+  readonly service: Pick<LogServiceProcess, 'url' | 'keys'>;
   readonly windowSeconds: number;
   readonly interfaceName?: string;
+  /** YAML of a list, instead of one flow log of that interface. */
+  readonly flowLogs?: string;
   readonly through?: readonly string[];
   /** Further lines of the configuration. */
   readonly configuration?: string;
@@ -25,6 +27,9 @@ export class AgentProcess {
 
   constructor(options: AgentOptions) {
     const { folder, service, windowSeconds, interfaceName = 'obs0', configuration = '' } = options;
+    const flowLogs =
+      options.flowLogs ??
+      `[{ interfaces: [${interfaceName}], interfaceId: eni-test, windowSeconds: ${windowSeconds} }]`;
     this.#options = options;
     this.stateFolder = join(folder, 'state');
     this.#configPath = join(folder, 'flowlogd.yaml');
@@ -34,10 +39,7 @@ export class AgentProcess {
       `
 stateDirectory: ${this.stateFolder}
 hostId: test-host
-flowLogs:
-  - interfaces: [${interfaceName}]
-    interfaceId: eni-test
-    windowSeconds: ${windowSeconds}
+flowLogs: ${flowLogs}
 capture: { bufferBytes: 8MiB }
 cls: { endpoint: '${service.url}', topicId: flowlog, secretId: '${secretId}', secretKey: '${secretKey}' }
 log: { level: debug }

@@ -101,7 +101,7 @@ export function ipv6Address(text: string): Uint8Array {
   return concat(...[...first, ...new Array<number>(missing).fill(0), ...last].map(u16));
 }
 
-function internetChecksum(bytes: Uint8Array): number {
+export function internetChecksum(bytes: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += (bytes[i]! << 8) | (bytes[i + 1] ?? 0);
   while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);

@@ -60,6 +60,7 @@ describe('a configuration', () => {
       {
         id: deriveFlowLogId(['default']),
         name: 'default',
+        resourceType: 'NETWORKINTERFACE',
         interfaces: ['default'],
         interfaceId: undefined,
         windowSeconds: 300,
