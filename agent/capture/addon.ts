@@ -55,7 +55,7 @@ export interface CaptureAddon {
   libraryVersion(): string;
   /** Interfaces of this network namespace, libpcap's pseudo-devices (`any`, `nflog`) included. */
   interfaces(): CaptureInterface[];
-  /** The kernel's number for an interface, 0 when none has that name. */
+  /** The kernel’s number for an interface, 0 when none has that name, -1 when it cannot be asked now. */
   interfaceIndex(name: string): number;
   /** @throws Error with code `PCAP_ERROR...` as in pcap_activate(3), or `PCAP_FILTER`. */
   openLive(parameters: LiveParameters): CaptureHandle;

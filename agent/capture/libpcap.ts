@@ -152,7 +152,9 @@ class LiveSource implements PacketSource {
    */
   #nameIsLost(): boolean {
     this.#readsToNameCheck = READS_PER_NAME_CHECK;
-    return this.#index !== 0 && this.#addon.interfaceIndex(this.name) !== this.#index;
+    if (this.#index <= 0) return false;
+    const index = this.#addon.interfaceIndex(this.name);
+    return index >= 0 && index !== this.#index;
   }
 
   #fail(text: string): ReadStatus {

@@ -2,6 +2,7 @@
 #include "addon.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pcap/pcap.h>
@@ -12,13 +13,17 @@ napi_value library_version(napi_env env, napi_callback_info info) {
   return string_of(env, pcap_lib_version());
 }
 
-/* The kernel's number for an interface name, 0 when there is none of that name: tells a renamed or re-created one apart. */
+/*
+ * The kernel's number for an interface name, 0 when there is none of that name: tells a renamed or re-created one apart.
+ * -1 when the kernel could not be asked, which takes a socket: a process without a file left to open has lost no interface.
+ */
 napi_value interface_index(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   char name[256];
   if (arguments_of(env, info, 1, arguments) == NULL) return NULL;
   if (take_string(env, arguments[0], "name", name, sizeof name) != 0) return NULL;
-  return number_of(env, if_nametoindex(name));
+  unsigned index = if_nametoindex(name);
+  return number_of(env, index == 0 && errno != ENODEV && errno != ENXIO ? -1.0 : (double)index);
 }
 
 static napi_value addresses_of(napi_env env, const pcap_addr_t *first) {
