@@ -57,6 +57,19 @@ describe.each(
   });
 });
 
+describe('the reliability page', () => {
+  test('names tests and scripts that exist, in every row', () => {
+    const [, table = ''] = /## Faults\n(.*?)\n## /s.exec(read('docs/reliability.md')) ?? [];
+    const rows = table.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| ---'));
+    expect(rows.length).toBeGreaterThan(15);
+    for (const row of rows.slice(1)) expect(row).toMatch(/`(?:npx|sh) |the same/);
+    const files = [...table.matchAll(/(?:test|scripts)\/[\w./-]+\.(?:ts|sh)/g)].map(([path]) => path);
+    for (const path of files) expect(existsSync(join(ROOT, path)), path).toBe(true);
+    for (const [, project, path] of table.matchAll(/--project (\w+) (\S+\.ts)/g))
+      expect(path!.startsWith('test/system/'), path).toBe(project === 'system');
+  });
+});
+
 describe('every command', () => {
   test.each(commands.map((command) => [command.name, command] as const))(
     '%s has help with examples',
