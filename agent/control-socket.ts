@@ -5,6 +5,7 @@
  *     GET /status     the whole status as JSON       socket only: it names hosts, paths and the last error
  *     GET /metrics    Prometheus' text format        both
  *     GET /health     200, or 503 with the reasons   both
+ *     /flow-logs      as in flow-log-routes.ts       socket only: it changes what is observed
  *
  * A client gets one answer per connection and neither memory nor time beyond the limits below; the answers are a few kilobytes.
  */
@@ -12,6 +13,7 @@ import { lstatSync, statSync, unlinkSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { connect, type ListenOptions } from 'node:net';
 import { dirname, join } from 'node:path';
+import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
 import { OperationalError } from './model/operational-error.ts';
 import { EXPOSITION_TYPE, renderMetrics } from './telemetry/exposition.ts';
 import type { Log } from './telemetry/log.ts';
@@ -47,13 +49,18 @@ type Read = () => AgentStatus;
 type Route = (status: AgentStatus) => { readonly code: number; readonly type: string; readonly body: string };
 
 const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json';
+/** A flow log with its fields and tags takes a few kilobytes. */
+const BODY_BYTES_MAX = 65_536;
+/** A change waits for a round of the data plane. */
+const OPERATION_MS = 30_000;
 const LOCAL_ROUTES: Readonly<Record<string, Route>> = {
   '/metrics': (status) => ({ code: 200, type: EXPOSITION_TYPE, body: renderMetrics(status) }),
   '/health': (status) => ({ code: status.healthy ? 200 : 503, type: TEXT, body: healthText(status) }),
 };
 const CONTROL_ROUTES: Readonly<Record<string, Route>> = {
   ...LOCAL_ROUTES,
-  '/status': (status) => ({ code: 200, type: 'application/json', body: `${JSON.stringify(status)}\n` }),
+  '/status': (status) => ({ code: 200, type: JSON_TYPE, body: `${JSON.stringify(status)}\n` }),
 };
 
 /** The socket of an agent: in the folder that systemd made for it, else beside its state. */
@@ -70,13 +77,18 @@ export interface EndpointsPlan {
   readonly socketPath: string;
   /** Undefined: no TCP. */
   readonly listen: ListenAddress | undefined;
+  /** What the socket lets its users do with flow logs. */
+  readonly operate?: Operate | undefined;
 }
 
 /** Opens both, and answers what ends them. Who cannot be asked still works, so a failure is a warning in the log. */
 export async function openEndpoints(plan: EndpointsPlan, status: StatusKeeper, log: Log): Promise<() => Promise<void>> {
   const read = () => status.read();
-  const { socketPath, listen } = plan;
-  const opening = [openControlSocket(socketPath, read), ...(listen === undefined ? [] : [openListener(listen, read)])];
+  const { socketPath, listen, operate } = plan;
+  const opening = [
+    openControlSocket(socketPath, read, { operate }),
+    ...(listen === undefined ? [] : [openListener(listen, read)]),
+  ];
   const opened: Endpoint[] = [];
   for (const result of await Promise.allSettled(opening)) {
     if (result.status === 'fulfilled') opened.push(result.value);
@@ -90,13 +102,22 @@ export async function openEndpoints(plan: EndpointsPlan, status: StatusKeeper, l
   };
 }
 
+export interface ControlSocketOptions {
+  readonly limits?: EndpointLimits;
+  readonly operate?: Operate | undefined;
+}
+
 /** @throws OperationalError `telemetry.unavailable` */
-export async function openControlSocket(path: string, read: Read, limits = ENDPOINT_LIMITS): Promise<Endpoint> {
+export async function openControlSocket(
+  path: string,
+  read: Read,
+  { limits = ENDPOINT_LIMITS, operate }: ControlSocketOptions = {},
+): Promise<Endpoint> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
     throw unavailable(path, `the path is longer than the ${SOCKET_PATH_BYTES_MAX} bytes of a socket's`);
   }
   await removeStale(path);
-  const server = endpointServer(CONTROL_ROUTES, read, limits);
+  const server = endpointServer(CONTROL_ROUTES, read, limits, operate);
   // The socket is made while listen is called, so it never exists with more rights than these.
   const before = process.umask(0o117);
   let listening: Promise<void>;
@@ -122,7 +143,12 @@ export async function openListener(
   return { address: name(typeof bound === 'object' && bound !== null ? bound.port : port), stop: () => close(server) };
 }
 
-function endpointServer(routes: Readonly<Record<string, Route>>, read: Read, limits: EndpointLimits): Server {
+function endpointServer(
+  routes: Readonly<Record<string, Route>>,
+  read: Read,
+  limits: EndpointLimits,
+  operate?: Operate,
+): Server {
   const { connectionsMax, headerBytesMax, timeoutMs } = limits;
   const server = createServer(
     {
@@ -131,7 +157,14 @@ function endpointServer(routes: Readonly<Record<string, Route>>, read: Read, lim
       requestTimeout: timeoutMs,
       connectionsCheckingInterval: Math.min(1000, timeoutMs),
     },
-    (request, response) => answer(routes, read, request, response),
+    (request, response) => {
+      const path = pathOf(request);
+      const isOperation = path === FLOW_LOGS_PATH || path.startsWith(`${FLOW_LOGS_PATH}/`);
+      response.setHeader('Connection', 'close');
+      response.setHeader('Cache-Control', 'no-store');
+      if (operate !== undefined && isOperation) void answerOperation(operate, request, response);
+      else answer(routes, read, request, response);
+    },
   );
   server.maxConnections = connectionsMax;
   server.maxRequestsPerSocket = 1;
@@ -140,11 +173,9 @@ function endpointServer(routes: Readonly<Record<string, Route>>, read: Read, lim
 }
 
 function answer(routes: Readonly<Record<string, Route>>, read: Read, request: IncomingMessage, to: ServerResponse) {
-  const { method = '', url = '' } = request;
-  const path = url.split('?', 1)[0]!;
+  const { method = '' } = request;
+  const path = pathOf(request);
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
-  to.setHeader('Connection', 'close');
-  to.setHeader('Cache-Control', 'no-store');
   if (route === undefined) return send(to, 404, TEXT, `There is ${Object.keys(routes).join(', ')}.\n`);
   if (method !== 'GET' && method !== 'HEAD') {
     to.setHeader('Allow', 'GET, HEAD');
@@ -152,6 +183,34 @@ function answer(routes: Readonly<Record<string, Route>>, read: Read, request: In
   }
   const { code, type, body } = route(read());
   send(to, code, type, body);
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0]!;
+}
+
+async function answerOperation(operate: Operate, request: IncomingMessage, to: ServerResponse): Promise<void> {
+  const body = await readBody(request);
+  if (body === undefined) return send(to, 400, TEXT, `A body is JSON of at most ${BODY_BYTES_MAX} bytes.\n`);
+  request.socket.setTimeout(OPERATION_MS);
+  const answered = await operate(request.method ?? '', pathOf(request), body.value);
+  send(to, answered.code, JSON_TYPE, `${JSON.stringify(answered.body)}\n`);
+}
+
+/** Undefined for what is too long, cut short or not JSON; no body at all is the value undefined. */
+async function readBody(request: IncomingMessage): Promise<{ readonly value: unknown } | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > BODY_BYTES_MAX) return undefined;
+      chunks.push(chunk);
+    }
+    return { value: bytes === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString('utf8')) };
+  } catch {
+    return undefined;
+  }
 }
 
 function send(to: ServerResponse, code: number, type: string, body: string): void {

@@ -8,10 +8,15 @@ import { type EmbeddedService, startEmbeddedService } from './embedded-service.t
 import { ClsSink, type ClsSinkOptions } from './export/cls/cls-sink.ts';
 import { DEFAULT_TIMEOUTS } from './export/cls/exchange.ts';
 import { EXPORTER_DEFAULTS } from './export/exporter.ts';
+import { FlowLogControl, type FlowLogWords } from './flow-log-control.ts';
+import { flowLogRoutes } from './flow-log-routes.ts';
+import type { Declaration } from './flow-logs/flow-log-entry.ts';
 import { EXIT, type ExitCode } from './model/operational-error.ts';
 import { createNotify, type Reload, serveManager } from './service-manager.ts';
+import { nodeDisk } from './spool/disk.ts';
 import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
-import { createLog, type LogLevel } from './telemetry/log.ts';
+import { createLog, type Log, type LogLevel } from './telemetry/log.ts';
+import type { TapSetup } from './threads/tap-set.ts';
 import { showWindow } from './window-report.ts';
 
 /** A log service as the configuration names it. */
@@ -32,49 +37,69 @@ export interface TelemetryPlan {
   readonly listen: ListenAddress | undefined;
 }
 
+/** An agent before its flow logs are known. */
+export interface RunPlan extends Omit<AgentPlan, 'taps'> {
+  readonly words: FlowLogWords;
+  /** The flow logs of the configuration. */
+  readonly declarations: readonly Declaration[];
+}
+
+/** The configuration as it is now, beside the one of the start. @throws OperationalError when it is not valid */
+export type ReadAgain = () => { readonly restartFor: readonly string[]; readonly declarations: readonly Declaration[] };
+
 /**
  * @param sink undefined: the embedded log service, in the state directory.
- * @param reload what SIGHUP asks for
+ * @param readAgain what SIGHUP asks for
  */
 export async function runService(
   invocation: Invocation,
-  plan: AgentPlan,
+  plan: RunPlan,
   sink: SinkPlan | undefined,
   { level, listen }: TelemetryPlan,
-  reload: Reload,
+  readAgain: ReadAgain,
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now });
+  const flowLogs = loadFlowLogs(plan, log);
   const service = sink === undefined ? await startEmbeddedService(join(plan.stateDirectory, 'logservice')) : undefined;
   const target = sink ?? embeddedSink(service!);
   return supervise(
     invocation,
-    { ...plan, sink: createSink(target), log, topRecords: 0, onWindow: () => undefined },
+    { ...plan, taps: flowLogs.taps(), sink: createSink(target), log, topRecords: 0, onWindow: () => undefined },
     service,
-    { listen, reload },
+    { flowLogs, listen, readAgain },
   );
 }
 
-export async function runEmbedded(invocation: Invocation, plan: AgentPlan): Promise<ExitCode> {
+export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promise<ExitCode> {
   const { stdout } = invocation;
-  const service = await startEmbeddedService(join(plan.stateDirectory, 'logservice'));
   const log = createLog({ level: 'warn', nowMs: Date.now });
+  const flowLogs = loadFlowLogs(plan, log);
+  const service = await startEmbeddedService(join(plan.stateDirectory, 'logservice'));
+  const taps = flowLogs.taps();
   return supervise(
     invocation,
     {
       ...plan,
+      taps,
       sink: createSink(embeddedSink(service)),
       log,
       topRecords: TOP_RECORDS,
       onWindow: (window) => showWindow(stdout, window),
     },
     service,
-    { onReady: () => welcome(stdout, plan, service) },
+    { flowLogs, onReady: () => welcome(stdout, taps, service) },
   );
 }
 
+function loadFlowLogs({ words, declarations, stateDirectory }: RunPlan, log: Log): FlowLogControl {
+  const options = { words, disk: nodeDisk, folder: stateDirectory, log, now: Date.now, random: Math.random };
+  return FlowLogControl.load(options, declarations);
+}
+
 interface Surround {
+  readonly flowLogs: FlowLogControl;
   readonly listen?: ListenAddress | undefined;
-  readonly reload?: Reload;
+  readonly readAgain?: ReadAgain;
   readonly onReady?: () => void;
 }
 
@@ -82,7 +107,7 @@ async function supervise(
   invocation: Invocation,
   options: SupervisorOptions,
   service: EmbeddedService | undefined,
-  { listen, reload, onReady }: Surround,
+  { flowLogs, listen, readAgain, onReady }: Surround,
 ): Promise<ExitCode> {
   // Asked for before anything captures: from then on Ctrl-C ends it in good order.
   const { signal, env } = invocation;
@@ -94,20 +119,33 @@ async function supervise(
     await service?.stop();
     throw error;
   }
+  flowLogs.begin(supervisor.taps);
   const socketPath = controlSocketPath(options.stateDirectory, env);
-  const closeEndpoints = await openEndpoints({ socketPath, listen }, supervisor.status, options.log);
-  const leaveManager = serveManager(supervisor, notify, reload, options.log);
+  const closeEndpoints = await openEndpoints(
+    { socketPath, listen, operate: flowLogRoutes(flowLogs, supervisor.status) },
+    supervisor.status,
+    options.log,
+  );
+  const leaveManager = serveManager(supervisor, notify, readAgain && reloading(readAgain, flowLogs), options.log);
   onReady?.();
   const requested = signal.aborted ? Promise.resolve() : once(signal, 'abort');
   try {
     await Promise.race([requested, supervisor.ended]);
   } finally {
     leaveManager();
+    flowLogs.end();
     await closeEndpoints();
     await supervisor.stop();
     await service?.stop();
   }
   return signal.aborted ? EXIT.ok : EXIT.unavailable;
+}
+
+function reloading(readAgain: ReadAgain, flowLogs: FlowLogControl): Reload {
+  return async () => {
+    const { restartFor, declarations } = readAgain();
+    return { restartFor, flowLogs: await flowLogs.reload(declarations) };
+  };
 }
 
 function createSink({ requestTimeoutMs, ...rest }: SinkPlan): ClsSink {
@@ -135,9 +173,9 @@ function embeddedSink(service: EmbeddedService): SinkPlan {
   };
 }
 
-function welcome(stdout: Output, plan: AgentPlan, service: EmbeddedService): void {
-  const names = plan.taps.map((tap) => tap.point.interfaceName).join(' and ');
-  const seconds = plan.taps[0]?.point.flowLog.windowSeconds;
+function welcome(stdout: Output, taps: readonly TapSetup[], service: EmbeddedService): void {
+  const names = taps.map((tap) => tap.point.interfaceName).join(' and ');
+  const seconds = taps[0]?.point.flowLog.windowSeconds;
   stdout.write(`flowlogd observes ${names} and writes flow log records of ${seconds} s windows.
 
   log service  ${service.url.origin}, topic ${service.topicId}

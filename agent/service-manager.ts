@@ -1,16 +1,19 @@
 /** A running agent and the service manager that started it: systemd's messages out, SIGHUP in. */
 import type { ProcessAddon } from './capture/addon.ts';
+import type { ReloadReport } from './flow-log-control.ts';
+import { called } from './flow-logs/flow-log-entry.ts';
 import { OperationalError } from './model/operational-error.ts';
 import type { Supervisor } from './supervisor.ts';
 import type { Log } from './telemetry/log.ts';
 import { SystemdNotify, statusLine } from './telemetry/systemd-notify.ts';
 
-/** Reads the configuration again and answers what SIGHUP changed. @throws OperationalError when it is not valid */
-export type Reload = () => ReloadOutcome;
+/** Reads the configuration again, applies what may change and answers what that was. Fails with an OperationalError. */
+export type Reload = () => Promise<ReloadOutcome>;
 
 export interface ReloadOutcome {
   /** Options that count from the next start only. */
   readonly restartFor: readonly string[];
+  readonly flowLogs: ReloadReport;
 }
 
 export function createNotify(
@@ -36,12 +39,14 @@ export function serveManager(
 ): () => void {
   const watched = { progress: () => supervisor.progress, line: () => statusLine(supervisor.status.read()) };
   const looking = notify.isHeard ? setInterval(() => notify.look(watched), notify.lookMs) : undefined;
-  const hangUp = () => {
+  let reloading = Promise.resolve();
+  const hangUp = async (ask: Reload) => {
     notify.reloading();
-    if (reload !== undefined) reloadSaying(reload, log);
+    await reloadSaying(ask, log);
     notify.ready();
   };
-  if (reload !== undefined) process.on('SIGHUP', hangUp);
+  // One after the other: systemd is told of each, and the last one reads the newest file.
+  if (reload !== undefined) process.on('SIGHUP', () => (reloading = reloading.then(() => hangUp(reload))));
   notify.ready();
   if (notify.isHeard) notify.look(watched);
   return () => {
@@ -51,14 +56,20 @@ export function serveManager(
   };
 }
 
-function reloadSaying(reload: Reload, log: Log): void {
+async function reloadSaying(reload: Reload, log: Log): Promise<void> {
   try {
-    const { restartFor } = reload();
-    if (restartFor.length === 0) log.info('the configuration was read again');
-    else
-      log.warn('the configuration was read again; these options count from the next start: restart flowlogd', {
-        options: restartFor,
-      });
+    const { restartFor, flowLogs } = await reload();
+    const { created, removed, changed, refusals } = flowLogs;
+    for (const { message } of refusals) log.error(message);
+    const said = [
+      ...created.map((entry) => `created ${called(entry)}`),
+      ...removed.map((entry) => `deleted ${called(entry)}`),
+      ...changed.map((entry) => `changed ${called(entry)}`),
+    ];
+    log.info(`the configuration was read again; flow logs: ${said.join(', ') || 'as they were'}`);
+    if (restartFor.length > 0) {
+      log.warn('these options count from the next start: restart flowlogd', { options: restartFor });
+    }
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error;
     log.error('the configuration was not reloaded, and the agent goes on as it is', { reason: error.message });

@@ -13,9 +13,9 @@ import { EXPORTER_DEFAULTS, Exporter, type ExporterState } from './export/export
 import { systemTimers } from './export/timers.ts';
 import { HASH_SEED_WORDS } from './flow/hash.ts';
 import { type KeptTables, openKeptTables } from './kept-tables.ts';
+import { LiveTaps } from './live-taps.ts';
 import { startRotation } from './meter/rotation.ts';
 import type { ObservationPoint } from './model/flow-log.ts';
-import type { LiveOptions } from './model/packet-source.ts';
 import type { Sink } from './model/sink.ts';
 import type { ExclusionPolicy } from './packet/exclusion.ts';
 import { nodeDisk } from './spool/disk.ts';
@@ -27,6 +27,7 @@ import type { StatusKeeper } from './telemetry/status.ts';
 import type { RecorderMessage } from './threads/recorder.ts';
 import { type RunningDataPlane, startDataPlane } from './threads/start-data-plane.ts';
 import { startRecorder } from './threads/start-recorder.ts';
+import type { TapSetup } from './threads/tap-set.ts';
 import { requireTranslations } from './threads/translations.ts';
 
 /** What an agent observes and how, wherever it ships to. */
@@ -35,7 +36,7 @@ export interface AgentPlan {
   readonly stateDirectory: string;
   readonly spoolBytesMax: number;
   readonly spoolAgeSecondsMax: number;
-  readonly taps: readonly { readonly point: ObservationPoint; readonly capture: LiveOptions }[];
+  readonly taps: readonly TapSetup[];
   readonly engine: 'libpcap' | 'cap';
   readonly exclusion: ExclusionPolicy;
   readonly flowsMax: number;
@@ -64,6 +65,8 @@ const DROPPING = {
 
 export class Supervisor {
   readonly status: StatusKeeper;
+  /** What else it is to observe, and what no longer. */
+  readonly taps: LiveTaps;
   readonly #options: SupervisorOptions;
   readonly #runId = randomBytes(8).toString('hex');
   readonly #spool: Spool;
@@ -117,6 +120,7 @@ export class Supervisor {
         logTapEvent(options.log, point, event);
       },
     );
+    this.taps = new LiveTaps(this.#plane.taps, this.status, points);
     this.#recorder = startRecorder(this.#recorderSetup(), this.#plane.windows, (message) => this.#recorded(message));
   }
 

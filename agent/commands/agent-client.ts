@@ -5,6 +5,8 @@ import { type AgentStatus, STATUS_SCHEMA } from '../telemetry/status.ts';
 
 /** The agent answers from memory; one that takes longer is in trouble itself. */
 const ANSWER_TIMEOUT_MS = 5000;
+/** A change waits for a round of the data plane. */
+const OPERATION_TIMEOUT_MS = 30_000;
 /** 64 interfaces with ten windows each are a megabyte. */
 const ANSWER_BYTES_MAX = 16 * 1024 ** 2;
 
@@ -26,7 +28,7 @@ export async function askAgent(
   const failures: string[] = [];
   for (const socketPath of socketPaths) {
     try {
-      const status = parseStatus(await get(socketPath, '/status'));
+      const status = parseStatus(await getText(socketPath, '/status'));
       if (stateDirectory === undefined || status.agent.stateDirectory === stateDirectory) return { socketPath, status };
       failures.push(`the agent at ${socketPath} has its state in ${status.agent.stateDirectory}`);
     } catch (error) {
@@ -39,17 +41,42 @@ export async function askAgent(
   );
 }
 
-function get(socketPath: string, path: string): Promise<string> {
+/** What an agent answered to a change. */
+export interface Answer {
+  readonly code: number;
+  readonly text: string;
+}
+
+/** Asks for something that is not only read. @throws OperationalError `agent.unreachable` */
+export async function operateAgent(socketPath: string, method: string, path: string, body?: unknown): Promise<Answer> {
+  try {
+    return await exchange(socketPath, { method, path, body, timeoutMs: OPERATION_TIMEOUT_MS });
+  } catch (error) {
+    const failure = describeFailure(socketPath, error as NodeJS.ErrnoException);
+    throw new OperationalError('agent.unreachable', `Asking flowlogd: ${failure}.`, error);
+  }
+}
+
+async function getText(socketPath: string, path: string): Promise<string> {
+  const { code, text } = await exchange(socketPath, { method: 'GET', path, timeoutMs: ANSWER_TIMEOUT_MS });
+  if (code !== 200) throw new Error(`it answers ${code}`);
+  return text;
+}
+
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly timeoutMs: number;
+}
+
+function exchange(socketPath: string, { method, path, body, timeoutMs }: Request): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const asking = request({
-      socketPath,
-      path,
-      headers: { host: 'flowlogd' },
-      timeout: ANSWER_TIMEOUT_MS,
-      agent: false,
-    });
+    const headers = { host: 'flowlogd' };
+    const asking = request({ socketPath, method, path, headers, timeout: timeoutMs, agent: false });
     asking.on('error', reject);
-    asking.on('timeout', () => asking.destroy(new Error(`no answer within ${ANSWER_TIMEOUT_MS / 1000} s`)));
+    asking.on('timeout', () => asking.destroy(new Error(`no answer within ${timeoutMs / 1000} s`)));
     asking.on('response', (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -59,12 +86,11 @@ function get(socketPath: string, path: string): Promise<string> {
         if (bytes > ANSWER_BYTES_MAX) asking.destroy(new Error('the answer is too long'));
       });
       response.on('error', reject);
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString('utf8'));
-        else reject(new Error(`it answers ${response.statusCode}`));
-      });
+      response.on('end', () =>
+        resolve({ code: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }),
+      );
     });
-    asking.end();
+    asking.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 

@@ -12,6 +12,7 @@ export const COMMANDS: CommandTable = new Map([
   ['check', async () => (await import('./check.ts')).check],
   ['config', async () => (await import('./config.ts')).config],
   ['status', async () => (await import('./status.ts')).status],
+  ['flow-logs', async () => (await import('./flow-logs.ts')).flowLogs],
   ['query', async () => (await import('./query.ts')).query],
   ['logservice', async () => (await import('./logservice.ts')).logservice],
   ['interfaces', async () => (await import('./interfaces.ts')).interfaces],

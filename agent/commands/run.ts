@@ -25,12 +25,14 @@ export const run: Command = {
     const [
       { loadOnHost },
       { changedOptions },
+      { declarationOf, storedFlowLogs },
       { planConfigured, planEmbedded, planSink },
       { keepNeededCapabilities },
       { runEmbedded, runService },
     ] = await Promise.all([
       import('../config/load.ts'),
       import('../config/changes.ts'),
+      import('./flow-log-words.ts'),
       import('./plan.ts'),
       import('../privileges.ts'),
       import('../run-command.ts'),
@@ -38,7 +40,8 @@ export const run: Command = {
     const path = invocation.string('config');
     const loaded = loadOnHost(path, invocation.env);
     const { configuration, settings, warnings } = loaded;
-    if (path !== undefined) keepNeededCapabilities(configuration.flowLogs);
+    if (path !== undefined)
+      keepNeededCapabilities([...configuration.flowLogs, ...storedFlowLogs(configuration.stateDirectory)]);
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
     if (path === undefined) {
       const state = settings.find((setting) => setting.path === 'stateDirectory');
@@ -46,8 +49,10 @@ export const run: Command = {
     }
     const sink = configuration.cls === undefined ? undefined : planSink(configuration.cls);
     const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen };
-    return runService(invocation, planConfigured(configuration), sink, telemetry, () => ({
-      restartFor: changedOptions(loaded, loadOnHost(path, invocation.env)),
-    }));
+    return runService(invocation, planConfigured(configuration), sink, telemetry, () => {
+      const now = loadOnHost(path, invocation.env);
+      const restartFor = changedOptions(loaded, now).filter((option) => !option.startsWith('flowLogs['));
+      return { restartFor, declarations: now.configuration.flowLogs.map(declarationOf) };
+    });
   },
 };

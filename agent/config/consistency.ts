@@ -20,6 +20,7 @@ function checkFlowLogs(findings: Findings): void {
   const interfaces = new Map<unknown, string>();
   for (const entry of entriesOf(findings, 'flowLogs')) {
     claim(findings, ids, `${entry}.id`, findings.settings.get(`${entry}.id`)?.value, 'the id of');
+    checkTags(findings, `${entry}.tags`);
     const patterns = findings.settings.get(`${entry}.interfaces`)?.value;
     if (!Array.isArray(patterns)) continue;
     for (const pattern of patterns) claim(findings, interfaces, `${entry}.interfaces`, pattern, 'an interface of');
@@ -31,6 +32,13 @@ function checkFlowLogs(findings: Findings): void {
       );
     }
   }
+}
+
+function checkTags(findings: Findings, path: string): void {
+  const tags = findings.settings.get(path)?.value;
+  const keys = Array.isArray(tags) ? tags.map(([key]) => key as string) : [];
+  const twice = keys.find((key, index) => keys.indexOf(key) < index);
+  if (twice !== undefined) findings.problemAt(path, `the tag '${twice}' is there twice; keep one`);
 }
 
 /** Refuses a value that another place has already. */

@@ -73,7 +73,7 @@ export function loadConfiguration(options: LoadOptions): Loaded {
   if (findings.problems.length > 0) throw refusal(path, findings);
   const configuration: Configuration = {
     ...read,
-    flowLogs: read.flowLogs.map((flowLog) => ({ ...flowLog, id: flowLog.id ?? deriveFlowLogId(flowLog.interfaces) })),
+    flowLogs: read.flowLogs.map(withId),
     cls: read.cls === undefined ? undefined : { ...withoutSecrets(read.cls), ...cls },
   };
   return {
@@ -91,6 +91,22 @@ export function loadConfiguration(options: LoadOptions): Loaded {
 /** The configuration of this process: the file when there is one, under its environment. */
 export function loadOnHost(path: string | undefined, environment: Environment, readNamedFiles = true): Loaded {
   return loadConfiguration({ path, environment, readTextFile, zstd: 'zstdCompressSync' in zlib, readNamedFiles });
+}
+
+/** One flow log from options as the file has them. @throws OperationalError `config.invalid`, in one sentence */
+export function loadFlowLog(options: Readonly<Record<string, unknown>>): FlowLogConfiguration {
+  const findings = new Findings();
+  const { flowLogs } = readDocument(SCHEMA, JSON.stringify({ flowLogs: [options] }), {}, findings) as Options;
+  checkConsistency(findings, false);
+  if (findings.problems.length > 0) {
+    const problems = findings.problems.map(({ path, message }) => `${path.replace('flowLogs[0].', '')}: ${message}`);
+    throw new OperationalError('config.invalid', `The flow log is not valid: ${problems.join('; ')}.`);
+  }
+  return deepFreeze(withId(flowLogs[0]!));
+}
+
+function withId(flowLog: FlowLogOptions): FlowLogConfiguration {
+  return { ...flowLog, id: flowLog.id ?? deriveFlowLogId(flowLog.interfaces) };
 }
 
 /** The same interfaces give the same id, so a flow log may be renamed. */

@@ -256,3 +256,12 @@ export const INTERFACE_PATTERN: Kind<string> = pattern(
   // IFNAMSIZ is 16 with its terminator; the kernel refuses '/', white space and ':' in names.
   /^[^\s/:]{1,15}$/,
 );
+
+/** `key=value`: what stands before the first `=` is the key. */
+export const TAG: Kind<readonly [key: string, value: string]> = {
+  accepts: 'a tag such as env=production: a key of 1 to 127 characters and a value of at most 255',
+  parse: (text) => {
+    const [, key, value] = /^([^=]{1,127})=(.{0,255})$/su.exec(text) ?? [];
+    return key === undefined || value === undefined ? undefined : [key, value];
+  },
+};

@@ -31,6 +31,7 @@ import {
   seconds,
   secret,
   section,
+  TAG,
   TEXT_OR_NOTHING,
   type ValueOf,
 } from './option.ts';
@@ -59,6 +60,20 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
       'translation (needs `CAP_NET_ADMIN`: see nat.md); `CCN`, a gateway that joins regions.',
     example: 'NAT',
   }),
+  description: option(pattern('a text of at most 512 characters', /^.{0,512}$/su), '', {
+    description: 'For people, too.',
+    example: 'what the shop’s customers see',
+  }),
+  tags: listOf(
+    TAG,
+    { min: 0, max: 50 },
+    {
+      default: '[]',
+      description: 'Labels as `key=value`, by which `flowlogd flow-logs list` finds it.',
+      example: '[env=production, team=shop]',
+    },
+  ),
+  enabled: option(BOOLEAN, 'true', { description: 'Whether it observes anything now.' }),
   interfaces: listOf(
     INTERFACE_PATTERN,
     { min: 1, max: 64 },
@@ -66,7 +81,7 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
       default: '[default]',
       description:
         'Interfaces by name or pattern (`eth*`, `veth?`); `default` is the one that holds the default route, `any` the kernel’s ' +
-        'device that sees every interface. An interface belongs to one flow log at most.',
+        'device that sees every interface. An interface belongs to one flow log at most. Those that appear later are picked up.',
       example: '[eth0, wg*]',
     },
   ),
@@ -233,7 +248,15 @@ export const SCHEMA = section('The configuration of flowlogd.', {
     description: 'Names this host in batches and records. The machine id, then the host name, when absent.',
     example: 'web-1',
   }),
-  flowLogs: list(flowLog, { min: 1, max: 64 }, { default: '[{}]', description: 'The flow logs of this host.' }),
+  flowLogs: list(
+    flowLog,
+    { min: 1, max: 64 },
+    {
+      default: '[{}]',
+      description:
+        'The flow logs of this host. Once one exists only its name, description, tags and whether it is enabled may change: see flow-logs.md.',
+    },
+  ),
   capture,
   exclude,
   regions: list(

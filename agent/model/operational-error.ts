@@ -38,6 +38,8 @@ export const ERROR_CODES = {
   'logservice.refused': EXIT.badData,
   'config.invalid': EXIT.configuration,
   'config.unreadable': EXIT.noInput,
+  'flow-log.refused': EXIT.configuration,
+  'registry.unusable': EXIT.cannotCreate,
   'instance.running': EXIT.unavailable,
   'agent.unreachable': EXIT.unavailable,
   'telemetry.unavailable': EXIT.unavailable,

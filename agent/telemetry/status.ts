@@ -7,7 +7,7 @@
  * A window counts once it is durable, so totals move when windows close. Each total of packets is therefore the sum of closed
  * ledgers, and the equation of model/ledger.ts holds for it at any moment.
  */
-import type { ObservationPoint } from '../model/flow-log.ts';
+import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { type Ledger, type LogStatus, logStatus } from '../model/ledger.ts';
 import { LiveBlock } from '../model/live-figures.ts';
 import { type LedgerStatus, LedgerSum } from './ledger-sum.ts';
@@ -207,7 +207,8 @@ export class StatusKeeper {
   readonly #now: () => number;
   readonly #elapsed: () => number;
   readonly #startedSeconds: number;
-  readonly #interfaces: readonly InterfaceKeeper[];
+  readonly #flowsMax: number;
+  #interfaces: readonly InterfaceKeeper[];
   #recorder: RecorderNumbers = NOTHING_RECORDED;
   #spoolFailing: string | null = null;
   #rounds = 0;
@@ -226,9 +227,20 @@ export class StatusKeeper {
     this.#elapsed = options.elapsed;
     this.#startedSeconds = this.#seconds();
     this.#exporterSinceSeconds = this.#startedSeconds;
+    this.#flowsMax = options.flowsMax;
     this.#interfaces = options.points.map(
       (point) => new InterfaceKeeper(point, options.flowsMax, this.#startedSeconds),
     );
+  }
+
+  /** The point is to be observed from now on. */
+  add(point: ObservationPoint): void {
+    this.#interfaces = [...this.#interfaces, new InterfaceKeeper(point, this.#flowsMax, this.#seconds())];
+  }
+
+  /** Nobody observes the point any more: what is known of it goes. */
+  forget(point: ObservationPoint): void {
+    this.#interfaces = this.#interfaces.filter((one) => !one.is(point));
   }
 
   /** Capture began, ended or began again at an observation point. Other kinds of events say nothing about it. */
@@ -365,7 +377,7 @@ class InterfaceKeeper {
   }
 
   is(point: ObservationPoint): boolean {
-    return point.interfaceName === this.#point.interfaceName && point.flowLog.id === this.#point.flowLog.id;
+    return isSamePoint(point, this.#point);
   }
 
   captured(kind: string, reason: string | undefined, nowSeconds: number): void {

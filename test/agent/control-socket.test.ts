@@ -154,7 +154,7 @@ describe('the control socket', () => {
   });
 
   test('closes the connections that are too many, and serves the others', async () => {
-    await started(openControlSocket(path, read, { ...ENDPOINT_LIMITS, connectionsMax: 3 }));
+    await started(openControlSocket(path, read, { limits: { ...ENDPOINT_LIMITS, connectionsMax: 3 } }));
     const three = [1, 2, 3].map(() => connect({ path }));
     await Promise.all(three.map(connected));
     // The fourth is accepted by the kernel, and closed by the server without a word.
@@ -166,7 +166,7 @@ describe('the control socket', () => {
   });
 
   test('ends a client that says nothing, that never finishes, and that sends too much', async () => {
-    await started(openControlSocket(path, read, { ...ENDPOINT_LIMITS, timeoutMs: 100 }));
+    await started(openControlSocket(path, read, { limits: { ...ENDPOINT_LIMITS, timeoutMs: 100 } }));
     const silent = untilClosed(connect({ path }));
     const half = connect({ path });
     const never = untilClosed(half);

@@ -1,0 +1,85 @@
+/** Flow logs between the words of the configuration and what they stand for on this host. */
+import { isDeepStrictEqual } from 'node:util';
+import { type HostInterface, listInterfaces, missingInterface, resolveInterfaces } from '../config/interfaces.ts';
+import { type Configuration, type FlowLogConfiguration, loadFlowLog } from '../config/load.ts';
+import type { FlowLogWords } from '../flow-log-control.ts';
+import type { Declaration, Definition, FlowLogEntry, Json } from '../flow-logs/flow-log-entry.ts';
+import { readRegistry } from '../flow-logs/registry-file.ts';
+import { FLOW_LOG_DEFAULTS, type FlowLog } from '../model/flow-log.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { nodeDisk } from '../spool/disk.ts';
+
+/** Which patterns may stand for nothing when their flow log is made. */
+export interface Waiting {
+  readonly mayLack: (pattern: string) => boolean;
+}
+
+export function declarationOf(flowLog: FlowLogConfiguration): Declaration {
+  const { id, name, description, tags, enabled, ...defining } = flowLog;
+  return {
+    id,
+    attributes: { name, description, tags: Object.fromEntries(tags), enabled },
+    definition: definitionOf(defining),
+  };
+}
+
+export function flowLogWords(capture: Configuration['capture'], { mayLack }: Waiting): FlowLogWords {
+  const { snapBytes, bufferBytes, promiscuous, filter } = capture;
+  const tapOf = (configured: FlowLogConfiguration, found: HostInterface) => ({
+    interfaceName: found.name,
+    tap: {
+      point: {
+        flowLog: flowLogOf(configured),
+        interfaceId: configured.interfaceId ?? found.interfaceId,
+        interfaceName: found.name,
+      },
+      capture: { interfaceName: found.name, snapBytes, bufferBytes, promiscuous, filter },
+    },
+  });
+  return {
+    read: (options) => declarationOf(loadFlowLog(options)),
+    look(entries) {
+      const known = listInterfaces();
+      return entries.map((entry) => {
+        const configured = configurationOf(entry);
+        const { interfaces, missing } = resolveInterfaces(configured.interfaces, known);
+        const found = interfaces.map((each) => tapOf(configured, each));
+        return { entry, flowLog: flowLogOf(configured), patterns: configured.interfaces, found, missing };
+      });
+    },
+    explainMissing: (pattern) => (mayLack(pattern) ? undefined : missingInterface(pattern, listInterfaces())),
+  };
+}
+
+/** The flow log as its records name it. */
+function flowLogOf(flowLog: FlowLogConfiguration): FlowLog {
+  return {
+    ...FLOW_LOG_DEFAULTS,
+    resourceType: flowLog.resourceType,
+    id: flowLog.id,
+    accountId: flowLog.accountId,
+    windowSeconds: flowLog.windowSeconds,
+  };
+}
+
+function configurationOf({ id, definition }: FlowLogEntry): FlowLogConfiguration {
+  return loadFlowLog({ id, ...definition });
+}
+
+/** Those of the runs before, as far as they can be read: the start says what is wrong with them. */
+export function storedFlowLogs(stateDirectory: string): readonly FlowLogConfiguration[] {
+  try {
+    const read = readRegistry(nodeDisk, stateDirectory);
+    return read.kind === 'entries' ? read.entries.map(configurationOf) : [];
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    return [];
+  }
+}
+
+/** What has its default is left out, so that an option that a later version adds changes nothing; the interfaces never are. */
+function definitionOf(options: Readonly<Record<string, unknown>>): Definition {
+  const defaults: Readonly<Record<string, unknown>> = { ...loadFlowLog({}), interfaces: undefined };
+  const own = Object.entries(options).filter(([name, value]) => !isDeepStrictEqual(value, defaults[name]));
+  return Object.fromEntries(own.map(([name, value]) => [name, JSON.parse(JSON.stringify(value)) as Json]));
+}

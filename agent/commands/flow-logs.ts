@@ -1,0 +1,107 @@
+import { EXIT, OperationalError } from '../model/operational-error.ts';
+import type { Command, Invocation } from './command.ts';
+
+const ACTIONS = ['list', 'describe', 'create', 'rename', 'tag', 'untag', 'enable', 'disable', 'delete'] as const;
+type Action = (typeof ACTIONS)[number];
+
+/** What each action takes behind its name. */
+const WORDS: Readonly<Record<Action, { readonly usage: string; readonly min: number; readonly max: number }>> = {
+  list: { usage: '', min: 0, max: 0 },
+  describe: { usage: 'FLOW-LOG', min: 1, max: 1 },
+  create: { usage: '', min: 0, max: 0 },
+  rename: { usage: 'FLOW-LOG NAME', min: 2, max: 2 },
+  tag: { usage: 'FLOW-LOG KEY=VALUE...', min: 2, max: 51 },
+  untag: { usage: 'FLOW-LOG KEY...', min: 2, max: 51 },
+  enable: { usage: 'FLOW-LOG...', min: 1, max: 64 },
+  disable: { usage: 'FLOW-LOG...', min: 1, max: 64 },
+  delete: { usage: 'FLOW-LOG...', min: 1, max: 64 },
+};
+
+export const flowLogs: Command = {
+  name: 'flow-logs',
+  summary: 'List, create, change and delete the flow logs of a running agent.',
+  usage: `${ACTIONS.join('|')} [FLOW-LOG] [WORD]... [options]`,
+  description:
+    'Speaks with a running flowlogd over its control socket, as the user that runs it or as root. A FLOW-LOG is named by its ' +
+    'id or, where only one has it, by its name.\n\n' +
+    'After its creation only the name, the description, the tags and whether it is enabled may change; for anything else ' +
+    'delete it and create a new one. The others go on without losing a packet, whatever is done to one of them. A flow log that ' +
+    'the configuration file declares is deleted there.\n\n' +
+    'rename FLOW-LOG NAME [--description TEXT]; tag FLOW-LOG KEY=VALUE...; untag FLOW-LOG KEY...; enable, disable and delete ' +
+    'take several. Exit code 78 for what is refused, 66 for an interface that is not there, 69 when no agent answers.',
+  positionals: { name: 'ACTION', min: 1, max: 65 },
+  options: [
+    { name: 'name', value: 'TEXT', description: 'create: its name; list: only those of this name.' },
+    { name: 'description', value: 'TEXT', description: 'create, rename: what it is for.' },
+    {
+      name: 'interface',
+      short: 'i',
+      value: 'IFACE',
+      multiple: true,
+      description:
+        'create: an interface, a pattern (eth*), default or any; list: only those that have it. May be repeated.',
+    },
+    {
+      name: 'tag',
+      value: 'KEY[=VALUE]',
+      multiple: true,
+      description: 'create: a tag; list: only those that have it. May be repeated.',
+    },
+    { name: 'traffic-type', value: 'TYPE', description: 'create, list: ALL, ACCEPT or REJECT.' },
+    { name: 'resource-type', value: 'TYPE', description: 'create, list: NETWORKINTERFACE, NAT or CCN.' },
+    { name: 'window', value: 'SECONDS', description: 'create: length of its capture windows.' },
+    {
+      name: 'set',
+      value: 'OPTION=VALUE',
+      multiple: true,
+      description: 'create: any other option of a flow log in the configuration, its value as in the file.',
+    },
+    { name: 'order', value: 'FIELD', default: 'created', description: 'list: created or name.' },
+    { name: 'ascending', description: 'list: the oldest, or A, first.' },
+    { name: 'socket', value: 'PATH', description: 'The control socket itself.' },
+    { name: 'state-directory', value: 'DIR', description: 'Where the agent has its state.' },
+    { name: 'config', short: 'c', value: 'FILE', description: 'The configuration that the agent runs with.' },
+    { name: 'json', description: 'JSON for programs; docs/flow-logs.md explains it.' },
+  ],
+  examples: [
+    { line: 'flowlogd flow-logs list', says: 'all of them, the newest first' },
+    { line: 'flowlogd flow-logs list --tag env=production --json', says: 'some of them, for programs' },
+    { line: 'flowlogd flow-logs describe web', says: 'one of them, and whether its records arrive' },
+    {
+      line: 'flowlogd flow-logs create --name web -i eth1 --window 60 --tag env=production',
+      says: 'observe one more interface from now on',
+    },
+    { line: "flowlogd flow-logs rename fl-4kd02xq9 'web tier'", says: 'its id stays' },
+    { line: 'flowlogd flow-logs disable web', says: 'its window is closed and shipped; enable goes on' },
+    { line: 'flowlogd flow-logs delete web', says: 'its window is closed and shipped, and it is gone' },
+  ],
+  async run(invocation) {
+    const action = actionOf(invocation);
+    const [{ askAgent }, { locateAgent }, { FlowLogsClient }] = await Promise.all([
+      import('./agent-client.ts'),
+      import('./agent-location.ts'),
+      import('./flow-logs-client.ts'),
+    ]);
+    const socket = invocation.string('socket');
+    const named = { config: invocation.string('config'), stateDirectory: invocation.string('state-directory') };
+    const where =
+      socket === undefined ? locateAgent(named, invocation.env) : { socketPaths: [socket], stateDirectory: undefined };
+    const { socketPath } = await askAgent(where.socketPaths, where.stateDirectory);
+    await new FlowLogsClient(invocation, socketPath).carryOut(action, invocation.positionals.slice(1));
+    return EXIT.ok;
+  },
+};
+
+export type { Action };
+
+/** @throws OperationalError `usage.invalid` */
+function actionOf({ positionals }: Invocation): Action {
+  const [word = '', ...rest] = positionals;
+  const action = ACTIONS.find((name) => name === word);
+  if (action === undefined) {
+    throw new OperationalError('usage.invalid', `flow-logs: there is no '${word}'; it takes ${ACTIONS.join(', ')}`);
+  }
+  const { usage, min, max } = WORDS[action];
+  if (rest.length >= min && rest.length <= max) return action;
+  throw new OperationalError('usage.invalid', `flow-logs: use it as flowlogd flow-logs ${action} ${usage}`.trimEnd());
+}

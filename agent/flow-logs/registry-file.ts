@@ -1,0 +1,117 @@
+/**
+ * The registry on disk: one JSON file in the state directory,
+ *
+ *     {"schema": 1, "sha256": checksum of the JSON text of flowLogs, "flowLogs": [FlowLogEntry ...]}
+ *
+ * A new version is written beside the old one, made durable, and takes its name in one step; whatever is cut short leaves
+ * the old one. A file that cannot be believed is never written over: it is set aside under another name.
+ */
+import { createHash } from 'node:crypto';
+import { OperationalError } from '../model/operational-error.ts';
+import type { FlowLogEntry } from './flow-log-entry.ts';
+import type { Entries } from './registry.ts';
+
+export const REGISTRY_FILE = 'flow-logs.json';
+const SCHEMA = 1;
+
+/** The part of the file system that it takes; every operation may throw what `node:fs` throws. */
+export interface RegistryDisk {
+  makeFolder(path: string): void;
+  /** Creates a file that must not exist and has its content on the disk at return. */
+  create(path: string, pieces: readonly Uint8Array[]): void;
+  rename(from: string, to: string): void;
+  syncFolder(folder: string): void;
+  unlink(path: string): void;
+  readNow(path: string): Uint8Array;
+}
+
+export type ReadRegistry =
+  | { readonly kind: 'entries'; readonly entries: Entries }
+  | { readonly kind: 'damaged'; readonly reason: string };
+
+/** What the folder has; no file is an empty registry. @throws OperationalError `registry.unusable` */
+export function readRegistry(disk: RegistryDisk, folder: string): ReadRegistry {
+  const path = `${folder}/${REGISTRY_FILE}`;
+  let bytes: Uint8Array;
+  try {
+    bytes = disk.readNow(path);
+  } catch (error) {
+    if (isGone(error)) return { kind: 'entries', entries: [] };
+    throw unusable('Reading', path, (error as Error).message, error);
+  }
+  return parse(Buffer.from(bytes).toString('utf8'), path);
+}
+
+/** @throws OperationalError `registry.unusable`: what was on the disk before is there still */
+export function writeRegistry(disk: RegistryDisk, folder: string, entries: Entries): void {
+  const path = `${folder}/${REGISTRY_FILE}`;
+  const fresh = `${path}.new`;
+  const text = JSON.stringify(entries);
+  const file = `{"schema":${SCHEMA},"sha256":"${checksum(text)}","flowLogs":${text}}\n`;
+  try {
+    disk.makeFolder(folder);
+    removeIfThere(disk, fresh);
+    disk.create(fresh, [Buffer.from(file)]);
+    disk.rename(fresh, path);
+    disk.syncFolder(folder);
+  } catch (error) {
+    throw isSystemError(error) ? unusable('Writing', path, error.message, error) : error;
+  }
+}
+
+/** Moves a damaged registry out of the way; answers where it is now. @throws OperationalError `registry.unusable` */
+export function setRegistryAside(disk: RegistryDisk, folder: string, nowSeconds: number): string {
+  const path = `${folder}/${REGISTRY_FILE}`;
+  const aside = `${path}.damaged-${nowSeconds}`;
+  try {
+    disk.rename(path, aside);
+    disk.syncFolder(folder);
+    return aside;
+  } catch (error) {
+    throw isSystemError(error) ? unusable('Setting aside', path, error.message, error) : error;
+  }
+}
+
+function parse(text: string, path: string): ReadRegistry {
+  let value: { schema?: unknown; sha256?: unknown; flowLogs?: unknown };
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return { kind: 'damaged', reason: 'it is not JSON' };
+  }
+  const { schema, sha256, flowLogs } = value ?? {};
+  if (typeof schema === 'number' && schema > SCHEMA) {
+    throw unusable('Reading', path, `a newer flowlogd has written it (schema ${schema})`);
+  }
+  if (schema !== SCHEMA || !Array.isArray(flowLogs)) return { kind: 'damaged', reason: 'it is no list of flow logs' };
+  if (sha256 !== checksum(JSON.stringify(flowLogs))) return { kind: 'damaged', reason: 'its checksum is wrong' };
+  return { kind: 'entries', entries: flowLogs as readonly FlowLogEntry[] };
+}
+
+function checksum(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+function removeIfThere(disk: RegistryDisk, path: string): void {
+  try {
+    disk.unlink(path);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  return isSystemError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+}
+
+function isSystemError(error: unknown): error is Error & { readonly code: string } {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string';
+}
+
+function unusable(doing: string, path: string, why: string, cause?: unknown): OperationalError {
+  return new OperationalError(
+    'registry.unusable',
+    `${doing} the flow logs of this host in ${path} failed: ${why}.`,
+    cause,
+  );
+}

@@ -1,0 +1,171 @@
+/**
+ * The flow logs of a host and how they change, as functions from one list of entries to the next: nothing here is on a disk
+ * or on a clock. Entries stand in the order of their creation.
+ *
+ * The file and the commands speak of the same objects. What the file declares is made when it is first seen and goes when it
+ * is declared no more. Where both speak of an attribute, the later word counts: a command's change stays until the file says
+ * something else than it said before.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import {
+  ATTRIBUTES,
+  type Attributes,
+  attributesProblem,
+  called,
+  type Declaration,
+  type Definition,
+  FLOW_LOGS_MAX,
+  type FlowLogEntry,
+  type Json,
+  type Refusal,
+} from './flow-log-entry.ts';
+
+export type Entries = readonly FlowLogEntry[];
+
+export type Outcome =
+  | { readonly kind: 'changed'; readonly entries: Entries; readonly entry: FlowLogEntry }
+  | { readonly kind: 'refused'; readonly message: string };
+
+/** A change of attributes; a tag that is null goes. */
+export interface AttributeChange {
+  readonly name?: string;
+  readonly description?: string;
+  readonly tags?: Readonly<Record<string, string | null>>;
+  readonly enabled?: boolean;
+}
+
+/** @param nowSeconds Unix time of the creation */
+export function create(entries: Entries, declaration: Declaration, nowSeconds: number): Outcome {
+  const { id, attributes } = declaration;
+  const known = entries.find((entry) => entry.id === id);
+  if (known !== undefined) return refused(`There is a flow log ${called(known)} already.`);
+  if (entries.length >= FLOW_LOGS_MAX) {
+    return refused(`This host has ${FLOW_LOGS_MAX} flow logs, which is the most: delete one that nobody needs.`);
+  }
+  const problem = attributesProblem(attributes);
+  if (problem !== undefined) return refused(`The flow log cannot be created: ${problem}.`);
+  const entry: FlowLogEntry = { ...declaration, createdSeconds: nowSeconds, origin: 'command', declared: undefined };
+  return { kind: 'changed', entries: [...entries, entry], entry };
+}
+
+export function modify(entries: Entries, id: string, change: AttributeChange): Outcome {
+  const entry = entries.find((each) => each.id === id);
+  if (entry === undefined) return unknown(id);
+  const { tags: changes = {} } = change;
+  const kept = Object.entries(entry.attributes.tags).filter(([key]) => !Object.hasOwn(changes, key));
+  const tags = Object.fromEntries([...kept, ...Object.entries(changes).filter(isTag)]);
+  const attributes = { ...entry.attributes, ...change, tags };
+  const problem = attributesProblem(attributes);
+  if (problem !== undefined) return refused(`${called(entry)} stays as it is: ${problem}.`);
+  return replaced(entries, { ...entry, attributes });
+}
+
+export function remove(entries: Entries, id: string): Outcome {
+  const entry = entries.find((each) => each.id === id);
+  if (entry === undefined) return unknown(id);
+  if (entry.origin === 'file') {
+    return refused(
+      `${called(entry)} is declared in the configuration file and would come back with it: remove it there and reload ` +
+        '(systemctl reload flowlogd, or SIGHUP), or disable it.',
+    );
+  }
+  return { kind: 'changed', entries: entries.filter((each) => each !== entry), entry };
+}
+
+export interface Reconciled {
+  readonly entries: Entries;
+  readonly created: readonly FlowLogEntry[];
+  readonly removed: readonly FlowLogEntry[];
+  readonly changed: readonly FlowLogEntry[];
+  /** Of declarations that count for nothing; the flow logs that they name go on as they are. */
+  readonly refusals: readonly Refusal[];
+}
+
+/**
+ * Makes the entries what the configuration file declares.
+ *
+ * @param suggestId an id that is free, for the sentence that says how to get what cannot be had by a change
+ */
+export function reconcile(
+  before: Entries,
+  declarations: readonly Declaration[],
+  nowSeconds: number,
+  suggestId: () => string,
+): Reconciled {
+  const declaredIds = new Set(declarations.map(({ id }) => id));
+  const removed = before.filter(({ id, origin }) => origin === 'file' && !declaredIds.has(id));
+  let entries = before.filter((entry) => !removed.includes(entry));
+  const created: FlowLogEntry[] = [];
+  const changed: FlowLogEntry[] = [];
+  const refusals: Refusal[] = [];
+  for (const declaration of declarations) {
+    const known = entries.find(({ id }) => id === declaration.id);
+    const outcome =
+      known === undefined
+        ? create(entries, declaration, nowSeconds)
+        : redeclare(entries, known, declaration, suggestId);
+    if (outcome.kind === 'refused') {
+      refusals.push({ flowLogId: declaration.id, message: outcome.message });
+      continue;
+    }
+    const entry: FlowLogEntry = { ...outcome.entry, origin: 'file', declared: declaration.attributes };
+    if (known === undefined) created.push(entry);
+    else if (!isDeepStrictEqual(known, entry)) changed.push(entry);
+    entries = outcome.entries.map((each) => (each.id === entry.id ? entry : each));
+  }
+  return { entries, created, removed, changed, refusals };
+}
+
+/** The file speaks of a flow log that there is. */
+function redeclare(entries: Entries, known: FlowLogEntry, declaration: Declaration, suggestId: () => string): Outcome {
+  const differences = definitionChanges(known.definition, declaration.definition);
+  if (differences.length > 0) {
+    return refused(
+      `${called(known)} goes on as it is: ${differences.join(', ')} cannot change after a flow log was created. Put it back, or ` +
+        `delete the flow log and create a new one: give this one an id of its own in the file (id: ${suggestId()}).`,
+    );
+  }
+  const change: AttributeChange = Object.fromEntries(
+    ATTRIBUTES.filter(
+      (name) => name !== 'tags' && !isDeepStrictEqual(known.declared?.[name], declaration.attributes[name]),
+    ).map((name) => [name, declaration.attributes[name]]),
+  );
+  const tags = tagChanges(known.declared?.tags ?? {}, declaration.attributes.tags);
+  return modify(entries, known.id, { ...change, tags });
+}
+
+/** What was taken out of the file goes, and what it says anew counts. */
+function tagChanges(before: Attributes['tags'], after: Attributes['tags']): Record<string, string | null> {
+  const gone = Object.keys(before).filter((key) => !Object.hasOwn(after, key));
+  const said = Object.keys(after).filter((key) => before[key] !== after[key]);
+  return Object.fromEntries([...gone.map((key) => [key, null]), ...said.map((key) => [key, after[key]])]);
+}
+
+/** `windowSeconds (300 -> 60)` for each option that differs. */
+function definitionChanges(before: Definition, after: Definition): string[] {
+  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...names]
+    .filter((name) => !isDeepStrictEqual(before[name], after[name]))
+    .map((name) => `${name} (${shown(before[name])} -> ${shown(after[name])})`);
+}
+
+function shown(value: Json | undefined): string {
+  if (value === undefined) return 'default';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}
+
+function isTag(pair: [string, string | null]): pair is [string, string] {
+  return pair[1] !== null;
+}
+
+function replaced(entries: Entries, entry: FlowLogEntry): Outcome {
+  return { kind: 'changed', entries: entries.map((each) => (each.id === entry.id ? entry : each)), entry };
+}
+
+function refused(message: string): Outcome {
+  return { kind: 'refused', message };
+}
+
+function unknown(id: string): Outcome {
+  return refused(`There is no flow log ${id}: flowlogd flow-logs list shows those that there are.`);
+}
