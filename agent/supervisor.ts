@@ -15,7 +15,6 @@ import { HASH_SEED_WORDS } from './flow/hash.ts';
 import { type KeptTables, openKeptTables } from './kept-tables.ts';
 import { LiveTaps } from './live-taps.ts';
 import { startRotation } from './meter/rotation.ts';
-import type { ObservationPoint } from './model/flow-log.ts';
 import type { Sink } from './model/sink.ts';
 import type { ExclusionPolicy } from './packet/exclusion.ts';
 import { nodeDisk } from './spool/disk.ts';

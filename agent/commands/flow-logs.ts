@@ -20,15 +20,15 @@ const WORDS: Readonly<Record<Action, { readonly usage: string; readonly min: num
 export const flowLogs: Command = {
   name: 'flow-logs',
   summary: 'List, create, change and delete the flow logs of a running agent.',
-  usage: `${ACTIONS.join('|')} [FLOW-LOG] [WORD]... [options]`,
+  usage: 'ACTION [FLOW-LOG] [WORD]... [options]',
   description:
     'Speaks with a running flowlogd over its control socket, as the user that runs it or as root. A FLOW-LOG is named by its ' +
     'id or, where only one has it, by its name.\n\n' +
     'After its creation only the name, the description, the tags and whether it is enabled may change; for anything else ' +
     'delete it and create a new one. The others go on without losing a packet, whatever is done to one of them. A flow log that ' +
     'the configuration file declares is deleted there.\n\n' +
-    'rename FLOW-LOG NAME [--description TEXT]; tag FLOW-LOG KEY=VALUE...; untag FLOW-LOG KEY...; enable, disable and delete ' +
-    'take several. Exit code 78 for what is refused, 66 for an interface that is not there, 69 when no agent answers.',
+    'Actions: list, describe FLOW-LOG, create, rename FLOW-LOG NAME, tag FLOW-LOG KEY=VALUE..., untag FLOW-LOG KEY..., ' +
+    'enable, disable and delete FLOW-LOG.... Exit code 78 for what is refused, 66 for an interface that is not there, 69 when no agent answers.',
   positionals: { name: 'ACTION', min: 1, max: 65 },
   options: [
     { name: 'name', value: 'TEXT', description: 'create: its name; list: only those of this name.' },

@@ -19,6 +19,8 @@ import { TapSet, type TapSetup } from './tap-set.ts';
 
 /** Room for some six thousand small packets beside the longest frame. */
 const BATCH_BYTES = 4 * FRAME_BYTES_MAX;
+/** Twice the time after which the kernel hands over a block that is not full. */
+const LEAVE_DELAY_MS = 200;
 
 /** Everything that the data plane is told; it crosses to its thread as a structured clone. */
 export interface DataPlaneSetup {
@@ -79,9 +81,14 @@ export async function dataPlane(
     onEvent: (point, event) => tell({ kind: 'event', point, event }),
   });
   const batch = createPacketBatch(BATCH_BYTES);
+  let asked: Asked[] = [];
   const onRound = async () => {
     for (const { id } of received<ReleaseMessage>(recorder)) set.released(id);
-    for (const request of received<TapRequest>(requests)) {
+    for (const request of received<TapRequest>(requests))
+      asked.push({ request, dueMs: performance.now() + delayMs(request) });
+    const due = asked.filter(({ dueMs }) => dueMs <= performance.now());
+    asked = asked.filter((one) => !due.includes(one));
+    for (const { request } of due) {
       tell({ kind: 'answered', id: request.id, refusal: await carryOut(request, set, batch) });
     }
   };
@@ -95,6 +102,16 @@ export async function dataPlane(
   } finally {
     send(recorder, { kind: 'end' });
   }
+}
+
+interface Asked {
+  readonly request: TapRequest;
+  readonly dueMs: number;
+}
+
+/** What arrived before somebody asked to leave may be in a block that the kernel still fills. */
+function delayMs({ kind }: TapRequest): number {
+  return kind === 'leave' ? LEAVE_DELAY_MS : 0;
 }
 
 async function carryOut(request: TapRequest, set: TapSet, batch: PacketBatch): Promise<Failure | undefined> {

@@ -9,7 +9,7 @@ const page = await renderManual(COMMANDS, '1.2.3');
 test('the manual has every command with its options and examples', async () => {
   for (const load of COMMANDS.values()) {
     const command = await load();
-    expect(page).toContain(`.SS "flowlogd ${command.name}`);
+    expect(page).toContain(`.SS "flowlogd ${command.name.replaceAll('-', '\\-')}`);
     for (const { name } of allOptions(command)) expect(page).toContain(`\\-\\-${name.replaceAll('-', '\\-')}`);
   }
 });
