@@ -42,7 +42,7 @@ export function readRegistry(disk: RegistryDisk, folder: string): ReadRegistry {
   return parse(Buffer.from(bytes).toString('utf8'), path);
 }
 
-/** @throws OperationalError `registry.unusable`: what was on the disk before is there still */
+/** @throws OperationalError `registry.unusable`: the disk has the old or the new one then */
 export function writeRegistry(disk: RegistryDisk, folder: string, entries: Entries): void {
   const path = `${folder}/${REGISTRY_FILE}`;
   const fresh = `${path}.new`;

@@ -1,9 +1,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FlowLogList, FlowLogView } from '../../agent/flow-log-view.ts';
 import { AgentProcess } from '../support/agent-process.ts';
-import { runCommand } from '../support/command.ts';
+import { askAgent } from '../support/agent-socket.ts';
+import { type RunningCommand, runCommand } from '../support/command.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { countsOf, isFlow, storedTwice } from '../support/stored-flows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -35,6 +37,13 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
     return JSON.parse(stdout) as Answer;
   }
 
+  /** Starts it and waits until it can be asked, which is a moment after it captures. */
+  async function start(agent: AgentProcess): Promise<RunningCommand> {
+    const running = await agent.start();
+    while ((await askAgent(agent.stateFolder, '/status')) === undefined) await sleep(20);
+    return running;
+  }
+
   /** An agent that observes loopback, so that obs0 is free for what commands create. */
   function besideLoopback(): AgentProcess {
     return new AgentProcess({
@@ -47,7 +56,7 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
   }
 
   test('lose no packet while another one is created, disabled, enabled, deleted, and the file is read again', async () => {
-    const running = await host.agent.start();
+    const running = await start(host.agent);
     const sender = new TickSender(host.hosts, 4);
     await asked(host.agent, 'create', '--name', 'other', '--interface', 'lo', '--window', '1');
     for (const action of ['disable', 'enable', 'delete']) await asked(host.agent, action, 'other');
@@ -64,7 +73,7 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
 
   test('count exactly what came while they were enabled, also when that was twice in one window', async () => {
     const agent = besideLoopback();
-    await agent.start();
+    await start(agent);
     const { id } = await asked(agent, 'create', '--name', 'web', '-i', 'obs0', '--set', 'windowSeconds=10m');
     const expected: Counts = new Map();
     host.sendBurst();
@@ -85,7 +94,7 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
 
   test('are the same after a kill: name, tags, whether they are enabled, and what they count', async () => {
     const agent = besideLoopback();
-    const running = await agent.start();
+    const running = await start(agent);
     const { id } = await asked(agent, 'create', '--name', 'web', '-i', 'obs0', '--tag', 'env=test');
     await asked(agent, 'rename', 'web', 'web tier', '--description', 'the shop');
     await asked(agent, 'tag', 'web tier', 'team=shop', 'a=b');
@@ -93,7 +102,7 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
     const lo = (await asked<FlowLogList>(agent, 'list', '--interface', 'lo')).flowLogs[0]!;
     await asked(agent, 'disable', lo.id);
     await running.stop('SIGKILL');
-    await agent.start();
+    await start(agent);
     const { flowLogs } = await asked<FlowLogList>(agent, 'list', '--order', 'name', '--ascending');
     const tags = { env: 'test', team: 'shop' };
     expect(flowLogs).toMatchObject([
@@ -107,7 +116,7 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
   });
 
   test('refuse what they cannot be, in one sentence and with an exit code', async () => {
-    const running = await host.agent.start();
+    const running = await start(host.agent);
     const refusal = async (...words: string[]) => {
       const { code, stdout, stderr } = await flowlogd(host.agent, ...words);
       expect(stdout).toBe('');

@@ -1,0 +1,100 @@
+/** A host without a kernel: which interfaces there are, and which of them capture, are lists that a test sets and reads. */
+import { FlowLogControl, type FlowLogWords, type Observer } from '../../agent/flow-log-control.ts';
+import type { Declaration } from '../../agent/flow-logs/flow-log-entry.ts';
+import type { ObservationPoint } from '../../agent/model/flow-log.ts';
+import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
+import { OperationalError } from '../../agent/model/operational-error.ts';
+import type { Log } from '../../agent/telemetry/log.ts';
+import type { TapSetup } from '../../agent/threads/tap-set.ts';
+import { CrashingDisk } from './crashing-disk.ts';
+import { ATTRIBUTES } from './flow-log-entries.ts';
+
+export class FlowLogHost {
+  readonly disk = new CrashingDisk(1);
+  readonly said: string[] = [];
+  interfaces = ['eth0', 'eth1', 'lo'];
+  defaultName: string | undefined = 'eth0';
+  /** Interfaces that cannot be captured. */
+  broken: string[] = [];
+  /** `FLOW-LOG/INTERFACE` of each tap that runs. */
+  readonly running = new Set<string>();
+  readonly history: string[] = [];
+  nowSeconds = 1_700_000_000;
+  #random = 0;
+
+  readonly words: FlowLogWords = {
+    read: (options) => {
+      const { id, name = ATTRIBUTES.name, interfaces = ['default'], ...definition } = options as Record<string, string>;
+      return { id: id!, attributes: { ...ATTRIBUTES, name }, definition: { interfaces, ...definition } };
+    },
+    look: (entries) =>
+      entries.map((entry) => {
+        const patterns = entry.definition['interfaces'] as readonly string[];
+        const matches = patterns.map((pattern) => [pattern, this.#matches(pattern)] as const);
+        const flowLog = { ...FLOW_LOG_DEFAULTS, id: entry.id, accountId: '-', windowSeconds: 60 };
+        const found = [...new Set(matches.flatMap(([, names]) => names))].map((interfaceName) => ({
+          interfaceName,
+          tap: tapOf({ flowLog, interfaceId: `if-${interfaceName}`, interfaceName }),
+        }));
+        const missing = matches.filter(([, names]) => names.length === 0).map(([pattern]) => pattern);
+        return { entry, flowLog, patterns, found, missing };
+      }),
+    explainMissing: (pattern) =>
+      pattern.includes('*') ? undefined : new OperationalError('capture.no-interface', `there is no ${pattern}`),
+  };
+
+  readonly observer: Observer = {
+    observe: async ({ point }) => {
+      if (this.broken.includes(point.interfaceName)) {
+        throw new OperationalError('capture.failed', `${point.interfaceName} is broken.`);
+      }
+      this.#note('+', point);
+    },
+    leave: async (point) => this.#note('-', point),
+  };
+
+  load(...declarations: Declaration[]): FlowLogControl {
+    const keep = (message: string) => void this.said.push(message);
+    const log: Log = { error: keep, warn: keep, info: keep, debug: keep };
+    const control = FlowLogControl.load(
+      {
+        words: this.words,
+        disk: this.disk,
+        folder: '/state',
+        log,
+        now: () => this.nowSeconds * 1000,
+        random: () => (this.#random = (this.#random + 0.137) % 1),
+      },
+      declarations,
+    );
+    return control;
+  }
+
+  /** As the agent does: the first taps at once, then everything else. Ends with the test that calls it. */
+  start(...declarations: Declaration[]): FlowLogControl {
+    const control = this.load(...declarations);
+    for (const { point } of control.taps()) this.#note('+', point);
+    control.begin(this.observer);
+    control.end();
+    return control;
+  }
+
+  #note(sign: '+' | '-', { flowLog, interfaceName }: ObservationPoint): void {
+    const key = `${flowLog.id}/${interfaceName}`;
+    if (this.running.has(key) === (sign === '+')) throw new Error(`${sign}${key} happens twice`);
+    if (sign === '+') this.running.add(key);
+    else this.running.delete(key);
+    this.history.push(`${sign}${key}`);
+  }
+
+  #matches(pattern: string): string[] {
+    if (pattern === 'default') return this.defaultName === undefined ? [] : [this.defaultName];
+    if (pattern.endsWith('*')) return this.interfaces.filter((name) => name.startsWith(pattern.slice(0, -1)));
+    return this.interfaces.filter((name) => name === pattern);
+  }
+}
+
+function tapOf(point: ObservationPoint): TapSetup {
+  const { interfaceName } = point;
+  return { point, capture: { interfaceName, snapBytes: 128, bufferBytes: 1 << 20, promiscuous: false, filter: '' } };
+}
