@@ -52,12 +52,11 @@ export class NdjsonPrinter implements RecordPrinter {
     const { windowStart } = this.#context;
     let end = at;
     for (let i = 0; i < steps.length; i++) {
-      const { before, open, write, column } = steps[i]!;
-      const start = writeBytes(before, buffer, end);
-      const value = writeBytes(open, buffer, start);
+      const { before, openingBytes, write, type } = steps[i]!;
+      const value = writeBytes(before, buffer, end);
       end = write(record, windowStart, buffer, value);
-      if (end === value) end = start;
-      else if (column.field.type !== 'integer') end = closeText(buffer, value, end);
+      if (end === value) end = value - openingBytes;
+      else if (type !== 'integer') end = closeText(buffer, value, end);
     }
     return closeLine(buffer, at, writeBytes(after, buffer, end));
   }

@@ -4,17 +4,18 @@
  */
 import type { LogStatus } from '../model/ledger.ts';
 import { template } from './ascii.ts';
-import type { Column, RowContext } from './catalogue.ts';
+import type { Column, RecordField, RowContext } from './catalogue.ts';
 import type { WriteValue } from './field-values.ts';
 
 /** One value that each record has for itself, and what stands before it. */
 export interface Step {
-  /** Finished columns. */
+  /** Finished columns, and the opening of the value's own. */
   readonly before: Uint8Array;
-  /** Opens the value's own column; goes away again where the record has no value and the format leaves such out. */
-  readonly open: Uint8Array;
+  /** Of `before`: what goes away again where the record has no value and the format leaves such columns out. */
+  readonly openingBytes: number;
   readonly write: WriteValue;
-  readonly column: Column;
+  readonly type: RecordField['type'];
+  readonly label: string;
 }
 
 export interface Row {
@@ -57,7 +58,10 @@ function layOut(columns: readonly Column[], context: RowContext, dress: Dress, i
   for (const column of columns) {
     const { write, shared, unannotated } = column.field;
     if (write !== undefined && !(isPlain && unannotated !== undefined)) {
-      steps.push({ before: concatenated(finished), open: dress.open(column), write, column });
+      const opening = dress.open(column);
+      const before = concatenated([...finished, opening]);
+      const { label, field } = column;
+      steps.push({ before, openingBytes: opening.length, write, type: field.type, label });
       finished = [];
     } else {
       const value = write === undefined ? shared?.(context, 'OK') : (unannotated ?? undefined);

@@ -146,13 +146,13 @@ export class LogGroupEncoder {
     let values = valueBytes;
     let at = copyBytes(frame.time, buffer, start);
     for (let i = 0; i < steps.length; i++) {
-      const { before, open, write, column } = steps[i]!;
-      at = copyBytes(before, buffer, at);
-      const value = writeBytes(open, buffer, at);
+      const { before, openingBytes, write, label } = steps[i]!;
+      const value = copyBytes(before, buffer, at);
       const end = write(record, windowStart, buffer, value);
+      at = value - openingBytes;
       if (end === value) continue;
       values += end - value;
-      at = end - at < 0x82 ? closeContent(buffer, at, value, end) : writeWide(column.label, buffer, at, value, end);
+      at = end - at < 0x82 ? closeContent(buffer, at, value, end) : writeWide(label, buffer, at, value, end);
     }
     this.#values += values;
     return copyBytes(after, buffer, at);
@@ -211,10 +211,7 @@ function frameOf(columns: readonly Column[], header: BatchHeader): Frame {
 }
 
 function bodyBytesMax({ steps, after }: Row): number {
-  return steps.reduce(
-    (sum, { before, open }) => sum + before.length + open.length + VALUE_BYTES_MAX + WIDE_BYTES,
-    after.length,
-  );
+  return steps.reduce((sum, { before }) => sum + before.length + VALUE_BYTES_MAX + WIDE_BYTES, after.length);
 }
 
 /**
