@@ -1,11 +1,12 @@
 /** Flow logs between the words of the configuration and what they stand for on this host. */
 import { isDeepStrictEqual } from 'node:util';
+import { rowOf } from '../config/flow-log-row.ts';
 import { type HostInterface, listInterfaces, missingInterface, resolveInterfaces } from '../config/interfaces.ts';
 import { type Configuration, type FlowLogConfiguration, loadFlowLog } from '../config/load.ts';
 import type { FlowLogWords } from '../flow-log-control.ts';
 import type { Declaration, Definition, FlowLogEntry, Json } from '../flow-logs/flow-log-entry.ts';
 import { readRegistry } from '../flow-logs/registry-file.ts';
-import { FLOW_LOG_DEFAULTS, type FlowLog } from '../model/flow-log.ts';
+import type { FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { nodeDisk } from '../spool/disk.ts';
 
@@ -23,13 +24,16 @@ export function declarationOf(flowLog: FlowLogConfiguration): Declaration {
   };
 }
 
-export function flowLogWords(capture: Configuration['capture'], { mayLack }: Waiting): FlowLogWords {
+export function flowLogWords(
+  { capture, constants }: Pick<Configuration, 'capture' | 'constants'>,
+  { mayLack }: Waiting,
+): FlowLogWords {
   const { snapBytes, bufferBytes, promiscuous, filter } = capture;
   const tapOf = (configured: FlowLogConfiguration, found: HostInterface) => ({
     interfaceName: found.name,
     tap: {
       point: {
-        flowLog: flowLogOf(configured),
+        flowLog: flowLogOf(configured, constants),
         interfaceId: configured.interfaceId ?? found.interfaceId,
         interfaceName: found.name,
       },
@@ -44,7 +48,7 @@ export function flowLogWords(capture: Configuration['capture'], { mayLack }: Wai
         const configured = configurationOf(entry);
         const { interfaces, missing } = resolveInterfaces(configured.interfaces, known);
         const found = interfaces.map((each) => tapOf(configured, each));
-        return { entry, flowLog: flowLogOf(configured), patterns: configured.interfaces, found, missing };
+        return { entry, flowLog: flowLogOf(configured, constants), patterns: configured.interfaces, found, missing };
       });
     },
     explainMissing: (pattern) => (mayLack(pattern) ? undefined : missingInterface(pattern, listInterfaces())),
@@ -52,13 +56,14 @@ export function flowLogWords(capture: Configuration['capture'], { mayLack }: Wai
 }
 
 /** The flow log as its records name it. */
-function flowLogOf(flowLog: FlowLogConfiguration): FlowLog {
+function flowLogOf(flowLog: FlowLogConfiguration, constants: Configuration['constants']): FlowLog {
   return {
-    ...FLOW_LOG_DEFAULTS,
-    resourceType: flowLog.resourceType,
     id: flowLog.id,
     accountId: flowLog.accountId,
     windowSeconds: flowLog.windowSeconds,
+    resourceType: flowLog.resourceType,
+    trafficType: flowLog.trafficType,
+    ...rowOf(flowLog, constants),
   };
 }
 

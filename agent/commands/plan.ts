@@ -35,7 +35,7 @@ function plan(configuration: Configuration, waiting: Waiting): RunPlan {
     exclusion: exclude,
     regions: configuration.regions,
     flowsMax: table.flowsMax,
-    words: flowLogWords(capture, waiting),
+    words: flowLogWords(configuration, waiting),
     declarations: configuration.flowLogs.map(declarationOf),
   };
 }

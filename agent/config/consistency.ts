@@ -1,6 +1,7 @@
 /** What single options cannot see: contradictions between them. Looks only at options that are valid in themselves. */
 
 import type { Findings } from './findings.ts';
+import { checkRow } from './flow-log-row.ts';
 import { isInterfacePattern } from './interface-pattern.ts';
 import { PROTOCOL } from './option.ts';
 
@@ -19,6 +20,7 @@ function checkFlowLogs(findings: Findings): void {
   const ids = new Map<unknown, string>();
   const interfaces = new Map<unknown, string>();
   for (const entry of entriesOf(findings, 'flowLogs')) {
+    checkRow(findings, entry);
     claim(findings, ids, `${entry}.id`, findings.settings.get(`${entry}.id`)?.value, 'the id of');
     checkTags(findings, `${entry}.tags`);
     const patterns = findings.settings.get(`${entry}.interfaces`)?.value;

@@ -200,7 +200,9 @@ class Reader {
     const value = schema.kind.parse(text);
     if (value === undefined) {
       const said = schema.secret ? 'the value' : `'${text}'`;
-      this.#findings.problem(path, origin, `${said} is not accepted: it must be ${schema.kind.accepts}`);
+      const nearest = nearestWord(text, schema.kind.known ?? []);
+      const meant = nearest === undefined ? '' : `; did you mean ${nearest}?`;
+      this.#findings.problem(path, origin, `${said} is not accepted: it must be ${schema.kind.accepts}${meant}`);
     } else {
       this.#set(path, value, schema.secret ? '(hidden)' : text, origin, schema.secret);
     }

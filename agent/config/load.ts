@@ -12,6 +12,7 @@ import { readDocument } from './document.ts';
 import { type Environment, misspeltVariables } from './environment.ts';
 import { describeFileError, type ReadTextFile, readTextFile } from './files.ts';
 import { Findings, type Setting } from './findings.ts';
+import { rowWarnings, windowSecondsOf } from './flow-log-row.ts';
 import { type ClsOptions, CONFIGURATION_BYTES_MAX, type FlowLogOptions, type Options, SCHEMA } from './schema.ts';
 
 /** Secrets and certificates are short. */
@@ -21,6 +22,7 @@ const OTHERS = 0o007;
 
 export interface FlowLogConfiguration extends FlowLogOptions {
   readonly id: string;
+  readonly windowSeconds: number;
 }
 
 type FileOptions = 'secretId' | 'secretIdFile' | 'secretKey' | 'secretKeyFile' | 'token' | 'tokenFile';
@@ -73,7 +75,7 @@ export function loadConfiguration(options: LoadOptions): Loaded {
   if (findings.problems.length > 0) throw refusal(path, findings);
   const configuration: Configuration = {
     ...read,
-    flowLogs: read.flowLogs.map(withId),
+    flowLogs: read.flowLogs.map(completed),
     cls: read.cls === undefined ? undefined : { ...withoutSecrets(read.cls), ...cls },
   };
   return {
@@ -82,6 +84,7 @@ export function loadConfiguration(options: LoadOptions): Loaded {
     warnings: [
       ...misspeltVariables(SCHEMA, environment),
       ...secrets.warnings,
+      ...configuration.flowLogs.flatMap((flowLog) => rowWarnings(flowLog, configuration.constants)),
       ...endpointWarnings(configuration),
       ...listenWarnings(configuration),
     ],
@@ -102,11 +105,12 @@ export function loadFlowLog(options: Readonly<Record<string, unknown>>): FlowLog
     const problems = findings.problems.map(({ path, message }) => `${path.replace('flowLogs[0].', '')}: ${message}`);
     throw new OperationalError('config.invalid', `The flow log is not valid: ${problems.join('; ')}.`);
   }
-  return deepFreeze(withId(flowLogs[0]!));
+  return deepFreeze(completed(flowLogs[0]!));
 }
 
-function withId(flowLog: FlowLogOptions): FlowLogConfiguration {
-  return { ...flowLog, id: flowLog.id ?? deriveFlowLogId(flowLog.interfaces) };
+function completed(flowLog: FlowLogOptions): FlowLogConfiguration {
+  const windowSeconds = windowSecondsOf(flowLog);
+  return { ...flowLog, windowSeconds, id: flowLog.id ?? deriveFlowLogId(flowLog.interfaces) };
 }
 
 /** The same interfaces give the same id, so a flow log may be renamed. */

@@ -6,6 +6,7 @@
 import { isIP } from 'node:net';
 import type { Network } from '../packet/address.ts';
 import { parseNetwork } from '../packet/address.ts';
+import { FIELD_NAMES, fieldWord } from '../record/catalogue.ts';
 import {
   DURATION_FORMS,
   formatBytes,
@@ -21,6 +22,8 @@ export interface Kind<T> {
   readonly accepts: string;
   /** Undefined when the text is not accepted. */
   parse(text: string): T | undefined;
+  /** Words that a misspelt text may have been meant to be. */
+  readonly known?: readonly string[];
 }
 
 /** How an option stands in the table. */
@@ -174,6 +177,13 @@ export function pattern(accepts: string, regex: RegExp): Kind<string> {
 export function choice<const T extends string>(accepted: readonly T[]): Kind<T> {
   return { accepts: `one of ${accepted.join(', ')}`, parse: (text) => accepted.find((value) => value === text) };
 }
+
+/** One word of a list of fields. */
+export const FIELD_WORD: Kind<string> = {
+  accepts: 'a field of docs/formats.md, or eni, nat or ccn for all fields of that row',
+  parse: fieldWord,
+  known: FIELD_NAMES,
+};
 
 export function integer(min: number, max: number): Kind<number> {
   return { accepts: `a whole number from ${min} to ${max}`, parse: (text) => inside(parseInteger(text), min, max) };

@@ -5,7 +5,7 @@
  * Names are the field's, in camel case, units last. Every number has bounds.
  */
 
-import { RESOURCE_TYPES } from '../model/flow-log.ts';
+import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import {
@@ -13,6 +13,7 @@ import {
   BOOLEAN,
   bytes,
   choice,
+  FIELD_WORD,
   FILE_PATH,
   INTERFACE_PATTERN,
   integer,
@@ -44,6 +45,18 @@ const DAY_SECONDS = 86_400;
 
 const IDENTIFIER = pattern('1 to 64 of the characters A-Z a-z 0-9 . _ : -', /^[\w.:-]{1,64}$/);
 
+const CONSTANT = pattern('1 to 128 of the characters A-Z a-z 0-9 . _ : / @ -', /^[\w.:/@-]{1,128}$/);
+
+const constants = {
+  vpcId: optional(CONSTANT, { description: 'The field `vpc-id`.', example: 'vpc-0a1b2c3d' }),
+  subnetId: optional(CONSTANT, { description: 'The field `subnet-id`.', example: 'subnet-0a1b2c3d' }),
+  instanceId: optional(CONSTANT, { description: 'The field `instance-id`.', example: 'ins-0a1b2c3d' }),
+  region: optional(CONSTANT, { description: 'The field `region`.', example: 'ap-guangzhou' }),
+  azId: optional(CONSTANT, { description: 'The field `az-id`.', example: 'ap-guangzhou-3' }),
+  ccnId: optional(CONSTANT, { description: 'The field `ccn-id`.', example: 'ccn-0a1b2c3d' }),
+  regionId: optional(CONSTANT, { description: 'The field `region-id`.', example: 'ap-guangzhou' }),
+};
+
 const flowLog = section('One flow log: what is observed, and as what it is recorded.', {
   id: optional(IDENTIFIER, {
     description:
@@ -57,7 +70,8 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
   resourceType: option(choice(RESOURCE_TYPES), 'NETWORKINTERFACE', {
     description:
       'What is observed: interfaces of this host; `NAT`, a host that translates addresses, whose records name both sides of the ' +
-      'translation (needs `CAP_NET_ADMIN`: see nat.md); `CCN`, a gateway that joins regions.',
+      'translation (needs `CAP_NET_ADMIN`: see nat.md); `CCN`, a gateway that joins regions. It decides which row is recorded, ' +
+      'and what `start`, `end` and ports say.',
     example: 'NAT',
   }),
   description: option(pattern('a text of at most 512 characters', /^.{0,512}$/su), '', {
@@ -91,8 +105,25 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
       'log of exactly one interface.',
     example: 'eni-0a1b2c3d',
   }),
-  windowSeconds: option(seconds(1, WINDOW_SECONDS_MAX), '5m', {
-    description: 'Length of a capture window. Windows are aligned to the epoch.',
+  trafficType: option(choice(TRAFFIC_TYPES), 'ALL', {
+    description: 'Which records are shipped, by their `action`. The ledger counts the packets of the others, too.',
+    example: 'REJECT',
+  }),
+  fields: listOf(
+    FIELD_WORD,
+    { min: 0, max: 64 },
+    {
+      default: '[]',
+      description:
+        'What records say, in this order; the names `eni`, `nat` and `ccn` stand for the fields of those rows. Empty is the row of ' +
+        'the resource type.',
+      example: '[eni, tcp-flags, direction]',
+    },
+  ),
+  constants: section('Values of fields that the host cannot know, for this flow log alone.', constants),
+  windowSeconds: optional(seconds(1, WINDOW_SECONDS_MAX), {
+    description:
+      'Length of a capture window: 5m when absent. Of CCN it is 60, 300 or 600, and 60 when absent. Windows are aligned to the epoch.',
     example: '60',
   }),
   accountId: option(pattern('1 to 32 of the characters A-Z a-z 0-9 _ -', /^[\w-]{1,32}$/), '-', {
@@ -256,6 +287,10 @@ export const SCHEMA = section('The configuration of flowlogd.', {
       description:
         'The flow logs of this host. Once one exists only its name, description, tags and whether it is enabled may change: see flow-logs.md.',
     },
+  ),
+  constants: section(
+    'Values of fields that the host cannot know, for all flow logs that have none of their own.',
+    constants,
   ),
   capture,
   exclude,

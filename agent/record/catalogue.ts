@@ -378,8 +378,13 @@ function namesOf(fields: readonly RecordField[]): ReadonlyMap<string, RecordFiel
   return new Map(fields.flatMap((field) => [field.name, ...(field.aliases ?? [])].map((name) => [name, field])));
 }
 
-/** Every name that a list of fields may use. */
+/** Every name that a field has. */
 export const FIELD_NAMES: readonly string[] = [...BY_NAME.keys()];
+
+/** Names of what only the configuration knows. */
+export const CONSTANT_NAMES: readonly string[] = RECORD_FIELDS.filter(({ source }) => source === 'constant').map(
+  ({ name }) => name,
+);
 
 /** The documented rows: of interfaces, of NAT, of CCN in the documents' order. */
 export const ROW_FORMATS = {
@@ -405,6 +410,26 @@ function words(text: string): readonly string[] {
 /** The documented names of a resource type's row, where no others are given. */
 export function fieldsOf(resourceType: ResourceType, fields: readonly string[]): readonly string[] {
   return fields.length === 0 ? DOCUMENTED[resourceType] : fields;
+}
+
+/** A word of a list of fields: a field's name, also as AWS writes it (`${srcaddr}`), or a row format. Undefined for others. */
+export function fieldWord(text: string): string | undefined {
+  const word = /^\$\{(.*)\}$/.exec(text)?.[1] ?? text;
+  return BY_NAME.has(word) || isRowFormat(word) ? word : undefined;
+}
+
+function isRowFormat(word: string): word is RowFormat {
+  return Object.hasOwn(ROW_FORMATS, word);
+}
+
+/** The field names of such words, each row format being all of its fields. */
+export function expandWords(fieldWords: readonly string[]): readonly string[] {
+  return fieldWords.flatMap((word) => (isRowFormat(word) ? ROW_FORMATS[word] : [word]));
+}
+
+/** Names of the constants that these columns show. */
+export function constantsOf(columns: readonly Column[]): readonly string[] {
+  return columns.filter(({ field }) => field.source === 'constant').map(({ field }) => field.name);
 }
 
 /** The columns of a list of fields, the documented ones of an empty list; undefined where a name is none. */
