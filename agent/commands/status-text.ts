@@ -49,7 +49,7 @@ export function formatStatus(status: AgentStatus, nowSeconds: number, color: boo
     interfaceLines(interfaces, nowSeconds),
     liveLines(interfaces),
     ...detailed.map(windowLines),
-    [recorderLine(status), spoolLine(status), ...exporterLines(status, nowSeconds)],
+    [recorderLine(status), ...translationLines(status), spoolLine(status), ...exporterLines(status, nowSeconds)],
     problems.flatMap((one) => problemLines(one, stress)),
   ];
   return `${sections
@@ -120,6 +120,13 @@ function recorderLine({ recorder }: AgentStatus): string {
   const orphans = recovered.windows === 0 ? '' : `; ${counted(recovered.windows, 'window')} of earlier runs recovered`;
   const aside = recovered.setAside === 0 ? '' : `, ${counted(recovered.setAside, 'file')} of them set aside`;
   return `Recorder  ${counted(windows, 'window')} written, ${waiting}${lost}${orphans}${aside}`;
+}
+
+function translationLines({ translations }: AgentStatus): string[] {
+  if (translations === null) return [];
+  const { matched, same, unmatched, entries } = translations;
+  const records = `${counted(matched, 'record')} translated, ${humanCount(same)} not, ${humanCount(unmatched)} unmatched`;
+  return [`NAT       ${records}; ${counted(entries, 'connection')} known`];
 }
 
 function spoolLine({ spool }: AgentStatus): string {

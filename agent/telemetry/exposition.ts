@@ -1,5 +1,6 @@
 /** Prometheus' text format, version 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). */
-import { METRICS, type Metric, type Sample } from './metrics.ts';
+import type { Metric, Sample } from './metric.ts';
+import { METRICS } from './metrics.ts';
 import type { AgentStatus } from './status.ts';
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';

@@ -6,23 +6,9 @@
  */
 import type { Tally } from '../model/ledger.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
+import { counter, gauge, type Metric, one, type Read, type Sample } from './metric.ts';
 import type { AgentStatus, InterfaceStatus } from './status.ts';
-
-export interface Metric {
-  readonly name: string;
-  readonly type: 'counter' | 'gauge';
-  /** What one is counted in; empty for a state. */
-  readonly unit: string;
-  readonly labels: readonly string[];
-  readonly help: string;
-  readonly samples: (status: AgentStatus) => readonly Sample[];
-}
-
-export interface Sample {
-  /** In the order of the metric's labels. */
-  readonly labels: readonly string[];
-  readonly value: number;
-}
+import { TRANSLATION_METRICS } from './translation-metrics.ts';
 
 export const EXPORTER_STATE_LABELS = ['idle', 'sending', 'backing-off', 'blocked'] as const;
 
@@ -202,6 +188,7 @@ export const METRICS: readonly Metric[] = [
   ...recoveryMetrics(),
   ...spoolMetrics(),
   ...exporterMetrics(),
+  ...TRANSLATION_METRICS,
 
   counter('process_cpu_seconds_total', 'seconds', 'CPU time, user and system, of all threads.', ({ agent }) => [
     one(agent.cpuSeconds),
@@ -436,20 +423,6 @@ function exporterMetrics(): readonly Metric[] {
       ({ exporter }) => (exporter.lastDeliveredSeconds === null ? [] : [one(exporter.lastDeliveredSeconds)]),
     ),
   ];
-}
-
-type Read = Metric['samples'];
-
-function counter(name: string, unit: string, help: string, samples: Read, labels: readonly string[] = []): Metric {
-  return { name, type: 'counter', unit, labels, help, samples };
-}
-
-function gauge(name: string, unit: string, help: string, samples: Read, labels: readonly string[] = []): Metric {
-  return { name, type: 'gauge', unit, labels, help, samples };
-}
-
-function one(value: number, ...labels: readonly string[]): Sample {
-  return { labels, value };
 }
 
 /** The samples of every interface, its name their first label. */

@@ -10,6 +10,7 @@
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { type Ledger, type LogStatus, logStatus } from '../model/ledger.ts';
 import { LiveBlock } from '../model/live-figures.ts';
+import type { TranslationNumbers } from '../model/translation-numbers.ts';
 import { type LedgerStatus, LedgerSum } from './ledger-sum.ts';
 import { LiveRates, type LiveStatus } from './live-rates.ts';
 import { problemsOf } from './problems.ts';
@@ -169,6 +170,8 @@ export interface AgentStatus {
   readonly recorder: RecorderStatus;
   readonly spool: SpoolStatus;
   readonly exporter: ExporterStatus;
+  /** Null where no flow log is of type NAT. */
+  readonly translations: TranslationNumbers | null;
 }
 
 /** What is asked when somebody looks. */
@@ -211,6 +214,7 @@ export class StatusKeeper {
   #interfaces: readonly InterfaceKeeper[];
   #recorder: RecorderNumbers = NOTHING_RECORDED;
   #spoolFailing: string | null = null;
+  #translations: TranslationNumbers | null = null;
   #rounds = 0;
   #silentLooks = 0;
   #exporterState = '';
@@ -261,6 +265,10 @@ export class StatusKeeper {
     this.#recorder = numbers;
   }
 
+  translations(numbers: TranslationNumbers): void {
+    this.#translations = numbers;
+  }
+
   /** @param reason undefined: the spool can be written again. */
   spoolFailing(reason: string | undefined): void {
     this.#spoolFailing = reason ?? null;
@@ -289,6 +297,7 @@ export class StatusKeeper {
       },
       interfaces: this.#interfaces.map((one) => one.read()),
       recorder: { ...this.#recorder, failing: this.#spoolFailing },
+      translations: this.#translations,
       spool: this.#sources.spool(),
       exporter: {
         ...this.#sources.exporter(),

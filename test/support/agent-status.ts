@@ -1,6 +1,7 @@
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
 import { LiveBlock } from '../../agent/model/live-figures.ts';
+import type { TranslationNumbers } from '../../agent/model/translation-numbers.ts';
 import {
   type ExporterNumbers,
   type RecorderNumbers,
@@ -53,6 +54,21 @@ export const RECORDER: RecorderNumbers = {
   waitingWindows: 0,
   heldBytes: 0,
   recovered: { windows: 0, records: 0, packets: 0, slotsDamaged: 0, windowsLost: 0, setAside: 0, deleted: 0 },
+};
+
+export const TRANSLATIONS: TranslationNumbers = {
+  matched: 101,
+  same: 103,
+  unmatched: 107,
+  ambiguous: 3,
+  entries: 109,
+  evicted: 5,
+  refused: 7,
+  events: 113,
+  overruns: 2,
+  lists: 11,
+  partialLists: 1,
+  malformed: 0,
 };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };

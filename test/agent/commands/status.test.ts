@@ -5,7 +5,14 @@ import { describe, expect, test } from 'vitest';
 import { dispatch } from '../../../agent/commands/dispatch.ts';
 import { duration, formatStatus } from '../../../agent/commands/status-text.ts';
 import { openControlSocket } from '../../../agent/control-socket.ts';
-import { ETH0, plainLedger, START_SECONDS, StatusWorld, variedLedger } from '../../support/agent-status.ts';
+import {
+  ETH0,
+  plainLedger,
+  START_SECONDS,
+  StatusWorld,
+  TRANSLATIONS,
+  variedLedger,
+} from '../../support/agent-status.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 /** Runs `flowlogd status` with these words. */
@@ -60,6 +67,13 @@ Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514
           4 batches delivered in 4 uploads, the last one 12 s ago
           windows delivered until 2023-11-14 22:17:20Z, its clock is 3.2 s behind ours
 `);
+  });
+
+  test('of a gateway says what is known of its translations', () => {
+    const world = new StatusWorld();
+    world.keeper.translations(TRANSLATIONS);
+    const text = formatStatus(world.keeper.read(), START_SECONDS, false);
+    expect(text).toContain('NAT       101 records translated, 103 not, 107 unmatched; 109 connections known\n');
   });
 
   test('of one in trouble says what is wrong and what to do, the gravest first', () => {

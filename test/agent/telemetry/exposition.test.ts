@@ -4,12 +4,14 @@ import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EXPORTER_STATES } from '../../../agent/export/exporter.ts';
 import { renderMetric, renderMetrics } from '../../../agent/telemetry/exposition.ts';
-import { EXPORTER_STATE_LABELS, METRICS, type Metric, withMetricsTable } from '../../../agent/telemetry/metrics.ts';
+import type { Metric } from '../../../agent/telemetry/metric.ts';
+import { EXPORTER_STATE_LABELS, METRICS, withMetricsTable } from '../../../agent/telemetry/metrics.ts';
 import {
   ETH0,
   observationPoint,
   RECORDER,
   StatusWorld,
+  TRANSLATIONS,
   VARIED_OFFERED,
   variedLedger,
 } from '../../support/agent-status.ts';
@@ -22,6 +24,7 @@ function busyAgent() {
   const world = new StatusWorld([ETH0, observationPoint('wg-é')]);
   world.close(0, variedLedger(), 99);
   world.keeper.recorder(RECORDER);
+  world.keeper.translations(TRANSLATIONS);
   Object.assign(world.exporter, { deliveredBatches: 4, deliveredBytes: 4096, attempts: 6, retries: 1, blocked: 1 });
   Object.assign(world.spool, { batches: 2, bytes: 8192, oldestAgeSeconds: 61 });
   return world.keeper.read();
