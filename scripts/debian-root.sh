@@ -191,10 +191,10 @@ has_stored() {
   [ "$seen" = "$2" ]
 }
 
-# The unit's configuration with windows of 2 s and small rings.
+# A flow log of its own with windows of 2 s, and small rings.
 configure() {
   cat >"$root/etc/flowlogd/flowlogd.yaml" <<'YAML'
-flowLogs: [{ interfaces: [default], windowSeconds: 2s }]
+flowLogs: [{ id: fl-test, interfaces: [default], windowSeconds: 2s }]
 capture: { bufferBytes: 8MiB }
 YAML
 }

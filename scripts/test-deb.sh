@@ -42,7 +42,7 @@ check 'its configuration starts as it is' inside systemctl start flowlogd
 inside systemctl stop flowlogd
 
 configure
-inside systemctl enable --now flowlogd 2>/dev/null
+inside systemctl enable --now --quiet flowlogd || inside journalctl --no-pager -o cat -u flowlogd
 send 500 7001
 sleep 1 # Counted: a round of the data plane is half a second.
 before=$(property MainPID)
