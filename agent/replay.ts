@@ -171,7 +171,7 @@ class Replay {
     return new OperationalError(
       'savefile.link-type',
       `Reading ${file}: ${where}its link type is ${this.#options.linkTypeName(linkType)}, which flowlogd cannot decode; ` +
-        'it reads Ethernet, Linux cooked (SLL, SLL2), BSD loopback (NULL, LOOP) and raw IP captures.',
+        'it reads Ethernet, Linux cooked (SLL, SLL2), BSD loopback (NULL, LOOP), NFLOG and raw IP captures.',
     );
   }
 }

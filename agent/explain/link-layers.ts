@@ -4,6 +4,7 @@
  */
 import { tellIpv4 } from './ipv4.ts';
 import { tellIpv6 } from './ipv6.ts';
+import { tellNflog } from './nflog.ts';
 import { type Ending, hex, type Story, Telling } from './story.ts';
 
 /** EtherTypes by name: what carries IP, what carries more link layer, and what people meet that is neither. */
@@ -30,6 +31,8 @@ const ETHERTYPES: ReadonlyMap<number, string> = new Map([
   [0x88f7, 'PTP'],
   [0x9100, 'VLAN tag of old'],
 ]);
+/** The longest packet of which an IP header can tell. */
+const LOGGED_BYTES_MAX = 40 + 65_535;
 const VLAN_TAGS: readonly number[] = [0x8100, 0x88a8, 0x9100];
 const PPP_PROTOCOLS: ReadonlyMap<number, string> = new Map([
   [0x0021, 'IPv4'],
@@ -74,6 +77,8 @@ function tellLinkType(linkType: number, telling: Telling): Ending | undefined {
       return tellIpv4(telling, 0);
     case 229:
       return tellIpv6(telling, 0);
+    case 239:
+      return tellLogged(telling);
     case 276:
       return tellCooked(telling, 'Linux cooked 2', 20, 0);
     default:
@@ -81,11 +86,27 @@ function tellLinkType(linkType: number, telling: Telling): Ending | undefined {
   }
 }
 
-function tellEthernet(telling: Telling): Ending {
-  if (!telling.holds(0, 14)) return telling.cut(0, 'an Ethernet header', 14);
-  const type = telling.u16(12);
-  telling.say('Ethernet', 0, `${macAddress(telling, 6)} > ${macAddress(telling, 0)}, ${typeText(type)}`);
-  return tellEtherType(telling, type, 14);
+function tellEthernet(telling: Telling, at = 0): Ending {
+  if (!telling.holds(at, 14)) return telling.cut(at, 'an Ethernet header', 14);
+  const type = telling.u16(at + 12);
+  telling.say('Ethernet', at, `${macAddress(telling, at + 6)} > ${macAddress(telling, at)}, ${typeText(type)}`);
+  return tellEtherType(telling, type, at + 14);
+}
+
+/** A record of the packet filter's log. Of how long the packet was only the packet's own header tells. */
+function tellLogged(telling: Telling): Ending {
+  if (!telling.holds(0, 4)) return telling.cut(0, 'an NFLOG header', 4);
+  if (telling.u8(1) !== 0) return telling.malformed(1, `NFLOG version ${telling.u8(1)} is unknown, 0 is the only one`);
+  const logged = tellNflog(telling);
+  if (logged === undefined)
+    return telling.malformed(4, 'an NFLOG attribute says that it is shorter than its own header');
+  const { at, held, protocol, linkHeaderBytes } = logged;
+  const within = (bytes: number) => telling.upTo(at + held, at + Math.max(held, bytes));
+  if (protocol === 'ethernet') return tellEthernet(within(LOGGED_BYTES_MAX + linkHeaderBytes), at);
+  const said = held < 6 || protocol === undefined ? 0 : telling.u16(protocol === 4 ? at + 2 : at + 4);
+  if (protocol === 4) return tellIpv4(within(said || LOGGED_BYTES_MAX), at);
+  if (protocol === 6) return tellIpv6(within(said === 0 ? LOGGED_BYTES_MAX : 40 + said), at);
+  return telling.notIp(0, 'what was logged is no IP packet');
 }
 
 /** Both versions of LINKTYPE_LINUX_SLL: a header of fixed length with an EtherType in it. */

@@ -40,16 +40,23 @@ export interface Story {
 
 /** A frame as it was captured, and the story of it so far. */
 export class Telling {
-  readonly steps: Step[] = [];
+  readonly steps: Step[];
   readonly captured: number;
   readonly wire: number;
   readonly #view: DataView;
 
   /** @param frame exactly the captured bytes; @param wire the frame's length on the wire */
-  constructor(frame: Uint8Array, wire: number) {
+  constructor(frame: Uint8Array, wire: number, steps: Step[] = []) {
+    this.steps = steps;
     this.#view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     this.captured = frame.byteLength;
     this.wire = wire;
+  }
+
+  /** The same story, of a frame that has no more than its first bytes. */
+  upTo(captured: number, wire: number): Telling {
+    const { buffer, byteOffset } = this.#view;
+    return new Telling(new Uint8Array(buffer, byteOffset, captured), wire, this.steps);
   }
 
   /** Whether so many bytes from `offset` on were captured. */
@@ -61,8 +68,8 @@ export class Telling {
     return this.#view.getUint8(offset);
   }
 
-  u16(offset: number): number {
-    return this.#view.getUint16(offset);
+  u16(offset: number, littleEndian = false): number {
+    return this.#view.getUint16(offset, littleEndian);
   }
 
   u32(offset: number, littleEndian = false): number {

@@ -8,6 +8,7 @@ import {
   decodeNull,
   decodeRaw,
 } from './decode.ts';
+import { decodeNflog } from './nflog.ts';
 
 /**
  * The link types whose packets can be metered, by LINKTYPE_ value (https://www.tcpdump.org/linktypes.html). 12 and 14 are
@@ -23,6 +24,7 @@ const DECODERS: ReadonlyMap<number, Decoder> = new Map([
   [113, decodeLinuxSll],
   [228, decodeIpv4Frame],
   [229, decodeIpv6Frame],
+  [239, decodeNflog],
   [276, decodeLinuxSll2],
 ]);
 

@@ -4,6 +4,7 @@
  * layer knows the EtherType it is announced by.
  */
 import fc from 'fast-check';
+import { nflogRecord } from './nflog-record.ts';
 import { concat } from './packet-builder.ts';
 import { type Frame, REFERENCE_LINK_TYPES } from './reference-decoder.ts';
 
@@ -323,3 +324,33 @@ export const randomFrame: fc.Arbitrary<Frame> = fc
     capturedLength: Math.min(cut, bytes.length),
     wireLength,
   }));
+
+/** Records of the packet filter's log, of whole and cut packets; some bytes are changed. */
+export const loggedFrame: fc.Arbitrary<Frame> = fc
+  .record({
+    payload: fc.oneof(
+      ip.map(({ bytes }) => bytes),
+      linkFrame(1),
+    ),
+    family: fc.constantFrom(undefined, 2, 3, 5, 7, 10),
+    hook: fc.nat(4),
+    etherType: fc.constantFrom(undefined, 0x0800, 0x0806, 0x86dd),
+    linkHeader: fc.constantFrom(undefined, new Uint8Array(14), new Uint8Array(2)),
+    prefix: fc.string({ maxLength: 9 }),
+    copied: fc.integer({ min: 20, max: 200 }),
+    cut,
+    changes,
+  })
+  .map(({ payload, family, hook, etherType, linkHeader, prefix, copied, cut, changes }) => {
+    const fields = {
+      hook,
+      prefix,
+      ...(family !== undefined && { family }),
+      ...(etherType !== undefined && { etherType }),
+      ...(linkHeader && { linkHeader }),
+    };
+    const bytes = nflogRecord(fields, payload.subarray(0, copied));
+    for (const [index, value] of changes) if (index < bytes.length) bytes[index] = value;
+    const capturedLength = cut === undefined ? bytes.length : cut % (bytes.length + 1);
+    return { linkType: 239, bytes, capturedLength, wireLength: bytes.length };
+  });

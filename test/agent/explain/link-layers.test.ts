@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { Judge } from '../../../agent/explain/decision.ts';
 import { narrate } from '../../../agent/explain/link-layers.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
-import { arbitraryFrame, randomFrame } from '../../support/arbitrary-frame.ts';
+import { arbitraryFrame, loggedFrame, randomFrame } from '../../support/arbitrary-frame.ts';
 import { arp, ethernet, ipv4, ipv6, PROTOCOL, tcp, udp } from '../../support/packet-builder.ts';
 import type { Frame } from '../../support/reference-decoder.ts';
 
@@ -24,6 +24,7 @@ describe('the story of a frame', () => {
   test.each([
     ['with structure', arbitraryFrame],
     ['of random bytes', randomFrame],
+    ['of the packet filter’s log', loggedFrame],
   ])('ends as the decoder does, for frames %s', (_what, frames) => {
     const judge = new Judge(new Exclusion(EXCLUDE_DEFAULTS));
     fc.assert(
