@@ -70,6 +70,17 @@ export interface CaptureAddon {
   readBytes(file: CaptureHandle, bytes: Uint8Array): number;
   /** Hands an opened file over to libpcap; a failure closes it. @throws Error with code `PCAP_FORMAT` or `PCAP_FILTER`. */
   startSavefile(file: CaptureHandle, filter: string): void;
+  /**
+   * What a capture on `nflog:GROUP` needs beyond libpcap: the kernel copies `copyBytes` of each packet, holds it back for at
+   * most `flushCentiseconds`, numbers it, stamps it with its arrival, and queues `receiveBytes`. @throws Error with an errno code.
+   */
+  tuneNflog(
+    handle: CaptureHandle,
+    group: number,
+    copyBytes: number,
+    flushCentiseconds: number,
+    receiveBytes: number,
+  ): void;
   describe(handle: CaptureHandle): CaptureDescription;
   /**
    * Fills the batch with at most `copyBytes` of each frame, waiting up to `timeoutMs` for the first packet (live only).

@@ -34,8 +34,16 @@ const RENAMED = 'it was renamed, removed or replaced';
 /** Interfaces named in a message at most. */
 const INTERFACES_NAMED_MAX = 20;
 
+/** What libpcap reads of a netlink socket at once, in which the kernel puts several packets: cut, it would lose all but the first. */
+const NFLOG_READ_BYTES = 65_535;
+/** How long the kernel may hold back logged packets: a wake-up for several, and long over when their window closes. */
+const NFLOG_FLUSH_CENTISECONDS = 2;
+const NFLOG_DEVICE = /^nflog:(\d+)$/;
+
 /** What libpcap answers once the device behind a capture is no more; not one of them has a code of its own. */
 const GONE = /disappeared|went down|hangup|no such device|network is down|bad file descriptor/i;
+/** The kernel lets one socket listen to a group; who may not listen at all is told before. */
+const GROUP_TAKEN = /listen on group/i;
 const NOT_PERMITTED = /not permitted|permission/i;
 /** Devices that libpcap offers everywhere and nobody means when a name was mistyped. */
 const PSEUDO_DEVICE = /^(any|nflog|nfqueue|usbmon\d*|bluetooth.*|dbus-.*)$/;
@@ -67,6 +75,12 @@ function noInterface(addon: CaptureAddon, name: string, cause: unknown): Operati
     `Capturing on ${name} failed, there is no such interface: ${hint}.`,
     cause,
   );
+}
+
+/** The group of an NFLOG device, which is no interface. */
+function nflogGroup(device: string): number | undefined {
+  const [, group] = NFLOG_DEVICE.exec(device) ?? [];
+  return group === undefined ? undefined : Number(group);
 }
 
 function permission(name: string, cause: unknown): OperationalError {
@@ -105,6 +119,14 @@ function liveError(addon: CaptureAddon, options: LiveOptions, error: unknown): O
         error,
       );
   }
+  if (GROUP_TAKEN.test(text)) {
+    return new OperationalError(
+      'capture.failed',
+      `Listening to the packet filter on ${name} failed, another program has the group: end that one (ulogd, tcpdump), or choose ` +
+        'another group here and in the rules.',
+      error,
+    );
+  }
   if (NOT_PERMITTED.test(text)) return permission(name, error);
   return new OperationalError('capture.failed', `Capturing on ${name} failed: ${text}.`, error);
 }
@@ -117,8 +139,7 @@ class LiveSource implements PacketSource {
   failure: OperationalError | undefined;
   readonly #addon: CaptureAddon;
   readonly #snapBytes: number;
-  /** The kernel's number for the interface; 0 for pseudo-devices, which have none. */
-  readonly #index: number;
+  readonly interfaceIndex: number;
   #readsToNameCheck = READS_PER_NAME_CHECK;
   #lastLook = false;
 
@@ -128,7 +149,7 @@ class LiveSource implements PacketSource {
     this.name = options.interfaceName;
     this.#snapBytes = Math.min(options.snapBytes, FRAME_BYTES_MAX);
     this.linkType = addon.describe(handle).linkType;
-    this.#index = addon.interfaceIndex(options.interfaceName);
+    this.interfaceIndex = addon.interfaceIndex(options.interfaceName);
   }
 
   read(batch: PacketBatch): ReadStatus {
@@ -152,9 +173,9 @@ class LiveSource implements PacketSource {
    */
   #nameIsLost(): boolean {
     this.#readsToNameCheck = READS_PER_NAME_CHECK;
-    if (this.#index <= 0) return false;
+    if (this.interfaceIndex <= 0) return false;
     const index = this.#addon.interfaceIndex(this.name);
-    return index >= 0 && index !== this.#index;
+    return index >= 0 && index !== this.interfaceIndex;
   }
 
   #fail(text: string): ReadStatus {
@@ -186,11 +207,12 @@ class LibpcapLiveEngine implements LiveEngine {
   }
 
   open(options: LiveOptions): PacketSource {
-    let handle: CaptureHandle;
+    const group = nflogGroup(options.interfaceName);
+    let handle: CaptureHandle | undefined;
     try {
       handle = this.#addon.openLive({
         device: options.interfaceName,
-        snapBytes: options.snapBytes,
+        snapBytes: group === undefined ? options.snapBytes : NFLOG_READ_BYTES,
         bufferBytes: options.bufferBytes,
         timeoutMs: RETIRE_TIMEOUT_MS,
         immediate: false,
@@ -198,7 +220,11 @@ class LibpcapLiveEngine implements LiveEngine {
         filter: options.filter,
         dataLink: options.interfaceName === 'any' ? DLT_LINUX_SLL2 : -1,
       });
+      if (group !== undefined) {
+        this.#addon.tuneNflog(handle, group, options.snapBytes, NFLOG_FLUSH_CENTISECONDS, options.bufferBytes);
+      }
     } catch (error) {
+      if (handle !== undefined) this.#addon.close(handle);
       throw liveError(this.#addon, options, error);
     }
     return new LiveSource(this.#addon, handle, options);

@@ -33,6 +33,8 @@ export interface PacketSource {
    * batch. A pcapng may have several, so of a savefile it may change with every `read`.
    */
   readonly linkType: number;
+  /** The kernel's number for the interface; 0 for one that stands for several, or for none. */
+  readonly interfaceIndex?: number;
   /** Why `read` answered `failed`. */
   readonly failure: OperationalError | undefined;
   /** Fills the batch from its start, with as much as waits and fits. A live source never blocks here: `LiveEngine.wait` does. */

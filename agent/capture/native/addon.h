@@ -48,6 +48,7 @@ napi_value wait_any(napi_env env, napi_callback_info info);
 napi_value statistics(napi_env env, napi_callback_info info);
 napi_value error_text(napi_env env, napi_callback_info info);
 napi_value close_handle(napi_env env, napi_callback_info info);
+napi_value tune_nflog(napi_env env, napi_callback_info info);
 
 napi_value memory_file(napi_env env, napi_callback_info info);
 napi_value reserve_file(napi_env env, napi_callback_info info);

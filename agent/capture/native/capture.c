@@ -73,6 +73,11 @@ static size_t longest_record(uint32_t copy_bytes) {
   return (RECORD_HEADER_BYTES + (size_t)copy_bytes + 7) & ~(size_t)7;
 }
 
+static int wait_readable(const struct capture *capture, int timeout_ms) {
+  struct pollfd polled = {.fd = capture->fd, .events = POLLIN};
+  return poll(&polled, 1, timeout_ms);
+}
+
 /*
  * Dispatches until the batch has no room for one more longest record or nothing waits. Each dispatch may hand out only as
  * many packets as surely fit: a bound that every libpcap module keeps, where pcap_breakloop leaves flags behind.
@@ -83,7 +88,9 @@ static void fill(struct capture *capture, struct batch *batch) {
     size_t room = (batch->size - batch->offset) / record_bytes;
     if (room == 0) return;
     int wanted = room > INT32_MAX ? INT32_MAX : (int)room;
+    if (capture->asks_first && !capture->holds_more && wait_readable(capture, 0) <= 0) return;
     int got = pcap_dispatch(capture->pcap, wanted, copy_packet, (u_char *)batch);
+    capture->holds_more = got == wanted;
     if (got == PCAP_ERROR_BREAK) continue;
     if (got < 0) {
       capture->failed = 1;
@@ -93,11 +100,6 @@ static void fill(struct capture *capture, struct batch *batch) {
     if (got == 0) capture->ended = !capture->live;
     if (got == 0 || (capture->live && got < wanted)) return;
   }
-}
-
-static int wait_readable(const struct capture *capture, int timeout_ms) {
-  struct pollfd polled = {.fd = capture->fd, .events = POLLIN};
-  return poll(&polled, 1, timeout_ms);
 }
 
 /*

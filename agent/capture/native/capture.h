@@ -28,6 +28,8 @@ struct capture {
   int ended;
   int failed;
   int drained; /* nothing more comes after the failure */
+  int asks_first; /* dispatches only what waits: its device fails where nothing does */
+  int holds_more; /* the last dispatch was full, so libpcap may hold packets of its last read */
   /* A classic savefile's times are unsigned, but libpcap reads those in our byte order as signed. 0 for other sources. */
   int64_t seconds_wrap;
   int64_t fraction_wrap;

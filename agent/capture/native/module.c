@@ -135,6 +135,7 @@ static const struct {
   {"statistics", statistics},
   {"errorText", error_text},
   {"close", close_handle},
+  {"tuneNflog", tune_nflog},
   {"memoryFile", memory_file},
   {"reserveFile", reserve_file},
   {"map", map_memory},
