@@ -39,14 +39,17 @@ export function forgoPrivileges(
   addon.keepCapabilities(kept);
 }
 
+/** What a flow log says of asking the packet filter: for its connections, or for what it rejects. */
+type AskingFlowLog = Pick<FlowLog, 'resourceType'> & { readonly rejects?: object | undefined };
+
 /** What an agent with these flow logs cannot do without. */
-export function neededCapabilities(flowLogs: readonly Pick<FlowLog, 'resourceType'>[]): readonly number[] {
-  const asksFilter = flowLogs.some(({ resourceType }) => resourceType === 'NAT');
+export function neededCapabilities(flowLogs: readonly AskingFlowLog[]): readonly number[] {
+  const asksFilter = flowLogs.some(({ resourceType, rejects }) => resourceType === 'NAT' || rejects !== undefined);
   return asksFilter ? [CAP_NET_RAW, CAP_NET_ADMIN] : [CAP_NET_RAW];
 }
 
 /** To be called before anything is open or said: the command line may start again from its beginning. */
-export function keepNeededCapabilities(flowLogs: readonly Pick<FlowLog, 'resourceType'>[]): void {
+export function keepNeededCapabilities(flowLogs: readonly AskingFlowLog[]): void {
   const program = { path: process.execPath, words: [process.execPath, ...process.execArgv, ...process.argv.slice(1)] };
   const threadStatus = readFileSync('/proc/thread-self/status', 'latin1');
   forgoPrivileges(loadCaptureAddon(), neededCapabilities(flowLogs), threadStatus, program);

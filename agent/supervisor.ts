@@ -67,6 +67,7 @@ export class Supervisor {
   /** What else it is to observe, and what no longer. */
   readonly taps: LiveTaps;
   readonly #options: SupervisorOptions;
+  readonly #hashSeed = randomFillSync(new Int32Array(HASH_SEED_WORDS));
   readonly #runId = randomBytes(8).toString('hex');
   readonly #spool: Spool;
   readonly #tables: KeptTables;
@@ -110,7 +111,7 @@ export class Supervisor {
         taps: options.taps,
         exclusion: options.exclusion,
         flowsMax: options.flowsMax,
-        hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
+        hashSeed: this.#hashSeed,
         keep: this.#tables.setup,
       },
       options.engine,
@@ -206,6 +207,7 @@ export class Supervisor {
       ...RECORDER_DEFAULTS,
       regions: this.#options.regions,
       topRecords: this.#options.topRecords,
+      hashSeed: this.#hashSeed,
       flushMs: FLUSH_MS,
     };
   }

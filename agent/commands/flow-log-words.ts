@@ -38,6 +38,7 @@ export function flowLogWords(
         interfaceName: found.name,
       },
       capture: { interfaceName: found.name, snapBytes, bufferBytes, promiscuous, filter },
+      rejectGroup: configured.rejects?.nflog,
     },
   });
   return {

@@ -23,6 +23,7 @@ function checkFlowLogs(findings: Findings): void {
     checkRow(findings, entry);
     claim(findings, ids, `${entry}.id`, findings.settings.get(`${entry}.id`)?.value, 'the id of');
     checkTags(findings, `${entry}.tags`);
+    checkRejects(findings, `${entry}.rejects.nflog`);
     const patterns = findings.settings.get(`${entry}.interfaces`)?.value;
     if (!Array.isArray(patterns)) continue;
     for (const pattern of patterns) claim(findings, interfaces, `${entry}.interfaces`, pattern, 'an interface of');
@@ -41,6 +42,17 @@ function checkTags(findings: Findings, path: string): void {
   const keys = Array.isArray(tags) ? tags.map(([key]) => key as string) : [];
   const twice = keys.find((key, index) => keys.indexOf(key) < index);
   if (twice !== undefined) findings.problemAt(path, `the tag '${twice}' is there twice; keep one`);
+}
+
+function checkRejects(findings: Findings, path: string): void {
+  const { settings } = findings;
+  if (!settings.has(path)) return;
+  if (settings.get('capture.engine')?.value === 'cap') {
+    findings.problemAt(path, 'the engine cap cannot listen to NFLOG: set capture.engine to libpcap');
+  }
+  if (settings.get('capture.filter')?.value) {
+    findings.problemAt(path, 'NFLOG knows no capture.filter, so what that keeps out would come back: use exclude');
+  }
 }
 
 /** Refuses a value that another place has already. */

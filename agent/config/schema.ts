@@ -121,6 +121,17 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
     },
   ),
   constants: section('Values of fields that the host cannot know, for this flow log alone.', constants),
+  rejects: optionalSection(
+    'Where the packet filter says what it rejects. Without this section every packet that the interface sees is recorded as ACCEPT.',
+    {
+      nflog: required(integer(0, 65_535), {
+        description:
+          'The NFLOG group to which rules log just before they drop or reject: that of no other program, but flow logs may share ' +
+          'one. Needs `CAP_NET_ADMIN` and the engine `libpcap`: see verdicts.md.',
+        example: '5',
+      }),
+    },
+  ),
   windowSeconds: optional(seconds(1, WINDOW_SECONDS_MAX), {
     description:
       'Length of a capture window: 5m when absent. Of CCN it is 60, 300 or 600, and 60 when absent. Windows are aligned to the epoch.',

@@ -1,4 +1,6 @@
+import { randomFillSync } from 'node:crypto';
 import { loadCaptureAddon } from '../capture/addon.ts';
+import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import type { ClosedWindow, ClosedWindowMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { OutputWindow } from '../replay.ts';
@@ -14,9 +16,10 @@ export interface WindowReader {
 /** Reads every window as it is closed, one after the other, and gives its memory back; ends with the last one. */
 export async function readWindows(plane: RunningDataPlane, points: number, reader: WindowReader): Promise<void> {
   const addon = loadCaptureAddon();
+  const seed = randomFillSync(new Int32Array(HASH_SEED_WORDS));
   const closedBy = new Map<number, number>();
   const read = async (closed: ClosedWindow) => {
-    const { records, unmap } = mapWindow(closed, addon);
+    const { records, unmap } = mapWindow(closed, addon, seed);
     await reader.window(closed.point, { start: closed.windowStart, ledger: closed.ledger, records });
     unmap();
     plane.windows.postMessage({ id: closed.id });

@@ -1,10 +1,13 @@
 import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
+import type { Rejection } from '../model/rejection.ts';
 import { IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS, loadIpv4, loadIpv6 } from './key-layout.ts';
 
 /** The slots of one address family. */
 export interface TableSlots {
   readonly family: 4 | 6;
   readonly words: Int32Array;
+  /** Of a table of rejected packets. */
+  readonly rejection?: Rejection | undefined;
 }
 
 /** Walks the occupied slots of closed tables, in no particular order. */

@@ -3,6 +3,7 @@ import type { FlowTable, FlowTableOptions } from './flow-table.ts';
 import { Ipv4Table } from './ipv4-table.ts';
 import { Ipv6Table } from './ipv6-table.ts';
 import { KeySketch } from './key-sketch.ts';
+import type { RejectTables } from './reject-tables.ts';
 import { TableCursor, type TableSlots } from './table-cursor.ts';
 
 /** One capture window of one observation point: its tables, made when first needed, and its ledger. */
@@ -14,6 +15,8 @@ export class Window {
   readonly ledger: Ledger;
   /** Of both families; the ledger has its number when the window is closed. */
   readonly foldedKeys = new KeySketch();
+  /** Undefined until the packet filter rejects a packet of the window. */
+  rejects: RejectTables | undefined;
   readonly #ipv4Options: FlowTableOptions;
   readonly #ipv6Options: FlowTableOptions;
   #ipv4: Ipv4Table | undefined;
@@ -54,19 +57,21 @@ export class Window {
   }
 
   get flows(): number {
-    return (this.#ipv4?.flows ?? 0) + (this.#ipv6?.flows ?? 0);
+    return (this.#ipv4?.flows ?? 0) + (this.#ipv6?.flows ?? 0) + (this.rejects?.flows ?? 0);
   }
 
-  /** Bytes of table memory held. */
+  /** Bytes of table memory held; rejected packets have a bound of their own. */
   get tableBytes(): number {
     return (this.#ipv4?.words.byteLength ?? 0) + (this.#ipv6?.words.byteLength ?? 0);
   }
 
+  /** Of all packets, whatever became of them. */
   records(): TableCursor {
     return new TableCursor(this.slots);
   }
 
   release(): void {
     for (const { table } of this.tables) table.release();
+    this.rejects?.release();
   }
 }

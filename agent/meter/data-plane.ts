@@ -1,6 +1,7 @@
 import type { PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine, PacketSource } from '../model/packet-source.ts';
 import type { Control } from './control.ts';
+import type { RejectLog } from './reject-log.ts';
 import type { Tap } from './tap.ts';
 
 /** How long the data plane sleeps when nothing comes; also the longest that it takes to notice a request. */
@@ -12,6 +13,8 @@ export interface DataPlaneOptions {
   readonly engine: LiveEngine;
   /** May change in `onRound`. */
   readonly taps: readonly Tap[];
+  /** What the packet filter rejects of theirs; may change in `onRound`, too. */
+  readonly rejectLogs?: readonly RejectLog[];
   readonly batch: PacketBatch;
   readonly control: Control;
   /** Called once a round, for what the thread around it has to do. */
@@ -24,16 +27,24 @@ export interface DataPlaneOptions {
  * closed.
  */
 export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
-  const { engine, taps, batch, control, onRound } = options;
+  const { engine, taps, rejectLogs = [], batch, control, onRound } = options;
   while (!control.stopRequested) {
-    const sources = taps.map((tap) => tap.source).filter((source): source is PacketSource => source !== undefined);
-    await engine.wait(sources, WAIT_MS);
+    await engine.wait(openSources([...taps, ...rejectLogs]), WAIT_MS);
     const closeBefore = control.closeBefore;
+    for (const log of rejectLogs) await log.drain(batch);
     for (const tap of taps) tap.closeBefore(closeBefore, await tap.drain(batch));
     await onRound();
     control.advance();
   }
+  for (const log of rejectLogs) {
+    await log.drainLast(batch);
+    log.end();
+  }
   for (const tap of taps) await endTap(tap, batch);
+}
+
+function openSources(readers: readonly (Tap | RejectLog)[]): PacketSource[] {
+  return readers.map(({ source }) => source).filter((source) => source !== undefined);
 }
 
 /** Takes in what waits, and closes its windows. */

@@ -16,7 +16,7 @@ export const PAGE_BYTES = 4096;
  * The layout of everything in these files: this block, the notes of a ledger (ledger-notes.ts), the sketch of folded keys
  * (flow/key-sketch.ts) and the slots (flow/key-layout.ts). Raise it with any change of these: a file with another number is set aside, never read.
  */
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
 
 const MAGIC = 0x464c_4f57;
 const TEXT_AT = 32;

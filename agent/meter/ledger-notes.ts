@@ -25,6 +25,7 @@ const NUMBERS = [
   'droppedByKernel',
   'droppedByInterface',
   'dropsUnknown',
+  'rejectsLost',
   'isClosed',
 ] as const;
 
@@ -89,6 +90,7 @@ export class LedgerNotes {
     words[at++] = ledger.droppedByKernel + progress.droppedByKernel;
     words[at++] = ledger.droppedByInterface + progress.droppedByInterface;
     words[at++] = ledger.dropsUnknown ? 1 : 0;
+    words[at++] = ledger.rejectsLost;
     words[at++] = progress.isClosed ? 1 : 0;
     words[at++] = progress.untilSeconds;
     for (const name of this.#ruleNames) {
@@ -156,6 +158,7 @@ function toNote(copy: Float64Array, ruleNames: readonly string[]): FoundNote {
     droppedByKernel: number('droppedByKernel'),
     droppedByInterface: number('droppedByInterface'),
     dropsUnknown: number('dropsUnknown') === 1,
+    rejectsLost: number('rejectsLost'),
   };
   let at = RULES_AT;
   for (const name of ruleNames) ledger.excluded[name] = { packets: copy[at++]!, bytes: copy[at++]! };

@@ -122,6 +122,12 @@ export class Meter {
 
   /** Makes the window that holds the second `seconds` the current one, opening it if need be. */
   open(seconds: number): Window {
+    this.#current = this.windowAt(seconds);
+    return this.#current;
+  }
+
+  /** The window that holds the second `seconds`, opened if need be. */
+  windowAt(seconds: number): Window {
     const start = windowStart(seconds, this.#options.windowSeconds);
     let window = this.#windows.get(start);
     if (window === undefined) {
@@ -130,7 +136,6 @@ export class Meter {
       this.#windows.set(start, window);
       this.#keepBounds(window);
     }
-    this.#current = window;
     return window;
   }
 

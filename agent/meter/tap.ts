@@ -12,11 +12,14 @@ import {
   type PacketSource,
   READ,
 } from '../model/packet-source.ts';
+import type { Rejection } from '../model/rejection.ts';
 import { windowStart } from '../model/window-bounds.ts';
 import type { Decoder } from '../packet/decode.ts';
 import { decoderFor } from '../packet/link-type.ts';
+import type { NflogPacket } from '../packet/nflog.ts';
 import { type Clocks, ClockWatch } from './clock-watch.ts';
 import { Meter, type MeterOptions } from './meter.ts';
+import { RejectMeter } from './reject-meter.ts';
 import { GRACE_SECONDS } from './rotation.ts';
 import type { KeeperEvent, WindowKeeper } from './window-keeper.ts';
 
@@ -63,6 +66,12 @@ const NO_STATISTICS: CaptureStatistics = { received: 0, droppedByKernel: 0, drop
 const NO_DROPS: Drops = { droppedByKernel: 0, droppedByInterface: 0 };
 const NO_GAPS: readonly Gap[] = [];
 
+/** A gap that is not over. */
+interface OpenGap {
+  readonly fromSeconds: number;
+  readonly reason: GapReason;
+}
+
 type Drops = Pick<Ledger, 'droppedByKernel' | 'droppedByInterface'>;
 
 /**
@@ -72,10 +81,14 @@ type Drops = Pick<Ledger, 'droppedByKernel' | 'droppedByInterface'>;
 export class Tap {
   readonly #options: TapOptions;
   readonly #meter: Meter;
+  readonly #rejectMeter: RejectMeter;
   #source: PacketSource | undefined;
+  /** The last that its interface had. */
+  #interfaceIndex = 0;
   #decode: Decoder | undefined;
   #counted: CaptureStatistics = NO_STATISTICS;
-  #gap: { fromSeconds: number; reason: GapReason } | undefined;
+  #gap: OpenGap | undefined;
+  #verdictsLostAt: OpenGap | undefined;
   #gaps: Gap[] = [];
   #retryAt = 0;
   /** Drops since `#counted`, as of the last time that the kernel was asked for the notes. */
@@ -96,13 +109,14 @@ export class Tap {
     this.#options = options;
     const { keeper } = options;
     this.#clockWatch = new ClockWatch(options.clocks);
+    const meter = { ...options.meter, ...(keeper && { allocate: keeper.allocate }) };
     this.#meter = new Meter({
-      ...options.meter,
-      ...(keeper && { allocate: keeper.allocate }),
+      ...meter,
       onOpened: (window) => this.#windowOpened(window),
       windowSeconds: options.point.flowLog.windowSeconds,
       onClosed: (window) => this.#closed(window),
     });
+    this.#rejectMeter = new RejectMeter(this.#meter, meter);
   }
 
   /** @throws OperationalError when the interface cannot be captured now */
@@ -136,6 +150,31 @@ export class Tap {
       else this.#detach(this.#source.failure?.message ?? 'the capture ended');
     }
     return this.#source === undefined;
+  }
+
+  /** Where a packet that the filter logged met this point: `came-in` was seen by the tap, `going-out` never came to it. */
+  sideOf({ indexIn, indexOut, physicalIn, physicalOut }: NflogPacket): 'came-in' | 'going-out' | 'elsewhere' {
+    const index = this.#interfaceIndex;
+    const isIn = index === 0 ? indexIn !== 0 : indexIn === index || physicalIn === index;
+    if (isIn && this.#source !== undefined) return 'came-in';
+    const isOut = index === 0 ? indexIn === 0 : indexOut === index || physicalOut === index;
+    return isIn || isOut ? 'going-out' : 'elsewhere';
+  }
+
+  /** @param at where the record begins that `packet` was read from */
+  reject(packet: NflogPacket, view: DataView, at: number, rejection: Rejection): void {
+    this.#rejectMeter.add(packet, view, at, rejection);
+  }
+
+  rejectsLost(seconds: number, packets: number): void {
+    this.#rejectMeter.lost(seconds, packets);
+  }
+
+  /** Whether the packet filter's log can be read from now on. */
+  verdictsKnown(known: boolean): void {
+    const since = this.#verdictsLostAt;
+    if (known && since !== undefined) this.#gaps.push({ ...since, toSeconds: this.#seconds() });
+    this.#verdictsLostAt = known ? undefined : { fromSeconds: this.#seconds(), reason: 'verdicts-unknown' };
   }
 
   /**
@@ -190,6 +229,7 @@ export class Tap {
       );
     }
     this.#source = source;
+    this.#interfaceIndex = source.interfaceIndex ?? 0;
     this.#decode = decode;
     this.#counted = NO_STATISTICS;
   }
@@ -352,14 +392,15 @@ export class Tap {
 
   /** The parts of the gaps that lie in the window. */
   #gapsOf(window: Window): readonly Gap[] {
-    if (this.#gaps.length === 0 && this.#gap === undefined) return NO_GAPS;
+    if (this.#gaps.length === 0 && this.#gap === undefined && this.#verdictsLostAt === undefined) return NO_GAPS;
     const end = window.start + this.#options.point.flowLog.windowSeconds;
-    const open = this.#gap === undefined ? [] : [{ ...this.#gap, toSeconds: this.#seconds() }];
+    const toSeconds = this.#seconds();
+    const open = [this.#gap, this.#verdictsLostAt].filter((gap) => gap !== undefined);
     const parts: Gap[] = [];
-    for (const gap of [...this.#gaps, ...open]) {
+    for (const gap of [...this.#gaps, ...open.map((each) => ({ ...each, toSeconds }))]) {
       const fromSeconds = Math.max(gap.fromSeconds, window.start);
-      const toSeconds = Math.min(gap.toSeconds, end);
-      if (fromSeconds < toSeconds) parts.push({ fromSeconds, toSeconds, reason: gap.reason });
+      const untilSeconds = Math.min(gap.toSeconds, end);
+      if (fromSeconds < untilSeconds) parts.push({ fromSeconds, toSeconds: untilSeconds, reason: gap.reason });
     }
     return parts;
   }

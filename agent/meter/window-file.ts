@@ -5,6 +5,8 @@
  *                    registers: the folded keys (flow/key-sketch.ts)
  *     STEM.ipv4-G    slots as in flow/key-layout.ts, then a header block (KeptTable) of one page
  *     STEM.ipv6-G
+ *     STEM.rejectN-ipv4-G, STEM.rejectN-ipv6-G
+ *                    the same for packets that the packet filter rejected: N counts rules, and whether the tap saw them
  *     STEM = WINDOWSTART-RUN-POINT-PIECE
  *
  * and for each observation point POINT.seen (presence.ts). The window's file is made first and removed first, so a table
@@ -14,6 +16,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { ObservationPoint } from '../model/flow-log.ts';
+import type { NumberedRejection } from '../model/rejection.ts';
 
 export interface KeptWindow {
   readonly hostId: string;
@@ -29,6 +32,14 @@ export interface KeptTable {
   readonly family: 4 | 6;
   readonly generation: number;
   readonly slots: number;
+  readonly rejection?: NumberedRejection | undefined;
+}
+
+export interface TableName {
+  readonly family: 4 | 6;
+  readonly generation: number;
+  /** The number of the rejection; undefined for a table of the tap. */
+  readonly reject: number | undefined;
 }
 
 export interface FileName {
@@ -37,10 +48,10 @@ export interface FileName {
   readonly runId: string;
   readonly piece: number;
   /** Undefined for the window's own file. */
-  readonly table: { readonly family: 4 | 6; readonly generation: number } | undefined;
+  readonly table: TableName | undefined;
 }
 
-const NAME = /^((-?\d{1,15})-([0-9a-z]+)-[0-9a-f]{16}-(\d{1,9}))\.(?:window|ipv([46])-(\d{1,3}))$/;
+const NAME = /^((-?\d{1,15})-([0-9a-z]+)-[0-9a-f]{16}-(\d{1,9}))\.(?:window|(?:reject(\d{1,4})-)?ipv([46])-(\d{1,3}))$/;
 
 /** Tells observation points apart in names of files, whatever characters their identifiers have. */
 export function pointKey({ flowLog, interfaceId, interfaceName }: ObservationPoint): string {
@@ -56,17 +67,26 @@ export function windowFileName(stem: string): string {
   return `${stem}.window`;
 }
 
-export function tableFileName({ stem, family, generation }: Omit<KeptTable, 'slots'>): string {
-  return `${stem}.ipv${family}-${generation}`;
+export function tableFileName({ stem, family, generation, rejection }: Omit<KeptTable, 'slots'>): string {
+  return `${stem}${tableExtension(family, rejection)}${generation}`;
+}
+
+/** Of all sizes that a table has. */
+export function tableExtension(family: 4 | 6, rejection: NumberedRejection | undefined): string {
+  return rejection === undefined ? `.ipv${family}-` : `.reject${rejection.number}-ipv${family}-`;
 }
 
 /** Undefined for a name that is not ours. */
 export function parseFileName(name: string): FileName | undefined {
-  const [, stem, start, runId, piece, family, generation] = NAME.exec(name) ?? [];
+  const [, stem, start, runId, piece, reject, family, generation] = NAME.exec(name) ?? [];
   if (stem === undefined || runId === undefined) return undefined;
   const table =
     family === undefined
       ? undefined
-      : { family: family === '4' ? (4 as const) : (6 as const), generation: Number(generation) };
+      : {
+          family: family === '4' ? (4 as const) : (6 as const),
+          generation: Number(generation),
+          reject: reject === undefined ? undefined : Number(reject),
+        };
   return { stem, windowStart: Number(start), runId, piece: Number(piece), table };
 }

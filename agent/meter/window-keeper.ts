@@ -15,12 +15,12 @@ import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Gap } from '../model/ledger.ts';
-import type { AllocateWindowMemory, TableMemory } from '../model/table-memory.ts';
+import type { AllocateWindowMemory, TableMemory, TablePurpose } from '../model/table-memory.ts';
 import { encodeHeader, PAGE_BYTES } from './header-block.ts';
 import { LedgerNotes, noteRoom, type Progress } from './ledger-notes.ts';
 import { absentSince, encodePresence, PRESENCE_BYTES, PRESENCE_SUFFIX, UNTIL_AT } from './presence.ts';
 import { mappedMemory, type PageMapper } from './table-memory.ts';
-import { type KeptTable, pointKey, stemOf, tableFileName, windowFileName } from './window-file.ts';
+import { type KeptTable, pointKey, stemOf, tableExtension, tableFileName, windowFileName } from './window-file.ts';
 
 /** What all points of a run share. */
 export interface KeepSetup {
@@ -90,7 +90,7 @@ export class WindowKeeper {
 
   readonly allocate: AllocateWindowMemory = (bytes, purpose) => {
     const file = this.#open.get(keyOf(purpose.windowStart, purpose.piece));
-    const memory = file && this.#attempt(() => this.#createTable(file, purpose.family, bytes));
+    const memory = file && this.#attempt(() => this.#createTable(file, purpose, bytes));
     if (memory !== undefined) return memory;
     this.#volatileTables += 1;
     return this.#options.fallback(bytes, purpose);
@@ -192,11 +192,11 @@ export class WindowKeeper {
     };
   }
 
-  #createTable(file: OpenFile, family: 4 | 6, bytes: number): TableMemory {
+  #createTable(file: OpenFile, { family, rejection }: TablePurpose, bytes: number): TableMemory {
     const { setup, mapper } = this.#options;
-    const generation = file.tables.filter((path) => path.includes(`.ipv${family}-`)).length;
+    const generation = file.tables.filter((path) => path.includes(tableExtension(family, rejection))).length;
     const slots = bytes / (family === 4 ? 32 : 64);
-    const described: KeptTable = { stem: file.stem, family, generation, slots };
+    const described: KeptTable = { stem: file.stem, family, generation, slots, rejection };
     const path = `${setup.folder}/${tableFileName(described)}`;
     const memory = this.#mapNew(path, bytes + PAGE_BYTES, bytes, (table) =>
       writeAll(table, encodeHeader(described), bytes),

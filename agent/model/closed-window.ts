@@ -1,5 +1,6 @@
 import type { ObservationPoint } from './flow-log.ts';
 import type { Ledger } from './ledger.ts';
+import type { Rejection } from './rejection.ts';
 
 /** One table of a closed window: a file descriptor of this process, through which any of its threads maps the slots. */
 export interface ClosedTable {
@@ -8,6 +9,8 @@ export interface ClosedTable {
   readonly bytes: number;
   /** The slots themselves, where memory was so short that the table had to live on the heap and has no descriptor. */
   readonly copy: Int32Array | undefined;
+  /** Of a table of rejected packets. */
+  readonly rejection?: Rejection | undefined;
 }
 
 /** The files in which a window outlives the process, by path. They go when it is durable elsewhere, `window` first. */

@@ -25,6 +25,7 @@ export const GAP_REASONS = [
   'suspended',
   'clock-jumped',
   'table-damaged',
+  'verdicts-unknown',
 ] as const;
 export type GapReason = (typeof GAP_REASONS)[number];
 
@@ -36,6 +37,12 @@ export interface Ledger {
   foldedKeys: number;
   /** Of the metered: packets whose records were given up later, over a bound of the spool or as undeliverable. */
   readonly givenUp: Tally;
+  /** Of the metered: packets that the packet filter rejected, in REJECT records alone. */
+  readonly rejected: Tally;
+  /** Beside the metered: packets in REJECT records that could be taken from no flow of the tap (flow/verdict-cursor.ts). */
+  readonly rejectsUnmatched: Tally;
+  /** Rejections that the kernel or a bound of ours kept from us: these packets are taken for accepted. */
+  rejectsLost: number;
   /** By the rule's name, in the order of the rules. */
   readonly excluded: Record<string, Tally>;
   /** ARP, LLDP ...: link layers that carry no IP packet. */
@@ -58,6 +65,9 @@ export function createLedger(ruleNames: readonly string[]): Ledger {
     folded: { packets: 0, bytes: 0 },
     foldedKeys: 0,
     givenUp: { packets: 0, bytes: 0 },
+    rejected: { packets: 0, bytes: 0 },
+    rejectsUnmatched: { packets: 0, bytes: 0 },
+    rejectsLost: 0,
     excluded: Object.fromEntries(ruleNames.map((name) => [name, { packets: 0, bytes: 0 }])),
     notIp: { packets: 0, bytes: 0 },
     malformed: { packets: 0, bytes: 0 },
@@ -100,6 +110,9 @@ export function addLedger(into: Ledger, from: Ledger): void {
   addTally(into.folded, from.folded);
   into.foldedKeys += from.foldedKeys;
   addTally(into.givenUp, from.givenUp);
+  addTally(into.rejected, from.rejected);
+  addTally(into.rejectsUnmatched, from.rejectsUnmatched);
+  into.rejectsLost += from.rejectsLost;
   for (const [name, tally] of Object.entries(from.excluded)) {
     into.excluded[name] ??= { packets: 0, bytes: 0 };
     addTally(into.excluded[name], tally);
@@ -129,8 +142,9 @@ export function addTally(into: Tally, from: Tally): void {
 
 export type LogStatus = 'OK' | 'NODATA' | 'SKIPDATA';
 
-/** SKIPDATA when packets were lost or flows were folded, else NODATA when nothing was metered, else OK. */
+/** SKIPDATA when packets or verdicts were lost or flows were folded, else NODATA when nothing was metered, else OK. */
 export function logStatus(ledger: Ledger): LogStatus {
-  if (lostPackets(ledger) > 0 || ledger.folded.packets > 0 || ledger.gaps.length > 0) return 'SKIPDATA';
+  const { folded, gaps, rejectsLost } = ledger;
+  if (lostPackets(ledger) > 0 || folded.packets > 0 || gaps.length > 0 || rejectsLost > 0) return 'SKIPDATA';
   return ledger.metered.packets > 0 ? 'OK' : 'NODATA';
 }

@@ -1,3 +1,5 @@
+import type { NumberedRejection } from './rejection.ts';
+
 /** Page-aligned memory for one flow table, zeroed. */
 export interface TableMemory {
   readonly buffer: ArrayBuffer;
@@ -17,6 +19,8 @@ export interface TablePurpose {
   /** Tells the window from others of the same start at the same point (flow/window.ts). */
   readonly piece: number;
   readonly family: 4 | 6;
+  /** Of a table of rejected packets, under a number that no other of the window has. */
+  readonly rejection?: NumberedRejection | undefined;
 }
 
 /** The same for tables of any window, which may live in files that name it. */

@@ -74,6 +74,7 @@ function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
           },
         ]
       : []),
+    ...(ledger.rejected.packets > 0 ? [{ label: '      rejected', ...ledger.rejected }] : []),
     ...(ledger.givenUp.packets > 0 ? [{ label: '      given up', ...ledger.givenUp, loss: true }] : []),
     { label: '+ excluded', ...excluded },
     ...rules,
@@ -95,6 +96,9 @@ function lossLines(ledger: Ledger): string[] {
   if (lost > 0) {
     const share = ((100 * lost) / offeredPackets(ledger)).toPrecision(2);
     lines.push(`LOST ${counted(lost, 'packet')} (${Number(share)} %) that should be in a record.`);
+  }
+  if (ledger.rejectsLost > 0) {
+    lines.push(`LOST the verdict on ${counted(ledger.rejectsLost, 'packet')}: rejected, and taken for accepted.`);
   }
   for (const gap of ledger.gaps.slice(0, GAPS_SHOWN)) {
     const seconds = Number((gap.toSeconds - gap.fromSeconds).toFixed(3));

@@ -280,6 +280,8 @@ function withoutRecords(window: RecordedWindow): RecordedWindow {
       metered: { packets: 0, bytes: 0 },
       folded: { packets: 0, bytes: 0 },
       foldedKeys: 0,
+      rejected: { packets: 0, bytes: 0 },
+      rejectsUnmatched: { packets: 0, bytes: 0 },
       overflowed,
     },
     heldBytes: 0,

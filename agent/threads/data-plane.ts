@@ -95,7 +95,8 @@ export async function dataPlane(
   try {
     for (const tap of setup.taps) set.observe(tap);
     tell({ kind: 'ready', limits: engine.limits });
-    await runDataPlane({ engine, taps: set.taps, batch, control: new Control(setup.control), onRound });
+    const control = new Control(setup.control);
+    await runDataPlane({ engine, taps: set.taps, rejectLogs: set.rejectLogs, batch, control, onRound });
   } catch (error) {
     set.end();
     throw error;

@@ -11,9 +11,10 @@
  * it is the window's own, its name still says which window of which point is lost: that gets a ledger with an unknown loss.
  * Bounds: one window's tables in memory at a time; the quarantine's bytes, over which its oldest windows go.
  */
+import type { HashSeed } from '../flow/hash.ts';
 import { estimateKeys, SKETCH_BYTES } from '../flow/key-sketch.ts';
 import { clearDamagedSlots, type SlotSums } from '../flow/slot-check.ts';
-import { TableCursor, type TableSlots } from '../flow/table-cursor.ts';
+import type { TableSlots } from '../flow/table-cursor.ts';
 import { decodeHeader, PAGE_BYTES } from '../meter/header-block.ts';
 import { noteRoom, readNotes } from '../meter/ledger-notes.ts';
 import { GRACE_SECONDS } from '../meter/rotation.ts';
@@ -23,6 +24,7 @@ import {
   type KeptWindow,
   parseFileName,
   stemOf,
+  type TableName,
   windowFileName,
 } from '../meter/window-file.ts';
 import { headerOf } from '../model/batch-id.ts';
@@ -30,6 +32,7 @@ import type { ObservationPoint } from '../model/flow-log.ts';
 import { createLedger, type Ledger } from '../model/ledger.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow } from '../spool/recorder.ts';
+import { enterVerdicts, recordsOf } from './mapped-window.ts';
 
 export interface OrphanCounters {
   /** Windows made whole again, with their records and packets. */
@@ -54,6 +57,7 @@ export interface OrphansOptions {
   readonly hostId: string;
   /** Of this run: names of files say which is theirs. */
   readonly points: readonly ObservationPoint[];
+  readonly hashSeed: HashSeed;
   readonly onSetAside: (file: string, reason: string) => void;
   readonly quarantineBytesMax?: number;
 }
@@ -140,15 +144,14 @@ export class Orphans {
     );
     const note = readNotes(words, window.ruleNames);
     if (note.kind === 'damaged') return this.#lost(orphan, 'its ledger is damaged');
-    const tables = ([4, 6] as const)
-      .map((family) => this.#bestTable(orphan, family, window.point.flowLog.windowSeconds))
-      .filter((table) => table !== undefined);
+    const tables = this.#bestTables(orphan, window.point.flowLog.windowSeconds);
     const ledger = settle(note.ledger, tables);
     ledger.foldedKeys = foldedKeys(file, header.bytes + noteRoom(window.ruleNames.length), ledger);
+    enterVerdicts(ledger, tables, this.#options.hashSeed);
     if (!note.isClosed) addLastGap(ledger, window, note.untilSeconds);
+    this.counters.packets += ledger.metered.packets;
     for (const { sums } of tables) {
       this.counters.records += sums.flows;
-      this.counters.packets += sums.packets;
       this.counters.slotsDamaged += sums.damaged;
     }
     this.counters.windows += 1;
@@ -170,7 +173,7 @@ export class Orphans {
       firstPart: firstPartOf(piece),
       ledger,
       heldBytes: tables.reduce((sum, { words }) => sum + words.byteLength, 0),
-      records: () => new TableCursor(tables),
+      records: () => recordsOf(tables, this.#options.hashSeed),
       forget,
       release: () => {
         for (const { name, table } of files) if (table !== undefined) this.#unlink(name);
@@ -178,23 +181,36 @@ export class Orphans {
     };
   }
 
+  /** The tap's, then those of rejected packets as they were made. */
+  #bestTables({ stem, files }: Orphan, windowSeconds: number): FoundTable[] {
+    const sizes = new Map<number, Orphan['files']>();
+    for (const file of files) {
+      if (file.table === undefined) continue;
+      const key = order(file.table);
+      sizes.set(key, [...(sizes.get(key) ?? []), file]);
+    }
+    return [...sizes]
+      .sort(([left], [right]) => left - right)
+      .map(([, each]) => this.#bestTable(stem, each, windowSeconds))
+      .filter((table) => table !== undefined);
+  }
+
   /**
    * Of the sizes that a table has had, the one that holds the most. A smaller one was whole before the next was begun, and
    * nothing was counted before that was whole in turn: until then it holds fewer packets, or as many and fewer bytes.
    */
-  #bestTable(orphan: Orphan, family: 4 | 6, windowSeconds: number): FoundTable | undefined {
-    const files = orphan.files.filter(({ table }) => table?.family === family);
+  #bestTable(stem: string, files: Orphan['files'], windowSeconds: number): FoundTable | undefined {
     let best: FoundTable | undefined;
     for (const file of files.sort((a, b) => a.table!.generation - b.table!.generation)) {
-      const words = this.#slotsOf(orphan, file);
-      if (words === undefined) continue;
-      const sums = clearDamagedSlots({ family, words }, windowSeconds);
-      if (best === undefined || isMore(sums, best.sums)) best = { family, words, sums };
+      const slots = this.#slotsOf(stem, file);
+      if (slots === undefined) continue;
+      const sums = clearDamagedSlots(slots, windowSeconds);
+      if (best === undefined || isMore(sums, best.sums)) best = { ...slots, sums };
     }
     return best;
   }
 
-  #slotsOf({ stem }: Orphan, { name, table }: Orphan['files'][number]): Int32Array | undefined {
+  #slotsOf(stem: string, { name, table }: Orphan['files'][number]): TableSlots | undefined {
     const file = this.#read(name);
     const found = typeof file === 'string' ? file : checkedSlots(file, { stem, ...table! });
     if (typeof found !== 'string') return found;
@@ -295,16 +311,28 @@ export class Orphans {
 }
 
 /** The slots, undefined where nothing was ever written, or why they cannot be believed. */
-function checkedSlots(file: Uint8Array, expected: Omit<KeptTable, 'slots'>): Int32Array | string | undefined {
+function checkedSlots(
+  file: Uint8Array,
+  expected: TableName & { readonly stem: string },
+): TableSlots | string | undefined {
   const slotBytes = file.length - PAGE_BYTES;
   const header = decodeHeader(file.subarray(Math.max(slotBytes, 0)));
   if (header.kind === 'damaged') return header.reason;
   if (header.kind === 'blank') return file.every((byte) => byte === 0) ? undefined : 'its header was never on the disk';
-  const { stem, family, generation, slots } = header.value as KeptTable;
-  const isExpected = stem === expected.stem && family === expected.family && generation === expected.generation;
+  const { stem, family, generation, slots, rejection } = header.value as KeptTable;
+  const isExpected =
+    stem === expected.stem &&
+    family === expected.family &&
+    generation === expected.generation &&
+    rejection?.number === expected.reject;
   if (!isExpected) return 'its header is that of another table';
   if (slots * SLOT_BYTES[family] !== slotBytes) return 'it has not the size that it says';
-  return new Int32Array(file.buffer, file.byteOffset, slotBytes / 4);
+  return { family, words: new Int32Array(file.buffer, file.byteOffset, slotBytes / 4), rejection };
+}
+
+/** Tables of one window: the tap's first. */
+function order({ reject, family }: TableName): number {
+  return reject === undefined ? family - 8 : reject * 8 + family;
 }
 
 function isMore(left: SlotSums, right: SlotSums): boolean {
@@ -314,7 +342,9 @@ function isMore(left: SlotSums, right: SlotSums): boolean {
 /** The ledger as noted, with what the slots really hold as metered. */
 function settle(noted: Ledger, tables: readonly FoundTable[]): Ledger {
   const metered = { packets: 0, bytes: 0 };
-  for (const { sums } of tables) {
+  for (const { sums, rejection } of tables) {
+    // What the tap saw is in its own tables.
+    if (rejection?.wasTapped === true) continue;
     metered.packets += sums.packets;
     metered.bytes += sums.bytes;
   }

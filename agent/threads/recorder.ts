@@ -5,6 +5,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Region } from '../annotation/regions.ts';
+import type { HashSeed } from '../flow/hash.ts';
 import type { PageMapper } from '../meter/table-memory.ts';
 import { headerOf } from '../model/batch-id.ts';
 import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
@@ -38,6 +39,8 @@ export interface RecorderSetup {
   readonly topRecords: number;
   /** Which addresses lie in which region. */
   readonly regions: readonly Region[];
+  /** Random, for tables of its own. */
+  readonly hashSeed: HashSeed;
   /** How long the end waits for a disk that refuses. */
   readonly flushMs: number;
 }
@@ -102,9 +105,9 @@ export async function recordWindows(
     heldBytes: recorder.heldBytes,
     orphans: { ...orphans.counters },
   });
-  const { tablesFolder, runId, hostId, points } = setup;
+  const { tablesFolder, runId, hostId, points, hashSeed } = setup;
   const onSetAside = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason, status: status() });
-  const orphans = new Orphans({ disk, folder: tablesFolder, runId, hostId, points, onSetAside });
+  const orphans = new Orphans({ disk, folder: tablesFolder, runId, hostId, points, hashSeed, onSetAside });
   const recorder = new Recorder({
     writer: new SpoolWriter({ disk, folder, nextSequence, now: Date.now }),
     heldWindowsMax,
@@ -202,7 +205,7 @@ function recorded(
     ledger,
     heldBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
     records() {
-      mapped ??= mapOrRefuse(window, mapper);
+      mapped ??= mapOrRefuse(window, mapper, setup.hashSeed);
       return mapped.records();
     },
     forget() {
@@ -216,9 +219,13 @@ function recorded(
   };
 }
 
-function mapOrRefuse(window: ClosedWindow, mapper: Pick<PageMapper, 'map' | 'unmap'>): MappedWindow {
+function mapOrRefuse(
+  window: ClosedWindow,
+  mapper: Pick<PageMapper, 'map' | 'unmap'>,
+  hashSeed: HashSeed,
+): MappedWindow {
   try {
-    return mapWindow(window, mapper);
+    return mapWindow(window, mapper, hashSeed);
   } catch (error) {
     if (!(error instanceof Error) || !('code' in error)) throw error;
     throw new OperationalError(

@@ -5,14 +5,16 @@
  * When the same point comes back, the pieces of its windows go on where they were: a batch identity is never used twice.
  */
 import { uptime } from 'node:os';
+import type { RejectTable } from '../flow/reject-tables.ts';
 import type { Window } from '../flow/window.ts';
 import { endTap } from '../meter/data-plane.ts';
 import type { MeterOptions } from '../meter/meter.ts';
+import { RejectLog } from '../meter/reject-log.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
 import { Tap, type TapEvent } from '../meter/tap.ts';
 import { type KeepSetup, WindowKeeper } from '../meter/window-keeper.ts';
 import { WindowPieces } from '../meter/window-pieces.ts';
-import type { ClosedWindow, KeptFiles } from '../model/closed-window.ts';
+import type { ClosedTable, ClosedWindow, KeptFiles } from '../model/closed-window.ts';
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { LiveBlock } from '../model/live-figures.ts';
 import type { PacketBatch } from '../model/packet-batch.ts';
@@ -27,6 +29,8 @@ const PIECES_KEPT_SECONDS = 86_400;
 export interface TapSetup {
   readonly point: ObservationPoint;
   readonly capture: LiveOptions;
+  /** The NFLOG group to which the packet filter's rules log what they reject. */
+  readonly rejectGroup?: number | undefined;
 }
 
 export interface TapSetOptions {
@@ -46,6 +50,7 @@ export class TapSet {
   readonly #exclusion: Exclusion;
   readonly #meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds'>;
   readonly #taps: Tap[] = [];
+  readonly #rejectLogs: RejectLog[] = [];
   readonly #handedOver = new Map<number, { readonly tap: Tap; readonly window: Window }>();
   readonly #pieces = new Map<string, WindowPieces>();
   #lastId = 0;
@@ -68,14 +73,21 @@ export class TapSet {
     return this.#taps;
   }
 
+  /** The same list, too. */
+  get rejectLogs(): readonly RejectLog[] {
+    return this.#rejectLogs;
+  }
+
   /** @throws OperationalError when the interface cannot be captured now; nothing is left of the tap then */
   observe(setup: TapSetup): void {
     const live = new LiveBlock();
     const tap = this.#create(setup, live);
     try {
+      this.#rejectLogFor(setup)?.addTap(tap);
       tap.attach();
     } catch (error) {
       tap.end();
+      this.#leaveRejectLog(tap);
       throw error;
     }
     this.#taps.push(tap);
@@ -87,6 +99,8 @@ export class TapSet {
     const at = this.#taps.findIndex((tap) => isSamePoint(tap.point, point));
     const [tap] = at < 0 ? [] : this.#taps.splice(at, 1);
     if (tap === undefined) return;
+    await this.#rejectLogs.find((log) => log.hasTap(tap))?.drainLast(batch);
+    this.#leaveRejectLog(tap);
     await endTap(tap, batch);
     tap.forget();
   }
@@ -100,6 +114,25 @@ export class TapSet {
 
   end(): void {
     for (const tap of this.#taps) tap.end();
+    for (const log of this.#rejectLogs) log.end();
+  }
+
+  /** The taps of a flow log share one. @throws OperationalError when its group cannot be listened to now */
+  #rejectLogFor({ rejectGroup: group, capture }: TapSetup): RejectLog | undefined {
+    if (group === undefined) return undefined;
+    const open = this.#rejectLogs.find((log) => log.group === group);
+    if (open !== undefined) return open;
+    const log = new RejectLog({ engine: this.#options.engine, group, snapBytes: capture.snapBytes, now: Date.now });
+    log.attach();
+    this.#rejectLogs.push(log);
+    return log;
+  }
+
+  #leaveRejectLog(tap: Tap): void {
+    const at = this.#rejectLogs.findIndex((log) => log.hasTap(tap));
+    if (at < 0 || this.#rejectLogs[at]!.removeTap(tap)) return;
+    this.#rejectLogs[at]!.end();
+    this.#rejectLogs.splice(at, 1);
   }
 
   #create({ point, capture }: TapSetup, live: LiveBlock): Tap {
@@ -155,10 +188,17 @@ export class TapSet {
 }
 
 function describe(id: number, point: ObservationPoint, window: Window, files: KeptFiles | undefined): ClosedWindow {
-  const tables = window.tables.map(({ family, table }) => {
-    const { fileDescriptor, buffer } = table.memory;
-    return { family, fileDescriptor, bytes: buffer.byteLength, copy: fileDescriptor < 0 ? table.words : undefined };
-  });
+  const tables = [...window.tables, ...(window.rejects?.tables ?? [])].map(closedTable);
   const { start: windowStart, piece, flows, ledger } = window;
   return { id, point, windowStart, piece, flows, ledger, tables, files };
+}
+
+function closedTable({
+  family,
+  table,
+  rejection,
+}: Pick<RejectTable, 'family' | 'table'> & Partial<RejectTable>): ClosedTable {
+  const { fileDescriptor, buffer } = table.memory;
+  const copy = fileDescriptor < 0 ? table.words : undefined;
+  return { family, fileDescriptor, bytes: buffer.byteLength, copy, rejection };
 }

@@ -161,6 +161,9 @@ function readLedger(wire: ProtobufReader, ledger: Ledger): void {
     else if (tag === LEDGER_TAG.overflowed) readTally(wire, ledger.overflowed);
     else if (tag === LEDGER_TAG.folded) readTally(wire, ledger.folded);
     else if (tag === LEDGER_TAG.givenUp) readTally(wire, ledger.givenUp);
+    else if (tag === LEDGER_TAG.rejected) readTally(wire, ledger.rejected);
+    else if (tag === LEDGER_TAG.rejectsUnmatched) readTally(wire, ledger.rejectsUnmatched);
+    else if (tag === LEDGER_TAG.rejectsLost) ledger.rejectsLost = wire.varint();
     else if (tag === LEDGER_TAG.foldedKeys) ledger.foldedKeys = wire.varint();
     else if (tag === LEDGER_TAG.droppedByKernel) ledger.droppedByKernel = wire.varint();
     else if (tag === LEDGER_TAG.droppedByInterface) ledger.droppedByInterface = wire.varint();

@@ -53,6 +53,9 @@ export const LEDGER_TAG = {
   folded: 0x52,
   foldedKeys: 0x58,
   givenUp: 0x62,
+  rejected: 0x6a,
+  rejectsUnmatched: 0x72,
+  rejectsLost: 0x78,
 } as const;
 
 export interface WindowBatches {
@@ -205,7 +208,10 @@ export function encodeLedger(ledger: Ledger): Uint8Array {
   body
     .tally(LEDGER_TAG.folded, ledger.folded)
     .counter(LEDGER_TAG.foldedKeys, ledger.foldedKeys)
-    .tally(LEDGER_TAG.givenUp, ledger.givenUp);
+    .tally(LEDGER_TAG.givenUp, ledger.givenUp)
+    .tally(LEDGER_TAG.rejected, ledger.rejected)
+    .tally(LEDGER_TAG.rejectsUnmatched, ledger.rejectsUnmatched)
+    .counter(LEDGER_TAG.rejectsLost, ledger.rejectsLost);
   return new Message().bytes(BATCH_TAG.ledger, body.finish()).finish();
 }
 

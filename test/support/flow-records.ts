@@ -112,6 +112,9 @@ export const ledger: fc.Arbitrary<Ledger> = fc.record({
   folded: tally,
   foldedKeys: counter,
   givenUp: tally,
+  rejected: tally,
+  rejectsUnmatched: tally,
+  rejectsLost: fc.nat(),
   excluded: fc.dictionary(
     fc.string({ maxLength: 12 }).filter((name) => name !== '__proto__'),
     tally,

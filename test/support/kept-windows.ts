@@ -48,7 +48,15 @@ export interface Found {
 export function findOrphans(folder: string, disk: Disk = nodeDisk, points: readonly ObservationPoint[] = []): Found {
   const setAside: string[] = [];
   const onSetAside = (file: string, reason: string) => void setAside.push(`${file}: ${reason}`);
-  const orphans = new Orphans({ disk, folder, runId: 'run9', hostId: 'host-1', points, onSetAside });
+  const orphans = new Orphans({
+    disk,
+    folder,
+    runId: 'run9',
+    hostId: 'host-1',
+    points,
+    hashSeed: new Int32Array(19),
+    onSetAside,
+  });
   const windows: RecordedWindow[] = [];
   for (let window = orphans.next(); window !== undefined; window = orphans.next()) windows.push(window);
   return { windows, orphans, setAside };

@@ -37,6 +37,7 @@ test('records of a table that another thread filled reach the disk, many batches
     heldBytesMax: 1e8,
     regions: [],
     topRecords: 1,
+    hashSeed: new Int32Array(19),
     flushMs: 1000,
   };
   const ended = startRecorder(setup, port2, (message) => messages.push(message));

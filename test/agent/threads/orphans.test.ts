@@ -183,6 +183,7 @@ describe('a window that a killed run left open', () => {
   test('is no orphan of its own run', async () => {
     run(600);
     const own = new Orphans({
+      hashSeed: new Int32Array(19),
       disk: nodeDisk,
       folder,
       runId: 'run1',
@@ -493,6 +494,7 @@ test('the quarantine is bounded: its oldest windows go', async () => {
   const total = left().reduce((sum, name) => sum + nodeDisk.size(join(folder, name)), 0);
   const quarantineBytesMax = Math.floor(total / 2);
   const orphans = new Orphans({
+    hashSeed: new Int32Array(19),
     disk: nodeDisk,
     folder,
     runId: 'run9',

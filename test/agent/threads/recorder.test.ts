@@ -66,6 +66,7 @@ function start(options: Partial<RecorderSetup> = {}): Promise<void> {
     heldBytesMax: 1e6,
     regions: [],
     topRecords: 2,
+    hashSeed: new Int32Array(19),
     flushMs: 100,
     ...options,
   };
