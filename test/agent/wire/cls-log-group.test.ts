@@ -1,14 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { createAnnotations } from '../../../agent/model/annotations.ts';
 import type { BatchHeader } from '../../../agent/model/batch-id.ts';
-import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
+import { RESOURCE_TYPES, ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger, logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
+import { RECORD_FIELDS } from '../../../agent/record/catalogue.ts';
+import { indexType } from '../../../agent/record/field-docs.ts';
 import { LOG_GROUP_LIMITS, LogGroupEncoder, type LogGroupOptions } from '../../../agent/wire/cls-log-group.ts';
 import { delimited, groupEnd, logField } from '../../../agent/wire/cls-message.ts';
 import { contextFlow } from '../../../agent/wire/context-flow.ts';
 import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
 import { type DecodedGroup, decodeLogGroups, reencode } from '../../support/cls-schema.ts';
+import { expectedValues, listedHeader } from '../../support/expected-fields.ts';
 import * as arbitrary from '../../support/flow-records.ts';
 
 const HEADER: BatchHeader = {
@@ -136,6 +140,34 @@ describe('the body of an upload', () => {
     );
   });
 
+  it('holds the fields that the batch names, in their order, and leaves out those without a value', () => {
+    fc.assert(
+      fc.property(listedHeader, fc.array(arbitrary.flowRecord, { minLength: 1, maxLength: 10 }), (header, records) => {
+        const { logs } = encoded(batchOf(records, undefined, header));
+        expect(logs.map(({ contents }) => contents)).toEqual(records.map((each) => expectedValues(each, header)));
+      }),
+    );
+  });
+
+  it('takes texts of any length that a batch can hold', () => {
+    const lengths = [0, 1, 100, 110, 111, 112, 113, 114, 115, 126, 127, 128];
+    for (const resourceType of ['NETWORKINTERFACE', 'CCN'] as const) {
+      const fields = ['dstregionid', 'srcaddr', 'srcregionid'];
+      const records = lengths.map((length) => {
+        const annotations = { ...createAnnotations(), sourceRegion: 'x'.repeat(length), destinationRegion: 'y' };
+        return record({ isAnnotated: true, annotations });
+      });
+      const { logs } = encoded(batchOf(records, undefined, { resourceType, fields }));
+      const values = logs.map(({ contents }) => Object.fromEntries(contents)['srcregionid']?.length ?? 0);
+      expect(values).toEqual(lengths);
+    }
+  });
+
+  it('refuses a batch with a field that it does not know, rather than print another', () => {
+    const batch = batchOf([record()], undefined, { fields: ['srcaddr', 'weather'] });
+    expect(() => new LogGroupEncoder(PLAIN).encode(batch)).toThrow(/a field that this version does not know/);
+  });
+
   it('is exactly the bytes that the schema itself would write', () => {
     fc.assert(
       fc.property(
@@ -214,6 +246,38 @@ describe('rows that stand for the window', () => {
     const rows = rowsOf(ledger, [record({ packets: 5 })]);
     expect(rows.map((row) => row['log-status'])).toEqual(['OK', 'SKIPDATA']);
     expect(rows[1]).not.toHaveProperty('action');
+  });
+
+  it('names what the host cannot know, and the bounds of the window where there is no packet', () => {
+    const header = { resourceType: 'CCN', constants: { 'ccn-id': 'ccn-1' } } as const;
+    const [log] = encoded(batchOf([], createLedger([]), header)).logs;
+    expect(log?.contents).toEqual([
+      ['start', '1700000040'],
+      ['version', '2'],
+      ['ccn-id', 'ccn-1'],
+      ['end', '1700000100'],
+      ['log-status', 'NODATA'],
+    ]);
+  });
+
+  it('is not there where the fields have no log-status to tell it from a flow', () => {
+    expect(new LogGroupEncoder(PLAIN).encode(batchOf([], createLedger([]), { fields: ['srcaddr'] }))).toEqual({
+      kind: 'empty',
+    });
+  });
+
+  it('never has a text where an index has a number', () => {
+    const fields = RECORD_FIELDS.map(({ name }) => name);
+    const long = new Set(RECORD_FIELDS.filter((field) => indexType(field) === 'long').map(({ name }) => name));
+    fc.assert(
+      fc.property(fc.array(arbitrary.flowRecord, { maxLength: 3 }), arbitrary.ledger, (records, ledger) => {
+        for (const resourceType of RESOURCE_TYPES) {
+          const group = encoded(batchOf(records, ledger, { resourceType, fields }), { ledgerLog: true });
+          const numbers = group.logs.flatMap(({ contents }) => contents).filter(([key]) => long.has(key));
+          for (const [key, value] of numbers) expect(value, key).toMatch(/^\d+$/);
+        }
+      }),
+    );
   });
 
   it('a window with a gap says SKIPDATA and not NODATA', () => {
