@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ClosedWindowMessage, ReleaseMessage } from '../../../agent/model/closed-window.ts';
+import { createFlowRecord } from '../../../agent/model/flow-record.ts';
+import type { RecordAnnotator } from '../../../agent/model/record-annotator.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { nodeDisk } from '../../../agent/spool/disk.ts';
+import type { AnnotatorsOf } from '../../../agent/threads/annotators.ts';
 import { type RecorderMessage, type RecorderSetup, recordWindows } from '../../../agent/threads/recorder.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
 import { closedWindow, fillIpv4 } from '../../support/closed-windows.ts';
@@ -51,7 +54,7 @@ function table(flows: number) {
   return { family: 4 as const, fileDescriptor: flows, bytes: 4096, copy: undefined };
 }
 
-function start(options: Partial<RecorderSetup> = {}): Promise<void> {
+function start(options: Partial<RecorderSetup> = {}, annotatorsOf: AnnotatorsOf = () => []): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   dataPlane = port1;
   const own = released;
@@ -70,7 +73,7 @@ function start(options: Partial<RecorderSetup> = {}): Promise<void> {
     flushMs: 100,
     ...options,
   };
-  return recordWindows(setup, nodeDisk, mapper, port2, (message) => messages.push(message));
+  return recordWindows(setup, nodeDisk, mapper, port2, (message) => messages.push(message), annotatorsOf);
 }
 
 function send(message: ClosedWindowMessage): void {
@@ -107,6 +110,31 @@ test('windows from the data plane become durable, are released, and are told wit
     windowStart: 60,
   });
   expect([files[0]!.slice(0, 12), reader.records]).toEqual(['000000000007', 3]);
+});
+
+test('a flow log of what was rejected ships that alone, as the fields it records, and its ledger counts the rest', async () => {
+  const rejectOdd: RecordAnnotator = {
+    begin: () => undefined,
+    annotate(record) {
+      if (record.packets % 2 === 0) return;
+      record.annotations.action = 'REJECT';
+      record.isAnnotated = true;
+    },
+  };
+  const ended = start({}, () => [rejectOdd]);
+  const window = closedWindow(1, 60, 3, [table(3)]);
+  const row = { resourceType: 'NAT', fields: ['srcaddr', 'vpc-id'], constants: { 'vpc-id': 'vpc-1' } } as const;
+  const point = { ...window.point, flowLog: { ...window.point.flowLog, ...row, trafficType: 'REJECT' } } as const;
+  send({ kind: 'closed', window: { ...window, point } });
+  send({ kind: 'end' });
+  await ended;
+  const [file = ''] = readdirSync(folder);
+  const reader = new FlowBatchReader(readFileSync(join(folder, file)).subarray(32));
+  expect(reader.header).toMatchObject(row);
+  const packets: number[] = [];
+  for (const record = createFlowRecord(); reader.next(record); ) packets.push(record.packets);
+  expect(packets).toEqual([1, 3]);
+  expect(reader.ledger?.metered.packets).toBe(6);
 });
 
 test('a table that lived on the heap comes as a copy and needs no mapping', async () => {
