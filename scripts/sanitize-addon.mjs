@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { damaged, random } from './sanitize-damage.mjs';
 
 const [addonPath, captures, mutations, scratch] = process.argv.slice(2);
 const addon = createRequire(import.meta.url)(addonPath);
@@ -16,15 +17,6 @@ const BATCHES = [FRAME_BYTES_MAX, 128, 1].map((copyBytes) => ({
 }));
 let opened = 0;
 let packets = 0;
-
-/** A small generator with a fixed seed: a finding can be found again. */
-let state = 0x2545f491;
-function random(below) {
-  state ^= state << 13;
-  state ^= state >>> 17;
-  state ^= state << 5;
-  return (state >>> 0) % below;
-}
 
 function readThrough(path, filter) {
   for (const { copyBytes, view } of BATCHES) {
@@ -54,14 +46,6 @@ function readBytes(path) {
   addon.firstByte(handle);
   while (addon.readBytes(handle, bytes.subarray(0, 1 + random(bytes.length))) > 0) if (random(100) === 0) return;
   addon.close(handle);
-}
-
-function damaged(bytes) {
-  const copy = Buffer.from(bytes.subarray(0, random(8) === 0 ? random(bytes.length + 1) : bytes.length));
-  /* Near the front, where the lengths and block types of the first records are, more often than not. */
-  const reach = random(2) === 0 ? Math.min(copy.length, 200) : copy.length;
-  for (let i = 0; i < 1 + random(4) && reach > 0; i++) copy[random(reach)] = random(4) === 0 ? 0xff : random(256);
-  return copy;
 }
 
 function misuse() {
