@@ -84,10 +84,12 @@ function nflogGroup(device: string): number | undefined {
 }
 
 function permission(name: string, cause: unknown): OperationalError {
-  const capability = name.startsWith('nflog') || name.startsWith('nfqueue') ? 'CAP_NET_ADMIN' : 'CAP_NET_RAW';
+  const asksFilter = name.startsWith('nflog') || name.startsWith('nfqueue');
+  const capability = asksFilter ? 'CAP_NET_ADMIN' : 'CAP_NET_RAW';
+  const granted = asksFilter ? 'cap_net_raw,cap_net_admin' : 'cap_net_raw';
   return new OperationalError(
     'capture.permission',
-    `Capturing on ${name} needs ${capability}: run as root, or: sudo setcap ${capability.toLowerCase()}+ep $(readlink -f $(which node))`,
+    `Capturing on ${name} needs ${capability}: run as root, or: sudo setcap ${granted}+ep $(readlink -f $(which node))`,
     cause,
   );
 }
