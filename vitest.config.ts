@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{agent,docs,fuzz,logservice,monitoring,scripts,systemd}/**/*.test.ts'],
+          include: ['test/{agent,container,docs,fuzz,logservice,monitoring,scripts,systemd}/**/*.test.ts'],
           testTimeout: 30_000,
         },
       },
