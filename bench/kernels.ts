@@ -9,11 +9,12 @@ import type { Kernel } from './kernels/kernel.ts';
 import { type KernelResult, measure } from './kernels/measure.ts';
 import { PACKET_KERNELS } from './kernels/packets.ts';
 import { RECORD_KERNELS } from './kernels/records.ts';
+import { TRANSLATION_KERNELS } from './kernels/translations.ts';
 import { machineLine } from './machine.ts';
 import { runApart } from './measured.ts';
 import { markdownTable, shortNumber } from './table-text.ts';
 
-const KERNELS: readonly Kernel[] = [...CAPTURE_KERNELS, ...PACKET_KERNELS, ...RECORD_KERNELS];
+const KERNELS: readonly Kernel[] = [...CAPTURE_KERNELS, ...PACKET_KERNELS, ...RECORD_KERNELS, ...TRANSLATION_KERNELS];
 
 export function runKernels(args: readonly string[]): void {
   const { values, positionals } = parseArgs({

@@ -49,22 +49,33 @@ export function recordsOf({ protocol, before, beforeAt, after, afterAt, isTracke
 }
 
 /** From behind the gateway to the server, which tells what it saw. */
-async function outward(hosts: NatGateway, protocol: 'tcp' | 'udp', to: Endpoint, localPort: number) {
+async function outward(
+  hosts: NatGateway,
+  protocol: 'tcp' | 'udp',
+  to: Endpoint,
+  localPort: number,
+): Promise<Conversation> {
   const server = await TalkServer.start(hosts.server, protocol, to);
   await ask(hosts.client, protocol, to, localPort);
   const client = to.address.includes(':') ? ADDRESS.client6 : ADDRESS.client;
   const [before, after] = [ends(at(client, localPort), to), ends(server.lastPeer, to)] as const;
   await server.stop();
-  return { protocol, before, beforeAt: 'inside', after, afterAt: 'outside', isTracked: to.port !== 9999 } as const;
+  return { protocol, before, beforeAt: 'inside', after, afterAt: 'outside', isTracked: to.port !== 9999 };
 }
 
 /** From the server to what is published of the client. */
-async function inward(hosts: NatGateway, protocol: 'tcp' | 'udp', to: Endpoint, service: Endpoint, localPort: number) {
+async function inward(
+  hosts: NatGateway,
+  protocol: 'tcp' | 'udp',
+  to: Endpoint,
+  service: Endpoint,
+  localPort: number,
+): Promise<Conversation> {
   const server = await TalkServer.start(hosts.client, protocol, service);
   await ask(hosts.server, protocol, to, localPort);
   const [before, after] = [ends(at(ADDRESS.server, localPort), to), ends(server.lastPeer, service)] as const;
   await server.stop();
-  return { protocol, before, beforeAt: 'outside', after, afterAt: 'inside', isTracked: true } as const;
+  return { protocol, before, beforeAt: 'outside', after, afterAt: 'inside', isTracked: true };
 }
 
 /** From the client to itself, by the gateway's public address. */
@@ -84,13 +95,16 @@ function ping(hosts: NatGateway): Conversation {
   return { protocol: 'icmp', before, beforeAt: 'inside', after, afterAt: 'outside', isTracked: true };
 }
 
-export async function converse(hosts: NatGateway): Promise<Record<string, Conversation>> {
+export const browse = (hosts: NatGateway) => outward(hosts, 'tcp', at(ADDRESS.server, 443), 44_000);
+export const resolveName = (hosts: NatGateway) => outward(hosts, 'udp', at(ADDRESS.server, 53), 43_000);
+
+export async function converse(hosts: NatGateway) {
   const published = at(ADDRESS.outside, 8443);
   return {
-    masqueraded: await outward(hosts, 'tcp', at(ADDRESS.server, 443), 44_000),
+    masqueraded: await browse(hosts),
     masqueraded6: await outward(hosts, 'tcp', at(ADDRESS.server6, 443), 45_000),
     masqueradedUdp6: await outward(hosts, 'udp', at(ADDRESS.server6, 123), 45_001),
-    pooled: await outward(hosts, 'udp', at(ADDRESS.server, 53), 43_000),
+    pooled: await resolveName(hosts),
     published: await inward(hosts, 'tcp', published, at(ADDRESS.client, 8080), 41_000),
     hairpin: await hairpin(hosts),
     routed: await inward(hosts, 'udp', at(ADDRESS.client, 7000), at(ADDRESS.client, 7000), 46_000),

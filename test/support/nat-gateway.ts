@@ -67,9 +67,16 @@ export class NatGateway {
     execFileSync('ip', ['netns', 'exec', this.gateway.name, 'nft', '-f', '-'], { input: RULES });
   }
 
-  /** The kernel's own connections: lines of /proc/net/nf_conntrack. */
-  connections(): string[] {
-    return this.gateway.run('cat', '/proc/net/nf_conntrack').trim().split('\n');
+  /** Lets the kernel forget UDP a second after its last packet, instead of half a minute. */
+  forgetUdpSoon(): void {
+    write(this.gateway, 1, '/proc/sys/net/netfilter/nf_conntrack_udp_timeout');
+  }
+
+  /** Waits until the kernel has forgotten all UDP. */
+  async untilUdpForgotten(): Promise<void> {
+    while (/\budp\b/.test(this.gateway.run('cat', '/proc/net/nf_conntrack'))) {
+      await new Promise((go) => setTimeout(go, 100));
+    }
   }
 
   /** One echo request from the client to the server, which answers. */

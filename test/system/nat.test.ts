@@ -1,14 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
-import { addressText } from '../../agent/record/endpoint.ts';
-import { readSpoolFile } from '../../agent/spool/spool-file.ts';
-import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
+import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/status.ts';
 import { AgentProcess } from '../support/agent-process.ts';
-import { converse, endsText, recordsOf } from '../support/nat-conversations.ts';
+import { runCommand } from '../support/command.ts';
+import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
+import { browse, converse, endsText, recordsOf, resolveName } from '../support/nat-conversations.ts';
 import { ADDRESS, NatGateway, natGatewayMissing } from '../support/nat-gateway.ts';
 import { commandMissing } from '../support/network-namespace.ts';
+import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import { isFlow } from '../support/stored-flows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const missing = natGatewayMissing();
@@ -17,68 +17,76 @@ for (const reason of new Set([missing, setprivMissing])) {
   if (reason !== undefined) process.stderr.write(`nat: ${reason}\n`);
 }
 
-const WINDOW_SECONDS = 2;
-const FLOW_LOGS = ['inside', 'outside']
-  .map((name) => `{ resourceType: NAT, interfaces: [${name}], interfaceId: ${name}, windowSeconds: ${WINDOW_SECONDS} }`)
-  .join(', ');
+/** A window that hardly ends within a test. */
+const LONG_SECONDS = 600;
 const ICMPV6 = 58;
 
-function seenText({ family, sourcePort, destinationPort, ...record }: FlowRecord): string {
-  const { source0, source1, source2, source3, destination0, destination1, destination2, destination3 } = record;
-  const source = addressText(family, [source0, source1, source2, source3]);
-  const destination = addressText(family, [destination0, destination1, destination2, destination3]);
-  return endsText({ source, destination, sourcePort, destinationPort });
+/** One of each side, as a configuration has them. */
+function flowLogs(windowSeconds: number): string {
+  const fields = '[nat, translation, initiator, initiator-evidence]';
+  const each = ['inside', 'outside'].map(
+    (name) =>
+      `{ name: ${name}, resourceType: NAT, interfaces: [${name}], interfaceId: ${name}, windowSeconds: ${windowSeconds}, fields: ${fields} }`,
+  );
+  return `[${each.join(', ')}]`;
 }
 
-function otherText({ family, annotations: known }: FlowRecord): string {
-  const { translatedSource0, translatedSource1, translatedSource2, translatedSource3 } = known;
-  const { translatedDestination0, translatedDestination1, translatedDestination2, translatedDestination3 } = known;
-  const to = [translatedDestination0, translatedDestination1, translatedDestination2, translatedDestination3];
+function endsOf(log: StoredLog, prefix: '' | 'pkt-'): string {
   return endsText({
-    source: addressText(family, [translatedSource0, translatedSource1, translatedSource2, translatedSource3]),
-    destination: addressText(family, to),
-    sourcePort: known.translatedSourcePort,
-    destinationPort: known.translatedDestinationPort,
+    source: String(log[`${prefix}srcaddr`]),
+    destination: String(log[`${prefix}dstaddr`]),
+    sourcePort: Number(log[`${prefix}srcport`]),
+    destinationPort: Number(log[`${prefix}dstport`]),
   });
 }
 
-/** The records in batches that no log service took, without the neighbour discovery of the hosts. */
-function spooledRecords(agent: AgentProcess): Map<string, string> {
-  const found = new Map<string, string>();
-  for (const name of agent.spooled) {
-    const content = readSpoolFile(readFileSync(join(agent.stateFolder, 'spool', name)));
-    if (content.kind === 'damaged') throw new Error(content.reason);
-    const reader = new FlowBatchReader(content.payload);
-    for (const record = createFlowRecord(); reader.next(record); ) {
-      if (record.protocol === ICMPV6) continue;
-      const { translation, initiator } = record.annotations;
-      const translated = translation === 'matched' ? otherText(record) : translation;
-      const known = translation === 'unmatched' ? 'unmatched' : `${translated}, begun by its ${initiator}`;
-      found.set(`${reader.header.interfaceId} ${record.protocol} ${seenText(record)}`, known);
-    }
-  }
-  return found;
+/** Where a record was seen and how, and what it says of the other side. */
+function lineOf(log: StoredLog): [string, string] {
+  const [seen, other] = [endsOf(log, ''), endsOf(log, 'pkt-')];
+  const key = `${log['interface-id']} ${log['protocol']} ${seen}`;
+  if (log['translation'] === 'unmatched' && log['pkt-srcaddr'] === undefined) return [key, 'unmatched'];
+  const translated = log['translation'] === 'same' && other === seen ? 'same' : other;
+  expect(log['initiator-evidence']).toBe('conntrack');
+  return [key, `${translated}, begun by its ${log['initiator']}`];
 }
 
-function lines(records: Iterable<readonly [string, string]>): string[] {
-  return [...records].map(([seen, other]) => `${seen} is ${other}`).sort();
+/** A flow over several windows once, and none of the hosts' neighbour discovery. */
+function recordLines(logs: readonly StoredLog[]): string[] {
+  return lines(new Map(logs.filter((log) => isFlow(log) && log['protocol'] !== ICMPV6).map(lineOf)));
 }
 
-/** An agent whose log service is never there. */
-function createAgent(hosts: NatGateway, folder: string, through: readonly string[] = []): AgentProcess {
-  return new AgentProcess({
-    namespace: hosts.gateway,
-    folder,
-    service: { url: 'http://127.0.0.1:9', keys: { secretId: 'id', secretKey: 'key' } },
-    windowSeconds: WINDOW_SECONDS,
-    flowLogs: `[${FLOW_LOGS}]`,
-    through,
-  });
+interface Observed {
+  readonly service: LogServiceProcess;
+  readonly agent: AgentProcess;
 }
 
+/** An agent on the gateway, not yet started, with a log service beside it. */
+async function observe(hosts: NatGateway, windowSeconds: number): Promise<Observed> {
+  const [namespace, folder] = [hosts.gateway, temporaryFolder()];
+  const service = new LogServiceProcess({ namespace, folder: join(folder, 'store'), port: LOG_SERVICE_PORT });
+  await service.start();
+  const agent = new AgentProcess({ namespace, folder, service, windowSeconds, flowLogs: flowLogs(windowSeconds) });
+  return { service, agent };
+}
+
+/** Waits until both sides are captured. */
 async function start(agent: AgentProcess): Promise<void> {
   const running = await agent.start();
   await running.until(({ stderr }) => stderr.split('"capturing"').length > 2);
+}
+
+/** Asks the agent until its status is as wanted. */
+async function untilStatus(agent: AgentProcess, isWanted: (status: AgentStatus) => boolean): Promise<AgentStatus> {
+  for (;;) {
+    const { code, stdout } = await runCommand(['status', '--state-directory', agent.stateFolder, '--json']);
+    const status = code === 0 ? (JSON.parse(stdout) as AgentStatus) : undefined;
+    if (status !== undefined && isWanted(status)) return status;
+    await new Promise((go) => setTimeout(go, 100));
+  }
+}
+
+function lookedUp({ translations }: AgentStatus): number {
+  return translations === null ? 0 : translations.matched + translations.same + translations.unmatched;
 }
 
 describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout: 60_000 }, () => {
@@ -88,21 +96,75 @@ describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout:
   });
   afterEach(() => hosts.remove());
 
-  test('records both sides of what the gateway translates, and says what it does not know', async () => {
-    const agent = createAgent(hosts, temporaryFolder());
+  test('records both sides of what the gateway translates, and says and counts what it does not know', async () => {
+    const { agent, service } = await observe(hosts, 2);
     await start(agent);
     const conversations = await converse(hosts);
-    expect((await agent.stop()).code).toBe(0);
-
     const { masqueraded, masqueraded6, pooled, published, hairpin, routed } = conversations;
-    expect(masqueraded!.after.source).toBe(ADDRESS.outside);
-    expect(masqueraded6!.after.source).toBe(ADDRESS.outside6);
-    expect(pooled!.after.source).toBe(ADDRESS.pool);
-    expect(pooled!.after.sourcePort).toBeLessThan(20_010);
-    expect(published!.after.destinationPort).toBe(8080);
-    expect(hairpin!.after).toMatchObject({ source: ADDRESS.inside, destination: ADDRESS.client });
-    expect(routed!.after).toEqual(routed!.before);
+    expect(masqueraded.after.source).toBe(ADDRESS.outside);
+    expect(masqueraded6.after.source).toBe(ADDRESS.outside6);
+    expect(pooled.after.source).toBe(ADDRESS.pool);
+    expect(published.after.destinationPort).toBe(8080);
+    expect(hairpin.after).toMatchObject({ source: ADDRESS.inside, destination: ADDRESS.client });
+    expect(routed.after).toEqual(routed.before);
+
     const expected = Object.values(conversations).flatMap(recordsOf);
-    expect(lines(spooledRecords(agent))).toEqual(lines(expected));
+    const { translations } = await untilStatus(agent, (status) => lookedUp(status) >= expected.length);
+    expect(translations).toMatchObject({ ambiguous: 0, refused: 0, overruns: 0, partialLists: 0, malformed: 0 });
+    expect(translations!.unmatched).toBeGreaterThanOrEqual(4);
+    expect((await agent.stop()).code).toBe(0);
+    expect(recordLines(await service.query())).toEqual(lines(expected));
+    await service.stop();
   });
+
+  test('remembers what the kernel has forgotten until the window is recorded', async () => {
+    hosts.forgetUdpSoon();
+    const { agent, service } = await observe(hosts, LONG_SECONDS);
+    await start(agent);
+    const conversation = await resolveName(hosts);
+    await hosts.untilUdpForgotten();
+    expect((await agent.stop()).code).toBe(0);
+    expect(recordLines(await service.query())).toEqual(lines(recordsOf(conversation)));
+    await service.stop();
+  });
+
+  test('that was killed knows of its last window as much as the kernel still knows', async () => {
+    hosts.forgetUdpSoon();
+    const { agent, service } = await observe(hosts, LONG_SECONDS);
+    await start(agent);
+    const [web, name] = [await browse(hosts), await resolveName(hosts)];
+    const isTaken = ({ live }: InterfaceStatus) => live.flows >= 4;
+    await untilStatus(agent, ({ interfaces }) => interfaces.every(isTaken));
+    await agent.stop('SIGKILL');
+    await hosts.untilUdpForgotten();
+    await start(agent);
+    expect((await agent.stop()).code).toBe(0);
+    const expected = [web, { ...name, isTracked: false }].flatMap(recordsOf);
+    expect(recordLines(await service.query())).toEqual(lines(expected));
+    await service.stop();
+  });
+
+  test.skipIf(setprivMissing !== undefined)(
+    'does not start without CAP_NET_ADMIN, and says how to get it',
+    async () => {
+      const [namespace, folder] = [hosts.gateway, temporaryFolder()];
+      const agent = new AgentProcess({
+        namespace,
+        folder,
+        service: { url: 'http://127.0.0.1:9', keys: { secretId: 'id', secretKey: 'key' } },
+        windowSeconds: 60,
+        flowLogs: flowLogs(60),
+        through: ['setpriv', '--bounding-set=-net_admin', '--inh-caps=-net_admin'],
+      });
+      const { code, stdout, stderr } = await agent.launch().ended;
+      expect({ code, stdout }).toEqual({ code: 77, stdout: '' });
+      expect(stderr.trim().split('\n')).toEqual([
+        expect.stringMatching(/^flowlogd: .*CAP_NET_ADMIN.*sudo setcap cap_net_raw,cap_net_admin\+ep/),
+      ]);
+    },
+  );
 });
+
+function lines(records: Iterable<readonly [string, string]>): string[] {
+  return [...records].map(([seen, other]) => `${seen} is ${other}`).sort();
+}

@@ -79,3 +79,17 @@ test('a flow log is annotated with what it records, and with nothing else', () =
   expect(told({ fields: ['dstregionid'] })).toEqual([true, 'ap-guangzhou', 'unknown', 'none']);
   expect(told({ fields: ['srcaddr', 'handshake-rtt'] })).toEqual([true, '', 'unknown', 'port']);
 });
+
+test('a NAT flow log hears first of its translations, and no other one does', () => {
+  const translations: RecordAnnotator = {
+    begin: () => undefined,
+    annotate({ annotations }) {
+      annotations.initiatorEvidence = 'conntrack';
+    },
+  };
+  const annotatorsOf = createAnnotators({ regions: [], interfaces: () => [], seed: () => 1, translations });
+  const of = (flowLog: Partial<typeof POINT.flowLog>) =>
+    annotatorsOf({ ...POINT, flowLog: { ...POINT.flowLog, ...flowLog } });
+  expect(of({ resourceType: 'NAT', fields: ['initiator'] })[0]).toBe(translations);
+  expect(of({ fields: ['initiator', 'pkt-srcaddr'] })).not.toContain(translations);
+});
