@@ -3,10 +3,11 @@
  * same. Whatever changes is on the disk first; then the taps that nobody wants any more hand over their windows and go, and
  * the new ones come. The others are never touched.
  *
- * Changes come one after the other, however many ask at once. Interfaces come and go: every few seconds it looks which there
+ * Changes come one after the other, however many ask at once. Interfaces come and go: every two seconds it looks which there
  * are. A tap of an interface by name stays and waits for it; one that a pattern found, or that was the default, goes when the
  * interface was not there for two looks, so that short-lived interfaces do not pile up.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type Claims, claimInterfaces, describeConflict, type Sight } from './flow-logs/claims.ts';
 import type { Declaration, FlowLogEntry, Refusal } from './flow-logs/flow-log-entry.ts';
 import { newFlowLogId } from './flow-logs/flow-log-id.ts';
@@ -38,6 +39,8 @@ export interface FlowLogWords {
 /** What makes and ends taps. Both fail with an OperationalError. */
 export interface Observer {
   observe(tap: TapSetup): Promise<void>;
+  /** The point goes on with other windows. */
+  change(tap: TapSetup): Promise<void>;
   leave(point: ObservationPoint): Promise<void>;
 }
 
@@ -67,7 +70,7 @@ interface RunningTap {
 }
 
 /** Between two looks for interfaces that came or went. */
-const LOOK_MS = 5_000;
+const LOOK_MS = 2_000;
 const ABSENT_LOOKS_MAX = 2;
 
 export class FlowLogControl {
@@ -166,7 +169,12 @@ export class FlowLogControl {
 
   /** @throws OperationalError as `create` */
   modify(id: string, change: AttributeChange): Promise<FlowLogEntry> {
-    return this.#change(() => modify(this.#entries, id, change));
+    return this.#change(() => {
+      const outcome = modify(this.#entries, id, change);
+      // The configuration knows which periods there are.
+      if (outcome.kind === 'changed') this.#options.words.read({ id, ...outcome.entry.definition });
+      return outcome;
+    });
   }
 
   /** Answers when its windows are on their way to the disk. @throws OperationalError as `create` */
@@ -251,7 +259,9 @@ export class FlowLogControl {
     // Those that go together wait for one round of the data plane, and so do those that come.
     const going = [...this.#running].filter(([key, running]) => !wanted.has(key) && this.#mayGo(running, sights));
     await Promise.all(going.map(([key, running]) => this.#leave(observer, key, running)));
-    const coming = [...wanted].filter(([key]) => !this.#running.has(key));
+    const coming = [...wanted].filter(
+      ([key, { tap }]) => !isDeepStrictEqual(this.#running.get(key)?.tap.point.flowLog, tap.point.flowLog),
+    );
     await Promise.all(coming.map(([key, running]) => this.#observe(observer, key, running)));
   }
 
@@ -262,7 +272,8 @@ export class FlowLogControl {
 
   async #observe(observer: Observer, key: string, running: RunningTap): Promise<void> {
     try {
-      await observer.observe(running.tap);
+      const isChange = this.#running.delete(key);
+      await (isChange ? observer.change(running.tap) : observer.observe(running.tap));
       this.#running.set(key, running);
       this.#failures.delete(key);
     } catch (error) {

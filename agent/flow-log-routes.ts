@@ -3,7 +3,8 @@
  *
  *     GET    /flow-logs       all of them, as in flow-log-view.ts
  *     POST   /flow-logs       create: options as the configuration file has them
- *     PATCH  /flow-logs/ID    name, description, tags ({"key": "value"}, null takes one away), enabled
+ *     PATCH  /flow-logs/ID    name, description, tags ({"key": "value"}, null takes one away), enabled;
+ *                             windowSeconds where the resource type is CCN
  *     DELETE /flow-logs/ID    closes its windows, ships them, and forgets it
  *
  * Bodies are JSON. What is refused is answered with `{"error": {"code", "message"}}`, the message a sentence.
@@ -72,6 +73,7 @@ const CHANGEABLE: Readonly<Record<string, (value: unknown) => boolean>> = {
   name: (value) => typeof value === 'string',
   description: (value) => typeof value === 'string',
   enabled: (value) => typeof value === 'boolean',
+  windowSeconds: (value) => typeof value === 'number',
   tags: (value) =>
     typeof value === 'object' &&
     value !== null &&

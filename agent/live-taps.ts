@@ -18,20 +18,30 @@ export class LiveTaps implements Observer {
     this.#followsConnections = startPoints.some(({ flowLog }) => flowLog.resourceType === 'NAT');
   }
 
-  async observe(tap: TapSetup): Promise<void> {
-    this.#requireConnections(tap.point);
-    this.#status.add(tap.point);
-    try {
-      await this.#taps.observe(tap);
-    } catch (error) {
-      this.#status.forget(tap.point);
-      throw error;
-    }
+  observe(tap: TapSetup): Promise<void> {
+    return this.#begin(tap, () => this.#taps.observe(tap));
+  }
+
+  change(tap: TapSetup): Promise<void> {
+    this.#status.forget(tap.point);
+    return this.#begin(tap, () => this.#taps.change(tap));
   }
 
   async leave(point: ObservationPoint): Promise<void> {
     await this.#taps.leave(point);
     this.#status.forget(point);
+  }
+
+  /** The status has the point before the first event of it comes. */
+  async #begin(tap: TapSetup, ask: () => Promise<void>): Promise<void> {
+    this.#requireConnections(tap.point);
+    this.#status.add(tap.point);
+    try {
+      await ask();
+    } catch (error) {
+      this.#status.forget(tap.point);
+      throw error;
+    }
   }
 
   /** The capability that it takes was given up at the start where nobody needed it. */

@@ -83,9 +83,18 @@ export function storedFlowLogs(stateDirectory: string): readonly FlowLogConfigur
   }
 }
 
-/** What has its default is left out, so that an option that a later version adds changes nothing; the interfaces never are. */
-function definitionOf(options: Readonly<Record<string, unknown>>): Definition {
-  const defaults: Readonly<Record<string, unknown>> = { ...loadFlowLog({}), interfaces: undefined };
+/** What no definition leaves out: the defaults of other options hang on the type. */
+const ALWAYS_SAID = { interfaces: undefined, resourceType: 'NETWORKINTERFACE' };
+
+/**
+ * What has the default of its resource type is left out, so that an option that a later version adds changes nothing; the
+ * interfaces never are.
+ */
+function definitionOf(
+  options: Omit<FlowLogConfiguration, 'id' | 'name' | 'description' | 'tags' | 'enabled'>,
+): Definition {
+  const { resourceType } = options;
+  const defaults: Readonly<Record<string, unknown>> = { ...loadFlowLog({ resourceType }), ...ALWAYS_SAID };
   const own = Object.entries(options).filter(([name, value]) => !isDeepStrictEqual(value, defaults[name]));
   return Object.fromEntries(own.map(([name, value]) => [name, JSON.parse(JSON.stringify(value)) as Json]));
 }

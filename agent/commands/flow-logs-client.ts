@@ -28,6 +28,8 @@ export class FlowLogsClient {
         return this.#tellOne(await this.#find(first));
       case 'create':
         return this.#tellOne(await this.#ask('POST', PATH, creation(this.#invocation)));
+      case 'modify':
+        return this.#change(first, modification(this.#invocation));
       case 'rename':
         return this.#change(first, { name: rest[0], description: this.#invocation.string('description') });
       case 'tag':
@@ -130,6 +132,12 @@ function creation(invocation: Invocation): Record<string, unknown> {
     options[name] = written(value);
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+function modification(invocation: Invocation): object {
+  const name = invocation.string('name');
+  const description = invocation.string('description');
+  return { name, description, windowSeconds: invocation.has('window') ? invocation.seconds('window') : undefined };
 }
 
 /** A list or a section in YAML, as in the file; anything else is text. */

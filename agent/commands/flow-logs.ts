@@ -1,7 +1,18 @@
 import { EXIT, OperationalError } from '../model/operational-error.ts';
 import type { Command, Invocation } from './command.ts';
 
-const ACTIONS = ['list', 'describe', 'create', 'rename', 'tag', 'untag', 'enable', 'disable', 'delete'] as const;
+const ACTIONS = [
+  'list',
+  'describe',
+  'create',
+  'modify',
+  'rename',
+  'tag',
+  'untag',
+  'enable',
+  'disable',
+  'delete',
+] as const;
 type Action = (typeof ACTIONS)[number];
 
 /** What each action takes behind its name. */
@@ -9,6 +20,7 @@ const WORDS: Readonly<Record<Action, { readonly usage: string; readonly min: num
   list: { usage: '', min: 0, max: 0 },
   describe: { usage: 'FLOW-LOG', min: 1, max: 1 },
   create: { usage: '', min: 0, max: 0 },
+  modify: { usage: 'FLOW-LOG [--name TEXT] [--description TEXT] [--window SECONDS]', min: 1, max: 1 },
   rename: { usage: 'FLOW-LOG NAME', min: 2, max: 2 },
   tag: { usage: 'FLOW-LOG KEY=VALUE...', min: 2, max: 51 },
   untag: { usage: 'FLOW-LOG KEY...', min: 2, max: 51 },
@@ -24,15 +36,16 @@ export const flowLogs: Command = {
   description:
     'Speaks with a running flowlogd over its control socket, as the user that runs it or as root. A FLOW-LOG is named by its ' +
     'id or, where only one has it, by its name.\n\n' +
-    'After its creation only the name, the description, the tags and whether it is enabled may change; for anything else ' +
+    'After its creation only the name, the description, the tags and whether it is enabled may change, and the ' +
+    'window of type CCN; for anything else ' +
     'delete it and create a new one. The others go on without losing a packet, whatever is done to one of them. A flow log that ' +
     'the configuration file declares is deleted there.\n\n' +
-    'Actions: list, describe FLOW-LOG, create, rename FLOW-LOG NAME, tag FLOW-LOG KEY=VALUE..., untag FLOW-LOG KEY..., ' +
+    'Actions: list, describe FLOW-LOG, create, modify FLOW-LOG, rename FLOW-LOG NAME, tag FLOW-LOG KEY=VALUE..., untag FLOW-LOG KEY..., ' +
     'enable, disable and delete FLOW-LOG.... Exit code 78 for what is refused, 66 for an interface that is not there, 69 when no agent answers.',
   positionals: { name: 'ACTION', min: 1, max: 65 },
   options: [
-    { name: 'name', value: 'TEXT', description: 'create: its name; list: only those of this name.' },
-    { name: 'description', value: 'TEXT', description: 'create, rename: what it is for.' },
+    { name: 'name', value: 'TEXT', description: 'create, modify: its name; list: only those of this name.' },
+    { name: 'description', value: 'TEXT', description: 'create, modify, rename: what it is for.' },
     {
       name: 'interface',
       short: 'i',
@@ -49,7 +62,7 @@ export const flowLogs: Command = {
     },
     { name: 'traffic-type', value: 'TYPE', description: 'create, list: ALL, ACCEPT or REJECT.' },
     { name: 'resource-type', value: 'TYPE', description: 'create, list: NETWORKINTERFACE, NAT or CCN.' },
-    { name: 'window', value: 'SECONDS', description: 'create: length of its capture windows.' },
+    { name: 'window', value: 'SECONDS', description: 'create: length of its capture windows; modify: of type CCN.' },
     {
       name: 'set',
       value: 'OPTION=VALUE',

@@ -36,8 +36,8 @@ export interface FlowLogEntry extends Declaration {
   readonly createdSeconds: number;
   /** Who made it: the configuration file or a command. */
   readonly origin: 'file' | 'command';
-  /** What the file said last of its attributes: what a command changed since stays until the file says something else. */
-  readonly declared: Attributes | undefined;
+  /** What the file said last of it: what a command changed since stays until the file says something else. */
+  readonly declared: Pick<Declaration, 'attributes' | 'definition'> | undefined;
 }
 
 /** Why somebody cannot have what they ask for: a sentence that says what to do instead. */

@@ -20,6 +20,9 @@ import {
   type Refusal,
 } from './flow-log-entry.ts';
 
+/** The one part of a definition that may change, for one type: the period of CCN in the cloud's own flow logs. */
+const PERIOD = 'windowSeconds';
+
 export type Entries = readonly FlowLogEntry[];
 
 export type Outcome =
@@ -32,6 +35,8 @@ export interface AttributeChange {
   readonly description?: string;
   readonly tags?: Readonly<Record<string, string | null>>;
   readonly enabled?: boolean;
+  /** Of a flow log of type CCN. */
+  readonly windowSeconds?: number;
 }
 
 /** @param nowSeconds Unix time of the creation */
@@ -51,13 +56,19 @@ export function create(entries: Entries, declaration: Declaration, nowSeconds: n
 export function modify(entries: Entries, id: string, change: AttributeChange): Outcome {
   const entry = entries.find((each) => each.id === id);
   if (entry === undefined) return unknown(id);
-  const { tags: changes = {} } = change;
+  const { windowSeconds, tags: changes = {}, ...others } = change;
+  if (windowSeconds !== undefined && !hasPeriod(entry.definition)) {
+    return refused(
+      `The windowSeconds of ${called(entry)} cannot change: only flow logs of type CCN let it. Delete it and create a new one.`,
+    );
+  }
   const kept = Object.entries(entry.attributes.tags).filter(([key]) => !Object.hasOwn(changes, key));
   const tags = Object.fromEntries([...kept, ...Object.entries(changes).filter(isTag)]);
-  const attributes = { ...entry.attributes, ...change, tags };
+  const attributes = { ...entry.attributes, ...others, tags };
   const problem = attributesProblem(attributes);
   if (problem !== undefined) return refused(`${called(entry)} stays as it is: ${problem}.`);
-  return replaced(entries, { ...entry, attributes });
+  const definition = windowSeconds === undefined ? entry.definition : { ...entry.definition, [PERIOD]: windowSeconds };
+  return replaced(entries, { ...entry, attributes, definition });
 }
 
 export function remove(entries: Entries, id: string): Outcome {
@@ -108,7 +119,8 @@ export function reconcile(
       refusals.push({ flowLogId: declaration.id, message: outcome.message });
       continue;
     }
-    const entry: FlowLogEntry = { ...outcome.entry, origin: 'file', declared: declaration.attributes };
+    const { attributes, definition } = declaration;
+    const entry: FlowLogEntry = { ...outcome.entry, origin: 'file', declared: { attributes, definition } };
     if (known === undefined) created.push(entry);
     else if (!isDeepStrictEqual(known, entry)) changed.push(entry);
     entries = outcome.entries.map((each) => (each.id === entry.id ? entry : each));
@@ -118,20 +130,31 @@ export function reconcile(
 
 /** The file speaks of a flow log that there is. */
 function redeclare(entries: Entries, known: FlowLogEntry, declaration: Declaration, suggestId: () => string): Outcome {
-  const differences = definitionChanges(known.definition, declaration.definition);
+  const { attributes, definition } = declaration;
+  const differences = definitionChanges(known.definition, definition);
   if (differences.length > 0) {
     return refused(
       `${called(known)} goes on as it is: ${differences.join(', ')} cannot change after a flow log was created. Put it back, or ` +
         `delete the flow log and create a new one: give this one an id of its own in the file (id: ${suggestId()}).`,
     );
   }
-  const change: AttributeChange = Object.fromEntries(
-    ATTRIBUTES.filter(
-      (name) => name !== 'tags' && !isDeepStrictEqual(known.declared?.[name], declaration.attributes[name]),
-    ).map((name) => [name, declaration.attributes[name]]),
+  const before = known.declared;
+  const said = ATTRIBUTES.filter(
+    (name) => name !== 'tags' && !isDeepStrictEqual(before?.attributes[name], attributes[name]),
   );
-  const tags = tagChanges(known.declared?.tags ?? {}, declaration.attributes.tags);
-  return modify(entries, known.id, { ...change, tags });
+  const change: AttributeChange = Object.fromEntries(said.map((name) => [name, attributes[name]]));
+  const tags = tagChanges(before?.attributes.tags ?? {}, attributes.tags);
+  const isPeriodSaid = before?.definition[PERIOD] !== definition[PERIOD];
+  const entry = isPeriodSaid ? { ...known, definition } : known;
+  return modify(
+    entries.map((each) => (each === known ? entry : each)),
+    known.id,
+    { ...change, tags },
+  );
+}
+
+function hasPeriod(definition: Definition): boolean {
+  return definition['resourceType'] === 'CCN';
 }
 
 /** What was taken out of the file goes, and what it says anew counts. */
@@ -141,11 +164,12 @@ function tagChanges(before: Attributes['tags'], after: Attributes['tags']): Reco
   return Object.fromEntries([...gone.map((key) => [key, null]), ...said.map((key) => [key, after[key]])]);
 }
 
-/** `windowSeconds (300 -> 60)` for each option that differs. */
+/** `windowSeconds (300 -> 60)` for each option that differs and may not. */
 function definitionChanges(before: Definition, after: Definition): string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+  const isFree = (name: string) => name === PERIOD && hasPeriod(before) && hasPeriod(after);
   return [...names]
-    .filter((name) => !isDeepStrictEqual(before[name], after[name]))
+    .filter((name) => !isFree(name) && !isDeepStrictEqual(before[name], after[name]))
     .map((name) => `${name} (${shown(before[name])} -> ${shown(after[name])})`);
 }
 

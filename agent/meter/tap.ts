@@ -74,6 +74,13 @@ interface OpenGap {
 
 type Drops = Pick<Ledger, 'droppedByKernel' | 'droppedByInterface'>;
 
+/** An open capture, and what of its drops is in a ledger already. */
+export interface Capture {
+  readonly source: PacketSource;
+  readonly decode: Decoder;
+  readonly counted: CaptureStatistics;
+}
+
 /**
  * One observation point at work: its capture and its meter. When the interface goes away the tap keeps closing its windows,
  * tries to open the interface again by name, and writes the time without capture into their ledgers.
@@ -119,9 +126,13 @@ export class Tap {
     this.#rejectMeter = new RejectMeter(this.#meter, meter);
   }
 
-  /** @throws OperationalError when the interface cannot be captured now */
-  attach(): void {
-    this.#open();
+  /**
+   * @param capture one that goes on from another tap of the same interface; opened when absent
+   * @throws OperationalError when the interface cannot be captured now
+   */
+  attach(capture?: Capture): void {
+    if (capture === undefined) this.#open();
+    else this.#take(capture);
     const seconds = this.#seconds();
     this.#resume(seconds);
     this.#coveredBefore = this.#meter.open(seconds).start + this.#options.point.flowLog.windowSeconds;
@@ -201,11 +212,17 @@ export class Tap {
   }
 
   end(): void {
+    this.handOver()?.source.close();
+  }
+
+  /** Ends without its capture, which another tap may go on with; undefined while the interface is away. */
+  handOver(): Capture | undefined {
     this.#meter.closeAll();
-    this.#source?.close();
+    const capture = this.#source && { source: this.#source, decode: this.#decode!, counted: this.#counted };
     this.#source = undefined;
     if (this.#observedUntil > 0) this.#options.keeper?.observedUntil(this.#seconds());
     this.#options.keeper?.close();
+    return capture;
   }
 
   /** After its end: the point is given up, and not only for as long as the agent does not run. */
@@ -228,10 +245,14 @@ export class Tap {
         `${point.interfaceName} has link type ${source.linkType}, whose packets flowlogd cannot decode; choose another interface.`,
       );
     }
+    this.#take({ source, decode, counted: NO_STATISTICS });
+  }
+
+  #take({ source, decode, counted }: Capture): void {
     this.#source = source;
     this.#interfaceIndex = source.interfaceIndex ?? 0;
     this.#decode = decode;
-    this.#counted = NO_STATISTICS;
+    this.#counted = counted;
   }
 
   #detach(reason: string): void {

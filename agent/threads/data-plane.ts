@@ -47,6 +47,8 @@ export interface DataPlanePorts {
 /** What the control plane asks for while the data plane runs; carried out between two rounds. */
 export type TapRequest = { readonly id: number } & (
   | { readonly kind: 'observe'; readonly tap: TapSetup }
+  /** The same point with another window: it goes on without a packet lost. */
+  | { readonly kind: 'change'; readonly tap: TapSetup }
   /** The windows of the point are handed over before the answer. */
   | { readonly kind: 'leave'; readonly point: ObservationPoint }
 );
@@ -118,6 +120,7 @@ function delayMs({ kind }: TapRequest): number {
 async function carryOut(request: TapRequest, set: TapSet, batch: PacketBatch): Promise<Failure | undefined> {
   try {
     if (request.kind === 'observe') set.observe(request.tap);
+    else if (request.kind === 'change') await set.change(request.tap, batch);
     else await set.leave(request.point, batch);
     return undefined;
   } catch (error) {

@@ -25,6 +25,11 @@ export class TapRequests {
     return this.#ask({ kind: 'observe', tap });
   }
 
+  /** Answers when the point goes on with the windows of this. */
+  change(tap: TapSetup): Promise<void> {
+    return this.#ask({ kind: 'change', tap });
+  }
+
   /** Answers when the windows of the point are with the recorder. */
   leave(point: ObservationPoint): Promise<void> {
     return this.#ask({ kind: 'leave', point });

@@ -11,7 +11,7 @@ import { endTap } from '../meter/data-plane.ts';
 import type { MeterOptions } from '../meter/meter.ts';
 import { RejectLog } from '../meter/reject-log.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
-import { Tap, type TapEvent } from '../meter/tap.ts';
+import { type Capture, Tap, type TapEvent } from '../meter/tap.ts';
 import { type KeepSetup, WindowKeeper } from '../meter/window-keeper.ts';
 import { WindowPieces } from '../meter/window-pieces.ts';
 import type { ClosedTable, ClosedWindow, KeptFiles } from '../model/closed-window.ts';
@@ -78,13 +78,16 @@ export class TapSet {
     return this.#rejectLogs;
   }
 
-  /** @throws OperationalError when the interface cannot be captured now; nothing is left of the tap then */
-  observe(setup: TapSetup): void {
+  /**
+   * @param capture one that goes on; opened when absent
+   * @throws OperationalError when the interface cannot be captured now; nothing is left of the tap then
+   */
+  observe(setup: TapSetup, capture?: Capture): void {
     const live = new LiveBlock();
     const tap = this.#create(setup, live);
     try {
       this.#rejectLogFor(setup)?.addTap(tap);
-      tap.attach();
+      tap.attach(capture);
     } catch (error) {
       tap.end();
       this.#leaveRejectLog(tap);
@@ -94,10 +97,28 @@ export class TapSet {
     this.#options.onEvent(setup.point, { kind: 'live', live: live.shared });
   }
 
+  /**
+   * The point goes on under another definition: its windows are closed, and not a packet is lost between the two.
+   *
+   * @param batch to read into
+   * @throws OperationalError as `observe`
+   */
+  async change(setup: TapSetup, batch: PacketBatch): Promise<void> {
+    const before = this.#taken(setup.point);
+    await this.#rejectLogs.find((log) => before !== undefined && log.hasTap(before))?.drainLast(batch);
+    const capture = before?.handOver();
+    before?.forget();
+    try {
+      this.observe(setup, capture);
+    } finally {
+      // Not before: the last tap of a group ends it.
+      if (before !== undefined) this.#leaveRejectLog(before);
+    }
+  }
+
   /** @param batch to read into */
   async leave(point: ObservationPoint, batch: PacketBatch): Promise<void> {
-    const at = this.#taps.findIndex((tap) => isSamePoint(tap.point, point));
-    const [tap] = at < 0 ? [] : this.#taps.splice(at, 1);
+    const tap = this.#taken(point);
     if (tap === undefined) return;
     await this.#rejectLogs.find((log) => log.hasTap(tap))?.drainLast(batch);
     this.#leaveRejectLog(tap);
@@ -115,6 +136,12 @@ export class TapSet {
   end(): void {
     for (const tap of this.#taps) tap.end();
     for (const log of this.#rejectLogs) log.end();
+  }
+
+  /** The tap of the point, which is none of the set's any more. */
+  #taken(point: ObservationPoint): Tap | undefined {
+    const at = this.#taps.findIndex((tap) => isSamePoint(tap.point, point));
+    return at < 0 ? undefined : this.#taps.splice(at, 1)[0];
   }
 
   /** The taps of a flow log share one. @throws OperationalError when its group cannot be listened to now */

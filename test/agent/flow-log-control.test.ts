@@ -132,6 +132,17 @@ describe('flow logs that change', () => {
     expect(running()).toEqual(['fl-a/eth0']);
   });
 
+  test('go on with other windows where their type lets them, and only there', async () => {
+    const ccn = declaration('fl-a', {}, { interfaces: ['eth0'], resourceType: 'CCN' });
+    const control = host.start(ccn, on('fl-b', 'eth1'));
+    await control.modify('fl-a', { windowSeconds: 300 });
+    await expect(control.modify('fl-b', { windowSeconds: 300 })).rejects.toThrow(/fl-b .*only flow logs of type CCN/);
+    await control.reload([ccn, on('fl-b', 'eth1')]);
+    await control.reload([{ ...ccn, definition: { ...ccn.definition, windowSeconds: 600 } }, on('fl-b', 'eth1')]);
+    expect(host.history).toEqual(['+fl-a/eth0', '+fl-b/eth1', '~fl-a/eth0 300', '~fl-a/eth0 600']);
+    expect(control.refusals).toEqual([]);
+  });
+
   test('do so one after the other, however many ask', async () => {
     const control = host.start();
     await Promise.allSettled([

@@ -31,7 +31,8 @@ export class FlowLogHost {
       entries.map((entry) => {
         const patterns = entry.definition['interfaces'] as readonly string[];
         const matches = patterns.map((pattern) => [pattern, this.#matches(pattern)] as const);
-        const flowLog = { ...FLOW_LOG_DEFAULTS, id: entry.id, accountId: '-', windowSeconds: 60 };
+        const windowSeconds = (entry.definition['windowSeconds'] as number | undefined) ?? 60;
+        const flowLog = { ...FLOW_LOG_DEFAULTS, id: entry.id, accountId: '-', windowSeconds };
         const found = [...new Set(matches.flatMap(([, names]) => names))].map((interfaceName) => ({
           interfaceName,
           tap: tapOf({ flowLog, interfaceId: `if-${interfaceName}`, interfaceName }),
@@ -49,6 +50,9 @@ export class FlowLogHost {
         throw new OperationalError('capture.failed', `${point.interfaceName} is broken.`);
       }
       this.#note('+', point);
+    },
+    change: async ({ point }) => {
+      this.history.push(`~${keyOf(point)} ${point.flowLog.windowSeconds}`);
     },
     leave: async (point) => this.#note('-', point),
   };
@@ -79,8 +83,8 @@ export class FlowLogHost {
     return control;
   }
 
-  #note(sign: '+' | '-', { flowLog, interfaceName }: ObservationPoint): void {
-    const key = `${flowLog.id}/${interfaceName}`;
+  #note(sign: '+' | '-', point: ObservationPoint): void {
+    const key = keyOf(point);
     if (this.running.has(key) === (sign === '+')) throw new Error(`${sign}${key} happens twice`);
     if (sign === '+') this.running.add(key);
     else this.running.delete(key);
@@ -92,6 +96,10 @@ export class FlowLogHost {
     if (pattern.endsWith('*')) return this.interfaces.filter((name) => name.startsWith(pattern.slice(0, -1)));
     return this.interfaces.filter((name) => name === pattern);
   }
+}
+
+function keyOf({ flowLog, interfaceName }: ObservationPoint): string {
+  return `${flowLog.id}/${interfaceName}`;
 }
 
 function tapOf(point: ObservationPoint): TapSetup {
