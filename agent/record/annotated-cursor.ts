@@ -1,3 +1,4 @@
+import { clearAnnotations } from '../model/annotations.ts';
 import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
 import type { RecordAnnotator } from '../model/record-annotator.ts';
 
@@ -12,6 +13,8 @@ export class AnnotatedCursor implements RecordCursor {
   }
 
   next(record: FlowRecord): boolean {
+    // Annotators add to what they find, and what they find here would be the record before.
+    if (record.isAnnotated) clearAnnotations(record.annotations);
     if (!this.#cursor.next(record)) return false;
     for (const annotator of this.#annotators) annotator.annotate(record);
     return true;
