@@ -3,14 +3,19 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import type { DirectDelivery } from './export/direct.ts';
 import type { WindowHeader } from './model/batch-id.ts';
+import type { FlowLog, ObservationPoint } from './model/flow-log.ts';
 import { createFlowRecord } from './model/flow-record.ts';
 import { OperationalError } from './model/operational-error.ts';
+import type { RecordAnnotator } from './model/record-annotator.ts';
 import type { Sink } from './model/sink.ts';
-import type { RowContext } from './record/catalogue.ts';
+import { columnsOf, type RowContext } from './record/catalogue.ts';
 import { counted, humanBytes } from './record/human.ts';
+import { NdjsonPrinter } from './record/ndjson.ts';
 import type { RecordPrinter } from './record/printer.ts';
 import { formatTable, TopRecords, type TopSummary } from './record/table.ts';
+import { TextPrinter } from './record/text.ts';
 import type { OutputWindow, WindowOutput } from './replay.ts';
+import { annotatedRecords } from './threads/annotators.ts';
 import { encodeBatches, lengthPrefix } from './wire/flow-batch.ts';
 
 /** Takes bytes in order; the bytes may be reused once the answer is there. */
@@ -61,6 +66,15 @@ export function streamDestination(stream: Writable): ByteDestination {
   };
 }
 
+/** Prints the format's own row where no fields are named. */
+export function createPrinter(
+  format: 'ndjson' | 'text',
+  { resourceType, fields }: Pick<FlowLog, 'resourceType' | 'fields'>,
+): RecordPrinter {
+  const columns = fields.length === 0 ? undefined : columnsOf(resourceType, fields);
+  return format === 'ndjson' ? new NdjsonPrinter(columns) : new TextPrinter(columns);
+}
+
 /** Gathers printed records before they are written: large enough to make the calls rare, small enough for the cache. */
 const PRINT_BYTES = 256 * 1024;
 
@@ -102,6 +116,28 @@ export class PrintedOutput implements WindowOutput {
 
   async end(): Promise<void> {
     this.#destination.end();
+  }
+}
+
+/** Hands windows on with all that is known of their records. */
+export class AnnotatedOutput implements WindowOutput {
+  readonly #output: WindowOutput;
+  readonly #point: ObservationPoint;
+  readonly #annotators: readonly RecordAnnotator[];
+
+  constructor(output: WindowOutput, point: ObservationPoint, annotators: readonly RecordAnnotator[]) {
+    this.#output = output;
+    this.#point = point;
+    this.#annotators = annotators;
+  }
+
+  async write(window: OutputWindow): Promise<void> {
+    const annotated = { point: this.#point, windowStart: window.start, records: () => window.records() };
+    await this.#output.write({ ...window, records: () => annotatedRecords(annotated, this.#annotators) });
+  }
+
+  end(): Promise<void> {
+    return this.#output.end();
   }
 }
 

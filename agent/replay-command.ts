@@ -1,32 +1,44 @@
 /** `flowlogd replay`: from its options to a replay with its output, ledger and exit code. */
-import { randomBytes, randomFillSync } from 'node:crypto';
+import { randomBytes, randomFillSync, randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
 import { type CaptureAddon, loadCaptureAddon } from './capture/addon.ts';
 import { createLibpcapSavefileEngine } from './capture/libpcap.ts';
 import { linkTypeName } from './capture/link-type-name.ts';
+import { chosenFields } from './commands/chosen-fields.ts';
 import type { Invocation } from './commands/command.ts';
 import { HASH_SEED_WORDS } from './flow/hash.ts';
 import { privateTableMemory } from './meter/table-memory.ts';
-import { ROW_DEFAULTS } from './model/flow-log.ts';
-import { EXIT, type ExitCode, type OperationalError } from './model/operational-error.ts';
+import { headerOf } from './model/batch-id.ts';
+import { FLOW_LOG_DEFAULTS, type ObservationPoint } from './model/flow-log.ts';
+import { EXIT, type ExitCode, OperationalError } from './model/operational-error.ts';
 import type { SavefileEngine } from './model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from './model/window-bounds.ts';
-import { BatchOutput, fileDestination, PrintedOutput, streamDestination, TableOutput } from './output.ts';
+import {
+  AnnotatedOutput,
+  BatchOutput,
+  createPrinter,
+  fileDestination,
+  PrintedOutput,
+  type ReplayHeader,
+  streamDestination,
+  TableOutput,
+} from './output.ts';
 import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING, Exclusion } from './packet/exclusion.ts';
 import { createProgress } from './progress.ts';
 import { formatLedger } from './record/ledger-text.ts';
-import { NdjsonPrinter } from './record/ndjson.ts';
-import { TextPrinter } from './record/text.ts';
 import { type ReplayReport, replay, type WindowOutput } from './replay.ts';
 import { outputToAll, ReportOutput } from './report-output.ts';
+import { createAnnotators } from './threads/annotators.ts';
 
 const FORMATS = ['ndjson', 'text', 'table', 'batch'] as const;
 /** By window and address family: half a gigabyte of IPv4 slots. */
 const FLOWS_MAX = 8 * 1024 * 1024;
 /** In the title of a report. */
 const FILES_NAMED_MAX = 3;
+/** The flow log and the interface that savefiles stand for. */
+const REPLAYED = { id: 'replay', accountId: '-' } as const;
 const TABLE_ROWS = 40;
 const TABLE_WIDTH = 120;
 
@@ -66,7 +78,7 @@ async function openEngine(name: 'libpcap' | 'savefile'): Promise<{ engine: Savef
 
 /** A report alone is enough: records are printed beside it when somebody says how. */
 async function createOutputs(invocation: Invocation, windowSeconds: number): Promise<readonly WindowOutput[]> {
-  const printsRecords = ['format', 'output', 'to'].some((name) => invocation.has(name));
+  const printsRecords = ['format', 'fields', 'output', 'to'].some((name) => invocation.has(name));
   if (!invocation.has('html')) return [await createOutput(invocation, windowSeconds)];
   const filter = invocation.required('filter');
   const names = invocation.positionals.map((path) => (path === '-' ? 'standard input' : basename(path)));
@@ -79,39 +91,47 @@ async function createOutputs(invocation: Invocation, windowSeconds: number): Pro
   return printsRecords ? [await createOutput(invocation, windowSeconds), report] : [report];
 }
 
+/** Records with the fields that are asked for, and annotated where one of those needs it. */
 async function createOutput(invocation: Invocation, windowSeconds: number): Promise<WindowOutput> {
+  const flowLog = { ...FLOW_LOG_DEFAULTS, ...chosenFields(invocation, 'replay'), ...REPLAYED, windowSeconds };
+  const point = { flowLog, interfaceId: REPLAYED.id, interfaceName: REPLAYED.id };
+  const output = await createPlainOutput(invocation, point);
+  const annotators = createAnnotators({ regions: [], interfaces: () => [], seed: () => randomInt(2 ** 32) })(point);
+  return annotators.length === 0 ? output : new AnnotatedOutput(output, point, annotators);
+}
+
+async function createPlainOutput(invocation: Invocation, point: ObservationPoint): Promise<WindowOutput> {
   const format = invocation.choice('format', FORMATS);
   const path = invocation.required('output');
-  if (invocation.has('to')) return createDelivery(invocation, windowSeconds);
+  if (invocation.has('to')) return createDelivery(invocation, replayHeader(point));
+  if (format === 'table' && invocation.has('fields')) {
+    throw new OperationalError(
+      'usage.invalid',
+      'replay: a table has columns of its own, without --fields (see flowlogd replay --help)',
+    );
+  }
   const destination = path === '-' ? streamDestination(invocation.stdout) : fileDestination(path);
   switch (format) {
     case 'ndjson':
-      return new PrintedOutput(new NdjsonPrinter(), { windowSeconds }, destination);
-    case 'text':
-      return new PrintedOutput(new TextPrinter(), { windowSeconds }, destination);
+    case 'text': {
+      const { windowSeconds } = point.flowLog;
+      return new PrintedOutput(createPrinter(format, point.flowLog), { windowSeconds }, destination);
+    }
     case 'table':
       return new TableOutput(TABLE_ROWS, invocation.stdout.columns || TABLE_WIDTH, destination);
     case 'batch':
-      return new BatchOutput(replayHeader(windowSeconds), destination);
+      return new BatchOutput(replayHeader(point), destination);
   }
 }
 
-async function createDelivery(invocation: Invocation, windowSeconds: number): Promise<WindowOutput> {
+async function createDelivery(invocation: Invocation, header: ReplayHeader): Promise<WindowOutput> {
   const { deliverTo } = await import('./replay-delivery.ts');
-  return deliverTo(invocation, replayHeader(windowSeconds));
+  return deliverTo(invocation, header);
 }
 
 /** Each replay is a run of its own: sending a file twice stores it twice, as a reader expects who asked for it twice. */
-function replayHeader(windowSeconds: number) {
-  return {
-    hostId: hostname(),
-    runId: randomBytes(8).toString('hex'),
-    flowLogId: 'replay',
-    interfaceId: 'replay',
-    accountId: '-',
-    windowSeconds,
-    ...ROW_DEFAULTS,
-  };
+function replayHeader(point: ObservationPoint): ReplayHeader {
+  return headerOf({ hostId: hostname(), runId: randomBytes(8).toString('hex') }, point, 0);
 }
 
 /** Bytes of all files, or undefined when one of them (a pipe) has no size. */

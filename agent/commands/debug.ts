@@ -1,4 +1,5 @@
 import { OperationalError } from '../model/operational-error.ts';
+import { FIELDS_OPTION } from './chosen-fields.ts';
 import type { Command, Invocation } from './command.ts';
 
 export const debug: Command = {
@@ -39,6 +40,7 @@ export const debug: Command = {
       value: 'FORMAT',
       description: 'table, ndjson or text (the 14-field row). Default: table on a terminal, text when piped.',
     },
+    FIELDS_OPTION,
     { name: 'json', description: 'The live table for programs: one JSON object for each refresh, and one at the end.' },
     {
       name: 'write',

@@ -1,3 +1,4 @@
+import { FIELDS_OPTION } from './chosen-fields.ts';
 import type { Command } from './command.ts';
 
 export const replay: Command = {
@@ -19,6 +20,7 @@ export const replay: Command = {
       description:
         'ndjson (one JSON object a line), text (the 14-field row), table (for people), batch (length-delimited proto/flowlog.proto).',
     },
+    FIELDS_OPTION,
     {
       name: 'output',
       short: 'o',
@@ -63,6 +65,10 @@ export const replay: Command = {
     {
       line: "flowlogd replay --filter 'tcp port 443' -o https.ndjson capture.pcap",
       says: 'only some packets, into a file',
+    },
+    {
+      line: "flowlogd replay --fields 'srcaddr dstaddr dstport initiator handshake-rtt' capture.pcap",
+      says: 'other fields, learnt from the same packets',
     },
     { line: 'flowlogd replay --html report.html capture.pcap', says: 'charts for a browser' },
   ],

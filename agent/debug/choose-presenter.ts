@@ -1,7 +1,9 @@
+import { randomInt } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import type { Invocation, Output } from '../commands/command.ts';
-import { NdjsonPrinter } from '../record/ndjson.ts';
-import { TextPrinter } from '../record/text.ts';
+import { createPrinter } from '../output.ts';
+import { createAnnotators } from '../threads/annotators.ts';
+import { hostAddresses } from '../threads/host-addresses.ts';
 import type { FlowTally } from './flow-tally.ts';
 import { LiveScreen } from './live-screen.ts';
 import type { LiveContext } from './live-table.ts';
@@ -10,6 +12,8 @@ import type { DebugPlan } from './plan.ts';
 import { jsonPresenter, livePresenter, type Presenter, recordPresenter, tablePresenter } from './presenter.ts';
 
 const NAME_TIMEOUT_MS = 2000;
+/** What a run without configuration can know. */
+const EVIDENCE = { regions: [], interfaces: hostAddresses, seed: () => randomInt(2 ** 32) };
 
 /** The presenter for the format of the run. */
 export function createPresenter(
@@ -33,9 +37,8 @@ export function createPresenter(
     case 'json':
       return jsonPresenter(shown);
     case 'ndjson':
-      return recordPresenter(new NdjsonPrinter(), shown.stdout);
     case 'text':
-      return recordPresenter(new TextPrinter(), shown.stdout);
+      return recordPresenter(createPrinter(plan.format, plan.row), createAnnotators(EVIDENCE), shown.stdout);
   }
 }
 

@@ -1,9 +1,10 @@
 /** From the options of `flowlogd debug` to what a run is to do. */
 import { randomFillSync } from 'node:crypto';
 import { RecordingProgress } from '../capture/recording.ts';
+import { chosenFields } from '../commands/chosen-fields.ts';
 import type { Invocation } from '../commands/command.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
-import { FLOW_LOG_DEFAULTS } from '../model/flow-log.ts';
+import { FLOW_LOG_DEFAULTS, type FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
@@ -27,6 +28,8 @@ export interface DebugPlan {
   readonly durationSeconds: number;
   readonly engine: 'libpcap' | 'cap';
   readonly format: DebugFormat;
+  /** What records say. */
+  readonly row: Pick<FlowLog, 'resourceType' | 'fields'>;
   readonly color: boolean;
   readonly filter: string;
   readonly excludes: boolean;
@@ -55,6 +58,7 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
     durationSeconds: invocation.seconds('duration', { min: 1, max: DAY_SECONDS }),
     engine: invocation.choice('engine', ['libpcap', 'cap']),
     format,
+    row: chosenFields(invocation, 'debug'),
     color: stdout.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     filter: invocation.required('filter'),
     excludes: !invocation.flag('no-exclude'),
@@ -72,26 +76,27 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
 
 function formatOf(invocation: Invocation): DebugFormat {
   const { stdout, env, program } = invocation;
+  const refused = (problem: string) =>
+    new OperationalError('usage.invalid', `debug: ${problem} (see flowlogd debug --help)`);
   if (invocation.flag('json')) {
-    if (!invocation.has('format')) return 'json';
-    throw new OperationalError(
-      'usage.invalid',
-      'debug: --json and --format exclude each other (see flowlogd debug --help)',
-    );
+    if (invocation.has('format')) throw refused('--json and --format exclude each other');
+    if (invocation.has('fields')) throw refused('--json and --fields exclude each other');
+    return 'json';
   }
   const isTerminal = stdout.isTTY === true;
   const chosen = invocation.has('format')
     ? invocation.choice('format', ['table', 'ndjson', 'text'])
-    : isTerminal || program.length > 0
+    : (isTerminal || program.length > 0) && !invocation.has('fields')
       ? 'table'
       : 'text';
+  if (chosen === 'table' && invocation.has('fields')) throw refused('a table has columns of its own, without --fields');
   // The screen belongs to the program, and a terminal that cannot be drawn on gets one table after the other.
   return chosen === 'table' && isTerminal && program.length === 0 && env['TERM'] !== 'dumb' ? 'live' : chosen;
 }
 
 export function createSetup(plan: DebugPlan): Omit<DataPlaneSetup, 'control'> {
-  const { windowSeconds, recording, filter } = plan;
-  const flowLog = { ...FLOW_LOG_DEFAULTS, id: 'debug', accountId: '-', windowSeconds };
+  const { windowSeconds, recording, filter, row } = plan;
+  const flowLog = { ...FLOW_LOG_DEFAULTS, ...row, id: 'debug', accountId: '-', windowSeconds };
   const snapBytes = recording === undefined ? SNAP_BYTES : FRAME_BYTES_MAX;
   return {
     taps: plan.interfaceNames.map((name) => ({

@@ -1,9 +1,10 @@
 /** What a debug run shows while it goes on and at its end: a live screen, tables, JSON objects, or plain records. */
 import type { Output } from '../commands/command.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import { PrintedOutput, streamDestination } from '../output.ts';
+import { AnnotatedOutput, PrintedOutput, streamDestination } from '../output.ts';
 import type { RecordPrinter } from '../record/printer.ts';
 import type { OutputWindow } from '../replay.ts';
+import type { AnnotatorsOf } from '../threads/annotators.ts';
 import type { FlowTally } from './flow-tally.ts';
 import type { LiveScreen } from './live-screen.ts';
 import { type LiveContext, lossText, tableLines, totalLine } from './live-table.ts';
@@ -72,12 +73,15 @@ export function jsonPresenter({ tally, stdout, context }: Shown): Presenter {
 }
 
 /** Every record of every window, as replay prints them. */
-export function recordPresenter(printer: RecordPrinter, stdout: Output): Presenter {
+export function recordPresenter(printer: RecordPrinter, annotatorsOf: AnnotatorsOf, stdout: Output): Presenter {
   const destination = streamDestination(stdout);
   return {
     begin: () => undefined,
-    window: ({ flowLog: { windowSeconds }, interfaceId }, window) =>
-      new PrintedOutput(printer, { windowSeconds, interfaceId }, destination).write(window),
+    window(point, window) {
+      const { flowLog, interfaceId } = point;
+      const printed = new PrintedOutput(printer, { windowSeconds: flowLog.windowSeconds, interfaceId }, destination);
+      return new AnnotatedOutput(printed, point, annotatorsOf(point)).write(window);
+    },
     refresh: () => undefined,
     close: () => undefined,
     end: () => undefined,

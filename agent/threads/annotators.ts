@@ -2,7 +2,8 @@ import { annotateDirection, type InterfaceAddresses } from '../annotation/direct
 import { annotateInitiator } from '../annotation/initiator.ts';
 import { annotateRegions, type Region } from '../annotation/regions.ts';
 import type { FlowLog, ObservationPoint } from '../model/flow-log.ts';
-import type { RecordAnnotator } from '../model/record-annotator.ts';
+import type { RecordCursor } from '../model/flow-record.ts';
+import type { AnnotatedWindow, RecordAnnotator } from '../model/record-annotator.ts';
 import { AnnotatedCursor } from '../record/annotated-cursor.ts';
 import type { RecordedWindow } from '../spool/recorder.ts';
 
@@ -49,10 +50,12 @@ export function annotated(window: RecordedWindow, annotatorsOf: AnnotatorsOf): R
   const { point, header } = window;
   return {
     ...window,
-    records() {
-      const begun = { point, windowStart: header.windowStart, records: () => window.records() };
-      for (const annotator of annotators) annotator.begin(begun);
-      return new AnnotatedCursor(window.records(), annotators);
-    },
+    records: () =>
+      annotatedRecords({ point, windowStart: header.windowStart, records: () => window.records() }, annotators),
   };
+}
+
+export function annotatedRecords(window: AnnotatedWindow, annotators: readonly RecordAnnotator[]): RecordCursor {
+  for (const annotator of annotators) annotator.begin(window);
+  return new AnnotatedCursor(window.records(), annotators);
 }

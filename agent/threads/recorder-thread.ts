@@ -1,11 +1,10 @@
 /** Entry of the recorder thread: the addon to map the tables and to ask conntrack, the spool's folder to write to. */
 import { randomInt } from 'node:crypto';
-import { networkInterfaces } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import type { InterfaceAddresses } from '../annotation/direction.ts';
 import { loadCaptureAddon } from '../capture/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { createAnnotators } from './annotators.ts';
+import { hostAddresses } from './host-addresses.ts';
 import { type RecorderMessage, type RecorderSetup, recordWindows } from './recorder.ts';
 import { followTranslations } from './translations.ts';
 
@@ -24,15 +23,3 @@ const tell = (message: RecorderMessage) => {
 };
 await recordWindows(setup, nodeDisk, addon, windows, tell, annotatorsOf);
 translations?.close();
-
-/** None where the service may not ask the kernel for them (AF_NETLINK): directions are then unknown. */
-function hostAddresses(): InterfaceAddresses[] {
-  try {
-    return Object.entries(networkInterfaces()).map(([name, infos = []]) => ({
-      name,
-      addresses: infos.map(({ cidr, address }) => cidr ?? address),
-    }));
-  } catch {
-    return [];
-  }
-}

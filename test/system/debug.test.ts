@@ -340,6 +340,8 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     ['a filter that is none', ['-i', 'obs0', '--filter', 'tcp prot 5'], 64, /tcp prot 5/],
     ['a duration of no length', ['-i', 'obs0', '--duration', '0'], 64, /--duration '0'/],
     ['two formats at once', ['-i', 'obs0', '--json', '--format', 'table'], 64, /exclude each other/],
+    ['fields of a screen', ['-i', 'obs0', '--json', '--fields', 'eni'], 64, /exclude each other/],
+    ['a field that is not there', ['-i', 'obs0', '--fields', 'srcadr'], 64, /did you mean srcaddr/],
     ['a report that cannot be written', ['-i', 'obs0', '--html', '/nowhere/report.html'], 74, /nowhere/],
     ['a file of packets that cannot be written', ['-i', 'obs0', '--write', '/nowhere/a.pcap'], 74, /nowhere/],
     ['a format that is not there', ['-i', 'obs0', '--format', 'batch'], 64, /--format 'batch'/],

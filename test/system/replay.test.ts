@@ -14,7 +14,18 @@ import { decodeDelimitedBatches, plainRecords } from '../support/flow-batch-sche
 import { ledgerPackets } from '../support/ledger-lines.ts';
 import { freePort, LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
 import { canonicalAddress, type PlainRecord, parseRecords, recordLines } from '../support/ndjson-records.ts';
-import { ethernet, icmpEcho, ipv4, ipv6, LINK_TYPE, linuxSll2, PROTOCOL, tcp, udp } from '../support/packet-builder.ts';
+import {
+  ethernet,
+  icmpEcho,
+  ipv4,
+  ipv6,
+  LINK_TYPE,
+  linuxSll2,
+  PROTOCOL,
+  TCP_FLAG,
+  tcp,
+  udp,
+} from '../support/packet-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const WINDOW_START = 1_700_000_040;
@@ -62,8 +73,62 @@ function manyFlows(count: number): CapturedPacket[] {
   });
 }
 
+/** A connection that begins in the file: SYN, SYN-ACK 30 ms later, ACK. */
+function connectionCapture(): string {
+  const answer = { sourcePort: HTTPS.destinationPort, destinationPort: HTTPS.sourcePort };
+  const back = { source: V4.destination, destination: V4.source };
+  const segment = (addresses: typeof V4, ports: typeof HTTPS, flags: number) =>
+    ethernet({}, ipv4({ ...addresses, protocol: PROTOCOL.tcp }, tcp({ ...ports, flags })));
+  return write(temporaryFolder(), 'connection.pcap', [
+    at(1, segment(V4, HTTPS, TCP_FLAG.syn)),
+    { ...at(1, segment(back, answer, TCP_FLAG.syn | TCP_FLAG.ack)), nanoseconds: 30_000_000 },
+    at(2, segment(V4, HTTPS, TCP_FLAG.ack)),
+  ]);
+}
+
 const SENTENCE = /^flowlogd: [^\n]*\.$/m;
 const NO_STACK = /^ {4}at |this is a bug/m;
+
+describe('a list of fields', () => {
+  test('is printed in its order, with what the packets tell about the connection', async () => {
+    const fields = `srcaddr \${dstport} tcp-flags,initiator initiator-evidence handshake-rtt start-ns vpc-id`;
+    const words = ['replay', '--fields', fields, connectionCapture()];
+    const text = await runCommand([...words, '--format', 'text']);
+    expect(text.code).toBe(0);
+    expect(text.stdout.split('\n').toSorted().slice(1)).toEqual([
+      '10.1.0.1 443 18 source syn 30000 1700000041000000000 -',
+      '10.1.0.2 40000 18 destination syn 30000 1700000041030000000 -',
+    ]);
+    const [line = ''] = (await runCommand(words)).stdout.split('\n').toSorted().slice(1);
+    expect(line).toContain('"initiator-evidence":"syn","handshake-rtt":30000,"start-ns":"1700000041');
+    expect(line).not.toContain('vpc-id');
+  });
+
+  test('goes with its batches to a log service, under the same names', async () => {
+    const service = new LogServiceProcess({ folder: temporaryFolder(), port: await freePort() });
+    await service.start();
+    const { secretId, secretKey } = service.keys;
+    const env = { FLOWLOGD_CLS_SECRET_ID: secretId, FLOWLOGD_CLS_SECRET_KEY: secretKey };
+    const to = `${service.url}?topic_id=flowlog`;
+    const words = ['replay', '--to', to, '--fields', 'srcaddr dstport initiator flow-direction', connectionCapture()];
+    expect((await runCommand(words, { env })).code).toBe(0);
+    const stored = await service.query('initiator:source');
+    expect(stored).toMatchObject([{ srcaddr: '10.1.0.1', dstport: 443, initiator: 'source' }]);
+    expect(stored[0]?.['packets'] ?? null).toBeNull();
+    await service.stop();
+  });
+
+  test.each([
+    ['a name that is none', ['--fields', 'srcadr'], /has no field 'srcadr'; did you mean srcaddr\?/],
+    ['a name said twice', ['--fields', 'eni srcaddr'], /has 'srcaddr' twice/],
+    ['nothing', ['--fields', ' '], /names no field/],
+    ['a table', ['--fields', 'eni', '--format', 'table'], /a table has columns of its own/],
+  ])('refuses %s in a sentence', async (_what, words, message) => {
+    const { code, stdout, stderr } = await runCommand(['replay', ...words, mixedCapture()]);
+    expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+    expect(stderr).toMatch(message);
+  });
+});
 
 test('writes a report instead of the records, and beside them when asked for both', async () => {
   const folder = temporaryFolder();
