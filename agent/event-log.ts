@@ -18,6 +18,15 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
     case 're-attached':
       log.info('capturing again', { ...facts, gapSeconds: event.gapSeconds });
       break;
+    case 'verdicts-lost':
+      log.warn('what the packet filter rejects is taken for accepted: its log cannot be read', {
+        ...facts,
+        reason: event.reason,
+      });
+      break;
+    case 'verdicts-back':
+      log.info('what the packet filter rejects is known again', { ...facts, gapSeconds: event.gapSeconds });
+      break;
     case 'jumped':
       log.warn('time passed without capture', { ...facts, reason: event.reason, gapSeconds: event.gapSeconds });
       break;

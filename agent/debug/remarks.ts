@@ -36,6 +36,10 @@ export function eventText(point: ObservationPoint, event: TapEvent): string | un
       return undefined;
     case 'detached':
       return `${event.reason} Waiting for ${point.interfaceName} to come back.`;
+    case 'verdicts-lost':
+      return `${event.reason} What the packet filter rejects is taken for accepted.`;
+    case 'verdicts-back':
+      return `What the packet filter rejects is known again, after ${event.gapSeconds.toFixed(1)} s.`;
     case 'jumped':
       return `${event.gapSeconds.toFixed(1)} s passed on the clock without capture: ${event.reason}.`;
     case 're-attached':

@@ -94,7 +94,7 @@ export class RejectLog {
       const status = typeof read === 'number' ? read : await read;
       if (status === READ.packets) this.#add(batch);
       else if (status === READ.idle) return;
-      else this.#detach();
+      else this.#detach(this.#source.failure?.message ?? 'the capture ended');
     }
   }
 
@@ -144,17 +144,17 @@ export class RejectLog {
     if (lost > 0) for (const tap of this.#taps) tap.rejectsLost(seconds, lost);
   }
 
-  #detach(): void {
+  #detach(reason: string): void {
     this.end();
     this.#retryAt = this.#options.now() + REATTACH_MS;
-    for (const tap of this.#taps) tap.verdictsKnown(false);
+    for (const tap of this.#taps) tap.verdictsLost(reason);
   }
 
   #reattach(): void {
     if (this.#options.now() < this.#retryAt) return;
     try {
       this.attach();
-      for (const tap of this.#taps) tap.verdictsKnown(true);
+      for (const tap of this.#taps) tap.verdictsBack();
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
       this.#retryAt = this.#options.now() + REATTACH_MS;

@@ -46,6 +46,9 @@ export type TapEvent =
   | { readonly kind: 'live'; readonly live: SharedArrayBuffer }
   | { readonly kind: 'detached'; readonly reason: string }
   | { readonly kind: 're-attached'; readonly gapSeconds: number }
+  /** What the packet filter rejects cannot be known now; it can again, after so long. */
+  | { readonly kind: 'verdicts-lost'; readonly reason: string }
+  | { readonly kind: 'verdicts-back'; readonly gapSeconds: number }
   /** The clock went on without this process. */
   | { readonly kind: 'jumped'; readonly reason: GapReason; readonly gapSeconds: number }
   /** Nobody observed the point for so long before this run. */
@@ -181,11 +184,19 @@ export class Tap {
     this.#rejectMeter.lost(seconds, packets);
   }
 
-  /** Whether the packet filter's log can be read from now on. */
-  verdictsKnown(known: boolean): void {
-    const since = this.#verdictsLostAt;
-    if (known && since !== undefined) this.#gaps.push({ ...since, toSeconds: this.#seconds() });
-    this.#verdictsLostAt = known ? undefined : { fromSeconds: this.#seconds(), reason: 'verdicts-unknown' };
+  /** From now on nobody knows what the packet filter rejects. */
+  verdictsLost(reason: string): void {
+    this.#verdictsLostAt = { fromSeconds: this.#seconds(), reason: 'verdicts-unknown' };
+    this.#options.onEvent(this.#options.point, { kind: 'verdicts-lost', reason });
+  }
+
+  verdictsBack(): void {
+    const gap = this.#verdictsLostAt;
+    if (gap === undefined) return;
+    const toSeconds = this.#seconds();
+    this.#gaps.push({ ...gap, toSeconds });
+    this.#verdictsLostAt = undefined;
+    this.#options.onEvent(this.#options.point, { kind: 'verdicts-back', gapSeconds: toSeconds - gap.fromSeconds });
   }
 
   /**

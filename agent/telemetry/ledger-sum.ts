@@ -20,6 +20,12 @@ export interface LedgerStatus {
   readonly folded: Tally;
   /** Different flows among those, about. */
   readonly foldedKeys: number;
+  /** Of the metered: those that the packet filter rejected. */
+  readonly rejected: Tally;
+  /** Beside the metered: in REJECT records, though no flow of the tap could be lowered by them. */
+  readonly rejectsUnmatched: Tally;
+  /** Packets whose rejection was lost. */
+  readonly rejectsLost: number;
   readonly excluded: Readonly<Record<string, Tally>>;
   readonly notIp: Tally;
   readonly malformed: Tally;
@@ -51,13 +57,16 @@ export class LedgerSum {
   }
 
   read(): LedgerStatus {
-    const { metered, folded, excluded, notIp, malformed, overflowed, ...drops } = this.#sum;
+    const { metered, folded, rejected, rejectsUnmatched, excluded, notIp, malformed, overflowed, ...drops } = this.#sum;
     return {
       offeredPackets: offeredPackets(this.#sum),
       lostPackets: lostPackets(this.#sum),
       metered: { ...metered },
       folded: { ...folded },
       foldedKeys: drops.foldedKeys,
+      rejected: { ...rejected },
+      rejectsUnmatched: { ...rejectsUnmatched },
+      rejectsLost: drops.rejectsLost,
       excluded: Object.fromEntries(Object.entries(excluded).map(([rule, tally]) => [rule, { ...tally }])),
       notIp: { ...notIp },
       malformed: { ...malformed },

@@ -156,6 +156,27 @@ export const METRICS: readonly Metric[] = [
     ['interface'],
   ),
   counter(
+    'flowlogd_rejected_packets_total',
+    'packets',
+    'Of the metered packets, those that the packet filter rejected.',
+    eachInterface(({ ledger }) => [one(ledger.rejected.packets)]),
+    ['interface'],
+  ),
+  counter(
+    'flowlogd_rejects_unmatched_packets_total',
+    'packets',
+    'Packets in REJECT records that could be taken from no flow of the tap: rewritten or reassembled before the filter.',
+    eachInterface(({ ledger }) => [one(ledger.rejectsUnmatched.packets)]),
+    ['interface'],
+  ),
+  counter(
+    'flowlogd_rejects_lost_packets_total',
+    'packets',
+    'Rejections that were lost, so that their packets are taken for accepted.',
+    eachInterface(({ ledger }) => [one(ledger.rejectsLost)]),
+    ['interface'],
+  ),
+  counter(
     'flowlogd_gap_seconds_total',
     'seconds',
     'Time without capture that lies in closed windows, by reason.',

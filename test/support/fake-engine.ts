@@ -14,6 +14,7 @@ import { type BatchPacket, fillBatch } from './packet-batch.ts';
 export class FakeSource implements PacketSource {
   readonly name: string;
   readonly linkType: number;
+  readonly interfaceIndex: number;
   failure: OperationalError | undefined;
   counted: CaptureStatistics = { received: 0, droppedByKernel: 0, droppedByInterface: 0 };
   /** Packets that the kernel holds for this capture. */
@@ -22,9 +23,10 @@ export class FakeSource implements PacketSource {
   reads = 0;
   readonly #packetsPerRead: number;
 
-  constructor(name: string, linkType: number, packetsPerRead: number) {
+  constructor(name: string, linkType: number, packetsPerRead: number, interfaceIndex: number) {
     this.name = name;
     this.linkType = linkType;
+    this.interfaceIndex = interfaceIndex;
     this.#packetsPerRead = packetsPerRead;
   }
 
@@ -55,6 +57,7 @@ export class FakeEngine implements LiveEngine {
   /** What the next attempts to open answer. */
   refusal: Error | undefined;
   linkType = 1;
+  interfaceIndex = 0;
   packetsPerRead = 100;
   attempts = 0;
   /** What happens while the data plane waits: the outside world's turn. */
@@ -63,7 +66,7 @@ export class FakeEngine implements LiveEngine {
   open({ interfaceName }: LiveOptions): FakeSource {
     this.attempts += 1;
     if (this.refusal !== undefined) throw this.refusal;
-    const source = new FakeSource(interfaceName, this.linkType, this.packetsPerRead);
+    const source = new FakeSource(interfaceName, this.linkType, this.packetsPerRead, this.interfaceIndex);
     this.opened.push(source);
     return source;
   }

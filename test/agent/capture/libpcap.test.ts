@@ -249,6 +249,32 @@ describe('the libpcap engine on interfaces', () => {
     expect(errorOf(() => engine.open({ ...OPTIONS, interfaceName: 'nflog:5' })).message).toContain('cap_net_admin+ep');
   });
 
+  test('says of an NFLOG group that somebody else has it', () => {
+    const openLive = () => {
+      throw Object.assign(new Error("Can't listen on group index: Operation not permitted"), { code: 'PCAP_ERROR' });
+    };
+    const engine = createLibpcapEngine(fakeAddon({ openLive }));
+    const error = errorOf(() => engine.open({ ...OPTIONS, interfaceName: 'nflog:5' }));
+    expect(error).toMatchObject({
+      code: 'capture.failed',
+      message: expect.stringContaining('another program has the group'),
+    });
+  });
+
+  test('has the kernel copy no more of a logged packet than was asked for, and closes what it cannot tune', () => {
+    const tuned: unknown[] = [];
+    const closed: unknown[] = [];
+    const tuneNflog: CaptureAddon['tuneNflog'] = (_handle, group, copyBytes) => {
+      tuned.push([group, copyBytes]);
+      throw Object.assign(new Error('configuring the NFLOG group: No buffer space available'), { code: 'ENOBUFS' });
+    };
+    const engine = createLibpcapEngine(fakeAddon({ tuneNflog, close: (handle) => void closed.push(handle) }));
+    const error = errorOf(() => engine.open({ ...OPTIONS, interfaceName: 'nflog:5' }));
+    expect(error.message).toContain('configuring the NFLOG group');
+    expect(tuned).toEqual([[5, OPTIONS.snapBytes]]);
+    expect(closed).toHaveLength(1);
+  });
+
   test.each([
     ['The interface disappeared', 'capture.gone'],
     ['recvfrom failed: weather', 'capture.failed'],

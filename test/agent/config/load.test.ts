@@ -276,6 +276,16 @@ describe('a report', () => {
       'flowLogs: [{id: a}, {id: a, interfaces: [x]}]',
       /'a' is already the id of flowLogs\[0\]/,
     ],
+    [
+      'rejections with an engine that cannot listen',
+      'flowLogs: [{rejects: {nflog: 5}}]\ncapture: {engine: cap}',
+      /flowLogs\[0\].rejects.nflog: the engine cap cannot listen to NFLOG/,
+    ],
+    [
+      'rejections of what a filter keeps out',
+      'flowLogs: [{rejects: {nflog: 5}}]\ncapture: {filter: tcp}',
+      /what that keeps out would come back: use exclude/,
+    ],
     ['one id for several interfaces', 'flowLogs: [{interfaceId: i, interfaces: [eth*]}]', /names one interface, but/],
     [
       'http with a path',
