@@ -1,6 +1,7 @@
 /** Where closed windows go when they are not shipped: printed or encoded into a file or a stream. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { openOutputFile } from './capture/output-file.ts';
 import type { DirectDelivery } from './export/direct.ts';
 import type { WindowHeader } from './model/batch-id.ts';
 import type { FlowLog, ObservationPoint } from './model/flow-log.ts';
@@ -24,13 +25,16 @@ export interface ByteDestination {
   end(): void;
 }
 
+/** Less the umask: whom records are for is up to who asks for them. */
+const FILE_MODE = 0o666;
+
 /** @throws OperationalError `output.failed` */
 export function fileDestination(path: string): ByteDestination {
   const failed = (error: unknown) =>
     new OperationalError('output.failed', `Writing records to ${path} failed: ${(error as Error).message}.`, error);
   let file: number;
   try {
-    file = openSync(path, 'w');
+    file = openOutputFile(path, FILE_MODE);
   } catch (error) {
     throw failed(error);
   }

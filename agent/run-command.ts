@@ -14,6 +14,7 @@ import type { Declaration } from './flow-logs/flow-log-entry.ts';
 import { EXIT, type ExitCode } from './model/operational-error.ts';
 import { createNotify, type Reload, serveManager } from './service-manager.ts';
 import { nodeDisk } from './spool/disk.ts';
+import { refuseForeignState } from './state-folder.ts';
 import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { createLog, type Log, type LogLevel } from './telemetry/log.ts';
 import type { TapSetup } from './threads/tap-set.ts';
@@ -92,6 +93,7 @@ export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promis
 }
 
 function loadFlowLogs({ words, declarations, stateDirectory }: RunPlan, log: Log): FlowLogControl {
+  refuseForeignState(stateDirectory);
   const options = { words, disk: nodeDisk, folder: stateDirectory, log, now: Date.now, random: Math.random };
   return FlowLogControl.load(options, declarations);
 }

@@ -5,7 +5,7 @@
  *
  * A write that fails ends the writing and nothing else: the records matter more.
  */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { OperationalError } from '../model/operational-error.ts';
 import {
   CAPTURED_LENGTH,
@@ -17,6 +17,7 @@ import {
   WIRE_LENGTH,
 } from '../model/packet-batch.ts';
 import { type LiveEngine, type PacketSource, READ, type ReadStatus } from '../model/packet-source.ts';
+import { openOutputFile } from './output-file.ts';
 
 const MAGIC_MICROSECONDS = 0xa1b2c3d4;
 const FILE_HEADER_BYTES = 24;
@@ -97,7 +98,7 @@ class PcapFile {
     if (this.#file >= 0) return;
     this.#linkType = source.linkType;
     try {
-      this.#file = openSync(path, 'w', FILE_MODE);
+      this.#file = openOutputFile(path, FILE_MODE);
       writeSync(this.#file, fileHeader(source.linkType, this.#setup.snapBytes));
     } catch (error) {
       throw new OperationalError('output.failed', `Writing ${path} failed: ${(error as Error).message}.`, error);

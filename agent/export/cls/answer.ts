@@ -2,7 +2,7 @@ import type { SendOutcome } from '../../model/sink.ts';
 import type { Exchanged } from './exchange.ts';
 import { refusalByStatus, refusalOf } from './refusal.ts';
 
-type Answer = Extract<Exchanged, { kind: 'answer' }>;
+export type Answer = Extract<Exchanged, { kind: 'answer' }>;
 
 /** The longest wait that a `Retry-After` may ask for: a wrong date must not silence an agent for a year. */
 export const RETRY_AFTER_MS_MAX = 3_600_000;

@@ -3,7 +3,7 @@ import type { SendOutcome, Sink } from '../../model/sink.ts';
 import { LogGroupEncoder } from '../../wire/cls-log-group.ts';
 import { signRequest } from '../../wire/cls-signature.ts';
 import { type Compression, compress } from '../../wire/compression.ts';
-import { dateMs, isSignatureExpired, outcomeOf } from './answer.ts';
+import { type Answer, dateMs, isSignatureExpired, outcomeOf } from './answer.ts';
 import { type Exchanged, type ExchangeTimeouts, type ExchangeTls, HttpExchange } from './exchange.ts';
 
 /** Keys of an account that may upload (`cls:UploadLog`). Read at every attempt, so getters may give renewed ones. */
@@ -74,7 +74,9 @@ export class ClsSink implements Sink {
     // Asked again at once: the batch has waited for nothing but our clock.
     const last = this.#learnClock(first) ? await this.#attempt(body, signal) : first;
     const outcome: SendOutcome =
-      last.kind === 'failure' ? { kind: 'retry', reason: last.reason } : outcomeOf(last, this.#options.nowMs());
+      last.kind === 'failure'
+        ? { kind: 'retry', reason: last.reason }
+        : outcomeOf(this.#answerWithoutSecrets(last), this.#options.nowMs());
     return 'reason' in outcome ? { ...outcome, reason: this.#withoutSecrets(outcome.reason) } : outcome;
   }
 
@@ -140,10 +142,21 @@ export class ClsSink implements Sink {
     return true;
   }
 
+  /** Before anything of it is cut short: the half of a secret would not be known for one. */
+  #answerWithoutSecrets(answer: Answer): Answer {
+    const headers = Object.entries(answer.headers).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? this.#withoutSecrets(value) : value,
+    ]);
+    return { ...answer, body: this.#withoutSecrets(answer.body), headers: Object.fromEntries(headers) };
+  }
+
   /** A service or a proxy may repeat what it was sent. */
   #withoutSecrets(text: string): string {
-    const { secretKey, token } = this.#options.credentials;
-    const secrets = [secretKey, token].filter((secret) => secret !== undefined && secret !== '') as string[];
-    return secrets.reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
+    const { secretId, secretKey, token } = this.#options.credentials;
+    const secrets = [secretKey, secretId, token ?? ''].filter((secret) => secret !== '');
+    // JSON may write a slash, which keys have, with a backslash.
+    const spellings = secrets.flatMap((secret) => [secret, secret.replaceAll('/', '\\/')]);
+    return spellings.reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
   }
 }

@@ -166,10 +166,9 @@ describe('a request of the CLS sink', () => {
         response.end();
       }),
     );
-    let renewed = 0;
     const credentials = {
       get secretId() {
-        return `AKID${renewed++}`;
+        return `AKID${ids.length}`;
       },
       secretKey: SECRET_KEY,
     };
@@ -285,6 +284,20 @@ describe('an answer of the service', () => {
     const reason = reasonOf(await send(sinkTo(server.url, { credentials })));
     expect(reason).toContain('key [secret] token [secret]');
     expect(reason).not.toContain(SECRET_KEY);
+  });
+
+  it('never brings a part of a secret into the reason, wherever that is cut', async () => {
+    const before: string[] = [];
+    const server = await kept(
+      httpServer((_request, response, nth) => {
+        response.writeHead(403, { 'x-cls-requestid': `${'r'.repeat(nth)}${SECRET_KEY}` });
+        before.push('x'.repeat(160 + nth));
+        response.end(JSON.stringify({ errorcode: 'NotAllowed', errormessage: `${before.at(-1)}${SECRET_KEY}` }));
+      }),
+    );
+    const sink = sinkTo(server.url);
+    for (let nth = 1; nth <= 45; nth++) expect(reasonOf(await send(sink))).not.toContain(SECRET_KEY.slice(0, 4));
+    expect(before).toHaveLength(45);
   });
 });
 

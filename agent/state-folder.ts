@@ -1,0 +1,22 @@
+/** Whose the state directory is. */
+import { statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { isSharedFolder } from './capture/output-file.ts';
+import { OperationalError } from './model/operational-error.ts';
+
+/**
+ * A folder that waits under a shared one, such as /tmp, may be another user's, who could then put anything in place of what
+ * the agent keeps there.
+ *
+ * @throws OperationalError `spool.unusable`
+ */
+export function refuseForeignState(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found === undefined || !isSharedFolder(dirname(resolve(path)))) return;
+  if (found.uid === process.geteuid!() || found.uid === 0) return;
+  throw new OperationalError(
+    'spool.unusable',
+    `Opening the state directory ${path}: it belongs to user ${found.uid} and lies in a folder that all users share; ` +
+      'remove it, or set stateDirectory to a folder that only flowlogd can write, such as /var/lib/flowlogd.',
+  );
+}
