@@ -9,13 +9,17 @@
  *
  * Bodies are JSON. What is refused is answered with `{"error": {"code", "message"}}`, the message a sentence.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FlowLogControl } from './flow-log-control.ts';
 import { viewFlowLogs } from './flow-log-view.ts';
 import type { AttributeChange } from './flow-logs/registry.ts';
 import { type ErrorCode, OperationalError } from './model/operational-error.ts';
 import type { StatusKeeper } from './telemetry/status.ts';
+import type { TopicProbe } from './topic-probe.ts';
 
 export const FLOW_LOGS_PATH = '/flow-logs';
+/** How long an answer waits for the log service. */
+const PROBE_MS = 2_000;
 
 export interface JsonAnswer {
   readonly code: number;
@@ -25,16 +29,22 @@ export interface JsonAnswer {
 /** Never fails for what the request is. @param body parsed, undefined without one */
 export type Operate = (method: string, path: string, body: unknown) => Promise<JsonAnswer>;
 
-export function flowLogRoutes(control: FlowLogControl, status: StatusKeeper): Operate {
-  const one = (id: string) => viewFlowLogs(control, status.read()).flowLogs.find((view) => view.id === id);
+export function flowLogRoutes(control: FlowLogControl, status: StatusKeeper, topic: TopicProbe): Operate {
+  const all = async () => {
+    // Until the first upload nobody has heard from the log service; no longer than a network that swallows everything allows.
+    if (status.read().exporter.attempts === 0)
+      await Promise.race([topic.ask(), sleep(PROBE_MS, undefined, { ref: false })]);
+    return viewFlowLogs(control, status.read(), topic.answer);
+  };
+  const one = async (id: string) => (await all()).flowLogs.find((view) => view.id === id);
   const carryOut = async (method: string, id: string, body: unknown): Promise<JsonAnswer> => {
     switch (`${method} ${id === '' ? 'all' : 'one'}`) {
       case 'GET all':
-        return { code: 200, body: viewFlowLogs(control, status.read()) };
+        return { code: 200, body: await all() };
       case 'POST all':
-        return { code: 201, body: one((await control.create(objectIn(body))).id) };
+        return { code: 201, body: await one((await control.create(objectIn(body))).id) };
       case 'PATCH one':
-        return { code: 200, body: one((await control.modify(id, changeIn(body))).id) };
+        return { code: 200, body: await one((await control.modify(id, changeIn(body))).id) };
       case 'DELETE one':
         return { code: 200, body: { deleted: (await control.remove(id)).id } };
       default:

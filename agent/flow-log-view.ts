@@ -7,7 +7,7 @@ import type { Sight } from './flow-logs/claims.ts';
 import { claimInterfaces, describeConflict } from './flow-logs/claims.ts';
 import type { Definition, Refusal } from './flow-logs/flow-log-entry.ts';
 import type { ResourceType, TrafficType } from './model/flow-log.ts';
-import { type Readiness, readinessOf } from './telemetry/readiness.ts';
+import { type Asked, type Readiness, readinessOf } from './telemetry/readiness.ts';
 import type { AgentStatus } from './telemetry/status.ts';
 import type { TapSetup } from './threads/tap-set.ts';
 
@@ -55,7 +55,8 @@ export interface FlowLogList {
   readonly refusals: readonly Refusal[];
 }
 
-export function viewFlowLogs(control: FlowLogControl, status: AgentStatus): FlowLogList {
+/** @param asked what the log service said last when it was asked without an upload */
+export function viewFlowLogs(control: FlowLogControl, status: AgentStatus, asked: Asked): FlowLogList {
   const sights = control.sights();
   const conflicts = claimInterfaces(sights).conflicts;
   const { refusals } = control;
@@ -67,7 +68,7 @@ export function viewFlowLogs(control: FlowLogControl, status: AgentStatus): Flow
   ];
   return {
     schema: FLOW_LOGS_SCHEMA,
-    flowLogs: sights.map((sight) => view(sight, status, remarksOf(sight))),
+    flowLogs: sights.map((sight) => view(sight, status, remarksOf(sight), asked)),
     refusals,
   };
 }
@@ -76,6 +77,7 @@ function view(
   { entry, flowLog, patterns }: Sight<TapSetup>,
   status: AgentStatus,
   remarks: readonly string[],
+  asked: Asked,
 ): FlowLogView {
   const { id, attributes, origin, createdSeconds, definition } = entry;
   const observed = status.interfaces.filter(({ flowLogId }) => flowLogId === id);
@@ -99,7 +101,8 @@ function view(
       records: one.records,
     })),
     storage: status.exporter.sink,
-    readiness: state === 'capturing' ? readinessOf(status) : notObserving(state, remarks),
+    readiness:
+      state === 'capturing' ? readinessOf(status.exporter, flowLog.windowSeconds, asked) : notObserving(state, remarks),
     remarks,
   };
 }

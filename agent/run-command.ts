@@ -18,6 +18,7 @@ import { refuseForeignState } from './state-folder.ts';
 import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { createLog, type Log, type LogLevel } from './telemetry/log.ts';
 import type { TapSetup } from './threads/tap-set.ts';
+import { type Probe, TopicProbe } from './topic-probe.ts';
 import { showWindow } from './window-report.ts';
 
 /** A log service as the configuration names it. */
@@ -107,7 +108,7 @@ interface Surround {
 
 async function supervise(
   invocation: Invocation,
-  options: SupervisorOptions,
+  options: SupervisorOptions & { readonly sink: Probe },
   service: EmbeddedService | undefined,
   { flowLogs, listen, readAgain, onReady }: Surround,
 ): Promise<ExitCode> {
@@ -122,9 +123,10 @@ async function supervise(
     throw error;
   }
   flowLogs.begin(supervisor.taps);
+  const topic = new TopicProbe(options.sink);
   const socketPath = controlSocketPath(options.stateDirectory, env);
   const closeEndpoints = await openEndpoints(
-    { socketPath, listen, operate: flowLogRoutes(flowLogs, supervisor.status) },
+    { socketPath, listen, operate: flowLogRoutes(flowLogs, supervisor.status, topic) },
     supervisor.status,
     options.log,
   );
@@ -136,6 +138,7 @@ async function supervise(
   } finally {
     leaveManager();
     flowLogs.end();
+    topic.end();
     await closeEndpoints();
     await supervisor.stop();
     await service?.stop();

@@ -2,7 +2,7 @@
  * Whether the records of a flow log arrive, or why somebody who searches for them would see none, from what the log service
  * answered last. An index that is switched off cannot be told from there: the service takes records that nobody can search.
  */
-import type { AgentStatus } from './status.ts';
+import type { ExporterStatus } from './status.ts';
 
 export const READINESS_STATES = ['ready', 'unknown', 'refused', 'unreachable', 'waiting', 'disabled'] as const;
 
@@ -12,21 +12,15 @@ export interface Readiness {
   readonly message: string;
 }
 
-export function readinessOf({ exporter, interfaces }: Pick<AgentStatus, 'exporter' | 'interfaces'>): Readiness {
+/** What the log service said when it was asked without an upload; undefined: nothing yet. */
+export type Asked = 'open' | { readonly kind: 'refused' | 'unreachable'; readonly reason: string } | undefined;
+
+/** @param asked counts until the first upload */
+export function readinessOf(exporter: ExporterStatus, windowSeconds: number, asked: Asked): Readiness {
   const { state, lastError, lastDeliveredSeconds, sink } = exporter;
   const why = lastError ?? 'no reason is known';
-  if (state === 'blocked') {
-    return {
-      state: 'refused',
-      message: `The log service refuses the records until somebody changes something, and they wait on disk: ${why}.`,
-    };
-  }
-  if (state === 'backing-off') {
-    return {
-      state: 'unreachable',
-      message: `Uploads to ${sink} fail and are tried again, the records wait on disk: ${why}.`,
-    };
-  }
+  if (state === 'blocked') return refused(why);
+  if (state === 'backing-off') return unreachable(sink, why);
   if (lastDeliveredSeconds !== null) {
     return {
       state: 'ready',
@@ -35,11 +29,29 @@ export function readinessOf({ exporter, interfaces }: Pick<AgentStatus, 'exporte
         'whether the index of the topic is enabled.',
     };
   }
-  const windowSeconds = Math.min(...interfaces.map((one) => one.windowSeconds));
+  if (typeof asked === 'object')
+    return asked.kind === 'refused' ? refused(asked.reason) : unreachable(sink, asked.reason);
+  const then = `the first records go when a window ends, every ${windowSeconds} s`;
+  if (asked === 'open') return { state: 'ready', message: `The log service would take records, and ${then}.` };
+  return { state: 'unknown', message: `Nothing was uploaded yet: ${then}.` };
+}
+
+function refused(why: string): Readiness {
   return {
-    state: 'unknown',
-    message: `Nothing was uploaded yet: the first records go when a window ends, every ${windowSeconds} s.`,
+    state: 'refused',
+    message: `The log service refuses records until somebody changes something, and they wait on disk: ${sentence(why)}`,
   };
+}
+
+function unreachable(sink: string, why: string): Readiness {
+  return {
+    state: 'unreachable',
+    message: `Uploads to ${sink} fail and are tried again, the records wait on disk: ${sentence(why)}`,
+  };
+}
+
+function sentence(text: string): string {
+  return text.endsWith('.') ? text : `${text}.`;
 }
 
 function timeText(seconds: number): string {

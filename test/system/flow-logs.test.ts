@@ -132,6 +132,35 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
     await host.service.stop();
   });
 
+  test('say before the first window ends whether their records will arrive, or why not', async () => {
+    const agent = besideLoopback();
+    await start(agent);
+    const long = ['--window', '10m'];
+    await asked(agent, 'disable', 'default');
+    expect(await asked(agent, 'create', '--name', 'web', '-i', 'obs0', ...long)).toMatchObject({
+      readiness: { state: 'ready' },
+    });
+    expect((await agent.stop()).code).toBe(0);
+    await host.service.stop();
+
+    const folder = temporaryFolder();
+    const closed = { keys: { secretId: 'AKIDnobody', secretKey: 'wrong' }, url: host.service.url };
+    const wrong = new AgentProcess({
+      namespace: host.hosts.observed,
+      folder,
+      service: closed as typeof host.service,
+      windowSeconds: 600,
+    });
+    await start(wrong);
+    expect(await asked(wrong, 'describe', 'default')).toMatchObject({ readiness: { state: 'unreachable' } });
+    await host.service.start();
+    expect(await asked(wrong, 'describe', 'default')).toMatchObject({
+      readiness: { state: 'refused', message: expect.stringMatching(/401 AuthFailure.*no such SecretId/) },
+    });
+    await wrong.stop('SIGKILL');
+    await host.service.stop();
+  });
+
   test('refuse what they cannot be, in one sentence and with an exit code', async () => {
     const running = await start(host.agent);
     const refusal = async (...words: string[]) => {

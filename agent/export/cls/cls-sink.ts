@@ -34,6 +34,8 @@ export interface ClsSinkOptions {
   readonly nowMs: () => number;
 }
 
+/** A LogGroupList of one LogGroup that has nothing in it. */
+const EMPTY_GROUP = Uint8Array.of(0x0a, 0x00);
 const CONTENT_TYPE = 'application/x-protobuf';
 /** A signature is good from a minute ago, for clocks a little apart, to five minutes ahead, for a slow upload. */
 const SIGNED_BEFORE_SECONDS = 60;
@@ -68,7 +70,19 @@ export class ClsSink implements Sink {
 
   async send(batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome> {
     const body = this.#body(batch);
-    if (!(body instanceof Uint8Array)) return body;
+    return body instanceof Uint8Array ? this.#upload(body, signal) : body;
+  }
+
+  /**
+   * Uploads a group without logs, which the service refuses for its content, once it has found nothing wrong with the
+   * credentials and the topic: `poison` and `accepted` both mean that records would be taken.
+   */
+  probe(signal: AbortSignal): Promise<SendOutcome> {
+    const { compression } = this.#options;
+    return this.#upload(compression === 'none' ? EMPTY_GROUP : compress(compression, EMPTY_GROUP), signal);
+  }
+
+  async #upload(body: Uint8Array, signal: AbortSignal): Promise<SendOutcome> {
     const first = await this.#attempt(body, signal);
     this.#observeClock(first);
     // Asked again at once: the batch has waited for nothing but our clock.
