@@ -22,18 +22,27 @@ export interface RowContext {
 /** Of a flow's row OK; else of the row that stands for the window. */
 type SharedValue = (context: RowContext, status: LogStatus) => string | undefined;
 
-export interface RecordField {
+/** What the fields of the source `evidence` are learnt from, in the order in which it is asked: each leaves what is known already. */
+export const EVIDENCE = ['packet-filter', 'conntrack', 'regions', 'addresses', 'conversation'] as const;
+export type Evidence = (typeof EVIDENCE)[number];
+
+export type RecordField = FieldText & FieldSource;
+
+/**
+ * `key`: the same in all packets of the record; `counted`: grows with each packet; `window`: of the capture window;
+ * `configured`; `constant`: configured, because the host cannot know it; `evidence`: learnt beside the packets.
+ */
+type FieldSource =
+  | { readonly source: 'key' | 'counted' | 'window' | 'configured' | 'constant'; readonly evidence?: never }
+  | { readonly source: 'evidence'; readonly evidence: Evidence };
+
+interface FieldText {
   readonly name: string;
   /** Other names that a list of fields may call it by; its column is then called so. */
   readonly aliases?: readonly string[];
   readonly type: 'integer' | 'address' | 'text';
   /** How CLS indexes it, where the type does not say: integers as `long`, all else as `text`. */
   readonly index?: 'text';
-  /**
-   * `key`: the same in all packets of the record; `counted`: grows with each packet; `window`: of the capture window;
-   * `configured`; `constant`: configured, because the host cannot know it; `evidence`: learnt beside the packets.
-   */
-  readonly source: 'key' | 'counted' | 'window' | 'configured' | 'constant' | 'evidence';
   readonly meaning: string;
   /** The value in rows that stand for a window, and in all rows of it where a record has none of its own. */
   readonly shared?: SharedValue;
@@ -149,6 +158,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'action',
     type: 'text',
     source: 'evidence',
+    evidence: 'packet-filter',
     meaning: '`REJECT` where the packet filter said so, else `ACCEPT`: a tap sees what passes.',
     write: values.action,
     unannotated: 'ACCEPT',
@@ -165,6 +175,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'pkt-srcaddr',
     type: 'address',
     source: 'evidence',
+    evidence: 'conntrack',
     meaning: `Source address on the other side of the translation; ${NO_TRANSLATION}`,
     write: values.translatedSource,
     unannotated: null,
@@ -173,6 +184,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'pkt-dstaddr',
     type: 'address',
     source: 'evidence',
+    evidence: 'conntrack',
     meaning: `Destination address on the other side of the translation; ${NO_TRANSLATION}`,
     write: values.translatedDestination,
     unannotated: null,
@@ -181,6 +193,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'pkt-srcport',
     type: 'integer',
     source: 'evidence',
+    evidence: 'conntrack',
     meaning: 'Source port on the other side, known when `pkt-srcaddr` is.',
     write: values.translatedSourcePort,
     unannotated: null,
@@ -189,6 +202,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'pkt-dstport',
     type: 'integer',
     source: 'evidence',
+    evidence: 'conntrack',
     meaning: 'Destination port on the other side, known when `pkt-dstaddr` is.',
     write: values.translatedDestinationPort,
     unannotated: null,
@@ -197,6 +211,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'translation',
     type: 'text',
     source: 'evidence',
+    evidence: 'conntrack',
     meaning:
       '`matched`: translated; `same`: connection tracking knows the flow and translates nothing; `unmatched`: it does not know it.',
     write: values.translation,
@@ -208,6 +223,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'srcregionid',
     type: 'text',
     source: 'evidence',
+    evidence: 'regions',
     meaning: 'Region of the source address, by the longest prefix of `regions`.',
     write: values.sourceRegion,
     unannotated: null,
@@ -216,6 +232,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'dstregionid',
     type: 'text',
     source: 'evidence',
+    evidence: 'regions',
     meaning: 'Region of the destination address, by the longest prefix of `regions`.',
     write: values.destinationRegion,
     unannotated: null,
@@ -245,7 +262,8 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     aliases: ['flow-direction'],
     type: 'text',
     source: 'evidence',
-    meaning: '`ingress` or `egress`: which of the addresses is the interface’s own.',
+    evidence: 'addresses',
+    meaning: '`ingress` or `egress`, seen from the interface: by the addresses and networks of the host’s interfaces.',
     write: values.direction,
     unannotated: null,
   },
@@ -253,6 +271,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'initiator',
     type: 'text',
     source: 'evidence',
+    evidence: 'conversation',
     meaning: 'Who began the conversation that the flow is one direction of: `source` or `destination`.',
     write: values.initiator,
     unannotated: null,
@@ -261,6 +280,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'initiator-evidence',
     type: 'text',
     source: 'evidence',
+    evidence: 'conversation',
     meaning: 'Why `initiator` says so: `syn`, `conntrack`, or `port` (a guess).',
     write: values.initiatorEvidence,
     unannotated: null,
@@ -269,6 +289,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'reject-rule',
     type: 'text',
     source: 'evidence',
+    evidence: 'packet-filter',
     meaning: 'The rule that rejected the packets, by its log prefix.',
     write: values.rejectRule,
     unannotated: null,
@@ -277,6 +298,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'handshake-rtt',
     type: 'integer',
     source: 'evidence',
+    evidence: 'conversation',
     meaning: 'Microseconds from the SYN to the answering SYN-ACK, as seen here; where the window shows both.',
     write: values.handshake,
     unannotated: null,
@@ -425,6 +447,11 @@ function isRowFormat(word: string): word is RowFormat {
 /** The field names of such words, each row format being all of its fields. */
 export function expandWords(fieldWords: readonly string[]): readonly string[] {
   return fieldWords.flatMap((word) => (isRowFormat(word) ? ROW_FORMATS[word] : [word]));
+}
+
+/** What has to be asked for these columns. */
+export function evidenceOf(columns: readonly Column[]): readonly Evidence[] {
+  return EVIDENCE.filter((evidence) => columns.some(({ field }) => field.evidence === evidence));
 }
 
 /** Names of the constants that these columns show. */

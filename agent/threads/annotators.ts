@@ -5,13 +5,14 @@ import type { FlowLog, ObservationPoint } from '../model/flow-log.ts';
 import type { RecordCursor } from '../model/flow-record.ts';
 import type { AnnotatedWindow, RecordAnnotator } from '../model/record-annotator.ts';
 import { AnnotatedCursor } from '../record/annotated-cursor.ts';
+import { columnsOf, EVIDENCE, type Evidence, evidenceOf } from '../record/catalogue.ts';
 import type { RecordedWindow } from '../spool/recorder.ts';
 
 /** What annotates the records of an observation point, in this order. */
 export type AnnotatorsOf = (point: ObservationPoint) => readonly RecordAnnotator[];
 
 /** Where annotators learn what they know. */
-export interface Evidence {
+export interface AnnotatorSources {
   readonly regions: readonly Region[];
   /** The interfaces of the host as they are now. */
   readonly interfaces: () => readonly InterfaceAddresses[];
@@ -21,26 +22,26 @@ export interface Evidence {
   readonly translations?: RecordAnnotator | undefined;
 }
 
-/** Fields that an annotator fills; it works for a flow log that records one of them, and costs the others nothing. */
-const REGION_FIELDS = ['srcregionid', 'dstregionid'];
-const DIRECTION_FIELDS = ['direction', 'flow-direction'];
-const INITIATOR_FIELDS = ['initiator', 'initiator-evidence', 'handshake-rtt'];
-
-export function createAnnotators({ regions, interfaces, seed, translations }: Evidence): AnnotatorsOf {
-  const byRegion = annotateRegions(regions);
-  const byDirection = annotateDirection(interfaces);
-  const byInitiator = annotateInitiator(seed);
-  const byConnection = translations === undefined ? [] : [translations];
-  return ({ flowLog }) => [
-    ...(flowLog.resourceType === 'NAT' ? byConnection : []),
-    ...(flowLog.resourceType === 'CCN' || records(flowLog, REGION_FIELDS) ? [byRegion] : []),
-    ...(records(flowLog, DIRECTION_FIELDS) ? [byDirection] : []),
-    ...(records(flowLog, INITIATOR_FIELDS) ? [byInitiator] : []),
-  ];
+/** An annotator works for the flow logs that record one of its fields, and costs the others nothing. */
+export function createAnnotators({ regions, interfaces, seed, translations }: AnnotatorSources): AnnotatorsOf {
+  const annotators: Readonly<Record<Evidence, RecordAnnotator | undefined>> = {
+    // What is rejected has been counted apart from what is accepted before the window was closed.
+    'packet-filter': undefined,
+    conntrack: translations,
+    regions: annotateRegions(regions),
+    addresses: annotateDirection(interfaces),
+    conversation: annotateInitiator(seed),
+  };
+  return ({ flowLog }) =>
+    EVIDENCE.filter((evidence) => isAsked(evidence, flowLog))
+      .map((evidence) => annotators[evidence])
+      .filter((annotator) => annotator !== undefined);
 }
 
-function records({ fields }: FlowLog, names: readonly string[]): boolean {
-  return fields.some((field) => names.includes(field));
+/** Connection tracking is followed for NAT, whatever it records: the initiator, too, is known from there first. */
+function isAsked(evidence: Evidence, { resourceType, fields }: FlowLog): boolean {
+  if (evidence === 'conntrack') return resourceType === 'NAT';
+  return evidenceOf(columnsOf(resourceType, fields) ?? []).includes(evidence);
 }
 
 /** The window with all that is known of its records, looked up anew each time that it is written. */

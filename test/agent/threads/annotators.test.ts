@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest';
+import type { ObservationPoint } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
 import type { AnnotatedWindow, RecordAnnotator } from '../../../agent/model/record-annotator.ts';
 import { parseNetwork } from '../../../agent/packet/address.ts';
+import { columnsOf, FIELD_NAMES, type RecordField } from '../../../agent/record/catalogue.ts';
+import { VALUE_BYTES_MAX } from '../../../agent/record/field-values.ts';
 import type { RecordedWindow } from '../../../agent/spool/recorder.ts';
 import { annotated, createAnnotators } from '../../../agent/threads/annotators.ts';
 import { POINT } from '../../support/closed-windows.ts';
@@ -78,6 +81,51 @@ test('a flow log is annotated with what it records, and with nothing else', () =
   expect(told({ resourceType: 'CCN' })).toEqual([true, 'ap-guangzhou', 'unknown', 'none']);
   expect(told({ fields: ['dstregionid'] })).toEqual([true, 'ap-guangzhou', 'unknown', 'none']);
   expect(told({ fields: ['srcaddr', 'handshake-rtt'] })).toEqual([true, '', 'unknown', 'port']);
+});
+
+const LEARNT_NAMES = FIELD_NAMES.filter((name) => fieldOf(name).source === 'evidence' && name !== 'reject-rule');
+
+function fieldOf(name: string): RecordField {
+  return columnsOf('NAT', [name])![0]!.field;
+}
+
+const untranslated: RecordAnnotator = {
+  begin: () => undefined,
+  annotate(record) {
+    record.isAnnotated = true;
+    record.annotations.translation = 'same';
+  },
+};
+
+test.each(LEARNT_NAMES)('a flow log that records %s alone has it', (name) => {
+  const annotatorsOf = createAnnotators({
+    regions: [{ id: 'ap-guangzhou', networks: [parseNetwork('0.0.0.0/0')!] }],
+    interfaces: () => [{ name: POINT.interfaceName, addresses: ['0.0.0.9/32'] }],
+    seed: () => 1,
+    translations: untranslated,
+  });
+  const opening = {
+    ...createFlowRecord(),
+    source0: 9,
+    sourcePort: 40_000,
+    destinationPort: 80,
+    protocol: 6,
+    tcpFlags: 0x12,
+  };
+  const answer = {
+    ...opening,
+    source0: 0,
+    destination0: 9,
+    sourcePort: 80,
+    destinationPort: 40_000,
+    firstMicroseconds: 7,
+  };
+  const point: ObservationPoint = { ...POINT, flowLog: { ...POINT.flowLog, resourceType: 'NAT', fields: [name] } };
+  const record = createFlowRecord();
+  annotated({ ...WINDOW, point, records: () => cursorOver([opening, answer]) }, annotatorsOf)
+    .records()
+    .next(record);
+  expect(fieldOf(name).write!(record, 0, new Uint8Array(VALUE_BYTES_MAX), 0)).toBeGreaterThan(0);
 });
 
 test('a NAT flow log hears first of its translations, and no other one does', () => {
