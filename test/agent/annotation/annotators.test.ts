@@ -55,8 +55,8 @@ describe('direction', () => {
     { name: 'eth0', addresses: ['192.0.2.1/24', 'fe80::1%eth0/64'] },
     { name: 'eth1', addresses: ['198.51.100.1/24'] },
   ]);
-  const directionOf = (source: string, destination: string) =>
-    annotate(annotator, [flow(source, destination)])[0]!.annotations.direction;
+  const directionOf = (source: string, destination: string, interfaceName = 'eth0') =>
+    annotate(annotator, [flow(source, destination)], interfaceName)[0]!.annotations.direction;
 
   test('what is for an address of the host comes in, what is from one goes out', () => {
     expect(directionOf('203.0.113.9', '192.0.2.1')).toBe('ingress');
@@ -68,6 +68,21 @@ describe('direction', () => {
   test('what a gateway forwards goes by the network that the interface is attached to', () => {
     expect(directionOf('192.0.2.77', '203.0.113.9')).toBe('ingress');
     expect(directionOf('203.0.113.9', '192.0.2.77')).toBe('egress');
+  });
+
+  test('what a gateway forwards through a tunnel goes by the networks behind its other interfaces', () => {
+    expect(directionOf('198.51.100.9', '203.0.113.9')).toBe('egress');
+    expect(directionOf('203.0.113.9', '198.51.100.9')).toBe('ingress');
+  });
+
+  test('the network of the interface itself says more than the ones behind it', () => {
+    expect(directionOf('198.51.100.9', '192.0.2.77')).toBe('egress');
+    expect(directionOf('192.0.2.77', '198.51.100.1')).toBe('ingress');
+  });
+
+  test('on the device of all interfaces only the own addresses of the host say anything', () => {
+    expect(directionOf('192.0.2.77', '203.0.113.9', 'any')).toBe('unknown');
+    expect(directionOf('192.0.2.1', '203.0.113.9', 'any')).toBe('egress');
   });
 
   test('a host that talks to itself, and strangers among themselves, have none', () => {
