@@ -101,7 +101,7 @@ export class SystemdNotify {
 export function statusLine({ problems, interfaces, spool }: AgentStatus): string {
   const [gravest] = problems;
   if (gravest !== undefined) return `${gravest.message} ${gravest.advice}`;
-  const names = interfaces.map((one) => one.interface).join(', ');
+  const names = interfaces.map((one) => one.interface).join(', ') || 'nothing';
   const sum = (pick: (one: AgentStatus['interfaces'][number]) => number) =>
     interfaces.reduce((total, one) => total + pick(one), 0);
   const packets = sum(({ ledger }) => ledger.offeredPackets);
