@@ -33,8 +33,10 @@ export class TranslationAnnotator implements RecordAnnotator {
     this.#tracker = tracker;
   }
 
-  begin({ windowStart }: AnnotatedWindow): void {
+  begin({ point, windowStart }: AnnotatedWindow): void {
     this.#windowMs = windowStart * 1000;
+    // A flow log of longer windows than were known at the start may have come.
+    this.#tracker.remember(point.flowLog.windowSeconds);
     this.#tracker.poll();
   }
 

@@ -21,8 +21,6 @@ import type { TranslationTable } from './translation-table.ts';
 export interface ConnectionTrackerOptions {
   readonly sockets: ConntrackSockets;
   readonly table: TranslationTable;
-  /** How long a connection that ended is remembered: until the windows of its packets have been recorded. */
-  readonly retentionMs: number;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -43,8 +41,11 @@ export interface TrackerCounters {
 /** Of one `poll`, so that a flood of events holds up nothing else. */
 const EVENTS_MAX = 1 << 17;
 const LIST_EVERY_MS = 300_000;
-/** A list takes time of its own: where events are lost for want of it, lists must not follow each other. */
-const LIST_PAUSE_MS = 5_000;
+/** So long may a record wait, after its window, for a disk that refuses. */
+const WAIT_SECONDS = 60;
+/** Lists that make good for lost events take time, for want of which more are lost: a tenth of it, no more, and one a second. */
+const LIST_PAUSE_FACTOR = 9;
+const LIST_PAUSE_MS_MIN = 1000;
 
 export class ConnectionTracker {
   readonly #options: ConnectionTrackerOptions;
@@ -55,7 +56,10 @@ export class ConnectionTracker {
   #readMs: number;
   #listedMs = 0;
   #triedMs: number;
+  /** Events were lost since the last whole list; and how long the next one waits after the last. */
   #isBehind = false;
+  #pauseMs = 0;
+  #retentionMs = 0;
   readonly counters: TrackerCounters = { events: 0, overruns: 0, lists: 0, partialLists: 0, malformed: 0 };
 
   /** Knows all connections when it answers. @throws OperationalError `conntrack.permission` or `conntrack.unavailable` */
@@ -80,10 +84,15 @@ export class ConnectionTracker {
   poll(): void {
     const nowMs = this.#options.now();
     this.#readEvents(nowMs);
-    const pauseMs = this.#isBehind ? LIST_PAUSE_MS : LIST_EVERY_MS;
     // A clock that was set back must not put the next list off.
-    if (Math.abs(nowMs - this.#triedMs) >= pauseMs) this.#listAgain();
-    this.table.expire(nowMs - this.#options.retentionMs);
+    const elapsedMs = Math.abs(nowMs - this.#triedMs);
+    if (elapsedMs >= (this.#isBehind ? this.#pauseMs : LIST_EVERY_MS)) this.#listAgain();
+    this.table.expire(nowMs - this.#retentionMs);
+  }
+
+  /** Remembers a connection that ended until a window of this length, and all shorter ones, have been recorded. */
+  remember(windowSeconds: number): void {
+    this.#retentionMs = Math.max(this.#retentionMs, (windowSeconds + WAIT_SECONDS) * 1000);
   }
 
   close(): void {
@@ -118,12 +127,15 @@ export class ConnectionTracker {
 
   /** What could be had at the start may fail for a moment, for want of a descriptor or of memory. */
   #listAgain(): void {
+    const wasBehind = this.#isBehind;
     try {
       this.#list();
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
       this.counters.partialLists++;
     }
+    const tookMs = this.#options.now() - this.#triedMs;
+    this.#pauseMs = wasBehind ? Math.max(LIST_PAUSE_MS_MIN, LIST_PAUSE_FACTOR * tookMs) : 0;
   }
 
   #list(): void {

@@ -43,13 +43,15 @@ const EVENT_GROUPS = [NFNLGRP_CONNTRACK_NEW, NFNLGRP_CONNTRACK_DESTROY];
 /** Each `open` throws OperationalError `conntrack.permission` or `conntrack.unavailable`. */
 export function conntrackSockets(open: OpenNetlink): ConntrackSockets {
   return {
-    openEvents: () => openSocket(() => open(NETLINK_NETFILTER, EVENT_GROUPS, EVENT_QUEUE_BYTES)),
-    openList: () =>
-      openSocket(() => {
-        const descriptor = open(NETLINK_NETFILTER, [], LIST_QUEUE_BYTES);
-        writeSync(descriptor, dumpRequest());
-        return descriptor;
-      }),
+    openEvents: () => socketOf(trying(() => open(NETLINK_NETFILTER, EVENT_GROUPS, EVENT_QUEUE_BYTES))),
+    openList() {
+      const descriptor = trying(() => open(NETLINK_NETFILTER, [], LIST_QUEUE_BYTES));
+      trying(
+        () => writeSync(descriptor, dumpRequest()),
+        () => closeSync(descriptor),
+      );
+      return socketOf(descriptor);
+    },
   };
 }
 
@@ -65,17 +67,17 @@ export function probeConntrack(sockets: ConntrackSockets): void {
   if (message === 'failed') throw conntrackRefusal(reader.errno);
 }
 
-function openSocket(open: () => number): NetlinkSocket {
-  let descriptor: number;
+function trying(act: () => number, undo: () => void = () => undefined): number {
   try {
-    descriptor = open();
+    return act();
   } catch (error) {
+    undo();
     throw conntrackFailure((error as NodeJS.ErrnoException).code ?? '', (error as Error).message, error);
   }
-  return {
-    read: (into) => readDatagram(descriptor, into),
-    close: () => closeSync(descriptor),
-  };
+}
+
+function socketOf(descriptor: number): NetlinkSocket {
+  return { read: (into) => readDatagram(descriptor, into), close: () => closeSync(descriptor) };
 }
 
 function readDatagram(descriptor: number, into: Uint8Array): number {

@@ -89,7 +89,7 @@ export class TranslationTable {
     const isExclusive = hasPorts(connection.protocol);
     let entry = this.#identical(connection);
     if (isExclusive) this.#supersede(connection, entry, nowMs);
-    if (entry === NONE) entry = this.#insert(connection, sinceMs);
+    if (entry === NONE) entry = this.#insert(connection, beganMs(connection, sinceMs, nowMs));
     if (entry === NONE) return;
     const at = entry * ENTRY_WORDS;
     if (this.#words[at + USES] === 0) this.#leaveEnded(entry);
@@ -103,7 +103,7 @@ export class TranslationTable {
   /** It ended. One that was not known is taken in all the same: its last records are still to come. */
   destroyed(connection: Connection, sinceMs: number, nowMs: number): void {
     let entry = this.#identical(connection);
-    if (entry === NONE) entry = this.#insert(connection, sinceMs);
+    if (entry === NONE) entry = this.#insert(connection, beganMs(connection, sinceMs, nowMs));
     if (entry === NONE) return;
     const uses = this.#words[entry * ENTRY_WORDS + USES]!;
     if (uses === 1) this.#end(entry, nowMs);
@@ -220,7 +220,7 @@ export class TranslationTable {
     this.#words[at + META] = metaOf(connection);
     this.#words[at + USES] = 1;
     this.#words[at + GENERATION] = this.#generation - 1;
-    this.#times[entry * 2] = connection.startMs > 0 ? connection.startMs - START_SLACK_MS : sinceMs;
+    this.#times[entry * 2] = sinceMs;
     this.#times[entry * 2 + 1] = ALIVE;
     this.#link(entry);
     this.#size++;
@@ -331,6 +331,11 @@ export class TranslationTable {
   #isTranslated(entry: number): boolean {
     return !isTurnedTuple(this.#words, tupleAt(entry * 2), this.#words, tupleAt(entry * 2 + 1));
   }
+}
+
+/** What the kernel says counts, unless the clock was set back since: a beginning in the future would fit no packet. */
+function beganMs({ startMs }: Connection, sinceMs: number, nowMs: number): number {
+  return startMs > 0 && startMs <= nowMs ? startMs - START_SLACK_MS : sinceMs;
 }
 
 function tupleAt(node: number): number {

@@ -14,8 +14,6 @@ import type { TranslationNumbers } from '../model/translation-numbers.ts';
 const ENTRIES_MAX = 1 << 20;
 /** Between two reads of the kernel's queue, which holds 50 000 events: half a million a second. */
 const POLL_MS = 100;
-/** After its window a record may wait as long as this for a disk that refuses. */
-const WAIT_SECONDS = 60;
 const EVENTS_SETTING = '/proc/sys/net/netfilter/nf_conntrack_events';
 
 export interface RunningTranslations {
@@ -35,13 +33,12 @@ export function followTranslations(
 ): RunningTranslations | undefined {
   const translating = points.filter(translates);
   if (translating.length === 0) return undefined;
-  const windowSeconds = Math.max(...translating.map(({ flowLog }) => flowLog.windowSeconds));
   const tracker = new ConnectionTracker({
     sockets: conntrackSockets(addon.openNetlink),
     table: new TranslationTable({ entriesMax: ENTRIES_MAX, seed: randomInt(2 ** 32) }),
-    retentionMs: (windowSeconds + WAIT_SECONDS) * 1000,
     now: Date.now,
   });
+  for (const { flowLog } of translating) tracker.remember(flowLog.windowSeconds);
   const annotator = new TranslationAnnotator(tracker);
   const polling = setInterval(() => tracker.poll(), POLL_MS);
   return {

@@ -81,7 +81,7 @@ function lookUpKernel(): PreparedKernel {
   const table = newTable();
   const silent = { read: () => 0, close: () => undefined };
   const sockets = { openEvents: () => silent, openList: () => silent };
-  const tracker = new ConnectionTracker({ sockets, table, retentionMs: Number.MAX_SAFE_INTEGER, now: () => START_MS });
+  const tracker = new ConnectionTracker({ sockets, table, now: () => START_MS });
   fill(table);
   const annotator = new TranslationAnnotator(tracker);
   const seen = { protocol: TCP, destination0: SERVER, destinationPort: HTTPS, lastMicroseconds: START_MS * 1000 };

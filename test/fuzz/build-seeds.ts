@@ -6,6 +6,7 @@ import { createLedger } from '../../agent/model/ledger.ts';
 import { spoolHeader } from '../../agent/spool/spool-file.ts';
 import { encodeBatches } from '../../agent/wire/flow-batch.ts';
 import { PCAP_MAGIC, pcapFile, pcapngFile } from '../support/capture-file.ts';
+import { connectionMessage, DUMP_INTERRUPTED, doneMessage, errorMessage, TYPE } from '../support/ctnetlink.ts';
 import { cursorOver, flowRecord, ledger } from '../support/flow-records.ts';
 import {
   arp,
@@ -186,6 +187,22 @@ function answers(): Seeds {
   return Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, Buffer.from(text)]));
 }
 
+function connections(): Seeds {
+  const ends = { ...v4, ...PORTS };
+  const reply = { source: v4.destination, destination: '203.0.113.1', sourcePort: 443, destinationPort: 1024 };
+  const web = { protocol: PROTOCOL.tcp, original: ends, reply, zone: 7, startNanoseconds: 1_700_000_000_000_000_000n };
+  const ping = { protocol: PROTOCOL.icmpv6, original: v6, reply: { source: v6.destination, destination: v6.source } };
+  const [begun, ended] = [connectionMessage(TYPE.new, web), connectionMessage(TYPE.destroy, web)];
+  return {
+    begun,
+    ended,
+    ping: connectionMessage(TYPE.new, ping),
+    list: concat(begun, connectionMessage(TYPE.new, ping), doneMessage()),
+    interrupted: concat(begun, ended, doneMessage(DUMP_INTERRUPTED)),
+    refused: errorMessage(1),
+  };
+}
+
 /** By the name of their target. */
 export function buildSeeds(): Readonly<Record<string, Seeds>> {
   return {
@@ -195,5 +212,6 @@ export function buildSeeds(): Readonly<Record<string, Seeds>> {
     'spool-file': spoolFiles(),
     configuration: configurations(),
     answer: answers(),
+    conntrack: connections(),
   };
 }

@@ -6,6 +6,8 @@ import assert from 'node:assert/strict';
 import type { ByteSource } from '../../agent/capture/byte-source.ts';
 import { createSavefileEngine } from '../../agent/capture/savefile.ts';
 import { loadConfiguration } from '../../agent/config/load.ts';
+import { ConntrackReader } from '../../agent/conntrack/ctnetlink.ts';
+import { TranslationTable, UNMATCHED } from '../../agent/conntrack/translation-table.ts';
 import { narrate } from '../../agent/explain/link-layers.ts';
 import { outcomeOf } from '../../agent/export/cls/answer.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
@@ -154,6 +156,27 @@ function runAnswer(bytes: Uint8Array): void {
   if (outcome.kind !== 'accepted') assert.doesNotMatch(outcome.reason, /[\0-\x1f\x7f\x80-\x9f]/);
 }
 
+// Connection tracking
+
+/** What a datagram says is learnt, and what is learnt as alive is found again under both of its tuples. */
+function runConntrack(bytes: Uint8Array): void {
+  const table = new TranslationTable({ entriesMax: 8, seed: 1 });
+  const reader = new ConntrackReader();
+  const { connection } = reader;
+  reader.load(bytes);
+  let messages = 0;
+  for (let message = reader.next(); message !== undefined; message = reader.next()) {
+    assert.ok(++messages <= bytes.length, 'more messages than bytes');
+    if (message === 'destroyed') table.destroyed(connection, 0, 0);
+    if (message !== 'alive') continue;
+    table.alive(connection, 0, 0);
+    if (table.counters.refused > 0) return;
+    for (const tuple of [connection.original, connection.reply]) {
+      assert.notEqual(table.find(tuple, connection.family, connection.protocol, 0, 0), UNMATCHED);
+    }
+  }
+}
+
 export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   { name: 'frame', inputs: 20_000, run: runFrame },
   { name: 'savefile', inputs: 2_000, run: runSavefile },
@@ -161,4 +184,5 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   { name: 'spool-file', inputs: 5_000, run: runSpoolFile },
   { name: 'configuration', inputs: 1_000, run: runConfiguration },
   { name: 'answer', inputs: 10_000, run: runAnswer },
+  { name: 'conntrack', inputs: 20_000, run: runConntrack },
 ];

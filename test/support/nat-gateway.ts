@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { commandMissing, NetworkNamespace, namespacesMissing } from './network-namespace.ts';
-import { ethernet, icmpEcho, internetChecksum, ipv4, PROTOCOL } from './packet-builder.ts';
+import { ethernet, icmpEcho, internetChecksum, ipv4, PROTOCOL, udp } from './packet-builder.ts';
 
 /** Why no gateway can be made here, in one line; undefined when it can. */
 export function natGatewayMissing(): string | undefined {
@@ -22,6 +22,9 @@ export const ADDRESS = {
   server: '192.0.2.2',
   server6: '2001:db8::2',
 } as const;
+
+/** Of UDP in an Ethernet frame with the shortest IPv4 header. */
+const SOURCE_PORT_AT = 14 + 20;
 
 const MAC = { client: '02:00:00:00:60:02', inside: '02:00:00:00:60:01' };
 
@@ -83,10 +86,29 @@ export class NatGateway {
   ping(): void {
     const echo = icmpEcho(8, 1, new Uint8Array(56));
     new DataView(echo.buffer).setUint16(2, internetChecksum(echo));
-    const packet = ipv4({ source: ADDRESS.client, destination: ADDRESS.server, protocol: PROTOCOL.icmp }, echo);
-    const frame = ethernet({ destination: macBytes(MAC.inside), source: macBytes(MAC.client) }, packet);
-    const input = Buffer.concat([Uint8Array.of(frame.length >>> 8, frame.length & 255), frame]);
-    execFileSync('ip', ['netns', 'exec', this.client.name, this.#sender, 'eth0'], { input });
+    this.#send([this.#frame(PROTOCOL.icmp, echo)]);
+  }
+
+  /** One datagram from the client for each of these connections: nobody listens. */
+  sendDatagrams(first: number, end: number): void {
+    const frame = this.#frame(PROTOCOL.udp, udp({ sourcePort: 0, destinationPort: 4000 }));
+    const frames = Array.from({ length: end - first }, (_, index) => {
+      const one = frame.slice();
+      new DataView(one.buffer).setUint16(SOURCE_PORT_AT, first + index);
+      return one;
+    });
+    this.#send(frames);
+  }
+
+  #frame(protocol: number, body: Uint8Array): Uint8Array {
+    const packet = ipv4({ source: ADDRESS.client, destination: ADDRESS.server, protocol }, body);
+    return ethernet({ destination: macBytes(MAC.inside), source: macBytes(MAC.client) }, packet);
+  }
+
+  #send(frames: readonly Uint8Array[]): void {
+    const parts = frames.flatMap((frame) => [Uint8Array.of(frame.length >>> 8, frame.length & 255), frame]);
+    const words = ['netns', 'exec', this.client.name, this.#sender, 'eth0'];
+    execFileSync('ip', words, { input: Buffer.concat(parts) });
   }
 
   remove(): void {

@@ -19,6 +19,8 @@ for (const reason of new Set([missing, setprivMissing])) {
 
 /** A window that hardly ends within a test. */
 const LONG_SECONDS = 600;
+/** More connections than the kernel keeps events of. */
+const EVENTS_LOST_AT = 55_000;
 const ICMPV6 = 58;
 
 /** One of each side, as a configuration has them. */
@@ -125,6 +127,22 @@ describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout:
     await hosts.untilUdpForgotten();
     expect((await agent.stop()).code).toBe(0);
     expect(recordLines(await service.query())).toEqual(lines(recordsOf(conversation)));
+    await service.stop();
+  });
+
+  test('that stood still while the kernel lost events asks for what it missed', async () => {
+    const { agent, service } = await observe(hosts, 2);
+    const { child } = await agent.start();
+    child.kill('SIGSTOP');
+    hosts.sendDatagrams(1, EVENTS_LOST_AT + 5000);
+    child.kill('SIGCONT');
+    hosts.sendDatagrams(EVENTS_LOST_AT, EVENTS_LOST_AT + 5000);
+    const late = `interface-id:inside AND srcport>=${EVENTS_LOST_AT}`;
+    const logs = await service.until((found) => found.length >= 5000, late);
+    expect(new Set(logs.map((log) => log['translation']))).toEqual(new Set(['matched']));
+    const { translations } = await untilStatus(agent, (status) => lookedUp(status) >= 5000);
+    expect(translations!.overruns).toBeGreaterThan(0);
+    expect((await agent.stop()).code).toBe(0);
     await service.stop();
   });
 

@@ -43,7 +43,7 @@ function silentTracker(): { tracker: ConnectionTracker; polls: () => number } {
   };
   const sockets = { openEvents: () => silent, openList: () => silent };
   const table = new TranslationTable({ entriesMax: 100, seed: 7 });
-  return { tracker: new ConnectionTracker({ sockets, table, retentionMs: 1e6, now: () => 0 }), polls: () => polls };
+  return { tracker: new ConnectionTracker({ sockets, table, now: () => 0 }), polls: () => polls };
 }
 
 function annotate(connections: readonly TrackedConnection[], record: FlowRecord): TranslationAnnotator {

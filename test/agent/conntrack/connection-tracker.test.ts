@@ -27,6 +27,8 @@ class FakeKernel implements ConntrackSockets {
   readonly waiting: (Uint8Array | typeof OVERRUN)[] = [];
   open = 0;
   lists = 0;
+  /** How long each takes. */
+  listMs = 0;
   /** Instead of the end of a list. */
   ending: Uint8Array | undefined = doneMessage();
 
@@ -46,6 +48,7 @@ class FakeKernel implements ConntrackSockets {
 
   openList(): NetlinkSocket {
     this.lists++;
+    this.nowMs += this.listMs;
     const messages = [...this.connections.values()].map((one) => connectionMessage(TYPE.new, one));
     return this.#socket(this.ending === undefined ? messages : [...messages, this.ending]);
   }
@@ -70,7 +73,6 @@ function follow(kernel: FakeKernel): ConnectionTracker {
   return new ConnectionTracker({
     sockets: kernel,
     table: new TranslationTable({ entriesMax: 100, seed: 1 }),
-    retentionMs: 60 * SECOND,
     now: () => kernel.nowMs,
   });
 }
@@ -111,10 +113,11 @@ describe('a tracker', () => {
   test('forgets a connection when the windows of its packets have been recorded', () => {
     const kernel = new FakeKernel();
     const tracker = follow(kernel);
+    for (const windowSeconds of [60, 10]) tracker.remember(windowSeconds);
     kernel.begin(1);
     kernel.end(1);
     tracker.poll();
-    kernel.nowMs += 60 * SECOND;
+    kernel.nowMs += (60 + 60) * SECOND;
     tracker.poll();
     expect(tracker.table.size).toBe(1);
     kernel.nowMs += 1;
@@ -137,15 +140,29 @@ describe('a tracker', () => {
     expect(isKnown(tracker, 2, kernel.nowMs + 1)).toBe(true);
   });
 
-  test('leaves pauses between lists, however often events are lost', () => {
+  test('asks at once the first time that events are lost, also right after its start', () => {
     const kernel = new FakeKernel();
     const tracker = follow(kernel);
-    for (let tenths = 0; tenths < 100; tenths++) {
+    kernel.begin(1, false);
+    kernel.waiting.push(OVERRUN);
+    tracker.poll();
+    expect(isKnown(tracker, 1, kernel.nowMs)).toBe(true);
+  });
+
+  test.each([
+    [0, 10],
+    [500, 3],
+  ])('leaves pauses between lists of %i ms, however often events are lost', (tookMs, lists) => {
+    const kernel = new FakeKernel();
+    const tracker = follow(kernel);
+    kernel.listMs = tookMs;
+    const endMs = kernel.nowMs + 10 * SECOND;
+    while (kernel.nowMs < endMs) {
       kernel.nowMs += SECOND / 10;
       kernel.waiting.push(OVERRUN);
       tracker.poll();
     }
-    expect(kernel.lists).toBe(3);
+    expect(kernel.lists - 1).toBe(lists);
   });
 
   test('asks for a list now and then, for what ends without a word', () => {

@@ -119,6 +119,13 @@ describe('a connection', () => {
     expect(lookUp(table, tracked.original, TCP, 7999)).toBe('unmatched');
     expect(lookUp(table, tracked.original, TCP, 8000)).not.toBe('unmatched');
   });
+
+  test('that seems to begin in the future, because the clock was set back, is known all the same', () => {
+    const table = newTable();
+    const tracked = masqueraded(40_000);
+    table.alive(connectionOf({ ...tracked, startNanoseconds: 9_000_000_000n }), 1000, 2000);
+    expect(lookUp(table, tracked.original, TCP, 1000)).not.toBe('unmatched');
+  });
 });
 
 describe('a port that is used again', () => {
