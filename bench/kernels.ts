@@ -4,6 +4,7 @@
  * one has taught the compiler.
  */
 import { parseArgs } from 'node:util';
+import { ANNOTATION_KERNELS } from './kernels/annotations.ts';
 import { CAPTURE_KERNELS } from './kernels/capture.ts';
 import type { Kernel } from './kernels/kernel.ts';
 import { type KernelResult, measure } from './kernels/measure.ts';
@@ -14,7 +15,13 @@ import { machineLine } from './machine.ts';
 import { runApart } from './measured.ts';
 import { markdownTable, shortNumber } from './table-text.ts';
 
-const KERNELS: readonly Kernel[] = [...CAPTURE_KERNELS, ...PACKET_KERNELS, ...RECORD_KERNELS, ...TRANSLATION_KERNELS];
+const KERNELS: readonly Kernel[] = [
+  ...CAPTURE_KERNELS,
+  ...PACKET_KERNELS,
+  ...RECORD_KERNELS,
+  ...ANNOTATION_KERNELS,
+  ...TRANSLATION_KERNELS,
+];
 
 export function runKernels(args: readonly string[]): void {
   const { values, positionals } = parseArgs({

@@ -75,9 +75,28 @@ export function createAnnotations(): Annotations {
   };
 }
 
-const NONE = createAnnotations();
-
-/** Makes them those of a record of which nothing more is known. */
+/**
+ * Makes them those of a record of which nothing more is known. Field by field, because it runs for each annotated record and
+ * `Object.assign` takes a hundred nanoseconds more.
+ */
 export function clearAnnotations(annotations: Annotations): void {
-  Object.assign(annotations, NONE);
+  annotations.action = 'ACCEPT';
+  annotations.rejectRule = '';
+  annotations.direction = 'unknown';
+  annotations.initiator = 'unknown';
+  annotations.initiatorEvidence = 'none';
+  annotations.translation = 'none';
+  annotations.translatedSource0 = 0;
+  annotations.translatedSource1 = 0;
+  annotations.translatedSource2 = 0;
+  annotations.translatedSource3 = 0;
+  annotations.translatedDestination0 = 0;
+  annotations.translatedDestination1 = 0;
+  annotations.translatedDestination2 = 0;
+  annotations.translatedDestination3 = 0;
+  annotations.translatedSourcePort = 0;
+  annotations.translatedDestinationPort = 0;
+  annotations.sourceRegion = '';
+  annotations.destinationRegion = '';
+  annotations.handshakeMicroseconds = 0;
 }

@@ -7,6 +7,7 @@ import { ROW_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { decodeEthernet } from '../../agent/packet/decode.ts';
 import { EXCLUDE_NOTHING, Exclusion } from '../../agent/packet/exclusion.ts';
+import { columnsOf } from '../../agent/record/catalogue.ts';
 import { NdjsonPrinter } from '../../agent/record/ndjson.ts';
 import type { RecordPrinter } from '../../agent/record/printer.ts';
 import { TextPrinter } from '../../agent/record/text.ts';
@@ -32,6 +33,7 @@ export const RECORD_KERNELS: readonly Kernel[] = [
     .map((name): Kernel => ({ name: `compress/${name}`, item: 'record', create: () => compressKernel(name) })),
   { name: 'ndjson', item: 'record', create: () => printKernel(new NdjsonPrinter()) },
   { name: 'text', item: 'record', create: () => printKernel(new TextPrinter()) },
+  { name: 'text/ccn', item: 'record', create: () => printKernel(new TextPrinter(columnsOf('CCN', []))) },
 ];
 
 /** A window whose flows all lie in page-aligned tables, as the recorder gets it. */
