@@ -32,9 +32,9 @@ export interface RejectLogOptions {
 
 /** Attributes before the packet itself: prefix, link header and some numbers. */
 const ATTRIBUTES_BYTES_MAX = 512;
-/** What the kernel may queue for us: some ten thousand packets. */
-const QUEUE_BYTES = 8 * 1024 * 1024;
-/** More than the queue holds. */
+/** What the kernel may queue for us: a burst of some hundred thousand packets. */
+const QUEUE_BYTES = 32 * 1024 * 1024;
+/** The taps have their turn, too. */
 const BATCHES_PER_ROUND = 64;
 const REATTACH_MS = 500;
 /** Longer than the kernel holds back what it has logged. */
