@@ -53,7 +53,7 @@ export class FlowLogsClient {
       this.#invocation,
     );
     if (flag('json')) return this.#print(JSON.stringify({ ...list, flowLogs }, undefined, 2));
-    this.#print(formatFlowLogs({ ...list, flowLogs }));
+    this.#print(formatFlowLogs({ ...list, flowLogs }, this.#invocation.stdout.columns || Number.POSITIVE_INFINITY));
   }
 
   async #change(word: string, body: object): Promise<void> {

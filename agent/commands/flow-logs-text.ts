@@ -1,29 +1,33 @@
 /** Flow logs for people: a table of all of them, or everything about one. */
 import type { FlowLogList, FlowLogView } from '../flow-log-view.ts';
+import { utcText } from '../model/utc-text.ts';
+import { type Column, layOut } from '../record/columns.ts';
 
-/** Lines without a last line feed. */
-export function formatFlowLogs({ flowLogs, refusals }: FlowLogList): string {
-  const heading = ['ID', 'NAME', 'STATE', 'TYPE', 'TRAFFIC', 'WINDOW', 'INTERFACES', 'CREATED'];
-  const rows = flowLogs.map((view) => [
-    view.id,
-    view.name,
-    view.state,
-    view.resourceType,
-    view.trafficType,
-    `${view.windowSeconds} s`,
-    view.interfaces.join(','),
-    timeText(view.createdSeconds),
-  ]);
-  const table = flowLogs.length === 0 ? ['There is no such flow log.'] : columns([heading, ...rows]);
-  const troubled = flowLogs.flatMap(({ id, remarks }) => remarks.map((remark) => `${id}: ${remark}`));
+const COLUMNS: readonly Column<FlowLogView>[] = [
+  { title: 'ID', cell: ({ id }) => id },
+  { title: 'NAME', shrinks: true, cell: ({ name }) => name },
+  { title: 'STATE', cell: ({ state }) => state },
+  { title: 'INTERFACES', shrinks: true, cell: ({ interfaces }) => interfaces.join(',') },
+  { title: 'TYPE', cell: ({ resourceType }) => resourceType },
+  { title: 'TRAFFIC', cell: ({ trafficType }) => trafficType },
+  { title: 'WINDOW', align: 'right', cell: ({ windowSeconds }) => `${windowSeconds} s` },
+  { title: 'CREATED', cell: ({ createdSeconds }) => utcText(createdSeconds) },
+];
+const COLUMNS_MIN = 4;
+
+/** Lines without a last line feed. @param width of the terminal */
+export function formatFlowLogs({ flowLogs, refusals }: FlowLogList, width: number): string {
+  const table = flowLogs.length === 0 ? ['There is no such flow log.'] : layOut(COLUMNS, flowLogs, width, COLUMNS_MIN);
+  const remarks = flowLogs.flatMap((view) => view.remarks.map((remark) => `${view.id}: ${remark}`));
   const others = refusals
     .filter(({ flowLogId }) => flowLogs.every(({ id }) => id !== flowLogId))
     .map(({ flowLogId, message }) => `${flowLogId}: ${message}`);
-  const sentences = [...troubled, ...others];
+  const sentences = [...remarks, ...others];
   return [...table, ...(sentences.length > 0 ? ['', ...sentences] : [])].join('\n');
 }
 
 export function formatFlowLog(view: FlowLogView): string {
+  const readiness = view.readiness.message;
   const observed = view.observed.map(
     (one) => `${one.interface} (${one.interfaceId}), ${one.state}, ${one.records} records`,
   );
@@ -33,7 +37,7 @@ export function formatFlowLog(view: FlowLogView): string {
     ['Flow log', `${view.id} (${view.name})`],
     ...(view.description === '' ? [] : [['Description', view.description] as const]),
     ['State', view.state],
-    ['Records', view.readiness.message],
+    ['Records', readiness],
     ['Type', `${view.resourceType}, traffic ${view.trafficType}, windows of ${view.windowSeconds} s`],
     ['Interfaces', view.interfaces.join(', ')],
     ...observed.map((line) => ['Observes', line] as const),
@@ -41,27 +45,13 @@ export function formatFlowLog(view: FlowLogView): string {
     ...(tags.length === 0 ? [] : [['Tags', tags.join(', ')] as const]),
     [
       'Created',
-      `${timeText(view.createdSeconds)}, by ${view.origin === 'file' ? 'the configuration file' : 'a command'}`,
+      `${utcText(view.createdSeconds)}, by ${view.origin === 'file' ? 'the configuration file' : 'a command'}`,
     ],
     ['Storage', view.storage],
-    ...view.remarks.map((remark) => ['Remark', remark] as const),
+    ...view.remarks.filter((remark) => !readiness.includes(remark)).map((remark) => ['Remark', remark] as const),
   ];
   return rows.map(([name, value]) => `${name.padEnd(12)} ${value}`).join('\n');
 }
 
 /** Options that have a line of their own. */
 const SHOWN: ReadonlySet<string> = new Set(['interfaces', 'resourceType', 'trafficType', 'windowSeconds']);
-
-function columns(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-function timeText(seconds: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ')}Z`;
-}

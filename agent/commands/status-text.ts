@@ -16,6 +16,7 @@
  *     Spool     nothing waits (of 1.1 GB)
  *     Exporter  idle, to topic ...; 125 batches delivered in 125 uploads, the last one 12 s ago
  */
+import { utcText } from '../model/utc-text.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from '../telemetry/status.ts';
@@ -102,7 +103,7 @@ function windowLines({ interface: name, windowSeconds, lastWindows }: InterfaceS
   const rows = lastWindows
     .slice(0, WINDOWS_SHOWN)
     .map(({ startSeconds, status, records, ledger }) => [
-      timeText(startSeconds),
+      utcText(startSeconds),
       status,
       humanCount(ledger.offeredPackets),
       humanCount(ledger.metered.packets),
@@ -151,7 +152,7 @@ function exporterLines({ exporter }: AgentStatus, nowSeconds: number): string[] 
     `Exporter  ${state} for ${duration(nowSeconds - sinceSeconds)}, to ${sink}`,
     `          ${batchCount(deliveredBatches)} delivered in ${counted(attempts, 'upload')}${last}`,
   ];
-  const until = deliveredUntilSeconds === null ? [] : [`windows delivered until ${timeText(deliveredUntilSeconds)}`];
+  const until = deliveredUntilSeconds === null ? [] : [`windows delivered until ${utcText(deliveredUntilSeconds)}`];
   const isClockOff = clockAheadSeconds !== null && Math.abs(clockAheadSeconds) >= CLOCK_OFF_SECONDS;
   const clock = isClockOff
     ? [`its clock is ${Math.abs(clockAheadSeconds)} s ${clockAheadSeconds > 0 ? 'ahead of' : 'behind'} ours`]
@@ -182,11 +183,6 @@ export function duration(seconds: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h${minutes % 60 === 0 ? '' : ` ${minutes % 60} min`}`;
   return `${Math.floor(hours / 24)} d${hours % 24 === 0 ? '' : ` ${hours % 24} h`}`;
-}
-
-function timeText(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  return Number.isNaN(date.getTime()) ? `second ${seconds}` : `${date.toISOString().slice(0, 19).replace('T', ' ')}Z`;
 }
 
 /** @param words columns from the left that are words; the others are numbers, and so stand to the right. */

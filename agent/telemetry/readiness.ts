@@ -2,6 +2,7 @@
  * Whether the records of a flow log arrive, or why somebody who searches for them would see none, from what the log service
  * answered last. An index that is switched off cannot be told from there: the service takes records that nobody can search.
  */
+import { utcText } from '../model/utc-text.ts';
 import type { ExporterStatus } from './status.ts';
 
 export const READINESS_STATES = ['ready', 'unknown', 'refused', 'unreachable', 'waiting', 'disabled'] as const;
@@ -25,7 +26,7 @@ export function readinessOf(exporter: ExporterStatus, windowSeconds: number, ask
     return {
       state: 'ready',
       message:
-        `The log service takes the records, the last ones at ${timeText(lastDeliveredSeconds)}; if a search finds none, see ` +
+        `The log service takes the records, the last ones at ${utcText(lastDeliveredSeconds)}; if a search finds none, see ` +
         'whether the index of the topic is enabled.',
     };
   }
@@ -52,8 +53,4 @@ function unreachable(sink: string, why: string): Readiness {
 
 function sentence(text: string): string {
   return text.endsWith('.') ? text : `${text}.`;
-}
-
-function timeText(seconds: number): string {
-  return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ')}Z`;
 }
