@@ -69,6 +69,7 @@ function misuse() {
     'map',
     'unmap',
     'memoryFile',
+    'openNetlink',
   ]) {
     for (let i = 0; i < 300; i++) {
       try {
