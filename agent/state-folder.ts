@@ -1,5 +1,5 @@
 /** Whose the state directory is. */
-import { statSync } from 'node:fs';
+import { type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isSharedFolder } from './capture/output-file.ts';
 import { OperationalError } from './model/operational-error.ts';
@@ -11,7 +11,7 @@ import { OperationalError } from './model/operational-error.ts';
  * @throws OperationalError `spool.unusable`
  */
 export function refuseForeignState(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
+  const found = statusOf(path);
   if (found === undefined || !isSharedFolder(dirname(resolve(path)))) return;
   if (found.uid === process.geteuid!() || found.uid === 0) return;
   throw new OperationalError(
@@ -19,4 +19,13 @@ export function refuseForeignState(path: string): void {
     `Opening the state directory ${path}: it belongs to user ${found.uid} and lies in a folder that all users share; ` +
       'remove it, or set stateDirectory to a folder that only flowlogd can write, such as /var/lib/flowlogd.',
   );
+}
+
+/** Undefined for what is not there, or cannot be: who opens it says why. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
