@@ -77,8 +77,8 @@ export class FlowLogControl {
   readonly #options: FlowLogControlOptions;
   #entries: Entries = [];
   #refusals: readonly Refusal[] = [];
-  /** Why the registry on the disk cannot be believed. */
-  readonly #damage: string | undefined;
+  /** Why the registry on the disk cannot be believed, until it is set aside. */
+  #damage: string | undefined;
   #observer: Observer | undefined;
   #looking: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -89,15 +89,16 @@ export class FlowLogControl {
   /**
    * What the state directory and the configuration say together. Nothing is written: another agent may be there.
    *
-   * @throws OperationalError `flow-log.refused` when the configuration asks for what cannot be
+   * @throws OperationalError `flow-log.refused` or `capture.no-interface` when the configuration asks for what cannot be
    */
   static load(options: FlowLogControlOptions, declarations: readonly Declaration[]): FlowLogControl {
     const read = readRegistry(options.disk, options.folder);
     const control = new FlowLogControl(options, read.kind === 'damaged' ? read.reason : undefined);
     const before = read.kind === 'entries' ? read.entries : [];
     const { entries, refusals } = control.#reconciled(before, declarations);
-    if (refusals.length > 0) {
-      throw new OperationalError('flow-log.refused', refusals.map(({ message }) => message).join('\n'));
+    const [first] = refusals;
+    if (first !== undefined) {
+      throw new OperationalError(first.code, refusals.map(({ message }) => message).join('\n'));
     }
     control.#entries = entries;
     return control;
@@ -127,14 +128,13 @@ export class FlowLogControl {
   /** The taps run, and the state directory is ours. */
   begin(observer: Observer): void {
     this.#observer = observer;
-    this.#keepWhatIsDamaged();
     try {
       this.#write(this.#entries);
     } catch (error) {
-      this.#warn(
-        error,
-        'the flow logs cannot be written to the disk: their times of creation are lost at the next start',
-      );
+      if (!(error instanceof OperationalError)) throw error;
+      this.#options.log.error('the flow logs cannot be written to the disk, so a restart may not know all of them', {
+        reason: error.message,
+      });
     }
     // An agent that ends refuses what it is asked for; nobody looks for interfaces then.
     this.#looking = setInterval(() => void this.look().catch(ignoreRefusal), LOOK_MS);
@@ -211,7 +211,7 @@ export class FlowLogControl {
     const created = reconciled.created.filter((entry) => {
       const problem = this.#problemWith(entry, entries);
       if (problem === undefined) return true;
-      refusals.push({ flowLogId: entry.id, message: problem.message });
+      refusals.push({ flowLogId: entry.id, code: problem.code, message: problem.message });
       entries = entries.filter(({ id }) => id !== entry.id);
       return false;
     });
@@ -243,8 +243,18 @@ export class FlowLogControl {
     this.#entries = entries;
   }
 
+  /** What is damaged is never written over. */
   #write(entries: Entries): void {
-    const { disk, folder } = this.#options;
+    const { disk, folder, log } = this.#options;
+    if (this.#damage !== undefined) {
+      const path = setRegistryAside(disk, folder, this.#nowSeconds());
+      const facts = { path, reason: this.#damage };
+      this.#damage = undefined;
+      log.error(
+        'the list of flow logs is damaged and was set aside: those that commands made are in it, create them again',
+        facts,
+      );
+    }
     writeRegistry(disk, folder, entries);
   }
 
@@ -305,29 +315,6 @@ export class FlowLogControl {
     const { patterns, missing } = sight;
     const waits = patterns.includes(running.tap.point.interfaceName) || missing.includes('default');
     return !waits && ++running.absentLooks >= ABSENT_LOOKS_MAX;
-  }
-
-  #keepWhatIsDamaged(): void {
-    if (this.#damage === undefined) return;
-    const { disk, folder, log } = this.#options;
-    const reason = this.#damage;
-    try {
-      const path = setRegistryAside(disk, folder, this.#nowSeconds());
-      log.error(
-        'the list of flow logs is damaged and was set aside: those that commands made are in it, create them again',
-        {
-          path,
-          reason,
-        },
-      );
-    } catch (error) {
-      this.#warn(error, 'the list of flow logs is damaged and cannot be set aside');
-    }
-  }
-
-  #warn(error: unknown, message: string): void {
-    if (!(error instanceof OperationalError)) throw error;
-    this.#options.log.error(message, { reason: error.message });
   }
 
   #freeId(): string {

@@ -3,6 +3,8 @@
  * declares it or a command made it. After its creation only its attributes may change; its definition never does.
  */
 
+import type { ErrorCode } from '../model/operational-error.ts';
+
 export const NAME_CHARACTERS_MAX = 60;
 export const DESCRIPTION_CHARACTERS_MAX = 512;
 export const TAGS_MAX = 50;
@@ -43,6 +45,7 @@ export interface FlowLogEntry extends Declaration {
 /** Why somebody cannot have what they ask for: a sentence that says what to do instead. */
 export interface Refusal {
   readonly flowLogId: string;
+  readonly code: ErrorCode;
   readonly message: string;
 }
 

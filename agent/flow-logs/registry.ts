@@ -116,7 +116,7 @@ export function reconcile(
         ? create(entries, declaration, nowSeconds)
         : redeclare(entries, known, declaration, suggestId);
     if (outcome.kind === 'refused') {
-      refusals.push({ flowLogId: declaration.id, message: outcome.message });
+      refusals.push({ flowLogId: declaration.id, code: 'flow-log.refused', message: outcome.message });
       continue;
     }
     const { attributes, definition } = declaration;

@@ -32,7 +32,9 @@ describe('flow logs at a start', () => {
       /fl-a \(web\) goes on as it is: windowSeconds \(default -> 60\) cannot change/,
     );
     expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth*'))).toThrow(/eth0 belongs to the flow log fl-a/);
-    expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth7'))).toThrow(/there is no eth7/);
+    expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth7'))).toThrow(
+      expect.objectContaining({ code: 'capture.no-interface', message: expect.stringMatching(/there is no eth7/) }),
+    );
     expect(host.disk.readNow(`/state/${REGISTRY_FILE}`)).toEqual(before);
   });
 
@@ -57,6 +59,22 @@ describe('flow logs at a start', () => {
     expect(host.disk.readNow(aside!)).toEqual(damaged);
     expect(host.said.join()).toMatch(/damaged and was set aside/);
     expect(running()).toEqual(['fl-a/eth0']);
+  });
+
+  test('never write over a damaged registry that cannot be set aside', async () => {
+    host.start(on('fl-a', 'eth0'));
+    host.disk.damage(`/state/${REGISTRY_FILE}`, 60);
+    const damaged = host.disk.readNow(`/state/${REGISTRY_FILE}`);
+    host.disk.fault = (operation, path) => {
+      if (operation === 'rename') throw fileSystemError('EROFS', path);
+    };
+    host.running.clear();
+    const control = host.start(on('fl-a', 'eth0'));
+    await expect(control.create({ interfaces: ['lo'] })).rejects.toThrow(/^Setting aside .*EROFS/);
+    expect(host.disk.readNow(`/state/${REGISTRY_FILE}`)).toEqual(damaged);
+    host.disk.fault = () => undefined;
+    await control.create({ interfaces: ['lo'] });
+    expect(host.disk.paths()).toHaveLength(2);
   });
 
   test('run though the disk refuses their list', () => {

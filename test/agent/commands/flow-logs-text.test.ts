@@ -26,8 +26,8 @@ describe('flow logs for people', () => {
   test('are a table, with what is wrong below it', () => {
     const other = { ...VIEW, id: 'fl-other000', state: 'waiting' as const, remarks: ['Nothing is there.'] };
     const refusals = [
-      { flowLogId: 'fl-other000', message: 'Nothing is there.' },
-      { flowLogId: 'fl-new00000', message: 'It cannot be.' },
+      { flowLogId: 'fl-other000', code: 'flow-log.refused' as const, message: 'Nothing is there.' },
+      { flowLogId: 'fl-new00000', code: 'flow-log.refused' as const, message: 'It cannot be.' },
     ];
     const list = { schema: 1 as const, flowLogs: [VIEW, other], refusals };
     expect(formatFlowLogs(list, Number.POSITIVE_INFINITY).split('\n')).toEqual([

@@ -117,6 +117,7 @@ describe('a flow log of the file', () => {
     expect(again.refusals).toEqual([
       {
         flowLogId: 'fl-1',
+        code: 'flow-log.refused',
         message:
           'fl-1 (web) goes on as it is: windowSeconds (default -> 60) cannot change after a flow log was created. Put it back, ' +
           'or delete the flow log and create a new one: give this one an id of its own in the file (id: fl-fresh000).',
