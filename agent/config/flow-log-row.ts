@@ -1,6 +1,6 @@
 /** What a flow log records: its fields, the values of those that the host cannot know, and the length of its windows. */
 import type { FlowLog } from '../model/flow-log.ts';
-import { columnsOf, constantsOf, expandWords } from '../record/catalogue.ts';
+import { columnsOf, constantsOf, type Evidence, expandWords } from '../record/catalogue.ts';
 import type { Findings } from './findings.ts';
 import type { FlowLogOptions, Options } from './schema.ts';
 
@@ -17,15 +17,13 @@ export function windowSecondsOf({ windowSeconds, resourceType }: FlowLogOptions)
 /** @param shared constants of all flow logs */
 export function rowOf(flowLog: FlowLogOptions, shared: Constants): Pick<FlowLog, 'fields' | 'constants'> {
   const values = { ...valuesByField(shared), ...valuesByField(flowLog.constants) };
-  const valued = shownConstants(flowLog).filter((name) => values[name] !== undefined);
+  const fields = expandWords(flowLog.fields);
+  const shown = constantsOf(columnsOf(flowLog.resourceType, fields)!);
+  const valued = shown.filter((name) => values[name] !== undefined);
   return {
-    fields: expandWords(flowLog.fields),
+    fields,
     constants: Object.fromEntries(valued.map((name) => [name, values[name]!])),
   };
-}
-
-function shownConstants({ resourceType, fields }: FlowLogOptions): readonly string[] {
-  return constantsOf(columnsOf(resourceType, expandWords(fields))!);
 }
 
 function valuesByField(constants: Constants): Record<string, string> {
@@ -38,12 +36,27 @@ export function fieldOfConstant(option: string): string {
   return option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-/** Sentences about fields that will be empty in every record. */
-export function rowWarnings(flowLog: FlowLogOptions, shared: Constants): string[] {
-  const { constants } = rowOf(flowLog, shared);
-  const missing = shownConstants(flowLog).filter((field) => constants[field] === undefined);
-  if (missing.length === 0) return [];
-  return [`the flow log ${flowLog.name} records ${missing.join(', ')} without a value; give it one under constants`];
+/** Sentences about fields that will be empty in every record, and about records that there will never be. */
+export function rowWarnings(flowLog: FlowLogOptions, host: Pick<Options, 'constants' | 'regions'>): string[] {
+  const { name, resourceType, trafficType, rejects } = flowLog;
+  const columns = columnsOf(resourceType, expandWords(flowLog.fields))!;
+  const labelsOf = (evidence: Evidence) =>
+    columns.filter(({ field }) => field.evidence === evidence && field.name !== 'action').map(({ label }) => label);
+  const { constants } = rowOf(flowLog, host.constants);
+  const empty = [
+    [constantsOf(columns).filter((field) => constants[field] === undefined), 'give it one under constants'],
+    [host.regions.length > 0 ? [] : labelsOf('regions'), 'the table of regions is empty'],
+    [resourceType === 'NAT' ? [] : labelsOf('conntrack'), 'only flow logs of type NAT ask the kernel for translations'],
+    [rejects === undefined ? labelsOf('packet-filter') : [], 'rejects says nothing'],
+  ] as const;
+  return [
+    ...empty
+      .filter(([fields]) => fields.length > 0)
+      .map(([fields, why]) => `the flow log ${name} records ${fields.join(', ')} without a value: ${why}`),
+    ...(trafficType === 'REJECT' && rejects === undefined
+      ? [`the flow log ${name} ships only what is rejected, and nothing says what that is: set rejects`]
+      : []),
+  ];
 }
 
 /** A name can be one column only, and CCN has windows of its own. */

@@ -84,7 +84,7 @@ export function loadConfiguration(options: LoadOptions): Loaded {
     warnings: [
       ...misspeltVariables(SCHEMA, environment),
       ...secrets.warnings,
-      ...configuration.flowLogs.flatMap((flowLog) => rowWarnings(flowLog, configuration.constants)),
+      ...configuration.flowLogs.flatMap((flowLog) => rowWarnings(flowLog, configuration)),
       ...endpointWarnings(configuration),
       ...listenWarnings(configuration),
     ],

@@ -64,10 +64,31 @@ describe('constants', () => {
 
   test('that are recorded without a value are warned of', () => {
     expect(load('flowLogs: [{name: web, fields: [srcaddr, vpc-id]}]').warnings).toEqual([
-      'the flow log web records vpc-id without a value; give it one under constants',
+      'the flow log web records vpc-id without a value: give it one under constants',
     ]);
-    expect(load('flowLogs: [{resourceType: CCN}]').warnings.join()).toContain('ccn-id, region-id');
+  });
+});
+
+describe('evidence that nobody gives', () => {
+  test.each([
+    [
+      'fields: [srcregionid]',
+      'the flow log default records srcregionid without a value: the table of regions is empty',
+    ],
+    ['fields: [pkt-srcaddr, translation]', 'only flow logs of type NAT ask the kernel for translations'],
+    ['fields: [reject-rule]', 'the flow log default records reject-rule without a value: rejects says nothing'],
+    ['trafficType: REJECT', 'ships only what is rejected, and nothing says what that is: set rejects'],
+  ])('%s is warned of', (options, warning) => {
+    const { warnings } = load(`flowLogs: [{${options}}]`);
+    expect(warnings).toEqual([expect.stringContaining(warning)]);
+  });
+
+  test('is not missed where it is given', () => {
     expect(load('').warnings).toEqual([]);
+    expect(load('flowLogs: [{fields: [eni, reject-rule], rejects: {nflog: 5}}]').warnings).toEqual([]);
+    expect(load('flowLogs: [{resourceType: NAT, fields: [nat, translation]}]').warnings).toEqual([]);
+    const ccn = 'flowLogs: [{resourceType: CCN, constants: {ccnId: c, regionId: r}}]';
+    expect(load(`regions: [{id: r, networks: [10.0.0.0/8]}]\n${ccn}`).warnings).toEqual([]);
   });
 });
 
