@@ -177,6 +177,10 @@ class RecordingSource implements PacketSource {
     return this.inner.linkType;
   }
 
+  get interfaceIndex(): number {
+    return this.inner.interfaceIndex ?? 0;
+  }
+
   get failure(): OperationalError | undefined {
     return this.inner.failure;
   }

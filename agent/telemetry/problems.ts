@@ -20,6 +20,7 @@ export const PROBLEM_CODES = {
   'dropped-by-interface': 'warning',
   'packets-overflowed': 'warning',
   'flows-folded': 'warning',
+  'verdicts-lost': 'warning',
 } as const satisfies Record<string, Problem['severity']>;
 export type ProblemCode = keyof typeof PROBLEM_CODES;
 
@@ -95,6 +96,12 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
     sum(({ ledger }) => ledger.folded.packets),
     'are in coarser records because the flow table was full',
     'Raise table.flowsMax, or exclude what makes so many flows (exclude.rules).',
+  );
+  found(
+    'verdicts-lost',
+    sum(({ ledger }) => ledger.rejectsLost),
+    'were rejected by the packet filter and are taken for accepted, because its log was not read in time',
+    'Give flowlogd more CPU, or log less of what is rejected (limit rate in the rules).',
   );
   return problems;
 }

@@ -17,6 +17,7 @@ import { WindowPieces } from '../meter/window-pieces.ts';
 import type { ClosedTable, ClosedWindow, KeptFiles } from '../model/closed-window.ts';
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { LiveBlock } from '../model/live-figures.ts';
+import { OperationalError } from '../model/operational-error.ts';
 import type { PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine, LiveOptions } from '../model/packet-source.ts';
 import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
@@ -149,6 +150,13 @@ export class TapSet {
     if (group === undefined) return undefined;
     const open = this.#rejectLogs.find((log) => log.group === group);
     if (open !== undefined) return open;
+    if (this.#options.engine.name !== 'libpcap' || capture.filter !== '') {
+      throw new OperationalError(
+        'config.invalid',
+        `Listening to NFLOG group ${group} takes the engine libpcap and no capture.filter, which NFLOG does not know: change them, ` +
+          'or leave out rejects.',
+      );
+    }
     const log = new RejectLog({ engine: this.#options.engine, group, snapBytes: capture.snapBytes, now: Date.now });
     log.attach();
     this.#rejectLogs.push(log);

@@ -8,6 +8,7 @@ import { encodeBatches } from '../../agent/wire/flow-batch.ts';
 import { PCAP_MAGIC, pcapFile, pcapngFile } from '../support/capture-file.ts';
 import { connectionMessage, DUMP_INTERRUPTED, doneMessage, errorMessage, TYPE } from '../support/ctnetlink.ts';
 import { cursorOver, flowRecord, ledger } from '../support/flow-records.ts';
+import { nflogRecord } from '../support/nflog-record.ts';
 import {
   arp,
   concat,
@@ -97,6 +98,19 @@ function frames(): Seeds {
   const ethernetFrames = Object.entries(ETHERNET_FRAMES).map(([name, frame]) => [name, frameInput(1, frame)]);
   const others = OTHER_FRAMES.map(([name, linkType, frame]) => [name, frameInput(linkType, frame)]);
   return Object.fromEntries([...ethernetFrames, ...others]);
+}
+
+function logged(): Seeds {
+  const linkHeader = ethernet({}, new Uint8Array(0)).subarray(0, 14);
+  const came = { indexIn: 2, physicalIn: 3, prefix: 'deny ', seconds: 1_700_000_000.5, sequence: 7 };
+  return {
+    'ipv4-in': nflogRecord(came, IPV4_TCP),
+    'ipv6-out': nflogRecord({ indexOut: 2, prefix: 'deny-out' }, IPV6_UDP),
+    'ipv4-cut': nflogRecord(came, IPV4_TCP.subarray(0, 24)),
+    'netdev-in': nflogRecord({ ...came, family: 5, hook: 0, linkHeader }, CHAIN),
+    'netdev-out': nflogRecord({ indexOut: 2, family: 5, hook: 1, linkHeader }, ethernet({ vlans: VLANS }, IPV4_TCP)),
+    arp: nflogRecord({ family: 3, etherType: 0x0806 }, arp().subarray(14)),
+  };
 }
 
 function savefiles(): Seeds {
@@ -207,6 +221,7 @@ function connections(): Seeds {
 export function buildSeeds(): Readonly<Record<string, Seeds>> {
   return {
     frame: frames(),
+    nflog: logged(),
     savefile: savefiles(),
     'flow-batch': batches(),
     'spool-file': spoolFiles(),

@@ -12,7 +12,8 @@ import { narrate } from '../../agent/explain/link-layers.ts';
 import { outcomeOf } from '../../agent/export/cls/answer.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';
-import { ROW_WORDS } from '../../agent/packet/key-row.ts';
+import { MALFORMED, NOT_IP } from '../../agent/packet/decode.ts';
+import { IP_BYTES, ROW_WORDS } from '../../agent/packet/key-row.ts';
 import { decoderFor } from '../../agent/packet/link-type.ts';
 import { readSpoolFile } from '../../agent/spool/spool-file.ts';
 import { FlowBatchReader, splitBatch } from '../../agent/wire/flow-batch-reader.ts';
@@ -62,6 +63,7 @@ class CountingView extends (DataView as new (buffer: ArrayBuffer) => DataView) {
 
 /** Fixed headers take a few tens of looks; all else advances by a byte at least with every few of them. */
 const LOOKS_FIXED = 64;
+const LINKTYPE_NFLOG = 239;
 
 function runFrame(input: Uint8Array): void {
   const [link = 0, high = 0, low = 0] = input;
@@ -75,6 +77,19 @@ function runFrame(input: Uint8Array): void {
   assert.ok(view.looks <= LOOKS_FIXED + 4 * bytes.length, `${view.looks} looks at ${bytes.length} bytes`);
   const story = narrate(linkType, bytes, frame.wireLength)!;
   assert.equal(story.ending.kind, 'refusal' in answer ? answer.refusal : 'key');
+}
+
+/** A record of the packet filter's log, alone: no reference decoder knows it, but two readers of ours do. */
+function runNflog(bytes: Uint8Array): void {
+  const input = bytes.slice();
+  const view = new CountingView(input.buffer as ArrayBuffer);
+  const rows = new Int32Array(ROW_WORDS);
+  const decoded = decoderFor(LINKTYPE_NFLOG)!(view, 0, input.length, input.length, rows, 0);
+  assert.ok(view.looks <= LOOKS_FIXED + 4 * input.length, `${view.looks} looks at ${input.length} bytes`);
+  const { ending } = narrate(LINKTYPE_NFLOG, input, input.length)!;
+  const expected = decoded === NOT_IP ? 'not-ip' : decoded === MALFORMED ? 'malformed' : 'key';
+  assert.equal(ending.kind, expected);
+  if (ending.kind === 'key') assert.equal(ending.bytes, rows[IP_BYTES]! >>> 0);
 }
 
 // Savefiles
@@ -179,6 +194,7 @@ function runConntrack(bytes: Uint8Array): void {
 
 export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   { name: 'frame', inputs: 20_000, run: runFrame },
+  { name: 'nflog', inputs: 20_000, run: runNflog },
   { name: 'savefile', inputs: 2_000, run: runSavefile },
   { name: 'flow-batch', inputs: 20_000, run: runFlowBatch },
   { name: 'spool-file', inputs: 5_000, run: runSpoolFile },

@@ -255,7 +255,13 @@ describe('loss in the last windows', () => {
   test('is a warning that names the knob, until the windows are forgotten', () => {
     const world = new StatusWorld();
     world.close(0, variedLedger());
-    expect(world.problems).toEqual(['dropped-by-kernel', 'dropped-by-interface', 'packets-overflowed', 'flows-folded']);
+    expect(world.problems).toEqual([
+      'dropped-by-kernel',
+      'dropped-by-interface',
+      'packets-overflowed',
+      'flows-folded',
+      'verdicts-lost',
+    ]);
     const advice = world.keeper.read().problems.map((problem) => problem.advice);
     expect(advice[0]).toContain('capture.bufferBytes');
     expect(advice[3]).toContain('table.flowsMax');
