@@ -4,7 +4,13 @@ import { rowOf } from '../config/flow-log-row.ts';
 import { type HostInterface, listInterfaces, missingInterface, resolveInterfaces } from '../config/interfaces.ts';
 import { type Configuration, type FlowLogConfiguration, loadFlowLog } from '../config/load.ts';
 import type { FlowLogWords } from '../flow-log-control.ts';
-import type { Declaration, Definition, FlowLogEntry, Json } from '../flow-logs/flow-log-entry.ts';
+import {
+  called,
+  type Declaration,
+  type Definition,
+  type FlowLogEntry,
+  type Json,
+} from '../flow-logs/flow-log-entry.ts';
 import { readRegistry } from '../flow-logs/registry-file.ts';
 import type { FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
@@ -68,8 +74,18 @@ function flowLogOf(flowLog: FlowLogConfiguration, constants: Configuration['cons
   };
 }
 
-function configurationOf({ id, definition }: FlowLogEntry): FlowLogConfiguration {
-  return loadFlowLog({ id, ...definition });
+/** @throws OperationalError `config.invalid` for one that another version of flowlogd made */
+function configurationOf(entry: FlowLogEntry): FlowLogConfiguration {
+  try {
+    return loadFlowLog({ id: entry.id, ...entry.definition });
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    throw new OperationalError(
+      error.code,
+      `Reading the stored flow log ${called(entry)} failed: ${error.message}`,
+      error,
+    );
+  }
 }
 
 /** Those of the runs before, as far as they can be read: the start says what is wrong with them. */
