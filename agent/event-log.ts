@@ -45,9 +45,15 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
   }
 }
 
-/** Everything but `durable`, which is no news. */
-export function logRecorder(log: Log, message: Exclude<RecorderMessage, { kind: 'durable' }>): void {
+export function logRecorder(log: Log, message: RecorderMessage): void {
   switch (message.kind) {
+    case 'durable':
+      log.debug('a window is in the spool', {
+        interface: message.point.interfaceName,
+        windowStart: message.windowStart,
+        records: message.records,
+      });
+      break;
     case 'failing':
       log.error(message.message, { code: message.code });
       break;

@@ -1,5 +1,6 @@
 /** `flowlogd run`: the agent as a service, or the whole on embedded defaults. */
 import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadCaptureAddon } from './capture/addon.ts';
 import type { Invocation, Output } from './commands/command.ts';
@@ -16,7 +17,7 @@ import { createNotify, type Reload, serveManager } from './service-manager.ts';
 import { nodeDisk } from './spool/disk.ts';
 import { refuseForeignState } from './state-folder.ts';
 import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
-import { createLog, type Log, type LogLevel } from './telemetry/log.ts';
+import { createLog, isJournal, type Log, type LogLevel } from './telemetry/log.ts';
 import type { TapSetup } from './threads/tap-set.ts';
 import { type Probe, TopicProbe } from './topic-probe.ts';
 import { showWindow } from './window-report.ts';
@@ -60,7 +61,7 @@ export async function runService(
   { level, listen }: TelemetryPlan,
   readAgain: ReadAgain,
 ): Promise<ExitCode> {
-  const log = createLog({ level, nowMs: Date.now });
+  const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
   const flowLogs = loadFlowLogs(plan, log);
   const service = sink === undefined ? await startEmbeddedService(join(plan.stateDirectory, 'logservice')) : undefined;
   const target = sink ?? embeddedSink(service!);

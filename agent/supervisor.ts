@@ -214,11 +214,11 @@ export class Supervisor {
 
   #recorded(message: RecorderMessage): void {
     recorderTold(this.status, message);
-    if (message.kind === 'durable') {
-      this.#spool.adopt(message.entries);
-      this.#exporter.wake();
-      this.#options.onWindow(message);
-    } else logRecorder(this.#options.log, message);
+    logRecorder(this.#options.log, message);
+    if (message.kind !== 'durable') return;
+    this.#spool.adopt(message.entries);
+    this.#exporter.wake();
+    this.#options.onWindow(message);
   }
 
   #logExport(state: ExporterState, reason: string | undefined): void {

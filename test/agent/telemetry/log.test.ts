@@ -1,5 +1,9 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createLog, type LogLevel } from '../../../agent/telemetry/log.ts';
+import { logRecorder, logTapEvent } from '../../../agent/event-log.ts';
+import { createLog, isJournal, type LogLevel } from '../../../agent/telemetry/log.ts';
+import type { RecorderMessage } from '../../../agent/threads/recorder.ts';
+import { observationPoint } from '../../support/agent-status.ts';
 
 function collected(level: LogLevel) {
   const lines: Record<string, unknown>[] = [];
@@ -53,9 +57,91 @@ describe('the log', () => {
     clock.ms -= 3_600_000;
     log.info('a');
     expect(lines).toHaveLength(2);
-    for (let index = 0; index < 1000; index++) log.info(`line ${index}`);
+    for (let index = 0; index < 257; index++) log.info(`line ${index}`);
     log.info('line 0');
-    log.info('line 999');
-    expect(lines).toHaveLength(1003);
+    log.info('line 256');
+    expect(lines).toHaveLength(2 + 257 + 1);
+  });
+});
+
+describe('a flood', () => {
+  test('of different lines ends after 300 of a level in a minute, and the next minute says how many more there were', () => {
+    const { lines, log, clock } = collected('info');
+    for (let index = 0; index < 1000; index++) log.warn(`warning ${index}`);
+    expect(lines).toHaveLength(300);
+    log.error('an error is not silenced by warnings');
+    expect(lines).toHaveLength(301);
+    clock.ms += 60_000;
+    log.warn('later');
+    expect(lines.slice(301)).toEqual([
+      expect.objectContaining({ level: 'warn', lines: 700, message: expect.stringContaining('left out') }),
+      expect.objectContaining({ level: 'warn', message: 'later' }),
+    ]);
+  });
+
+  test('is not made by interfaces that come and go', () => {
+    const { lines, log, clock } = collected('info');
+    const points = Array.from({ length: 50 }, (_, index) => observationPoint(`eth${index}`));
+    for (let round = 0; round < 120; round++) {
+      for (const point of points) {
+        logTapEvent(log, point, { kind: 'detached', reason: `round ${round}` });
+        logTapEvent(log, point, { kind: 're-attached', gapSeconds: 0.5 });
+      }
+      clock.ms += 500;
+    }
+    expect(lines).toHaveLength(2 * points.length);
+  });
+
+  test('is not made by a disk that fails and heals, whatever file each failure names', () => {
+    const { lines, log } = collected('info');
+    for (let attempt = 0; attempt < 500; attempt++) {
+      const message = `Working in the spool failed: ENOSPC, open '/state/spool/${attempt}'; make room.`;
+      logRecorder(log, { kind: 'failing', code: 'spool.unusable', message } as RecorderMessage);
+      logRecorder(log, { kind: 'well' } as RecorderMessage);
+    }
+    expect(lines).toHaveLength(2);
+  });
+
+  test('is what level debug asks for: every window and upload', () => {
+    const { lines, log } = collected('debug');
+    for (let index = 0; index < 1000; index++) log.debug('delivered', { batch: index });
+    expect(lines).toHaveLength(1000);
+  });
+});
+
+describe('a line', () => {
+  const written: string[] = [];
+  const destination = { write: (line: string) => void written.push(line) };
+  const options = { level: 'debug', nowMs: () => 0, destination } as const;
+
+  test('is one line of printable characters, and says what was in it', () => {
+    const hostile = fc.string({ unit: 'binary', maxLength: 40 });
+    fc.assert(
+      fc.property(hostile, hostile, (message, reason) => {
+        createLog(options).debug(message, { reason });
+        const line = written.pop()!;
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
+        expect(line.slice(0, -1)).not.toMatch(/[\0-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e]/);
+        expect(JSON.parse(line)).toMatchObject({ message: message, reason });
+      }),
+    );
+  });
+
+  test('begins with its priority for the journal of systemd, and is the same line behind it', () => {
+    const log = createLog({ ...options, priorities: true });
+    for (const level of ['error', 'warn', 'info', 'debug'] as const) log[level]('said');
+    expect(written.splice(0).map((line) => [line.slice(0, 3), JSON.parse(line.slice(3)).level])).toEqual([
+      ['<3>', 'error'],
+      ['<4>', 'warn'],
+      ['<6>', 'info'],
+      ['<7>', 'debug'],
+    ]);
+  });
+
+  test('goes to the journal where systemd has connected this very stream to it', () => {
+    expect(isJournal({ JOURNAL_STREAM: '8:1234' }, { dev: 8, ino: 1234 })).toBe(true);
+    // A parent's variable, and a stream that was sent elsewhere since.
+    expect(isJournal({ JOURNAL_STREAM: '8:1234' }, { dev: 8, ino: 99 })).toBe(false);
+    expect(isJournal({}, { dev: 8, ino: 1234 })).toBe(false);
   });
 });
