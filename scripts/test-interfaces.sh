@@ -1,5 +1,5 @@
 #!/bin/sh
-# Flow logs of kinds of interfaces that not every kernel has: 802.1Q sub-interfaces, dummy, bond, GRE, IPIP, WireGuard, vxlan.
+# Flow logs of kinds of interfaces that not every kernel has: 802.1Q and 802.1ad sub-interfaces, GRE, IPIP, VXLAN, WireGuard, dummy.
 # For each one that this kernel can make: a running agent gets a flow log of it, 20 datagrams go through, 20 must be counted.
 #
 #   scripts/test-interfaces.sh      as root, after npm run build; makes two network namespaces and removes them again

@@ -150,6 +150,13 @@ describe('flow logs that change', () => {
     expect(running()).toEqual(['fl-a/eth0']);
   });
 
+  test('make room for another one in the same reload', async () => {
+    const control = host.start(on('fl-a', 'eth0'));
+    const { created, removed, refusals } = await control.reload([on('fl-b', 'eth0')]);
+    expect([created[0]?.id, removed[0]?.id, refusals]).toEqual(['fl-b', 'fl-a', []]);
+    expect(host.history).toEqual(['+fl-a/eth0', '-fl-a/eth0', '+fl-b/eth0']);
+  });
+
   test('go on with other windows where their type lets them, and only there', async () => {
     const ccn = declaration('fl-a', {}, { interfaces: ['eth0'], resourceType: 'CCN' });
     const control = host.start(ccn, on('fl-b', 'eth1'));
