@@ -1,8 +1,7 @@
 /** Kernels of what is learnt of a record when its window is closed, and of the rows that say it. */
-import { networkInterfaces } from 'node:os';
 import { annotateDirection } from '../../agent/annotation/direction.ts';
 import { annotateInitiator } from '../../agent/annotation/initiator.ts';
-import { annotateRegions } from '../../agent/annotation/regions.ts';
+import { annotateRegions, type Region } from '../../agent/annotation/regions.ts';
 import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import type { RecordAnnotator } from '../../agent/model/record-annotator.ts';
@@ -13,33 +12,43 @@ import { closedWindow } from './records.ts';
 
 const FLOWS = 100_000;
 const REGIONS = 200;
+/** Half of each family, together 10 000. */
+const NETWORKS_EACH = 50;
 const POINT = {
   flowLog: { ...FLOW_LOG_DEFAULTS, id: 'fl-bench001', accountId: '-', windowSeconds: 60 },
   interfaceId: 'eni-bench001',
-  interfaceName: 'lo',
+  interfaceName: 'eth0',
 };
 
 export const ANNOTATION_KERNELS: readonly Kernel[] = [
-  { name: 'annotate/direction', item: 'record', create: () => annotateKernel(annotateDirection(addresses)) },
+  { name: 'annotate/nothing', item: 'record', create: () => annotateKernel() },
+  { name: 'annotate/direction', item: 'record', create: () => annotateKernel(annotateDirection(() => INTERFACES)) },
   { name: 'annotate/initiator', item: 'record', create: () => annotateKernel(annotateInitiator(() => 1)) },
   { name: 'annotate/regions', item: 'record', create: () => annotateKernel(annotateRegions(regions())) },
 ];
 
-function addresses() {
-  return Object.entries(networkInterfaces()).map(([name, infos = []]) => ({
-    name,
-    addresses: infos.map(({ cidr, address }) => cidr ?? address),
+/** Of a gateway. */
+const INTERFACES = [
+  { name: 'lo', addresses: ['127.0.0.1/8', '::1/128'] },
+  { name: 'eth0', addresses: ['10.0.0.1/9', '2001:db8::1/64', 'fe80::1/64'] },
+  { name: 'eth1', addresses: ['192.168.0.1/20', 'fe80::1/64'] },
+];
+
+/** Networks of the clients, so that every lookup goes to the end. */
+function regions(): Region[] {
+  return Array.from({ length: REGIONS }, (_, region) => ({
+    id: `region-${region}`,
+    networks: Array.from({ length: NETWORKS_EACH / 2 }, (_network, index) => {
+      const number = index * REGIONS + region;
+      const [high, low] = [number >>> 8, number & 0xff];
+      return [`10.${high}.${low}.0/24`, `2001:db8::${high.toString(16)}:${low.toString(16)}:0/112`];
+    })
+      .flat()
+      .map((text) => parseNetwork(text)!),
   }));
 }
 
-function regions() {
-  return Array.from({ length: REGIONS }, (_, n) => ({
-    id: `region-${n}`,
-    networks: [parseNetwork(`10.${n}.0.0/16`)!, parseNetwork(`2001:db8:${n.toString(16)}::/48`)!],
-  }));
-}
-
-function annotateKernel(annotator: RecordAnnotator): PreparedKernel {
+function annotateKernel(...annotators: readonly RecordAnnotator[]): PreparedKernel {
   const window = closedWindow(FLOWS);
   const annotated = { point: POINT, windowStart: window.start, records: () => window.records() };
   const record = createFlowRecord();
@@ -47,7 +56,7 @@ function annotateKernel(annotator: RecordAnnotator): PreparedKernel {
     items: window.flows,
     note: 'the walk included',
     run() {
-      const cursor = annotatedRecords(annotated, [annotator]);
+      const cursor = annotatedRecords(annotated, annotators);
       while (cursor.next(record));
     },
   };
