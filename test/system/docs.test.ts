@@ -129,7 +129,8 @@ function standIn(text: string, sandbox: string): string {
 
 const CONFIGURATION = `
 flowLogs:
-  - { name: gateway, resourceType: NAT, interfaces: [eth0], fields: [nat, translation, initiator], windowSeconds: 1 }
+  - { name: gateway, resourceType: NAT, interfaces: [eth0], fields: [nat, translation, initiator, srcregionid, dstregionid], windowSeconds: 1 }
+regions: [{ id: ap-guangzhou, networks: [10.9.0.0/16] }]
 `;
 
 /** A host with eth0, by the default route, and eth1. */
@@ -218,7 +219,9 @@ describe('the commands of the documentation', () => {
     expect(lines.length).toBeGreaterThan(40);
     for (const page of TESTED_ELSEWHERE) expect(pages).toContain(page);
     for (const { text, page } of lines.filter(({ text }) => /flowlogd|npm/.test(text) === false)) {
-      expect(`${page}: ${text}`).toMatch(/: (?:sudo |npx |docker|kubectl|tccli|curl|promtool|mkdir|printf|head|chmod)/);
+      expect(`${page}: ${text}`).toMatch(
+        /: (?:sudo |npx |docker|kubectl|tccli|curl|promtool|mkdir|awk|printf|head|chmod)/,
+      );
     }
   });
 
