@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { SCHEMA } from '../../agent/config/schema.ts';
 import { EXPORTER_STATE_LABELS, METRICS } from '../../agent/telemetry/metrics.ts';
+import { PROBLEM_CODES } from '../../agent/telemetry/problems.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FOLDER = new URL('../../monitoring/', import.meta.url).pathname;
@@ -119,6 +120,11 @@ describe('the alert rules', () => {
   test('stand in the runbook, each with its symptom', () => {
     const inRunbook = [...RUNBOOK.matchAll(/^\| .*`(Flowlogd\w+)`/gm)].map(([, name]) => name);
     expect(inRunbook.sort()).toEqual(rules.map(({ alert }) => alert).sort());
+  });
+
+  test('leave out no problem that the status knows', () => {
+    const [, runbook = ''] = /## Runbook\n(.*?)\n## /s.exec(RUNBOOK) ?? [];
+    for (const code of Object.keys(PROBLEM_CODES)) expect(runbook).toContain(`problem \`${code}\``);
   });
 
   test('have a case in which they fire and one in which they are quiet', () => {
