@@ -86,12 +86,13 @@ function checkExpression(expr: string): void {
   for (const label of groupings) expect(available, expr).toContain(label);
 }
 
-/** Every option of the configuration, as a path without the numbers of lists. */
+/** Every option and section of the configuration, as a path without the numbers of lists. */
 function optionPaths(node: unknown, path: string): string[] {
   const { fields, item } = node as { fields?: Record<string, unknown>; item?: unknown };
   if (item !== undefined) return [`${path}[]`, ...optionPaths(item, `${path}[]`)];
   if (fields === undefined) return [path];
-  return Object.entries(fields).flatMap(([name, field]) => optionPaths(field, path === '' ? name : `${path}.${name}`));
+  const inside = Object.entries(fields);
+  return [path, ...inside.flatMap(([name, field]) => optionPaths(field, path === '' ? name : `${path}.${name}`))];
 }
 
 describe('the alert rules', () => {
