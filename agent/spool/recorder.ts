@@ -128,7 +128,7 @@ export class Recorder {
     this.#keepBounds();
   }
 
-  /** Tries now what waits, then waits for it at most `deadlineMs`; answers whether everything is durable. */
+  /** Tries now what waits, then waits for it at most `deadlineMs`, and no longer; answers whether everything is durable. */
   flush(deadlineMs: number): Promise<boolean> {
     this.#cancelRetry?.();
     this.#work();
@@ -140,6 +140,8 @@ export class Recorder {
       };
       const cancel = this.#options.after(deadlineMs, () => {
         this.#flushWaiters = this.#flushWaiters.filter((other) => other !== waiter);
+        // A timer that still ran would keep the thread, and so the whole agent, from ending.
+        this.#cancelRetry?.();
         resolve(false);
       });
       this.#flushWaiters.push(waiter);
