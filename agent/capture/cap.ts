@@ -198,6 +198,7 @@ class CapSource implements PacketSource {
 class CapEngine implements LiveEngine {
   readonly name = 'cap';
   readonly limits = LIMITS;
+  readonly holdMs = 0;
   readonly #cap: CapPackage;
   readonly #now: () => number;
   #wake: () => void = () => undefined;

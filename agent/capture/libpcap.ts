@@ -24,6 +24,8 @@ import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
 
 /** How long the kernel may hold back a partly filled block of its ring: a wake-up per block, not one per packet. */
 const RETIRE_TIMEOUT_MS = 100;
+/** The kernel's timer retires a block that it has met twice, so up to two of its turns after the first packet; and some slack. */
+const HOLD_MS = 2.5 * RETIRE_TIMEOUT_MS;
 /** Cooked capture with the interface index in it, for the device `any`; the first version says less. */
 const DLT_LINUX_SLL2 = 276;
 /** A busy capture looks this seldom whether its interface still has its name; a quiet one looks whenever it is idle. */
@@ -201,6 +203,7 @@ class LiveSource implements PacketSource {
 class LibpcapLiveEngine implements LiveEngine {
   readonly name = 'libpcap';
   readonly limits: readonly string[] = [];
+  readonly holdMs = HOLD_MS;
   readonly #addon: CaptureAddon;
   readonly #handles: CaptureHandle[] = [];
 

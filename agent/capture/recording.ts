@@ -210,6 +210,7 @@ export function recordingEngine(engine: LiveEngine, setup: RecordingSetup): Live
   return {
     name: engine.name,
     limits: engine.limits,
+    holdMs: engine.holdMs,
     open(options) {
       const source = engine.open(options);
       try {

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine, PacketSource } from '../model/packet-source.ts';
 import type { Control } from './control.ts';
@@ -36,6 +37,7 @@ export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
     await onRound();
     control.advance();
   }
+  await handedOver(engine);
   for (const log of rejectLogs) {
     await log.drainLast(batch);
     log.end();
@@ -45,6 +47,11 @@ export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
 
 function openSources(readers: readonly (Tap | RejectLog)[]): PacketSource[] {
   return readers.map(({ source }) => source).filter((source) => source !== undefined);
+}
+
+/** Waits until what has arrived by now can be read: before an end, for nothing of it would be counted after. */
+export async function handedOver({ holdMs }: LiveEngine): Promise<void> {
+  await setTimeout(holdMs);
 }
 
 /** Takes in what waits, and closes its windows. */

@@ -65,6 +65,8 @@ export interface LiveEngine {
   readonly name: 'libpcap' | 'cap';
   /** What this engine cannot do, one sentence each; told to the user at start. */
   readonly limits: readonly string[];
+  /** How long a packet that has arrived may be held back from `read`. */
+  readonly holdMs: number;
   /** @throws OperationalError `capture.permission`, `capture.no-interface`, `capture.filter` or `capture.failed`. */
   open(options: LiveOptions): PacketSource;
   /** Waits until one of the sources has packets or has failed, at most `timeoutMs`. */

@@ -7,7 +7,7 @@
 import { uptime } from 'node:os';
 import type { RejectTable } from '../flow/reject-tables.ts';
 import type { Window } from '../flow/window.ts';
-import { endTap } from '../meter/data-plane.ts';
+import { endTap, handedOver } from '../meter/data-plane.ts';
 import type { MeterOptions } from '../meter/meter.ts';
 import { RejectLog } from '../meter/reject-log.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
@@ -121,6 +121,7 @@ export class TapSet {
   async leave(point: ObservationPoint, batch: PacketBatch): Promise<void> {
     const tap = this.#taken(point);
     if (tap === undefined) return;
+    await handedOver(this.#options.engine);
     await this.#rejectLogs.find((log) => log.hasTap(tap))?.drainLast(batch);
     this.#leaveRejectLog(tap);
     await endTap(tap, batch);

@@ -92,7 +92,7 @@ Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514
     );
     expect(marks[0]).toBe('ERROR eth0 is not captured: it went away.');
     expect(marks.at(-1)).toMatch(/^WARNING The log service refuses uploads .*the topic is gone$/);
-    expect(marks).toHaveLength(7);
+    expect(marks).toHaveLength(8);
     expect(text).not.toContain('\u001b');
     expect(formatStatus(world.keeper.read(), START_SECONDS, true)).toContain('\u001b[1;31mERROR\u001b[0m');
   });
