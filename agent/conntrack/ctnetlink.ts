@@ -232,8 +232,8 @@ function readStart(view: DataView, begin: number, end: number): number {
   const attributes = new Attributes(view, begin, end);
   while (attributes.next()) {
     if (attributes.type !== CTA_TIMESTAMP_START || attributes.bytes !== 8) continue;
-    const nanoseconds = view.getUint32(attributes.begin) * 2 ** 32 + view.getUint32(attributes.begin + 4);
-    return Math.floor(nanoseconds / 1e6);
+    // As a double, the nanoseconds of our days are rounded to some hundreds, which may be the next millisecond.
+    return Number(view.getBigUint64(attributes.begin) / 1_000_000n);
   }
   return 0;
 }
