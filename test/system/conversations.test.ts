@@ -71,19 +71,16 @@ interface Seen {
 
 const INTERFACES = ['eth0', 'lan', 'tunnel0'];
 
-/** Both directions of a conversation at an interface. */
+/** Both directions of a conversation at an interface, as they began: a window's end may cut them apart. */
 function seenAt(interfaceId: string, logs: readonly StoredLog[], one: Talk): Seen {
-  const find = (source: string, destination: string, destinationPort: number) =>
-    logs.filter(
-      (log) =>
-        log['interface-id'] === interfaceId &&
-        log['srcaddr'] === source &&
-        log['dstaddr'] === destination &&
-        log['dstport'] === destinationPort,
-    );
-  const [question, ...questions] = find(one.client, one.server, one.serverPort);
-  const [answer, ...answers] = find(one.server, one.client, one.clientPort);
-  expect([question, answer, ...questions, ...answers].map((log) => log !== undefined)).toEqual([true, true]);
+  const find = (srcaddr: string, dstaddr: string, dstport: number) => {
+    const flow = Object.entries({ 'interface-id': interfaceId, srcaddr, dstaddr, dstport });
+    const records = logs.filter((log) => flow.every(([name, value]) => log[name] === value));
+    return records.toSorted((left, right) => Number(left['start-ns']) - Number(right['start-ns']))[0];
+  };
+  const question = find(one.client, one.server, one.serverPort);
+  const answer = find(one.server, one.client, one.clientPort);
+  expect([question, answer]).not.toContain(undefined);
   return { question: question!, answer: answer! };
 }
 
