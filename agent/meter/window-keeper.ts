@@ -9,7 +9,8 @@
  *
  * Bounds: for each window its file and at most twice its largest tables (those they grew out of stay until the window goes).
  */
-import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { SKETCH_BYTES } from '../flow/key-sketch.ts';
 import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
@@ -208,7 +209,7 @@ export class WindowKeeper {
   /** A new file with room for all of it, and its first `mappedBytes` mapped. What fails leaves no file. */
   #mapNew(path: string, bytes: number, mappedBytes: number, write: (fileDescriptor: number) => void) {
     const { mapper } = this.#options;
-    const fileDescriptor = openSync(path, 'wx+', 0o600);
+    const fileDescriptor = openNew(path);
     try {
       mapper.reserveFile(fileDescriptor, bytes);
       write(fileDescriptor);
@@ -238,6 +239,17 @@ export class WindowKeeper {
 
 function keyOf(windowStart: number, piece: number): string {
   return `${windowStart}/${piece}`;
+}
+
+/** Makes the folder anew where it was deleted, or lost in a repair of the disk; never the state directory around it. */
+function openNew(path: string): number {
+  try {
+    return openSync(path, 'wx+', 0o600);
+  } catch (error) {
+    if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
+    mkdirSync(dirname(path), 0o700);
+    return openSync(path, 'wx+', 0o600);
+  }
 }
 
 function isSystemError(error: unknown): error is FileError {

@@ -1,4 +1,4 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandEnd, type RunningCommand, startCommand } from './command.ts';
 import type { LogServiceProcess } from './log-service-process.ts';
@@ -55,6 +55,13 @@ ${configuration}
     const words = ['run', '--config', this.#configPath];
     this.#running = startCommand(words, { namespace, ...(through === undefined ? {} : { through }) });
     return this.#running;
+  }
+
+  /** Starts it on the same state with a configuration that it refuses, and waits for its end. */
+  launchMisconfigured(): Promise<CommandEnd> {
+    const path = `${this.#configPath}.wrong`;
+    writeFileSync(path, `${readFileSync(this.#configPath, 'utf8')}\nspool: { bytesMax: 1 }\n`, { mode: 0o600 });
+    return startCommand(['run', '--config', path], { namespace: this.#options.namespace }).ended;
   }
 
   /** Starts it and waits until it captures. */

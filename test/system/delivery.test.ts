@@ -56,6 +56,8 @@ describe.skipIf(missing !== undefined)('an agent in trouble', { timeout: 90_000 
     expect(backlog.length).toBeGreaterThanOrEqual(5);
     await host.agent.stop('SIGKILL');
     expect(host.agent.spooled).toEqual(backlog);
+    expect((await host.agent.launchMisconfigured()).code).toBe(78);
+    expect(host.agent.spooled).toEqual(backlog);
 
     await host.service.start();
     for (const delayMs of [0, 5, 20]) {

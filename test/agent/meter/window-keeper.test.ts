@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
@@ -212,8 +212,18 @@ describe('a disk that refuses', () => {
     expect(files()).toEqual([]);
   });
 
-  test('is no failure where the folder is gone', async () => {
-    const tap = tapped(600, { folder: join(folder, 'gone'), onEvent: (event) => events.push(event) });
+  test('makes its folder again where that is gone', async () => {
+    const tap = tapped(600);
+    rmSync(folder, { recursive: true });
+    wait(tap, 661, udp4(1));
+    await tap.round(661);
+    expect(shortFiles()).toContain('660-0.window');
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    tap.tap.end();
+  });
+
+  test('is no failure where the state directory is gone', async () => {
+    const tap = tapped(600, { folder: join(folder, 'gone', 'tables'), onEvent: (event) => events.push(event) });
     wait(tap, 601, udp4(1));
     await tap.round(601);
     tap.tap.end();
