@@ -55,6 +55,13 @@ export const debug: Command = {
       description: 'The file ends before it would grow beyond this.',
     },
     { name: 'html', value: 'FILE', description: 'Write a report of the run as one HTML page when it ends.' },
+    {
+      name: 'rejects',
+      value: 'GROUP',
+      description:
+        'NFLOG group to which the packet filter logs what it rejects: those flows are REJECT, with the rule (docs/verdicts.md). ' +
+        'Not with --filter or --write.',
+    },
     { name: 'no-exclude', description: 'Record DHCP, DHCPv6 and Windows licence activation too.' },
     {
       name: 'engine',
@@ -79,6 +86,7 @@ export const debug: Command = {
       line: 'flowlogd debug --duration 10m --html report.html',
       says: 'ten minutes of this host as charts for a browser',
     },
+    { line: 'flowlogd debug -i eth0 --rejects 5', says: 'what the packet filter rejects, and by which rule' },
     { line: 'flowlogd debug --json | jq .total', says: 'rates and totals, every two seconds' },
   ],
   async run(invocation) {

@@ -19,6 +19,7 @@ const FLOWS_MAX = 1_000_000;
 const SCREEN_WINDOW_SECONDS = 2;
 const LINES_WINDOW_SECONDS = 10;
 const WRITE_BYTES_MIN = 1024;
+const NFLOG_GROUP_MAX = 0xffff;
 
 export type DebugFormat = 'live' | 'table' | 'json' | 'ndjson' | 'text';
 
@@ -32,6 +33,8 @@ export interface DebugPlan {
   readonly row: Pick<FlowLog, 'resourceType' | 'fields'>;
   readonly color: boolean;
   readonly filter: string;
+  /** The NFLOG group of what the packet filter rejects. */
+  readonly rejectGroup: number | undefined;
   readonly excludes: boolean;
   /** The file for packets, and how far it is. */
   readonly recording:
@@ -61,6 +64,7 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
     row: chosenFields(invocation, 'debug'),
     color: stdout.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     filter: invocation.required('filter'),
+    rejectGroup: rejectGroupOf(invocation),
     excludes: !invocation.flag('no-exclude'),
     recording: invocation.has('write')
       ? {
@@ -74,10 +78,21 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
   };
 }
 
+/** What is rejected comes as NFLOG has it: without the filter, and without the frame that a pcap file would hold. */
+function rejectGroupOf(invocation: Invocation): number | undefined {
+  if (!invocation.has('rejects')) return undefined;
+  if (invocation.required('filter') !== '' || invocation.has('write')) {
+    throw refused('--rejects excludes --filter and --write');
+  }
+  return invocation.integer('rejects', { min: 0, max: NFLOG_GROUP_MAX });
+}
+
+function refused(problem: string): OperationalError {
+  return new OperationalError('usage.invalid', `debug: ${problem} (see flowlogd debug --help)`);
+}
+
 function formatOf(invocation: Invocation): DebugFormat {
   const { stdout, env, program } = invocation;
-  const refused = (problem: string) =>
-    new OperationalError('usage.invalid', `debug: ${problem} (see flowlogd debug --help)`);
   if (invocation.flag('json')) {
     if (invocation.has('format')) throw refused('--json and --format exclude each other');
     if (invocation.has('fields')) throw refused('--json and --fields exclude each other');
@@ -102,6 +117,7 @@ export function createSetup(plan: DebugPlan): Omit<DataPlaneSetup, 'control'> {
     taps: plan.interfaceNames.map((name) => ({
       point: { flowLog, interfaceId: name, interfaceName: name },
       capture: { interfaceName: name, snapBytes, bufferBytes: BUFFER_BYTES, promiscuous: false, filter },
+      rejectGroup: plan.rejectGroup,
     })),
     exclusion: plan.excludes ? EXCLUDE_DEFAULTS : EXCLUDE_NOTHING,
     flowsMax: FLOWS_MAX,

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AgentProcess } from '../support/agent-process.ts';
+import { startCommand } from '../support/command.ts';
 import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
 import { commandMissing, NetworkNamespace } from '../support/network-namespace.ts';
 import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
@@ -155,6 +156,25 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
       `${OBSERVED} ${PEER} 41000 7000 17 REJECT deny-new 4 ${4 * (UDP_HEADERS + 3)}`,
       `${PEER} ${OBSERVED} 0 0 1 ACCEPT - 3 84`,
     ]);
+  });
+
+  test('are shown by a debug run', async () => {
+    rules(
+      'add table inet f',
+      'add chain inet f i { type filter hook input priority 0; }',
+      `add rule inet f i udp dport 7001 log prefix "acl=7" group ${GROUP} drop`,
+    );
+    const words = ['debug', '-i', 'obs0', '--rejects', String(GROUP), '--window', '2s', '--duration', '30s'];
+    const fields = 'srcaddr dstport action reject-rule packets';
+    const run = startCommand([...words, '--fields', fields], { namespace: hosts.observed });
+    await run.until(({ stderr }) => stderr.includes('obs0'));
+    hosts.send([...times(3, () => datagram({ port: 7001, bytes: 20 })), datagram({ port: 7002, bytes: 20 })]);
+    await run.until(({ stdout }) => stdout.includes(' 7002 '));
+    const { code, stdout } = await run.stop('SIGINT');
+    expect(code).toBe(0);
+    expect(stdout).toContain(`${PEER} 7001 REJECT acl=7 3\n`);
+    expect(stdout).toContain(`${PEER} 7002 ACCEPT - 1\n`);
+    expect(stdout).not.toContain('7001 ACCEPT');
   });
 
   test('counts a packet once that the tap saw and the filter dropped, also over a kill', async () => {
