@@ -1,6 +1,7 @@
 /** Where the readers written in TypeScript get the bytes of a savefile from. */
 import { open } from 'node:fs/promises';
 import { OperationalError } from '../model/operational-error.ts';
+import type { CaptureStatistics } from '../model/packet-source.ts';
 
 export interface ByteSource {
   /** Reads the next bytes of a file into `buffer`, at most `length`; answers how many, 0 at its end only. */
@@ -16,6 +17,20 @@ export function unreadable(path: string, error: unknown): OperationalError {
   const text = (error as Error).message;
   return new OperationalError('savefile.unreadable', `Reading ${displayName(path)} failed: ${text}.`, error);
 }
+
+export function damagedAfter(path: string, packets: number, text: string): OperationalError {
+  return new OperationalError(
+    'savefile.damaged',
+    `${displayName(path)} is damaged after ${packets} packets, which count: ${text}.`,
+  );
+}
+
+/** Of a file nobody dropped anything, and nobody counted. */
+export const SAVEFILE_STATISTICS: CaptureStatistics = {
+  received: undefined,
+  droppedByKernel: undefined,
+  droppedByInterface: undefined,
+};
 
 /** Standard input as a stream, not by its descriptor: a read that blocks a pool thread would hold up the end of the process. */
 function standardInput(): ByteSource {

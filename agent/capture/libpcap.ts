@@ -19,7 +19,7 @@ import type {
 import { READ } from '../model/packet-source.ts';
 import type { CaptureAddon, CaptureHandle } from './addon.ts';
 import { READ_END, READ_FAILED } from './addon.ts';
-import { type ByteSource, displayName } from './byte-source.ts';
+import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS } from './byte-source.ts';
 import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
 
 /** How long the kernel may hold back a partly filled block of its ring: a wake-up per block, not one per packet. */
@@ -297,22 +297,18 @@ class SavefileSource implements PacketSource {
   }
 
   #fail(text: string): ReadStatus {
-    const name = displayName(this.name);
     this.failure = NOT_ONE_KIND.test(text)
       ? new OperationalError(
           'savefile.format',
-          `Reading ${name} with a filter stopped after ${this.#packets} packets, a filter is for one kind of interface ` +
+          `Reading ${displayName(this.name)} with a filter stopped after ${this.#packets} packets, a filter is for one kind of interface ` +
             `per file (${text}): read it without --filter.`,
         )
-      : new OperationalError(
-          'savefile.damaged',
-          `${name} is damaged after ${this.#packets} packets, which count: ${text}.`,
-        );
+      : damagedAfter(this.name, this.#packets, text);
     return READ.failed;
   }
 
   statistics(): CaptureStatistics {
-    return { received: undefined, droppedByKernel: undefined, droppedByInterface: undefined };
+    return SAVEFILE_STATISTICS;
   }
 
   close(): void {

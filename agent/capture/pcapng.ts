@@ -27,7 +27,7 @@ import {
   WIRE_LENGTH,
 } from '../model/packet-batch.ts';
 import { type CaptureStatistics, type PacketSource, READ, type ReadStatus } from '../model/packet-source.ts';
-import { type ByteSource, displayName, unreadable } from './byte-source.ts';
+import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS, unreadable } from './byte-source.ts';
 import { NO_CLOCK, type PcapngInterface, readInterface } from './pcapng-interface.ts';
 
 /** What a pcapng file begins with, in either byte order: the type of the section header. */
@@ -263,15 +263,12 @@ class PcapngSource implements PacketSource {
   }
 
   #fail(text: string): ReadStatus {
-    this.failure = new OperationalError(
-      'savefile.damaged',
-      `${displayName(this.name)} is damaged after ${this.#packets} packets, which count: ${text}.`,
-    );
+    this.failure = damagedAfter(this.name, this.#packets, text);
     return READ.failed;
   }
 
   statistics(): CaptureStatistics {
-    return { received: undefined, droppedByKernel: undefined, droppedByInterface: undefined };
+    return SAVEFILE_STATISTICS;
   }
 
   close(): void {

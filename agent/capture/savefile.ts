@@ -26,7 +26,15 @@ import {
   type SavefileEngine,
   type SavefileOptions,
 } from '../model/packet-source.ts';
-import { type ByteSource, displayName, openBytes, peek, unreadable } from './byte-source.ts';
+import {
+  type ByteSource,
+  damagedAfter,
+  displayName,
+  openBytes,
+  peek,
+  SAVEFILE_STATISTICS,
+  unreadable,
+} from './byte-source.ts';
 import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
 
 const MAGIC_BYTES = 4;
@@ -226,15 +234,12 @@ class SavefileSource implements PacketSource {
   }
 
   #fail(text: string): ReadStatus {
-    this.failure = new OperationalError(
-      'savefile.damaged',
-      `${displayName(this.name)} is damaged after ${this.#packets} packets, which count: ${text}.`,
-    );
+    this.failure = damagedAfter(this.name, this.#packets, text);
     return READ.failed;
   }
 
   statistics(): CaptureStatistics {
-    return { received: undefined, droppedByKernel: undefined, droppedByInterface: undefined };
+    return SAVEFILE_STATISTICS;
   }
 
   close(): void {
