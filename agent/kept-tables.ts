@@ -6,6 +6,7 @@ import { syncTables } from './meter/table-sync.ts';
 import { pointKey } from './meter/window-file.ts';
 import type { KeepSetup } from './meter/window-keeper.ts';
 import type { ObservationPoint } from './model/flow-log.ts';
+import { isSystemError } from './model/system-error.ts';
 import { nodeDisk } from './spool/disk.ts';
 import { readBootId, UNKNOWN_BOOT } from './spool/spool-lock.ts';
 import type { Log } from './telemetry/log.ts';
@@ -37,7 +38,7 @@ export function openKeptTables({ stateDirectory, hostId, runId, points }: KeptRu
     const bootId = known === UNKNOWN_BOOT ? runId : known;
     return { setup: { folder, hostId, runId, bootId }, close: syncRepeatedly(folder, log) };
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error)) throw error;
+    if (!isSystemError(error)) throw error;
     const facts = { folder, reason: error.message };
     log.warn('open windows are in memory alone, where a kill would lose them: there is no folder for them', facts);
     return { setup: undefined, close: () => undefined };

@@ -8,6 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { OperationalError } from '../model/operational-error.ts';
+import { isSystemError } from '../model/system-error.ts';
 import type { FlowLogEntry } from './flow-log-entry.ts';
 import type { Entries } from './registry.ts';
 
@@ -102,10 +103,6 @@ function removeIfThere(disk: RegistryDisk, path: string): void {
 
 function isGone(error: unknown): boolean {
   return isSystemError(error) && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
-}
-
-function isSystemError(error: unknown): error is Error & { readonly code: string } {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string';
 }
 
 function unusable(doing: string, path: string, why: string, cause?: unknown): OperationalError {

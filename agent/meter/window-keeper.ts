@@ -16,6 +16,7 @@ import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Gap } from '../model/ledger.ts';
+import { isSystemError } from '../model/system-error.ts';
 import type { AllocateWindowMemory, TableMemory, TablePurpose } from '../model/table-memory.ts';
 import { encodeHeader, PAGE_BYTES } from './header-block.ts';
 import { LedgerNotes, noteRoom, type Progress } from './ledger-notes.ts';
@@ -49,8 +50,6 @@ export type KeeperEvent =
   | { readonly kind: 'volatile'; readonly reason: string }
   /** It takes files again; so many tables were in memory alone since the run began. */
   | { readonly kind: 'kept'; readonly volatileTables: number };
-
-type FileError = Error & { readonly code: string };
 
 /** The file of one open window, mapped. */
 interface OpenFile {
@@ -250,10 +249,6 @@ function openNew(path: string): number {
     mkdirSync(dirname(path), 0o700);
     return openSync(path, 'wx+', 0o600);
   }
-}
-
-function isSystemError(error: unknown): error is FileError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string';
 }
 
 function writeAll(fileDescriptor: number, bytes: Uint8Array, position: number): void {

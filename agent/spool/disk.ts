@@ -20,6 +20,7 @@ import {
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { isSystemError } from '../model/system-error.ts';
 
 export interface Disk {
   /** Makes the folder and those above it, for the owner alone; an existing one is left as it is. */
@@ -89,7 +90,7 @@ export const nodeDisk: Disk = {
 
 /** What a file system (and nothing else) throws. */
 export function isFileSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && 'errno' in error;
+  return isSystemError(error) && 'errno' in error;
 }
 
 /** Unlinks a file that may be gone already. */

@@ -30,6 +30,7 @@ import {
 import { headerOf } from '../model/batch-id.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { createLedger, type Ledger } from '../model/ledger.ts';
+import { isSystemError } from '../model/system-error.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow } from '../spool/recorder.ts';
 import { enterVerdicts, recordsOf } from './mapped-window.ts';
@@ -226,7 +227,7 @@ export class Orphans {
       return bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
     } catch (error) {
       // Not only what the file system says: Node.js reads no file of 2 GiB at once.
-      if (!(error instanceof Error && 'code' in error)) throw error;
+      if (!isSystemError(error)) throw error;
       return error.message;
     }
   }

@@ -12,6 +12,7 @@ import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Ledger } from '../model/ledger.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
+import { isSystemError } from '../model/system-error.ts';
 import type { TranslationNumbers } from '../model/translation-numbers.ts';
 import { TopRecords, type TopSummary } from '../record/table.ts';
 import { ofTrafficType } from '../record/traffic-cursor.ts';
@@ -227,7 +228,7 @@ function mapOrRefuse(
   try {
     return mapWindow(window, mapper, hashSeed);
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error)) throw error;
+    if (!isSystemError(error)) throw error;
     throw new OperationalError(
       'memory.exhausted',
       `Mapping a closed window of ${window.point.interfaceName} failed: ${error.message}; give flowlogd more memory or a lower bound on flows.`,
