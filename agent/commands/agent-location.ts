@@ -2,11 +2,10 @@
 import { join, resolve } from 'node:path';
 import { loadOnHost } from '../config/load.ts';
 import { CONTROL_SOCKET, controlSocketPath } from '../control-socket.ts';
+import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 
 /** Where systemd makes the folder of the unit (RuntimeDirectory=flowlogd); only units know it by its variable. */
 const SYSTEM_RUNTIME_FOLDER = '/run/flowlogd';
-/** The state of `flowlogd run` without a configuration, below the current folder. */
-const EMBEDDED_FOLDER = '.flowlogd';
 
 /** What a user said of the agent. */
 export interface NamedAgent {

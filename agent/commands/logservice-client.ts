@@ -5,9 +5,10 @@ import * as https from 'node:https';
 import { join } from 'node:path';
 import { OperationalError } from '../model/operational-error.ts';
 import { signRequest } from '../wire/cls-signature.ts';
+import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 
 /** The folder of the store when none is named, below the current folder. */
-export const DEFAULT_STORE_FOLDER = '.flowlogd/logservice';
+export const DEFAULT_STORE_FOLDER = `${EMBEDDED_FOLDER}/logservice`;
 
 export interface LogServiceLocation {
   readonly url: URL;

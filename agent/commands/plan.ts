@@ -5,11 +5,11 @@ import { resolve } from 'node:path';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
 import type { ClsConfiguration, Configuration } from '../config/load.ts';
 import type { RunPlan, SinkPlan } from '../run-command.ts';
+import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 import { declarationOf, flowLogWords, type Waiting } from './flow-log-words.ts';
 
 /** Windows of the embedded defaults: a newcomer should not wait five minutes for the first records. */
 const EMBEDDED_WINDOW_SECONDS = 60;
-const EMBEDDED_FOLDER = '.flowlogd';
 
 export function planConfigured(configuration: Configuration): RunPlan {
   return plan(configuration, { mayLack: isInterfacePattern });
