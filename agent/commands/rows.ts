@@ -1,12 +1,20 @@
-/** Rows under a heading in aligned columns, for terminals. */
+import { layOut } from '../record/columns.ts';
+
+/** Rows under a heading in aligned columns, as wide as they are; columns from the `words`-th on are numbers. */
+export function alignRows(
+  heading: readonly string[],
+  rows: readonly (readonly string[])[],
+  words = heading.length,
+): string[] {
+  const columns = heading.map((title, index) => ({
+    title,
+    ...(index < words ? {} : { align: 'right' as const }),
+    cell: (row: readonly string[]) => row[index] ?? '',
+  }));
+  return layOut(columns, rows, Number.POSITIVE_INFINITY, heading.length);
+}
+
+/** The same as a text, of words alone. */
 export function renderRows(heading: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [heading, ...rows];
-  const widths = heading.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  const lines = all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  );
-  return `${lines.join('\n')}\n`;
+  return `${alignRows(heading, rows).join('\n')}\n`;
 }

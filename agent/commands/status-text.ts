@@ -20,6 +20,7 @@ import { utcText } from '../model/utc-text.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from '../telemetry/status.ts';
+import { alignRows } from './rows.ts';
 
 const BOLD_RED = '\u001b[1;31m';
 const BOLD_YELLOW = '\u001b[1;33m';
@@ -68,7 +69,7 @@ function interfaceLines(interfaces: readonly InterfaceStatus[], nowSeconds: numb
     ...ledgerCells(one.ledger),
     humanCount(one.records),
   ]);
-  return columns([heading, ...rows], 3);
+  return alignRows(heading, rows, 3);
 }
 
 function liveLines(interfaces: readonly InterfaceStatus[]): string[] {
@@ -81,7 +82,7 @@ function liveLines(interfaces: readonly InterfaceStatus[]): string[] {
     humanCount(live.flows),
     `${Math.floor((100 * live.flows) / live.flowsMax)} %${isVolatile ? ', in memory alone' : ''}`,
   ]);
-  return columns([heading, ...rows], 1);
+  return alignRows(heading, rows, 1);
 }
 
 function ledgerCells(ledger: LedgerStatus): string[] {
@@ -111,7 +112,7 @@ function windowLines({ interface: name, windowSeconds, lastWindows }: InterfaceS
       humanCount(ledger.lostPackets),
       humanCount(records),
     ]);
-  return columns([heading, ...rows], 2);
+  return alignRows(heading, rows, 2);
 }
 
 function recorderLine({ recorder }: AgentStatus): string {
@@ -183,15 +184,4 @@ export function duration(seconds: number): string {
   const hours = Math.floor(minutes / 60);
   if (hours < 24) return `${hours} h${minutes % 60 === 0 ? '' : ` ${minutes % 60} min`}`;
   return `${Math.floor(hours / 24)} d${hours % 24 === 0 ? '' : ` ${hours % 24} h`}`;
-}
-
-/** @param words columns from the left that are words; the others are numbers, and so stand to the right. */
-function columns(rows: readonly (readonly string[])[], words: number): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => (column < words ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
-      .join('  ')
-      .trimEnd(),
-  );
 }
