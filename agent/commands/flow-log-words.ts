@@ -74,8 +74,17 @@ function flowLogOf(flowLog: FlowLogConfiguration, constants: Configuration['cons
   };
 }
 
+/** An entry never changes, and is looked at every two seconds. */
+const configurations = new WeakMap<FlowLogEntry, FlowLogConfiguration>();
+
 /** @throws OperationalError `config.invalid` for one that another version of flowlogd made */
 function configurationOf(entry: FlowLogEntry): FlowLogConfiguration {
+  const known = configurations.get(entry) ?? readConfiguration(entry);
+  configurations.set(entry, known);
+  return known;
+}
+
+function readConfiguration(entry: FlowLogEntry): FlowLogConfiguration {
   try {
     return loadFlowLog({ id: entry.id, ...entry.definition });
   } catch (error) {
