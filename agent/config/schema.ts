@@ -7,6 +7,7 @@
 
 import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import {
   ABSOLUTE_PATH,
@@ -124,7 +125,7 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
   rejects: optionalSection(
     'Where the packet filter says what it rejects. Without this section every packet that the interface sees is recorded as ACCEPT.',
     {
-      nflog: required(integer(0, 65_535), {
+      nflog: required(integer(0, NFLOG_GROUP_MAX), {
         description:
           'The NFLOG group to which rules log just before they drop or reject: that of no other program, but flow logs may share ' +
           'one. Needs `CAP_NET_ADMIN` and the engine `libpcap`: see verdicts.md.',

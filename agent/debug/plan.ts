@@ -7,6 +7,7 @@ import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { FLOW_LOG_DEFAULTS, type FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING } from '../packet/exclusion.ts';
 import type { DataPlaneSetup } from '../threads/data-plane.ts';
@@ -19,7 +20,6 @@ const FLOWS_MAX = 1_000_000;
 const SCREEN_WINDOW_SECONDS = 2;
 const LINES_WINDOW_SECONDS = 10;
 const WRITE_BYTES_MIN = 1024;
-const NFLOG_GROUP_MAX = 0xffff;
 
 export type DebugFormat = 'live' | 'table' | 'json' | 'ndjson' | 'text';
 

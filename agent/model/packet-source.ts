@@ -43,6 +43,9 @@ export interface PacketSource {
   close(): void;
 }
 
+/** NFLOG groups are numbered in sixteen bits (nfnetlink_log). */
+export const NFLOG_GROUP_MAX = 0xffff;
+
 export interface LiveOptions {
   readonly interfaceName: string;
   /** Bytes kept of each frame. */
