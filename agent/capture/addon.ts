@@ -48,9 +48,6 @@ export interface CaptureInterface {
 export const READ_END = -1;
 export const READ_FAILED = -2;
 
-/** The most sources that one `wait` takes. */
-export const WAIT_HANDLES_MAX = 256;
-
 export interface CaptureAddon {
   libraryVersion(): string;
   /** Interfaces of this network namespace, libpcap's pseudo-devices (`any`, `nflog`) included. */

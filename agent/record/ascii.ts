@@ -27,9 +27,6 @@ for (let octet = 0; octet < 256; octet++) {
 const HEX = new Uint8Array(16);
 for (let n = 0; n < 16; n++) HEX[n] = n.toString(16).charCodeAt(0);
 
-/** 2^53 has 16 digits; one more for a sign. */
-export const DECIMAL_BYTES_MAX = 17;
-
 /** Writes a whole number, 0 to 2^53. */
 export function writeDecimal(value: number, buffer: Uint8Array, at: number): number {
   if (value < 10) {
@@ -79,8 +76,6 @@ function writeDigits(value: number, buffer: Uint8Array, start: number, end: numb
   }
   if (at > start) buffer[start] = ZERO + rest;
 }
-
-export const IPV4_BYTES_MAX = 15;
 
 /** Writes an IPv4 address, given as one 32-bit word, as a dotted quad. */
 export function writeIpv4(word: number, buffer: Uint8Array, at: number): number {
