@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandEnd, type RunningCommand, startCommand } from './command.ts';
@@ -78,6 +79,17 @@ ${configuration}
   /** The process, as procfs numbers it. */
   get pid(): number {
     return this.#running!.child.pid!;
+  }
+
+  /** Every file of its state, by path, with a digest of what is in it. */
+  get stateDigests(): Readonly<Record<string, string>> {
+    const files = readdirSync(this.stateFolder, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
+    const paths = files.map(({ parentPath, name }) => join(parentPath, name)).sort();
+    return Object.fromEntries(
+      paths.map((path) => [path, createHash('sha256').update(readFileSync(path)).digest('hex')]),
+    );
   }
 
   /** Batches that wait on disk. */

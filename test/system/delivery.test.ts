@@ -56,7 +56,10 @@ describe.skipIf(missing !== undefined)('an agent in trouble', { timeout: 90_000 
     expect(backlog.length).toBeGreaterThanOrEqual(5);
     await host.agent.stop('SIGKILL');
     expect(host.agent.spooled).toEqual(backlog);
+    const state = host.agent.stateDigests;
+    expect(Object.keys(state).some((path) => path.includes('/tables/'))).toBe(true);
     expect((await host.agent.launchMisconfigured()).code).toBe(78);
+    expect(host.agent.stateDigests).toEqual(state);
     expect(host.agent.spooled).toEqual(backlog);
 
     await host.service.start();
