@@ -63,9 +63,8 @@ export abstract class FlowTable {
     this.#flowsMax = options.flowsMax;
     this.#foldedKeys = options.foldedKeys;
     const slots = slotsFor(Math.min(options.flowsExpected, options.flowsMax));
-    const memory = options.allocate(slots * slotWords * 4) ?? plainMemory(SLOTS_MIN * slotWords * 4);
-    this.#memory = memory;
-    this.slots = new Int32Array(memory.buffer);
+    this.#memory = firstMemory(slots * slotWords * 4, SLOTS_MIN * slotWords * 4, options.allocate);
+    this.slots = new Int32Array(this.#memory.buffer);
     this.wordMask = this.slots.length - 1;
     this.#setSize(slotWords);
   }
@@ -155,6 +154,13 @@ export abstract class FlowTable {
     this.usedMax = Math.min(roomMax(slots), this.#flowsMax);
     this.#growAt = Math.min(roomFor(slots), this.#flowsMax);
   }
+}
+
+/** As much as can be had, by halves. */
+function firstMemory(bytes: number, bytesMin: number, allocate: AllocateTableMemory): TableMemory {
+  const memory = allocate(bytes);
+  if (memory !== undefined) return memory;
+  return bytes > bytesMin ? firstMemory(bytes / 2, bytesMin, allocate) : plainMemory(bytesMin);
 }
 
 /** The power of two that has room for `flows`. */

@@ -13,6 +13,7 @@ import {
   READ,
 } from '../model/packet-source.ts';
 import type { Rejection } from '../model/rejection.ts';
+import type { TablePurpose } from '../model/table-memory.ts';
 import { windowStart } from '../model/window-bounds.ts';
 import type { Decoder } from '../packet/decode.ts';
 import { decoderFor } from '../packet/link-type.ts';
@@ -33,6 +34,8 @@ export interface TapOptions {
   readonly clocks: () => Clocks;
   /** Where the windows outlive a kill; without it they live in memory alone. */
   readonly keeper?: WindowKeeper | undefined;
+  /** Whether a table may take so many bytes more now; where it may not, its window folds early. */
+  readonly hasRoom?: (bytes: number) => boolean;
   /** Told several times a second how the tap does now. */
   readonly onFigures?: (figures: LiveFigures) => void;
   /** `files` are the window's, where a keeper has made some. */
@@ -117,9 +120,13 @@ export class Tap {
 
   constructor(options: TapOptions) {
     this.#options = options;
-    const { keeper } = options;
+    const { keeper, hasRoom = () => true } = options;
     this.#clockWatch = new ClockWatch(options.clocks);
-    const meter = { ...options.meter, ...(keeper && { allocate: keeper.allocate }) };
+    const allocate = keeper?.allocate ?? options.meter.allocate;
+    const meter = {
+      ...options.meter,
+      allocate: (bytes: number, purpose: TablePurpose) => (hasRoom(bytes) ? allocate(bytes, purpose) : undefined),
+    };
     this.#meter = new Meter({
       ...meter,
       onOpened: (window) => this.#windowOpened(window),

@@ -24,6 +24,13 @@ import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
 
 /** Windows open at once: the present one, the one in its grace, and room for a clock that was set. */
 const OPEN_WINDOWS_MAX = 4;
+/**
+ * Memory of closed windows that the recorder still has, from which on windows that are open may not grow: they fold early, and
+ * stay exact in packets and bytes. It is what the recorder holds at most before it gives up records.
+ */
+export const HELD_BYTES_MAX = 512 * 1024 ** 2;
+/** So small a table always has room: without one its packets could not even be folded. */
+const SMALL_TABLE_BYTES = 8192;
 /** For so long the pieces of a point that left are remembered: a clock that is set back further meets its own windows anew. */
 const PIECES_KEPT_SECONDS = 86_400;
 
@@ -42,6 +49,7 @@ export interface TapSetOptions {
   readonly keep?: KeepSetup | undefined;
   readonly engine: LiveEngine;
   readonly mapper: PageMapper;
+  readonly heldBytesMax?: number;
   readonly onClosed: (window: ClosedWindow) => void;
   readonly onEvent: (point: ObservationPoint, event: TapEvent) => void;
 }
@@ -54,6 +62,7 @@ export class TapSet {
   readonly #rejectLogs: RejectLog[] = [];
   readonly #handedOver = new Map<number, { readonly tap: Tap; readonly window: Window }>();
   readonly #pieces = new Map<string, WindowPieces>();
+  #heldBytes = 0;
   #lastId = 0;
 
   constructor(options: TapSetOptions) {
@@ -131,8 +140,10 @@ export class TapSet {
   /** A closed window is safe elsewhere. */
   released(id: number): void {
     const released = this.#handedOver.get(id);
-    released?.tap.released(released.window);
+    if (released === undefined) return;
     this.#handedOver.delete(id);
+    this.#heldBytes -= heldBytes(released.window);
+    released.tap.released(released.window);
   }
 
   end(): void {
@@ -179,6 +190,7 @@ export class TapSet {
       engine,
       meter: { ...this.#meter, pieces: this.#piecesOf(point) },
       keeper: this.#keeperOf(point),
+      hasRoom: (bytes) => this.#hasRoom(bytes),
       now: Date.now,
       clocks: () => ({ wallMs: Date.now(), awakeMs: performance.now(), bootMs: uptime() * 1000 }),
       onFigures: (figures) => live.write(figures),
@@ -186,6 +198,12 @@ export class TapSet {
       onEvent,
     });
     return tap;
+  }
+
+  /** A recorder that keeps up has nothing to say in this, however large the tables are. */
+  #hasRoom(bytes: number): boolean {
+    const { heldBytesMax = HELD_BYTES_MAX } = this.#options;
+    return bytes <= SMALL_TABLE_BYTES || this.#heldBytes === 0 || this.#heldBytes + bytes <= heldBytesMax;
   }
 
   #keeperOf(point: ObservationPoint): WindowKeeper | undefined {
@@ -219,12 +237,21 @@ export class TapSet {
   #closed(tap: Tap, window: Window, files: KeptFiles | undefined): void {
     const id = ++this.#lastId;
     this.#handedOver.set(id, { tap, window });
+    this.#heldBytes += heldBytes(window);
     this.#options.onClosed(describe(id, tap.point, window, files));
   }
 }
 
+function tablesOf(window: Window): readonly Pick<RejectTable, 'family' | 'table'>[] {
+  return [...window.tables, ...(window.rejects?.tables ?? [])];
+}
+
+function heldBytes(window: Window): number {
+  return tablesOf(window).reduce((sum, { table }) => sum + table.memory.buffer.byteLength, 0);
+}
+
 function describe(id: number, point: ObservationPoint, window: Window, files: KeptFiles | undefined): ClosedWindow {
-  const tables = [...window.tables, ...(window.rejects?.tables ?? [])].map(closedTable);
+  const tables = tablesOf(window).map(closedTable);
   const { start: windowStart, piece, flows, ledger } = window;
   return { id, point, windowStart, piece, flows, ledger, tables, files };
 }

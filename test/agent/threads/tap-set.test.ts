@@ -1,18 +1,21 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import { HASH_SEED_WORDS } from '../../../agent/flow/hash.ts';
+import type { Tap } from '../../../agent/meter/tap.ts';
+import type { ClosedWindow } from '../../../agent/model/closed-window.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import type { LiveEngine } from '../../../agent/model/packet-source.ts';
 import { EXCLUDE_DEFAULTS } from '../../../agent/packet/exclusion.ts';
-import { TapSet, type TapSetup } from '../../../agent/threads/tap-set.ts';
+import { TapSet, type TapSetOptions, type TapSetup } from '../../../agent/threads/tap-set.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { FakeEngine } from '../../support/fake-engine.ts';
 import { emptyBatch } from '../../support/packet-batch.ts';
+import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
 
 let engine: FakeEngine;
 let set: TapSet;
 
-const setOn = (live: LiveEngine) =>
+const setOn = (live: LiveEngine, options: Partial<TapSetOptions> = {}) =>
   new TapSet({
     exclusion: EXCLUDE_DEFAULTS,
     flowsMax: 1024,
@@ -21,6 +24,7 @@ const setOn = (live: LiveEngine) =>
     mapper: loadCaptureAddon(),
     onClosed: () => undefined,
     onEvent: () => undefined,
+    ...options,
   });
 const tapOn = (interfaceName: string, filter = ''): TapSetup => ({
   point: { ...POINT, interfaceId: `eni-${interfaceName}`, interfaceName },
@@ -67,5 +71,53 @@ describe('taps that ask the packet filter', () => {
     const other = setOn({ ...engine, name: 'cap', open: engine.open.bind(engine), wait: () => undefined });
     expect(() => other.observe(tapOn('eth0'))).toThrow(/takes the engine libpcap/);
     expect(names()).toEqual([]);
+  });
+});
+
+describe('windows that the recorder does not let go of', () => {
+  const FLOWS = 1000;
+  const HELD_BYTES_MAX = 256 * 1024;
+  const windows: ClosedWindow[] = [];
+
+  const datagram = (sourcePort: number) =>
+    ethernet(
+      {},
+      ipv4(
+        { source: '192.0.2.1', destination: '198.51.100.2', protocol: 17 },
+        udp({ sourcePort, destinationPort: 53 }),
+      ),
+    );
+
+  /** One window, of which each packet is a flow of its own. */
+  async function flood(tap: Tap, start: number): Promise<ClosedWindow> {
+    engine.newest.waiting = Array.from({ length: FLOWS }, (_, flow) => ({
+      seconds: start,
+      bytes: datagram(1024 + flow),
+    }));
+    while (!(await tap.drain(emptyBatch())));
+    tap.closeBefore(start + 60, true);
+    return windows.at(-1)!;
+  }
+
+  test('leave less and less room to the next, which folds early and stays exact', async () => {
+    windows.length = 0;
+    set = setOn(engine, { heldBytesMax: HELD_BYTES_MAX, onClosed: (window) => windows.push(window) });
+    const { rejectGroup: _, ...setup } = tapOn('eth0');
+    set.observe(setup);
+    const [tap] = set.taps;
+    const flows: number[] = [];
+    for (let window = 0; window < 8; window++) {
+      const { ledger, flows: counted } = await flood(tap!, window * 60);
+      expect([ledger.metered.packets, ledger.overflowed.packets]).toEqual([FLOWS, 0]);
+      flows.push(counted);
+    }
+    expect(flows[0]).toBe(FLOWS);
+    expect(flows.at(-1)).toBeLessThan(200);
+    expect(flows).toEqual([...flows].sort((left, right) => right - left));
+    const held = windows.flatMap(({ tables }) => tables).reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(held).toBeLessThanOrEqual(HELD_BYTES_MAX + windows.length * 8192);
+
+    for (const { id } of windows) set.released(id);
+    expect((await flood(tap!, 480)).flows).toBe(FLOWS);
   });
 });
