@@ -48,7 +48,7 @@ export function recorderTold(status: StatusKeeper, message: RecorderMessage): vo
 }
 
 function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
-  const { dropped, damaged, quarantined, vanished } = spool.counters;
+  const { dropped, damaged, quarantined, untold, vanished } = spool.counters;
   const spooledSeconds = spool.oldestSeconds;
   return {
     ...spool.backlog(),
@@ -57,6 +57,7 @@ function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
     dropped: { ...dropped },
     damagedBatches: damaged,
     quarantinedBatches: quarantined,
+    untoldBatches: untold,
     quarantineFiles: spool.quarantinedFiles,
     vanishedBatches: vanished,
   };

@@ -38,7 +38,8 @@ export interface Disk {
   readlink(path: string): string;
   unlink(path: string): void;
   read(path: string): Promise<Uint8Array>;
-  readNow(path: string): Uint8Array;
+  /** The first bytes of a file, all of them where no bound is given. */
+  readNow(path: string, bytesMax?: number): Uint8Array;
 }
 
 const READ_BYTES_MAX = 2 ** 30;
@@ -71,10 +72,10 @@ export const nodeDisk: Disk = {
   readlink: (path) => readlinkSync(path),
   unlink: unlinkSync,
   read: (path) => readFile(path),
-  readNow(path) {
+  readNow(path, bytesMax = Number.POSITIVE_INFINITY) {
     const file = openSync(path, 'r');
     try {
-      const bytes = new Uint8Array(fstatSync(file).size);
+      const bytes = new Uint8Array(Math.min(fstatSync(file).size, bytesMax));
       // Node.js reads no 2 GiB at once, and a table may be larger.
       for (let at = 0; at < bytes.length; ) {
         const got = readSync(file, bytes, at, Math.min(bytes.length - at, READ_BYTES_MAX), at);

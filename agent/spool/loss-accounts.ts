@@ -14,24 +14,19 @@
  * Bounds: one open and one closed account for each observation point; gaps beyond a few are joined.
  */
 import type { BatchHeader } from '../model/batch-id.ts';
-import { createFlowRecord } from '../model/flow-record.ts';
-import { addLedger, addTally, createLedger, joinGaps, type Ledger, type Tally } from '../model/ledger.ts';
+import { addLedger, addTally, createLedger, joinGaps, type Ledger } from '../model/ledger.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import { encodeHeader, encodeLedger } from '../wire/flow-batch.ts';
-import { FlowBatchReader } from '../wire/flow-batch-reader.ts';
+import { encodeHeader, encodeLedger, type RecordTotals } from '../wire/flow-batch.ts';
+import { FlowBatchReader, sumRecords } from '../wire/flow-batch-reader.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
-import { readSpoolFile, spoolHeader } from './spool-file.ts';
+import { FILE_BYTES_MAX, labelEndOf, readLabel, readSpoolFile, SPOOL_HEADER_BYTES, spoolHeader } from './spool-file.ts';
 import { parseSpoolName, TEMPORARY_SUFFIX } from './spool-name.ts';
 
 const OPEN_SUFFIX = '.lost-open';
 const CLOSED_SUFFIX = '.lost';
 const NAME = /^(\d{12,15})\.lost(-open)?$/;
 const GAPS_MAX = 16;
-
-/** What is in the records of a batch. */
-export interface LostRecords extends Tally {
-  records: number;
-}
+const NOT_OF_FILE: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOENT']);
 
 /** A batch on its way out. */
 export interface LostBatch {
@@ -39,7 +34,7 @@ export interface LostBatch {
   readonly header: BatchHeader;
   /** Where it was its window's last. */
   readonly ledger: Ledger | undefined;
-  readonly records: LostRecords;
+  readonly records: RecordTotals;
 }
 
 interface Account {
@@ -194,7 +189,7 @@ export class LossAccounts {
     const content = new TextEncoder().encode(JSON.stringify(account));
     const path = this.#path(account.sequence + OPEN_SUFFIX);
     unlinkIfThere(this.#disk, path + TEMPORARY_SUFFIX);
-    this.#disk.create(path + TEMPORARY_SUFFIX, [spoolHeader(content), content]);
+    this.#disk.create(path + TEMPORARY_SUFFIX, [spoolHeader(content, 0), content]);
     this.#disk.rename(path + TEMPORARY_SUFFIX, path);
   }
 }
@@ -205,23 +200,22 @@ function newAccount({ name, header }: LostBatch): Account {
   return { sequence, header: { ...header, split: `lost-${sequence}` }, ledger: createLedger([]), counted: [] };
 }
 
-/** The batch as an account takes it; undefined when it cannot be read. */
+/**
+ * The batch as an account takes it, whatever became of its records; undefined when its label is damaged or unreadable.
+ *
+ * @throws what the file system throws that says nothing of the file, or that it is gone
+ */
 export function readLostBatch(disk: Disk, path: string, name: string): LostBatch | undefined {
   try {
-    const found = readSpoolFile(disk.readNow(path));
-    if (found.kind === 'damaged') return undefined;
-    const reader = new FlowBatchReader(found.payload);
-    const { header, ledger } = reader;
-    const records: LostRecords = { records: 0, packets: 0, bytes: 0 };
-    for (const record = createFlowRecord(); reader.next(record); ) {
-      records.records++;
-      records.packets += record.packets;
-      records.bytes += record.bytes;
-    }
-    return { name, header, ledger, records };
+    const header = disk.readNow(path, SPOOL_HEADER_BYTES);
+    const label = readLabel(disk.readNow(path, Math.min(labelEndOf(header), FILE_BYTES_MAX)));
+    if (label === undefined) return undefined;
+    const batch = new FlowBatchReader(label);
+    return { name, header: batch.header, ledger: batch.ledger, records: batch.totals ?? sumRecords(batch) };
   } catch (error) {
-    if (!isFileSystemError(error) && !(error instanceof OperationalError)) throw error;
-    return undefined;
+    const isOfFile = isFileSystemError(error) && !NOT_OF_FILE.has(error.code);
+    if (isOfFile || error instanceof OperationalError) return undefined;
+    throw error;
   }
 }
 

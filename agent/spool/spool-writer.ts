@@ -7,7 +7,7 @@
  */
 import { OperationalError } from '../model/operational-error.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
-import { SPOOL_HEADER_BYTES, spoolHeader } from './spool-file.ts';
+import { SPOOL_HEADER_BYTES, spoolFile } from './spool-file.ts';
 import { formatSpoolName, TEMPORARY_SUFFIX } from './spool-name.ts';
 
 /** A file of the spool. */
@@ -46,7 +46,7 @@ export class SpoolWriter {
     const name = formatSpoolName({ sequence: this.#nextSequence, piece: '', spooledSeconds });
     this.#nextSequence++;
     this.#staged.push({ name, bytes: SPOOL_HEADER_BYTES + batch.length });
-    this.#attempt(() => disk.create(this.#temporary(name), [spoolHeader(batch), batch]));
+    this.#attempt(() => disk.create(this.#temporary(name), spoolFile(batch)));
   }
 
   /** Makes everything staged a durable part of the spool. @throws OperationalError `spool.unusable`; nothing of it is then. */
@@ -85,7 +85,7 @@ export class SpoolWriter {
     } catch (error) {
       if (!isFileSystemError(error)) throw error;
       this.abandon();
-      throw unusable(this.#options.folder, error);
+      throw asUnusable(this.#options.folder, error);
     }
   }
 
@@ -115,8 +115,10 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOENT: 'the folder is gone: make it again',
 };
 
-export function unusable(folder: string, error: NodeJS.ErrnoException): OperationalError {
-  const advice = ADVICE[error.code ?? ''] ?? 'make the folder usable';
+/** What the file system throws as `spool.unusable`; anything else as it is. */
+export function asUnusable(folder: string, error: unknown): unknown {
+  if (!isFileSystemError(error)) return error;
+  const advice = ADVICE[error.code] ?? 'make the folder usable';
   return new OperationalError(
     'spool.unusable',
     `Working in the spool ${folder} failed: ${error.message}; ${advice}.`,

@@ -20,8 +20,9 @@
  */
 import type { BatchStore } from '../model/batch-store.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import type { RecordTotals } from '../wire/flow-batch.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
-import { LossAccounts, type LostBatch, type LostRecords, pointOf, readLostBatch } from './loss-accounts.ts';
+import { LossAccounts, type LostBatch, pointOf, readLostBatch } from './loss-accounts.ts';
 import { Quarantine } from './quarantine.ts';
 import {
   addDropped,
@@ -31,10 +32,10 @@ import {
   type DropReason,
   diskBytes,
 } from './spool-bounds.ts';
-import { readSpoolFile, SPOOL_HEADER_BYTES, spoolHeader } from './spool-file.ts';
+import { FILE_BYTES_MAX, readSpoolFile, SPOOL_HEADER_BYTES, spoolFile } from './spool-file.ts';
 import { lockSpool, type Processes, unlockSpool } from './spool-lock.ts';
 import { parseSpoolName, pieceNames, TEMPORARY_SUFFIX, wholesOf } from './spool-name.ts';
-import { type SpoolEntry, SpoolWriter, unusable } from './spool-writer.ts';
+import { asUnusable, type SpoolEntry, SpoolWriter } from './spool-writer.ts';
 
 export const SPOOL_DEFAULTS = { bytesMax: 1024 ** 3, quarantineBytesMax: 64 * 1024 ** 2 } as const;
 
@@ -42,9 +43,6 @@ const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
 /** Batches of one write of the accounts, which hold their names. */
 const DROPS_AT_ONCE = 256;
-
-/** No batch of ours is a tenth as large; what is larger is not read into memory. */
-const FILE_BYTES_MAX = 64 * 1024 ** 2;
 
 export interface SpoolEvents extends DropEvents {
   onQuarantined(name: string, reason: string): void;
@@ -70,6 +68,8 @@ export interface SpoolCounters {
   damaged: number;
   /** Put into the quarantine for any reason. */
   quarantined: number;
+  /** Nobody can say what was in them, so no account does; damaged accounts among them. */
+  untold: number;
   /** Files that somebody else deleted. */
   vanished: number;
 }
@@ -98,6 +98,7 @@ export class Spool implements BatchStore {
     dropped: { batches: 0, records: 0, packets: 0, bytes: 0 },
     damaged: 0,
     quarantined: 0,
+    untold: 0,
     vanished: 0,
   };
 
@@ -185,10 +186,7 @@ export class Spool implements BatchStore {
       this.#syncOwed = false;
       content = await disk.read(this.#path(name));
     } catch (error) {
-      if (!isFileSystemError(error) || error.code !== 'ENOENT') throw asUnusable(folder, error);
-      // Gone because the bound was met while we waited, or because somebody cleans up behind our back.
-      if (this.#forget(name)) this.counters.vanished++;
-      return undefined;
+      return this.#vanished(name, error);
     }
     const found = readSpoolFile(content);
     return found.kind === 'whole' ? found.payload : this.#damaged(name, found.reason);
@@ -318,6 +316,12 @@ export class Spool implements BatchStore {
     return true;
   }
 
+  /** Gone because the bound was met while we waited, or because somebody cleans up behind our back. @throws any other error */
+  #vanished(name: string, error: unknown): undefined {
+    if (!isFileSystemError(error) || error.code !== 'ENOENT') throw asUnusable(this.#options.folder, error);
+    if (this.#forget(name)) this.counters.vanished++;
+  }
+
   #damaged(name: string, reason: string): undefined {
     // A batch that was dropped while it was being read is no damage.
     if (!this.#files.has(name)) return undefined;
@@ -327,27 +331,38 @@ export class Spool implements BatchStore {
   }
 
   #setAside(name: string, reason: string): void {
+    this.#try(() => this.#clearStrays(name));
+    const lost = this.#readLost(name);
     const bytes = this.#files.get(name);
     if (bytes === undefined) return;
-    const { disk } = this.#options;
-    this.#try(() => this.#clearStrays(name));
-    const lost = bytes > FILE_BYTES_MAX ? undefined : readLostBatch(disk, this.#path(name), name);
-    const take = () => this.#quarantine.take(this.#path(name), name, bytes, reason);
+    const told = lost === undefined ? `${reason}; how many packets were in it is unknown` : reason;
+    const take = () => this.#quarantine.take(this.#path(name), name, bytes, told);
     if (lost !== undefined && this.#account([lost])) this.#setCountedAside(name, take);
     else {
       this.#try(take);
-      if (lost !== undefined) this.#accounts.addUnwritten([lost]);
+      if (lost === undefined) this.counters.untold++;
+      else this.#accounts.addUnwritten([lost]);
       this.#forget(name);
     }
     this.counters.quarantined++;
-    this.#options.events.onQuarantined(name, reason);
+    this.#options.events.onQuarantined(name, told);
   }
 
-  /** Once it is in an account a batch goes on no more: what cannot be moved is deleted. */
+  /** Undefined where nobody can know what was in it, or it is gone. @throws OperationalError `spool.unusable` when nothing can be read now */
+  #readLost(name: string): LostBatch | undefined {
+    try {
+      return readLostBatch(this.#options.disk, this.#path(name), name);
+    } catch (error) {
+      return this.#vanished(name, error);
+    }
+  }
+
+  /** Once it is in an account, which has to be on the disk first, a batch goes on no more: what cannot be moved is deleted. */
   #setCountedAside(name: string, take: () => void): void {
+    const { disk, folder } = this.#options;
     this.#forget(name);
-    this.#attempt(() => this.#options.disk.syncFolder(this.#options.folder));
-    (this.#attempt(take) ? this.#deleted : this.#givenUp).add(name);
+    const isMoved = this.#attempt(() => disk.syncFolder(folder)) && this.#attempt(take);
+    (isMoved ? this.#deleted : this.#givenUp).add(name);
   }
 
   #isTooOld(name: string, nowSeconds: number): boolean {
@@ -357,13 +372,11 @@ export class Spool implements BatchStore {
 
   /** Puts batches into the accounts of their observation points, and then deletes them. */
   #drop(names: readonly string[], reason: DropReason): void {
-    const { disk } = this.#options;
     const points = new Map<string, LostBatch[]>();
     for (const name of names) {
       if (!this.#attempt(() => this.#clearStrays(name))) continue;
-      const isRead = this.#files.get(name)! <= FILE_BYTES_MAX;
-      const lost = isRead ? readLostBatch(disk, this.#path(name), name) : undefined;
-      if (lost === undefined) this.#dropUncounted(name, reason);
+      const lost = this.#readLost(name);
+      if (lost === undefined) this.#damaged(name, 'it had to go over a bound, and what it says of itself is damaged');
       else {
         const point = pointOf(lost.header);
         points.set(point, [...(points.get(point) ?? []), lost]);
@@ -403,14 +416,7 @@ export class Spool implements BatchStore {
     this.#attempt(() => this.#accounts.flush());
   }
 
-  /** Nobody knows what is in it. */
-  #dropUncounted(name: string, reason: DropReason): void {
-    if (!this.#attempt(() => unlinkIfThere(this.#options.disk, this.#path(name)))) return;
-    this.counters.damaged++;
-    this.#dropped(name, reason, { records: 0, packets: 0, bytes: 0 });
-  }
-
-  #dropped(name: string, reason: DropReason, { records, packets, bytes }: LostRecords): void {
+  #dropped(name: string, reason: DropReason, { records, packets, bytes }: RecordTotals): void {
     this.#forget(name);
     const totals = { batches: 1, records, packets, bytes };
     addDropped(this.counters.dropped, totals);
@@ -443,6 +449,7 @@ export class Spool implements BatchStore {
       const reason = 'it summed up batches that were given up, and is damaged: what it said is unknown';
       this.#options.disk.rename(this.#path(name), `${this.#options.folder}/quarantine/${name}`);
       this.counters.damaged++;
+      this.counters.untold++;
       this.#options.events.onQuarantined(name, reason);
     }
   }
@@ -450,7 +457,7 @@ export class Spool implements BatchStore {
   #placePieces(name: string, pieces: readonly string[], parts: readonly Uint8Array[]): void {
     const { disk, folder } = this.#options;
     for (const [index, piece] of pieces.entries()) {
-      disk.create(this.#path(piece) + TEMPORARY_SUFFIX, [spoolHeader(parts[index]!), parts[index]!]);
+      disk.create(this.#path(piece) + TEMPORARY_SUFFIX, spoolFile(parts[index]!));
     }
     for (const piece of pieces) disk.rename(this.#path(piece) + TEMPORARY_SUFFIX, this.#path(piece));
     // First the pieces are durable, then the whole is gone: in between, a restart prefers the whole.
@@ -489,8 +496,4 @@ export class Spool implements BatchStore {
       throw asUnusable(this.#options.folder, error);
     }
   }
-}
-
-function asUnusable(folder: string, error: unknown): unknown {
-  return isFileSystemError(error) ? unusable(folder, error) : error;
 }

@@ -368,6 +368,12 @@ function spoolMetrics(): readonly Metric[] {
       'Batches set aside, damaged or refused for good.',
       of(({ quarantinedBatches }) => quarantinedBatches),
     ),
+    counter(
+      'flowlogd_spool_untold_batches_total',
+      'batches',
+      'Batches set aside that say nothing of themselves any more: no ledger tells of their packets.',
+      of(({ untoldBatches }) => untoldBatches),
+    ),
     gauge(
       'flowlogd_spool_quarantine_files',
       'files',

@@ -99,6 +99,8 @@ export interface SpoolStatus {
   };
   readonly damagedBatches: number;
   readonly quarantinedBatches: number;
+  /** Of those, nobody knows how many packets were in them. */
+  readonly untoldBatches: number;
   /** In the quarantine now, those of earlier runs included. */
   readonly quarantineFiles: number;
   readonly vanishedBatches: number;

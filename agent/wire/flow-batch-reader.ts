@@ -7,10 +7,18 @@
 import { clearAnnotations } from '../model/annotations.ts';
 import type { BatchHeader } from '../model/batch-id.ts';
 import { RESOURCE_TYPES, type ResourceType } from '../model/flow-log.ts';
-import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
+import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import { createLedger, GAP_REASONS, type Gap, type GapReason, type Ledger, type Tally } from '../model/ledger.ts';
 import { ANNOTATIONS_TAG, readAnnotations } from './annotations.ts';
-import { BATCH_TAG, encodeHeader, encodeLedger, LEDGER_TAG } from './flow-batch.ts';
+import {
+  BATCH_TAG,
+  encodeHeader,
+  encodeLedger,
+  encodeTotals,
+  LEDGER_TAG,
+  type RecordTotals,
+  TOTALS_TAG,
+} from './flow-batch.ts';
 import { damaged, ProtobufReader } from './protobuf-reader.ts';
 
 /** One encoded batch: its header and ledger at once, its records in place, one after the other. */
@@ -19,6 +27,8 @@ export class FlowBatchReader implements RecordCursor {
   /** Present on the last part of a window. */
   readonly ledger: Ledger | undefined;
   readonly records: number;
+  /** What the batch says of its records; undefined where an earlier version wrote it. */
+  readonly totals: RecordTotals | undefined;
   readonly #records: ProtobufReader;
 
   /** @throws OperationalError `spool.damaged`; so does `next`. */
@@ -27,6 +37,7 @@ export class FlowBatchReader implements RecordCursor {
     this.header = envelope.header;
     this.ledger = envelope.ledger;
     this.records = envelope.records;
+    this.totals = envelope.totals;
     this.#records = new ProtobufReader(bytes, 0, bytes.length);
   }
 
@@ -53,6 +64,29 @@ export function readBatchHeader(bytes: Uint8Array): BatchHeader {
 }
 
 /**
+ * How many bytes of a batch stand before its first record: its label (`flow-batch.ts`), which can be read as a batch by itself.
+ *
+ * @throws OperationalError `spool.damaged`.
+ */
+export function labelBytes(bytes: Uint8Array): number {
+  const wire = new ProtobufReader(bytes, 0, bytes.length);
+  while (wire.at < wire.end) {
+    const start = wire.at;
+    const tag = wire.tag();
+    if (tag === BATCH_TAG.record) return start;
+    wire.skip(tag);
+  }
+  return bytes.length;
+}
+
+/** Adds up what is left of the records. @throws OperationalError `spool.damaged`. */
+export function sumRecords(records: RecordCursor): RecordTotals {
+  const totals: RecordTotals = { records: 0, packets: 0, bytes: 0 };
+  for (const record = createFlowRecord(); records.next(record); ) addRecord(totals, record);
+  return totals;
+}
+
+/**
  * Cuts a batch that is too large for a sink in two: the records in halves, the ledger with the second, and the cut written
  * down in the identity (`split`), so that both halves keep a stable one. Undefined when there are less than two records.
  *
@@ -61,26 +95,56 @@ export function readBatchHeader(bytes: Uint8Array): BatchHeader {
 export function splitBatch(bytes: Uint8Array): [Uint8Array, Uint8Array] | undefined {
   const { header, ledger, records } = readEnvelope(bytes);
   if (records < 2) return undefined;
-  const half = records >>> 1;
-  const pieces: [Uint8Array[], Uint8Array[]] = [[], []];
   const wire = new ProtobufReader(bytes, 0, bytes.length);
-  for (let seen = 0; wire.at < wire.end; ) {
+  const first = takeRecords(wire, bytes, records >>> 1);
+  const second = takeRecords(wire, bytes, records);
+  const tail = ledger === undefined ? [] : [encodeLedger(ledger)];
+  return [
+    Buffer.concat([
+      encodeHeader({ ...header, split: `${header.split}0` }),
+      encodeTotals(first.totals),
+      ...first.pieces,
+    ]),
+    Buffer.concat([
+      encodeHeader({ ...header, split: `${header.split}1` }),
+      encodeTotals(second.totals),
+      ...tail,
+      ...second.pieces,
+    ]),
+  ];
+}
+
+/** The next records, at most `count`, as they are. */
+function takeRecords(wire: ProtobufReader, bytes: Uint8Array, count: number) {
+  const pieces: Uint8Array[] = [];
+  const totals: RecordTotals = { records: 0, packets: 0, bytes: 0 };
+  const record = createFlowRecord();
+  while (wire.at < wire.end && totals.records < count) {
     const start = wire.at;
     const tag = wire.tag();
-    wire.skip(tag);
-    if (tag !== BATCH_TAG.record) continue;
-    pieces[seen < half ? 0 : 1].push(bytes.subarray(start, wire.at));
-    seen++;
+    if (tag !== BATCH_TAG.record) {
+      wire.skip(tag);
+      continue;
+    }
+    const outerEnd = wire.enter();
+    readRecord(wire, record);
+    wire.leave(outerEnd);
+    pieces.push(bytes.subarray(start, wire.at));
+    addRecord(totals, record);
   }
-  const first = encodeHeader({ ...header, split: `${header.split}0` });
-  const second = encodeHeader({ ...header, split: `${header.split}1` });
-  const tail = ledger === undefined ? [] : [encodeLedger(ledger)];
-  return [Buffer.concat([first, ...pieces[0]]), Buffer.concat([second, ...pieces[1], ...tail])];
+  return { pieces, totals };
+}
+
+function addRecord(totals: RecordTotals, { packets, bytes }: FlowRecord): void {
+  totals.records++;
+  totals.packets += packets;
+  totals.bytes += bytes;
 }
 
 interface Envelope {
   readonly header: BatchHeader;
   readonly ledger: Ledger | undefined;
+  readonly totals: RecordTotals | undefined;
   readonly records: number;
 }
 
@@ -102,6 +166,7 @@ function readEnvelope(bytes: Uint8Array): Envelope {
     constants: {} as Record<string, string>,
   };
   let ledger: Ledger | undefined;
+  let totals: RecordTotals | undefined;
   let records = 0;
   while (wire.at < wire.end) {
     const tag = wire.tag();
@@ -123,9 +188,24 @@ function readEnvelope(bytes: Uint8Array): Envelope {
     else if (tag === BATCH_TAG.ledger) {
       ledger ??= createLedger([]);
       readLedger(wire, ledger);
-    } else wire.skip(tag);
+    } else if (tag === BATCH_TAG.totals) totals = readTotals(wire);
+    else wire.skip(tag);
   }
-  return { header, ledger, records };
+  return { header, ledger, totals, records };
+}
+
+function readTotals(wire: ProtobufReader): RecordTotals {
+  const totals: RecordTotals = { records: 0, packets: 0, bytes: 0 };
+  const outerEnd = wire.enter();
+  while (wire.at < wire.end) {
+    const tag = wire.tag();
+    if (tag === TOTALS_TAG.records) totals.records = wire.varint();
+    else if (tag === TOTALS_TAG.packets) totals.packets = wire.varint();
+    else if (tag === TOTALS_TAG.bytes) totals.bytes = wire.varint();
+    else wire.skip(tag);
+  }
+  wire.leave(outerEnd);
+  return totals;
 }
 
 /** A type that a newer version knows is damage to this one: its records say other things under the same names. */

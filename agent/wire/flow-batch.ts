@@ -3,11 +3,14 @@
  * written by hand because that is five times faster than the generic encoders; tests prove it equal by decoding with the
  * schema. Grammar of one batch (fields in this order; a field that is zero or empty is left out, as proto3 says):
  *
- *     batch  = host run flowLog interface account windowStart windowSeconds part split resource field* constant* record* ledger?
+ *     batch  = label record*
+ *     label  = host run flowLog interface account windowStart windowSeconds part split resource field* constant* totals ledger?
  *     record = 0x52 length(1 byte) source destination ports protocol flags packets bytes first last
  *            0x52 length(2 bytes) ... last annotations
  *
- * The ledger stands last, though its number is smaller: whether a batch is the window's last is known only at its end.
+ * The label is all that has to be said of a batch whose records are lost: whose they were, how many packets, and the ledger
+ * that went with them. It is known only when the records are written, and yet stands first, so that the spool can keep it
+ * under a digest of its own: room is left for the longest, and the batch begins where the label then has to.
  */
 import type { BatchHeader, WindowHeader } from '../model/batch-id.ts';
 import { RESOURCE_TYPES } from '../model/flow-log.ts';
@@ -21,6 +24,8 @@ export const RECORDS_MAX = 4096;
 
 /** Two IPv6 addresses (36), ports (8), protocol and flags (6), four 64-bit varints (36), tag and length (2), and annotations. */
 const RECORD_BYTES_MAX = 96 + ANNOTATIONS_BYTES_MAX;
+/** Three varints of nine bytes at most with their tags, and tag and length of the whole. */
+const TOTALS_BYTES_MAX = 32;
 const START_BYTES = 16_384;
 
 /** Tags: field number << 3 | wire type (0 varint, 1 eight bytes, 2 length-delimited). Shared with the reader. */
@@ -39,7 +44,9 @@ export const BATCH_TAG = {
   resourceType: 0x60,
   field: 0x6a,
   constant: 0x72,
+  totals: 0x7a,
 } as const;
+export const TOTALS_TAG = { records: 0x08, packets: 0x10, bytes: 0x18 } as const;
 export const LEDGER_TAG = {
   metered: 0x0a,
   excluded: 0x12,
@@ -57,6 +64,11 @@ export const LEDGER_TAG = {
   rejectsUnmatched: 0x72,
   rejectsLost: 0x78,
 } as const;
+
+/** What is in the records of a batch. */
+export interface RecordTotals extends Tally {
+  records: number;
+}
 
 export interface WindowBatches {
   readonly header: WindowHeader;
@@ -87,29 +99,41 @@ export function encodeBatches(window: WindowBatches, emit: EmitBatch): number {
   let more = window.cursor.next(record);
   do {
     const header = encodeHeader({ ...window.header, part, split: '' });
-    if (buffer.length < header.length + RECORD_BYTES_MAX) buffer = new Uint8Array(2 * header.length + RECORD_BYTES_MAX);
-    buffer.set(header);
-    let at = header.length;
+    const recordsAt = header.length + TOTALS_BYTES_MAX + ledger.length;
+    if (buffer.length < recordsAt) buffer = new Uint8Array(2 * recordsAt);
+    let at = recordsAt;
     let records = 0;
+    let packets = 0;
+    let bytes = 0;
     while (more && records < recordsMax) {
-      if (at + RECORD_BYTES_MAX > buffer.length) buffer = grown(buffer, 2 * buffer.length);
+      if (at + RECORD_BYTES_MAX > buffer.length) buffer = grown(buffer);
       at = writeRecord(record, buffer, at);
       records++;
+      packets += record.packets;
+      bytes += record.bytes;
       more = window.cursor.next(record);
     }
-    if (!more) {
-      if (at + ledger.length > buffer.length) buffer = grown(buffer, at + ledger.length);
-      buffer.set(ledger, at);
-      at += ledger.length;
-    }
-    emit(buffer.subarray(0, at), part, records);
+    const totals = encodeTotals({ records, packets, bytes });
+    const start = placeBefore(recordsAt, more ? [header, totals] : [header, totals, ledger], buffer);
+    emit(buffer.subarray(start, at), part, records);
     part++;
   } while (more);
   return part - firstPart;
 }
 
-function grown(buffer: Uint8Array, bytes: number): Uint8Array<ArrayBuffer> {
-  const larger = new Uint8Array(bytes);
+/** Answers where the first of the pieces begins. */
+function placeBefore(end: number, pieces: readonly Uint8Array[], buffer: Uint8Array): number {
+  const start = pieces.reduce((at, { length }) => at - length, end);
+  let at = start;
+  for (const piece of pieces) {
+    buffer.set(piece, at);
+    at += piece.length;
+  }
+  return start;
+}
+
+function grown(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
+  const larger = new Uint8Array(2 * buffer.length);
   larger.set(buffer);
   return larger;
 }
@@ -189,6 +213,15 @@ export function encodeHeader(header: BatchHeader): Uint8Array {
     message.bytes(BATCH_TAG.constant, new Message().text(0x0a, name).text(0x12, value).finish());
   }
   return message.finish();
+}
+
+/** The batch's totals field, tag and length included. A sum that no number holds exactly is the largest that one does. */
+export function encodeTotals({ records, packets, bytes }: RecordTotals): Uint8Array {
+  const body = new Message()
+    .counter(TOTALS_TAG.records, records)
+    .counter(TOTALS_TAG.packets, Math.min(packets, Number.MAX_SAFE_INTEGER))
+    .counter(TOTALS_TAG.bytes, Math.min(bytes, Number.MAX_SAFE_INTEGER));
+  return new Message().bytes(BATCH_TAG.totals, body.finish()).finish();
 }
 
 /** The batch's ledger field, tag and length included. */

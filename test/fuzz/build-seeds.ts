@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { createAnnotations } from '../../agent/model/annotations.ts';
 import { ROW_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createLedger } from '../../agent/model/ledger.ts';
-import { spoolHeader } from '../../agent/spool/spool-file.ts';
+import { spoolFile } from '../../agent/spool/spool-file.ts';
 import { encodeBatches } from '../../agent/wire/flow-batch.ts';
 import { PCAP_MAGIC, pcapFile, pcapngFile } from '../support/capture-file.ts';
 import { connectionMessage, DUMP_INTERRUPTED, doneMessage, errorMessage, TYPE } from '../support/ctnetlink.ts';
@@ -27,6 +27,7 @@ import {
   udp,
 } from '../support/packet-builder.ts';
 import { REFERENCE_LINK_TYPES } from '../support/reference-decoder.ts';
+import { version1SpoolFile } from '../support/version-1-spool-file.ts';
 
 /** Inputs by name. */
 export type Seeds = Readonly<Record<string, Uint8Array>>;
@@ -164,9 +165,8 @@ function batches(): Seeds {
 }
 
 function spoolFiles(): Seeds {
-  return Object.fromEntries(
-    Object.entries(batches()).map(([name, payload]) => [name, concat(spoolHeader(payload), payload)]),
-  );
+  const files = Object.entries(batches()).map(([name, payload]) => [name, concat(...spoolFile(payload))]);
+  return { ...Object.fromEntries(files), 'version-1': version1SpoolFile(batches()['empty']!) };
 }
 
 /** Every kind of option, and what YAML has beside plain values. */

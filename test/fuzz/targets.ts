@@ -15,7 +15,7 @@ import { OperationalError } from '../../agent/model/operational-error.ts';
 import { MALFORMED, NOT_IP } from '../../agent/packet/decode.ts';
 import { IP_BYTES, ROW_WORDS } from '../../agent/packet/key-row.ts';
 import { decoderFor } from '../../agent/packet/link-type.ts';
-import { readSpoolFile } from '../../agent/spool/spool-file.ts';
+import { readLabel, readSpoolFile } from '../../agent/spool/spool-file.ts';
 import { FlowBatchReader, splitBatch } from '../../agent/wire/flow-batch-reader.ts';
 import { decodeWithAgent } from '../support/agent-decoder.ts';
 import { readToEnd } from '../support/read-source.ts';
@@ -146,6 +146,9 @@ function runFlowBatch(bytes: Uint8Array): void {
 function runSpoolFile(bytes: Uint8Array): void {
   const content = readSpoolFile(bytes);
   if (content.kind === 'whole') runFlowBatch(content.payload);
+  const label = readLabel(bytes);
+  if (label !== undefined) runFlowBatch(label);
+  else assert.equal(content.kind, 'damaged', 'a whole file without a label');
 }
 
 // Texts

@@ -88,6 +88,7 @@ export class StatusWorld {
     dropped: { batches: 0, records: 0, packets: 0, bytes: 0 },
     damagedBatches: 0,
     quarantinedBatches: 0,
+    untoldBatches: 0,
     quarantineFiles: 0,
     vanishedBatches: 0,
   };

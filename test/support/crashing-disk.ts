@@ -60,7 +60,7 @@ export class CrashingDisk implements Disk {
   }
 
   create(path: string, pieces: readonly Uint8Array[]): void {
-    const content = Buffer.concat(pieces);
+    const content = Uint8Array.from(Buffer.concat(pieces));
     this.#mutate('create', path, () => {
       if (this.#seen.has(path)) throw fileSystemError('EEXIST', path);
       const node: Node = { content, target: undefined };
@@ -106,9 +106,9 @@ export class CrashingDisk implements Disk {
     return this.readNow(path);
   }
 
-  readNow(path: string): Uint8Array {
+  readNow(path: string, bytesMax?: number): Uint8Array {
     this.#look('read', path);
-    return this.#node(path).content.slice();
+    return this.#node(path).content.slice(0, bytesMax);
   }
 
   /** Power is back: what the platter held, and any of what had not been synced. */
@@ -122,9 +122,16 @@ export class CrashingDisk implements Disk {
 
   /** Changes a byte of a file, on the platter too. */
   damage(path: string, at: number): void {
+    this.rewrite(path, (content) => {
+      content[at % content.length]! ^= 0x10;
+      return content;
+    });
+  }
+
+  /** Puts other content in the place of a file's, on the platter too. */
+  rewrite(path: string, change: (content: Uint8Array) => Uint8Array): void {
     const node = this.#node(path);
-    node.content = node.content.slice();
-    node.content[at % node.content.length]! ^= 0x10;
+    node.content = change(node.content.slice());
   }
 
   /** Paths of everything that processes see. */

@@ -6,6 +6,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { loadCaptureAddon } from '../../agent/capture/addon.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
+import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
 import type { RecorderMessage } from '../../agent/threads/recorder.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { closedWindow, fillIpv4 } from '../support/closed-windows.ts';
@@ -52,7 +53,7 @@ test('records of a table that another thread filled reach the disk, many batches
   ]);
   const sums = { files: 0, records: 0, packets: 0, ledgers: 0 };
   for (const name of readdirSync(folder).sort()) {
-    const reader = new FlowBatchReader(readFileSync(join(folder, name)).subarray(32));
+    const reader = new FlowBatchReader(readFileSync(join(folder, name)).subarray(SPOOL_HEADER_BYTES));
     expect(reader.header.part).toBe(sums.files++);
     sums.ledgers += reader.ledger === undefined ? 0 : 1;
     sums.records += reader.records;

@@ -4,6 +4,7 @@ import { FLOW_LOG_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
 import { firstPartOf, type RecordedWindow, Recorder, type RecorderOptions } from '../../../agent/spool/recorder.ts';
+import { SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
 import { type SpoolEntry, SpoolWriter } from '../../../agent/spool/spool-writer.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk, fileSystemError } from '../../support/crashing-disk.ts';
@@ -109,7 +110,7 @@ function emptyDisk(): void {
 /** What is durable now, in order. */
 function batches(): FlowBatchReader[] {
   const paths = disk.paths().filter((path) => path.endsWith('.flows'));
-  return paths.map((path) => new FlowBatchReader(disk.readNow(path).subarray(32)));
+  return paths.map((path) => new FlowBatchReader(disk.readNow(path).subarray(SPOOL_HEADER_BYTES)));
 }
 
 describe('a closed window', () => {

@@ -1,6 +1,7 @@
 /**
  * The spool against a model: random actions, each of which may be cut short by a power cut at any disk operation, by a full
- * disk or by a failing one. After each, what is in the spool must be what the model allows.
+ * disk or by a failing one; files are damaged anywhere. After each, what is in the spool must be what the model allows, and
+ * whoever reads what was delivered, what waits and what was given up must find every packet that was metered.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -8,14 +9,16 @@ import { addLedger, createLedger, type Ledger } from '../../../agent/model/ledge
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import type { Disk } from '../../../agent/spool/disk.ts';
 import { Spool } from '../../../agent/spool/spool.ts';
-import { readSpoolFile } from '../../../agent/spool/spool-file.ts';
-import { splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
+import { readSpoolFile, SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
+import { FlowBatchReader, labelBytes, splitBatch, sumRecords } from '../../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk, fileSystemError, PowerCut } from '../../support/crashing-disk.ts';
 import { batchOf, identityOf } from '../../support/spool-batches.ts';
 
 type Action =
   | { readonly kind: 'write'; readonly count: number }
-  | { readonly kind: 'remove' | 'quarantine' | 'replace' | 'damage'; readonly which: number }
+  | { readonly kind: 'remove' | 'quarantine' | 'replace'; readonly which: number }
+  /** `at`: which share of the file stands before the damage. */
+  | { readonly kind: 'damage'; readonly which: number; readonly how: keyof typeof DAMAGES; readonly at: number }
   /** The bound sinks to this many blocks for a moment. */
   | { readonly kind: 'drop'; readonly blocks: number }
   | { readonly kind: 'kill' | 'cut' };
@@ -30,12 +33,25 @@ interface Step {
     | undefined;
 }
 
+const DAMAGES = {
+  'one bit': (content: Uint8Array, at: number) => content.map((byte, index) => (index === at ? byte ^ 0x10 : byte)),
+  'a tail that is gone': (content: Uint8Array, at: number) => content.subarray(0, at),
+  'a tail of zeros': (content: Uint8Array, at: number) => content.fill(0, at),
+  'a head of zeros': (content: Uint8Array, at: number) => content.fill(0, 0, at),
+} as const;
+
 const which = fc.nat({ max: 20 });
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('write' as const), count: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), which }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('replace' as const), which }) },
-  fc.record({ kind: fc.constantFrom('quarantine' as const, 'damage' as const), which }),
+  fc.record({ kind: fc.constant('quarantine' as const), which }),
+  fc.record({
+    kind: fc.constant('damage' as const),
+    which,
+    how: fc.constantFrom(...(Object.keys(DAMAGES) as (keyof typeof DAMAGES)[])),
+    at: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
+  }),
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('drop' as const), blocks: fc.nat({ max: 8 }) }) },
   fc.record({ kind: fc.constantFrom('kill' as const, 'cut' as const) }),
 );
@@ -57,12 +73,16 @@ const step: fc.Arbitrary<Step> = fc.record({
 });
 
 const FOLDER = '/spool';
+/** Of a file's header: what is behind it is of the rest, not of the label. */
+const REST_DIGEST_AT = 36;
 
 /** What may be found for one batch that was written. */
 interface Fate {
   /** The sets of identities that may be there, one of which must be. The empty set: it may be gone. */
   allowed: readonly (readonly string[])[];
-  /** The service has some of it, or it was damaged: what is missing need not be in an account. */
+  /** It was committed, or found after a restart: it cannot be missing untold. */
+  isWritten: boolean;
+  /** The service has its ledger, or nobody can know it: it need not be in an account. */
   isExcused: boolean;
   /** It was given up, or may have been: what is missing must be in an account. */
   mayBeGivenUp: boolean;
@@ -73,8 +93,14 @@ class World {
   spool: Spool;
   /** By the batch's number, in the order of writing. */
   readonly fates = new Map<number, Fate>();
+  /** What was in each whole and each piece: the packets of its records, and those that its ledger says were metered. */
+  readonly #packets = new Map<string, { readonly records: number; readonly metered: number }>();
+  /** The service has them, or their labels are damaged; and they do not wait any more. */
+  readonly #gone = new Set<string>();
   #next = 0;
+  /** Where there is no room for an account, memory alone has it until there is: a kill loses it. */
   #isAccountVolatile = false;
+  #isAccountLost = false;
   #bytesMax = Number.MAX_SAFE_INTEGER;
   #processes = 0;
 
@@ -85,8 +111,7 @@ class World {
 
   async take({ action, cutAt, failure }: Step): Promise<void> {
     if (failure !== undefined) this.#failFrom(failure);
-    // Where there is no room for an account, memory alone has it until there is: a kill loses it.
-    this.#isAccountVolatile = failure?.code === 'ENOSPC' && /create|rename/.test(failure.operations.join());
+    this.#isAccountVolatile = failure?.code === 'ENOSPC';
     if (cutAt !== undefined) this.disk.operationsLeft = cutAt;
     let cut = action.kind === 'cut';
     try {
@@ -98,11 +123,14 @@ class World {
     this.disk.operationsLeft = -1;
     this.disk.fault = () => {};
     this.#bytesMax = Number.MAX_SAFE_INTEGER;
+    const isRestart = cut || action.kind === 'kill';
+    if (!isRestart) this.spool.sweep();
+    else if (this.#isAccountVolatile) this.#isAccountLost = true;
     if (cut) {
       this.disk.restart();
       this.#reopenAfterCuts(cutAt);
     } else if (action.kind === 'kill') this.spool = this.#open();
-    await this.check(cut || action.kind === 'kill');
+    await this.check(isRestart);
   }
 
   async check(restarted: boolean): Promise<void> {
@@ -118,7 +146,9 @@ class World {
       ).toContain(present.join());
       this.#checkAccounts(part, fate, present, accounts);
       fate.allowed = restarted ? [present] : fate.allowed;
+      if (restarted && present.length > 0) fate.isWritten = true;
     }
+    if (!this.#isAccountLost) this.#checkPackets(found, accounts);
     const known = new Set([...this.fates.values()].flatMap(({ allowed }) => allowed.flat()));
     expect(found.filter((identity) => !known.has(identity))).toEqual([]);
     if (restarted) expect(this.disk.paths().filter((path) => path.endsWith('.tmp'))).toEqual([]);
@@ -127,11 +157,23 @@ class World {
   /** A batch's ledger names it, and goes with its last record: whoever gave that up must have it, and nobody twice. */
   #checkAccounts(part: number, fate: Fate, present: readonly string[], accounts: Ledger): void {
     const told = accounts.excluded[`batch ${part}`]?.packets ?? 0;
-    const hasLedger = present.some((identity) => /^\d+(?:\.1*)?$/.test(identity));
+    const hasLedger = present.some(bringsLedger);
     expect(told, `ledgers of batch ${part} in accounts`).toBeLessThanOrEqual(hasLedger ? 0 : 1);
-    if (!fate.isExcused && fate.allowed.every((set) => set.length > 0)) {
+    if (fate.isWritten && !fate.isExcused) {
       expect(told, `ledger of batch ${part}`).toBe(hasLedger ? 0 : 1);
     }
+  }
+
+  /** Packets of the records and packets given up are what was metered. */
+  #checkPackets(found: readonly string[], accounts: Ledger): void {
+    // The service may have it, but the spool does not know that: it may still be given up.
+    for (const identity of found) this.#gone.delete(identity);
+    let missing = accounts.metered.packets - accounts.givenUp.packets;
+    for (const identity of [...found, ...this.#gone]) {
+      const { records, metered } = this.#packets.get(identity)!;
+      missing += metered - records;
+    }
+    expect(missing, 'packets that were metered and are told by nobody').toBe(0);
   }
 
   /** Reads everything, as the exporter would; the accounts as whoever starts next finds them, closed or not. */
@@ -167,7 +209,7 @@ class World {
       default: {
         const names = this.spool.oldest(Number.POSITIVE_INFINITY);
         const name = names[action.which % Math.max(names.length, 1)];
-        if (name !== undefined) await this.#change(action.kind, name);
+        if (name !== undefined) await this.#change(action, name);
       }
     }
   }
@@ -180,16 +222,24 @@ class World {
   #write(count: number): void {
     const parts = Array.from({ length: count }, () => this.#next++);
     for (const part of parts) {
-      this.fates.set(part, { allowed: [[], [`${part}`]], isExcused: false, mayBeGivenUp: false });
+      this.fates.set(part, { allowed: [[], [`${part}`]], isWritten: false, isExcused: false, mayBeGivenUp: false });
     }
+    const batches = parts.map((part) => batchOf(part, part + 4, ledgerOf(part)));
+    for (const batch of batches) this.#remember(batch);
     try {
-      this.spool.writeAll(parts.map((part) => batchOf(part, 4, ledgerOf(part))));
+      this.spool.writeAll(batches);
     } catch (error) {
       // After a power cut it may be there; after a failure it is not, unless the disk did not even let go of it: see `#files`.
       if (error instanceof OperationalError) this.#expectNotListed(parts);
       throw error;
     }
-    for (const part of parts) this.fates.get(part)!.allowed = [[`${part}`]];
+    for (const part of parts) Object.assign(this.fates.get(part)!, { allowed: [[`${part}`]], isWritten: true });
+  }
+
+  #remember(batch: Uint8Array): void {
+    const reader = new FlowBatchReader(batch);
+    const metered = reader.ledger?.metered.packets ?? 0;
+    this.#packets.set(identityOf(batch), { records: sumRecords(reader).packets, metered });
   }
 
   #expectNotListed(parts: readonly number[]): void {
@@ -197,7 +247,8 @@ class World {
     for (const part of parts) this.fates.get(part)!.allowed = [[], [`${part}`]];
   }
 
-  async #change(kind: 'remove' | 'quarantine' | 'replace' | 'damage', name: string): Promise<void> {
+  async #change(action: Exclude<Action, { kind: 'write' | 'drop' | 'kill' | 'cut' }>, name: string): Promise<void> {
+    const { kind } = action;
     const bytes = await this.spool.read(name);
     this.spool.giveBack(name);
     if (bytes === undefined || name.endsWith('.lost')) return;
@@ -206,16 +257,16 @@ class World {
     const before = fate.allowed.filter((set) => set.includes(identity));
     const without = before.map((set) => set.filter((one) => one !== identity));
     if (kind === 'damage') {
-      fate.allowed = without;
-      fate.isExcused = true;
-      this.disk.damage(`${FOLDER}/${name}`, 37);
+      const damage = this.#damage(`${FOLDER}/${name}`, action, labelBytes(bytes));
+      if (damage !== 'none') fate.allowed = without;
+      if (damage === 'of the label') this.#leave(identity, fate);
       return;
     }
     if (kind === 'replace') return this.#replace(name, bytes, fate, before);
     // Neither is synced: after a power cut the file may be back.
     fate.allowed = [...before, ...without];
     if (kind === 'remove') {
-      fate.isExcused = true;
+      this.#leave(identity, fate);
       await this.spool.remove(name);
     } else {
       this.#mayGiveUp(fate);
@@ -224,12 +275,36 @@ class World {
     expect(this.spool.oldest(Number.POSITIVE_INFINITY)).not.toContain(name);
   }
 
+  /** Nobody needs to tell of it any more, or nobody can. */
+  #leave(identity: string, fate: Fate): void {
+    this.#gone.add(identity);
+    if (bringsLedger(identity)) fate.isExcused = true;
+  }
+
+  #damage(
+    path: string,
+    { how, at }: Action & { kind: 'damage' },
+    label: number,
+  ): 'none' | 'of the rest' | 'of the label' {
+    let [before, after]: [Uint8Array, Uint8Array] = [new Uint8Array(0), new Uint8Array(0)];
+    this.disk.rewrite(path, (content) => {
+      before = content.slice();
+      after = DAMAGES[how](content, Math.floor(at * content.length));
+      return after;
+    });
+    const isSame = (from: number, to: number) => Buffer.compare(before.slice(from, to), after.slice(from, to)) === 0;
+    if (isSame(0, before.length)) return 'none';
+    const isLabelWhole = isSame(0, REST_DIGEST_AT) && isSame(SPOOL_HEADER_BYTES, SPOOL_HEADER_BYTES + label);
+    return isLabelWhole ? 'of the rest' : 'of the label';
+  }
+
   async #replace(name: string, bytes: Uint8Array, fate: Fate, before: readonly (readonly string[])[]): Promise<void> {
     const pieces = splitBatch(bytes);
     if (pieces === undefined) return;
     const identity = identityOf(bytes);
     const after = before.map((set) => set.flatMap((one) => (one === identity ? pieces.map(identityOf) : [one])));
     fate.allowed = [...before, ...after];
+    for (const piece of pieces) this.#remember(piece);
     await this.spool.replace(name, pieces);
     fate.allowed = after;
   }
@@ -280,8 +355,14 @@ function subsetsOf(set: readonly string[]): string[][] {
   );
 }
 
+/** It stands last, so in the last piece of all. */
+function bringsLedger(identity: string): boolean {
+  return /^\d+(?:\.1*)?$/.test(identity);
+}
+
 function ledgerOf(part: number): Ledger {
-  return { ...createLedger([]), excluded: { [`batch ${part}`]: { packets: 1, bytes: 0 } } };
+  const metered = { packets: part + 4, bytes: 0 };
+  return { ...createLedger([]), metered, excluded: { [`batch ${part}`]: { packets: 1, bytes: 0 } } };
 }
 
 function byAge(left: string, right: string): number {

@@ -1,18 +1,30 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createLedger, logStatus } from '../../../agent/model/ledger.ts';
+import { createLedger, type Ledger, logStatus } from '../../../agent/model/ledger.ts';
 import { type Disk, nodeDisk } from '../../../agent/spool/disk.ts';
 import { Spool, type SpoolEvents, type SpoolOptions } from '../../../agent/spool/spool.ts';
 import type { DroppedTotals } from '../../../agent/spool/spool-bounds.ts';
+import { SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
 import { linuxProcesses } from '../../../agent/spool/spool-lock.ts';
 import { SpoolWriter } from '../../../agent/spool/spool-writer.ts';
-import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
-import { FlowBatchReader, splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
+import { encodeBatches, encodeHeader, encodeLedger } from '../../../agent/wire/flow-batch.ts';
+import { FlowBatchReader, labelBytes, splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk, fileSystemError } from '../../support/crashing-disk.ts';
 import { BATCH_HEADER, batchOf, identityOf } from '../../support/spool-batches.ts';
+import { version1SpoolFile } from '../../support/version-1-spool-file.ts';
 
 const BLOCK = 4096;
 
@@ -61,6 +73,10 @@ async function readOnce(spool: Spool, name: string): Promise<Uint8Array | undefi
   const bytes = await spool.read(name);
   spool.giveBack(name);
   return bytes;
+}
+
+function metered(packets: number): Ledger {
+  return { ...createLedger([]), metered: { packets, bytes: 60 * packets } };
 }
 
 /** What the spool's accounts say: headers and ledgers. */
@@ -128,13 +144,53 @@ describe('batches on a real disk', () => {
   });
 });
 
+describe('files of version 1', () => {
+  /** As an earlier version left them: of what the batch says of its records there is nothing. */
+  function unlabelled(part: number, packets: number): Uint8Array {
+    const bytes = batchOf(part, packets, metered(packets));
+    const { header, ledger } = new FlowBatchReader(bytes);
+    const records = bytes.subarray(labelBytes(bytes));
+    return Buffer.concat([encodeHeader(header), records, encodeLedger(ledger!)]);
+  }
+
+  beforeEach(() => {
+    mkdirSync(join(folder, 'spool'));
+    for (const part of [0, 1, 2]) {
+      const name = `00000000000${part}-001700000060.flows`;
+      writeFileSync(join(folder, 'spool', name), version1SpoolFile(unlabelled(part, 40)));
+    }
+  });
+
+  test('are delivered', async () => {
+    const spool = open();
+    expect(await identities(spool)).toEqual(['0', '1', '2']);
+    expect(spool.counters.damaged).toBe(0);
+  });
+
+  test('are told to the reader when they go over a bound, or are cut', async () => {
+    const spool = open({ bytesMax: 2 * BLOCK });
+    expect(spool.counters.dropped).toEqual({ batches: 1, records: 40, packets: 40, bytes: 2400 });
+    const [second] = spool.oldest(1);
+    await spool.replace(second!, splitBatch((await readOnce(spool, second!))!)!);
+    expect(await identities(spool)).toEqual(['1.0', '1.1', '2']);
+    flipByte(-1)(join(folder, 'spool', spool.oldest(1)[0]!));
+    expect(await identities(spool)).toEqual(['1.1', '2']);
+    await spool.remove(spool.oldest(1)[0]!);
+    expect((await accounts(spool))[0]!.ledger).toMatchObject({ metered: { packets: 40 }, givenUp: { packets: 60 } });
+  });
+});
+
 describe('damage', () => {
   test.each([
-    ['a file cut short', (path: string) => truncateSync(path, 40), /should hold \d+ bytes of payload and holds 8/],
-    ['an empty file', (path: string) => truncateSync(path, 0), /too few for a header/],
+    [
+      'a file cut short',
+      (path: string) => truncateSync(path, 60),
+      /should hold \d+ bytes of payload and holds 8.*unknown/,
+    ],
+    ['an empty file', (path: string) => truncateSync(path, 0), /too few for a header.*unknown/],
     ['a file of another program', (path: string) => writeFileSync(path, 'x'.repeat(99)), /does not begin/],
-    ['a file with one other bit', flipByte(50), /digest/],
-    ['a file of a later version', flipByte(8), /version/],
+    ['a file with one other bit in its label', flipByte(60), /digest.*unknown/],
+    ['a file of a later version', flipByte(9), /version is 514.*unknown/],
   ])('%s goes to the quarantine with its reason, and the others stay', async (_, spoil, reason) => {
     const spool = open();
     const [name] = spool.writeAll([batchOf(0), batchOf(1)]);
@@ -142,7 +198,79 @@ describe('damage', () => {
     expect(await identities(spool)).toEqual(['1']);
     expect(readFileSync(join(folder, 'spool', 'quarantine', `${name}.reason.txt`), 'utf8')).toMatch(reason);
     expect(events.quarantined).toEqual([expect.stringMatching(reason)]);
-    expect([spool.counters.damaged, spool.counters.quarantined, spool.quarantinedFiles]).toEqual([1, 1, 1]);
+    const { damaged, quarantined, untold } = spool.counters;
+    expect([damaged, quarantined, untold, spool.quarantinedFiles]).toEqual([1, 1, 1, 1]);
+    await spool.remove(spool.oldest(1)[0]!);
+    expect(await accounts(spool)).toEqual([]);
+  });
+
+  test.each([
+    ['a file cut short in its records', (path: string) => truncateSync(path, statSync(path).size - 1)],
+    ['a file whose last half is zeros', zeroLastHalf],
+    ['a file with one other bit in its records', flipByte(-1)],
+  ])('%s is told to the reader with what was in it', async (_, spoil) => {
+    const spool = open();
+    const [name] = spool.writeAll([batchOf(0, 40, metered(40)), batchOf(1, 3, metered(3))]);
+    spoil(join(folder, 'spool', name!));
+    expect(await identities(spool)).toEqual(['1']);
+    expect([spool.counters.damaged, spool.counters.quarantined, spool.counters.untold]).toEqual([1, 1, 0]);
+    expect(events.quarantined).toEqual([expect.not.stringContaining('unknown')]);
+    await spool.remove(spool.oldest(1)[0]!);
+    const [account] = await accounts(spool);
+    expect(account!.ledger).toMatchObject({ metered: { packets: 40 }, givenUp: { packets: 40, bytes: 2400 } });
+  });
+
+  test.each([
+    ['in its records', flipByte(-1), 0, 40],
+    ['in its label', flipByte(60), 1, 0],
+  ])(
+    'a file that is damaged %s and has to go over a bound is told as far as it can be',
+    async (_, spoil, untold, told) => {
+      const spool = open({ bytesMax: 2 * BLOCK });
+      const [name] = spool.writeAll([batchOf(0, 40, metered(40)), batchOf(1)]);
+      spoil(join(folder, 'spool', name!));
+      spool.writeAll([batchOf(2)]);
+      expect(await identities(spool)).toEqual(['1', '2']);
+      expect([spool.counters.untold, spool.counters.dropped.packets, spool.quarantinedFiles]).toEqual([
+        untold,
+        told,
+        untold,
+      ]);
+    },
+  );
+
+  test('a batch over a bound is not given up while no file can be opened, for nobody would know what was in it', () => {
+    const disk = new CrashingDisk(1);
+    const spool = open({ disk, folder: '/spool', bytesMax: BLOCK });
+    spool.writeAll([batchOf(0)]);
+    disk.fault = (operation, path) => {
+      if (operation === 'read') throw fileSystemError('EMFILE', path);
+    };
+    spool.writeAll([batchOf(1)]);
+    expect([spool.backlog().batches, spool.counters.untold]).toEqual([2, 0]);
+    disk.fault = () => {};
+    spool.sweep();
+    expect([spool.backlog().batches, spool.counters.dropped.batches]).toEqual([1, 1]);
+  });
+
+  test('a batch over a bound whose blocks cannot be read any more goes to the quarantine', () => {
+    const disk = new CrashingDisk(1);
+    const spool = open({ disk, folder: '/spool', bytesMax: BLOCK });
+    const [name] = spool.writeAll([batchOf(0)]);
+    disk.fault = (operation, path) => {
+      if (operation === 'read' && path.endsWith(name!)) throw fileSystemError('EIO', path);
+    };
+    spool.writeAll([batchOf(1)]);
+    expect([spool.backlog().batches, spool.counters.untold]).toEqual([1, 1]);
+    expect(disk.paths()).toContain(`/spool/quarantine/${name}`);
+  });
+
+  test('a batch over a bound that somebody deleted is counted and forgotten', () => {
+    const spool = open({ bytesMax: BLOCK });
+    const [name] = spool.writeAll([batchOf(0)]);
+    rmSync(join(folder, 'spool', name!));
+    spool.writeAll([batchOf(1)]);
+    expect([spool.counters.vanished, spool.counters.untold, spool.backlog().batches]).toEqual([1, 0, 1]);
   });
 
   test('a file that somebody deleted is counted and forgotten', async () => {
@@ -171,10 +299,16 @@ describe('damage', () => {
   });
 });
 
+function zeroLastHalf(path: string): void {
+  const bytes = readFileSync(path);
+  writeFileSync(path, bytes.fill(0, bytes.length / 2));
+}
+
+/** Counted from the end where negative. */
 function flipByte(at: number): (path: string) => void {
   return (path) => {
     const bytes = readFileSync(path);
-    bytes[at]! ^= 2;
+    bytes[at < 0 ? bytes.length + at : at]! ^= 2;
     writeFileSync(path, bytes);
   };
 }
@@ -226,7 +360,10 @@ describe('bounds', () => {
           const batches = window.map((records) => batchOf(part++, records));
           const names = spool.writeAll(batches);
           expected.push(
-            ...names.map((name, i) => ({ name, bytes: Math.ceil((32 + batches[i]!.length) / BLOCK) * BLOCK })),
+            ...names.map((name, i) => ({
+              name,
+              bytes: Math.ceil((SPOOL_HEADER_BYTES + batches[i]!.length) / BLOCK) * BLOCK,
+            })),
           );
           const sum = () => expected.reduce((total, { bytes }) => total + bytes, 0);
           while (sum() > blocks * BLOCK) expected = expected.slice(1);
@@ -240,8 +377,7 @@ describe('bounds', () => {
 });
 
 describe('what is given up', () => {
-  const ledgerOf = (packets: number) => ({ ...createLedger([]), metered: { packets, bytes: 60 * packets } });
-  const write = (spool: Spool, part: number) => spool.writeAll([batchOf(part, 5, ledgerOf(5))]);
+  const write = (spool: Spool, part: number) => spool.writeAll([batchOf(part, 5, metered(5))]);
 
   test('is told to the reader once the service takes batches again: one account, with the ledgers that went', async () => {
     const spool = open({ bytesMax: 3 * BLOCK });
@@ -357,7 +493,7 @@ describe('what is given up', () => {
   function windowed(windowStart: number): Uint8Array {
     let batch = new Uint8Array(0);
     const cursor = { next: () => false };
-    encodeBatches({ header: { ...BATCH_HEADER, windowStart }, cursor, ledger: ledgerOf(0) }, (bytes) => {
+    encodeBatches({ header: { ...BATCH_HEADER, windowStart }, cursor, ledger: metered(0) }, (bytes) => {
       batch = bytes.slice();
     });
     return batch;

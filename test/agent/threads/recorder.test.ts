@@ -8,6 +8,7 @@ import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import type { RecordAnnotator } from '../../../agent/model/record-annotator.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { nodeDisk } from '../../../agent/spool/disk.ts';
+import { SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
 import type { AnnotatorsOf } from '../../../agent/threads/annotators.ts';
 import { type RecorderMessage, type RecorderSetup, recordWindows } from '../../../agent/threads/recorder.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
@@ -101,7 +102,7 @@ test('windows from the data plane become durable, are released, and are told wit
   expect(
     messages.flatMap((message) => (message.kind === 'durable' ? message.entries.map(({ name }) => name) : [])),
   ).toEqual(files);
-  const reader = new FlowBatchReader(readFileSync(join(folder, files[0]!)).subarray(32));
+  const reader = new FlowBatchReader(readFileSync(join(folder, files[0]!)).subarray(SPOOL_HEADER_BYTES));
   expect(reader.header).toMatchObject({
     hostId: 'host-1',
     runId: 'run-1',
@@ -129,7 +130,7 @@ test('a flow log of what was rejected ships that alone, as the fields it records
   send({ kind: 'end' });
   await ended;
   const [file = ''] = readdirSync(folder);
-  const reader = new FlowBatchReader(readFileSync(join(folder, file)).subarray(32));
+  const reader = new FlowBatchReader(readFileSync(join(folder, file)).subarray(SPOOL_HEADER_BYTES));
   expect(reader.header).toMatchObject(row);
   const packets: number[] = [];
   for (const record = createFlowRecord(); reader.next(record); ) packets.push(record.packets);
@@ -202,7 +203,7 @@ describe('windows that earlier runs left open', () => {
   const runsInSpool = () =>
     readdirSync(folder)
       .sort()
-      .map((name) => new FlowBatchReader(readFileSync(join(folder, name)).subarray(32)))
+      .map((name) => new FlowBatchReader(readFileSync(join(folder, name)).subarray(SPOOL_HEADER_BYTES)))
       .map(({ header, records }) => [header.runId, header.windowStart, header.part, records]);
   const kept = () => readdirSync(tables).filter((name) => !name.endsWith('.seen'));
 
@@ -231,7 +232,7 @@ describe('windows that earlier runs left open', () => {
       await ended;
     }
     rmSync(copy, { recursive: true });
-    const contents = readdirSync(folder).map((name) => readFileSync(join(folder, name)).subarray(32));
+    const contents = readdirSync(folder).map((name) => readFileSync(join(folder, name)).subarray(SPOOL_HEADER_BYTES));
     expect(contents.length).toBe(2);
     expect(contents[0]).toEqual(contents[1]);
   });
@@ -278,5 +279,7 @@ test('the files of a window go when it is durable, not before', async () => {
   await ended;
   for (const path of paths) expect(existsSync(path)).toBe(false);
   const [name] = readdirSync(spool);
-  expect(new FlowBatchReader(readFileSync(join(spool, name!)).subarray(32)).header.part).toBe(2 * 65_536);
+  expect(new FlowBatchReader(readFileSync(join(spool, name!)).subarray(SPOOL_HEADER_BYTES)).header.part).toBe(
+    2 * 65_536,
+  );
 });

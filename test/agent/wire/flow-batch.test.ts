@@ -15,7 +15,7 @@ import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-rec
 import { createLedger, type Ledger } from '../../../agent/model/ledger.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { encodeBatches, lengthPrefix, type WindowBatches } from '../../../agent/wire/flow-batch.ts';
-import { FlowBatchReader, splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
+import { FlowBatchReader, labelBytes, splitBatch, sumRecords } from '../../../agent/wire/flow-batch-reader.ts';
 import { batchHeader, cursorOver, flowRecord, ledger } from '../../support/flow-records.ts';
 
 const schema = protobuf.loadSync(new URL('../../../proto/flowlog.proto', import.meta.url).pathname);
@@ -116,6 +116,15 @@ function schemaHeader(header: BatchHeader) {
   return { ...rest, windowStartSeconds: windowStart, resourceType: RESOURCE_TYPES.indexOf(resourceType) };
 }
 
+function totalsOf(records: readonly FlowRecord[]) {
+  const sum = (of: (record: FlowRecord) => number) =>
+    Math.min(
+      records.reduce((total, record) => total + of(record), 0),
+      Number.MAX_SAFE_INTEGER,
+    );
+  return { records: records.length, packets: sum(({ packets }) => packets), bytes: sum(({ bytes }) => bytes) };
+}
+
 describe('encoding', () => {
   test('a schema decoder finds in the bytes exactly what the window held', () => {
     fc.assert(
@@ -136,6 +145,7 @@ describe('encoding', () => {
               ...schemaHeader({ ...header, part, split: '' }),
               records: slice.map(schemaRecord),
               ledger: index === parts.length - 1 ? windowLedger : null,
+              totals: totalsOf(slice),
             });
           }
         },
@@ -165,6 +175,21 @@ describe('encoding', () => {
     const parts = encoded({ header: HEADER, cursor: cursorOver(records), ledger: undefined });
     expect(parts.map(({ records: count }) => count)).toEqual([4096, 4096, 808]);
     expect(parts.flatMap(({ bytes }) => recordsOf(new FlowBatchReader(bytes)))).toEqual(records);
+  });
+
+  test('the label, which stands first, is the batch without its records', () => {
+    fc.assert(
+      fc.property(batchHeader, fc.array(flowRecord, { maxLength: 9 }), ledger, (header, records, windowLedger) => {
+        const [{ bytes }] = encoded({ header, cursor: cursorOver(records), ledger: windowLedger }) as [Part];
+        const label = new FlowBatchReader(bytes.subarray(0, labelBytes(bytes)));
+        expect(label.header).toEqual({ ...header, part: 0, split: '' });
+        expect([label.ledger, label.totals, label.records]).toEqual([windowLedger, totalsOf(records), 0]);
+        const counted = sumRecords(new FlowBatchReader(bytes));
+        if (Number.isSafeInteger(counted.bytes) && Number.isSafeInteger(counted.packets)) {
+          expect(counted).toEqual(label.totals);
+        }
+      }),
+    );
   });
 
   test('framed batches are what protobuf calls length-delimited', () => {
@@ -304,7 +329,9 @@ describe('splitting', () => {
         expect(second!.header).toEqual({ ...HEADER, part: 0, split: '1' });
         expect([first!.ledger, second!.ledger]).toEqual([undefined, led]);
         expect(Math.abs(first!.records - second!.records)).toBeLessThanOrEqual(1);
-        expect([...recordsOf(first!), ...recordsOf(second!)]).toEqual(records);
+        const [left, right] = [recordsOf(first!), recordsOf(second!)];
+        expect([...left, ...right]).toEqual(records);
+        expect([first!.totals, second!.totals]).toEqual([totalsOf(left), totalsOf(right)]);
       }),
     );
   });
