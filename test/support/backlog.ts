@@ -11,6 +11,7 @@ import { SpoolWriter } from '../../agent/spool/spool-writer.ts';
 import { contextFlow } from '../../agent/wire/context-flow.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { cursorOver } from './flow-records.ts';
+import type { LogServiceProcess } from './log-service-process.ts';
 
 export const BACKLOG_INTERFACE = 'eni-backlog';
 
@@ -62,6 +63,17 @@ export function writeBacklog(folder: string, shape: BacklogShape, untilSeconds: 
     accounts.push(addWindow(recorder, shape, start));
   }
   return { windows: accounts, batches: batchesIn(folder) };
+}
+
+/** What the log service has of the backlog, by `contextFlow`: logs, and their places in the batch, of which no two have one. */
+export async function storedBatches(
+  service: LogServiceProcess,
+): Promise<Map<string, { logs: number; places: number }>> {
+  const rows = await service.query(
+    `interface-id:${BACKLOG_INTERFACE} AND version:* | ` +
+      'select __PKGID__ as id, count(*) as logs, count(distinct __PKGLOGID__) as places group by 1 limit 10000',
+  );
+  return new Map(rows.map(({ id, logs, places }) => [String(id), { logs: Number(logs), places: Number(places) }]));
 }
 
 function addWindow(recorder: Recorder, shape: BacklogShape, start: number): WindowAccount {

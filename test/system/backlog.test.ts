@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BACKLOG_INTERFACE, writeBacklog } from '../support/backlog.ts';
+import { BACKLOG_INTERFACE, storedBatches, writeBacklog } from '../support/backlog.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { twoHostsMissing } from '../support/two-hosts.ts';
 
@@ -60,24 +60,13 @@ describe.skipIf(missing !== undefined)('a backlog of an hour', { timeout: 120_00
     expect((await host.agent.stop()).code).toBe(0);
     expect(host.agent.spooled).toEqual([]);
 
-    const of = (part: string, sql: string) =>
-      host.service.query(`interface-id:${BACKLOG_INTERFACE} AND ${part} | ${sql}`);
-    const windows = await of(
-      'srcaddr:*',
-      'select "start", count(*) as flows, sum(packets) as packets, sum(bytes) as bytes group by 1 order by 1',
+    const windows = await host.service.query(
+      `interface-id:${BACKLOG_INTERFACE} AND srcaddr:* | ` +
+        'select "start", count(*) as flows, sum(packets) as packets, sum(bytes) as bytes group by 1 order by 1',
     );
     expect(windows.map(numbersOf)).toEqual(backlog.windows);
-    const packages =
-      'select __PKGID__ as id, count(*) as logs, count(distinct __PKGLOGID__) as places group by 1 limit 10000';
-    const stored = await of('version:*', packages);
-    const expected = [...backlog.batches].map(([id, logs]) => ({ id, logs, places: logs }));
-    const byId = (left: { readonly id: string }, right: { readonly id: string }) => (left.id < right.id ? -1 : 1);
-    const found = stored.map(({ id, logs, places }) => ({
-      id: String(id),
-      logs: Number(logs),
-      places: Number(places),
-    }));
-    expect(found.sort(byId)).toEqual(expected.sort(byId));
+    const expected = [...backlog.batches].map(([id, logs]) => [id, { logs, places: logs }] as const);
+    expect(await storedBatches(host.service)).toEqual(new Map(expected));
     await host.service.stop();
   });
 });
