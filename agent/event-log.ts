@@ -73,6 +73,14 @@ export function logRecorder(log: Log, message: RecorderMessage): void {
         reason: message.reason,
       });
       break;
+    case 'unreadable':
+      log.warn(
+        'windows that an earlier run may have left open cannot be read: they stay where they are, it is tried again',
+        {
+          reason: message.reason,
+        },
+      );
+      break;
     case 'recovered':
       log.info('windows that an earlier run left open are in the spool', { ...message.orphans });
       break;

@@ -15,8 +15,7 @@ import type { Log } from './telemetry/log.ts';
 const SYNC_MS = 10_000;
 
 export interface KeptTables {
-  /** Undefined where there can be no such folder: windows are then in memory alone. */
-  readonly setup: KeepSetup | undefined;
+  readonly setup: KeepSetup;
   close(): void;
 }
 
@@ -28,24 +27,26 @@ export interface KeptRun {
   readonly points: readonly ObservationPoint[];
 }
 
+/** What the disk refuses now it may take later: each window tries anew (meter/window-keeper.ts), and so does each sync. */
 export function openKeptTables({ stateDirectory, hostId, runId, points }: KeptRun, log: Log): KeptTables {
   const folder = join(stateDirectory, 'tables');
   try {
     nodeDisk.makeFolder(folder);
     forgetOthers(folder, points);
-    const known = readBootId();
-    // Where the boot is not known, every run counts as one of another boot: its gap then begins with what was synced.
-    const bootId = known === UNKNOWN_BOOT ? runId : known;
-    return { setup: { folder, hostId, runId, bootId }, close: syncRepeatedly(folder, log) };
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    const facts = { folder, reason: error.message };
-    log.warn('open windows are in memory alone, where a kill would lose them: there is no folder for them', facts);
-    return { setup: undefined, close: () => undefined };
+    log.warn('the folder of open windows cannot be made ready, it is tried again', { folder, reason: error.message });
   }
+  const known = readBootId();
+  // Where the boot is not known, every run counts as one of another boot: its gap then begins with what was synced.
+  const bootId = known === UNKNOWN_BOOT ? runId : known;
+  return { setup: { folder, hostId, runId, bootId }, close: syncRepeatedly(folder, log) };
 }
 
-/** Points come and go with their interfaces; what was known of those that this run does not observe would pile up. */
+/**
+ * Points come and go with their interfaces; what was known of those that this run does not observe would pile up. At the start
+ * alone: later, points may have come that the start did not know, and the next start finds what this one could not remove.
+ */
 function forgetOthers(folder: string, points: readonly ObservationPoint[]): void {
   const known = new Set(points.map((point) => `${pointKey(point)}${PRESENCE_SUFFIX}`));
   for (const name of readdirSync(folder)) {

@@ -202,7 +202,7 @@ export class Supervisor {
       runId: this.#runId,
       folder: this.#spoolFolder,
       nextSequence: this.#spool.nextSequence,
-      tablesFolder: this.#tables.setup?.folder,
+      tablesFolder: this.#tables.setup.folder,
       points: this.#options.taps.map(({ point }) => point),
       ...RECORDER_DEFAULTS,
       regions: this.#options.regions,

@@ -113,6 +113,8 @@ export class Tap {
   /** Unix seconds: when the last drain began, and the time before which (less a grace) everything has been taken in. */
   #drainedFrom = 0;
   #observedUntil = 0;
+  #attachedAt = 0;
+  #hasResumed = false;
   readonly #clockWatch: ClockWatch;
   /** Every window that starts before this has its status; of those from here on, some were opened by their packets. */
   #coveredBefore = Number.POSITIVE_INFINITY;
@@ -144,7 +146,8 @@ export class Tap {
     if (capture === undefined) this.#open();
     else this.#take(capture);
     const seconds = this.#seconds();
-    this.#resume(seconds);
+    this.#attachedAt = seconds;
+    this.#resume();
     this.#coveredBefore = this.#meter.open(seconds).start + this.#options.point.flowLog.windowSeconds;
     this.#drainedFrom = seconds;
     this.#note(true);
@@ -345,11 +348,14 @@ export class Tap {
     for (const start of this.#opened) if (start <= present) this.#opened.delete(start);
   }
 
-  /** The windows during which nobody was there get their gap, too. */
-  #resume(seconds: number): void {
+  /** The windows during which nobody was there get their gap, too: late, in a further piece, where the disk tells late. */
+  #resume(): void {
     const { keeper, point, onEvent } = this.#options;
+    const seconds = this.#attachedAt;
     const since = keeper?.absentSince;
-    if (since === undefined || since >= seconds) return;
+    if (this.#hasResumed || since === undefined) return;
+    this.#hasResumed = true;
+    if (since >= seconds) return;
     this.#gaps.push({ fromSeconds: since, toSeconds: seconds, reason: 'agent-not-running' });
     const { windowSeconds } = point.flowLog;
     const first = windowStart(since, windowSeconds);
@@ -365,6 +371,7 @@ export class Tap {
   #note(drained: boolean): void {
     const { keeper, now } = this.#options;
     if (keeper === undefined) return;
+    this.#resume();
     const current = this.#meter.currentWindow;
     const untilSeconds = drained
       ? this.#drainedFrom

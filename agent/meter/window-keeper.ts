@@ -26,7 +26,7 @@ import { type KeptTable, pointKey, stemOf, tableExtension, tableFileName, window
 
 /** What all points of a run share. */
 export interface KeepSetup {
-  /** Exists, and is used by no other process. */
+  /** Used by no other process; made where it is not there. */
   readonly folder: string;
   readonly hostId: string;
   readonly runId: string;
@@ -61,12 +61,13 @@ interface OpenFile {
 }
 
 export class WindowKeeper {
-  /** Since when nobody observed the point: Unix seconds, undefined where nobody knows. */
-  readonly absentSince: number | undefined;
   readonly #options: WindowKeeperOptions;
   readonly #open = new Map<string, OpenFile>();
   /** Starts of the windows that have no file, until they are safe elsewhere: a kill would lose all of them. */
   readonly #unkept = new Map<string, number>();
+  #absentSince: number | undefined;
+  /** Whether what the run before left has been read: until then it is not replaced. */
+  #isBeforeKnown = false;
   #presence: ArrayBuffer | undefined;
   #until: Float64Array | undefined;
   #isVolatile = false;
@@ -74,9 +75,12 @@ export class WindowKeeper {
 
   constructor(options: WindowKeeperOptions) {
     this.#options = options;
-    const { point, setup } = options;
-    this.absentSince = absentSince(readIfThere(this.#presencePath), pointKey(point), setup.bootId);
     this.#observe();
+  }
+
+  /** Since when nobody observed the point: Unix seconds, undefined where nobody knows, or as long as the disk does not say. */
+  get absentSince(): number | undefined {
+    return this.#absentSince;
   }
 
   /** The window has its file before its first table. */
@@ -156,10 +160,14 @@ export class WindowKeeper {
 
   #createPresence(): ArrayBuffer {
     const { point, setup, mapper } = this.#options;
+    if (!this.#isBeforeKnown) {
+      this.#absentSince = absentSince(readIfThere(this.#presencePath), pointKey(point), setup.bootId);
+      this.#isBeforeKnown = true;
+    }
     const fresh = `${this.#presencePath}.new`;
     unlinkIfThere(fresh);
     const { buffer, fileDescriptor } = this.#mapNew(fresh, PRESENCE_BYTES, PRESENCE_BYTES, (file) => {
-      writeAll(file, encodePresence(pointKey(point), setup.bootId, this.absentSince ?? 0), 0);
+      writeAll(file, encodePresence(pointKey(point), setup.bootId, this.#absentSince ?? 0), 0);
     });
     closeSync(fileDescriptor);
     try {
@@ -259,7 +267,7 @@ function readIfThere(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    if (!isSystemError(error)) throw error;
+    if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
     return new Uint8Array(0);
   }
 }

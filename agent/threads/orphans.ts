@@ -9,6 +9,9 @@
  *
  * A file that is damaged, or of another version, is never read on: it is moved to `tables/quarantine/`, counted and told. Where
  * it is the window's own, its name still says which window of which point is lost: that gets a ledger with an unknown loss.
+ * What refuses for reasons of its own (permissions, no file left to open) says nothing about a window: it stays where it is,
+ * and is tried again.
+ *
  * Bounds: one window's tables in memory at a time; the quarantine's bytes, over which its oldest windows go.
  */
 import type { HashSeed } from '../flow/hash.ts';
@@ -63,6 +66,9 @@ export interface OrphansOptions {
   readonly quarantineBytesMax?: number;
 }
 
+/** Refusals that a moment or a repair ends, without a word about what is in the file. */
+const PASSING_CODES: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
+
 const QUARANTINE_BYTES_MAX = 256 * 1024 ** 2;
 const SLOT_BYTES = { 4: 32, 6: 64 } as const;
 
@@ -87,24 +93,54 @@ export class Orphans {
     deleted: 0,
   };
   readonly #options: OrphansOptions;
-  readonly #waiting: Orphan[];
+  /** Undefined: to be looked for. */
+  #waiting: Orphan[] | undefined;
+  /** Stems of those that were tried to the end, whose files may still be there where the disk refuses to remove them. */
+  readonly #done = new Set<string>();
+  #failure: string | undefined;
 
-  /** Finds them, nothing more; a folder that cannot be read has none. */
+  /** Finds them, nothing more. */
   constructor(options: OrphansOptions) {
     this.#options = options;
-    this.#waiting = this.#find();
+    this.#attempt(() => {
+      this.#waiting = this.#find();
+    });
+  }
+
+  /** Why there may be more than can be read now. */
+  get failure(): string | undefined {
+    return this.#failure;
   }
 
   /**
-   * The next whole window, oldest first; undefined when there is none left. Its files go when the recorder forgets and
-   * releases it, not before.
+   * The next whole window, oldest first; undefined when there is none left, or none that can be read now (`failure`): then
+   * it may be asked for again. Its files go when the recorder forgets and releases it, not before.
    */
   next(): RecordedWindow | undefined {
-    for (let orphan = this.#waiting.shift(); orphan !== undefined; orphan = this.#waiting.shift()) {
-      const window = this.#load(orphan);
-      if (window !== undefined) return window;
+    return this.#attempt(() => {
+      this.#waiting ??= this.#find();
+      for (let orphan = this.#waiting[0]; orphan !== undefined; orphan = this.#waiting[0]) {
+        const window = this.#load(orphan);
+        this.#waiting.shift();
+        this.#done.add(orphan.stem);
+        if (window !== undefined) return window;
+      }
+      return undefined;
+    });
+  }
+
+  /** What fails for now begins anew, with what is there then. */
+  #attempt<Result>(look: () => Result): Result | undefined {
+    try {
+      const found = look();
+      this.#failure = undefined;
+      return found;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      this.#failure = error.message;
+      this.#waiting = undefined;
+      return undefined;
     }
-    return undefined;
   }
 
   #find(): Orphan[] {
@@ -114,14 +150,15 @@ export class Orphans {
     try {
       for (const name of disk.list(folder)) {
         const parsed = parseFileName(name);
-        if (parsed === undefined || parsed.runId === runId) continue;
+        if (parsed === undefined || parsed.runId === runId || this.#done.has(parsed.stem)) continue;
         const { stem, windowStart } = parsed;
         const orphan = orphans.get(stem) ?? { stem, windowStart, files: [] };
         orphan.files.push({ ...parsed, name });
         orphans.set(stem, orphan);
       }
     } catch (error) {
-      if (!isFileSystemError(error)) throw error;
+      // Without a folder there is nothing to find.
+      if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
     }
     return [...orphans.values()].sort((a, b) => a.windowStart - b.windowStart || (a.stem < b.stem ? -1 : 1));
   }
@@ -219,7 +256,7 @@ export class Orphans {
     return undefined;
   }
 
-  /** The content, or why it cannot be read. */
+  /** The content, or why it cannot be read. @throws what refuses for now alone */
   #read(name: string): Uint8Array | string {
     const { disk, folder } = this.#options;
     try {
@@ -227,7 +264,7 @@ export class Orphans {
       return bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
     } catch (error) {
       // Not only what the file system says: Node.js reads no file of 2 GiB at once.
-      if (!isSystemError(error)) throw error;
+      if (!isSystemError(error) || PASSING_CODES.has(error.code)) throw error;
       return error.message;
     }
   }

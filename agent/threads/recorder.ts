@@ -54,6 +54,8 @@ export interface RecorderStatus {
   readonly heldBytes: number;
   /** What came of the windows that earlier runs left. */
   readonly orphans: OrphanCounters;
+  /** Why there may be more of them, which cannot be read now. */
+  readonly orphansFailing: string | undefined;
   /** Undefined where no flow log translates. */
   readonly translations?: TranslationNumbers | undefined;
 }
@@ -84,11 +86,16 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
     }
   /** A file of an earlier run cannot be believed: it is in the quarantine. */
   | { readonly kind: 'set-aside'; readonly file: string; readonly reason: string }
-  /** All windows that earlier runs left are durable; told only if there was anything. */
+  /** Once for each change to it: windows of earlier runs cannot be read now; it is tried again. */
+  | { readonly kind: 'unreadable'; readonly reason: string }
+  /** All windows that earlier runs left are durable; told only if there was anything, or could not be read before. */
   | { readonly kind: 'recovered'; readonly orphans: OrphanCounters }
   /** The last message. `complete`: everything that came is durable. */
   | { readonly kind: 'ended'; readonly complete: boolean }
 );
+
+/** Between two looks for windows of earlier runs that the disk does not show. */
+const RECOVERY_RETRY_MS = 5_000;
 
 /** Ends when the data plane has ended and what it handed over is durable, or the disk has refused for too long. */
 export async function recordWindows(
@@ -105,6 +112,7 @@ export async function recordWindows(
     waiting: recorder.waiting,
     heldBytes: recorder.heldBytes,
     orphans: { ...orphans.counters },
+    orphansFailing: orphans.failure,
   });
   const { tablesFolder, runId, hostId, points, hashSeed } = setup;
   const onSetAside = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason, status: status() });
@@ -166,15 +174,27 @@ function shipped(window: RecordedWindow): RecordedWindow {
 function recoverOrphans(
   orphans: Orphans,
   add: (window: RecordedWindow) => void,
-  tell: (message: { readonly kind: 'recovered'; readonly orphans: OrphanCounters }) => void,
+  tell: (
+    message:
+      | { readonly kind: 'recovered'; readonly orphans: OrphanCounters }
+      | { readonly kind: 'unreadable'; readonly reason: string },
+  ) => void,
 ): () => void {
   let hasEnded = false;
+  let wasRefused = false;
+  let retry: NodeJS.Timeout | undefined;
   const next = () => {
     if (hasEnded) return;
     const window = orphans.next();
-    const { counters } = orphans;
+    const { counters, failure } = orphans;
+    if (failure !== undefined) {
+      if (!wasRefused) tell({ kind: 'unreadable', reason: failure });
+      wasRefused = true;
+      retry = setTimeout(next, RECOVERY_RETRY_MS);
+      return;
+    }
     if (window === undefined) {
-      if (counters.windows + counters.setAside > 0) tell({ kind: 'recovered', orphans: counters });
+      if (wasRefused || counters.windows + counters.setAside > 0) tell({ kind: 'recovered', orphans: counters });
       return;
     }
     const release = () => {
@@ -186,6 +206,7 @@ function recoverOrphans(
   next();
   return () => {
     hasEnded = true;
+    clearTimeout(retry);
   };
 }
 
