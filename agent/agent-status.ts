@@ -39,8 +39,13 @@ export function createStatus(
 
 /** Takes in what the recorder tells. */
 export function recorderTold(status: StatusKeeper, message: RecorderMessage): void {
-  const { counters, waiting, heldBytes, orphans, translations } = message.status;
-  status.recorder({ ...counters, waitingWindows: waiting, heldBytes, recovered: orphans });
+  const { counters, waiting, heldBytes, orphans, orphansFailing, translations } = message.status;
+  status.recorder({
+    ...counters,
+    waitingWindows: waiting,
+    heldBytes,
+    recovered: { ...orphans, failing: orphansFailing ?? null },
+  });
   if (translations !== undefined) status.translations(translations);
   if (message.kind === 'durable') status.closed(message);
   else if (message.kind === 'failing') status.spoolFailing(message.message);

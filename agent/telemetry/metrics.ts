@@ -134,6 +134,13 @@ export const METRICS: readonly Metric[] = [
     eachInterface(({ live }) => [one(live.flowsMax)]),
     ['interface'],
   ),
+  gauge(
+    'flowlogd_windows_in_memory',
+    '',
+    '1 while open windows are in memory alone because the disk refuses their files: a kill would lose them.',
+    eachInterface(({ volatile }) => [one(volatile ? 1 : 0)]),
+    ['interface'],
+  ),
   counter(
     'flowlogd_volatile_tables_total',
     'tables',

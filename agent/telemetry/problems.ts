@@ -1,4 +1,5 @@
 /** From what is seen of an agent to what is wrong with it, and what to do: each problem names the knob to turn. */
+import { utcText } from '../model/utc-text.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from './status.ts';
 
 type Seen = Pick<AgentStatus, 'dataPlane' | 'interfaces' | 'recorder' | 'spool' | 'exporter'>;
@@ -12,6 +13,9 @@ export const PROBLEM_CODES = {
   'interface-detached': 'error',
   'spool-failing': 'error',
   'spool-dropping': 'error',
+  'windows-in-memory': 'warning',
+  'recovery-failing': 'warning',
+  'windows-lost': 'warning',
   'exporter-blocked': 'warning',
   'exporter-backing-off': 'warning',
   'spool-filling': 'warning',
@@ -28,7 +32,9 @@ export type ProblemCode = keyof typeof PROBLEM_CODES;
 export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] {
   const problems = [
     ...dataPlaneProblems(seen),
+    ...seen.interfaces.flatMap(keepingProblems),
     ...seen.interfaces.flatMap(interfaceProblems),
+    ...recoveryProblems(seen),
     ...spoolProblems(seen, isDropping),
     ...exporterProblems(seen),
   ];
@@ -51,6 +57,42 @@ function dataPlaneProblems({ dataPlane }: Seen): readonly Problem[] {
       'Restart flowlogd, and report it with the lines of the log before this.',
     ),
   ];
+}
+
+function keepingProblems(one: InterfaceStatus): readonly Problem[] {
+  const { interface: name, volatileSinceSeconds: since, volatileReason: reason } = one;
+  if (since === null) return [];
+  return [
+    problem(
+      'windows-in-memory',
+      `Windows of ${name} are in memory alone since ${utcText(since)}, a kill or crash would lose what they count: ${reason}`,
+      'Make room on the disk of the state directory or repair it, and kill nothing meanwhile; the next window is on disk again by itself.',
+      name,
+    ),
+  ];
+}
+
+function recoveryProblems({ recorder: { recovered } }: Seen): readonly Problem[] {
+  const problems: Problem[] = [];
+  if (recovered.failing !== null) {
+    problems.push(
+      problem(
+        'recovery-failing',
+        `Windows that an earlier run may have left open cannot be read, they wait on disk: ${recovered.failing}`,
+        'Repair the folder tables of the state directory (owner, mode, disk); they are shipped by themselves, delete nothing there.',
+      ),
+    );
+  }
+  if (recovered.windowsLost + recovered.setAside > 0) {
+    problems.push(
+      problem(
+        'windows-lost',
+        `Of what an earlier run left open ${recovered.setAside} files could not be believed, ${recovered.windowsLost} windows are lost.`,
+        'See the log for the reason of each, and the health of the disk; the files are in tables/quarantine of the state directory.',
+      ),
+    );
+  }
+  return problems;
 }
 
 function interfaceProblems(one: InterfaceStatus): readonly Problem[] {

@@ -48,6 +48,8 @@ export interface InterfaceStatus {
   readonly live: LiveStatus;
   /** Whether open windows are in memory alone, where a kill would lose them, and how many tables had to be since the start. */
   readonly volatile: boolean;
+  readonly volatileSinceSeconds: number | null;
+  readonly volatileReason: string | null;
   readonly volatileTables: number;
   /** Closed and durable, by log status. A window that is closed in pieces, because of late packets, counts with each. */
   readonly windows: Readonly<Record<LogStatus, number>>;
@@ -79,6 +81,8 @@ export interface RecoveredNumbers {
   readonly windowsLost: number;
   readonly setAside: number;
   readonly deleted: number;
+  /** Why windows of earlier runs cannot be read now. */
+  readonly failing: string | null;
 }
 
 export interface RecorderStatus extends RecorderNumbers {
@@ -355,7 +359,16 @@ const NOTHING_RECORDED: RecorderNumbers = {
   ledgersMerged: 0,
   waitingWindows: 0,
   heldBytes: 0,
-  recovered: { windows: 0, records: 0, packets: 0, slotsDamaged: 0, windowsLost: 0, setAside: 0, deleted: 0 },
+  recovered: {
+    windows: 0,
+    records: 0,
+    packets: 0,
+    slotsDamaged: 0,
+    windowsLost: 0,
+    setAside: 0,
+    deleted: 0,
+    failing: null,
+  },
 };
 
 interface KeptWindow {
@@ -370,7 +383,7 @@ class InterfaceKeeper {
   readonly #flowsMax: number;
   #figures = new LiveBlock();
   #rates = new LiveRates();
-  #isVolatile = false;
+  #volatile: { readonly sinceSeconds: number; readonly reason: string } | undefined;
   #state: InterfaceState = 'starting';
   #sinceSeconds: number;
   #reason: string | null = null;
@@ -392,7 +405,8 @@ class InterfaceKeeper {
   }
 
   captured(kind: string, reason: string | undefined, nowSeconds: number): void {
-    if (kind === 'volatile' || kind === 'kept') this.#isVolatile = kind === 'volatile';
+    if (kind === 'volatile') this.#volatile = { sinceSeconds: nowSeconds, reason: reason ?? '' };
+    else if (kind === 'kept') this.#volatile = undefined;
     if (kind === 'detached') this.#detachments++;
     else if (kind !== 'attached' && kind !== 're-attached') return;
     this.#state = kind === 'detached' ? 'detached' : 'capturing';
@@ -435,7 +449,9 @@ class InterfaceKeeper {
       reason: this.#reason,
       detachments: this.#detachments,
       live: this.#rates.read(this.#flowsMax, figures),
-      volatile: this.#isVolatile,
+      volatile: this.#volatile !== undefined,
+      volatileSinceSeconds: this.#volatile?.sinceSeconds ?? null,
+      volatileReason: this.#volatile?.reason ?? null,
       volatileTables: figures.volatileTables,
       windows: { ...this.#windows },
       records: this.#records,

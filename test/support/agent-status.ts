@@ -56,7 +56,16 @@ export const RECORDER: RecorderNumbers = {
   ledgersMerged: 0,
   waitingWindows: 0,
   heldBytes: 0,
-  recovered: { windows: 0, records: 0, packets: 0, slotsDamaged: 0, windowsLost: 0, setAside: 0, deleted: 0 },
+  recovered: {
+    windows: 0,
+    records: 0,
+    packets: 0,
+    slotsDamaged: 0,
+    windowsLost: 0,
+    setAside: 0,
+    deleted: 0,
+    failing: null,
+  },
 };
 
 export const TRANSLATIONS: TranslationNumbers = {
