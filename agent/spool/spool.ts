@@ -449,6 +449,7 @@ export class Spool implements BatchStore {
       const reason = 'it summed up batches that were given up, and is damaged: what it said is unknown';
       this.#options.disk.rename(this.#path(name), `${this.#options.folder}/quarantine/${name}`);
       this.counters.damaged++;
+      this.counters.quarantined++;
       this.counters.untold++;
       this.#options.events.onQuarantined(name, reason);
     }
