@@ -251,6 +251,32 @@ describe('the spool', () => {
   });
 });
 
+describe('open windows', () => {
+  test('in memory alone are a warning that says since when and why, until they are kept again', () => {
+    const world = new StatusWorld();
+    world.keeper.captured(ETH0, { kind: 'volatile', reason: 'ENOSPC: no space left on device' });
+    const { problems, healthy, interfaces } = world.keeper.read();
+    expect(healthy).toBe(true);
+    expect(problems).toMatchObject([{ code: 'windows-in-memory', interface: 'eth0' }]);
+    expect(problems[0]!.message).toContain('since 2023-11-14 22:13:20Z');
+    expect(problems[0]!.message).toContain('ENOSPC');
+    expect(interfaces[0]).toMatchObject({ volatile: true, volatileSinceSeconds: START_SECONDS });
+    world.keeper.captured(ETH0, { kind: 'kept' });
+    expect(world.problems).toEqual([]);
+    expect(world.keeper.read().interfaces[0]).toMatchObject({ volatile: false, volatileSinceSeconds: null });
+  });
+
+  test('of an earlier run that wait on disk, or are lost, are a warning each', () => {
+    const world = new StatusWorld();
+    const { recovered } = RECORDER;
+    world.keeper.recorder({ ...RECORDER, recovered: { ...recovered, failing: 'EACCES: permission denied' } });
+    expect(world.problems).toEqual(['recovery-failing']);
+    world.keeper.recorder({ ...RECORDER, recovered: { ...recovered, windowsLost: 1, setAside: 3 } });
+    expect(world.problems).toEqual(['windows-lost']);
+    expect(world.keeper.read().problems[0]!.message).toContain('3 files');
+  });
+});
+
 describe('loss in the last windows', () => {
   test('is a warning that names the knob, until the windows are forgotten', () => {
     const world = new StatusWorld();

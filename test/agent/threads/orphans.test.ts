@@ -455,6 +455,39 @@ describe('a file that cannot be believed', () => {
   });
 });
 
+describe('windows that cannot be read for now', () => {
+  test.each(['EACCES', 'EMFILE'])('by %s stay where they are, and come once each when they can be', async (code) => {
+    const tap = run(600);
+    await round(tap, 601, flows(3));
+    await round(tap, 661, flows(4));
+    const before = left().sort();
+    let refused: 'list' | 'readNow' | undefined = 'list';
+    const disk = {
+      ...nodeDisk,
+      list(path: string) {
+        if (refused === 'list') throw fileSystemError(code, path);
+        return nodeDisk.list(path);
+      },
+      readNow(path: string) {
+        if (refused === 'readNow' && path.includes('/660-')) throw fileSystemError(code, path);
+        return nodeDisk.readNow(path);
+      },
+    };
+    const { windows, orphans } = findOrphans(folder, disk);
+    expect(windows).toEqual([]);
+    expect(orphans.failure).toContain(code);
+    refused = 'readNow';
+    const first = orphans.next()!;
+    expect(packetsIn([first])).toBe(3);
+    expect(orphans.next()).toBeUndefined();
+    expect(orphans.failure).toContain(code);
+    expect(left().sort()).toEqual(before);
+    refused = undefined;
+    expect(packetsIn([orphans.next()!])).toBe(4);
+    expect([orphans.next(), orphans.failure, orphans.counters.setAside]).toEqual([undefined, undefined, 0]);
+  });
+});
+
 describe('files that mean nothing', () => {
   test('of a run that died while it made them go quietly', () => {
     writeFileSync(join(folder, '600-run1-0123456789abcdef-0.window'), '');
