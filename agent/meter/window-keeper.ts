@@ -16,7 +16,7 @@ import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Gap } from '../model/ledger.ts';
-import { isSystemError } from '../model/system-error.ts';
+import { isPassing, isSystemError } from '../model/system-error.ts';
 import type { AllocateWindowMemory, TableMemory, TablePurpose } from '../model/table-memory.ts';
 import { encodeHeader, PAGE_BYTES } from './header-block.ts';
 import { LedgerNotes, noteRoom, type Progress } from './ledger-notes.ts';
@@ -263,11 +263,12 @@ function writeAll(fileDescriptor: number, bytes: Uint8Array, position: number): 
   for (let at = 0; at < bytes.length; ) at += writeSync(fileDescriptor, bytes, at, bytes.length - at, position + at);
 }
 
+/** Nothing where it cannot be read, now and later. @throws what refuses for now alone */
 function readIfThere(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {
-    if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
+    if (!isSystemError(error) || isPassing(error)) throw error;
     return new Uint8Array(0);
   }
 }

@@ -33,7 +33,7 @@ import {
 import { headerOf } from '../model/batch-id.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { createLedger, type Ledger } from '../model/ledger.ts';
-import { isSystemError } from '../model/system-error.ts';
+import { isPassing, isSystemError } from '../model/system-error.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow } from '../spool/recorder.ts';
 import { enterVerdicts, recordsOf } from './mapped-window.ts';
@@ -65,9 +65,6 @@ export interface OrphansOptions {
   readonly onSetAside: (file: string, reason: string) => void;
   readonly quarantineBytesMax?: number;
 }
-
-/** Refusals that a moment or a repair ends, without a word about what is in the file. */
-const PASSING_CODES: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN']);
 
 const QUARANTINE_BYTES_MAX = 256 * 1024 ** 2;
 const SLOT_BYTES = { 4: 32, 6: 64 } as const;
@@ -264,7 +261,7 @@ export class Orphans {
       return bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
     } catch (error) {
       // Not only what the file system says: Node.js reads no file of 2 GiB at once.
-      if (!isSystemError(error) || PASSING_CODES.has(error.code)) throw error;
+      if (!isSystemError(error) || isPassing(error)) throw error;
       return error.message;
     }
   }
