@@ -117,12 +117,12 @@ export class LossAccounts {
     }
   }
 
-  /** Writes what only memory knows. @throws what the file system throws */
+  /** Makes durable what only memory knows: the batches are gone. @throws what the file system throws */
   flush(): void {
-    for (const point of this.#unwritten) {
-      this.#write(this.#open.get(point)!);
-      this.#unwritten.delete(point);
-    }
+    if (this.#unwritten.size === 0) return;
+    for (const point of this.#unwritten) this.#write(this.#open.get(point)!);
+    this.#disk.syncFolder(this.#folder);
+    this.#unwritten.clear();
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Spool and exporter together, while the service comes and goes and the spool is too small: nothing that was metered goes untold. */
+/** Spool and exporter together, while the service comes and goes, the spool is too small and files are damaged: nothing that was metered goes untold. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { DEFAULT_BACKOFF } from '../../agent/export/backoff.ts';
@@ -14,6 +14,7 @@ import { batchOf } from '../support/spool-batches.ts';
 
 const step = fc.oneof(
   fc.record({ kind: fc.constant('write' as const), records: fc.array(fc.nat(300), { minLength: 1, maxLength: 6 }) }),
+  fc.record({ kind: fc.constant('damage' as const), which: fc.nat() }),
   fc.record({ kind: fc.constant('service' as const), answer: fc.constantFrom('accepted', 'retry', 'poison') }),
 );
 
@@ -45,8 +46,9 @@ test('packets of the records and packets given up are, in the end, what was mete
       fc.array(step, { maxLength: 30, size: 'max' }),
       fc.integer({ min: 1, max: 8 }),
       async (steps, blocks) => {
+        const disk = new CrashingDisk(1);
         const spool = Spool.open({
-          disk: new CrashingDisk(1),
+          disk,
           folder: '/spool',
           bytesMax: blocks * 4096,
           quarantineBytesMax: 1e9,
@@ -67,8 +69,15 @@ test('packets of the records and packets given up are, in the end, what was mete
           metered += counts.reduce((sum, records) => sum + records, 0);
           exporter.wake();
         };
+        /** Behind the label, where there are records at all. */
+        const damage = (which: number) => {
+          const waiting = disk.paths().filter((path) => /^\/spool\/[^/]*\.flows$/.test(path));
+          const path = waiting[which % waiting.length];
+          if (path !== undefined) disk.damage(path, disk.size(path) - 1);
+        };
         for (const one of steps) {
           if (one.kind === 'service') reader.answer = one.answer;
+          else if (one.kind === 'damage') damage(one.which);
           else write(one.records);
           await settled();
           await timers.advance(100_000);
