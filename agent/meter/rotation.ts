@@ -1,4 +1,3 @@
-import { schedule } from 'node-cron';
 import type { Control } from './control.ts';
 
 /**
@@ -7,10 +6,19 @@ import type { Control } from './control.ts';
  */
 export const GRACE_SECONDS = 1;
 
-/** Ticks every second and tells the data plane which windows are due. Answers a function that ends it. */
+/**
+ * Ticks as each second begins and tells the data plane which windows are due. Answers a function that ends it.
+ *
+ * Each tick waits for the next second alone, by a timer that does not follow the clock: a clock that is set, by years, and
+ * forward or back, puts no tick off by more than a second, and none has to be made up for.
+ */
 export function startRotation(control: Control, now: () => number): () => void {
-  const tick = () => control.setCloseBefore(Math.floor(now() / 1000) - GRACE_SECONDS);
+  let timer: NodeJS.Timeout;
+  const tick = () => {
+    const nowMs = now();
+    control.setCloseBefore(Math.floor(nowMs / 1000) - GRACE_SECONDS);
+    timer = setTimeout(tick, 1000 - (nowMs % 1000));
+  };
   tick();
-  const task = schedule('* * * * * *', tick, { suppressMissedWarning: true });
-  return () => void task.stop();
+  return () => clearTimeout(timer);
 }

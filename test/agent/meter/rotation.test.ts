@@ -35,6 +35,22 @@ describe('the rotation', () => {
     stop();
   });
 
+  it.each([
+    ['years forward', 26 * 365 * 86_400],
+    ['hours back', -7200],
+  ])('goes on every second when the clock is set %s', async (_, setSeconds) => {
+    const control = new Control();
+    let setMs = 0;
+    const stop = startRotation(control, () => Date.now() + setMs);
+    await vi.advanceTimersByTimeAsync(3000);
+    setMs = setSeconds * 1000;
+    for (let passed = 4; passed <= 8; passed++) {
+      await vi.advanceTimersByTimeAsync(1000);
+      expect(control.closeBefore).toBe(Math.floor(START / 1000) + passed + setSeconds - GRACE_SECONDS);
+    }
+    stop();
+  });
+
   it('ends with all its timers', async () => {
     const control = new Control();
     const stop = startRotation(control, Date.now);
