@@ -30,6 +30,9 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
     case 'jumped':
       log.warn('time passed without capture', { ...facts, reason: event.reason, gapSeconds: event.gapSeconds });
       break;
+    case 'set-back':
+      log.warn('the clock was set back', { ...facts, seconds: event.seconds });
+      break;
     case 'resumed':
       log.info('nobody captured since the run before', { ...facts, gapSeconds: event.gapSeconds });
       break;

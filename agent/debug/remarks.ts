@@ -42,6 +42,8 @@ export function eventText(point: ObservationPoint, event: TapEvent): string | un
       return `What the packet filter rejects is known again, after ${event.gapSeconds.toFixed(1)} s.`;
     case 'jumped':
       return `${event.gapSeconds.toFixed(1)} s passed on the clock without capture: ${event.reason}.`;
+    case 'set-back':
+      return `The clock was set back by ${event.seconds.toFixed(1)} s.`;
     case 're-attached':
       return `Capturing on ${point.interfaceName} again, after ${event.gapSeconds.toFixed(1)} s without.`;
   }

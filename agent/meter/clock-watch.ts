@@ -1,8 +1,8 @@
 /**
- * Notices when more time has passed on the clock than for this process: the machine slept, or somebody set the clock. Both
- * leave windows in which nothing was captured. A clock that is set back leaves none.
+ * Notices when the clock has gone another way than this process: the machine slept, or somebody set the clock. Forward, both
+ * leave windows in which nothing was captured; back, windows come again that were there before.
  */
-import type { Gap } from '../model/ledger.ts';
+import type { GapReason } from '../model/ledger.ts';
 
 /** Three clocks, in milliseconds. */
 export interface Clocks {
@@ -12,6 +12,13 @@ export interface Clocks {
   readonly awakeMs: number;
   /** Goes on while it does. */
   readonly bootMs: number;
+}
+
+/** Back where `toSeconds` comes before `fromSeconds`. */
+export interface ClockJump {
+  readonly fromSeconds: number;
+  readonly toSeconds: number;
+  readonly reason: Extract<GapReason, 'suspended' | 'clock-jumped'>;
 }
 
 /** Reading three clocks is not for every round. */
@@ -28,16 +35,23 @@ export class ClockWatch {
     this.#last = read();
   }
 
-  /** The time that was jumped over since the last look. @param wallMs now */
-  look(wallMs: number): Gap | undefined {
+  /**
+   * The jump since the last look. Forward it begins with that look, for nobody knows what was captured since; back with what
+   * the clock would show.
+   *
+   * @param wallMs now
+   */
+  look(wallMs: number): ClockJump | undefined {
     const last = this.#last;
     if (Math.abs(wallMs - last.wallMs) < LOOK_MS) return undefined;
     const now = this.#read();
     this.#last = now;
-    const jumpMs = now.wallMs - last.wallMs - (now.awakeMs - last.awakeMs);
-    if (jumpMs <= JUMP_MS) return undefined;
-    const sleptMs = now.bootMs - last.bootMs - (now.awakeMs - last.awakeMs);
-    const reason = sleptMs > jumpMs / 2 ? 'suspended' : 'clock-jumped';
-    return { fromSeconds: last.wallMs / 1000, toSeconds: now.wallMs / 1000, reason };
+    const awakeMs = now.awakeMs - last.awakeMs;
+    const bootMs = now.bootMs - last.bootMs;
+    const jumpMs = now.wallMs - last.wallMs - awakeMs;
+    if (Math.abs(jumpMs) <= JUMP_MS) return undefined;
+    const fromMs = jumpMs > 0 ? last.wallMs : last.wallMs + bootMs;
+    const reason = jumpMs > 0 && bootMs - awakeMs > jumpMs / 2 ? 'suspended' : 'clock-jumped';
+    return { fromSeconds: fromMs / 1000, toSeconds: now.wallMs / 1000, reason };
   }
 }

@@ -144,6 +144,11 @@ export class Meter {
     for (const start of this.#starts()) if (start + this.#options.windowSeconds <= seconds) this.#close(start);
   }
 
+  /** Closes every window that starts at or after the second `seconds`, oldest first. */
+  closeFrom(seconds: number): void {
+    for (const start of this.#starts()) if (start >= seconds) this.#close(start);
+  }
+
   closeAll(): void {
     this.closeBefore(Number.POSITIVE_INFINITY);
   }

@@ -26,7 +26,7 @@ export interface RejectLogOptions {
   readonly group: number;
   /** Of each packet, as of the taps'. */
   readonly snapBytes: number;
-  /** Unix milliseconds. */
+  /** Milliseconds, of a clock that nobody sets. */
   readonly now: () => number;
 }
 
@@ -48,7 +48,7 @@ export class RejectLog {
   readonly #rules = new RuleNames();
   #source: PacketSource | undefined;
   #sequence: number | undefined;
-  #retryAt = 0;
+  #retryAtMs = 0;
 
   constructor(options: RejectLogOptions) {
     this.#options = options;
@@ -146,18 +146,18 @@ export class RejectLog {
 
   #detach(reason: string): void {
     this.end();
-    this.#retryAt = this.#options.now() + REATTACH_MS;
+    this.#retryAtMs = this.#options.now() + REATTACH_MS;
     for (const tap of this.#taps) tap.verdictsLost(reason);
   }
 
   #reattach(): void {
-    if (this.#options.now() < this.#retryAt) return;
+    if (this.#options.now() < this.#retryAtMs) return;
     try {
       this.attach();
       for (const tap of this.#taps) tap.verdictsBack();
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
-      this.#retryAt = this.#options.now() + REATTACH_MS;
+      this.#retryAtMs = this.#options.now() + REATTACH_MS;
     }
   }
 }

@@ -18,7 +18,8 @@ import { windowStart } from '../model/window-bounds.ts';
 import type { Decoder } from '../packet/decode.ts';
 import { decoderFor } from '../packet/link-type.ts';
 import type { NflogPacket } from '../packet/nflog.ts';
-import { type Clocks, ClockWatch } from './clock-watch.ts';
+import { type ClockJump, type Clocks, ClockWatch } from './clock-watch.ts';
+import { Gaps, type OpenGap } from './gaps.ts';
 import { Meter, type MeterOptions } from './meter.ts';
 import { RejectMeter } from './reject-meter.ts';
 import { GRACE_SECONDS } from './rotation.ts';
@@ -54,6 +55,8 @@ export type TapEvent =
   | { readonly kind: 'verdicts-back'; readonly gapSeconds: number }
   /** The clock went on without this process. */
   | { readonly kind: 'jumped'; readonly reason: GapReason; readonly gapSeconds: number }
+  /** Windows come again that were there before. */
+  | { readonly kind: 'set-back'; readonly seconds: number }
   /** Nobody observed the point for so long before this run. */
   | { readonly kind: 'resumed'; readonly gapSeconds: number }
   | KeeperEvent;
@@ -70,13 +73,6 @@ const DROPS_MS = 100;
 
 const NO_STATISTICS: CaptureStatistics = { received: 0, droppedByKernel: 0, droppedByInterface: 0 };
 const NO_DROPS: Drops = { droppedByKernel: 0, droppedByInterface: 0 };
-const NO_GAPS: readonly Gap[] = [];
-
-/** A gap that is not over. */
-interface OpenGap {
-  readonly fromSeconds: number;
-  readonly reason: GapReason;
-}
 
 type Drops = Pick<Ledger, 'droppedByKernel' | 'droppedByInterface'>;
 
@@ -100,10 +96,11 @@ export class Tap {
   #interfaceIndex = 0;
   #decode: Decoder | undefined;
   #counted: CaptureStatistics = NO_STATISTICS;
-  #gap: OpenGap | undefined;
-  #verdictsLostAt: OpenGap | undefined;
-  #gaps: Gap[] = [];
-  #retryAt = 0;
+  readonly #gaps = new Gaps();
+  #detached: OpenGap | undefined;
+  #verdictsLost: OpenGap | undefined;
+  /** By the clock that nobody sets. */
+  #retryAtMs = 0;
   /** Drops since `#counted`, as of the last time that the kernel was asked for the notes. */
   #pendingDrops: Drops = NO_DROPS;
   #dropsAskedAt = 0;
@@ -113,12 +110,15 @@ export class Tap {
   /** Unix seconds: when the last drain began, and the time before which (less a grace) everything has been taken in. */
   #drainedFrom = 0;
   #observedUntil = 0;
+  /** When capture began, by a clock that knows the time: the end of what was missed before. */
   #attachedAt = 0;
   #hasResumed = false;
   readonly #clockWatch: ClockWatch;
   /** Every window that starts before this has its status; of those from here on, some were opened by their packets. */
   #coveredBefore = Number.POSITIVE_INFINITY;
   readonly #opened = new Set<number>();
+  /** By when all packets are in that came before the clock was set back, whose windows then close for good. */
+  #strayUntil = Number.POSITIVE_INFINITY;
 
   constructor(options: TapOptions) {
     this.#options = options;
@@ -196,17 +196,15 @@ export class Tap {
 
   /** From now on nobody knows what the packet filter rejects. */
   verdictsLost(reason: string): void {
-    this.#verdictsLostAt = { fromSeconds: this.#seconds(), reason: 'verdicts-unknown' };
+    this.#verdictsLost = this.#gaps.begin('verdicts-unknown', this.#seconds());
     this.#options.onEvent(this.#options.point, { kind: 'verdicts-lost', reason });
   }
 
   verdictsBack(): void {
-    const gap = this.#verdictsLostAt;
-    if (gap === undefined) return;
-    const toSeconds = this.#seconds();
-    this.#gaps.push({ ...gap, toSeconds });
-    this.#verdictsLostAt = undefined;
-    this.#options.onEvent(this.#options.point, { kind: 'verdicts-back', gapSeconds: toSeconds - gap.fromSeconds });
+    if (this.#verdictsLost === undefined) return;
+    const gapSeconds = this.#gaps.end(this.#verdictsLost, this.#seconds());
+    this.#verdictsLost = undefined;
+    this.#options.onEvent(this.#options.point, { kind: 'verdicts-back', gapSeconds });
   }
 
   /**
@@ -215,12 +213,16 @@ export class Tap {
    */
   closeBefore(seconds: number, drained: boolean): void {
     this.#lookAtClocks();
+    const now = this.#seconds();
+    // Who said so may not know yet that the clock was set back.
+    const due = Math.min(seconds, now - GRACE_SECONDS);
     if (drained) {
-      this.#cover(this.#seconds());
-      this.#meter.closeBefore(seconds);
-      this.#meter.open(this.#seconds());
+      this.#cover(now);
+      this.#meter.closeBefore(due);
+      this.#closeStrays(now);
+      this.#meter.open(now);
     } else {
-      this.#meter.closeBefore(Math.min(seconds, this.#meter.currentWindow?.start ?? seconds));
+      this.#meter.closeBefore(Math.min(due, this.#meter.currentWindow?.start ?? due));
     }
     this.#note(drained);
     this.#tellFigures();
@@ -281,25 +283,24 @@ export class Tap {
     const gone = this.#source?.failure?.code === 'capture.gone';
     this.#source?.close();
     this.#source = undefined;
-    this.#gap = { fromSeconds: this.#seconds(), reason: gone ? 'interface-gone' : 'capture-failed' };
-    this.#retryAt = this.#options.now() + REATTACH_MS;
+    this.#detached = this.#gaps.begin(gone ? 'interface-gone' : 'capture-failed', this.#seconds());
+    this.#retryAtMs = this.#options.clocks().awakeMs + REATTACH_MS;
     this.#options.onEvent(this.#options.point, { kind: 'detached', reason });
   }
 
   #reattach(): void {
-    if (this.#options.now() < this.#retryAt) return;
+    const { awakeMs } = this.#options.clocks();
+    if (awakeMs < this.#retryAtMs) return;
     try {
       this.#open();
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
-      this.#retryAt = this.#options.now() + REATTACH_MS;
+      this.#retryAtMs = awakeMs + REATTACH_MS;
       return;
     }
-    const { fromSeconds, reason } = this.#gap!;
-    const toSeconds = this.#seconds();
-    this.#gaps.push({ fromSeconds, toSeconds, reason });
-    this.#gap = undefined;
-    this.#options.onEvent(this.#options.point, { kind: 're-attached', gapSeconds: toSeconds - fromSeconds });
+    const gapSeconds = this.#gaps.end(this.#detached!, this.#seconds());
+    this.#detached = undefined;
+    this.#options.onEvent(this.#options.point, { kind: 're-attached', gapSeconds });
   }
 
   #closed(window: Window): void {
@@ -322,11 +323,45 @@ export class Tap {
   }
 
   #lookAtClocks(): void {
-    const gap = this.#clockWatch.look(this.#options.now());
-    if (gap === undefined) return;
-    this.#gaps.push(gap);
-    const { fromSeconds, toSeconds, reason } = gap;
-    this.#options.onEvent(this.#options.point, { kind: 'jumped', reason, gapSeconds: toSeconds - fromSeconds });
+    const jump = this.#clockWatch.look(this.#options.now());
+    if (jump === undefined) return;
+    if (jump.toSeconds < jump.fromSeconds) this.#setBack(jump);
+    else this.#setForward(jump);
+  }
+
+  #setForward({ fromSeconds, toSeconds, reason }: ClockJump): void {
+    const { keeper, onEvent, point } = this.#options;
+    const since = keeper?.absentSince ?? toSeconds;
+    // A machine that started without the time learns it now, and with it for how long nobody was there.
+    const isResumed = !this.#hasResumed && since > fromSeconds && since < toSeconds;
+    const untilSeconds = isResumed ? windowStart(since, point.flowLog.windowSeconds) : toSeconds;
+    this.#gaps.add({ fromSeconds, toSeconds: untilSeconds, reason });
+    onEvent(point, { kind: 'jumped', reason, gapSeconds: toSeconds - fromSeconds });
+    if (!isResumed) return;
+    this.#attachedAt = toSeconds;
+    this.#resume();
+  }
+
+  /** The windows of the time that the clock left are over: when it comes to them again they go on as further pieces. */
+  #setBack({ fromSeconds, toSeconds }: ClockJump): void {
+    const { onEvent, point } = this.#options;
+    const next = windowStart(toSeconds, point.flowLog.windowSeconds) + point.flowLog.windowSeconds;
+    this.#gaps.cut(fromSeconds, toSeconds);
+    this.#meter.closeFrom(next);
+    this.#gaps.unjump(toSeconds);
+    this.#coveredBefore = next;
+    this.#opened.clear();
+    this.#observedUntil = Math.min(this.#observedUntil, toSeconds);
+    this.#strayUntil = toSeconds + GRACE_SECONDS;
+    onEvent(point, { kind: 'set-back', seconds: fromSeconds - toSeconds });
+  }
+
+  /** Packets that the ring still held when the clock was set back have opened windows of the time before once more. */
+  #closeStrays(seconds: number): void {
+    if (seconds < this.#strayUntil) return;
+    const { windowSeconds } = this.#options.point.flowLog;
+    this.#meter.closeFrom(windowStart(seconds, windowSeconds) + windowSeconds);
+    this.#strayUntil = Number.POSITIVE_INFINITY;
   }
 
   /** Opens the windows that nobody looked at since the last round, so that each has its status: the agent slept, or was stopped. */
@@ -338,8 +373,8 @@ export class Tap {
     this.#coveredBefore = present + windowSeconds;
     const isLong = (present - from) / windowSeconds > GAP_WINDOWS_MAX;
     // Nobody opens thousands of windows, so what is between the first and the last must be in a gap.
-    if (isLong && !this.#gaps.some((gap) => gap.toSeconds >= present)) {
-      this.#gaps.push({ fromSeconds: from, toSeconds: seconds, reason: 'suspended' });
+    if (isLong && !this.#gaps.reachTo(present)) {
+      this.#gaps.add({ fromSeconds: from, toSeconds: seconds, reason: 'suspended' });
     }
     for (let start = from; start < present; start += windowSeconds) {
       if (!this.#opened.has(start)) this.#meter.open(start);
@@ -348,15 +383,17 @@ export class Tap {
     for (const start of this.#opened) if (start <= present) this.#opened.delete(start);
   }
 
-  /** The windows during which nobody was there get their gap, too: late, in a further piece, where the disk tells late. */
+  /**
+   * The windows during which nobody was there get their gap, too: late, in a further piece, where the disk tells late, or where
+   * the clock showed a time before that.
+   */
   #resume(): void {
     const { keeper, point, onEvent } = this.#options;
     const seconds = this.#attachedAt;
     const since = keeper?.absentSince;
-    if (this.#hasResumed || since === undefined) return;
+    if (this.#hasResumed || since === undefined || since >= seconds) return;
     this.#hasResumed = true;
-    if (since >= seconds) return;
-    this.#gaps.push({ fromSeconds: since, toSeconds: seconds, reason: 'agent-not-running' });
+    this.#gaps.add({ fromSeconds: since, toSeconds: seconds, reason: 'agent-not-running' });
     const { windowSeconds } = point.flowLog;
     const first = windowStart(since, windowSeconds);
     const isLong = (seconds - first) / windowSeconds > GAP_WINDOWS_MAX;
@@ -432,22 +469,10 @@ export class Tap {
 
   #countGaps(window: Window): void {
     window.ledger.gaps.push(...this.#gapsOf(window));
-    const end = window.start + this.#options.point.flowLog.windowSeconds;
-    this.#gaps = this.#gaps.filter((gap) => gap.toSeconds > end);
+    this.#gaps.forgetUpTo(window.start + this.#options.point.flowLog.windowSeconds);
   }
 
-  /** The parts of the gaps that lie in the window. */
-  #gapsOf(window: Window): readonly Gap[] {
-    if (this.#gaps.length === 0 && this.#gap === undefined && this.#verdictsLostAt === undefined) return NO_GAPS;
-    const end = window.start + this.#options.point.flowLog.windowSeconds;
-    const toSeconds = this.#seconds();
-    const open = [this.#gap, this.#verdictsLostAt].filter((gap) => gap !== undefined);
-    const parts: Gap[] = [];
-    for (const gap of [...this.#gaps, ...open.map((each) => ({ ...each, toSeconds }))]) {
-      const fromSeconds = Math.max(gap.fromSeconds, window.start);
-      const untilSeconds = Math.min(gap.toSeconds, end);
-      if (fromSeconds < untilSeconds) parts.push({ fromSeconds, toSeconds: untilSeconds, reason: gap.reason });
-    }
-    return parts;
+  #gapsOf({ start }: Window): readonly Gap[] {
+    return this.#gaps.within(start, start + this.#options.point.flowLog.windowSeconds, this.#seconds());
   }
 }

@@ -431,6 +431,132 @@ describe('windows that nobody looked at', () => {
   });
 });
 
+describe('a clock that is set back', () => {
+  /** A tap that has run for half a minute when its clock shows 7230 and is set to 30. */
+  async function setBack(): Promise<TappedInterface> {
+    const tapped = attached({ clock: { seconds: 7200 } });
+    tapped.engine.newest.waiting = many(5, 7225);
+    await tapped.round(7230);
+    tapped.clock.setSeconds = -7200;
+    return tapped;
+  }
+
+  it('is told, and closes the windows that it left, also those that strays open again', async () => {
+    const tapped = await setBack();
+    tapped.engine.newest.waiting = [at(7230), at(31)];
+    await tapped.round(31);
+    expect(packetsByWindow(tapped)).toEqual([[7200, 6]]);
+    expect(tapped.events.at(-1)).toEqual({ kind: 'set-back', seconds: 7200 });
+    tapped.engine.newest.waiting = [at(7230), at(31.1)];
+    await tapped.round(31.5);
+    await tapped.round(32);
+    expect(packetsByWindow(tapped)).toEqual([
+      [7200, 6],
+      [7200, 1],
+    ]);
+    await tapped.round(61);
+    expect(packetsByWindow(tapped).at(-1)).toEqual([0, 2]);
+    expect(new Set(tapped.closed.map(({ start, piece }) => `${start} ${piece}`)).size).toBe(3);
+  });
+
+  it('closes nothing more, whoever still says that later windows are due', async () => {
+    const tapped = await setBack();
+    await tapped.round(31);
+    tapped.engine.newest.waiting = many(3, 32);
+    tapped.clock.seconds = 32;
+    for (let round = 0; round < 10; round++) tapped.tap.closeBefore(7229, await tapped.tap.drain(tapped.batch));
+    expect(tapped.starts).toEqual([7200]);
+    tapped.tap.end();
+    expect(packetsByWindow(tapped).at(-1)).toEqual([0, 3]);
+  });
+
+  it('within its window closes none', async () => {
+    const tapped = attached();
+    await tapped.round(50);
+    tapped.clock.setSeconds = -30;
+    await tapped.round(21);
+    await tapped.round(61);
+    expect(tapped.starts).toEqual([0]);
+    expect(logStatus(tapped.closed[0]!.ledger)).toBe('NODATA');
+  });
+
+  it('leaves the gap of an interface that is away in the windows before and after', async () => {
+    const tapped = attached({ clock: { seconds: 7200 } });
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(7220);
+    tapped.engine.refusal = new OperationalError('capture.no-interface', 'not there.');
+    for (let seconds = 7221; seconds <= 7230; seconds++) await tapped.round(seconds);
+    tapped.clock.setSeconds = -7200;
+    for (let seconds = 31; seconds <= 40; seconds++) await tapped.round(seconds);
+    tapped.engine.refusal = undefined;
+    await tapped.round(40.5);
+    expect(tapped.events.at(-1)).toEqual({ kind: 're-attached', gapSeconds: 10 + 10.5 });
+    await tapped.round(61);
+    expect(gapsByWindow(tapped)).toEqual([
+      [7200, [7220, 7231]],
+      [0, [31, 40.5]],
+    ]);
+  });
+
+  it('to where it was set forward from leaves no gap in the windows that come after all', async () => {
+    const tapped = attached();
+    await tapped.round(30);
+    tapped.clock.setSeconds = 3600;
+    await tapped.round(3631);
+    tapped.clock.setSeconds = 0;
+    for (let seconds = 32; seconds <= 190; seconds++) await tapped.round(seconds);
+    const last = tapped.closed.slice(-3).map(({ start, ledger }) => [start, logStatus(ledger)]);
+    expect(last).toEqual([
+      [0, 'NODATA'],
+      [60, 'NODATA'],
+      [120, 'NODATA'],
+    ]);
+  });
+
+  it('has the status of every window again', async () => {
+    const tapped = await setBack();
+    await tapped.round(31);
+    await tapped.round(250);
+    await tapped.round(301);
+    expect(tapped.starts.slice(1)).toEqual([0, 60, 120, 180, 240]);
+  });
+
+  it('and forward, however often: each packet is counted once, and no window twice under one piece', async () => {
+    const step = fc.record({
+      seconds: fc.oneof(fc.integer({ min: 1, max: 90 }), fc.integer({ min: 1, max: 700 })),
+      setSeconds: fc.oneof(fc.constant(0), fc.integer({ min: -90, max: 90 }), fc.integer({ min: -9000, max: 9000 })),
+      packets: fc.integer({ min: 0, max: 3 }),
+      strays: fc.integer({ min: 0, max: 3 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        const tapped = attached({ clock: { seconds: 1_000_000 } });
+        const { clock } = tapped;
+        let sent = 0;
+        for (const { seconds, setSeconds, packets, strays } of steps) {
+          const before = clock.seconds;
+          clock.setSeconds = (clock.setSeconds ?? 0) + setSeconds;
+          const now = before + setSeconds + seconds;
+          tapped.engine.newest.waiting = [...many(strays, before), ...many(packets, now)];
+          sent += packets + strays;
+          await tapped.round(now);
+        }
+        tapped.tap.end();
+        expect(tapped.closed.reduce((sum, { ledger }) => sum + ledger.metered.packets, 0)).toBe(sent);
+        const identities = tapped.closed.map(({ start, piece }) => `${start} ${piece}`);
+        expect(new Set(identities).size).toBe(identities.length);
+        for (const { start, ledger } of tapped.closed) {
+          for (const { fromSeconds, toSeconds } of ledger.gaps) {
+            expect(fromSeconds).toBeGreaterThanOrEqual(start);
+            expect(toSeconds).toBeLessThanOrEqual(start + 60);
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+});
+
 describe('the figures of a tap', () => {
   it('are those of closed and open windows together, at most ten times a second', async () => {
     const figures: LiveFigures[] = [];

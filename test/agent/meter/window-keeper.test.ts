@@ -317,6 +317,24 @@ describe('the time in which nobody captured', () => {
     expect(gapsByWindow(tap)).toEqual([[540]]);
   });
 
+  test('is told once the clock is set right of a machine that started without the time', async () => {
+    await killedAt(90_015);
+    const tap = tapped(100, { runId: 'run2' });
+    await tap.round(130);
+    tap.clock.setSeconds = 199_900;
+    await tap.round(200_035);
+    await tap.round(200_062);
+    expect(tap.events.slice(1).map(({ kind }) => kind)).toEqual(['jumped', 'resumed']);
+    expect(gapsByWindow(tap)).toEqual([
+      [60],
+      [120, [130, 180, 'clock-jumped']],
+      [180, [180, 240, 'clock-jumped']],
+      [90_000, [90_015, 90_060, 'agent-not-running']],
+      [199_920, [199_920, 199_980, 'agent-not-running']],
+      [199_980, [199_980, 200_035, 'agent-not-running']],
+    ]);
+  });
+
   test('begins after a reboot at the last sync that came through', async () => {
     const tap = tapped(600);
     await tap.round(605);
