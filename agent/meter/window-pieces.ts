@@ -3,14 +3,10 @@
  * of the identity of batches, so meters that follow each other on one observation point share one of these.
  */
 export class WindowPieces {
+  /** Unix seconds. */
   #newestStart = Number.NEGATIVE_INFINITY;
   /** Windows opened that were not newer than all before. */
   #late = 0;
-
-  /** The start of the newest window so far, Unix seconds. */
-  get newestStart(): number {
-    return this.#newestStart;
-  }
 
   next(start: number): number {
     if (start <= this.#newestStart) return ++this.#late;

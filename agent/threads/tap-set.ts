@@ -31,8 +31,8 @@ const OPEN_WINDOWS_MAX = 4;
 export const HELD_BYTES_MAX = 512 * 1024 ** 2;
 /** So small a table always has room: without one its packets could not even be folded. */
 const SMALL_TABLE_BYTES = 8192;
-/** For so long the pieces of a point that left are remembered: a clock that is set back further meets its own windows anew. */
-const PIECES_KEPT_SECONDS = 86_400;
+/** Points that left whose pieces are remembered: the clock may be set back to windows of theirs, however far. */
+const PIECES_KEPT_MAX = 4096;
 
 export interface TapSetup {
   readonly point: ObservationPoint;
@@ -169,7 +169,12 @@ export class TapSet {
           'or leave out rejects.',
       );
     }
-    const log = new RejectLog({ engine: this.#options.engine, group, snapBytes: capture.snapBytes, now: Date.now });
+    const log = new RejectLog({
+      engine: this.#options.engine,
+      group,
+      snapBytes: capture.snapBytes,
+      now: () => performance.now(),
+    });
     log.attach();
     this.#rejectLogs.push(log);
     return log;
@@ -221,17 +226,22 @@ export class TapSet {
     });
   }
 
-  /** By what the identity of a batch has of its point. */
-  #piecesOf({ flowLog, interfaceId }: ObservationPoint): WindowPieces {
-    const key = `${flowLog.id} ${interfaceId}`;
+  #piecesOf(point: ObservationPoint): WindowPieces {
+    const key = piecesKey(point);
     const pieces = this.#pieces.get(key) ?? new WindowPieces();
-    this.#forgetPieces(Date.now() / 1000 - PIECES_KEPT_SECONDS);
+    // The last that was asked for comes last.
+    this.#pieces.delete(key);
     this.#pieces.set(key, pieces);
+    this.#forgetPieces();
     return pieces;
   }
 
-  #forgetPieces(beforeSeconds: number): void {
-    for (const [key, { newestStart }] of this.#pieces) if (newestStart < beforeSeconds) this.#pieces.delete(key);
+  #forgetPieces(): void {
+    const observed = new Set(this.#taps.map(({ point }) => piecesKey(point)));
+    for (const key of this.#pieces.keys()) {
+      if (this.#pieces.size <= observed.size + PIECES_KEPT_MAX) return;
+      if (!observed.has(key)) this.#pieces.delete(key);
+    }
   }
 
   #closed(tap: Tap, window: Window, files: KeptFiles | undefined): void {
@@ -248,6 +258,11 @@ function tablesOf(window: Window): readonly Pick<RejectTable, 'family' | 'table'
 
 function heldBytes(window: Window): number {
   return tablesOf(window).reduce((sum, { table }) => sum + table.memory.buffer.byteLength, 0);
+}
+
+/** What the identity of a batch has of its point. */
+function piecesKey({ flowLog, interfaceId }: ObservationPoint): string {
+  return `${flowLog.id} ${interfaceId}`;
 }
 
 function describe(id: number, point: ObservationPoint, window: Window, files: KeptFiles | undefined): ClosedWindow {

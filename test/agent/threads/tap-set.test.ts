@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import { HASH_SEED_WORDS } from '../../../agent/flow/hash.ts';
 import type { Tap } from '../../../agent/meter/tap.ts';
@@ -119,5 +119,27 @@ describe('windows that the recorder does not let go of', () => {
 
     for (const { id } of windows) set.released(id);
     expect((await flood(tap!, 480)).flows).toBe(FLOWS);
+  });
+});
+
+describe('a point that comes back', () => {
+  test('goes on with the pieces of its windows, wherever the clock was meanwhile', async () => {
+    const closed: ClosedWindow[] = [];
+    set = setOn(engine, { onClosed: (window) => closed.push(window) });
+    const { rejectGroup, ...setup } = tapOn('eth0');
+    const { rejectGroup: none, ...other } = tapOn('eth1');
+    vi.useFakeTimers({ now: 600_000_000_000, toFake: ['Date'] });
+    onTestFinished(() => void vi.useRealTimers());
+    set.observe(setup);
+    await set.leave(setup.point, emptyBatch());
+    vi.setSystemTime(1_600_000_000_000);
+    set.observe(other);
+    vi.setSystemTime(600_000_000_000);
+    set.observe(setup);
+    await set.leave(setup.point, emptyBatch());
+    expect(closed.map(({ windowStart, piece }) => [windowStart, piece])).toEqual([
+      [600_000_000, 0],
+      [600_000_000, 1],
+    ]);
   });
 });
