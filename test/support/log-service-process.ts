@@ -58,7 +58,8 @@ export class LogServiceProcess {
   /** All logs that match, through `flowlogd query`. */
   async query(query = '*'): Promise<StoredLog[]> {
     const { namespace, folder } = this.#options;
-    const words = ['query', query, '--store', folder, '--from', '0', '--limit', '10000', '--format', 'ndjson'];
+    const ever = ['--from', '0', '--to', '2100-01-01T00:00:00Z'];
+    const words = ['query', query, '--store', folder, ...ever, '--limit', '10000', '--format', 'ndjson'];
     const { code, stdout, stderr } = await runCommand(words, { namespace });
     if (code !== 0) throw new Error(`the query ended with ${code}: ${stderr}`);
     return stdout
