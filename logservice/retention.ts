@@ -73,8 +73,16 @@ async function storeBytes(store: Store): Promise<number> {
   return Number(blocks) + (changes?.size ?? 0);
 }
 
+/**
+ * The last of the packages that came before all that are young enough. One that came while the clock showed 1970, as after a
+ * start without the time, says nothing of the age of those before it.
+ */
 async function lastPackageBefore(store: Store, receivedMs: bigint): Promise<bigint | null> {
-  const rows = await store.rows('SELECT max(id) FROM packages WHERE received_ms < $1', [receivedMs]);
+  const rows = await store.rows(
+    `SELECT max(id) FROM packages
+     WHERE id < coalesce((SELECT min(id) FROM packages WHERE received_ms >= $1), (SELECT max(id) + 1 FROM packages))`,
+    [receivedMs],
+  );
   return rows[0]![0] as bigint | null;
 }
 

@@ -196,6 +196,24 @@ test('logs go by the day they came, not by their own time; the batch is remember
   await store.close();
 });
 
+test('logs that came while the clock was far behind do not take those before them along', async () => {
+  let now = 1_700_000_000_000;
+  const { store, writer } = await openWriter(() => now);
+  const write = (name: string) =>
+    writer.write(TOPIC, encodeGroups([{ contextFlow: `${name}-1`, logs: [{ contents: { a: name } }] }]));
+  const bounds = { retentionMs: 7 * DAY_MS, storeBytesMax: 1024 ** 3 };
+  await write('BEFORE');
+  now = 60_000;
+  await write('MEANWHILE');
+  now = 1_700_000_000_000 + DAY_MS;
+  await write('AFTER');
+  expect(await applyRetention(store, writer, bounds, now)).toMatchObject({ logsDeleted: 0 });
+  now += 6.5 * DAY_MS;
+  expect(await applyRetention(store, writer, bounds, now)).toMatchObject({ logsDeleted: 2 });
+  expect(await store.rows('SELECT other FROM logs')).toEqual([['{"a":"AFTER"}']]);
+  await store.close();
+});
+
 test.each([
   { what: 'many small logs', logsPerGroup: 2500, valueBytes: 500, rounds: 14 },
   { what: 'few large logs', logsPerGroup: 30, valueBytes: 50_000, rounds: 12 },
