@@ -16,7 +16,7 @@ const missing = twoHostsMissing() ?? clockMissing();
 if (missing !== undefined) process.stderr.write(`clock-step: ${missing}\n`);
 
 const IS_LEDGER = 'ledger-status:*';
-/** Twenty years before this was written, as a machine without a battery starts. */
+/** What the clock of a machine without a battery may show at its start. */
 const YEAR_2000 = Date.UTC(2000, 0, 1) / 1000;
 
 let clock: MachineClock;
