@@ -1,9 +1,9 @@
 /** The folder in which open windows outlive the process, seen from the control plane: made at the start, synced from time to time. */
-import { readdirSync, unlinkSync } from 'node:fs';
+import { readdirSync, statfsSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PRESENCE_SUFFIX } from './meter/presence.ts';
-import { syncTables } from './meter/table-sync.ts';
-import { pointKey } from './meter/window-file.ts';
+import { type KeptFolders, restoreCopies, syncTables } from './meter/table-sync.ts';
+import { pointKey, withoutCopySuffix } from './meter/window-file.ts';
 import type { KeepSetup } from './meter/window-keeper.ts';
 import type { ObservationPoint } from './model/flow-log.ts';
 import { isSystemError } from './model/system-error.ts';
@@ -11,36 +11,68 @@ import { nodeDisk } from './spool/disk.ts';
 import { readBootId, UNKNOWN_BOOT } from './spool/spool-lock.ts';
 import type { Log } from './telemetry/log.ts';
 
+/** statfs(2). */
+const TMPFS_MAGIC = 0x01021994;
 /** From the end of one sync to the next: what a power cut may take, with the time that a sync takes on top. */
 const SYNC_MS = 10_000;
 
 export interface KeptTables {
   readonly setup: KeepSetup;
+  /** Where earlier runs may have left windows, the folder on disk last. */
+  readonly folders: readonly string[];
   close(): void;
 }
 
 /** What a run is, as far as its tables are concerned. */
 export interface KeptRun {
   readonly stateDirectory: string;
+  /** In memory; undefined: open windows are kept in the state directory. */
+  readonly tableDirectory?: string | undefined;
   readonly hostId: string;
   readonly runId: string;
   readonly points: readonly ObservationPoint[];
 }
 
 /** What the disk refuses now it may take later: each window tries anew (meter/window-keeper.ts), and so does each sync. */
-export function openKeptTables({ stateDirectory, hostId, runId, points }: KeptRun, log: Log): KeptTables {
-  const folder = join(stateDirectory, 'tables');
+export function openKeptTables(run: KeptRun, log: Log): KeptTables {
+  const { hostId, runId, points } = run;
+  const onDisk = join(run.stateDirectory, 'tables');
+  const inMemory = memoryFolder(run, log);
+  const kept = inMemory === undefined ? { folder: onDisk } : { folder: inMemory, copyFolder: onDisk };
+  makeReady(onDisk, log, () => {
+    restoreCopies(kept);
+    for (const folder of [kept.folder, onDisk]) forgetOthers(folder, points);
+  });
+  const known = readBootId();
+  // Where the boot is not known, every run counts as one of another boot: its gap then begins with what was synced.
+  const bootId = known === UNKNOWN_BOOT ? runId : known;
+  const folders = inMemory === undefined ? [onDisk] : [inMemory, onDisk];
+  return { setup: { ...kept, hostId, runId, bootId }, folders, close: syncRepeatedly(kept, log) };
+}
+
+/** Several agents may be given the same directory: each has a folder there, named by what nobody else has, its state directory. */
+function memoryFolder({ stateDirectory, tableDirectory }: KeptRun, log: Log): string | undefined {
+  if (tableDirectory === undefined) return undefined;
+  let folder: string | undefined;
+  makeReady(tableDirectory, log, () => {
+    const { dev, ino } = statSync(stateDirectory);
+    folder = join(tableDirectory, `${dev.toString(16)}-${ino.toString(16)}`);
+    nodeDisk.makeFolder(folder);
+    if (statfsSync(folder).type !== TMPFS_MAGIC) {
+      log.warn('table.directory is not in memory (tmpfs): counting may have to wait for its disk', { folder });
+    }
+  });
+  return folder;
+}
+
+function makeReady(folder: string, log: Log, prepare: () => void): void {
   try {
     nodeDisk.makeFolder(folder);
-    forgetOthers(folder, points);
+    prepare();
   } catch (error) {
     if (!isSystemError(error)) throw error;
     log.warn('the folder of open windows cannot be made ready, it is tried again', { folder, reason: error.message });
   }
-  const known = readBootId();
-  // Where the boot is not known, every run counts as one of another boot: its gap then begins with what was synced.
-  const bootId = known === UNKNOWN_BOOT ? runId : known;
-  return { setup: { folder, hostId, runId, bootId }, close: syncRepeatedly(folder, log) };
 }
 
 /**
@@ -50,12 +82,13 @@ export function openKeptTables({ stateDirectory, hostId, runId, points }: KeptRu
 function forgetOthers(folder: string, points: readonly ObservationPoint[]): void {
   const known = new Set(points.map((point) => `${pointKey(point)}${PRESENCE_SUFFIX}`));
   for (const name of readdirSync(folder)) {
-    if (name.endsWith(PRESENCE_SUFFIX) && !known.has(name)) unlinkSync(join(folder, name));
+    const original = withoutCopySuffix(name);
+    if (original.endsWith(PRESENCE_SUFFIX) && !known.has(original)) unlinkSync(join(folder, name));
   }
 }
 
 /** Says once when the disk begins to refuse, and once when it takes the tables again. */
-function syncRepeatedly(folder: string, log: Log): () => void {
+function syncRepeatedly(folders: KeptFolders, log: Log): () => void {
   let isFailing = false;
   let isClosed = false;
   const settled = (error?: Error) => {
@@ -68,7 +101,7 @@ function syncRepeatedly(folder: string, log: Log): () => void {
     else if (hasChanged) log.info('open windows are synced to the disk again');
     if (!isClosed) timer.refresh();
   };
-  const timer = setTimeout(() => void syncTables(folder).then(() => settled(), settled), SYNC_MS);
+  const timer = setTimeout(() => void syncTables(folders).then(() => settled(), settled), SYNC_MS);
   return () => {
     isClosed = true;
     clearTimeout(timer);

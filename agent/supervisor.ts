@@ -39,6 +39,7 @@ export interface AgentPlan {
   readonly engine: 'libpcap' | 'cap';
   readonly exclusion: ExclusionPolicy;
   readonly flowsMax: number;
+  readonly tableDirectory?: string | undefined;
   readonly regions: readonly Region[];
 }
 
@@ -202,7 +203,7 @@ export class Supervisor {
       runId: this.#runId,
       folder: this.#spoolFolder,
       nextSequence: this.#spool.nextSequence,
-      tablesFolder: this.#tables.setup.folder,
+      tablesFolders: this.#tables.folders,
       points: this.#options.taps.map(({ point }) => point),
       ...RECORDER_DEFAULTS,
       regions: this.#options.regions,

@@ -35,6 +35,7 @@ function plan(configuration: Configuration, waiting: Waiting): RunPlan {
     exclusion: exclude,
     regions: configuration.regions,
     flowsMax: table.flowsMax,
+    tableDirectory: table.directory,
     words: flowLogWords(configuration, waiting),
     declarations: configuration.flowLogs.map(declarationOf),
   };

@@ -321,6 +321,12 @@ export const SCHEMA = section('The configuration of flowlogd.', {
         'Flows of one window, interface and address family that are kept apart, at 48 to 96 bytes (IPv6: twice that) each. The packets ' +
         'of further ones are folded into coarser records: the sums of the window stay exact, and it says SKIPDATA.',
     }),
+    directory: optional(ABSOLUTE_PATH, {
+      description:
+        'A directory in memory (tmpfs) for the open windows, so that counting never waits for a disk; a copy goes to the state directory ' +
+        'every 10 s. The state directory itself when absent. It must outlive the process: see reliability.md.',
+      example: '/run/flowlogd/tables',
+    }),
   }),
   spool: section('Batches that wait on disk for delivery.', {
     bytesMax: option(bytes(16 * MEBIBYTE, 16 * TEBIBYTE), '1GiB', {

@@ -51,6 +51,8 @@ export interface FileName {
   readonly table: TableName | undefined;
 }
 
+/** Of the last copy that was made of a file which lives elsewhere (table-sync.ts). */
+export const COPY_SUFFIX = '.copy';
 const NAME = /^((-?\d{1,15})-([0-9a-z]+)-[0-9a-f]{16}-(\d{1,9}))\.(?:window|(?:reject(\d{1,4})-)?ipv([46])-(\d{1,3}))$/;
 
 /** Tells observation points apart in names of files, whatever characters their identifiers have. */
@@ -74,6 +76,10 @@ export function tableFileName({ stem, family, generation, rejection }: Omit<Kept
 /** Of all sizes that a table has. */
 export function tableExtension(family: 4 | 6, rejection: NumberedRejection | undefined): string {
   return rejection === undefined ? `.ipv${family}-` : `.reject${rejection.number}-ipv${family}-`;
+}
+
+export function withoutCopySuffix(name: string): string {
+  return name.endsWith(COPY_SUFFIX) ? name.slice(0, -COPY_SUFFIX.length) : name;
 }
 
 /** Undefined for a name that is not ours. */

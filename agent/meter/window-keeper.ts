@@ -9,8 +9,8 @@
  *
  * Bounds: for each window its file and at most twice its largest tables (those they grew out of stay until the window goes).
  */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { SKETCH_BYTES } from '../flow/key-sketch.ts';
 import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
@@ -22,12 +22,22 @@ import { encodeHeader, PAGE_BYTES } from './header-block.ts';
 import { LedgerNotes, noteRoom, type Progress } from './ledger-notes.ts';
 import { absentSince, encodePresence, PRESENCE_BYTES, PRESENCE_SUFFIX, UNTIL_AT } from './presence.ts';
 import { mappedMemory, type PageMapper } from './table-memory.ts';
-import { type KeptTable, pointKey, stemOf, tableExtension, tableFileName, windowFileName } from './window-file.ts';
+import {
+  COPY_SUFFIX,
+  type KeptTable,
+  pointKey,
+  stemOf,
+  tableExtension,
+  tableFileName,
+  windowFileName,
+} from './window-file.ts';
 
 /** What all points of a run share. */
 export interface KeepSetup {
   /** Used by no other process; made where it is not there. */
   readonly folder: string;
+  /** Where `folder` is memory: the folder on disk with the copies of its files (table-sync.ts), and of those that it has no room for. */
+  readonly copyFolder?: string | undefined;
   readonly hostId: string;
   readonly runId: string;
   /** proc(5), `/proc/sys/kernel/random/boot_id`. */
@@ -131,7 +141,10 @@ export class WindowKeeper {
     file.notes.write(window.ledger, window.ledger.gaps, progress);
     this.#open.delete(key);
     this.#options.mapper.unmap(file.buffer);
-    return { window: file.path, tables: file.tables };
+    return {
+      window: [...this.#copiesOf([file.path]), file.path],
+      tables: [...this.#copiesOf(file.tables), ...file.tables],
+    };
   }
 
   close(): void {
@@ -143,7 +156,19 @@ export class WindowKeeper {
   /** Nobody is to miss the point from now on: should it be observed again, the time until then is no gap. */
   forget(): void {
     this.close();
-    unlinkIfThere(this.#presencePath);
+    for (const path of [...this.#copiesOf([this.#presencePath]), this.#presencePath]) unlinkIfThere(path);
+  }
+
+  /** A copy goes before what it was copied from: alone it would be taken for what a reboot left. */
+  #copiesOf(paths: readonly string[]): readonly string[] {
+    const { copyFolder } = this.#options.setup;
+    return copyFolder === undefined ? [] : paths.map((path) => `${copyFolder}/${basename(path)}${COPY_SUFFIX}`);
+  }
+
+  /** Memory that others need, too (/run is systemd's), is filled by half and no more: beyond that the disk has to do. */
+  #folderFor(bytes: number): string {
+    const { folder, copyFolder } = this.#options.setup;
+    return copyFolder === undefined || isHalfFree(folder, bytes) ? folder : copyFolder;
   }
 
   get #presencePath(): string {
@@ -187,7 +212,7 @@ export class WindowKeeper {
     const header = encodeHeader(described);
     const sketchAt = header.length + noteRoom(ruleNames.length);
     const bytes = sketchAt + SKETCH_BYTES;
-    const path = `${setup.folder}/${windowFileName(stem)}`;
+    const path = `${this.#folderFor(bytes)}/${windowFileName(stem)}`;
     const { buffer, fileDescriptor } = this.#mapNew(path, bytes, bytes, (file) => writeAll(file, header, 0));
     closeSync(fileDescriptor);
     window.foldedKeys.keepIn(new Uint8Array(buffer, sketchAt, SKETCH_BYTES));
@@ -201,11 +226,11 @@ export class WindowKeeper {
   }
 
   #createTable(file: OpenFile, { family, rejection }: TablePurpose, bytes: number): TableMemory {
-    const { setup, mapper } = this.#options;
+    const { mapper } = this.#options;
     const generation = file.tables.filter((path) => path.includes(tableExtension(family, rejection))).length;
     const slots = bytes / (family === 4 ? 32 : 64);
     const described: KeptTable = { stem: file.stem, family, generation, slots, rejection };
-    const path = `${setup.folder}/${tableFileName(described)}`;
+    const path = `${this.#folderFor(bytes)}/${tableFileName(described)}`;
     const memory = this.#mapNew(path, bytes + PAGE_BYTES, bytes, (table) =>
       writeAll(table, encodeHeader(described), bytes),
     );
@@ -246,6 +271,11 @@ export class WindowKeeper {
 
 function keyOf(windowStart: number, piece: number): string {
   return `${windowStart}/${piece}`;
+}
+
+function isHalfFree(folder: string, lessBytes: number): boolean {
+  const { bsize, blocks, bavail } = statfsSync(folder);
+  return bavail - lessBytes / bsize >= blocks / 2;
 }
 
 /** Makes the folder anew where it was deleted, or lost in a repair of the disk; never the state directory around it. */

@@ -13,9 +13,9 @@ export interface ClosedTable {
   readonly rejection?: Rejection | undefined;
 }
 
-/** The files in which a window outlives the process, by path. They go when it is durable elsewhere, `window` first. */
+/** The files in which a window outlives the process, by path. They go in this order when it is durable elsewhere. */
 export interface KeptFiles {
-  readonly window: string;
+  readonly window: readonly string[];
   readonly tables: readonly string[];
 }
 

@@ -14,6 +14,7 @@
  *
  * Bounds: one window's tables in memory at a time; the quarantine's bytes, over which its oldest windows go.
  */
+import { basename } from 'node:path';
 import type { HashSeed } from '../flow/hash.ts';
 import { estimateKeys, SKETCH_BYTES } from '../flow/key-sketch.ts';
 import { clearDamagedSlots, type SlotSums } from '../flow/slot-check.ts';
@@ -22,13 +23,13 @@ import { decodeHeader, PAGE_BYTES } from '../meter/header-block.ts';
 import { noteRoom, readNotes } from '../meter/ledger-notes.ts';
 import { GRACE_SECONDS } from '../meter/rotation.ts';
 import {
+  COPY_SUFFIX,
   type FileName,
   type KeptTable,
   type KeptWindow,
   parseFileName,
   stemOf,
   type TableName,
-  windowFileName,
 } from '../meter/window-file.ts';
 import { headerOf } from '../model/batch-id.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
@@ -54,8 +55,8 @@ export interface OrphanCounters {
 
 export interface OrphansOptions {
   readonly disk: Disk;
-  /** `tables/`; undefined where there is none. */
-  readonly folder: string | undefined;
+  /** Where runs leave windows. The last is on disk, and has copies of the others' files. */
+  readonly folders: readonly string[];
   /** This run, whose files are no orphans. */
   readonly runId: string;
   readonly hostId: string;
@@ -72,7 +73,7 @@ const SLOT_BYTES = { 4: 32, 6: 64 } as const;
 interface Orphan {
   readonly stem: string;
   readonly windowStart: number;
-  readonly files: (FileName & { readonly name: string })[];
+  readonly files: (FileName & { readonly path: string })[];
 }
 
 interface FoundTable extends TableSlots {
@@ -140,36 +141,48 @@ export class Orphans {
     }
   }
 
+  get #quarantine(): string {
+    return `${this.#options.folders.at(-1)}/quarantine`;
+  }
+
   #find(): Orphan[] {
-    const { disk, folder, runId } = this.#options;
     const orphans = new Map<string, Orphan>();
-    if (folder === undefined) return [];
-    try {
-      for (const name of disk.list(folder)) {
-        const parsed = parseFileName(name);
-        if (parsed === undefined || parsed.runId === runId || this.#done.has(parsed.stem)) continue;
-        const { stem, windowStart } = parsed;
+    for (const folder of this.#options.folders)
+      for (const file of this.#filesIn(folder)) {
+        const { stem, windowStart } = file;
         const orphan = orphans.get(stem) ?? { stem, windowStart, files: [] };
-        orphan.files.push({ ...parsed, name });
+        orphan.files.push(file);
         orphans.set(stem, orphan);
       }
-    } catch (error) {
-      // Without a folder there is nothing to find.
-      if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
-    }
     return [...orphans.values()].sort((a, b) => a.windowStart - b.windowStart || (a.stem < b.stem ? -1 : 1));
   }
 
+  #filesIn(folder: string): Orphan['files'] {
+    const { disk, runId } = this.#options;
+    try {
+      const files = disk.list(folder).map((name) => ({ path: `${folder}/${name}`, parsed: parseFileName(name) }));
+      return files
+        .filter(({ parsed }) => parsed !== undefined && parsed.runId !== runId && !this.#done.has(parsed.stem))
+        .map(({ path, parsed }) => ({ ...parsed!, path }));
+    } catch (error) {
+      // Without a folder there is nothing to find.
+      if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
+      return [];
+    }
+  }
+
   #load(orphan: Orphan): RecordedWindow | undefined {
-    const { stem, files } = orphan;
+    const { files } = orphan;
+    const own = files.find(({ table }) => table === undefined)?.path;
     // The window's file goes first: what is left without it is in the spool already.
-    if (!files.some(({ table }) => table === undefined)) return this.#remove(files);
-    const file = this.#read(windowFileName(stem));
-    if (typeof file === 'string') return this.#lost(orphan, file);
+    if (own === undefined) return this.#remove(files);
+    const lost = (reason: string) => this.#lost(orphan, own, reason);
+    const file = this.#read(own);
+    if (typeof file === 'string') return lost(file);
     const header = decodeHeader(file);
     if (header.kind === 'blank' && files.length === 1) return this.#remove(files);
     if (header.kind !== 'header') {
-      return this.#lost(orphan, header.kind === 'blank' ? 'its header was never on the disk' : header.reason);
+      return lost(header.kind === 'blank' ? 'its header was never on the disk' : header.reason);
     }
     const window = header.value as KeptWindow;
     const words = new Float64Array(
@@ -178,7 +191,7 @@ export class Orphans {
       Math.floor((file.length - header.bytes) / 8),
     );
     const note = readNotes(words, window.ruleNames);
-    if (note.kind === 'damaged') return this.#lost(orphan, 'its ledger is damaged');
+    if (note.kind === 'damaged') return lost('its ledger is damaged');
     const tables = this.#bestTables(orphan, window.point.flowLog.windowSeconds);
     const ledger = settle(note.ledger, tables);
     ledger.foldedKeys = foldedKeys(file, header.bytes + noteRoom(window.ruleNames.length), ledger);
@@ -190,8 +203,7 @@ export class Orphans {
       this.counters.slotsDamaged += sums.damaged;
     }
     this.counters.windows += 1;
-    const forget = () => this.#unlink(windowFileName(stem));
-    return this.#recorded(orphan, window, ledger, tables, forget);
+    return this.#recorded(orphan, window, ledger, tables, () => this.#unlink(own));
   }
 
   #recorded(
@@ -211,7 +223,7 @@ export class Orphans {
       records: () => recordsOf(tables, this.#options.hashSeed),
       forget,
       release: () => {
-        for (const { name, table } of files) if (table !== undefined) this.#unlink(name);
+        for (const { path, table } of files) if (table !== undefined) this.#unlink(path);
       },
     };
   }
@@ -245,19 +257,18 @@ export class Orphans {
     return best;
   }
 
-  #slotsOf(stem: string, { name, table }: Orphan['files'][number]): TableSlots | undefined {
-    const file = this.#read(name);
+  #slotsOf(stem: string, { path, table }: Orphan['files'][number]): TableSlots | undefined {
+    const file = this.#read(path);
     const found = typeof file === 'string' ? file : checkedSlots(file, { stem, ...table! });
     if (typeof found !== 'string') return found;
-    this.#setAside(name, found);
+    this.#setAside(path, found);
     return undefined;
   }
 
   /** The content, or why it cannot be read. @throws what refuses for now alone */
-  #read(name: string): Uint8Array | string {
-    const { disk, folder } = this.#options;
+  #read(path: string): Uint8Array | string {
     try {
-      const bytes = disk.readNow(`${folder}/${name}`);
+      const bytes = this.#options.disk.readNow(path);
       return bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
     } catch (error) {
       // Not only what the file system says: Node.js reads no file of 2 GiB at once.
@@ -267,7 +278,7 @@ export class Orphans {
   }
 
   #remove(files: Orphan['files']): undefined {
-    for (const { name } of files) this.#unlink(name);
+    for (const { path } of files) this.#unlink(path);
   }
 
   /**
@@ -275,10 +286,9 @@ export class Orphans {
    * the disk refuses. Its own file goes last, when the ledger is durable: without it, what stays would be taken for the rest
    * of a window that is safe.
    */
-  #lost(orphan: Orphan, reason: string): RecordedWindow | undefined {
+  #lost(orphan: Orphan, own: string, reason: string): RecordedWindow | undefined {
     const { stem, windowStart, files } = orphan;
-    const moved = files.filter(({ table }) => table !== undefined).map(({ name }) => this.#setAside(name, reason));
-    const own = windowFileName(stem);
+    const moved = files.filter(({ table }) => table !== undefined).map(({ path }) => this.#setAside(path, reason));
     this.#tellSetAside(own, reason);
     if (!moved.every(Boolean)) return undefined;
     const { hostId, points } = this.#options;
@@ -295,22 +305,22 @@ export class Orphans {
     return this.#recorded(orphan, { hostId, runId, point, windowStart, piece }, ledger, [], () => this.#move(own));
   }
 
-  #setAside(name: string, reason: string): boolean {
-    this.#tellSetAside(name, reason);
-    return this.#move(name);
+  #setAside(path: string, reason: string): boolean {
+    this.#tellSetAside(path, reason);
+    return this.#move(path);
   }
 
-  #tellSetAside(name: string, reason: string): void {
+  #tellSetAside(path: string, reason: string): void {
     this.counters.setAside += 1;
-    this.#options.onSetAside(name, reason);
+    this.#options.onSetAside(basename(path), reason);
   }
 
   /** Into the quarantine. False where the disk refuses: the file stays, and is looked at again at the next start. */
-  #move(name: string): boolean {
-    const { disk, folder } = this.#options;
+  #move(path: string): boolean {
+    const { disk } = this.#options;
     try {
-      disk.makeFolder(`${folder}/quarantine`);
-      disk.rename(`${folder}/${name}`, `${folder}/quarantine/${name}`);
+      disk.makeFolder(this.#quarantine);
+      moveFile(disk, path, `${this.#quarantine}/${basename(path)}`);
       this.#trimQuarantine();
       return true;
     } catch (error) {
@@ -320,10 +330,10 @@ export class Orphans {
   }
 
   #trimQuarantine(): void {
-    const { disk, folder, quarantineBytesMax = QUARANTINE_BYTES_MAX } = this.#options;
+    const { disk, quarantineBytesMax = QUARANTINE_BYTES_MAX } = this.#options;
     const files = disk
-      .list(`${folder}/quarantine`)
-      .map((name) => ({ path: `${folder}/quarantine/${name}`, start: parseFileName(name)?.windowStart ?? 0 }))
+      .list(this.#quarantine)
+      .map((name) => ({ path: `${this.#quarantine}/${name}`, start: parseFileName(name)?.windowStart ?? 0 }))
       .map((file) => ({ ...file, bytes: disk.size(file.path) }))
       .sort((a, b) => a.start - b.start);
     let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
@@ -336,9 +346,11 @@ export class Orphans {
   }
 
   /** A file that the disk does not let go of comes again, and the reader drops what it brings. */
-  #unlink(name: string): void {
+  #unlink(path: string): void {
+    const { disk, folders } = this.#options;
     try {
-      unlinkIfThere(this.#options.disk, `${this.#options.folder}/${name}`);
+      if (folders.length > 1) unlinkIfThere(disk, `${folders.at(-1)}/${basename(path)}${COPY_SUFFIX}`);
+      unlinkIfThere(disk, path);
     } catch (error) {
       if (!isFileSystemError(error)) throw error;
     }
@@ -410,4 +422,15 @@ function addLastGap(ledger: Ledger, { windowStart, point }: KeptWindow, untilSec
   const fromSeconds = Math.max(untilSeconds - GRACE_SECONDS, windowStart);
   const toSeconds = Math.min(untilSeconds, windowStart + point.flowLog.windowSeconds);
   if (fromSeconds < toSeconds) ledger.gaps.push({ fromSeconds, toSeconds, reason: 'agent-not-running' });
+}
+
+/** Also from one file system to another. */
+function moveFile(disk: Disk, from: string, to: string): void {
+  try {
+    disk.rename(from, to);
+  } catch (error) {
+    if (!isFileSystemError(error) || error.code !== 'EXDEV') throw error;
+    disk.create(to, [disk.readNow(from)]);
+    disk.unlink(from);
+  }
 }

@@ -30,8 +30,8 @@ export interface RecorderSetup {
   /** The spool's, and the first sequence number that is free there (`Spool.nextSequence`). */
   readonly folder: string;
   readonly nextSequence: number;
-  /** Where earlier runs may have left windows; undefined where none are kept. */
-  readonly tablesFolder?: string | undefined;
+  /** Where earlier runs may have left windows (`OrphansOptions.folders`). */
+  readonly tablesFolders: readonly string[];
   /** Of this run. */
   readonly points: readonly ObservationPoint[];
   readonly heldWindowsMax: number;
@@ -114,9 +114,9 @@ export async function recordWindows(
     orphans: { ...orphans.counters },
     orphansFailing: orphans.failure,
   });
-  const { tablesFolder, runId, hostId, points, hashSeed } = setup;
+  const { tablesFolders, runId, hostId, points, hashSeed } = setup;
   const onSetAside = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason, status: status() });
-  const orphans = new Orphans({ disk, folder: tablesFolder, runId, hostId, points, hashSeed, onSetAside });
+  const orphans = new Orphans({ disk, folders: tablesFolders, runId, hostId, points, hashSeed, onSetAside });
   const recorder = new Recorder({
     writer: new SpoolWriter({ disk, folder, nextSequence, now: Date.now }),
     heldWindowsMax,
@@ -231,7 +231,7 @@ function recorded(
       return mapped.records();
     },
     forget() {
-      if (files !== undefined) unlink(disk, files.window);
+      for (const path of files?.window ?? []) unlink(disk, path);
     },
     release() {
       mapped?.unmap();

@@ -17,6 +17,7 @@ export const SEED = randomFillSync(new Int32Array(HASH_SEED_WORDS));
 
 export interface KeeperParts {
   readonly folder: string;
+  readonly copyFolder?: string;
   readonly runId?: string;
   readonly bootId?: string;
   readonly ruleNames?: readonly string[];
@@ -26,9 +27,16 @@ export interface KeeperParts {
 
 /** A keeper for `POINT`, with the pages of the addon. */
 export function keeperIn(parts: KeeperParts): WindowKeeper {
-  const { folder, runId = 'run1', bootId = 'boot-1', ruleNames = RULES, mapper = loadCaptureAddon() } = parts;
+  const {
+    folder,
+    copyFolder,
+    runId = 'run1',
+    bootId = 'boot-1',
+    ruleNames = RULES,
+    mapper = loadCaptureAddon(),
+  } = parts;
   return new WindowKeeper({
-    setup: { folder, hostId: 'host-1', runId, bootId },
+    setup: { folder, copyFolder, hostId: 'host-1', runId, bootId },
     point: POINT,
     ruleNames,
     mapper,
@@ -50,7 +58,7 @@ export function findOrphans(folder: string, disk: Disk = nodeDisk, points: reado
   const onSetAside = (file: string, reason: string) => void setAside.push(`${file}: ${reason}`);
   const orphans = new Orphans({
     disk,
-    folder,
+    folders: [folder],
     runId: 'run9',
     hostId: 'host-1',
     points,

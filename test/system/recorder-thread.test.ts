@@ -33,6 +33,7 @@ test('records of a table that another thread filled reach the disk, many batches
     runId: 'run-1',
     folder,
     nextSequence: 0,
+    tablesFolders: [],
     points: [],
     heldWindowsMax: 4,
     heldBytesMax: 1e8,

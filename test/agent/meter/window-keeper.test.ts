@@ -95,8 +95,10 @@ describe('an open window', () => {
     expect(tables.length).toBeGreaterThan(2);
     expect(tables).toEqual(tables.map((_, generation) => `600-0.ipv4-${generation}`));
     tap.tap.end();
-    expect(tap.files.map((kept) => [short(kept!.window), kept!.tables.map(short)])).toEqual([['600-0.window', tables]]);
-    for (const path of [tap.files[0]!.window, ...tap.files[0]!.tables]) expect(existsSync(path)).toBe(true);
+    expect(tap.files.map((kept) => [kept!.window.map(short), kept!.tables.map(short)])).toEqual([
+      [['600-0.window'], tables],
+    ]);
+    for (const path of [...tap.files[0]!.window, ...tap.files[0]!.tables]) expect(existsSync(path)).toBe(true);
   });
 
   test('that is opened anew has files of its own', async () => {
@@ -105,7 +107,11 @@ describe('an open window', () => {
     wait(tap, 610, udp4(1));
     await tap.round(663);
     tap.tap.end();
-    expect(tap.files.map((kept) => short(kept!.window))).toEqual(['600-0.window', '600-1.window', '660-0.window']);
+    expect(tap.files.flatMap((kept) => kept!.window.map(short))).toEqual([
+      '600-0.window',
+      '600-1.window',
+      '660-0.window',
+    ]);
   });
 });
 
@@ -338,13 +344,13 @@ describe('the time in which nobody captured', () => {
   test('begins after a reboot at the last sync that came through', async () => {
     const tap = tapped(600);
     await tap.round(605);
-    await syncTables(folder);
+    await syncTables({ folder });
     await tap.round(615);
     const seen = () => readFileSync(join(folder, `${KEY}.seen`));
     expect(absentSince(seen(), KEY, 'boot-1')).toBe(615);
     expect(absentSince(seen(), KEY, 'boot-2')).toBe(605);
     await tap.round(625);
-    await syncTables(folder);
+    await syncTables({ folder });
     expect(absentSince(seen(), KEY, 'boot-2')).toBe(625);
   });
 
@@ -364,10 +370,10 @@ describe('a sync of the tables', () => {
     tapped(600);
     mkdirSync(join(folder, 'quarantine'));
     writeFileSync(join(folder, 'stranger'), 'x');
-    await expect(syncTables(folder)).resolves.toBeUndefined();
+    await expect(syncTables({ folder })).resolves.toBeUndefined();
   });
 
   test('fails where the folder is gone', async () => {
-    await expect(syncTables(join(folder, 'gone'))).rejects.toThrow('ENOENT');
+    await expect(syncTables({ folder: join(folder, 'gone') })).rejects.toThrow('ENOENT');
   });
 });

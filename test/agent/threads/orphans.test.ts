@@ -185,7 +185,7 @@ describe('a window that a killed run left open', () => {
     const own = new Orphans({
       hashSeed: new Int32Array(19),
       disk: nodeDisk,
-      folder,
+      folders: [folder],
       runId: 'run1',
       hostId: 'host-1',
       points: [],
@@ -529,7 +529,7 @@ test('the quarantine is bounded: its oldest windows go', async () => {
   const orphans = new Orphans({
     hashSeed: new Int32Array(19),
     disk: nodeDisk,
-    folder,
+    folders: [folder],
     runId: 'run9',
     hostId: 'host-1',
     points: [],

@@ -64,6 +64,7 @@ function start(options: Partial<RecorderSetup> = {}, annotatorsOf: AnnotatorsOf 
     hostId: 'host-1',
     runId: 'run-1',
     folder,
+    tablesFolders: [],
     nextSequence: 7,
     points: [],
     heldWindowsMax: 4,
@@ -210,7 +211,7 @@ describe('windows that earlier runs left open', () => {
   test('become durable under their old names, oldest first, and their files go', async () => {
     await orphan('run7', 660);
     await orphan('run6', 600);
-    const ended = start({ tablesFolder: tables });
+    const ended = start({ tablesFolders: [tables] });
     await expect.poll(() => messages.map(({ kind }) => kind)).toEqual(['durable', 'durable', 'recovered']);
     expect(messages[2]).toMatchObject({ orphans: { windows: 2, records: 2, packets: 2, setAside: 0 } });
     send({ kind: 'end' });
@@ -227,7 +228,7 @@ describe('windows that earlier runs left open', () => {
     const copy = `${tables}-copy`;
     cpSync(tables, copy, { recursive: true });
     for (const tablesFolder of [tables, copy]) {
-      const ended = start({ tablesFolder, nextSequence: tablesFolder === copy ? 100 : 0 });
+      const ended = start({ tablesFolders: [tablesFolder], nextSequence: tablesFolder === copy ? 100 : 0 });
       send({ kind: 'end' });
       await ended;
     }
@@ -241,13 +242,13 @@ describe('windows that earlier runs left open', () => {
     await orphan('run6', 600);
     const before = kept().sort();
     rmSync(folder, { recursive: true });
-    const ended = start({ tablesFolder: tables, flushMs: 20 });
+    const ended = start({ tablesFolders: [tables], flushMs: 20 });
     send({ kind: 'end' });
     await ended;
     expect(messages.map(({ kind }) => kind)).toEqual(['failing', 'ended']);
     expect(kept().sort()).toEqual(before);
     nodeDisk.makeFolder(folder);
-    const again = start({ tablesFolder: tables });
+    const again = start({ tablesFolders: [tables] });
     send({ kind: 'end' });
     await again;
     expect(runsInSpool()).toEqual([['run6', 600, 0, 1]]);
@@ -257,7 +258,7 @@ describe('windows that earlier runs left open', () => {
     await orphan('run6', 600);
     const own = kept().find((name) => name.endsWith('.window'))!;
     writeFileSync(join(tables, own), 'not a window');
-    const ended = start({ tablesFolder: tables });
+    const ended = start({ tablesFolders: [tables] });
     send({ kind: 'end' });
     await ended;
     expect(messages.map(({ kind }) => kind)).toEqual(['set-aside', 'set-aside', 'recovered', 'ended']);
@@ -268,7 +269,7 @@ describe('windows that earlier runs left open', () => {
 test('the files of a window go when it is durable, not before', async () => {
   const paths = ['w.window', 'w.ipv4-0', 'w.ipv4-1'].map((name) => join(folder, name));
   for (const path of paths) writeFileSync(path, '');
-  const files = { window: paths[0]!, tables: paths.slice(1) };
+  const files = { window: paths.slice(0, 1), tables: paths.slice(1) };
   const spool = join(folder, 'spool');
   const ended = start({ folder: spool, flushMs: 5000 });
   send({ kind: 'closed', window: { ...closedWindow(1, 60, 1, [table(1)]), files, piece: 2 } });
