@@ -105,6 +105,7 @@ export class Tap {
   #pendingDrops: Drops = NO_DROPS;
   #dropsAskedAt = 0;
   #figuresAt = 0;
+  #unwrittenWindows = 0;
   /** Of the windows that are closed. */
   readonly #closedSums = { packets: 0, bytes: 0, lostPackets: 0 };
   /** Unix seconds: when the last drain began, and the time before which (less a grace) everything has been taken in. */
@@ -230,6 +231,7 @@ export class Tap {
 
   /** A closed window is safe elsewhere. */
   released(window: Window): void {
+    this.#unwrittenWindows -= 1;
     this.#options.keeper?.released(window);
     window.release();
   }
@@ -314,6 +316,7 @@ export class Tap {
       untilSeconds: this.#observedUntil,
       isClosed: true,
     });
+    this.#unwrittenWindows += 1;
     this.#options.onClosed(this.#options.point, window, files);
   }
 
@@ -442,7 +445,8 @@ export class Tap {
     }
     const tables = this.#meter.currentWindow?.tables ?? [];
     const flows = Math.max(0, ...tables.map(({ table }) => table.flows));
-    onFigures({ ...sums, lostPackets: lost, flows, volatileTables: keeper?.volatileTables ?? 0 });
+    const volatileTables = keeper?.volatileTables ?? 0;
+    onFigures({ ...sums, lostPackets: lost, flows, volatileTables, unwrittenWindows: this.#unwrittenWindows });
   }
 
   /** What was dropped since the last look belongs to the window that closes now. */

@@ -2,7 +2,7 @@
  * The open window in numbers, for whoever asks between two closed ones: a block of shared memory which a tap fills a few times
  * a second, never for a packet, and the control plane reads at any time.
  *
- *     float64: packets bytes lostPackets flows volatileTables
+ *     float64: packets bytes lostPackets flows volatileTables unwrittenWindows
  *
  * A reader may meet the numbers of two rounds; each for itself is whole, because the words are aligned.
  */
@@ -15,9 +15,11 @@ export interface LiveFigures {
   readonly flows: number;
   /** Tables that had to be in memory alone since the tap began, where a kill would lose them. */
   readonly volatileTables: number;
+  /** Closed windows that are not durable yet. */
+  readonly unwrittenWindows: number;
 }
 
-const WORDS = 5;
+const WORDS = 6;
 
 export class LiveBlock {
   readonly shared: SharedArrayBuffer;
@@ -28,12 +30,12 @@ export class LiveBlock {
     this.#words = new Float64Array(shared);
   }
 
-  write({ packets, bytes, lostPackets, flows, volatileTables }: LiveFigures): void {
-    this.#words.set([packets, bytes, lostPackets, flows, volatileTables]);
+  write({ packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows }: LiveFigures): void {
+    this.#words.set([packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows]);
   }
 
   read(): LiveFigures {
-    const [packets = 0, bytes = 0, lostPackets = 0, flows = 0, volatileTables = 0] = this.#words;
-    return { packets, bytes, lostPackets, flows, volatileTables };
+    const [packets = 0, bytes = 0, lostPackets = 0, flows = 0, volatileTables = 0, unwrittenWindows = 0] = this.#words;
+    return { packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows };
   }
 }

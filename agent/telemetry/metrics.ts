@@ -5,6 +5,7 @@
  * are durable. What is a property of the process itself has the names that Prometheus' client libraries give it.
  */
 import type { Tally } from '../model/ledger.ts';
+import { DISK_METRICS } from './disk-metrics.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
 import { counter, gauge, type Metric, one, type Read, type Sample } from './metric.ts';
 import type { AgentStatus, InterfaceStatus } from './status.ts';
@@ -148,6 +149,13 @@ export const METRICS: readonly Metric[] = [
     eachInterface(({ volatileTables }) => [one(volatileTables)]),
     ['interface'],
   ),
+  gauge(
+    'flowlogd_unwritten_windows',
+    'windows',
+    'Closed windows that are not durable yet: none or one as a rule, more where the disk is slow, hangs or refuses.',
+    eachInterface(({ unwrittenWindows }) => [one(unwrittenWindows)]),
+    ['interface'],
+  ),
   counter(
     'flowlogd_folded_packets_total',
     'packets',
@@ -212,9 +220,7 @@ export const METRICS: readonly Metric[] = [
     ['interface'],
   ),
 
-  ...recorderMetrics(),
-  ...recoveryMetrics(),
-  ...spoolMetrics(),
+  ...DISK_METRICS,
   ...exporterMetrics(),
   ...TRANSLATION_METRICS,
 
@@ -229,166 +235,6 @@ export const METRICS: readonly Metric[] = [
     one(agent.heapBytes),
   ]),
 ];
-
-function recorderMetrics(): readonly Metric[] {
-  const of = (read: (recorder: AgentStatus['recorder']) => number) => (status: AgentStatus) => [
-    one(read(status.recorder)),
-  ];
-  return [
-    gauge(
-      'flowlogd_recorder_failing',
-      '',
-      'Whether the spool cannot be written now.',
-      of(({ failing }) => Number(failing !== null)),
-    ),
-    counter(
-      'flowlogd_recorder_failures_total',
-      'attempts',
-      'Attempts to write a window that the disk refused.',
-      of(({ failures }) => failures),
-    ),
-    gauge(
-      'flowlogd_recorder_waiting_windows',
-      'windows',
-      'Closed windows that wait for the disk.',
-      of(({ waitingWindows }) => waitingWindows),
-    ),
-    gauge(
-      'flowlogd_recorder_held_bytes',
-      'bytes',
-      'Memory of the tables of windows that wait for the disk.',
-      of(({ heldBytes }) => heldBytes),
-    ),
-    counter(
-      'flowlogd_recorder_batches_total',
-      'batches',
-      'Batches written to the spool.',
-      of(({ batches }) => batches),
-    ),
-    counter(
-      'flowlogd_recorder_given_up_windows_total',
-      'windows',
-      'Windows that gave up their records because too many waited for the disk.',
-      of(({ windowsGivenUp }) => windowsGivenUp),
-    ),
-    counter(
-      'flowlogd_recorder_given_up_packets_total',
-      'packets',
-      'Packets of those records; they are overflowed in the ledger of their window.',
-      of(({ packetsGivenUp }) => packetsGivenUp),
-    ),
-    counter(
-      'flowlogd_recorder_merged_ledgers_total',
-      'windows',
-      'Windows without records whose ledger became one with the next, because thousands waited for the disk.',
-      of(({ ledgersMerged }) => ledgersMerged),
-    ),
-  ];
-}
-
-function recoveryMetrics(): readonly Metric[] {
-  const of = (read: (recovered: AgentStatus['recorder']['recovered']) => number) => (status: AgentStatus) => [
-    one(read(status.recorder.recovered)),
-  ];
-  return [
-    counter(
-      'flowlogd_recovered_windows_total',
-      'windows',
-      'Windows that earlier runs had left open, made durable by this one.',
-      of((recovered) => recovered.windows),
-    ),
-    counter(
-      'flowlogd_recovered_packets_total',
-      'packets',
-      'Packets in their records.',
-      of((recovered) => recovered.packets),
-    ),
-    counter(
-      'flowlogd_recovery_lost_windows_total',
-      'windows',
-      'Windows of earlier runs of which a row of unknown loss is all that is left.',
-      of((recovered) => recovered.windowsLost),
-    ),
-    counter(
-      'flowlogd_recovery_set_aside_files_total',
-      'files',
-      'Files of earlier runs that could not be believed.',
-      of((recovered) => recovered.setAside),
-    ),
-  ];
-}
-
-function spoolMetrics(): readonly Metric[] {
-  const of = (read: (spool: AgentStatus['spool']) => number) => (status: AgentStatus) => [one(read(status.spool))];
-  return [
-    gauge(
-      'flowlogd_spool_batches',
-      'batches',
-      'Batches that wait on disk for delivery.',
-      of(({ batches }) => batches),
-    ),
-    gauge(
-      'flowlogd_spool_bytes',
-      'bytes',
-      'Disk that they take, in blocks.',
-      of(({ bytes }) => bytes),
-    ),
-    gauge(
-      'flowlogd_spool_limit_bytes',
-      'bytes',
-      'Bound of the spool: spool.bytesMax.',
-      of(({ bytesMax }) => bytesMax),
-    ),
-    gauge(
-      'flowlogd_spool_oldest_age_seconds',
-      'seconds',
-      'Age of the oldest batch that waits, 0 when none does.',
-      of(({ oldestAgeSeconds }) => oldestAgeSeconds ?? 0),
-    ),
-    counter(
-      'flowlogd_spool_dropped_batches_total',
-      'batches',
-      'Batches given up over a bound of the spool, the oldest first.',
-      of(({ dropped }) => dropped.batches),
-    ),
-    counter(
-      'flowlogd_spool_dropped_records_total',
-      'records',
-      'Records of those batches.',
-      of(({ dropped }) => dropped.records),
-    ),
-    counter(
-      'flowlogd_spool_dropped_packets_total',
-      'packets',
-      'Packets of those records.',
-      of(({ dropped }) => dropped.packets),
-    ),
-    counter(
-      'flowlogd_spool_damaged_batches_total',
-      'batches',
-      'Batches whose file was damaged when it was read.',
-      of(({ damagedBatches }) => damagedBatches),
-    ),
-    counter(
-      'flowlogd_spool_quarantined_batches_total',
-      'batches',
-      'Batches set aside, damaged or refused for good.',
-      of(({ quarantinedBatches }) => quarantinedBatches),
-    ),
-    counter(
-      'flowlogd_spool_untold_batches_total',
-      'batches',
-      'Batches set aside that say nothing of themselves any more: no ledger tells of their packets.',
-      of(({ untoldBatches }) => untoldBatches),
-    ),
-    gauge(
-      'flowlogd_spool_quarantine_files',
-      'files',
-      'Batches in the quarantine now, of earlier runs, too.',
-      of(({ quarantineFiles }) => quarantineFiles),
-    ),
-  ];
-}
 
 function exporterMetrics(): readonly Metric[] {
   const of = (read: (exporter: AgentStatus['exporter']) => number) => (status: AgentStatus) => [

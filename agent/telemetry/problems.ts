@@ -7,12 +7,16 @@ type Seen = Pick<AgentStatus, 'dataPlane' | 'interfaces' | 'recorder' | 'spool' 
 /** A backlog of this share of its bound is worth a word. */
 const SPOOL_FULL_SHARE = 0.8;
 
+/** Of one interface; a recorder that keeps up has one at most. */
+const UNWRITTEN_WINDOWS_MAX = 2;
+
 /** Every code, for the page that explains them. */
 export const PROBLEM_CODES = {
   'data-plane-stuck': 'error',
   'interface-detached': 'error',
   'spool-failing': 'error',
   'spool-dropping': 'error',
+  'windows-unwritten': 'warning',
   'windows-in-memory': 'warning',
   'recovery-failing': 'warning',
   'windows-lost': 'warning',
@@ -32,6 +36,7 @@ export type ProblemCode = keyof typeof PROBLEM_CODES;
 export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] {
   const problems = [
     ...dataPlaneProblems(seen),
+    ...unwrittenProblems(seen),
     ...seen.interfaces.flatMap(keepingProblems),
     ...seen.interfaces.flatMap(interfaceProblems),
     ...recoveryProblems(seen),
@@ -57,6 +62,21 @@ function dataPlaneProblems({ dataPlane }: Seen): readonly Problem[] {
       'Restart flowlogd, and report it with the lines of the log before this.',
     ),
   ];
+}
+
+/** Where the disk refuses that is said already, with its reason. */
+function unwrittenProblems({ interfaces, recorder }: Seen): readonly Problem[] {
+  if (recorder.failing !== null) return [];
+  return interfaces
+    .filter(({ unwrittenWindows }) => unwrittenWindows > UNWRITTEN_WINDOWS_MAX)
+    .map(({ interface: name, unwrittenWindows }) =>
+      problem(
+        'windows-unwritten',
+        `${unwrittenWindows} closed windows of ${name} are not written yet: the disk of the state directory is slow, or hangs.`,
+        'Look at the disk (iostat -x, dmesg); capture goes on, and windows fold early when too many wait.',
+        name,
+      ),
+    );
 }
 
 function keepingProblems(one: InterfaceStatus): readonly Problem[] {

@@ -51,6 +51,8 @@ export interface InterfaceStatus {
   readonly volatileSinceSeconds: number | null;
   readonly volatileReason: string | null;
   readonly volatileTables: number;
+  /** Closed windows that are not durable yet. */
+  readonly unwrittenWindows: number;
   /** Closed and durable, by log status. A window that is closed in pieces, because of late packets, counts with each. */
   readonly windows: Readonly<Record<LogStatus, number>>;
   readonly records: number;
@@ -453,6 +455,7 @@ class InterfaceKeeper {
       volatileSinceSeconds: this.#volatile?.sinceSeconds ?? null,
       volatileReason: this.#volatile?.reason ?? null,
       volatileTables: figures.volatileTables,
+      unwrittenWindows: figures.unwrittenWindows,
       windows: { ...this.#windows },
       records: this.#records,
       ledger: this.#total.read(),

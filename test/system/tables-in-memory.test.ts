@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { runCommand } from '../support/command.ts';
 import { commandMissing } from '../support/network-namespace.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { isLedger, ledgerSum } from '../support/stored-flows.ts';
@@ -21,7 +22,7 @@ if (missing !== undefined) process.stderr.write(`tables-in-memory: ${missing}\n`
 const WINDOW_SECONDS = 2;
 /** 20,000 packets a second: the packet ring would be full of them in two. */
 const PACKETS_PER_TICK = 200;
-const HANG_SECONDS = 5;
+const HANG_SECONDS = 7;
 
 describe.skipIf(missing !== undefined)('an agent whose open windows are in memory', { timeout: 120_000 }, () => {
   let host: ObservedHost;
@@ -59,6 +60,8 @@ describe.skipIf(missing !== undefined)('an agent whose open windows are in memor
     execFileSync('fsfreeze', ['--freeze', host.agent.stateFolder]);
     try {
       await sleep(HANG_SECONDS * 1000);
+      const { stdout } = await runCommand(['status', '--state-directory', host.agent.stateFolder]);
+      expect(stdout).toMatch(/[3-9] closed windows of obs0 are not written yet/);
     } finally {
       execFileSync('fsfreeze', ['--unfreeze', host.agent.stateFolder]);
     }

@@ -44,7 +44,14 @@ describe('the screen of flowlogd status', () => {
     Object.assign(world.exporter, { deliveredUntilSeconds: START_SECONDS + 240, clockAheadSeconds: -3.2 });
     world.keeper.observe();
     world.pass(5);
-    world.live.write({ packets: 6170, bytes: 3_250_000, lostPackets: 0, flows: 312, volatileTables: 0 });
+    world.live.write({
+      packets: 6170,
+      bytes: 3_250_000,
+      lostPackets: 0,
+      flows: 312,
+      volatileTables: 0,
+      unwrittenWindows: 0,
+    });
     world.keeper.observe();
     const text = formatStatus(world.keeper.read(), START_SECONDS + 7512, false);
     expect(text).toBe(`flowlogd 1.2.3 on web-1 is healthy: pid 812, up 2 h 5 min, 70.0 MB of memory

@@ -7,6 +7,7 @@ const figures = (packets: number) => ({
   lostPackets: packets / 10,
   flows: 7,
   volatileTables: 0,
+  unwrittenWindows: 0,
 });
 
 test('rates are those of the last five seconds', () => {

@@ -251,6 +251,19 @@ describe('the spool', () => {
   });
 });
 
+describe('closed windows', () => {
+  test('that pile up before a disk which says nothing are a warning', () => {
+    const world = new StatusWorld();
+    const waiting = (unwrittenWindows: number) => world.live.write({ ...world.live.read(), unwrittenWindows });
+    waiting(2);
+    expect(world.problems).toEqual([]);
+    waiting(3);
+    expect(world.keeper.read().problems).toMatchObject([{ code: 'windows-unwritten', interface: 'eth0' }]);
+    world.keeper.spoolFailing('ENOSPC');
+    expect(world.problems).toEqual(['spool-failing']);
+  });
+});
+
 describe('open windows', () => {
   test('in memory alone are a warning that says since when and why, until they are kept again', () => {
     const world = new StatusWorld();
