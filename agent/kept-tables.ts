@@ -39,7 +39,9 @@ export function openKeptTables(run: KeptRun, log: Log): KeptTables {
   const onDisk = join(run.stateDirectory, 'tables');
   const inMemory = memoryFolder(run, log);
   const kept = inMemory === undefined ? { folder: onDisk } : { folder: inMemory, copyFolder: onDisk };
-  makeReady(onDisk, log, () => {
+  const refused = 'the folder of open windows cannot be made ready, it is tried again';
+  unlessRefused({ log, refused, folder: onDisk }, () => {
+    nodeDisk.makeFolder(onDisk);
     restoreCopies(kept);
     for (const folder of [kept.folder, onDisk]) forgetOthers(folder, points);
   });
@@ -53,25 +55,29 @@ export function openKeptTables(run: KeptRun, log: Log): KeptTables {
 /** Several agents may be given the same directory: each has a folder there, named by what nobody else has, its state directory. */
 function memoryFolder({ stateDirectory, tableDirectory }: KeptRun, log: Log): string | undefined {
   if (tableDirectory === undefined) return undefined;
-  let folder: string | undefined;
-  makeReady(tableDirectory, log, () => {
+  const refused = 'open windows are in the state directory: table.directory cannot be used';
+  return unlessRefused({ log, refused, folder: tableDirectory }, () => {
     const { dev, ino } = statSync(stateDirectory);
-    folder = join(tableDirectory, `${dev.toString(16)}-${ino.toString(16)}`);
+    const folder = join(tableDirectory, `${dev.toString(16)}-${ino.toString(16)}`);
     nodeDisk.makeFolder(folder);
     if (statfsSync(folder).type !== TMPFS_MAGIC) {
       log.warn('table.directory is not in memory (tmpfs): counting may have to wait for its disk', { folder });
     }
+    return folder;
   });
-  return folder;
 }
 
-function makeReady(folder: string, log: Log, prepare: () => void): void {
+/** Says what the system refuses, and goes on. */
+function unlessRefused<Result>(
+  { log, refused, folder }: { readonly log: Log; readonly refused: string; readonly folder: string },
+  prepare: () => Result,
+): Result | undefined {
   try {
-    nodeDisk.makeFolder(folder);
-    prepare();
+    return prepare();
   } catch (error) {
     if (!isSystemError(error)) throw error;
-    log.warn('the folder of open windows cannot be made ready, it is tried again', { folder, reason: error.message });
+    log.warn(refused, { folder, reason: error.message });
+    return undefined;
   }
 }
 

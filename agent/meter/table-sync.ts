@@ -9,7 +9,7 @@
  * The file system's threads do the waiting, never the data plane.
  */
 import { copyFileSync, existsSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
-import { copyFile, type FileHandle, open, readdir, rename, unlink } from 'node:fs/promises';
+import { copyFile, type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { PRESENCE_SUFFIX, SYNCED_AT, UNTIL_AT } from './presence.ts';
 import { COPY_SUFFIX, parseFileName, windowFileName, withoutCopySuffix } from './window-file.ts';
@@ -74,8 +74,9 @@ async function syncWindows(folder: string): Promise<void> {
   await withFile(folder, 'r', (file) => file.sync());
 }
 
-/** Of windows that are gone meanwhile no copy stays. */
+/** Of windows that are gone meanwhile no copy stays. The folder is made again where it was deleted, never the one around it. */
 async function copyWindows(folder: string, copyFolder: string): Promise<void> {
+  if (!existsSync(copyFolder)) await mkdir(copyFolder, 0o700);
   for (const name of await readdir(folder)) {
     if (parseFileName(name) !== undefined) await copyOne(`${folder}/${name}`, `${copyFolder}/${name}${COPY_SUFFIX}`);
   }

@@ -36,3 +36,26 @@ test('a folder that cannot be made is said, and used all the same once it can', 
   expect(setup.folder).toBe(join(stateDirectory, 'tables'));
   expect(lines.at(-1)).toMatch(/tried again/);
 });
+
+test('windows are in memory, in a folder that is this state directory’s alone, or else on disk', () => {
+  const tableDirectory = join(temporaryFolder(), 'memory');
+  const run = { tableDirectory, hostId: 'h', runId: 'r', points: [] };
+  const folders = [1, 2].map(() => {
+    const stateDirectory = temporaryFolder();
+    const { setup, folders: places, close } = openKeptTables({ ...run, stateDirectory }, LOG);
+    close();
+    expect(places).toEqual([setup.folder, join(stateDirectory, 'tables')]);
+    expect(setup.copyFolder).toBe(places[1]);
+    return setup.folder;
+  });
+  expect(new Set(folders).size).toBe(2);
+  for (const folder of folders) expect(folder).toMatch(/\/memory\/[0-9a-f]+-[0-9a-f]+$/);
+
+  const stateDirectory = temporaryFolder();
+  const file = join(stateDirectory, 'file');
+  writeFileSync(file, '');
+  const { setup, close } = openKeptTables({ ...run, stateDirectory, tableDirectory: file }, LOG);
+  close();
+  expect(setup).toMatchObject({ folder: join(stateDirectory, 'tables') });
+  expect(lines.at(-1)).toMatch(/table\.directory cannot be used/);
+});
