@@ -1,5 +1,5 @@
 /** The folder in which open windows outlive the process, seen from the control plane: made at the start, synced from time to time. */
-import { readdirSync, statfsSync, statSync, unlinkSync } from 'node:fs';
+import { lstatSync, readdirSync, statfsSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PRESENCE_SUFFIX } from './meter/presence.ts';
 import { type KeptFolders, restoreCopies, syncTables } from './meter/table-sync.ts';
@@ -60,11 +60,20 @@ function memoryFolder({ stateDirectory, tableDirectory }: KeptRun, log: Log): st
     const { dev, ino } = statSync(stateDirectory);
     const folder = join(tableDirectory, `${dev.toString(16)}-${ino.toString(16)}`);
     nodeDisk.makeFolder(folder);
+    for (const path of [tableDirectory, folder]) {
+      if (isForeign(path)) return void log.warn(refused, { folder: path, reason: 'it is another user’s' });
+    }
     if (statfsSync(folder).type !== TMPFS_MAGIC) {
       log.warn('table.directory is not in memory (tmpfs): counting may have to wait for its disk', { folder });
     }
     return folder;
   });
+}
+
+/** In a folder that all users share somebody else may have been first. */
+function isForeign(path: string): boolean {
+  const found = lstatSync(path);
+  return !found.isDirectory() || (found.uid !== process.geteuid!() && found.uid !== 0);
 }
 
 /** Says what the system refuses, and goes on. */

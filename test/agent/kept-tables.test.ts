@@ -1,10 +1,13 @@
-import { readdirSync, writeFileSync } from 'node:fs';
+import { chownSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { openKeptTables } from '../../agent/kept-tables.ts';
 import { pointKey } from '../../agent/meter/window-file.ts';
 import { POINT } from '../support/closed-windows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const isRoot = process.geteuid!() === 0;
+if (!isRoot) process.stderr.write('kept-tables: a test is skipped, it must be root to give a folder away\n');
 
 const lines: string[] = [];
 const say = (message: string) => void lines.push(message);
@@ -57,5 +60,15 @@ test('windows are in memory, in a folder that is this state directory’s alone,
   const { setup, close } = openKeptTables({ ...run, stateDirectory, tableDirectory: file }, LOG);
   close();
   expect(setup).toMatchObject({ folder: join(stateDirectory, 'tables') });
+  expect(lines.at(-1)).toMatch(/table\.directory cannot be used/);
+});
+
+test.skipIf(!isRoot)('a directory of tables that is another user’s is not used', () => {
+  const [stateDirectory, tableDirectory] = [temporaryFolder(), temporaryFolder()];
+  chownSync(tableDirectory, 12_345, 12_345);
+  const run = { stateDirectory, tableDirectory, hostId: 'h', runId: 'r', points: [] };
+  const { setup, close } = openKeptTables(run, LOG);
+  close();
+  expect(setup.folder).toBe(join(stateDirectory, 'tables'));
   expect(lines.at(-1)).toMatch(/table\.directory cannot be used/);
 });
