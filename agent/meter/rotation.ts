@@ -1,3 +1,4 @@
+import { createTask } from 'node-cron';
 import type { Control } from './control.ts';
 
 /**
@@ -6,19 +7,28 @@ import type { Control } from './control.ts';
  */
 export const GRACE_SECONDS = 1;
 
+const EVERY_SECOND = '* * * * * *';
+const LONGEST_WAIT_MS = 1000;
+
 /**
  * Ticks as each second begins and tells the data plane which windows are due. Answers a function that ends it.
  *
- * Each tick waits for the next second alone, by a timer that does not follow the clock: a clock that is set, by years, and
- * forward or back, puts no tick off by more than a second, and none has to be made up for.
+ * node-cron says when the next tick is, and is asked anew at each. Its task is never started: the beat of a started one goes
+ * through every second that a clock set forward left out, before anything else can run, and is silent while a clock set back
+ * catches up. The wait is ours, by a timer that does not follow the clock, and is never longer than a second, also when the
+ * clock is set between the question and the wait. The schedule is in UTC, which leaves out no hour and has none twice.
  */
 export function startRotation(control: Control, now: () => number): () => void {
   let timer: NodeJS.Timeout;
   const tick = () => {
-    const nowMs = now();
-    control.setCloseBefore(Math.floor(nowMs / 1000) - GRACE_SECONDS);
-    timer = setTimeout(tick, 1000 - (nowMs % 1000));
+    control.setCloseBefore(Math.floor(now() / 1000) - GRACE_SECONDS);
+    const [next] = task.getNextRuns(1);
+    timer = setTimeout(tick, Math.min(next!.getTime() - now(), LONGEST_WAIT_MS));
   };
+  const task = createTask(EVERY_SECOND, tick, { timezone: 'UTC' });
   tick();
-  return () => clearTimeout(timer);
+  return () => {
+    clearTimeout(timer);
+    void task.destroy();
+  };
 }

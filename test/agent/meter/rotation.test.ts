@@ -1,3 +1,4 @@
+import { getTasks } from 'node-cron';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Control } from '../../../agent/meter/control.ts';
 import { GRACE_SECONDS, startRotation } from '../../../agent/meter/rotation.ts';
@@ -38,17 +39,34 @@ describe('the rotation', () => {
   it.each([
     ['years forward', 26 * 365 * 86_400],
     ['hours back', -7200],
-  ])('goes on every second when the clock is set %s', async (_, setSeconds) => {
+  ])('ticks once a second, and no more, when the clock is set %s', async (_, setSeconds) => {
     const control = new Control();
-    let setMs = 0;
-    const stop = startRotation(control, () => Date.now() + setMs);
+    const ticks = vi.spyOn(control, 'setCloseBefore');
+    const stop = startRotation(control, Date.now);
     await vi.advanceTimersByTimeAsync(3000);
-    setMs = setSeconds * 1000;
+    vi.setSystemTime(Date.now() + setSeconds * 1000);
+    ticks.mockClear();
     for (let passed = 4; passed <= 8; passed++) {
       await vi.advanceTimersByTimeAsync(1000);
       expect(control.closeBefore).toBe(Math.floor(START / 1000) + passed + setSeconds - GRACE_SECONDS);
     }
+    expect(ticks).toHaveBeenCalledTimes(5);
     stop();
+  });
+
+  it('goes on within a second when the clock is set while it asks when the next tick is', async () => {
+    const control = new Control();
+    let asked = 0;
+    const stop = startRotation(control, () => Date.now() - (++asked > 1 ? 7_200_000 : 0));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(control.closeBefore).toBe(Math.floor(START / 1000) + 1 - 7200 - GRACE_SECONDS);
+    stop();
+  });
+
+  it('leaves no task behind', () => {
+    const stop = startRotation(new Control(), Date.now);
+    stop();
+    expect(getTasks().size).toBe(0);
   });
 
   it('ends with all its timers', async () => {
