@@ -4,7 +4,7 @@ import type { ObservationPoint } from '../model/flow-log.ts';
 import { type Gap, type GapReason, type Ledger, lostPackets, offeredBytes, offeredPackets } from '../model/ledger.ts';
 import type { LiveFigures } from '../model/live-figures.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import type { PacketBatch } from '../model/packet-batch.ts';
+import { firstSeconds, type PacketBatch } from '../model/packet-batch.ts';
 import {
   type CaptureStatistics,
   type LiveEngine,
@@ -111,6 +111,8 @@ export class Tap {
   /** Unix seconds: when the last drain began, and the time before which (less a grace) everything has been taken in. */
   #drainedFrom = 0;
   #observedUntil = 0;
+  /** Unix seconds: what arrived before has been read, even if the capture ends without another packet. */
+  #readUntil = 0;
   /** When capture began, by a clock that knows the time: the end of what was missed before. */
   #attachedAt = 0;
   #hasResumed = false;
@@ -170,8 +172,8 @@ export class Tap {
     for (let round = 0; round < BATCHES_PER_ROUND && this.#source !== undefined; round++) {
       const read = this.#source.read(batch);
       const status = typeof read === 'number' ? read : await read;
-      if (status === READ.packets) this.#meter.add(batch, this.#decode!);
-      else if (status === READ.idle) return true;
+      if (status === READ.packets) this.#count(batch);
+      else if (status === READ.idle) return this.#idle();
       else this.#detach(this.#source.failure?.message ?? 'the capture ended');
     }
     return this.#source === undefined;
@@ -278,14 +280,31 @@ export class Tap {
     this.#interfaceIndex = source.interfaceIndex ?? 0;
     this.#decode = decode;
     this.#counted = counted;
+    this.#readUntil = this.#seconds();
   }
 
+  #count(batch: PacketBatch): void {
+    this.#readUntil = firstSeconds(batch);
+    this.#meter.add(batch, this.#decode!);
+  }
+
+  #idle(): true {
+    this.#readUntil = this.#drainedFrom - this.#options.engine.holdMs / 1000;
+    return true;
+  }
+
+  /**
+   * The gap begins where reading was last known to be whole, not when the loss is noticed: by then another interface of that
+   * name may have received packets, and the dead capture may have held some that nobody can read.
+   */
   #detach(reason: string): void {
+    this.#lookAtClocks();
     this.#countDrops(this.#meter.currentWindow);
     const gone = this.#source?.failure?.code === 'capture.gone';
     this.#source?.close();
     this.#source = undefined;
-    this.#detached = this.#gaps.begin(gone ? 'interface-gone' : 'capture-failed', this.#seconds());
+    const fromSeconds = Math.min(this.#readUntil, this.#seconds());
+    this.#detached = this.#gaps.begin(gone ? 'interface-gone' : 'capture-failed', fromSeconds);
     this.#retryAtMs = this.#options.clocks().awakeMs + REATTACH_MS;
     this.#options.onEvent(this.#options.point, { kind: 'detached', reason });
   }
@@ -339,6 +358,7 @@ export class Tap {
     const isResumed = !this.#hasResumed && since > fromSeconds && since < toSeconds;
     const untilSeconds = isResumed ? windowStart(since, point.flowLog.windowSeconds) : toSeconds;
     this.#gaps.add({ fromSeconds, toSeconds: untilSeconds, reason });
+    this.#readUntil = Math.max(this.#readUntil, toSeconds);
     onEvent(point, { kind: 'jumped', reason, gapSeconds: toSeconds - fromSeconds });
     if (!isResumed) return;
     this.#attachedAt = toSeconds;

@@ -32,6 +32,11 @@ export function nextRecord(offset: number, capturedLength: number): number {
   return (offset + RECORD_HEADER_BYTES + capturedLength + 7) & ~7;
 }
 
+/** Unix seconds of the first packet of a batch that has one. */
+export function firstSeconds({ view }: PacketBatch): number {
+  return view.getFloat64(SECONDS, true) + view.getUint32(NANOSECONDS, true) / 1e9;
+}
+
 export function createPacketBatch(bytes: number): PacketBatch {
   if (bytes < FRAME_BYTES_MAX + RECORD_HEADER_BYTES) throw new RangeError('a batch must hold the longest frame');
   return { view: new DataView(new ArrayBuffer(bytes)), count: 0 };

@@ -52,7 +52,7 @@ export class FakeSource implements PacketSource {
 export class FakeEngine implements LiveEngine {
   readonly name = 'libpcap';
   readonly limits = [];
-  readonly holdMs = 0;
+  holdMs = 0;
   /** Every source that was opened, the newest last. */
   readonly opened: FakeSource[] = [];
   /** What the next attempts to open answer. */

@@ -12,8 +12,9 @@
 #define HANDLES_MAX 256
 #define NANOSECONDS_PER_SECOND 1000000000
 
-/* The kernel hands over its partly filled block within the read timeout; libpcap.ts asks for 100 ms. */
-#define DRAIN_TIMEOUT_MS 250
+/* The kernel hands over its partly filled block within 250 ms; libpcap.ts asks for a read timeout of 100. */
+#define DRAIN_ATTEMPTS 25
+#define DRAIN_PAUSE_MS 10
 
 enum { READ_END = -1, READ_FAILED = -2 };
 
@@ -104,14 +105,15 @@ static void fill(struct capture *capture, struct batch *batch) {
 
 /*
  * When its interface vanishes, libpcap fails before it hands out what the ring still holds; asked again, it does. What the
- * ring of a dead interface holds is finite, so this comes to an end.
+ * ring of a dead interface holds is finite, so this comes to an end. It pauses rather than polls: such a socket reports several
+ * errors one after the other, and each would end a poll before the kernel hands over its last block.
  */
 static void drain(struct capture *capture, struct batch *batch) {
   size_t room = batch->size / longest_record(batch->copy_bytes);
-  for (int attempt = 0; attempt < 2; attempt++) {
+  for (int attempt = 0; attempt < DRAIN_ATTEMPTS; attempt++) {
     int got = pcap_dispatch(capture->pcap, room > INT32_MAX ? INT32_MAX : (int)room, copy_packet, (u_char *)batch);
     if (got > 0) return;
-    if (attempt == 0) wait_readable(capture, DRAIN_TIMEOUT_MS);
+    poll(NULL, 0, DRAIN_PAUSE_MS);
   }
   capture->drained = 1;
 }

@@ -22,6 +22,13 @@ function attached(options: ConstructorParameters<typeof TappedInterface>[0] = {}
   return tapped;
 }
 
+/** The interface, which was idle until this second, goes. */
+async function vanish(tapped: TappedInterface, seconds: number, failure = interfaceGone('eth0')): Promise<void> {
+  await tapped.round(seconds);
+  tapped.engine.newest.failure = failure;
+  await tapped.round(seconds);
+}
+
 const packetsByWindow = (tapped: TappedInterface) =>
   tapped.closed.map(({ start, ledger }) => [start, ledger.metered.packets]);
 const gapsByWindow = (tapped: TappedInterface) =>
@@ -199,8 +206,7 @@ describe('an interface that goes away', () => {
 
   it('leaves a gap in every window that it misses, to the second of its return', async () => {
     const tapped = attached();
-    tapped.engine.newest.failure = interfaceGone('eth0');
-    await tapped.round(50);
+    await vanish(tapped, 50);
     tapped.engine.refusal = new OperationalError('capture.no-interface', 'not there.');
     for (let seconds = 50.25; seconds < 190; seconds += 0.25) await tapped.round(seconds);
     tapped.engine.refusal = undefined;
@@ -218,11 +224,43 @@ describe('an interface that goes away', () => {
     expect(tapped.events.at(-1)).toEqual({ kind: 're-attached', gapSeconds: 140 });
   });
 
+  it('leaves a gap from when its capture was last idle, less what the kernel may have held back', async () => {
+    const tapped = attached();
+    tapped.engine.holdMs = 250;
+    await tapped.round(40);
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(50);
+    await tapped.round(55);
+    await tapped.round(61);
+    expect(gapsByWindow(tapped)).toEqual([[0, [39.75, 55]]]);
+  });
+
+  it('under a backlog leaves a gap from the packets that were read last', async () => {
+    const tapped = attached();
+    await tapped.round(20);
+    tapped.engine.newest.waiting = [...many(100, 30), ...many(50, 45)];
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(50);
+    await tapped.round(55);
+    await tapped.round(61);
+    expect(gapsByWindow(tapped)).toEqual([[0, [45, 55]]]);
+  });
+
+  it('while the machine slept leaves a gap of its own only from then on', async () => {
+    const tapped = attached();
+    await tapped.round(10);
+    tapped.clock.sleptSeconds = 30;
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(40.5);
+    await tapped.round(45);
+    await tapped.round(61);
+    expect(gapsByWindow(tapped)).toEqual([[0, [10, 40.5], [40.5, 45]]]);
+  });
+
   it('twice in one window leaves two gaps there', async () => {
     const tapped = attached();
     for (const seconds of [10, 30]) {
-      tapped.engine.newest.failure = interfaceGone('eth0');
-      await tapped.round(seconds);
+      await vanish(tapped, seconds);
       await tapped.round(seconds + 5);
     }
     await tapped.round(61);
@@ -231,8 +269,7 @@ describe('an interface that goes away', () => {
 
   it('and returns before the window it left is closed leaves its part in each of the two', async () => {
     const tapped = attached();
-    tapped.engine.newest.failure = interfaceGone('eth0');
-    await tapped.round(50);
+    await vanish(tapped, 50);
     await tapped.round(60.5);
     await tapped.round(61);
     await tapped.round(121);
@@ -244,8 +281,7 @@ describe('an interface that goes away', () => {
 
   it('leaves no gap in a window that had ended before', async () => {
     const tapped = attached();
-    tapped.engine.newest.failure = interfaceGone('eth0');
-    await tapped.round(60.25);
+    await vanish(tapped, 60.25);
     await tapped.round(61);
     await tapped.round(121);
     expect(gapsByWindow(tapped)).toEqual([[0], [60, [60.25, 61]]]);
@@ -253,8 +289,7 @@ describe('an interface that goes away', () => {
 
   it('for good leaves a gap up to the end', async () => {
     const tapped = attached();
-    tapped.engine.newest.failure = interfaceGone('eth0');
-    await tapped.round(50);
+    await vanish(tapped, 50);
     tapped.clock.seconds = 55;
     tapped.tap.end();
     expect(gapsByWindow(tapped)).toEqual([[0, [50, 55]]]);
@@ -289,8 +324,7 @@ describe('an interface that goes away', () => {
 
   it('is called a failed capture when the interface is still there', async () => {
     const tapped = attached();
-    tapped.engine.newest.failure = new OperationalError('capture.failed', 'the network is down.');
-    await tapped.round(50);
+    await vanish(tapped, 50, new OperationalError('capture.failed', 'the network is down.'));
     await tapped.round(61);
     expect(tapped.closed[0]!.ledger.gaps).toEqual([{ fromSeconds: 50, toSeconds: 60, reason: 'capture-failed' }]);
   });
@@ -482,8 +516,7 @@ describe('a clock that is set back', () => {
 
   it('leaves the gap of an interface that is away in the windows before and after', async () => {
     const tapped = attached({ clock: { seconds: 7200 } });
-    tapped.engine.newest.failure = interfaceGone('eth0');
-    await tapped.round(7220);
+    await vanish(tapped, 7220);
     tapped.engine.refusal = new OperationalError('capture.no-interface', 'not there.');
     for (let seconds = 7221; seconds <= 7230; seconds++) await tapped.round(seconds);
     tapped.clock.setSeconds = -7200;
