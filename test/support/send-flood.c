@@ -1,6 +1,7 @@
 /*
  * Sends TCP SYNs out of an interface for so many seconds, as fast as it goes, each of a flow that no other has: the source's
- * address and port are a number that steps through all 2^32 values. Says on standard output how many the kernel took.
+ * address and port are a number that steps through all 2^32 values. Ends early when the interface goes. Says on standard output
+ * how many the kernel took.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -60,6 +61,7 @@ int main(int argc, char **argv) {
       port[1] = (unsigned char)flow;
     }
     int taken = sendmmsg(out, messages, FRAMES, 0);
+    if (taken < 0 && (errno == ENXIO || errno == ENODEV || errno == ENETDOWN)) break;
     if (taken < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EINTR) return fail("sending");
     if (taken > 0) sent += (unsigned long)taken;
   }

@@ -1,9 +1,13 @@
 /*
  * Sends UDP in ticks of ten milliseconds until standard input ends: `packets` over IPv4 and one over IPv6 in each, all of a tick
  * in flows that only it has (source port 1024 + tick % 4000, destination port 5000 + tick / 4000). For each tick it says on
- * standard output how many packets have left, and between which two moments of the wall clock:
+ * standard output how many packets have left, through which interface, and between which two moments of the wall clock:
  *
- *     TICK IPV4 IPV6 FROM TO
+ *     TICK IPV4 IPV6 FROM TO INDEX
+ *
+ * The interface may go and come back, under another index. What the kernel takes for one that is down goes nowhere, so no more
+ * has left than the interface itself counted. That counter goes with the interface: of the tick in which it does, what the
+ * kernel took is said, which is the most that can have left.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -21,6 +25,7 @@
 #define TICK_NS 10000000L
 
 static int out;
+static const char *name;
 static struct sockaddr_ll to = {.sll_family = AF_PACKET};
 
 static double now(void) {
@@ -39,12 +44,40 @@ static void ports(unsigned char *udp, unsigned long tick) {
   udp[5] = 8;
 }
 
-static void send_frame(const unsigned char *frame, size_t length) {
-  while (sendto(out, frame, length, 0, (struct sockaddr *)&to, sizeof to) < 0) {
-    if (errno == ENOBUFS || errno == EINTR) continue;
-    perror("send-ticks");
-    exit(1);
+/* What the interface has sent since it was made; -1 when it is not there. */
+static long counted(void) {
+  char path[128];
+  long packets = -1;
+  snprintf(path, sizeof path, "/sys/class/net/%s/statistics/tx_packets", name);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return -1;
+  if (fscanf(file, "%ld", &packets) != 1) packets = -1;
+  fclose(file);
+  return packets;
+}
+
+/* How many the kernel took; an interface that is away, down or without its other end takes none. */
+static int taken(const unsigned char *frame, size_t length, int frames) {
+  int sent = 0;
+  for (int i = 0; i < frames; i++) {
+    if (sendto(out, frame, length, 0, (struct sockaddr *)&to, sizeof to) >= 0) sent++;
+    else if (errno == EINTR) i--;
+    else if (errno == ENXIO || errno == ENODEV || errno == ENETDOWN) break;
+    else if (errno != ENOBUFS) {
+      perror("send-ticks");
+      exit(1);
+    }
   }
+  return sent;
+}
+
+/* How many have left. */
+static long send_frames(const unsigned char *frame, size_t length, int frames) {
+  long before = counted();
+  int sent = taken(frame, length, frames);
+  long after = counted();
+  int is_same = before >= 0 && after >= 0 && (int)if_nametoindex(name) == to.sll_ifindex;
+  return is_same && after - before < sent ? after - before : sent;
 }
 
 int main(int argc, char **argv) {
@@ -55,10 +88,10 @@ int main(int argc, char **argv) {
   memcpy(v6 + 38, v6 + 22, 4);
   v6[53] = 2;
   if (argc != 3) return 64;
+  name = argv[1];
   int packets = atoi(argv[2]);
-  to.sll_ifindex = (int)if_nametoindex(argv[1]);
   out = socket(AF_PACKET, SOCK_RAW, 0);
-  if (to.sll_ifindex == 0 || out < 0) {
+  if (if_nametoindex(name) == 0 || out < 0) {
     perror("send-ticks");
     return 1;
   }
@@ -68,10 +101,11 @@ int main(int argc, char **argv) {
   for (unsigned long tick = 0; poll(&input, 1, 0) == 0; tick++) {
     ports(v4 + 34, tick);
     ports(v6 + 54, tick);
+    to.sll_ifindex = (int)if_nametoindex(name);
     double from = now();
-    for (int packet = 0; packet < packets; packet++) send_frame(v4, sizeof v4);
-    send_frame(v6, sizeof v6);
-    printf("%lu %d 1 %.6f %.6f\n", tick, packets, from, now());
+    long sent_v4 = to.sll_ifindex == 0 ? 0 : send_frames(v4, sizeof v4, packets);
+    long sent_v6 = to.sll_ifindex == 0 ? 0 : send_frames(v6, sizeof v6, 1);
+    printf("%lu %ld %ld %.6f %.6f %d\n", tick, sent_v4, sent_v6, from, now(), to.sll_ifindex);
     fflush(stdout);
     next.tv_nsec += TICK_NS;
     if (next.tv_nsec >= 1000000000L) {

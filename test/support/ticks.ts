@@ -17,12 +17,14 @@ export interface Tick {
   /** Between which two moments they left, Unix seconds. */
   readonly fromSeconds: number;
   readonly toSeconds: number;
+  /** Of the peer's interface, which has another each time that it is made; 0 while there is none. */
+  readonly interfaceIndex: number;
 }
 
 /** Packets by tick and address family, from the records of the log service. */
 export type StoredTicks = ReadonlyMap<number, { 4: number; 6: number }>;
 
-/** Sends from the peer to obs0 until it is stopped. */
+/** Sends from the peer to obs0 until it is stopped, and goes on where that interface is made anew. */
 export class TickSender {
   readonly #folder = mkdtempSync(join(tmpdir(), 'flowlogd-ticks-'));
   readonly #running: RunningCommand;
@@ -42,8 +44,8 @@ export class TickSender {
     if (code !== 0) throw new Error(`the sender ended with ${code}: ${stderr}`);
     const lines = stdout.split('\n').filter((line) => line !== '');
     return lines.map((line) => {
-      const [, v4 = 0, v6 = 0, fromSeconds = 0, toSeconds = 0] = line.split(' ').map(Number);
-      return { packets: { 4: v4, 6: v6 }, fromSeconds, toSeconds };
+      const [, v4 = 0, v6 = 0, fromSeconds = 0, toSeconds = 0, interfaceIndex = 0] = line.split(' ').map(Number);
+      return { packets: { 4: v4, 6: v6 }, fromSeconds, toSeconds, interfaceIndex };
     });
   }
 }

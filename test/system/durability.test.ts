@@ -11,11 +11,11 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { AgentProcess } from '../support/agent-process.ts';
-import type { StoredLog } from '../support/log-service-process.ts';
 import { commandMissing } from '../support/network-namespace.ts';
 import { ObservedHost } from '../support/observed-host.ts';
-import { countsOf, isLedger, ledgerSum } from '../support/stored-flows.ts';
-import { type StoredTicks, storedTicks, TICK_SECONDS, type Tick, TickSender } from '../support/ticks.ts';
+import { countsOf } from '../support/stored-flows.ts';
+import { compareTicks } from '../support/tick-account.ts';
+import { storedTicks, TICK_SECONDS, TickSender } from '../support/ticks.ts';
 import { countLines } from '../support/traffic.ts';
 import { twoHostsMissing } from '../support/two-hosts.ts';
 
@@ -31,55 +31,8 @@ const PACKETS_PER_TICK = 20;
 /** A kill costs its gap, and what the agent allows for the kernel's holding back and for the time between two rounds. */
 const ALLOWANCE_SECONDS = 4;
 
-const total = ({ 4: v4, 6: v6 }: { readonly 4: number; readonly 6: number }): number => v4 + v6;
-
-/** By window, the time whose packets are not all there. */
-function missingSeconds(sent: readonly Tick[], stored: StoredTicks, windowSeconds: number): Map<number, number> {
-  const seconds = new Map<number, number>();
-  for (const [number, { packets, fromSeconds }] of sent.entries()) {
-    if (total(stored.get(number) ?? { 4: 0, 6: 0 }) === total(packets)) continue;
-    const window = Math.floor(fromSeconds / windowSeconds) * windowSeconds;
-    seconds.set(window, (seconds.get(window) ?? 0) + TICK_SECONDS);
-  }
-  return seconds;
-}
-
-function gapSeconds(ledgers: readonly StoredLog[]): Map<number, number> {
-  const seconds = new Map<number, number>();
-  for (const ledger of ledgers) {
-    const window = Number(ledger['start']);
-    seconds.set(window, (seconds.get(window) ?? 0) + Number(ledger['ledger-gap-seconds']));
-  }
-  return seconds;
-}
-
-const sumOf = (numbers: Iterable<number>): number => [...numbers].reduce((sum, number) => sum + number, 0);
-
 const tablesIn = (agent: AgentProcess): string[] =>
   readdirSync(join(agent.stateFolder, 'tables')).filter((name) => !name.endsWith('.seen'));
-
-/** Compares what was sent with what the log service has of it; answers the seconds of all gaps, and those that are missing. */
-async function compare(
-  host: ObservedHost,
-  sent: readonly Tick[],
-  windowSeconds: number,
-): Promise<{ gaps: number; absent: number }> {
-  const stored = await storedTicks(host.service, sent.length);
-  const ledgers = (await host.service.query('ledger-status:*')).filter(isLedger);
-  expect(sumOf(sent.map(({ packets }) => total(packets)))).toBe(host.hosts.counters().rx.packets);
-  for (const [number, packets] of stored) {
-    const { 4: v4, 6: v6 } = sent[number]!.packets;
-    expect([packets[4] <= v4, packets[6] <= v6], `tick ${number}: ${JSON.stringify(packets)}`).toEqual([true, true]);
-  }
-  expect(ledgerSum(ledgers, 'ledger-metered-packets')).toBe(sumOf([...stored.values()].map(total)));
-  for (const field of ['dropped-by-kernel-packets', 'not-ip-packets', 'malformed-packets'])
-    expect(ledgerSum(ledgers, `ledger-${field}`), field).toBe(0);
-  const gaps = gapSeconds(ledgers);
-  const absent = missingSeconds(sent, stored, windowSeconds);
-  for (const [window, seconds] of absent)
-    expect(seconds, `window ${window}`).toBeLessThanOrEqual((gaps.get(window) ?? 0) + 2 * TICK_SECONDS);
-  return { gaps: sumOf(gaps.values()), absent: sumOf(absent.values()) };
-}
 
 describe.skipIf(missing !== undefined)('an agent that is killed', { timeout: 120_000 + ROUNDS * 20_000 }, () => {
   let host: ObservedHost;
@@ -115,7 +68,7 @@ describe.skipIf(missing !== undefined)('an agent that is killed', { timeout: 120
     const sent = await sender.stop();
     expect((await host.agent.stop()).code).toBe(0);
     expect([host.agent.spooled, tablesIn(host.agent)]).toEqual([[], []]);
-    const { gaps, absent } = await compare(host, sent, WINDOW_SECONDS);
+    const { gapSeconds: gaps, absentSeconds: absent } = await compareTicks(host, sent, WINDOW_SECONDS);
     process.stderr.write(
       `durability: ${kills} kills, ${sent.length} ticks, of which ${Math.round(absent / TICK_SECONDS)} not whole, ` +
         `${gaps.toFixed(1)} s of gaps, ${outageSeconds.toFixed(1)} s without the agent\n`,
@@ -212,7 +165,7 @@ describe.skipIf(mountsMissing !== undefined)('an agent whose disk', { timeout: 1
     const old = [...sent.entries()].filter(([, { toSeconds }]) => toSeconds < synced - 1);
     expect(old.length).toBeGreaterThan(100);
     for (const [number, { packets }] of old) expect(stored.get(number), `tick ${number}`).toEqual(packets);
-    const { gaps } = await compare(host, sent, 60);
+    const { gapSeconds: gaps } = await compareTicks(host, sent, 60);
     expect(gaps).toBeGreaterThan(2.5);
     expect(gaps).toBeLessThanOrEqual(capturing - synced + 1.5);
     await service.stop();

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AgentProcess } from '../support/agent-process.ts';
 import { startCommand, startProgram } from '../support/command.ts';
@@ -127,24 +126,6 @@ describe.skipIf(missing !== undefined)('the agent with a log service', { timeout
     expect(second.stderr).toMatch(/^flowlogd: .*spool.*\.$/m);
     expect(second.stderr).not.toMatch(NO_STACK);
     expect(second.code).toBe(69);
-    await host.service.stop();
-  });
-
-  test('keeps the flows of a window together when the interface goes and comes back', async () => {
-    const running = await host.agent.start();
-    await host.windowBegin();
-    host.sendBurst();
-    await sleep(300);
-    host.hosts.cut();
-    await running.until(({ stderr }) => stderr.includes('waiting for the interface'));
-    host.hosts.join();
-    await running.until(({ stderr }) => stderr.includes('capturing again'));
-    host.sendBurst();
-    expect((await host.agent.stop()).code).toBe(0);
-    const logs = await host.service.query();
-    expect(countLines(countsOf(logs))).toEqual(countLines(host.counts));
-    expect(logs.filter((log) => log['log-status'] === 'SKIPDATA').length).toBeGreaterThan(0);
-    expect(ledgerSum(logs, 'ledger-gap-seconds')).toBeGreaterThan(0);
     await host.service.stop();
   });
 
