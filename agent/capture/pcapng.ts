@@ -28,6 +28,7 @@ import {
 } from '../model/packet-batch.ts';
 import { type CaptureStatistics, type PacketSource, READ, type ReadStatus } from '../model/packet-source.ts';
 import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS, unreadable } from './byte-source.ts';
+import { LINK_TYPE_NFLOG, turnNflogAttributes } from './nflog-byte-order.ts';
 import { NO_CLOCK, type PcapngInterface, readInterface } from './pcapng-interface.ts';
 
 /** What a pcapng file begins with, in either byte order: the type of the section header. */
@@ -131,6 +132,9 @@ class PcapngSource implements PacketSource {
         this.linkType = from.linkType;
         this.#writeHeader(view, offset, type, from);
         this.#copyFrame(records, offset + RECORD_HEADER_BYTES, captured);
+        if (!this.#littleEndian && from.linkType === LINK_TYPE_NFLOG) {
+          turnNflogAttributes(view, offset + RECORD_HEADER_BYTES, captured);
+        }
         offset = next;
         batch.count++;
       } else if (type === BLOCK.section) {

@@ -35,6 +35,7 @@ import {
   SAVEFILE_STATISTICS,
   unreadable,
 } from './byte-source.ts';
+import { LINK_TYPE_NFLOG, turnNflogAttributes } from './nflog-byte-order.ts';
 import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
 
 const MAGIC_BYTES = 4;
@@ -208,6 +209,9 @@ class SavefileSource implements PacketSource {
     new Uint8Array(view.buffer, view.byteOffset + at + RECORD_HEADER_BYTES, captured).set(
       packet.data.subarray(0, captured),
     );
+    if (!this.#littleEndian && this.linkType === LINK_TYPE_NFLOG) {
+      turnNflogAttributes(view, at + RECORD_HEADER_BYTES, captured);
+    }
     this.#offset = nextRecord(at, captured);
     batch.count++;
   }

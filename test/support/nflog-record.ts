@@ -14,34 +14,37 @@ export interface NflogFields {
   readonly seconds?: number;
   readonly sequence?: number;
   readonly linkHeader?: Uint8Array;
+  /** Logged by a big-endian machine. */
+  readonly bigEndian?: boolean;
 }
 
 export function nflogRecord(fields: NflogFields, payload: Uint8Array): Uint8Array {
   const version = payload[0]! >>> 4;
   const { family = version === 6 ? 10 : 2, etherType = version === 6 ? 0x86dd : 0x0800, hook = 1 } = fields;
-  const word = (type: number, value: number | undefined) => (value === undefined ? [] : [attribute(type, u32(value))]);
-  const { prefix = '', seconds, linkHeader } = fields;
+  const { prefix = '', seconds, linkHeader, bigEndian = false } = fields;
+  const put = (type: number, value: Uint8Array) => attribute(type, value, bigEndian);
+  const word = (type: number, value: number | undefined) => (value === undefined ? [] : [put(type, u32(value))]);
   const text = typeof prefix === 'string' ? new TextEncoder().encode(prefix) : prefix;
   return concat(
     Uint8Array.of(family, 0, 0, 5),
-    attribute(1, Uint8Array.of(etherType >>> 8, etherType & 255, hook, 0)),
-    attribute(10, concat(text, Uint8Array.of(0))),
+    put(1, Uint8Array.of(etherType >>> 8, etherType & 255, hook, 0)),
+    put(10, concat(text, Uint8Array.of(0))),
     ...word(4, fields.indexIn),
     ...word(5, fields.indexOut),
     ...word(6, fields.physicalIn),
     ...word(7, fields.physicalOut),
-    ...(seconds === undefined ? [] : [attribute(3, timeOf(seconds))]),
+    ...(seconds === undefined ? [] : [put(3, timeOf(seconds))]),
     ...word(12, fields.sequence),
-    ...(linkHeader === undefined ? [] : [attribute(21, linkHeader)]),
-    attribute(9, payload),
+    ...(linkHeader === undefined ? [] : [put(21, linkHeader)]),
+    put(9, payload),
   );
 }
 
 /** Padded to a multiple of four bytes, which its length does not count. */
-export function attribute(type: number, value: Uint8Array): Uint8Array {
+export function attribute(type: number, value: Uint8Array, bigEndian = false): Uint8Array {
   const bytes = new Uint8Array((4 + value.length + 3) & ~3);
-  new DataView(bytes.buffer).setUint16(0, 4 + value.length, true);
-  new DataView(bytes.buffer).setUint16(2, type, true);
+  new DataView(bytes.buffer).setUint16(0, 4 + value.length, !bigEndian);
+  new DataView(bytes.buffer).setUint16(2, type, !bigEndian);
   bytes.set(value, 4);
   return bytes;
 }

@@ -17,6 +17,7 @@ import {
   pcapngFile,
   pcapRecord,
 } from '../../support/capture-file.ts';
+import { nflogRecord } from '../../support/nflog-record.ts';
 import { arp, concat, ethernet, ipv4, LINK_TYPE, PROTOCOL, tcp, udp } from '../../support/packet-builder.ts';
 import { CaptureFolder, packetLines, readSavefile } from '../../support/read-source.ts';
 
@@ -89,6 +90,12 @@ describe('the savefile engine', () => {
     ['a record longer than the snapshot length', { bytes: UDP, wireLength: 99 }, { snapshot: 30 }],
     ['a snapshot length of zero', { bytes: UDP }, { snapshot: 0 }],
     ['an absurd snapshot length', { bytes: UDP }, { snapshot: 0xffff_ffff }],
+    [
+      'what a machine of the other byte order logged',
+      { bytes: nflogRecord({ prefix: 'odd', indexIn: 3, bigEndian: true }, UDP) },
+      { bigEndian: true, linkType: 239 },
+    ],
+    ['what this machine logged', { bytes: nflogRecord({ prefix: 'odd', indexIn: 3 }, UDP) }, { linkType: 239 }],
   ] as [string, CapturedPacket, PcapOptions][])('reads %s as libpcap does', async (_name, packet, options) => {
     await expectSame(folder.write(pcapFile([packet, packet], options)));
   });
