@@ -17,6 +17,7 @@ import {
   pcapngFile,
   unitsPerSecond,
 } from '../../support/capture-file.ts';
+import { nflogRecord } from '../../support/nflog-record.ts';
 import { concat, LINK_TYPE } from '../../support/packet-builder.ts';
 import {
   ANY_PACKET,
@@ -346,6 +347,9 @@ describe('a damaged pcapng', () => {
 const addon = loadCaptureAddon();
 const libpcap = createLibpcapSavefileEngine(addon);
 
+/** PFLOG and USB, which flowlogd does not meter: libpcap turns their headers to this machine's byte order and mends lengths. */
+const REWRITTEN_BY_LIBPCAP: readonly number[] = [117, 189, 220];
+
 describe('beside libpcap', () => {
   /** Where libpcap reads a file to its end, ours must say the same; elsewhere it must only not crash. */
   async function expectAtLeastLibpcap(bytes: Uint8Array, lines = packetLines): Promise<void> {
@@ -365,8 +369,13 @@ describe('beside libpcap', () => {
       return;
     }
     if (theirs.failure === undefined) expect(ours.failure).toBeUndefined();
+    const comparable = REWRITTEN_BY_LIBPCAP.includes(theirs.linkType) ? withoutContent : lines;
     const count = theirs.packets.length;
-    expect(lines(ours.packets.slice(0, count))).toEqual(lines(theirs.packets));
+    expect(comparable(ours.packets.slice(0, count))).toEqual(comparable(theirs.packets));
+  }
+
+  function withoutContent(packets: readonly ReadPacket[]): string[] {
+    return linesToTheSecond(packets.map((each) => ({ ...each, wireLength: 0, bytes: frame(each.bytes.length, 0) })));
   }
 
   /** Of clocks finer than 2^-34 seconds, libpcap's nanoseconds have overflowed. */
@@ -397,6 +406,20 @@ describe('beside libpcap', () => {
     }
   });
 
+  test('reads what a machine of the other byte order logged, wherever it was cut', async () => {
+    const fields = { prefix: 'odd', indexIn: 3, indexOut: 70_000, seconds: 1_700_000_000.5, sequence: 9 };
+    const here = nflogRecord(fields, frame(300, 0x45));
+    const there = nflogRecord({ ...fields, bigEndian: true }, frame(300, 0x45));
+    const otherVersion = Uint8Array.from(there, (byte, at) => (at === 1 ? 1 : byte));
+    const endless = Uint8Array.of(2, 0, 0, 5, 0, 0, 0, 9, 0, 8, 0, 4);
+    const cuts = Array.from(there, (_, length) => ({ bytes: there.subarray(0, length), wireLength: there.length }));
+    const packets = [{ bytes: there }, { bytes: otherVersion }, { bytes: endless }, ...cuts];
+    const file = pcapngFile(packets, { bigEndian: true, interfaces: [{ linkType: 239 }] });
+    expect((await read(file)).packets[0]?.bytes).toEqual(here);
+    await expectAtLeastLibpcap(file);
+    await expectAtLeastLibpcap(pcapngFile([{ bytes: here }], { interfaces: [{ linkType: 239 }] }));
+  });
+
   test('reads the same from damaged files, wherever libpcap reads them', async () => {
     const files = fc.constantFrom(...options.slice(0, 3)).map((each) => pcapngFile(mixed, each));
     const change = fc.record({ at: fc.nat(), value: fc.oneof(fc.nat(8), fc.nat(255)) });
@@ -411,7 +434,16 @@ describe('beside libpcap', () => {
         await expectAtLeastLibpcap(copy, linesToTheSecond);
       },
     );
-    await fc.assert(property, { numRuns: 1000 });
+    /* Big-endian Ethernet that damage turns into USB, and a byte of a frame that libpcap moves then. */
+    const bigEndian = pcapngFile(mixed, options[1]);
+    const usb = (linkType: number, at: number): [Uint8Array, { at: number; value: number }[]] => [
+      bigEndian,
+      [
+        { at: 9, value: linkType },
+        { at, value: 14 },
+      ],
+    ];
+    await fc.assert(property, { numRuns: 1000, examples: [usb(189, 720), usb(220, 282)] });
   });
 
   test('never crashes, whatever follows a good header', async () => {
