@@ -1,7 +1,7 @@
 import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import { type Gap, type GapReason, type Ledger, lostPackets, offeredBytes, offeredPackets } from '../model/ledger.ts';
+import { type Gap, type GapReason, lostPackets, offeredBytes, offeredPackets } from '../model/ledger.ts';
 import type { LiveFigures } from '../model/live-figures.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { firstSeconds, type PacketBatch } from '../model/packet-batch.ts';
@@ -19,6 +19,7 @@ import type { Decoder } from '../packet/decode.ts';
 import { decoderFor } from '../packet/link-type.ts';
 import type { NflogPacket } from '../packet/nflog.ts';
 import { type ClockJump, type Clocks, ClockWatch } from './clock-watch.ts';
+import { type Drops, dropsBetween, NO_DROPS } from './drops.ts';
 import { Gaps, type OpenGap } from './gaps.ts';
 import { Meter, type MeterOptions } from './meter.ts';
 import { RejectMeter } from './reject-meter.ts';
@@ -72,9 +73,6 @@ const GAP_WINDOWS_MAX = 10;
 const DROPS_MS = 100;
 
 const NO_STATISTICS: CaptureStatistics = { received: 0, droppedByKernel: 0, droppedByInterface: 0 };
-const NO_DROPS: Drops = { droppedByKernel: 0, droppedByInterface: 0 };
-
-type Drops = Pick<Ledger, 'droppedByKernel' | 'droppedByInterface'>;
 
 /** An open capture, and what of its drops is in a ledger already. */
 export interface Capture {
@@ -437,7 +435,7 @@ export class Tap {
       ? this.#drainedFrom
       : Math.max(this.#observedUntil, (current?.start ?? 0) + GRACE_SECONDS);
     if (this.#source !== undefined && Math.abs(now() - this.#dropsAskedAt) >= DROPS_MS) {
-      this.#pendingDrops = this.#dropsSince(this.#source.statistics());
+      this.#pendingDrops = dropsBetween(this.#counted, this.#source.statistics());
       this.#dropsAskedAt = now();
     }
     for (const window of this.#meter.windows) {
@@ -454,7 +452,7 @@ export class Tap {
     if (onFigures === undefined || Math.abs(now() - this.#figuresAt) < DROPS_MS) return;
     this.#figuresAt = now();
     const { droppedByKernel, droppedByInterface } =
-      this.#source === undefined ? NO_DROPS : this.#dropsSince(this.#source.statistics());
+      this.#source === undefined ? NO_DROPS : dropsBetween(this.#counted, this.#source.statistics());
     const dropped = droppedByKernel + droppedByInterface;
     const sums = { packets: this.#closedSums.packets + dropped, bytes: this.#closedSums.bytes };
     let lost = this.#closedSums.lostPackets + dropped;
@@ -473,22 +471,12 @@ export class Tap {
   #countDrops(window: Window | undefined): void {
     if (this.#source === undefined || window === undefined) return;
     const now = this.#source.statistics();
-    const { droppedByKernel, droppedByInterface } = this.#dropsSince(now);
+    const { droppedByKernel, droppedByInterface } = dropsBetween(this.#counted, now);
     this.#counted = now;
     this.#pendingDrops = NO_DROPS;
     window.ledger.droppedByKernel += droppedByKernel;
     window.ledger.droppedByInterface += droppedByInterface;
     if (now.droppedByKernel === undefined) window.ledger.dropsUnknown = true;
-  }
-
-  #dropsSince(now: CaptureStatistics): Drops {
-    const before = this.#counted;
-    // What an engine's own buffer lost is lost between kernel and meter, too.
-    const beyondKernel = (now.droppedByEngine ?? 0) - (before.droppedByEngine ?? 0);
-    return {
-      droppedByKernel: (now.droppedByKernel ?? 0) - (before.droppedByKernel ?? 0) + beyondKernel,
-      droppedByInterface: (now.droppedByInterface ?? 0) - (before.droppedByInterface ?? 0),
-    };
   }
 
   #countGaps(window: Window): void {
