@@ -65,21 +65,13 @@ function linkTypeOf(answer: string): number {
   return LINK_TYPES.get(answer) ?? Number(/\d+$/.exec(answer)?.[0] ?? Number.NaN);
 }
 
-function openError(cap: CapPackage, options: LiveOptions, error: unknown): OperationalError {
+function openError(options: LiveOptions, error: unknown): OperationalError {
   const name = options.interfaceName;
   const text = (error as Error).message;
   if (/not permitted|permission|CAP_NET_RAW/i.test(text)) {
     return new OperationalError(
       'capture.permission',
       `Capturing on ${name} needs CAP_NET_RAW: run as root, or: sudo setcap cap_net_raw+ep $(readlink -f $(which node))`,
-      error,
-    );
-  }
-  const names = cap.deviceList().map((device) => device.name);
-  if (!names.includes(name)) {
-    return new OperationalError(
-      'capture.no-interface',
-      `Capturing on ${name} failed, there is no such interface: the interfaces here are ${names.join(', ')}.`,
       error,
     );
   }
@@ -92,6 +84,23 @@ function openError(cap: CapPackage, options: LiveOptions, error: unknown): Opera
   }
   return new OperationalError('capture.failed', `Capturing on ${name} failed: ${text}.`, error);
 }
+
+/** @throws OperationalError `capture.no-interface` */
+function refuseUnknown(cap: CapPackage, name: string): void {
+  const names = cap.deviceList().map((device) => device.name);
+  if (names.includes(name)) return;
+  throw new OperationalError(
+    'capture.no-interface',
+    `Capturing on ${name} failed, there is no such interface: the interfaces here are ${names.join(', ')}.`,
+  );
+}
+
+/**
+ * Handles that could not be opened. The package stops a poll that it never began when such a handle is closed, opened again
+ * or collected as garbage, which may abort the process; so they stay. An interface that is waited for is looked for first, and
+ * makes none.
+ */
+const REFUSED: CapHandle[] = [];
 
 class CapSource implements PacketSource {
   readonly name: string;
@@ -116,6 +125,7 @@ class CapSource implements PacketSource {
     this.#snapBytes = Math.min(options.snapBytes, FRAME_BUFFER_BYTES);
     this.#now = now;
     this.#onPacket = onPacket;
+    refuseUnknown(cap, options.interfaceName);
     this.#handle = new cap.Cap();
     this.#handle.on('packet', (bytes: number) => this.#collect(bytes));
     try {
@@ -123,7 +133,9 @@ class CapSource implements PacketSource {
         this.#handle.open(options.interfaceName, options.filter, options.bufferBytes, this.#frame),
       );
     } catch (error) {
-      throw openError(cap, options, error);
+      this.#handle.removeAllListeners();
+      REFUSED.push(this.#handle);
+      throw openError(options, error);
     }
   }
 
