@@ -351,7 +351,7 @@ export class StatusKeeper {
   }
 }
 
-const NOTHING_RECORDED: RecorderNumbers = {
+export const NOTHING_RECORDED: RecorderNumbers = {
   windows: 0,
   batches: 0,
   records: 0,

@@ -4,6 +4,7 @@ import { LiveBlock } from '../../agent/model/live-figures.ts';
 import type { TranslationNumbers } from '../../agent/model/translation-numbers.ts';
 import {
   type ExporterNumbers,
+  NOTHING_RECORDED,
   type RecorderNumbers,
   type SpoolStatus,
   StatusKeeper,
@@ -46,27 +47,7 @@ export function plainLedger(packets: number): Ledger {
   return { ...createLedger(['dhcp']), metered: { packets, bytes: packets * 100 } };
 }
 
-export const RECORDER: RecorderNumbers = {
-  windows: 31,
-  batches: 37,
-  records: 41,
-  failures: 0,
-  windowsGivenUp: 0,
-  packetsGivenUp: 0,
-  ledgersMerged: 0,
-  waitingWindows: 0,
-  heldBytes: 0,
-  recovered: {
-    windows: 0,
-    records: 0,
-    packets: 0,
-    slotsDamaged: 0,
-    windowsLost: 0,
-    setAside: 0,
-    deleted: 0,
-    failing: null,
-  },
-};
+export const RECORDER: RecorderNumbers = { ...NOTHING_RECORDED, windows: 31, batches: 37, records: 41 };
 
 export const TRANSLATIONS: TranslationNumbers = {
   matched: 101,
