@@ -42,19 +42,7 @@ export class FlowBatchReader implements RecordCursor {
   }
 
   next(record: FlowRecord): boolean {
-    const wire = this.#records;
-    while (wire.at < wire.end) {
-      const tag = wire.tag();
-      if (tag !== BATCH_TAG.record) {
-        wire.skip(tag);
-        continue;
-      }
-      const outerEnd = wire.enter();
-      readRecord(wire, record);
-      wire.leave(outerEnd);
-      return true;
-    }
-    return false;
+    return readNext(this.#records, record) >= 0;
   }
 }
 
@@ -119,20 +107,29 @@ function takeRecords(wire: ProtobufReader, bytes: Uint8Array, count: number) {
   const pieces: Uint8Array[] = [];
   const totals: RecordTotals = { records: 0, packets: 0, bytes: 0 };
   const record = createFlowRecord();
-  while (wire.at < wire.end && totals.records < count) {
-    const start = wire.at;
-    const tag = wire.tag();
-    if (tag !== BATCH_TAG.record) {
-      wire.skip(tag);
-      continue;
-    }
-    const outerEnd = wire.enter();
-    readRecord(wire, record);
-    wire.leave(outerEnd);
+  while (totals.records < count) {
+    const start = readNext(wire, record);
+    if (start < 0) break;
     pieces.push(bytes.subarray(start, wire.at));
     addRecord(totals, record);
   }
   return { pieces, totals };
+}
+
+/** Reads the next record; answers where it begins, -1 when there is none left. */
+function readNext(wire: ProtobufReader, record: FlowRecord): number {
+  while (wire.at < wire.end) {
+    const start = wire.at;
+    const tag = wire.tag();
+    if (tag === BATCH_TAG.record) {
+      const outerEnd = wire.enter();
+      readRecord(wire, record);
+      wire.leave(outerEnd);
+      return start;
+    }
+    wire.skip(tag);
+  }
+  return -1;
 }
 
 function addRecord(totals: RecordTotals, { packets, bytes }: FlowRecord): void {
