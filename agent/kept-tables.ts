@@ -9,6 +9,7 @@ import type { ObservationPoint } from './model/flow-log.ts';
 import { isSystemError } from './model/system-error.ts';
 import { nodeDisk } from './spool/disk.ts';
 import { readBootId, UNKNOWN_BOOT } from './spool/spool-lock.ts';
+import { isForeign } from './state-folder.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** statfs(2). */
@@ -39,16 +40,16 @@ export function openKeptTables(run: KeptRun, log: Log): KeptTables {
   const onDisk = join(run.stateDirectory, 'tables');
   const inMemory = memoryFolder(run, log);
   const kept = inMemory === undefined ? { folder: onDisk } : { folder: inMemory, copyFolder: onDisk };
+  const folders = inMemory === undefined ? [onDisk] : [inMemory, onDisk];
   const refused = 'the folder of open windows cannot be made ready, it is tried again';
   unlessRefused({ log, refused, folder: onDisk }, () => {
     nodeDisk.makeFolder(onDisk);
     restoreCopies(kept);
-    for (const folder of [kept.folder, onDisk]) forgetOthers(folder, points);
+    for (const folder of folders) forgetOthers(folder, points);
   });
   const known = readBootId();
   // Where the boot is not known, every run counts as one of another boot: its gap then begins with what was synced.
   const bootId = known === UNKNOWN_BOOT ? runId : known;
-  const folders = inMemory === undefined ? [onDisk] : [inMemory, onDisk];
   return { setup: { ...kept, hostId, runId, bootId }, folders, close: syncRepeatedly(kept, log) };
 }
 
@@ -61,7 +62,7 @@ function memoryFolder({ stateDirectory, tableDirectory }: KeptRun, log: Log): st
     const folder = join(tableDirectory, `${dev.toString(16)}-${ino.toString(16)}`);
     nodeDisk.makeFolder(folder);
     for (const path of [tableDirectory, folder]) {
-      if (isForeign(path)) return void log.warn(refused, { folder: path, reason: 'it is another user’s' });
+      if (!isOwnFolder(path)) return void log.warn(refused, { folder: path, reason: 'it is another user’s' });
     }
     if (statfsSync(folder).type !== TMPFS_MAGIC) {
       log.warn('table.directory is not in memory (tmpfs): counting may have to wait for its disk', { folder });
@@ -71,9 +72,9 @@ function memoryFolder({ stateDirectory, tableDirectory }: KeptRun, log: Log): st
 }
 
 /** In a folder that all users share somebody else may have been first. */
-function isForeign(path: string): boolean {
+function isOwnFolder(path: string): boolean {
   const found = lstatSync(path);
-  return !found.isDirectory() || (found.uid !== process.geteuid!() && found.uid !== 0);
+  return found.isDirectory() && !isForeign(found);
 }
 
 /** Says what the system refuses, and goes on. */

@@ -13,12 +13,17 @@ import { OperationalError } from './model/operational-error.ts';
 export function refuseForeignState(path: string): void {
   const found = statusOf(path);
   if (found === undefined || !isSharedFolder(dirname(resolve(path)))) return;
-  if (found.uid === process.geteuid!() || found.uid === 0) return;
+  if (!isForeign(found)) return;
   throw new OperationalError(
     'spool.unusable',
     `Opening the state directory ${path}: it belongs to user ${found.uid} and lies in a folder that all users share; ` +
       'remove it, or set stateDirectory to a folder that only flowlogd can write, such as /var/lib/flowlogd.',
   );
+}
+
+/** Neither this user's nor root's. */
+export function isForeign({ uid }: Stats): boolean {
+  return uid !== process.geteuid!() && uid !== 0;
 }
 
 /** Undefined for what is not there, or cannot be: who opens it says why. */
