@@ -19,6 +19,9 @@ export interface KeptFiles {
   readonly tables: readonly string[];
 }
 
+/** Table memory of the windows that are closed and not yet durable, of all points together: the bound of those who hold them. */
+export const HELD_BYTES_MAX = 512 * 1024 ** 2;
+
 /** A closed window on its way from the data plane to the recorder. The tables stay mapped until the recorder releases them. */
 export interface ClosedWindow {
   /** Names the window in the answer that releases it. */

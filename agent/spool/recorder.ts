@@ -7,6 +7,7 @@
  * the number of packets lost. When thousands of such bare ledgers wait, the two oldest of an observation point become one.
  */
 import type { WindowHeader } from '../model/batch-id.ts';
+import { HELD_BYTES_MAX } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { RecordCursor } from '../model/flow-record.ts';
 import { addLedger, addTally, createLedger, joinGaps, type Ledger } from '../model/ledger.ts';
@@ -58,7 +59,7 @@ export interface RecorderOptions {
   readonly heldBytesMax: number;
 }
 
-export const RECORDER_DEFAULTS = { heldWindowsMax: 64, heldBytesMax: 512 * 1024 ** 2 } as const;
+export const RECORDER_DEFAULTS = { heldWindowsMax: 64, heldBytesMax: HELD_BYTES_MAX } as const;
 
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 10_000;

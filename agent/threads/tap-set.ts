@@ -14,7 +14,7 @@ import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
 import { type Capture, Tap, type TapEvent } from '../meter/tap.ts';
 import { type KeepSetup, WindowKeeper } from '../meter/window-keeper.ts';
 import { WindowPieces } from '../meter/window-pieces.ts';
-import type { ClosedTable, ClosedWindow, KeptFiles } from '../model/closed-window.ts';
+import { type ClosedTable, type ClosedWindow, HELD_BYTES_MAX, type KeptFiles } from '../model/closed-window.ts';
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { LiveBlock } from '../model/live-figures.ts';
 import { OperationalError } from '../model/operational-error.ts';
@@ -24,11 +24,6 @@ import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
 
 /** Windows open at once: the present one, the one in its grace, and room for a clock that was set. */
 const OPEN_WINDOWS_MAX = 4;
-/**
- * Memory of closed windows that the recorder still has, from which on windows that are open may not grow: they fold early, and
- * stay exact in packets and bytes. It is what the recorder holds at most before it gives up records.
- */
-export const HELD_BYTES_MAX = 512 * 1024 ** 2;
 /** So small a table always has room: without one its packets could not even be folded. */
 const SMALL_TABLE_BYTES = 8192;
 /** Points that left whose pieces are remembered: the clock may be set back to windows of theirs, however far. */
@@ -49,6 +44,7 @@ export interface TapSetOptions {
   readonly keep?: KeepSetup | undefined;
   readonly engine: LiveEngine;
   readonly mapper: PageMapper;
+  /** Of closed windows that the recorder still has: from there on open ones may not grow, and fold early. */
   readonly heldBytesMax?: number;
   readonly onClosed: (window: ClosedWindow) => void;
   readonly onEvent: (point: ObservationPoint, event: TapEvent) => void;
