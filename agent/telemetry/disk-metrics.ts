@@ -1,13 +1,10 @@
 /** Metrics of what stands between the meter and the exporter: the recorder, what it recovers, the spool. */
-import { counter, gauge, type Metric, one } from './metric.ts';
-import type { AgentStatus } from './status.ts';
+import { counter, gauge, type Metric, numbersOf } from './metric.ts';
 
 export const DISK_METRICS: readonly Metric[] = [...recorderMetrics(), ...recoveryMetrics(), ...spoolMetrics()];
 
 function recorderMetrics(): readonly Metric[] {
-  const of = (read: (recorder: AgentStatus['recorder']) => number) => (status: AgentStatus) => [
-    one(read(status.recorder)),
-  ];
+  const of = numbersOf(({ recorder }) => recorder);
   return [
     gauge(
       'flowlogd_recorder_failing',
@@ -61,9 +58,7 @@ function recorderMetrics(): readonly Metric[] {
 }
 
 function recoveryMetrics(): readonly Metric[] {
-  const of = (read: (recovered: AgentStatus['recorder']['recovered']) => number) => (status: AgentStatus) => [
-    one(read(status.recorder.recovered)),
-  ];
+  const of = numbersOf(({ recorder }) => recorder.recovered);
   return [
     counter(
       'flowlogd_recovered_windows_total',
@@ -93,7 +88,7 @@ function recoveryMetrics(): readonly Metric[] {
 }
 
 function spoolMetrics(): readonly Metric[] {
-  const of = (read: (spool: AgentStatus['spool']) => number) => (status: AgentStatus) => [one(read(status.spool))];
+  const of = numbersOf(({ spool }) => spool);
   return [
     gauge(
       'flowlogd_spool_batches',

@@ -36,3 +36,8 @@ export function gauge(name: string, unit: string, help: string, samples: Read, l
 export function one(value: number, ...labels: readonly string[]): Sample {
   return { labels, value };
 }
+
+/** Numbers of one part of the status, without labels. */
+export function numbersOf<Part>(part: (status: AgentStatus) => Part): (read: (part: Part) => number) => Read {
+  return (read) => (status) => [one(read(part(status)))];
+}

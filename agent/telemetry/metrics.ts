@@ -7,8 +7,8 @@
 import type { Tally } from '../model/ledger.ts';
 import { DISK_METRICS } from './disk-metrics.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
-import { counter, gauge, type Metric, one, type Read, type Sample } from './metric.ts';
-import type { AgentStatus, InterfaceStatus } from './status.ts';
+import { counter, gauge, type Metric, numbersOf, one, type Read, type Sample } from './metric.ts';
+import type { InterfaceStatus } from './status.ts';
 import { TRANSLATION_METRICS } from './translation-metrics.ts';
 
 export const EXPORTER_STATE_LABELS = ['idle', 'sending', 'backing-off', 'blocked'] as const;
@@ -237,9 +237,7 @@ export const METRICS: readonly Metric[] = [
 ];
 
 function exporterMetrics(): readonly Metric[] {
-  const of = (read: (exporter: AgentStatus['exporter']) => number) => (status: AgentStatus) => [
-    one(read(status.exporter)),
-  ];
+  const of = numbersOf(({ exporter }) => exporter);
   return [
     gauge(
       'flowlogd_exporter_state',
