@@ -20,7 +20,8 @@ const COPY_BEGUN = 'copy.new';
 export type KeptFolders = Pick<KeepSetup, 'folder' | 'copyFolder'>;
 
 /** @throws what the file system throws, except for files that go meanwhile */
-export async function syncTables({ folder, copyFolder }: KeptFolders): Promise<void> {
+export async function syncTables(folders: KeptFolders): Promise<void> {
+  const { folder, copyFolder } = folders;
   // Read before anything is synced: what was counted by then is on the disk afterwards.
   const observed = await readObserved(folder);
   if (copyFolder === undefined) await syncWindows(folder);
@@ -28,7 +29,7 @@ export async function syncTables({ folder, copyFolder }: KeptFolders): Promise<v
     await copyWindows(folder, copyFolder);
     await syncWindows(copyFolder);
   }
-  for (const [name, until] of observed) await syncPresence({ folder, copyFolder }, name, until);
+  for (const [name, until] of observed) await syncPresence(folders, name, until);
 }
 
 /**

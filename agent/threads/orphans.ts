@@ -147,23 +147,23 @@ export class Orphans {
 
   #find(): Orphan[] {
     const orphans = new Map<string, Orphan>();
-    for (const folder of this.#options.folders)
-      for (const file of this.#filesIn(folder)) {
-        const { stem, windowStart } = file;
-        const orphan = orphans.get(stem) ?? { stem, windowStart, files: [] };
-        orphan.files.push(file);
-        orphans.set(stem, orphan);
-      }
+    for (const file of this.#options.folders.flatMap((folder) => this.#filesIn(folder))) {
+      const { stem, windowStart } = file;
+      const orphan = orphans.get(stem) ?? { stem, windowStart, files: [] };
+      orphan.files.push(file);
+      orphans.set(stem, orphan);
+    }
     return [...orphans.values()].sort((a, b) => a.windowStart - b.windowStart || (a.stem < b.stem ? -1 : 1));
   }
 
   #filesIn(folder: string): Orphan['files'] {
     const { disk, runId } = this.#options;
     try {
-      const files = disk.list(folder).map((name) => ({ path: `${folder}/${name}`, parsed: parseFileName(name) }));
-      return files
-        .filter(({ parsed }) => parsed !== undefined && parsed.runId !== runId && !this.#done.has(parsed.stem))
-        .map(({ path, parsed }) => ({ ...parsed!, path }));
+      return disk.list(folder).flatMap((name) => {
+        const parsed = parseFileName(name);
+        const isOrphan = parsed !== undefined && parsed.runId !== runId && !this.#done.has(parsed.stem);
+        return isOrphan ? [{ ...parsed, path: `${folder}/${name}` }] : [];
+      });
     } catch (error) {
       // Without a folder there is nothing to find.
       if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
