@@ -6,7 +6,7 @@ import { expect } from 'vitest';
 import type { StoredLog } from './log-service-process.ts';
 import type { ObservedHost } from './observed-host.ts';
 import { isLedger, ledgerSum } from './stored-flows.ts';
-import { type StoredTicks, storedTicks, TICK_SECONDS, type Tick } from './ticks.ts';
+import { type StoredTicks, storedTicks, TICK_SECONDS, type Tick, total } from './ticks.ts';
 
 export interface TickAccount {
   /** Of all windows. */
@@ -16,8 +16,6 @@ export interface TickAccount {
   /** Of the ticks that are not whole. */
   readonly absentSeconds: number;
 }
-
-const total = ({ 4: v4, 6: v6 }: { readonly 4: number; readonly 6: number }): number => v4 + v6;
 
 const sumOf = (numbers: Iterable<number>): number => [...numbers].reduce((sum, number) => sum + number, 0);
 

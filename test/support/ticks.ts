@@ -21,6 +21,9 @@ export interface Tick {
   readonly interfaceIndex: number;
 }
 
+/** Packets of both address families. */
+export const total = ({ 4: v4, 6: v6 }: Tick['packets']): number => v4 + v6;
+
 /** Packets by tick and address family, from the records of the log service. */
 export type StoredTicks = ReadonlyMap<number, { 4: number; 6: number }>;
 

@@ -9,7 +9,7 @@ import type { StoredLog } from '../support/log-service-process.ts';
 import { clockMissing, MachineClock } from '../support/machine-clock.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { isLedger, ledgerSum } from '../support/stored-flows.ts';
-import { storedTicks, type Tick, TickSender } from '../support/ticks.ts';
+import { storedTicks, type Tick, TickSender, total } from '../support/ticks.ts';
 import { twoHostsMissing } from '../support/two-hosts.ts';
 
 const missing = twoHostsMissing() ?? clockMissing();
@@ -165,7 +165,7 @@ function startOf(ledger: StoredLog): number {
 }
 
 function sum(sent: readonly Tick[]): number {
-  return sent.reduce((all, { packets }) => all + packets[4] + packets[6], 0);
+  return sent.reduce((all, { packets }) => all + total(packets), 0);
 }
 
 /** What the gaps of all windows come to, and every reason that one of them has. */

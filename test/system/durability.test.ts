@@ -6,11 +6,12 @@
  * FLOWLOGD_SOAK_ROUNDS makes it longer: `scripts/soak.sh 60`.
  */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AgentProcess } from '../support/agent-process.ts';
+import { makeDisk, mountDisk, mountMemory } from '../support/mounted-disk.ts';
 import { commandMissing } from '../support/network-namespace.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { countsOf } from '../support/stored-flows.ts';
@@ -83,17 +84,10 @@ describe.skipIf(mountsMissing !== undefined)('an agent whose disk', { timeout: 1
   let host: ObservedHost;
   afterEach(() => host.hosts.remove());
 
-  function mount(...words: readonly string[]): void {
-    execFileSync('mount', [...words, host.agent.stateFolder]);
-  }
-
-  const unmount = () => void execFileSync('umount', ['--lazy', host.agent.stateFolder]);
-
   test('is full counts on in memory, says so once, and loses nothing when there is room again', async () => {
     host = await ObservedHost.start(WINDOW_SECONDS);
     mkdirSync(host.agent.stateFolder);
-    mount('-t', 'tmpfs', '-o', 'size=4m', 'none');
-    onTestFinished(unmount);
+    mountMemory(4 * 1024 ** 2, host.agent.stateFolder);
     const running = await host.agent.start();
     const filler = join(host.agent.stateFolder, 'filler');
     expect(() => {
@@ -120,12 +114,7 @@ describe.skipIf(mountsMissing !== undefined)('an agent whose disk', { timeout: 1
     const { stateFolder } = host.agent;
     const folder = dirname(stateFolder);
     const image = join(folder, 'disk.img');
-    writeFileSync(image, '');
-    truncateSync(image, 64 * 1024 ** 2);
-    execFileSync('mkfs.ext4', ['-q', image]);
-    mkdirSync(stateFolder);
-    mount('-o', 'loop', image);
-    onTestFinished(unmount);
+    makeDisk(image, stateFolder);
     const cutPower = join(folder, 'cut-power');
     execFileSync('cc', ['-O1', '-o', cutPower, resolve('test/support/cut-power.c')]);
 
@@ -143,8 +132,7 @@ describe.skipIf(mountsMissing !== undefined)('an agent whose disk', { timeout: 1
     execFileSync(cutPower, [stateFolder]);
     // What the disk has, on a file system that other namespaces do not keep alive.
     copyFileSync(image, `${image}.kept`);
-    mount('-o', 'loop', `${image}.kept`);
-    onTestFinished(unmount);
+    mountDisk(`${image}.kept`, stateFolder);
 
     // Another boot, as far as this process can see.
     const bootId = join(folder, 'boot-id');

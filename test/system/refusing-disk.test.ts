@@ -1,10 +1,11 @@
 /** The agent on a disk that refuses for a time, one way after the other: it counts on, says so, and loses nothing once the disk is well. */
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { AgentProcess } from '../support/agent-process.ts';
 import type { RunningCommand } from '../support/command.ts';
+import { makeDisk, mountDisk } from '../support/mounted-disk.ts';
 import { commandMissing } from '../support/network-namespace.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { countsOf } from '../support/stored-flows.ts';
@@ -48,15 +49,7 @@ describe('an agent whose disk', { timeout: 120_000 }, () => {
     host = await ObservedHost.start(WINDOW_SECONDS);
     const { stateFolder } = host.agent;
     const image = join(dirname(stateFolder), 'disk.img');
-    const mount = (from: string) => {
-      execFileSync('mount', ['-o', 'loop,errors=remount-ro', from, stateFolder]);
-      onTestFinished(() => void execFileSync('umount', ['--lazy', stateFolder]));
-    };
-    writeFileSync(image, '');
-    truncateSync(image, 64 * 1024 ** 2);
-    execFileSync('mkfs.ext4', ['-q', image]);
-    mkdirSync(stateFolder);
-    mount(image);
+    makeDisk(image, stateFolder, 'errors=remount-ro');
     const running = await host.agent.start();
     const device = execFileSync('findmnt', ['-n', '-o', 'SOURCE', stateFolder], { encoding: 'utf8' }).trim();
     execFileSync('sync', ['--file-system', stateFolder]);
@@ -69,7 +62,7 @@ describe('an agent whose disk', { timeout: 120_000 }, () => {
     } catch (error) {
       expect((error as { status: number }).status, 'e2fsck has corrected something').toBe(1);
     }
-    mount(`${image}.repaired`);
+    mountDisk(`${image}.repaired`, stateFolder, 'errors=remount-ro');
     // The agent has mounts of its own, as `ip netns exec` gives them.
     const inside = [
       '--target',

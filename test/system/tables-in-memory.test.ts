@@ -3,16 +3,17 @@
  * every call wait. The oracle is the sender's own account, and the kernel's counter of the interface.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { runCommand } from '../support/command.ts';
+import { makeDisk, mountMemory } from '../support/mounted-disk.ts';
 import { commandMissing } from '../support/network-namespace.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { isLedger, ledgerSum } from '../support/stored-flows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { storedTicks, type Tick, TickSender } from '../support/ticks.ts';
+import { storedTicks, type Tick, TickSender, total } from '../support/ticks.ts';
 import { twoHostsMissing } from '../support/two-hosts.ts';
 
 const missing =
@@ -31,25 +32,18 @@ describe.skipIf(missing !== undefined)('an agent whose open windows are in memor
   /** The agent's state on a small disk of its own, its open windows in a memory of so many bytes. Answers the folder of those. */
   async function startHost(bytes = 256 * 1024 ** 2): Promise<string> {
     const memory = temporaryFolder();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${bytes}`, 'none', memory]);
-    onTestFinished(() => void execFileSync('umount', ['--lazy', memory]));
+    mountMemory(bytes, memory);
     host = await ObservedHost.start(WINDOW_SECONDS, `table: { directory: ${memory} }\n`);
     const { stateFolder } = host.agent;
-    const image = join(dirname(stateFolder), 'disk.img');
-    writeFileSync(image, '');
-    truncateSync(image, 64 * 1024 ** 2);
-    execFileSync('mkfs.ext4', ['-q', image]);
-    mkdirSync(stateFolder);
-    execFileSync('mount', ['-o', 'loop', image, stateFolder]);
-    onTestFinished(() => void execFileSync('umount', ['--lazy', stateFolder]));
+    makeDisk(join(dirname(stateFolder), 'disk.img'), stateFolder);
     return memory;
   }
 
-  const packetsOf = ({ packets }: Tick) => packets[4] + packets[6];
+  const packetsOf = ({ packets }: Tick) => total(packets);
 
   async function storedPackets(sent: readonly Tick[]): Promise<number[]> {
     const stored = await storedTicks(host.service, sent.length);
-    return sent.map((_, tick) => (stored.get(tick)?.[4] ?? 0) + (stored.get(tick)?.[6] ?? 0));
+    return sent.map((_, tick) => total(stored.get(tick) ?? { 4: 0, 6: 0 }));
   }
 
   test('counts on while its disk hangs, and loses nothing', async () => {
