@@ -1,0 +1,28 @@
+/**
+ * A Vitest reporter for `.ci/run`: prints the skipped, the retried and the failed tests by name, and writes the counts as JSON
+ * into the file that TEST_COUNTS names: `{"passed": n, "failed": n}`. A file that does not load counts as one failed test.
+ */
+import { writeFileSync } from 'node:fs';
+
+function nameOf(test) {
+  return `${test.module.relativeModuleId}: ${test.fullName}`;
+}
+
+function print(title, names) {
+  if (names.length === 0) return;
+  process.stdout.write(`\n${title} (${names.length}):\n${names.map((name) => `  ${name}\n`).join('')}`);
+}
+
+export default class TestSummary {
+  onTestRunEnd(modules, unhandledErrors) {
+    const tests = modules.flatMap((module) => [...module.children.allTests()]);
+    const inState = (state) => tests.filter((test) => test.result().state === state);
+    const unloaded = modules.filter((module) => module.errors().length > 0).map((module) => module.relativeModuleId);
+    const failed = [...inState('failed').map(nameOf), ...unloaded];
+    print('Skipped tests', inState('skipped').map(nameOf));
+    print('Flaky tests: passed only when retried', tests.filter((test) => test.diagnostic()?.flaky).map(nameOf));
+    print('Failed tests', failed);
+    const counts = { passed: inState('passed').length, failed: failed.length + unhandledErrors.length };
+    if (process.env.TEST_COUNTS) writeFileSync(process.env.TEST_COUNTS, JSON.stringify(counts));
+  }
+}
