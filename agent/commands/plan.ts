@@ -7,6 +7,7 @@ import type { ClsConfiguration, Configuration } from '../config/load.ts';
 import type { RunPlan, SinkPlan } from '../run-command.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 import { declarationOf, flowLogWords, type Waiting } from './flow-log-words.ts';
+import { defaultHostId } from './host-id.ts';
 
 /** Windows of the embedded defaults: a newcomer should not wait five minutes for the first records. */
 const EMBEDDED_WINDOW_SECONDS = 60;
@@ -27,7 +28,7 @@ export function planEmbedded(configuration: Configuration, isStateGiven: boolean
 function plan(configuration: Configuration, waiting: Waiting): RunPlan {
   const { stateDirectory, spool, capture, exclude, table } = configuration;
   return {
-    hostId: configuration.hostId ?? machineId() ?? hostname(),
+    hostId: configuration.hostId ?? defaultHostId(machineIdFile(), hostname()),
     stateDirectory,
     spoolBytesMax: spool.bytesMax,
     spoolAgeSecondsMax: spool.ageSecondsMax,
@@ -41,10 +42,9 @@ function plan(configuration: Configuration, waiting: Waiting): RunPlan {
   };
 }
 
-/** machine-id(5): stable over reboots, and unique where the image was made well. */
-function machineId(): string | undefined {
+function machineIdFile(): string | undefined {
   try {
-    return readFileSync('/etc/machine-id', 'utf8').trim() || undefined;
+    return readFileSync('/etc/machine-id', 'utf8');
   } catch {
     return undefined;
   }

@@ -288,7 +288,9 @@ export const SCHEMA = section('The configuration of flowlogd.', {
     inherits: 'STATE_DIRECTORY',
   }),
   hostId: optional(IDENTIFIER, {
-    description: 'Names this host in batches and records. The machine id, then the host name, when absent.',
+    description:
+      'Names this host in batches and records. When absent: the id in /etc/machine-id, or the host name where the file holds none. ' +
+      'Hosts cloned from one image may share a machine id: set `hostId` on them, or run `systemd-machine-id-setup` on the clones.',
     example: 'web-1',
   }),
   flowLogs: list(
