@@ -12,7 +12,7 @@ import { FlowTally } from './debug/flow-tally.ts';
 import type { LiveContext } from './debug/live-table.ts';
 import { createSetup, type DebugPlan, readPlan } from './debug/plan.ts';
 import type { Presenter } from './debug/presenter.ts';
-import { beginText, eventText, writingText } from './debug/remarks.ts';
+import { beginText, eventText, programTitle, writingText } from './debug/remarks.ts';
 import { startProgram, type TracedProgram } from './debug/traced-program.ts';
 import { readWindows } from './debug/windows.ts';
 import { startRotation } from './meter/rotation.ts';
@@ -33,6 +33,8 @@ interface Run {
   readonly tally: FlowTally;
   readonly presenter: Presenter;
   readonly report: ReportOutput | undefined;
+  /** Undefined where none is traced. */
+  readonly program: TracedProgram | undefined;
   /** Somebody wants it to end. */
   readonly over: AbortSignal;
 }
@@ -57,25 +59,32 @@ export async function runDebug(
   const report = createReport(plan);
   const plane = startDataPlane(createSetup(plan), plan.engine, (point, event) => say(eventText(point, event)));
   for (const limit of await plane.ready) say(limit);
+  const program = plan.program.length === 0 ? undefined : startTraced(plan, invocation);
+  const failed = await program?.failed;
+  if (failed !== undefined) {
+    await endUnread(plan, plane);
+    say(failed.problem);
+    return failed.exitCode;
+  }
   stderr.write(`${beginText(plan)}\n`);
 
   const quit = new AbortController();
   const tally = new FlowTally(plan.windowSeconds, Date.now() / 1000);
-  const context = () => contextOf(plan, tally, [neighbour, writingText(plan), asides.latest]);
+  const context = () => contextOf(plan, tally, [neighbour, programTitle(plan), writingText(plan), asides.latest]);
   const presenter = createPresenter(invocation, plan, tally, context, () => quit.abort());
   const over = AbortSignal.any([signal, quit.signal]);
-  const program = await watch({ plan, plane, tally, presenter, report, over }, invocation, asides);
+  await watch({ plan, plane, tally, presenter, report, program, over }, asides);
   tally.end(Date.now() / 1000);
   await presenter.end();
   await report?.end();
   stderr.write(formatLedger(tally.ledger, tally, plan.color && stderr.isTTY === true));
   say(writingText(plan));
-  return program === undefined ? EXIT.ok : await endProgram(program, over, say);
+  return program === undefined ? EXIT.ok : await endProgram(program, over);
 }
 
-/** From the first packet to the last; the terminal is given back whatever happens. Answers the program that it watched. */
-async function watch(run: Run, invocation: Invocation, asides: Asides): Promise<TracedProgram | undefined> {
-  const { plan, plane, tally, presenter, report, over } = run;
+/** From the first packet to the last; the terminal is given back whatever happens. */
+async function watch(run: Run, asides: Asides): Promise<void> {
+  const { plan, plane, tally, presenter, report, program, over } = run;
   if (plan.format === 'live') asides.hold();
   presenter.begin();
   try {
@@ -88,22 +97,29 @@ async function watch(run: Run, invocation: Invocation, asides: Asides): Promise<
       refresh: () => presenter.refresh(),
     });
     const endRotation = startRotation(plane.control, Date.now);
-    const program = plan.program.length === 0 ? undefined : startTraced(plan, invocation);
     await untilOver(over, plan.durationSeconds, program);
     endRotation();
     plane.control.requestStop();
     await read;
     await plane.ended;
-    return program;
   } finally {
     presenter.close();
     asides.release();
   }
 }
 
-function createReport({ htmlPath, windowSeconds, interfaceNames, filter }: DebugPlan): ReportOutput | undefined {
+/** Nobody wants to know what was captured so far. */
+async function endUnread({ interfaceNames }: DebugPlan, plane: RunningDataPlane): Promise<void> {
+  plane.control.requestStop();
+  await readWindows(plane, interfaceNames.length, { window: () => undefined, refresh: () => undefined });
+  await plane.ended;
+}
+
+function createReport(plan: DebugPlan): ReportOutput | undefined {
+  const { htmlPath, windowSeconds, interfaceNames, filter } = plan;
   if (htmlPath === undefined) return undefined;
-  const details = [`on ${hostname()}`, ...(filter === '' ? [] : [`filter: ${filter}`])];
+  const title = programTitle(plan);
+  const details = [`on ${hostname()}`, ...(filter === '' ? [] : [`filter: ${filter}`]), ...(title ? [title] : [])];
   return new ReportOutput(htmlPath, windowSeconds, { subject: interfaceNames.join(', '), details });
 }
 
@@ -136,14 +152,8 @@ async function untilOver(over: AbortSignal, seconds: number, program: TracedProg
 }
 
 /** A program outlives the capture where time ran out; only somebody who ended the run ends it, too. */
-async function endProgram(
-  program: TracedProgram,
-  over: AbortSignal,
-  say: (text: string | undefined) => unknown,
-): Promise<number> {
+async function endProgram(program: TracedProgram, over: AbortSignal): Promise<number> {
   if (over.aborted) program.stop();
   else over.addEventListener('abort', () => program.stop());
-  const { exitCode, problem } = await program.ended;
-  say(problem);
-  return exitCode;
+  return (await program.ended).exitCode;
 }

@@ -10,6 +10,7 @@ import type { LiveContext } from './live-table.ts';
 import { Names } from './names.ts';
 import type { DebugPlan } from './plan.ts';
 import { jsonPresenter, livePresenter, type Presenter, recordPresenter, tablePresenter } from './presenter.ts';
+import { programTitle } from './remarks.ts';
 
 const NAME_TIMEOUT_MS = 2000;
 /** What a run without configuration can know. */
@@ -33,7 +34,7 @@ export function createPresenter(
       );
     }
     case 'table':
-      return tablePresenter(shown, plan.program.length > 0);
+      return tablePresenter(shown, programTitle(plan));
     case 'json':
       return jsonPresenter(shown);
     case 'ndjson':

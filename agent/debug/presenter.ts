@@ -44,14 +44,17 @@ export function livePresenter(shown: Shown, screen: LiveScreen): Presenter {
   };
 }
 
-/** One table after the other, where there is no terminal to draw on; with `atEnd`, one alone. */
-export function tablePresenter(shown: Shown, atEnd: boolean): Presenter {
+/** One table after the other, where there is no terminal to draw on; with a title, one alone at the end. */
+export function tablePresenter(shown: Shown, title: string | undefined): Presenter {
   return {
     begin: () => undefined,
     window: () => undefined,
-    refresh: () => (atEnd ? undefined : writeTable(shown, DEFAULT_CHOICES)),
+    refresh: () => (title === undefined ? writeTable(shown, DEFAULT_CHOICES) : undefined),
     close: () => undefined,
-    end: () => writeTable(shown, DEFAULT_CHOICES),
+    end: () => {
+      if (title !== undefined) shown.stdout.write(`${title}\n`);
+      writeTable(shown, DEFAULT_CHOICES);
+    },
   };
 }
 

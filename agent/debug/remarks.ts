@@ -11,6 +11,12 @@ export function beginText({ interfaceNames, durationSeconds, program }: DebugPla
   return `Capturing on ${interfaceNames.join(', ')} ${until}; Ctrl-C ends it.`;
 }
 
+/** What a table beside a program shows: the capture cannot tell its packets from those of others. */
+export function programTitle({ interfaceNames, program: [name] }: DebugPlan): string | undefined {
+  if (name === undefined) return undefined;
+  return `All traffic on ${interfaceNames.join(' and ')} while ${name} ran, that of other programs included.`;
+}
+
 /** How far the file of packets is; undefined without one. */
 export function writingText({ recording }: DebugPlan): string | undefined {
   if (recording === undefined) return undefined;

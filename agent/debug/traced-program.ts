@@ -1,5 +1,5 @@
 /** The program whose traffic is watched: started with our terminal and streams as its own. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 /** As shells say it. */
@@ -9,9 +9,17 @@ const SIGNAL_BASE = 128;
 /** The terminal sends Ctrl-C to the program itself, which may want a moment to end well. */
 const TERMINAL_GRACE_MS = 2000;
 
+export interface ProgramEnd {
+  /** As a shell would give it. */
+  readonly exitCode: number;
+  /** Why it never ran; undefined of one that did. */
+  readonly problem: string | undefined;
+}
+
 export interface TracedProgram {
-  /** Its exit code, as a shell would give it. */
-  readonly ended: Promise<{ readonly exitCode: number; readonly problem: string | undefined }>;
+  readonly ended: Promise<ProgramEnd>;
+  /** Why it could not be started; undefined once it runs. */
+  readonly failed: Promise<ProgramEnd | undefined>;
   /** Asks it to end. */
   stop(): void;
 }
@@ -19,21 +27,37 @@ export interface TracedProgram {
 /** @param sharesTerminal whether signals from the keyboard reach it, too */
 export function startProgram(words: readonly string[], sharesTerminal: boolean): TracedProgram {
   const [name = '', ...args] = words;
-  const child = spawn(name, args, { stdio: 'inherit' });
-  const ended = new Promise<{ exitCode: number; problem: string | undefined }>((resolve) => {
-    child.once('error', (error: NodeJS.ErrnoException) => {
-      const exitCode = error.code === 'ENOENT' ? NOT_FOUND : NOT_EXECUTABLE;
-      resolve({ exitCode, problem: `Starting ${name} failed: ${error.message}.` });
-    });
+  let child: ChildProcess;
+  try {
+    child = spawn(name, args, { stdio: 'inherit' });
+  } catch (error) {
+    const end = failureOf(name, error as NodeJS.ErrnoException);
+    return { ended: Promise.resolve(end), failed: Promise.resolve(end), stop: () => undefined };
+  }
+  const failure = new Promise<ProgramEnd>((resolve) =>
+    child.once('error', (error: NodeJS.ErrnoException) => resolve(failureOf(name, error))),
+  );
+  const started = new Promise<undefined>((resolve) => child.once('spawn', () => resolve(undefined)));
+  const exited = new Promise<ProgramEnd>((resolve) =>
     child.once('exit', (code, signal) => {
       const exitCode = signal === null ? (code ?? 0) : SIGNAL_BASE + constants.signals[signal];
       resolve({ exitCode, problem: undefined });
-    });
-  });
+    }),
+  );
   return {
-    ended,
+    ended: Promise.race([failure, exited]),
+    failed: Promise.race([failure, started]),
     stop: () => {
       setTimeout(() => child.kill('SIGTERM'), sharesTerminal ? TERMINAL_GRACE_MS : 0).unref();
     },
   };
+}
+
+function failureOf(name: string, { code, message }: NodeJS.ErrnoException): ProgramEnd {
+  // Node refuses an empty name itself, before any system call.
+  if (code === 'ENOENT' || name === '') {
+    return { exitCode: NOT_FOUND, problem: `Starting '${name}' failed: no such program. Check its name and PATH.` };
+  }
+  const why = code === 'EACCES' ? 'it is not executable' : message;
+  return { exitCode: NOT_EXECUTABLE, problem: `Starting '${name}' failed: ${why}.` };
 }

@@ -242,10 +242,36 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     expect(statSync(join(folder, 'run.pcap')).mode & 0o777).toBe(0o600);
   });
 
-  test('says that there is no such program, as a shell does', async () => {
-    const { code, stderr } = await startCommand(['debug', '-i', 'obs0', '--', 'no-such-program'], surroundings()).ended;
-    expect(code).toBe(127);
-    expect(stderr).toMatch(/^flowlogd: Starting no-such-program failed: .*ENOENT\.$/m);
+  test.each([
+    ['is not there', 'no-such-program', 127, "Starting 'no-such-program' failed: no such program."],
+    ['has no name', '', 127, "Starting '' failed: no such program."],
+    ['is not executable', '/etc/passwd', 126, "Starting '/etc/passwd' failed: it is not executable."],
+    ['is below a file', '/etc/passwd/x', 126, "Starting '/etc/passwd/x' failed: spawn ENOTDIR."],
+  ])('ends as a shell does, without any table, when the program %s', async (_, program, code, sentence) => {
+    for (const words of [[], ['--json']]) {
+      const end = await startCommand(['debug', '-i', 'obs0', ...words, '--', program], surroundings()).ended;
+      expect(end).toMatchObject({ code, stdout: '' });
+      expect(end.stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(`flowlogd: ${sentence}`)]);
+    }
+  });
+
+  test('says beside a program that the traffic is that of the whole host', async () => {
+    const title = 'All traffic on obs0 while sleep ran, that of other programs included.';
+    const words = ['debug', '-i', 'obs0', '--html', 'report.html'];
+    const running = startCommand([...words, '--', 'sleep', '1'], surroundings());
+    await running.until(isCapturing);
+    send([0]);
+    const { code, stderr } = await running.ended;
+    expect(code).toBe(0);
+    const lines = stderr.split('\n');
+    expect(lines[lines.findIndex((line) => line.startsWith('proto ')) - 1]).toBe(title);
+    expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain(title);
+    const json = await startCommand(['debug', '-i', 'obs0', '--json', '--', 'sleep', '0'], surroundings()).ended;
+    const last = json.stderr.split('\n').findLast((line) => line.startsWith('{'));
+    expect(JSON.parse(last!)).toMatchObject({
+      kind: 'end',
+      notes: [title],
+    });
   });
 
   test('writes a report that holds its flows', async () => {
