@@ -1,13 +1,12 @@
 /**
- * The ledger on one screen: the equation with its sum, and what was lost in words of its own.
+ * The ledger on one screen: the equation with its sum, and what was lost in words of its own. Terms of no packets are left out,
+ * save the first two.
  *
  *       offered            12,345 packets
  *     = metered            12,000 packets    3.4 MB   in 312 records of 5 windows
  *     + excluded              300 packets   45.1 kB
  *         dhcp                300 packets   45.1 kB
  *     + not IP                 45 packets    2.7 kB
- *     + malformed               0 packets
- *     ...
  */
 import { type Ledger, lostPackets, offeredPackets, type Tally } from '../model/ledger.ts';
 import { counted, humanBytes, humanCount } from './human.ts';
@@ -59,23 +58,14 @@ function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
   for (const [name, tally] of Object.entries(ledger.excluded)) {
     excluded.packets += tally.packets;
     excluded.bytes += tally.bytes;
-    if (tally.packets > 0) rules.push({ label: `      ${name}`, ...tally });
+    rules.push({ label: `      ${name}`, ...tally });
   }
   const note = `in ${counted(totals.records, 'record')} of ${counted(totals.windows, 'window')}`;
-  return [
-    { label: '  offered', packets: offeredPackets(ledger) },
-    { label: '= metered', ...ledger.metered, note },
-    ...(ledger.folded.packets > 0
-      ? [
-          {
-            label: '      folded',
-            ...ledger.folded,
-            note: `of about ${counted(ledger.foldedKeys, 'flow')} into coarser records`,
-          },
-        ]
-      : []),
-    ...(ledger.rejected.packets > 0 ? [{ label: '      rejected', ...ledger.rejected }] : []),
-    ...(ledger.givenUp.packets > 0 ? [{ label: '      given up', ...ledger.givenUp, loss: true }] : []),
+  const foldedNote = `of about ${counted(ledger.foldedKeys, 'flow')} into coarser records`;
+  const terms: Row[] = [
+    { label: '      folded', ...ledger.folded, note: foldedNote },
+    { label: '      rejected', ...ledger.rejected },
+    { label: '      given up', ...ledger.givenUp, loss: true },
     { label: '+ excluded', ...excluded },
     ...rules,
     { label: '+ not IP', ...ledger.notIp },
@@ -83,6 +73,11 @@ function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
     { label: '+ overflowed', ...ledger.overflowed, loss: true },
     { label: '+ dropped by kernel', packets: ledger.droppedByKernel, loss: true },
     { label: '+ dropped by interface', packets: ledger.droppedByInterface, loss: true },
+  ];
+  return [
+    { label: '  offered', packets: offeredPackets(ledger) },
+    { label: '= metered', ...ledger.metered, note },
+    ...terms.filter(({ packets }) => packets > 0),
   ];
 }
 

@@ -7,7 +7,7 @@ import { ledger } from '../../support/flow-records.ts';
 const TOTALS = { records: 312, windows: 5 };
 
 describe('the ledger on one screen', () => {
-  test('shows the equation, line under line', () => {
+  test('shows the equation, line under line, without terms of no packets', () => {
     const whole = {
       ...createLedger([]),
       metered: { packets: 12_000, bytes: 3_400_000 },
@@ -20,18 +20,20 @@ describe('the ledger on one screen', () => {
     };
     expect(formatLedger(whole, TOTALS, true)).toBe(
       [
-        '  offered               12,345 packets',
-        '= metered               12,000 packets   3.4 MB  in 312 records of 5 windows',
-        '+ excluded                 300 packets  45.1 kB',
-        '      dhcp                 299 packets  45.0 kB',
-        '      kms                    1 packet      60 B',
-        '+ not IP                    45 packets   2.7 kB',
-        '+ malformed                  0 packets',
-        '+ overflowed                 0 packets',
-        '+ dropped by kernel          0 packets',
-        '+ dropped by interface       0 packets',
+        '  offered   12,345 packets',
+        '= metered   12,000 packets   3.4 MB  in 312 records of 5 windows',
+        '+ excluded     300 packets  45.1 kB',
+        '      dhcp     299 packets  45.0 kB',
+        '      kms        1 packet      60 B',
+        '+ not IP        45 packets   2.7 kB',
         '',
       ].join('\n'),
+    );
+  });
+
+  test('says that there was nothing in two lines', () => {
+    expect(formatLedger(createLedger(['dhcp']), { records: 0, windows: 0 }, false)).toBe(
+      '  offered  0 packets\n= metered  0 packets    in 0 records of 0 windows\n',
     );
   });
 
