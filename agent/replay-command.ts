@@ -12,6 +12,7 @@ import { HASH_SEED_WORDS } from './flow/hash.ts';
 import { privateTableMemory } from './meter/table-memory.ts';
 import { headerOf } from './model/batch-id.ts';
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from './model/flow-log.ts';
+import { offeredPackets } from './model/ledger.ts';
 import { EXIT, type ExitCode, OperationalError } from './model/operational-error.ts';
 import type { SavefileEngine } from './model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from './model/window-bounds.ts';
@@ -104,11 +105,9 @@ async function createPlainOutput(invocation: Invocation, point: ObservationPoint
   const format = invocation.choice('format', FORMATS);
   const path = invocation.required('output');
   if (invocation.has('to')) return createDelivery(invocation, replayHeader(point));
-  if (format === 'table' && invocation.has('fields')) {
-    throw new OperationalError(
-      'usage.invalid',
-      'replay: a table has columns of its own, without --fields (see flowlogd replay --help)',
-    );
+  const problem = formatProblem(invocation, format, path);
+  if (problem !== undefined) {
+    throw new OperationalError('usage.invalid', `replay: ${problem} (see flowlogd replay --help)`);
   }
   const destination = path === '-' ? streamDestination(invocation.stdout) : fileDestination(path);
   switch (format) {
@@ -122,6 +121,14 @@ async function createPlainOutput(invocation: Invocation, point: ObservationPoint
     case 'batch':
       return new BatchOutput(replayHeader(point), destination);
   }
+}
+
+function formatProblem({ has, stdout }: Pick<Invocation, 'has' | 'stdout'>, format: string, path: string) {
+  if (format === 'table' && has('fields')) return 'a table has columns of its own, without --fields';
+  if (format === 'batch' && path === '-' && stdout.isTTY === true) {
+    return '--format batch is binary and is not written to a terminal; name a file with --output, or use a pipe';
+  }
+  return undefined;
 }
 
 async function createDelivery(invocation: Invocation, header: ReplayHeader): Promise<WindowOutput> {
@@ -148,7 +155,10 @@ function totalBytes(files: readonly string[]): number | undefined {
 function conclude(invocation: Invocation, report: ReplayReport): ExitCode {
   const { stderr } = invocation;
   for (const failure of report.failures) stderr.write(`flowlogd: ${failure.message}\n`);
-  if (!invocation.flag('quiet')) stderr.write(formatLedger(report.ledger, report, stderr.isTTY === true));
+  const readNothing = report.failures.length > 0 && offeredPackets(report.ledger) === 0;
+  if (!invocation.flag('quiet') && !readNothing) {
+    stderr.write(formatLedger(report.ledger, report, stderr.isTTY === true));
+  }
   if (report.splitWindows > 0) {
     stderr.write(
       `flowlogd: ${report.splitWindows} windows came in more than one part, because packets were further out of order than ` +

@@ -14,6 +14,7 @@ import { decodeDelimitedBatches, plainRecords } from '../support/flow-batch-sche
 import { ledgerPackets } from '../support/ledger-lines.ts';
 import { freePort, LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
 import { canonicalAddress, type PlainRecord, parseRecords, recordLines } from '../support/ndjson-records.ts';
+import { commandMissing } from '../support/network-namespace.ts';
 import {
   ethernet,
   icmpEcho,
@@ -27,6 +28,9 @@ import {
   udp,
 } from '../support/packet-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const scriptMissing = commandMissing('script');
+if (scriptMissing !== undefined) process.stderr.write(`replay: ${scriptMissing}\n`);
 
 const WINDOW_START = 1_700_000_040;
 const V4 = { source: '10.1.0.1', destination: '10.1.0.2' };
@@ -317,6 +321,30 @@ test('goes on after a file that is not there, and ends with exit code 66', async
   expect(code).toBe(66);
   expect(parseRecords(stdout)).toHaveLength(4);
   expect(stderr).toMatch(/^flowlogd: .*\/nowhere\/a\.pcap.*No such file or directory\.$/m);
+});
+
+test.each([
+  ['a file that is not there', '/nowhere/a.pcap', 66],
+  ['a file of another kind', resolve('package.json'), 65],
+])('says nothing of %s but what is wrong', async (_what, path, exitCode) => {
+  for (const format of ['ndjson', 'text', 'table']) {
+    const { code, stdout, stderr } = await runCommand(['replay', '--format', format, path]);
+    expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
+    expect(stderr).toMatch(/^flowlogd: [^\n]*\.\n$/);
+  }
+});
+
+test('has a ledger of what it read before and after a file that is not there', async () => {
+  const { stderr } = await runCommand(['replay', '/nowhere/a.pcap', mixedCapture()]);
+  expect(stderr).toMatch(/^ {2}offered +7 packets\n= metered +5 packets/m);
+  expect(stderr).not.toMatch(/ 0 packets/);
+});
+
+test.skipIf(scriptMissing !== undefined)('does not write batches to a terminal', async () => {
+  const line = [process.execPath, FLOWLOGD, 'replay', '--format', 'batch', mixedCapture()].join(' ');
+  const { code, stdout } = await startProgram(['script', '-qefc', line, '/dev/null']).ended;
+  expect(code).toBe(64);
+  expect(stdout).toMatch(/^flowlogd: replay: --format batch is binary [^\n]*--output[^\n]*\r\n$/);
 });
 
 test('ends quietly when its reader goes away', async () => {
