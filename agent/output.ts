@@ -82,21 +82,30 @@ export function createPrinter(
 /** Gathers printed records before they are written: large enough to make the calls rare, small enough for the cache. */
 const PRINT_BYTES = 256 * 1024;
 
-/** Prints every record of a window, one after the other, in the order of the table. */
+/** Prints every record of a window, one after the other, in the order of the table; before the first window the header. */
 export class PrintedOutput implements WindowOutput {
   readonly #printer: RecordPrinter;
   readonly #context: Omit<RowContext, 'windowStart'>;
   readonly #destination: ByteDestination;
+  #header: string;
   readonly #buffer = new Uint8Array(PRINT_BYTES);
   readonly #record = createFlowRecord();
 
-  constructor(printer: RecordPrinter, context: Omit<RowContext, 'windowStart'>, destination: ByteDestination) {
+  /** @param header `printer.header`, or nothing where there is to be none */
+  constructor(
+    printer: RecordPrinter,
+    context: Omit<RowContext, 'windowStart'>,
+    destination: ByteDestination,
+    header: string,
+  ) {
     this.#printer = printer;
     this.#context = context;
     this.#destination = destination;
+    this.#header = header;
   }
 
   async write(window: OutputWindow): Promise<void> {
+    await this.#writeHeader();
     const printer = this.#printer;
     const record = this.#record;
     const records = window.records();
@@ -120,6 +129,11 @@ export class PrintedOutput implements WindowOutput {
 
   async end(): Promise<void> {
     this.#destination.end();
+  }
+
+  async #writeHeader(): Promise<void> {
+    if (this.#header !== '') await this.#destination.write(Buffer.from(this.#header));
+    this.#header = '';
   }
 }
 

@@ -114,7 +114,9 @@ async function createPlainOutput(invocation: Invocation, point: ObservationPoint
     case 'ndjson':
     case 'text': {
       const { windowSeconds } = point.flowLog;
-      return new PrintedOutput(createPrinter(format, point.flowLog), { windowSeconds }, destination);
+      const printer = createPrinter(format, point.flowLog);
+      const header = invocation.flag('no-header') ? '' : printer.header;
+      return new PrintedOutput(printer, { windowSeconds }, destination, header);
     }
     case 'table':
       return new TableOutput(TABLE_ROWS, invocation.stdout.columns || TABLE_WIDTH, destination);

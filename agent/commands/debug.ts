@@ -38,9 +38,11 @@ export const debug: Command = {
     {
       name: 'format',
       value: 'FORMAT',
-      description: 'table, ndjson or text (the 14-field row). Default: table on a terminal, text when piped.',
+      description:
+        'table, ndjson or text (the 14-field row under its header). Default: table on a terminal, text when piped.',
     },
     FIELDS_OPTION,
+    { name: 'no-header', description: 'Text rows without the line of field names above them.' },
     { name: 'json', description: 'The live table for programs: one JSON object for each refresh, and one at the end.' },
     {
       name: 'write',

@@ -18,9 +18,10 @@ export const replay: Command = {
       value: 'FORMAT',
       default: 'ndjson',
       description:
-        'ndjson (one JSON object a line), text (the 14-field row), table (for people), batch (length-delimited proto/flowlog.proto).',
+        'ndjson (one JSON object a line), text (the 14-field row under its header), table (for people), batch (length-delimited proto/flowlog.proto).',
     },
     FIELDS_OPTION,
+    { name: 'no-header', description: 'Text rows without the line of field names above them.' },
     {
       name: 'output',
       short: 'o',

@@ -38,8 +38,11 @@ export function createPresenter(
     case 'json':
       return jsonPresenter(shown);
     case 'ndjson':
-    case 'text':
-      return recordPresenter(createPrinter(plan.format, plan.row), createAnnotators(EVIDENCE), shown.stdout);
+    case 'text': {
+      const printer = createPrinter(plan.format, plan.row);
+      const header = plan.hasHeader ? printer.header : '';
+      return recordPresenter(printer, header, createAnnotators(EVIDENCE), shown.stdout);
+    }
   }
 }
 

@@ -31,6 +31,8 @@ export interface DebugPlan {
   readonly format: DebugFormat;
   /** What records say. */
   readonly row: Pick<FlowLog, 'resourceType' | 'fields'>;
+  /** Whether text rows come under a line of field names. */
+  readonly hasHeader: boolean;
   readonly color: boolean;
   readonly filter: string;
   /** The NFLOG group of what the packet filter rejects. */
@@ -62,6 +64,7 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
     engine: invocation.choice('engine', ['libpcap', 'cap']),
     format,
     row: chosenFields(invocation, 'debug'),
+    hasHeader: !invocation.flag('no-header'),
     color: stdout.isTTY === true && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb',
     filter: invocation.required('filter'),
     rejectGroup: rejectGroupOf(invocation),

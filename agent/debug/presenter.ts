@@ -76,13 +76,21 @@ export function jsonPresenter({ tally, stdout, context }: Shown): Presenter {
 }
 
 /** Every record of every window, as replay prints them. */
-export function recordPresenter(printer: RecordPrinter, annotatorsOf: AnnotatorsOf, stdout: Output): Presenter {
+export function recordPresenter(
+  printer: RecordPrinter,
+  firstHeader: string,
+  annotatorsOf: AnnotatorsOf,
+  stdout: Output,
+): Presenter {
   const destination = streamDestination(stdout);
+  let header = firstHeader;
   return {
     begin: () => undefined,
     window(point, window) {
       const { flowLog, interfaceId } = point;
-      const printed = new PrintedOutput(printer, { windowSeconds: flowLog.windowSeconds, interfaceId }, destination);
+      const context = { windowSeconds: flowLog.windowSeconds, interfaceId };
+      const printed = new PrintedOutput(printer, context, destination, header);
+      header = '';
       return new AnnotatedOutput(printed, point, annotatorsOf(point)).write(window);
     },
     refresh: () => undefined,

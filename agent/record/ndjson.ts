@@ -29,6 +29,7 @@ const DRESS: Dress = {
 
 export class NdjsonPrinter implements RecordPrinter {
   readonly bytesMax: number;
+  readonly header = '';
   readonly #columns: readonly Column[];
   #rows = NO_ROWS;
   #context: RowContext = { windowStart: 0, windowSeconds: 0 };

@@ -9,6 +9,8 @@ export const CONTEXT_TEXT_BYTES_MAX = 1024;
 export interface RecordPrinter {
   /** Room that the caller keeps for each call of `print` or `finish`. */
   readonly bytesMax: number;
+  /** The line before the first row, with its line feed; empty where the format has none. */
+  readonly header: string;
   /** A window begins; everything that its records share is written once, here. @throws RangeError for a text that is too long */
   begin(context: RowContext): void;
   /** Writes one record at `at` and answers the offset after it. */

@@ -1,7 +1,8 @@
 /**
  * Records as rows of values separated by single spaces, `-` for each that a record or a window does not have. The documented
- * row of an interface:
+ * row of an interface, under its header:
  *
+ *     version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status
  *     2 1251762227 eni-lq6mkcis 172.31.16.139 172.31.16.21 20641 22 6 20 4249 1418530010 1418530070 ACCEPT OK
  *     2 1251762227 eni-lq6mkcis - - - - - - - 1431280876 1431280934 - NODATA
  */
@@ -24,12 +25,15 @@ const DRESS: Dress = { finished: (_, value) => word(value), open: () => NOTHING 
 
 export class TextPrinter implements RecordPrinter {
   readonly bytesMax: number;
+  /** The names of the fields, as the flow logs of clouds have them in their files. */
+  readonly header: string;
   readonly #columns: readonly Column[];
   #rows = NO_ROWS;
   #context: RowContext = { windowStart: 0, windowSeconds: 0 };
 
   constructor(columns: readonly Column[] = ENI_COLUMNS) {
     this.#columns = columns;
+    this.header = `${columns.map(({ label }) => label).join(' ')}\n`;
     this.bytesMax = columns.reduce(
       (sum, { field }) => sum + Math.max(field.shared ? CONTEXT_TEXT_BYTES_MAX : 0, VALUE_BYTES_MAX) + 1,
       0,

@@ -119,7 +119,8 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     const { code, stdout } = await running.ended;
     expect(code).toBe(0);
     expect(stdout).not.toContain('\u001b');
-    const rows = stdout.trim().split('\n');
+    const [header, ...rows] = stdout.trim().split('\n');
+    expect(header).toMatch(/^version account-id interface-id srcaddr .* action log-status$/);
     for (const row of rows) {
       expect(row).toMatch(/^2 - obs0 \S+ \S+ \S+ \S+ \S+ \S+ \S+ \d+ \d+ (ACCEPT OK|- (NODATA|SKIPDATA))$/);
     }

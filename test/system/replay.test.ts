@@ -90,6 +90,8 @@ function connectionCapture(): string {
   ]);
 }
 
+const ENI_HEADER =
+  'version account-id interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action log-status';
 const SENTENCE = /^flowlogd: [^\n]*\.$/m;
 const NO_STACK = /^ {4}at |this is a bug/m;
 
@@ -99,7 +101,10 @@ describe('a list of fields', () => {
     const words = ['replay', '--fields', fields, connectionCapture()];
     const text = await runCommand([...words, '--format', 'text']);
     expect(text.code).toBe(0);
-    expect(text.stdout.split('\n').toSorted().slice(1)).toEqual([
+    expect(text.stdout).toMatch(
+      /^srcaddr dstport tcp-flags initiator initiator-evidence handshake-rtt start-ns vpc-id\n/,
+    );
+    expect(text.stdout.trim().split('\n').slice(1).toSorted()).toEqual([
       '10.1.0.1 443 18 source syn 30000 1700000041000000000 -',
       '10.1.0.2 40000 18 destination syn 30000 1700000041030000000 -',
     ]);
@@ -184,7 +189,10 @@ test('says the same records in every format', async () => {
   expect(records).toHaveLength(4);
 
   const text = await runCommand(['replay', '--format', 'text', capture]);
-  const rows = text.stdout.trim().split('\n');
+  const [header, ...rows] = text.stdout.trim().split('\n');
+  expect(header).toBe(ENI_HEADER);
+  const bare = await runCommand(['replay', '--format', 'text', '--no-header', capture]);
+  expect(bare.stdout.trim().split('\n').sort()).toEqual(rows.toSorted());
   expect(rows.sort()).toEqual(
     records
       .map(({ window_start, srcaddr, dstaddr, srcport, dstport, protocol, packets, bytes }) => {

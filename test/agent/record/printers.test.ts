@@ -53,6 +53,15 @@ function isSameAddress(text: string, record: FlowRecord, side: 'source' | 'desti
   return isIPv6(text) && list.check(text, 'ipv6');
 }
 
+describe('a header', () => {
+  test('names the values of a row, and is in text rows alone', () => {
+    const text = new TextPrinter();
+    expect(text.header).toBe(`${ENI_COLUMNS.map(({ label }) => label).join(' ')}\n`);
+    expect(text.header.split(' ')).toHaveLength(printed(text, CONTEXT, [RECORD]).split(' ').length);
+    expect(new NdjsonPrinter().header).toBe('');
+  });
+});
+
 describe('NDJSON', () => {
   test('a line has exactly the fields of the catalogue, in its order', () => {
     const names = NDJSON_COLUMNS.map(({ label }) => label);
