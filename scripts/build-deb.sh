@@ -27,14 +27,14 @@ modules() {
 }
 
 copy_program() {
-  mkdir -p "$home/dist" "$home/agent/capture/native/build/Release"
+  mkdir -p "$home/dist" "$home/agent/native/build/Release"
   cp -R dist/agent dist/logservice "$home/dist/"
   find "$home/dist" -name '*.map' -delete
   chmod 755 "$home/dist/agent/main.js"
   cp -R proto "$home/"
   sed "s/^  \"version\": .*/  \"version\": \"$version\",/" package.json >"$home/package.json"
-  cp agent/capture/native/build/Release/capture.node "$home/agent/capture/native/build/Release/"
-  strip --strip-unneeded "$home/agent/capture/native/build/Release/capture.node"
+  cp agent/native/build/Release/capture.node "$home/agent/native/build/Release/"
+  strip --strip-unneeded "$home/agent/native/build/Release/capture.node"
   modules | while read -r folder; do
     mkdir -p "$home/$(dirname "$folder")"
     cp -RL "$folder" "$home/$folder"
@@ -110,7 +110,7 @@ Description: flow logs of any Linux host, from its packets
 CONTROL
 }
 
-[ -f dist/agent/main.js ] && [ -f agent/capture/native/build/Release/capture.node ] || {
+[ -f dist/agent/main.js ] && [ -f agent/native/build/Release/capture.node ] || {
   say 'nothing is built here; run: npm run setup'
   exit 69
 }

@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const ADDON = join(ROOT, 'agent/capture/native');
+const ADDON = join(ROOT, 'agent/native');
 
 function loads() {
   try {

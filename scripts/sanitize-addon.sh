@@ -23,7 +23,7 @@ cleanup() {
 trap cleanup EXIT
 gcc -std=gnu11 -g -O1 -Wall -Wextra -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
   -fPIC -shared -fvisibility=hidden -DNAPI_VERSION=9 -D_GNU_SOURCE -DNODE_GYP_MODULE_NAME=capture -I"$include" \
-  -o "$out/capture.node" agent/capture/native/*.c -lpcap
+  -o "$out/capture.node" agent/native/*.c -lpcap
 
 # sanitized COMMAND...: the addon is loaded by a node that knows nothing of sanitizers, so their libraries come first.
 sanitized() {

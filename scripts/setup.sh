@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-addon=agent/capture/native/build/Release/capture.node
+addon=agent/native/build/Release/capture.node
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 
@@ -92,9 +92,9 @@ install_modules() {
 # Node-API is the same for every Node, so only the sources and the machine count.
 build_addon() {
   machine=$(node -p 'process.arch + process.platform')
-  stamp=agent/capture/native/build/.flowlogd-machine
+  stamp=agent/native/build/.flowlogd-machine
   if [ -f "$addon" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$machine" ] &&
-    [ -z "$(find agent/capture/native -maxdepth 1 -type f -newer "$addon" -print -quit)" ]; then
+    [ -z "$(find agent/native -maxdepth 1 -type f -newer "$addon" -print -quit)" ]; then
     return 0
   fi
   say 'building the libpcap addon'

@@ -17,8 +17,8 @@ import type {
   SavefileOptions,
 } from '../model/packet-source.ts';
 import { READ } from '../model/packet-source.ts';
-import type { CaptureAddon, CaptureHandle } from './addon.ts';
-import { READ_END, READ_FAILED } from './addon.ts';
+import type { CaptureAddon, CaptureHandle } from '../native/addon.ts';
+import { READ_END, READ_FAILED } from '../native/addon.ts';
 import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS } from './byte-source.ts';
 import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
 

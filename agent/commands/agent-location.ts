@@ -1,7 +1,7 @@
 /** Where the control socket of an agent may be. */
 import { join, resolve } from 'node:path';
 import { loadOnHost } from '../config/load.ts';
-import { CONTROL_SOCKET, controlSocketPath } from '../control-socket.ts';
+import { CONTROL_SOCKET, controlSocketPath } from '../control/control-socket.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 
 /** Where systemd makes the folder of the unit (RuntimeDirectory=flowlogd); only units know it by its variable. */

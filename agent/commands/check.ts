@@ -1,6 +1,6 @@
+import type { Command } from '../cli/command.ts';
 import type { Configuration } from '../config/load.ts';
 import { EXIT } from '../model/operational-error.ts';
-import type { Command } from './command.ts';
 
 export const check: Command = {
   name: 'check',

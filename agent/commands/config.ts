@@ -1,7 +1,7 @@
+import type { Command } from '../cli/command.ts';
+import { renderRows } from '../cli/rows.ts';
 import { describeOrigin, type Setting } from '../config/findings.ts';
 import { EXIT } from '../model/operational-error.ts';
-import type { Command } from './command.ts';
-import { renderRows } from './rows.ts';
 
 export const config: Command = {
   name: 'config',

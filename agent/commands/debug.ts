@@ -1,6 +1,6 @@
+import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
+import type { Command, Invocation } from '../cli/command.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import { FIELDS_OPTION } from './chosen-fields.ts';
-import type { Command, Invocation } from './command.ts';
 
 export const debug: Command = {
   name: 'debug',
@@ -93,7 +93,7 @@ export const debug: Command = {
   ],
   async run(invocation) {
     const [{ runDebug }, { listInterfaces, missingInterface, resolveInterfaces }] = await Promise.all([
-      import('../debug-command.ts'),
+      import('../debug/run.ts'),
       import('../config/interfaces.ts'),
     ]);
     const known = listInterfaces();

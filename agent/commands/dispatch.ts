@@ -1,6 +1,6 @@
+import type { Command, Surroundings } from '../cli/command.ts';
+import { createInvocation } from '../cli/invocation.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
-import type { Command, Surroundings } from './command.ts';
-import { createInvocation } from './invocation.ts';
 import { COMMANDS } from './registry.ts';
 
 /** Runs one command line, without the program's own name, and answers its exit code. Never throws. */
@@ -21,7 +21,7 @@ async function runWords(words: readonly string[], surroundings: Surroundings): P
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
   if (name === '--version' || name === '-V') {
-    const { readVersion } = await import('./version.ts');
+    const { readVersion } = await import('../cli/version.ts');
     surroundings.stdout.write(`flowlogd ${readVersion()}\n`);
     return EXIT.ok;
   }

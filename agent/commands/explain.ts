@@ -1,4 +1,4 @@
-import type { Command, Invocation } from './command.ts';
+import type { Command, Invocation } from '../cli/command.ts';
 
 export const explain: Command = {
   name: 'explain',
@@ -34,7 +34,7 @@ export const explain: Command = {
     },
   ],
   async run(invocation) {
-    const { runExplain } = await import('../explain-command.ts');
+    const { runExplain } = await import('../explain/run.ts');
     return runExplain(invocation, await exclusionPolicy(invocation));
   },
 };

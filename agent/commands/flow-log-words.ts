@@ -3,7 +3,6 @@ import { isDeepStrictEqual } from 'node:util';
 import { rowOf } from '../config/flow-log-row.ts';
 import { type HostInterface, listInterfaces, missingInterface, resolveInterfaces } from '../config/interfaces.ts';
 import { type Configuration, type FlowLogConfiguration, loadFlowLog } from '../config/load.ts';
-import type { FlowLogWords } from '../flow-log-control.ts';
 import {
   called,
   type Declaration,
@@ -11,6 +10,7 @@ import {
   type FlowLogEntry,
   type Json,
 } from '../flow-logs/flow-log-entry.ts';
+import type { FlowLogWords } from '../flow-logs/reconciler.ts';
 import { readRegistry } from '../flow-logs/registry-file.ts';
 import type { FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';

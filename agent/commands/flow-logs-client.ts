@@ -1,9 +1,9 @@
 /** What `flowlogd flow-logs` asks of an agent, and how it tells the answers. */
 import { parse } from 'yaml';
-import type { FlowLogList, FlowLogView } from '../flow-log-view.ts';
+import type { Invocation } from '../cli/command.ts';
+import type { FlowLogList, FlowLogView } from '../control/flow-log-view.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { operateAgent } from './agent-client.ts';
-import type { Invocation } from './command.ts';
 import type { Action } from './flow-logs.ts';
 import { formatFlowLog, formatFlowLogs } from './flow-logs-text.ts';
 

@@ -1,5 +1,5 @@
 /** Flow logs for people: a table of all of them, or everything about one. */
-import type { FlowLogList, FlowLogView } from '../flow-log-view.ts';
+import type { FlowLogList, FlowLogView } from '../control/flow-log-view.ts';
 import { utcText } from '../model/utc-text.ts';
 import { type Column, layOut } from '../record/columns.ts';
 

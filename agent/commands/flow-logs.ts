@@ -1,5 +1,5 @@
+import type { Command, Invocation } from '../cli/command.ts';
 import { EXIT, OperationalError } from '../model/operational-error.ts';
-import type { Command, Invocation } from './command.ts';
 
 const ACTIONS = [
   'list',

@@ -1,8 +1,8 @@
+import type { Command, CommandTable, OptionSpec } from '../cli/command.ts';
+import { allOptions } from '../cli/invocation.ts';
 import { nearestWord } from '../config/nearest.ts';
 import { EXIT, OperationalError } from '../model/operational-error.ts';
 import { wrap } from '../record/wrap.ts';
-import type { Command, CommandTable, OptionSpec } from './command.ts';
-import { allOptions } from './invocation.ts';
 
 /** Help texts fit a terminal of this width. */
 const COLUMNS = 100;

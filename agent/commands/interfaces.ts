@@ -1,7 +1,7 @@
+import type { Command } from '../cli/command.ts';
+import { renderRows } from '../cli/rows.ts';
 import { type HostInterface, listInterfaces } from '../config/interfaces.ts';
 import { EXIT } from '../model/operational-error.ts';
-import type { Command } from './command.ts';
-import { renderRows } from './rows.ts';
 
 export const interfaces: Command = {
   name: 'interfaces',

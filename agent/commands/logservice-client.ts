@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { join } from 'node:path';
+import { signRequest } from '../export/cls/signature.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import { signRequest } from '../wire/cls-signature.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 
 /** The folder of the store when none is named, below the current folder. */

@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Command, Invocation } from '../cli/command.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
-import type { Command, Invocation } from './command.ts';
 import { DEFAULT_STORE_FOLDER } from './logservice-client.ts';
 
 export const logservice: Command = {

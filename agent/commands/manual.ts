@@ -1,7 +1,8 @@
 /** The manual page, man(7), from the same tables as the help. */
+
+import type { Command, CommandTable, OptionSpec } from '../cli/command.ts';
+import { allOptions } from '../cli/invocation.ts';
 import { EXIT } from '../model/operational-error.ts';
-import type { Command, CommandTable, OptionSpec } from './command.ts';
-import { allOptions } from './invocation.ts';
 
 const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   ok: 'It did what was asked.',

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
 import type { ClsConfiguration, Configuration } from '../config/load.ts';
-import type { RunPlan, SinkPlan } from '../run-command.ts';
+import type { RunPlan, SinkPlan } from '../daemon/run.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 import { declarationOf, flowLogWords, type Waiting } from './flow-log-words.ts';
 import { defaultHostId } from './host-id.ts';

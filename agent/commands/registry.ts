@@ -1,4 +1,4 @@
-import type { CommandTable } from './command.ts';
+import type { CommandTable } from '../cli/command.ts';
 
 /**
  * Every sub-command, in the order of the help. A command's module is loaded only when it is asked for, so that `replay`

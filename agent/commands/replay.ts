@@ -1,5 +1,5 @@
-import { FIELDS_OPTION } from './chosen-fields.ts';
-import type { Command } from './command.ts';
+import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
+import type { Command } from '../cli/command.ts';
 
 export const replay: Command = {
   name: 'replay',
@@ -74,7 +74,7 @@ export const replay: Command = {
     { line: 'flowlogd replay --html report.html capture.pcap', says: 'charts for a browser' },
   ],
   async run(invocation) {
-    const { runReplay } = await import('../replay-command.ts');
+    const { runReplay } = await import('../replay/run.ts');
     return runReplay(invocation);
   },
 };

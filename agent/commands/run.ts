@@ -1,4 +1,4 @@
-import type { Command } from './command.ts';
+import type { Command } from '../cli/command.ts';
 
 export const run: Command = {
   name: 'run',
@@ -34,8 +34,8 @@ export const run: Command = {
       import('../config/changes.ts'),
       import('./flow-log-words.ts'),
       import('./plan.ts'),
-      import('../privileges.ts'),
-      import('../run-command.ts'),
+      import('../daemon/privileges.ts'),
+      import('../daemon/run.ts'),
     ]);
     const path = invocation.string('config');
     const loaded = loadOnHost(path, invocation.env);

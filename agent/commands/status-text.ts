@@ -16,11 +16,12 @@
  *     Spool     nothing waits (of 1.1 GB)
  *     Exporter  idle, to topic ...; 125 batches delivered in 125 uploads, the last one 12 s ago
  */
+
+import { alignRows } from '../cli/rows.ts';
 import { utcText } from '../model/utc-text.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from '../telemetry/status.ts';
-import { alignRows } from './rows.ts';
 
 const BOLD_RED = '\u001b[1;31m';
 const BOLD_YELLOW = '\u001b[1;33m';

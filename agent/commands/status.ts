@@ -1,5 +1,5 @@
+import type { Command } from '../cli/command.ts';
 import { EXIT } from '../model/operational-error.ts';
-import type { Command } from './command.ts';
 
 export const status: Command = {
   name: 'status',

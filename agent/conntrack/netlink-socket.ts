@@ -27,7 +27,7 @@ export interface ConntrackSockets {
   openList(): NetlinkSocket;
 }
 
-/** The addon's part: see `NetlinkAddon` in capture/addon.ts. */
+/** The addon's part: see `NetlinkAddon` in native/addon.ts. */
 export type OpenNetlink = (protocol: number, groups: readonly number[], receiveBytes: number) => number;
 
 /** The kernel cuts neither events nor parts of lists larger than 32 KiB. */

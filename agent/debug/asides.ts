@@ -1,4 +1,4 @@
-import type { Output } from '../commands/command.ts';
+import type { Output } from '../cli/command.ts';
 
 /** What is kept while a screen is up; what is said beyond that is only counted. */
 const HELD_MAX = 100;

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
-import type { Invocation, Output } from '../commands/command.ts';
-import { createPrinter } from '../output.ts';
+import type { Invocation, Output } from '../cli/command.ts';
+import { createPrinter } from '../output/destination.ts';
 import { createAnnotators } from '../threads/annotators.ts';
 import { hostAddresses } from '../threads/host-addresses.ts';
 import type { FlowTally } from './flow-tally.ts';

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { Output } from '../commands/command.ts';
+import type { Output } from '../cli/command.ts';
 import type { FlowTally } from './flow-tally.ts';
 import { INITIAL_STATE, type LiveState, press } from './live-keys.ts';
 import { type LiveContext, liveLines, rowsFor, type Terminal } from './live-table.ts';

@@ -1,8 +1,8 @@
 /** From the options of `flowlogd debug` to what a run is to do. */
 import { randomFillSync } from 'node:crypto';
 import { RecordingProgress } from '../capture/recording.ts';
-import { chosenFields } from '../commands/chosen-fields.ts';
-import type { Invocation } from '../commands/command.ts';
+import { chosenFields } from '../cli/chosen-fields.ts';
+import type { Invocation } from '../cli/command.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { FLOW_LOG_DEFAULTS, type FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';

@@ -1,9 +1,9 @@
 /** What a debug run shows while it goes on and at its end: a live screen, tables, JSON objects, or plain records. */
-import type { Output } from '../commands/command.ts';
+import type { Output } from '../cli/command.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import { AnnotatedOutput, PrintedOutput, streamDestination } from '../output.ts';
+import type { OutputWindow } from '../model/window-output.ts';
+import { AnnotatedOutput, PrintedOutput, streamDestination } from '../output/destination.ts';
 import type { RecordPrinter } from '../record/printer.ts';
-import type { OutputWindow } from '../replay.ts';
 import type { AnnotatorsOf } from '../threads/annotators.ts';
 import type { FlowTally } from './flow-tally.ts';
 import type { LiveScreen } from './live-screen.ts';

@@ -1,9 +1,9 @@
 import { randomFillSync } from 'node:crypto';
-import { loadCaptureAddon } from '../capture/addon.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import type { ClosedWindow, ClosedWindowMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import type { OutputWindow } from '../replay.ts';
+import type { OutputWindow } from '../model/window-output.ts';
+import { loadCaptureAddon } from '../native/addon.ts';
 import { mapWindow } from '../threads/mapped-window.ts';
 import type { RunningDataPlane } from '../threads/start-data-plane.ts';
 

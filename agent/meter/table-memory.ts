@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import type { AllocateTableMemory, TableMemory } from '../model/table-memory.ts';
 
-/** What the native addon offers of memory (capture/addon.ts). */
+/** What the native addon offers of memory (native/addon.ts). */
 export interface PageMapper {
   memoryFile(name: string): number;
   reserveFile(fileDescriptor: number, bytes: number): void;

@@ -1,7 +1,7 @@
 /** Entry of the recorder thread: the addon to map the tables and to ask conntrack, the spool's folder to write to. */
 import { randomInt } from 'node:crypto';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { loadCaptureAddon } from '../capture/addon.ts';
+import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { createAnnotators } from './annotators.ts';
 import { hostAddresses } from './host-addresses.ts';

@@ -1,9 +1,9 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
-import { loadCaptureAddon } from '../capture/addon.ts';
 import { Control } from '../meter/control.ts';
 import type { TapEvent } from '../meter/tap.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import { loadCaptureAddon } from '../native/addon.ts';
 import { type DataPlaneMessage, type DataPlanePorts, type DataPlaneSetup, dataPlane } from './data-plane.ts';
 import { TapRequests } from './tap-requests.ts';
 

@@ -1,7 +1,6 @@
 /** The host's address translations put together: conntrack's sockets, the table that follows them, and its annotator. */
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { NetlinkAddon } from '../capture/addon.ts';
 import { TranslationAnnotator } from '../conntrack/annotate-translation.ts';
 import { ConnectionTracker } from '../conntrack/connection-tracker.ts';
 import { conntrackSockets, probeConntrack } from '../conntrack/netlink-socket.ts';
@@ -9,6 +8,7 @@ import { TranslationTable } from '../conntrack/translation-table.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { RecordAnnotator } from '../model/record-annotator.ts';
 import type { TranslationNumbers } from '../model/translation-numbers.ts';
+import type { NetlinkAddon } from '../native/addon.ts';
 
 /** Connections, alive and ended: 140 MB when it is full, and no more than it needs before. */
 const ENTRIES_MAX = 1 << 20;

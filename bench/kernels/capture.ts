@@ -1,8 +1,8 @@
 /** Kernels of capture: per packet, from a savefile to a batch. The file is in the page cache. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadCaptureAddon } from '../../agent/capture/addon.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from '../../agent/model/packet-batch.ts';
+import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { cacheFolder } from '../places.ts';
 import { CAPTURES, capture } from '../savefile.ts';
 import type { Kernel, PreparedKernel } from './kernel.ts';

@@ -4,7 +4,6 @@
  * and the decoder writes rows: so the input is warm in the second-level cache, and the flow table is as cold as it really is.
  */
 import { randomFillSync } from 'node:crypto';
-import { loadCaptureAddon } from '../../agent/capture/addon.ts';
 import { HASH_SEED_WORDS } from '../../agent/flow/hash.ts';
 import { privateTableMemory } from '../../agent/meter/table-memory.ts';
 import {
@@ -18,6 +17,7 @@ import {
   SECONDS,
   WIRE_LENGTH,
 } from '../../agent/model/packet-batch.ts';
+import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { decodeEthernet } from '../../agent/packet/decode.ts';
 import { MICROSECONDS, ROW_WORDS } from '../../agent/packet/key-row.ts';
 import { HEADER_BYTES_MAX, type Popularity, Traffic } from '../traffic.ts';

@@ -1,5 +1,6 @@
 /** Kernels of the recorder and the exporter: per record, from a closed table to bytes for a log service. */
 
+import { LogGroupEncoder } from '../../agent/export/cls/log-group.ts';
 import type { Window } from '../../agent/flow/window.ts';
 import { Meter } from '../../agent/meter/meter.ts';
 import type { WindowHeader } from '../../agent/model/batch-id.ts';
@@ -11,7 +12,6 @@ import { columnsOf } from '../../agent/record/catalogue.ts';
 import { NdjsonPrinter } from '../../agent/record/ndjson.ts';
 import type { RecordPrinter } from '../../agent/record/printer.ts';
 import { TextPrinter } from '../../agent/record/text.ts';
-import { LogGroupEncoder } from '../../agent/wire/cls-log-group.ts';
 import { type Compression, compress, isCompressionAvailable } from '../../agent/wire/compression.ts';
 import { encodeBatches } from '../../agent/wire/flow-batch.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';

@@ -46,7 +46,7 @@ const PROBES: readonly Probe[] = [
   ['agent/meter/x.ts', '../spool/y.ts', 'forbidden'],
   ['agent/spool/x.ts', '../wire/y.ts', 'allowed'],
   ['agent/spool/x.ts', '../export/y.ts', 'forbidden'],
-  ['agent/spool/x.ts', '../supervisor.ts', 'forbidden'],
+  ['agent/spool/x.ts', '../daemon/y.ts', 'forbidden'],
   ['agent/export/x.ts', './cls/y.ts', 'allowed'],
   ['agent/export/x.ts', '../spool/y.ts', 'forbidden'],
   ['agent/export/x.ts', '../telemetry/y.ts', 'forbidden'],
@@ -66,12 +66,25 @@ const PROBES: readonly Probe[] = [
   ['agent/debug/x.ts', '../threads/y.ts', 'allowed'],
   ['agent/debug/x.ts', '../spool/y.ts', 'forbidden'],
   ['agent/debug/x.ts', '../config/y.ts', 'forbidden'],
-  ['agent/supervisor.ts', './meter/y.ts', 'allowed'],
-  ['agent/supervisor.ts', './config/y.ts', 'forbidden'],
-  ['agent/supervisor.ts', '../logservice/y.ts', 'forbidden'],
-  ['agent/commands/x.ts', '../supervisor.ts', 'allowed'],
+  ['agent/native/x.ts', '../model/y.ts', 'allowed'],
+  ['agent/native/x.ts', '../capture/y.ts', 'forbidden'],
+  ['agent/capture/x.ts', '../native/y.ts', 'allowed'],
+  ['agent/cli/x.ts', '../record/y.ts', 'allowed'],
+  ['agent/cli/x.ts', '../commands/y.ts', 'forbidden'],
+  ['agent/cli/x.ts', '../config/load.ts', 'forbidden'],
+  ['agent/output/x.ts', '../record/y.ts', 'allowed'],
+  ['agent/output/x.ts', '../replay/y.ts', 'forbidden'],
+  ['agent/control/x.ts', '../flow-logs/y.ts', 'allowed'],
+  ['agent/control/x.ts', '../daemon/y.ts', 'forbidden'],
+  ['agent/daemon/x.ts', '../meter/y.ts', 'allowed'],
+  ['agent/daemon/x.ts', '../config/y.ts', 'forbidden'],
+  ['agent/daemon/x.ts', '../../logservice/y.ts', 'forbidden'],
+  ['agent/replay/x.ts', '../meter/y.ts', 'allowed'],
+  ['agent/replay/x.ts', '../daemon/y.ts', 'forbidden'],
+  ['agent/explain/run.ts', '../capture/y.ts', 'allowed'],
+  ['agent/commands/x.ts', '../daemon/y.ts', 'allowed'],
   ['agent/commands/x.ts', '../main.ts', 'forbidden'],
-  ['agent/main.ts', './supervisor.ts', 'forbidden'],
+  ['agent/main.ts', './daemon/y.ts', 'forbidden'],
   ['logservice/x.ts', 'node:http', 'allowed'],
   ['logservice/x.ts', '../agent/model/y.ts', 'forbidden'],
 ];
@@ -106,9 +119,9 @@ describe('the layers', () => {
   });
 });
 
-/** One file per probe, in the same folder; only `main.ts` is known to the rules by its name. */
+/** One file per probe, in the same folder; only `main.ts` and `run.ts` are known to the rules by their names. */
 function rename(file: string, index: number): string {
-  return file.endsWith('main.ts') ? file : file.replace(/[^/]+\.ts$/, `probe${index}.ts`);
+  return /(main|run)\.ts$/.test(file) ? file : file.replace(/[^/]+\.ts$/, `probe${index}.ts`);
 }
 
 /** The files in which Biome refuses an import by the layer rules. */

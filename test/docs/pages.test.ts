@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { allOptions } from '../../agent/cli/invocation.ts';
 import { renderHelp } from '../../agent/commands/help.ts';
-import { allOptions } from '../../agent/commands/invocation.ts';
 import { COMMANDS } from '../../agent/commands/registry.ts';
 import { loadConfiguration } from '../../agent/config/load.ts';
 import { renderExample, renderReferencePage } from '../../agent/config/reference.ts';

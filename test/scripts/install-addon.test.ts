@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
-const BUILT = 'agent/capture/native/build/Release/capture.node';
+const BUILT = 'agent/native/build/Release/capture.node';
 
 /** A folder as npm unpacks it, with this addon: the built one, or something else. */
 function unpacked(addon: 'built' | 'foreign'): string {
@@ -49,7 +49,7 @@ describe('installing the npm package', () => {
     gyp(0);
     expect(install(folder, tools)).toMatchObject({
       status: 0,
-      stdout: `rebuild --directory ${folder}/agent/capture/native --silent\n`,
+      stdout: `rebuild --directory ${folder}/agent/native --silent\n`,
     });
     gyp(1);
     expect(install(folder, tools)).toMatchObject({ status: 1, stderr: expect.stringContaining('failed, see above') });

@@ -18,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const TOOLS = ['sh', 'dirname', 'mkdir', 'cksum', 'cat', 'find', 'touch', 'mv', 'tail', 'flock', 'rm', 'sleep'];
-const ADDON = 'agent/capture/native/build/Release/capture.node';
+const ADDON = 'agent/native/build/Release/capture.node';
 
 /** What the stub npm does for each of its commands: what the real one leaves behind. */
 const NPM = `
@@ -38,10 +38,10 @@ describe('setup', () => {
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'flowlogd-setup-'));
-    for (const path of ['bin', 'scripts', 'agent/capture/native']) mkdirSync(join(folder, path), { recursive: true });
+    for (const path of ['bin', 'scripts', 'agent/native']) mkdirSync(join(folder, path), { recursive: true });
     copyFileSync(join(ROOT, 'scripts/setup.sh'), join(folder, 'scripts/setup.sh'));
     const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'agent/main.ts'];
-    for (const path of [...files, 'agent/capture/native/capture.c']) writeFileSync(join(folder, path), '');
+    for (const path of [...files, 'agent/native/capture.c']) writeFileSync(join(folder, path), '');
     for (const tool of TOOLS) symlinkSync(toolPath(tool), join(folder, 'bin', tool));
     symlinkSync(process.execPath, join(folder, 'bin/node'));
     stub('npm', NPM);
@@ -101,7 +101,7 @@ describe('setup', () => {
 
   test.each([
     ['package-lock.json', ['installing npm packages', 'compiling']],
-    ['agent/capture/native/capture.c', ['building the libpcap addon']],
+    ['agent/native/capture.c', ['building the libpcap addon']],
     ['agent/main.ts', ['compiling']],
   ])('does again only what a change of %s asks for', async (path, lines) => {
     await setup();

@@ -1,6 +1,7 @@
 /** A host without a kernel: which interfaces there are, and which of them capture, are lists that a test sets and reads. */
-import { FlowLogControl, type FlowLogWords, type Observer } from '../../agent/flow-log-control.ts';
+
 import type { Declaration } from '../../agent/flow-logs/flow-log-entry.ts';
+import { FlowLogControl, type FlowLogWords, type Observer } from '../../agent/flow-logs/reconciler.ts';
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';

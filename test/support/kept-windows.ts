@@ -1,12 +1,12 @@
 /** Windows kept in files, and what is found of them after the process that counted them is gone. */
 import { randomFillSync } from 'node:crypto';
-import { loadCaptureAddon } from '../../agent/capture/addon.ts';
 import { HASH_SEED_WORDS } from '../../agent/flow/hash.ts';
 import type { PageMapper } from '../../agent/meter/table-memory.ts';
 import { sharedTableMemory } from '../../agent/meter/table-memory.ts';
 import { type KeeperEvent, WindowKeeper } from '../../agent/meter/window-keeper.ts';
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
+import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { type Disk, nodeDisk } from '../../agent/spool/disk.ts';
 import type { RecordedWindow } from '../../agent/spool/recorder.ts';
 import { Orphans } from '../../agent/threads/orphans.ts';

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CaptureAddon, CaptureHandle } from '../../agent/capture/addon.ts';
 import type { OperationalError } from '../../agent/model/operational-error.ts';
 import {
   CAPTURED_LENGTH,
@@ -16,6 +15,7 @@ import {
   WIRE_LENGTH,
 } from '../../agent/model/packet-batch.ts';
 import { type PacketSource, READ, type SavefileEngine } from '../../agent/model/packet-source.ts';
+import type { CaptureAddon, CaptureHandle } from '../../agent/native/addon.ts';
 
 /** A packet as a batch holds it, for comparing. */
 export interface ReadPacket {

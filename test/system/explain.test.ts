@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { loadCaptureAddon } from '../../agent/capture/addon.ts';
 import { createLibpcapSavefileEngine } from '../../agent/capture/libpcap.ts';
 import { Judge } from '../../agent/explain/decision.ts';
 import { narrate } from '../../agent/explain/link-layers.ts';
 import { visitPackets } from '../../agent/explain/packets.ts';
+import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../agent/packet/exclusion.ts';
 import { pcapFile } from '../support/capture-file.ts';
 import { runCommand } from '../support/command.ts';

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { FlowLogList, FlowLogView } from '../../agent/flow-log-view.ts';
+import type { FlowLogList, FlowLogView } from '../../agent/control/flow-log-view.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { type RunningCommand, runCommand } from '../support/command.ts';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { FlowLogView } from '../../agent/flow-log-view.ts';
+import type { FlowLogView } from '../../agent/control/flow-log-view.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { runCommand, startProgram } from '../support/command.ts';

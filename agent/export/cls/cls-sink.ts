@@ -1,10 +1,10 @@
 import { OperationalError } from '../../model/operational-error.ts';
 import type { SendOutcome, Sink } from '../../model/sink.ts';
-import { LogGroupEncoder } from '../../wire/cls-log-group.ts';
-import { signRequest } from '../../wire/cls-signature.ts';
 import { type Compression, compress } from '../../wire/compression.ts';
 import { type Answer, dateMs, isSignatureExpired, outcomeOf } from './answer.ts';
 import { type Exchanged, type ExchangeTimeouts, type ExchangeTls, HttpExchange } from './exchange.ts';
+import { LogGroupEncoder } from './log-group.ts';
+import { signRequest } from './signature.ts';
 
 /** Keys of an account that may upload (`cls:UploadLog`). Read at every attempt, so getters may give renewed ones. */
 export interface ClsCredentials {

@@ -1,6 +1,6 @@
 import { afterAll, expect, test } from 'vitest';
-import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import { linkTypeName } from '../../../agent/capture/link-type-name.ts';
+import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { pcapHeader } from '../../support/capture-file.ts';
 import { CaptureFolder, openWithLibpcap } from '../../support/read-source.ts';
 

@@ -1,7 +1,7 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import { ConntrackReader, dumpRequest, NETLINK_NETFILTER } from '../../../agent/conntrack/ctnetlink.ts';
+import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 
 const addon = loadCaptureAddon();
 const RECEIVE_BYTES = 65_536;

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openOutputFile } from '../../../agent/capture/output-file.ts';
-import { refuseForeignState } from '../../../agent/state-folder.ts';
+import { refuseForeignState } from '../../../agent/daemon/state-folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const isRoot = process.getuid?.() === 0;

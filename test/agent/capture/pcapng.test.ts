@@ -2,13 +2,13 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import type { ByteSource } from '../../../agent/capture/byte-source.ts';
 import { createLibpcapSavefileEngine } from '../../../agent/capture/libpcap.ts';
 import { openPcapng, PCAPNG_MAGIC } from '../../../agent/capture/pcapng.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from '../../../agent/model/packet-batch.ts';
 import { READ } from '../../../agent/model/packet-source.ts';
+import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import {
   type CapturedPacket,
   type PcapngInterface,

@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
+import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const addon = loadCaptureAddon();
@@ -62,7 +62,7 @@ describe('capabilities', () => {
 describe('executing', () => {
   test('goes on as another program under the same id, and says why it does not', () => {
     const script = `
-      const addon = require(${JSON.stringify(join(process.cwd(), 'agent/capture/native/build/Release/capture.node'))});
+      const addon = require(${JSON.stringify(join(process.cwd(), 'agent/native/build/Release/capture.node'))});
       try { addon.execute('/no/such/program', ['x']); } catch ({ code }) { console.log(code, process.pid); }
       addon.execute('/bin/sh', ['sh', '-c', 'echo "$0 $1 $$"', 'one', 'two words']);
     `;

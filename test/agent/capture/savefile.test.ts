@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import { createLibpcapSavefileEngine } from '../../../agent/capture/libpcap.ts';
 import { createSavefileEngine } from '../../../agent/capture/savefile.ts';
 import { type ErrorCode, OperationalError } from '../../../agent/model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from '../../../agent/model/packet-batch.ts';
 import { READ } from '../../../agent/model/packet-source.ts';
+import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import {
   type CapturedPacket,
   PCAP_MAGIC,

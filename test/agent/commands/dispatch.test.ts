@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import type { Command, Invocation, Surroundings } from '../../../agent/commands/command.ts';
+import type { Command, Invocation, Surroundings } from '../../../agent/cli/command.ts';
 import { dispatch, reportFailure, runCommand } from '../../../agent/commands/dispatch.ts';
 import { EXIT, OperationalError } from '../../../agent/model/operational-error.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { formatFlowLog, formatFlowLogs } from '../../../agent/commands/flow-logs-text.ts';
-import type { FlowLogView } from '../../../agent/flow-log-view.ts';
+import type { FlowLogView } from '../../../agent/control/flow-log-view.ts';
 
 const VIEW: FlowLogView = {
   id: 'fl-4kd02xq9',

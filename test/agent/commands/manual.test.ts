@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { allOptions } from '../../../agent/commands/invocation.ts';
+import { allOptions } from '../../../agent/cli/invocation.ts';
 import { renderManual } from '../../../agent/commands/manual.ts';
 import { COMMANDS } from '../../../agent/commands/registry.ts';
 

@@ -4,7 +4,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { dispatch } from '../../../agent/commands/dispatch.ts';
 import { duration, formatStatus } from '../../../agent/commands/status-text.ts';
-import { openControlSocket } from '../../../agent/control-socket.ts';
+import { openControlSocket } from '../../../agent/control/control-socket.ts';
 import {
   ETH0,
   plainLedger,

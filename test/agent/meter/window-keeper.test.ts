@@ -1,7 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import type { Window } from '../../../agent/flow/window.ts';
 import { decodeHeader, PAGE_BYTES } from '../../../agent/meter/header-block.ts';
 import { absentSince } from '../../../agent/meter/presence.ts';
@@ -9,6 +8,7 @@ import type { PageMapper } from '../../../agent/meter/table-memory.ts';
 import { syncTables } from '../../../agent/meter/table-sync.ts';
 import { pointKey } from '../../../agent/meter/window-file.ts';
 import type { KeeperEvent } from '../../../agent/meter/window-keeper.ts';
+import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { type KeeperParts, keeperIn } from '../../support/kept-windows.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { logRecorder, logTapEvent } from '../../../agent/event-log.ts';
+import { logRecorder, logTapEvent } from '../../../agent/daemon/event-log.ts';
 import { createLog, isJournal, type LogLevel } from '../../../agent/telemetry/log.ts';
 import type { RecorderMessage } from '../../../agent/threads/recorder.ts';
 import { observationPoint } from '../../support/agent-status.ts';

@@ -2,11 +2,11 @@ import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from '
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import { LAYOUT_VERSION } from '../../../agent/meter/header-block.ts';
 import type { MeterOptions } from '../../../agent/meter/meter.ts';
 import type { PageMapper } from '../../../agent/meter/table-memory.ts';
 import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
+import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { nodeDisk } from '../../../agent/spool/disk.ts';
 import { Orphans } from '../../../agent/threads/orphans.ts';

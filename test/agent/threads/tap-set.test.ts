@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { loadCaptureAddon } from '../../../agent/capture/addon.ts';
 import { HASH_SEED_WORDS } from '../../../agent/flow/hash.ts';
 import type { Tap } from '../../../agent/meter/tap.ts';
 import type { ClosedWindow } from '../../../agent/model/closed-window.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import type { LiveEngine } from '../../../agent/model/packet-source.ts';
+import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS } from '../../../agent/packet/exclusion.ts';
 import { TapSet, type TapSetOptions, type TapSetup } from '../../../agent/threads/tap-set.ts';
 import { POINT } from '../../support/closed-windows.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { NetlinkAddon } from '../../../agent/capture/addon.ts';
+import type { NetlinkAddon } from '../../../agent/native/addon.ts';
 import { followTranslations, requireTranslations } from '../../../agent/threads/translations.ts';
 import { POINT } from '../../support/closed-windows.ts';
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { DEFAULT_BACKOFF } from '../../../../agent/export/backoff.ts';
 import { ANSWER_BYTES_MAX, DEFAULT_TIMEOUTS } from '../../../../agent/export/cls/exchange.ts';
+import { LOG_GROUP_LIMITS } from '../../../../agent/export/cls/log-group.ts';
 import { EXPORTER_DEFAULTS, LONG_BACKLOG_BATCHES, QUARANTINE_RUN_MAX } from '../../../../agent/export/exporter.ts';
-import { LOG_GROUP_LIMITS } from '../../../../agent/wire/cls-log-group.ts';
 
 const docs = readFileSync(new URL('../../../../docs/cls.md', import.meta.url), 'utf8').replaceAll(/\s+/g, ' ');
 const seconds = (milliseconds: number): string => `${milliseconds / 1000} s`;

@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+
+/** The package's own version. Read, not imported: importing JSON warns on Node 20. */
+export function readVersion(): string {
+  // This file is agent/cli/version.ts in the sources and dist/agent/commands/version.js when built.
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      const manifest: unknown = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+      if (isFlowlogdManifest(manifest)) return manifest.version;
+    } catch {}
+  }
+  throw new Error('package.json of flowlogd is not where the build puts it');
+}
+
+function isFlowlogdManifest(value: unknown): value is { version: string } {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'name' in value &&
+    value.name === 'flowlogd' &&
+    'version' in value &&
+    typeof value.version === 'string'
+  );
+}

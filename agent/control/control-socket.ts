@@ -1,0 +1,273 @@
+/**
+ * Where a running agent is asked: HTTP/1.1 over a Unix socket that its owner and group may use, and, when the configuration wants
+ * it, over TCP for Prometheus.
+ *
+ *     GET /status     the whole status as JSON       socket only: it names hosts, paths and the last error
+ *     GET /metrics    Prometheus' text format        both
+ *     GET /health     200, or 503 with the reasons   both
+ *     /flow-logs      as in flow-log-routes.ts       socket only: it changes what is observed
+ *
+ * A client gets one answer per connection and neither memory nor time beyond the limits below; the answers are a few kilobytes.
+ */
+import { lstatSync, statSync, unlinkSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { connect, type ListenOptions } from 'node:net';
+import { dirname, join } from 'node:path';
+import { OperationalError } from '../model/operational-error.ts';
+import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { AgentStatus, StatusKeeper } from '../telemetry/status.ts';
+import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
+
+export const CONTROL_SOCKET = 'control.sock';
+/** sun_path of unix(7) has 108 bytes, the last one a zero; a longer path would be cut without a word. */
+const SOCKET_PATH_BYTES_MAX = 107;
+const OBSERVE_MS = 1000;
+
+export interface EndpointLimits {
+  readonly connectionsMax: number;
+  readonly headerBytesMax: number;
+  /** For the whole request, and for each pause in the answer. */
+  readonly timeoutMs: number;
+}
+
+export const ENDPOINT_LIMITS: EndpointLimits = { connectionsMax: 16, headerBytesMax: 8192, timeoutMs: 5000 };
+
+export interface Endpoint {
+  /** The socket's path, or `host:port`. */
+  readonly address: string;
+  stop(): Promise<void>;
+}
+
+/** An IP address of this host and a port. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+type Read = () => AgentStatus;
+type Route = (status: AgentStatus) => { readonly code: number; readonly type: string; readonly body: string };
+
+const TEXT = 'text/plain; charset=utf-8';
+const JSON_TYPE = 'application/json';
+/** A flow log with its fields and tags takes a few kilobytes. */
+const BODY_BYTES_MAX = 65_536;
+/** A change waits for a round of the data plane. */
+const OPERATION_MS = 30_000;
+const LOCAL_ROUTES: Readonly<Record<string, Route>> = {
+  '/metrics': (status) => ({ code: 200, type: EXPOSITION_TYPE, body: renderMetrics(status) }),
+  '/health': (status) => ({ code: status.healthy ? 200 : 503, type: TEXT, body: healthText(status) }),
+};
+const CONTROL_ROUTES: Readonly<Record<string, Route>> = {
+  ...LOCAL_ROUTES,
+  '/status': (status) => ({ code: 200, type: JSON_TYPE, body: `${JSON.stringify(status)}\n` }),
+};
+
+/** The socket of an agent: in the folder that systemd made for it, else beside its state. */
+export function controlSocketPath(
+  stateDirectory: string,
+  environment: Readonly<Record<string, string | undefined>>,
+): string {
+  // Several folders of a unit are separated by colons.
+  const [runtime] = (environment['RUNTIME_DIRECTORY'] ?? '').split(':');
+  return join(runtime === undefined || runtime === '' ? stateDirectory : runtime, CONTROL_SOCKET);
+}
+
+export interface EndpointsPlan {
+  readonly socketPath: string;
+  /** Undefined: no TCP. */
+  readonly listen: ListenAddress | undefined;
+  /** What the socket lets its users do with flow logs. */
+  readonly operate?: Operate | undefined;
+}
+
+/** Opens both, and answers what ends them. Who cannot be asked still works, so a failure is a warning in the log. */
+export async function openEndpoints(plan: EndpointsPlan, status: StatusKeeper, log: Log): Promise<() => Promise<void>> {
+  const read = () => status.read();
+  const { socketPath, listen, operate } = plan;
+  const opening = [
+    openControlSocket(socketPath, read, { operate }),
+    ...(listen === undefined ? [] : [openListener(listen, read)]),
+  ];
+  const opened: Endpoint[] = [];
+  for (const result of await Promise.allSettled(opening)) {
+    if (result.status === 'fulfilled') opened.push(result.value);
+    else if (result.reason instanceof OperationalError) log.warn(result.reason.message);
+    else throw result.reason;
+  }
+  const observing = setInterval(() => status.observe(), OBSERVE_MS);
+  return async () => {
+    clearInterval(observing);
+    await Promise.all(opened.map((endpoint) => endpoint.stop()));
+  };
+}
+
+export interface ControlSocketOptions {
+  readonly limits?: EndpointLimits;
+  readonly operate?: Operate | undefined;
+}
+
+/** @throws OperationalError `telemetry.unavailable` */
+export async function openControlSocket(
+  path: string,
+  read: Read,
+  { limits = ENDPOINT_LIMITS, operate }: ControlSocketOptions = {},
+): Promise<Endpoint> {
+  if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
+    throw unavailable(path, `the path is longer than the ${SOCKET_PATH_BYTES_MAX} bytes of a socket's`);
+  }
+  await removeStale(path);
+  const server = endpointServer(CONTROL_ROUTES, read, limits, operate);
+  // The socket is made while listen is called, so it never exists with more rights than these.
+  const before = process.umask(0o117);
+  let listening: Promise<void>;
+  try {
+    listening = listenOn(server, { path }, path);
+  } finally {
+    process.umask(before);
+  }
+  await listening;
+  return { address: path, stop: () => close(server) };
+}
+
+/** @throws OperationalError `telemetry.unavailable` */
+export async function openListener(
+  { host, port }: ListenAddress,
+  read: Read,
+  limits = ENDPOINT_LIMITS,
+): Promise<Endpoint> {
+  const server = endpointServer(LOCAL_ROUTES, read, limits);
+  const name = (at: number) => `${host.includes(':') ? `[${host}]` : host}:${at}`;
+  await listenOn(server, { host, port }, name(port));
+  const bound = server.address();
+  return { address: name(typeof bound === 'object' && bound !== null ? bound.port : port), stop: () => close(server) };
+}
+
+function endpointServer(
+  routes: Readonly<Record<string, Route>>,
+  read: Read,
+  limits: EndpointLimits,
+  operate?: Operate,
+): Server {
+  const { connectionsMax, headerBytesMax, timeoutMs } = limits;
+  const server = createServer(
+    {
+      maxHeaderSize: headerBytesMax,
+      headersTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+      connectionsCheckingInterval: Math.min(1000, timeoutMs),
+    },
+    (request, response) => {
+      const path = pathOf(request);
+      const isOperation = path === FLOW_LOGS_PATH || path.startsWith(`${FLOW_LOGS_PATH}/`);
+      response.setHeader('Connection', 'close');
+      response.setHeader('Cache-Control', 'no-store');
+      if (operate !== undefined && isOperation) void answerOperation(operate, request, response);
+      else answer(routes, read, request, response);
+    },
+  );
+  server.maxConnections = connectionsMax;
+  server.maxRequestsPerSocket = 1;
+  server.setTimeout(timeoutMs, (socket) => socket.destroy());
+  return server;
+}
+
+function answer(routes: Readonly<Record<string, Route>>, read: Read, request: IncomingMessage, to: ServerResponse) {
+  const { method = '' } = request;
+  const path = pathOf(request);
+  const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
+  if (route === undefined) return send(to, 404, TEXT, `There is ${Object.keys(routes).join(', ')}.\n`);
+  if (method !== 'GET' && method !== 'HEAD') {
+    to.setHeader('Allow', 'GET, HEAD');
+    return send(to, 405, TEXT, 'It can only be read.\n');
+  }
+  const { code, type, body } = route(read());
+  send(to, code, type, body);
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0]!;
+}
+
+async function answerOperation(operate: Operate, request: IncomingMessage, to: ServerResponse): Promise<void> {
+  const body = await readBody(request);
+  if (body === undefined) return send(to, 400, TEXT, `A body is JSON of at most ${BODY_BYTES_MAX} bytes.\n`);
+  request.socket.setTimeout(OPERATION_MS);
+  const answered = await operate(request.method ?? '', pathOf(request), body.value);
+  send(to, answered.code, JSON_TYPE, `${JSON.stringify(answered.body)}\n`);
+}
+
+/** Undefined for what is too long, cut short or not JSON; no body at all is the value undefined. */
+async function readBody(request: IncomingMessage): Promise<{ readonly value: unknown } | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > BODY_BYTES_MAX) return undefined;
+      chunks.push(chunk);
+    }
+    return { value: bytes === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString('utf8')) };
+  } catch {
+    return undefined;
+  }
+}
+
+function send(to: ServerResponse, code: number, type: string, body: string): void {
+  to.writeHead(code, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body);
+}
+
+function healthText({ healthy, problems }: AgentStatus): string {
+  if (healthy) return 'ok\n';
+  const errors = problems.filter(({ severity }) => severity === 'error');
+  return errors.map(({ code, message }) => `${code}: ${message}\n`).join('');
+}
+
+function listenOn(server: Server, options: ListenOptions, address: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(unavailable(address, error.message, error)));
+    server.listen(options, resolve);
+  });
+}
+
+/** Takes away what a killed agent left behind; what a living one listens on stays. */
+async function removeStale(path: string): Promise<void> {
+  try {
+    // libuv calls a folder that is not there a lack of permission.
+    statSync(dirname(path));
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found === undefined) return;
+    if (!found.isSocket()) throw unavailable(path, 'there is a file of that name that is no socket');
+    if (await isAnswered(path)) throw unavailable(path, 'another agent listens there');
+    unlinkSync(path);
+  } catch (error) {
+    throw error instanceof OperationalError ? error : unavailable(path, (error as Error).message, error);
+  }
+}
+
+function isAnswered(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    // Any other error than a refusal means that somebody may be there.
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED' && code !== 'ENOENT'));
+  });
+}
+
+function unavailable(address: string, why: string, cause?: unknown): OperationalError {
+  return new OperationalError(
+    'telemetry.unavailable',
+    `Listening on ${address} for questions about the agent failed: ${why}; flowlogd status and Prometheus get no answer there.`,
+    cause,
+  );
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,116 @@
+/**
+ * A flow log as it is told, by the control socket and by `flowlogd flow-logs --json`. Its JSON is stable: members may be
+ * added, and none changes its meaning while `schema` stays the same. docs/flow-logs.md says what each is.
+ */
+
+import type { Sight } from '../flow-logs/claims.ts';
+import { claimInterfaces, describeConflict } from '../flow-logs/claims.ts';
+import type { Definition, Refusal } from '../flow-logs/flow-log-entry.ts';
+import type { FlowLogControl } from '../flow-logs/reconciler.ts';
+import type { ResourceType, TrafficType } from '../model/flow-log.ts';
+import { type Asked, type Readiness, readinessOf } from '../telemetry/readiness.ts';
+import type { AgentStatus } from '../telemetry/status.ts';
+import type { TapSetup } from '../threads/tap-set.ts';
+
+export const FLOW_LOGS_SCHEMA = 1;
+
+export const FLOW_LOG_STATES = ['capturing', 'waiting', 'disabled'] as const;
+export type FlowLogState = (typeof FLOW_LOG_STATES)[number];
+
+export interface FlowLogView {
+  readonly id: string;
+  readonly name: string;
+  readonly description: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly enabled: boolean;
+  /** `waiting`: enabled, and none of its interfaces is captured now. */
+  readonly state: FlowLogState;
+  readonly origin: 'file' | 'command';
+  readonly createdSeconds: number;
+  readonly resourceType: ResourceType;
+  readonly trafficType: TrafficType;
+  readonly windowSeconds: number;
+  /** As the user named them. */
+  readonly interfaces: readonly string[];
+  /** Options that cannot change and that differ from their defaults, by their names in the configuration. */
+  readonly definition: Definition;
+  /** The interfaces that it observes now. */
+  readonly observed: readonly {
+    readonly interface: string;
+    readonly interfaceId: string;
+    readonly state: string;
+    readonly records: number;
+  }[];
+  /** Where its records go. */
+  readonly storage: string;
+  /** Whether its records arrive, or why a reader would see none. */
+  readonly readiness: Readiness;
+  /** What keeps it from observing what it should, and what the configuration asks of it in vain; a sentence each. */
+  readonly remarks: readonly string[];
+}
+
+export interface FlowLogList {
+  readonly schema: typeof FLOW_LOGS_SCHEMA;
+  readonly flowLogs: readonly FlowLogView[];
+  /** Of the last reload: what the configuration asks for and cannot have. */
+  readonly refusals: readonly Refusal[];
+}
+
+/** @param asked what the log service said last when it was asked without an upload */
+export function viewFlowLogs(control: FlowLogControl, status: AgentStatus, asked: Asked): FlowLogList {
+  const sights = control.sights();
+  const conflicts = claimInterfaces(sights).conflicts;
+  const { refusals } = control;
+  const remarksOf = ({ entry, missing }: Sight<TapSetup>) => [
+    ...refusals.filter(({ flowLogId }) => flowLogId === entry.id).map(({ message }) => message),
+    ...conflicts.filter(({ flowLogId }) => flowLogId === entry.id).map((each) => `${describeConflict(each)}.`),
+    ...missing.map((pattern) => `No interface of this host is ${pattern} now.`),
+    ...control.failuresOf(entry.id),
+  ];
+  return {
+    schema: FLOW_LOGS_SCHEMA,
+    flowLogs: sights.map((sight) => view(sight, status, remarksOf(sight), asked)),
+    refusals,
+  };
+}
+
+function view(
+  { entry, flowLog, patterns }: Sight<TapSetup>,
+  status: AgentStatus,
+  remarks: readonly string[],
+  asked: Asked,
+): FlowLogView {
+  const { id, attributes, origin, createdSeconds, definition } = entry;
+  const observed = status.interfaces.filter(({ flowLogId }) => flowLogId === id);
+  const isCapturing = observed.some(({ state }) => state === 'capturing');
+  const state = attributes.enabled ? (isCapturing ? 'capturing' : 'waiting') : 'disabled';
+  return {
+    id,
+    ...attributes,
+    state,
+    origin,
+    createdSeconds,
+    resourceType: flowLog.resourceType,
+    trafficType: flowLog.trafficType,
+    windowSeconds: flowLog.windowSeconds,
+    interfaces: patterns,
+    definition,
+    observed: observed.map((one) => ({
+      interface: one.interface,
+      interfaceId: one.interfaceId,
+      state: one.state,
+      records: one.records,
+    })),
+    storage: status.exporter.sink,
+    readiness:
+      state === 'capturing' ? readinessOf(status.exporter, flowLog.windowSeconds, asked) : notObserving(state, remarks),
+    remarks,
+  };
+}
+
+function notObserving(state: FlowLogState, remarks: readonly string[]): Readiness {
+  if (state === 'disabled')
+    return { state: 'disabled', message: 'It is disabled and observes nothing; enable it to get records.' };
+  const why = remarks[0] ?? 'none of its interfaces is captured now.';
+  return { state: 'waiting', message: `It observes nothing now: ${why}` };
+}

@@ -1,0 +1,93 @@
+/** The status of an agent, fed from its stages. */
+import { readVersion } from '../cli/version.ts';
+import type { Exporter } from '../export/exporter.ts';
+import type { Sink } from '../model/sink.ts';
+import type { Spool } from '../spool/spool.ts';
+import { type ExporterNumbers, type ProcessStatus, type SpoolStatus, StatusKeeper } from '../telemetry/status.ts';
+import type { RecorderMessage } from '../threads/recorder.ts';
+import type { RunningDataPlane } from '../threads/start-data-plane.ts';
+import type { AgentPlan } from './supervisor.ts';
+
+/** The stages, asked for only when somebody looks: the status is there before they are. */
+export interface StatusParts {
+  readonly spool: Spool;
+  readonly exporter: Exporter;
+  readonly sink: Sink;
+  readonly plane: Pick<RunningDataPlane, 'control'>;
+}
+
+export function createStatus(
+  plan: Pick<AgentPlan, 'hostId' | 'stateDirectory' | 'spoolBytesMax' | 'taps' | 'flowsMax'>,
+  runId: string,
+  parts: () => StatusParts,
+): StatusKeeper {
+  const { hostId, stateDirectory, spoolBytesMax, taps, flowsMax } = plan;
+  return new StatusKeeper({
+    identity: { version: readVersion(), pid: process.pid, hostId, runId, stateDirectory },
+    points: taps.map(({ point }) => point),
+    flowsMax,
+    now: Date.now,
+    elapsed: () => performance.now(),
+    sources: {
+      spool: () => spoolStatus(parts().spool, spoolBytesMax),
+      exporter: () => exporterNumbers(parts()),
+      process: processStatus,
+      rounds: () => parts().plane.control.progress,
+    },
+  });
+}
+
+/** Takes in what the recorder tells. */
+export function recorderTold(status: StatusKeeper, message: RecorderMessage): void {
+  const { counters, waiting, heldBytes, orphans, orphansFailing, translations } = message.status;
+  status.recorder({
+    ...counters,
+    waitingWindows: waiting,
+    heldBytes,
+    recovered: { ...orphans, failing: orphansFailing ?? null },
+  });
+  if (translations !== undefined) status.translations(translations);
+  if (message.kind === 'durable') status.closed(message);
+  else if (message.kind === 'failing') status.spoolFailing(message.message);
+  else if (message.kind === 'well') status.spoolFailing(undefined);
+}
+
+function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
+  const { dropped, damaged, quarantined, untold, vanished } = spool.counters;
+  const spooledSeconds = spool.oldestSeconds;
+  return {
+    ...spool.backlog(),
+    bytesMax,
+    oldestAgeSeconds: spooledSeconds === undefined ? null : Math.max(0, Math.floor(Date.now() / 1000) - spooledSeconds),
+    dropped: { ...dropped },
+    damagedBatches: damaged,
+    quarantinedBatches: quarantined,
+    untoldBatches: untold,
+    quarantineFiles: spool.quarantinedFiles,
+    vanishedBatches: vanished,
+  };
+}
+
+function exporterNumbers({ exporter, sink }: StatusParts): ExporterNumbers {
+  const { delivered, bytes, ...counters } = exporter.counters;
+  return {
+    sink: sink.description,
+    state: exporter.state,
+    lastError: exporter.lastError ?? null,
+    deliveredBatches: delivered,
+    deliveredBytes: bytes,
+    attempts: counters.attempts,
+    retries: counters.retries,
+    blocked: counters.blocked,
+    split: counters.split,
+    quarantined: counters.quarantined,
+    deliveredUntilSeconds: exporter.deliveredUntil ?? null,
+    clockAheadSeconds: sink.clockAheadMs === undefined ? null : Number((sink.clockAheadMs / 1000).toFixed(1)),
+  };
+}
+
+function processStatus(): ProcessStatus {
+  const { rss, heapUsed } = process.memoryUsage();
+  const { user, system } = process.cpuUsage();
+  return { residentBytes: rss, heapBytes: heapUsed, cpuSeconds: (user + system) / 1e6 };
+}

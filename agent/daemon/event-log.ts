@@ -1,0 +1,97 @@
+/** What the threads tell, as lines of the log. */
+import type { TapEvent } from '../meter/tap.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { RecorderMessage } from '../threads/recorder.ts';
+
+export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent): void {
+  const facts = { interface: point.interfaceName };
+  switch (event.kind) {
+    case 'attached':
+      log.info('capturing', facts);
+      break;
+    case 'live':
+      break;
+    case 'detached':
+      log.warn('capture ended, waiting for the interface', { ...facts, reason: event.reason });
+      break;
+    case 're-attached':
+      log.info('capturing again', { ...facts, gapSeconds: event.gapSeconds });
+      break;
+    case 'verdicts-lost':
+      log.warn('what the packet filter rejects is taken for accepted: its log cannot be read', {
+        ...facts,
+        reason: event.reason,
+      });
+      break;
+    case 'verdicts-back':
+      log.info('what the packet filter rejects is known again', { ...facts, gapSeconds: event.gapSeconds });
+      break;
+    case 'jumped':
+      log.warn('time passed without capture', { ...facts, reason: event.reason, gapSeconds: event.gapSeconds });
+      break;
+    case 'set-back':
+      log.warn('the clock was set back', { ...facts, seconds: event.seconds });
+      break;
+    case 'resumed':
+      log.info('nobody captured since the run before', { ...facts, gapSeconds: event.gapSeconds });
+      break;
+    case 'volatile':
+      log.warn('open windows are in memory alone, where a kill would lose them: the disk refuses their files', {
+        ...facts,
+        reason: event.reason,
+      });
+      break;
+    case 'kept':
+      log.info('open windows are kept on disk again', { ...facts, volatileTables: event.volatileTables });
+      break;
+  }
+}
+
+export function logRecorder(log: Log, message: RecorderMessage): void {
+  switch (message.kind) {
+    case 'durable':
+      log.debug('a window is in the spool', {
+        interface: message.point.interfaceName,
+        windowStart: message.windowStart,
+        records: message.records,
+      });
+      break;
+    case 'failing':
+      log.error(message.message, { code: message.code });
+      break;
+    case 'well':
+      log.info('the spool can be written again');
+      break;
+    case 'given-up':
+      log.error('too many windows waited for the disk: the records of one are lost, its ledger says how many packets', {
+        interface: message.point.interfaceName,
+        windowStart: message.windowStart,
+        packets: message.packets,
+      });
+      break;
+    case 'set-aside':
+      log.error('a file of an earlier run cannot be believed and was set aside: what it counted is not shipped', {
+        file: message.file,
+        reason: message.reason,
+      });
+      break;
+    case 'unreadable':
+      log.warn(
+        'windows that an earlier run may have left open cannot be read: they stay where they are, it is tried again',
+        {
+          reason: message.reason,
+        },
+      );
+      break;
+    case 'recovered':
+      log.info('windows that an earlier run left open are in the spool', { ...message.orphans });
+      break;
+    case 'ended':
+      if (message.complete) break;
+      log.error(
+        'windows were still waiting for the disk at the end: the next start ships those that are kept on disk, the others are lost',
+      );
+      break;
+  }
+}

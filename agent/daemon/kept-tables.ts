@@ -1,0 +1,125 @@
+/** The folder in which open windows outlive the process, seen from the control plane: made at the start, synced from time to time. */
+import { lstatSync, readdirSync, statfsSync, statSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { PRESENCE_SUFFIX } from '../meter/presence.ts';
+import { type KeptFolders, restoreCopies, syncTables } from '../meter/table-sync.ts';
+import { pointKey, withoutCopySuffix } from '../meter/window-file.ts';
+import type { KeepSetup } from '../meter/window-keeper.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import { isSystemError } from '../model/system-error.ts';
+import { nodeDisk } from '../spool/disk.ts';
+import { readBootId, UNKNOWN_BOOT } from '../spool/spool-lock.ts';
+import type { Log } from '../telemetry/log.ts';
+import { isForeign } from './state-folder.ts';
+
+/** statfs(2). */
+const TMPFS_MAGIC = 0x01021994;
+/** From the end of one sync to the next: what a power cut may take, with the time that a sync takes on top. */
+const SYNC_MS = 10_000;
+
+export interface KeptTables {
+  readonly setup: KeepSetup;
+  /** Where earlier runs may have left windows, the folder on disk last. */
+  readonly folders: readonly string[];
+  close(): void;
+}
+
+/** What a run is, as far as its tables are concerned. */
+export interface KeptRun {
+  readonly stateDirectory: string;
+  /** In memory; undefined: open windows are kept in the state directory. */
+  readonly tableDirectory?: string | undefined;
+  readonly hostId: string;
+  readonly runId: string;
+  readonly points: readonly ObservationPoint[];
+}
+
+/** What the disk refuses now it may take later: each window tries anew (meter/window-keeper.ts), and so does each sync. */
+export function openKeptTables(run: KeptRun, log: Log): KeptTables {
+  const { hostId, runId, points } = run;
+  const onDisk = join(run.stateDirectory, 'tables');
+  const inMemory = memoryFolder(run, log);
+  const kept = inMemory === undefined ? { folder: onDisk } : { folder: inMemory, copyFolder: onDisk };
+  const folders = inMemory === undefined ? [onDisk] : [inMemory, onDisk];
+  const refused = 'the folder of open windows cannot be made ready, it is tried again';
+  unlessRefused({ log, refused, folder: onDisk }, () => {
+    nodeDisk.makeFolder(onDisk);
+    restoreCopies(kept);
+    for (const folder of folders) forgetOthers(folder, points);
+  });
+  const known = readBootId();
+  // Where the boot is not known, every run counts as one of another boot: its gap then begins with what was synced.
+  const bootId = known === UNKNOWN_BOOT ? runId : known;
+  return { setup: { ...kept, hostId, runId, bootId }, folders, close: syncRepeatedly(kept, log) };
+}
+
+/** Several agents may be given the same directory: each has a folder there, named by what nobody else has, its state directory. */
+function memoryFolder({ stateDirectory, tableDirectory }: KeptRun, log: Log): string | undefined {
+  if (tableDirectory === undefined) return undefined;
+  const refused = 'open windows are in the state directory: table.directory cannot be used';
+  return unlessRefused({ log, refused, folder: tableDirectory }, () => {
+    const { dev, ino } = statSync(stateDirectory);
+    const folder = join(tableDirectory, `${dev.toString(16)}-${ino.toString(16)}`);
+    nodeDisk.makeFolder(folder);
+    for (const path of [tableDirectory, folder]) {
+      if (!isOwnFolder(path)) return void log.warn(refused, { folder: path, reason: 'it is another user’s' });
+    }
+    if (statfsSync(folder).type !== TMPFS_MAGIC) {
+      log.warn('table.directory is not in memory (tmpfs): counting may have to wait for its disk', { folder });
+    }
+    return folder;
+  });
+}
+
+/** In a folder that all users share somebody else may have been first. */
+function isOwnFolder(path: string): boolean {
+  const found = lstatSync(path);
+  return found.isDirectory() && !isForeign(found);
+}
+
+/** Says what the system refuses, and goes on. */
+function unlessRefused<Result>(
+  { log, refused, folder }: { readonly log: Log; readonly refused: string; readonly folder: string },
+  prepare: () => Result,
+): Result | undefined {
+  try {
+    return prepare();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    log.warn(refused, { folder, reason: error.message });
+    return undefined;
+  }
+}
+
+/**
+ * Points come and go with their interfaces; what was known of those that this run does not observe would pile up. At the start
+ * alone: later, points may have come that the start did not know, and the next start finds what this one could not remove.
+ */
+function forgetOthers(folder: string, points: readonly ObservationPoint[]): void {
+  const known = new Set(points.map((point) => `${pointKey(point)}${PRESENCE_SUFFIX}`));
+  for (const name of readdirSync(folder)) {
+    const original = withoutCopySuffix(name);
+    if (original.endsWith(PRESENCE_SUFFIX) && !known.has(original)) unlinkSync(join(folder, name));
+  }
+}
+
+/** Says once when the disk begins to refuse, and once when it takes the tables again. */
+function syncRepeatedly(folders: KeptFolders, log: Log): () => void {
+  let isFailing = false;
+  let isClosed = false;
+  const settled = (error?: Error) => {
+    const hasChanged = (error !== undefined) !== isFailing;
+    isFailing = error !== undefined;
+    if (hasChanged && error !== undefined)
+      log.warn('open windows cannot be synced to the disk: a power cut would lose more of them', {
+        reason: error.message,
+      });
+    else if (hasChanged) log.info('open windows are synced to the disk again');
+    if (!isClosed) timer.refresh();
+  };
+  const timer = setTimeout(() => void syncTables(folders).then(() => settled(), settled), SYNC_MS);
+  return () => {
+    isClosed = true;
+    clearTimeout(timer);
+  };
+}

@@ -1,0 +1,56 @@
+import type { Observer } from '../flow-logs/reconciler.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import type { StatusKeeper } from '../telemetry/status.ts';
+import type { TapRequests } from '../threads/tap-requests.ts';
+import type { TapSetup } from '../threads/tap-set.ts';
+
+/** The taps of a running data plane, and what the status tells of them. */
+export class LiveTaps implements Observer {
+  readonly #taps: TapRequests;
+  readonly #status: StatusKeeper;
+  readonly #followsConnections: boolean;
+
+  /** @param startPoints what was observed from the start */
+  constructor(taps: TapRequests, status: StatusKeeper, startPoints: readonly ObservationPoint[]) {
+    this.#taps = taps;
+    this.#status = status;
+    this.#followsConnections = startPoints.some(({ flowLog }) => flowLog.resourceType === 'NAT');
+  }
+
+  observe(tap: TapSetup): Promise<void> {
+    return this.#begin(tap, () => this.#taps.observe(tap));
+  }
+
+  change(tap: TapSetup): Promise<void> {
+    this.#status.forget(tap.point);
+    return this.#begin(tap, () => this.#taps.change(tap));
+  }
+
+  async leave(point: ObservationPoint): Promise<void> {
+    await this.#taps.leave(point);
+    this.#status.forget(point);
+  }
+
+  /** The status has the point before the first event of it comes. */
+  async #begin(tap: TapSetup, ask: () => Promise<void>): Promise<void> {
+    this.#requireConnections(tap.point);
+    this.#status.add(tap.point);
+    try {
+      await ask();
+    } catch (error) {
+      this.#status.forget(tap.point);
+      throw error;
+    }
+  }
+
+  /** The capability that it takes was given up at the start where nobody needed it. */
+  #requireConnections({ flowLog, interfaceName }: ObservationPoint): void {
+    if (flowLog.resourceType !== 'NAT' || this.#followsConnections) return;
+    throw new OperationalError(
+      'flow-log.refused',
+      `Observing ${interfaceName} for the flow log ${flowLog.id} failed: an agent that started without a flow log of type NAT cannot ` +
+        'follow connections; declare it in the configuration file and restart flowlogd.',
+    );
+  }
+}

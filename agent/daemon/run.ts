@@ -1,0 +1,194 @@
+/** `flowlogd run`: the agent as a service, or the whole on embedded defaults. */
+import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Invocation, Output } from '../cli/command.ts';
+import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
+import { flowLogRoutes } from '../control/flow-log-routes.ts';
+import { type Probe, TopicProbe } from '../control/sink-probe.ts';
+import { ClsSink, type ClsSinkOptions } from '../export/cls/cls-sink.ts';
+import { DEFAULT_TIMEOUTS } from '../export/cls/exchange.ts';
+import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
+import type { Declaration } from '../flow-logs/flow-log-entry.ts';
+import { FlowLogControl, type FlowLogWords } from '../flow-logs/reconciler.ts';
+import { EXIT, type ExitCode } from '../model/operational-error.ts';
+import { loadCaptureAddon } from '../native/addon.ts';
+import { nodeDisk } from '../spool/disk.ts';
+import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.ts';
+import type { TapSetup } from '../threads/tap-set.ts';
+import { type EmbeddedService, startEmbeddedService } from './embedded-service.ts';
+import { createNotify, type Reload, serveManager } from './service-manager.ts';
+import { refuseForeignState } from './state-folder.ts';
+import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
+import { showWindow } from './window-report.ts';
+
+/** A log service as the configuration names it. */
+export type SinkPlan = Pick<
+  ClsSinkOptions,
+  'endpoint' | 'topicId' | 'credentials' | 'compression' | 'tls' | 'ledgerLog'
+> & {
+  readonly requestTimeoutMs: number;
+};
+
+/** Largest records of each window that are printed on embedded defaults. */
+const TOP_RECORDS = 10;
+
+/** What a service says of itself, and where. */
+export interface TelemetryPlan {
+  readonly level: LogLevel;
+  /** Where Prometheus may ask, beside the control socket; undefined: nowhere. */
+  readonly listen: ListenAddress | undefined;
+}
+
+/** An agent before its flow logs are known. */
+export interface RunPlan extends Omit<AgentPlan, 'taps'> {
+  readonly words: FlowLogWords;
+  /** The flow logs of the configuration. */
+  readonly declarations: readonly Declaration[];
+}
+
+/** The configuration as it is now, beside the one of the start. @throws OperationalError when it is not valid */
+export type ReadAgain = () => { readonly restartFor: readonly string[]; readonly declarations: readonly Declaration[] };
+
+/**
+ * @param sink undefined: the embedded log service, in the state directory.
+ * @param readAgain what SIGHUP asks for
+ */
+export async function runService(
+  invocation: Invocation,
+  plan: RunPlan,
+  sink: SinkPlan | undefined,
+  { level, listen }: TelemetryPlan,
+  readAgain: ReadAgain,
+): Promise<ExitCode> {
+  const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
+  const flowLogs = loadFlowLogs(plan, log);
+  const service = sink === undefined ? await startEmbeddedService(join(plan.stateDirectory, 'logservice')) : undefined;
+  const target = sink ?? embeddedSink(service!);
+  return supervise(
+    invocation,
+    { ...plan, taps: flowLogs.taps(), sink: createSink(target), log, topRecords: 0, onWindow: () => undefined },
+    service,
+    { flowLogs, listen, readAgain },
+  );
+}
+
+export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promise<ExitCode> {
+  const { stdout } = invocation;
+  const log = createLog({ level: 'warn', nowMs: Date.now });
+  const flowLogs = loadFlowLogs(plan, log);
+  const service = await startEmbeddedService(join(plan.stateDirectory, 'logservice'));
+  const taps = flowLogs.taps();
+  return supervise(
+    invocation,
+    {
+      ...plan,
+      taps,
+      sink: createSink(embeddedSink(service)),
+      log,
+      topRecords: TOP_RECORDS,
+      onWindow: (window) => showWindow(stdout, window),
+    },
+    service,
+    { flowLogs, onReady: () => welcome(stdout, taps, service) },
+  );
+}
+
+function loadFlowLogs({ words, declarations, stateDirectory }: RunPlan, log: Log): FlowLogControl {
+  refuseForeignState(stateDirectory);
+  const options = { words, disk: nodeDisk, folder: stateDirectory, log, now: Date.now, random: Math.random };
+  return FlowLogControl.load(options, declarations);
+}
+
+interface Surround {
+  readonly flowLogs: FlowLogControl;
+  readonly listen?: ListenAddress | undefined;
+  readonly readAgain?: ReadAgain;
+  readonly onReady?: () => void;
+}
+
+async function supervise(
+  invocation: Invocation,
+  options: SupervisorOptions & { readonly sink: Probe },
+  service: EmbeddedService | undefined,
+  { flowLogs, listen, readAgain, onReady }: Surround,
+): Promise<ExitCode> {
+  // Asked for before anything captures: from then on Ctrl-C ends it in good order.
+  const { signal, env } = invocation;
+  const notify = createNotify(loadCaptureAddon(), env, options.log);
+  let supervisor: Supervisor;
+  try {
+    supervisor = await Supervisor.start(options);
+  } catch (error) {
+    await service?.stop();
+    throw error;
+  }
+  flowLogs.begin(supervisor.taps);
+  const topic = new TopicProbe(options.sink);
+  const socketPath = controlSocketPath(options.stateDirectory, env);
+  const closeEndpoints = await openEndpoints(
+    { socketPath, listen, operate: flowLogRoutes(flowLogs, supervisor.status, topic) },
+    supervisor.status,
+    options.log,
+  );
+  const leaveManager = serveManager(supervisor, notify, readAgain && reloading(readAgain, flowLogs), options.log);
+  onReady?.();
+  const requested = signal.aborted ? Promise.resolve() : once(signal, 'abort');
+  try {
+    await Promise.race([requested, supervisor.ended]);
+  } finally {
+    leaveManager();
+    flowLogs.end();
+    topic.end();
+    await closeEndpoints();
+    await supervisor.stop();
+    await service?.stop();
+  }
+  return signal.aborted ? EXIT.ok : EXIT.unavailable;
+}
+
+function reloading(readAgain: ReadAgain, flowLogs: FlowLogControl): Reload {
+  return async () => {
+    const { restartFor, declarations } = readAgain();
+    return { restartFor, flowLogs: await flowLogs.reload(declarations) };
+  };
+}
+
+function createSink({ requestTimeoutMs, ...rest }: SinkPlan): ClsSink {
+  return new ClsSink({
+    ...rest,
+    timeouts: {
+      ...DEFAULT_TIMEOUTS,
+      responseMs: Math.min(DEFAULT_TIMEOUTS.responseMs, requestTimeoutMs),
+      totalMs: requestTimeoutMs,
+    },
+    socketsMax: EXPORTER_DEFAULTS.inFlightMax,
+    nowMs: Date.now,
+  });
+}
+
+function embeddedSink(service: EmbeddedService): SinkPlan {
+  return {
+    endpoint: service.url,
+    topicId: service.topicId,
+    credentials: service.credentials,
+    compression: 'lz4',
+    tls: undefined,
+    ledgerLog: false,
+    requestTimeoutMs: DEFAULT_TIMEOUTS.totalMs,
+  };
+}
+
+function welcome(stdout: Output, taps: readonly TapSetup[], service: EmbeddedService): void {
+  const names = taps.map((tap) => tap.point.interfaceName).join(' and ');
+  const seconds = taps[0]?.point.flowLog.windowSeconds;
+  stdout.write(`flowlogd observes ${names} and writes flow log records of ${seconds} s windows.
+
+  log service  ${service.url.origin}, topic ${service.topicId}
+  store        ${service.storeFolder}
+  query        flowlogd query 'dstport:443 | select srcaddr, sum(bytes) group by srcaddr' --store ${service.storeFolder}
+
+The largest flows of each window follow at its end. Ctrl-C ends it, last window included.
+
+`);
+}

@@ -1,0 +1,78 @@
+/** A running agent and the service manager that started it: systemd's messages out, SIGHUP in. */
+
+import { called } from '../flow-logs/flow-log-entry.ts';
+import type { ReloadReport } from '../flow-logs/reconciler.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import type { ProcessAddon } from '../native/addon.ts';
+import type { Log } from '../telemetry/log.ts';
+import { SystemdNotify, statusLine } from '../telemetry/systemd-notify.ts';
+import type { Supervisor } from './supervisor.ts';
+
+/** Reads the configuration again, applies what may change and answers what that was. Fails with an OperationalError. */
+export type Reload = () => Promise<ReloadOutcome>;
+
+export interface ReloadOutcome {
+  /** Options that count from the next start only. */
+  readonly restartFor: readonly string[];
+  readonly flowLogs: ReloadReport;
+}
+
+export function createNotify(
+  addon: ProcessAddon,
+  environment: Readonly<Record<string, string | undefined>>,
+  log: Log,
+): SystemdNotify {
+  return new SystemdNotify({
+    environment,
+    processId: process.pid,
+    send: addon.sendDatagram,
+    monotonicMicroseconds: () => process.hrtime.bigint() / 1000n,
+    onFailure: (reason) => log.warn('the service manager cannot be told how the agent does', { reason }),
+  });
+}
+
+/** From now on systemd knows how the agent does, and SIGHUP reloads; answers what ends that. */
+export function serveManager(
+  supervisor: Pick<Supervisor, 'progress' | 'status'>,
+  notify: SystemdNotify,
+  reload: Reload | undefined,
+  log: Log,
+): () => void {
+  const watched = { progress: () => supervisor.progress, line: () => statusLine(supervisor.status.read()) };
+  const looking = notify.isHeard ? setInterval(() => notify.look(watched), notify.lookMs) : undefined;
+  let reloading = Promise.resolve();
+  const hangUp = async (ask: Reload) => {
+    notify.reloading();
+    await reloadSaying(ask, log);
+    notify.ready();
+  };
+  // One after the other: systemd is told of each, and the last one reads the newest file.
+  if (reload !== undefined) process.on('SIGHUP', () => (reloading = reloading.then(() => hangUp(reload))));
+  notify.ready();
+  if (notify.isHeard) notify.look(watched);
+  return () => {
+    clearInterval(looking);
+    // The handler stays: a hang-up at the end must not end the end.
+    notify.stopping();
+  };
+}
+
+async function reloadSaying(reload: Reload, log: Log): Promise<void> {
+  try {
+    const { restartFor, flowLogs } = await reload();
+    const { created, removed, changed, refusals } = flowLogs;
+    for (const { message } of refusals) log.error(message);
+    const said = [
+      ...created.map((entry) => `created ${called(entry)}`),
+      ...removed.map((entry) => `deleted ${called(entry)}`),
+      ...changed.map((entry) => `changed ${called(entry)}`),
+    ];
+    log.info(`the configuration was read again; flow logs: ${said.join(', ') || 'as they were'}`);
+    if (restartFor.length > 0) {
+      log.warn('these options count from the next start: restart flowlogd', { options: restartFor });
+    }
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    log.error('the configuration was not reloaded, and the agent goes on as it is', { reason: error.message });
+  }
+}

@@ -1,0 +1,238 @@
+/**
+ * The daemon put together: spool, exporter, recorder, data plane and rotation, started in this order and stopped in the
+ * reverse one, so that nothing is ever handed to a stage that is not there. See docs/architecture.md for the drawing.
+ */
+import { randomBytes, randomFillSync } from 'node:crypto';
+import { join } from 'node:path';
+import type { Region } from '../annotation/regions.ts';
+import { DEFAULT_BACKOFF } from '../export/backoff.ts';
+import { EXPORTER_DEFAULTS, Exporter, type ExporterState } from '../export/exporter.ts';
+import { systemTimers } from '../export/timers.ts';
+import { HASH_SEED_WORDS } from '../flow/hash.ts';
+import { startRotation } from '../meter/rotation.ts';
+import type { Sink } from '../model/sink.ts';
+import { loadCaptureAddon } from '../native/addon.ts';
+import type { ExclusionPolicy } from '../packet/exclusion.ts';
+import { nodeDisk } from '../spool/disk.ts';
+import { RECORDER_DEFAULTS } from '../spool/recorder.ts';
+import { SPOOL_DEFAULTS, Spool } from '../spool/spool.ts';
+import { linuxProcesses } from '../spool/spool-lock.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { StatusKeeper } from '../telemetry/status.ts';
+import type { RecorderMessage } from '../threads/recorder.ts';
+import { type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
+import { startRecorder } from '../threads/start-recorder.ts';
+import type { TapSetup } from '../threads/tap-set.ts';
+import { requireTranslations } from '../threads/translations.ts';
+import { createStatus, recorderTold } from './agent-status.ts';
+import { logRecorder, logTapEvent } from './event-log.ts';
+import { type KeptTables, openKeptTables } from './kept-tables.ts';
+import { LiveTaps } from './live-taps.ts';
+
+/** What an agent observes and how, wherever it ships to. */
+export interface AgentPlan {
+  readonly hostId: string;
+  readonly stateDirectory: string;
+  readonly spoolBytesMax: number;
+  readonly spoolAgeSecondsMax: number;
+  readonly taps: readonly TapSetup[];
+  readonly engine: 'libpcap' | 'cap';
+  readonly exclusion: ExclusionPolicy;
+  readonly flowsMax: number;
+  readonly tableDirectory?: string | undefined;
+  readonly regions: readonly Region[];
+}
+
+export interface SupervisorOptions extends AgentPlan {
+  readonly sink: Sink;
+  readonly log: Log;
+  /** Records of each window that `onWindow` is told, the largest first. */
+  readonly topRecords: number;
+  /** A window is durable. */
+  readonly onWindow: (window: Extract<RecorderMessage, { kind: 'durable' }>) => void;
+}
+
+/** How long the recorder may wait for a disk that refuses, and the exporter for what is on its way, when all ends. */
+const FLUSH_MS = 10_000;
+const EXPORT_STOP_MS = 5_000;
+/** Between two looks for batches that grew too old. */
+const SWEEP_MS = 60_000;
+
+const DROPPING = {
+  bytes: 'the spool is full and gives up its oldest batches: see why they are not delivered, or raise spool.bytesMax',
+  age: 'batches are older than the spool keeps them and go: see why they are not delivered, or raise spool.ageSecondsMax',
+} as const;
+
+export class Supervisor {
+  readonly status: StatusKeeper;
+  /** What else it is to observe, and what no longer. */
+  readonly taps: LiveTaps;
+  readonly #options: SupervisorOptions;
+  readonly #hashSeed = randomFillSync(new Int32Array(HASH_SEED_WORDS));
+  readonly #runId = randomBytes(8).toString('hex');
+  readonly #spool: Spool;
+  readonly #tables: KeptTables;
+  readonly #exporter: Exporter;
+  readonly #plane: RunningDataPlane;
+  readonly #recorder: Promise<void>;
+  readonly #sweeping: NodeJS.Timeout;
+  #endRotation: () => void = () => undefined;
+
+  /** Answers when every interface is capturing. @throws OperationalError when a stage cannot start; what had started is stopped */
+  static async start(options: SupervisorOptions): Promise<Supervisor> {
+    const points = options.taps.map(({ point }) => point);
+    for (const limit of requireTranslations(points, loadCaptureAddon())) options.log.warn(limit);
+    const supervisor = new Supervisor(options);
+    try {
+      for (const limit of await supervisor.#plane.ready) options.log.warn(limit, { engine: options.engine });
+    } catch (error) {
+      await supervisor.stop();
+      throw error;
+    }
+    supervisor.#rotate();
+    return supervisor;
+  }
+
+  private constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.status = createStatus(options, this.#runId, () => ({
+      ...options,
+      spool: this.#spool,
+      exporter: this.#exporter,
+      plane: this.#plane,
+    }));
+    this.#spool = this.#openSpool();
+    this.#exporter = this.#createExporter();
+    this.#exporter.wake();
+    this.#sweeping = setInterval(() => this.#spool.sweep(), SWEEP_MS);
+    const points = options.taps.map(({ point }) => point);
+    this.#tables = openKeptTables({ ...options, runId: this.#runId, points }, options.log);
+    this.#plane = startDataPlane(
+      {
+        taps: options.taps,
+        exclusion: options.exclusion,
+        flowsMax: options.flowsMax,
+        hashSeed: this.#hashSeed,
+        keep: this.#tables.setup,
+      },
+      options.engine,
+      (point, event) => {
+        this.status.captured(point, event);
+        logTapEvent(options.log, point, event);
+      },
+    );
+    this.taps = new LiveTaps(this.#plane.taps, this.status, points);
+    this.#recorder = startRecorder(this.#recorderSetup(), this.#plane.windows, (message) => this.#recorded(message));
+  }
+
+  /** Rejected when a thread dies; resolved once stopped. */
+  get ended(): Promise<void> {
+    return Promise.all([this.#plane.ended, this.#recorder]).then(() => undefined);
+  }
+
+  /** Changes with every round of the data plane. */
+  get progress(): number {
+    return this.#plane.control.progress;
+  }
+
+  /** Closes the last windows, makes them durable, and gives the exporter a moment for them; the rest waits on disk. */
+  async stop(): Promise<void> {
+    this.#endRotation();
+    this.#plane.control.requestStop();
+    await Promise.allSettled([this.#plane.ended, this.#recorder]);
+    clearInterval(this.#sweeping);
+    this.#tables.close();
+    const deadline = AbortSignal.timeout(EXPORT_STOP_MS);
+    await Promise.race([
+      this.#exporter.idle(),
+      new Promise((resolve) => deadline.addEventListener('abort', resolve, { once: true })),
+    ]);
+    await this.#exporter.stop(EXPORT_STOP_MS);
+    this.#logBacklog();
+    this.#spool.close();
+    await this.#options.sink.close();
+  }
+
+  #rotate(): void {
+    this.#endRotation = startRotation(this.#plane.control, Date.now);
+  }
+
+  get #spoolFolder(): string {
+    return join(this.#options.stateDirectory, 'spool');
+  }
+
+  #openSpool(): Spool {
+    const { spoolBytesMax, spoolAgeSecondsMax, log } = this.#options;
+    return Spool.open({
+      disk: nodeDisk,
+      folder: this.#spoolFolder,
+      bytesMax: spoolBytesMax,
+      ageSecondsMax: spoolAgeSecondsMax,
+      quarantineBytesMax: SPOOL_DEFAULTS.quarantineBytesMax,
+      now: Date.now,
+      processes: linuxProcesses,
+      events: {
+        onDropping: (reason) => log.error(DROPPING[reason]),
+        onDropped: (totals) => log.warn('the spool is within its bounds again', { givenUp: totals }),
+        onQuarantined: (batch, reason) => log.error('a batch was set aside', { batch, reason }),
+      },
+    });
+  }
+
+  #createExporter(): Exporter {
+    const { sink, log } = this.#options;
+    return new Exporter({
+      store: this.#spool,
+      sink,
+      timers: systemTimers,
+      random: Math.random,
+      backoff: DEFAULT_BACKOFF,
+      ...EXPORTER_DEFAULTS,
+      events: {
+        onState: (state, lastError) => this.#logExport(state, lastError),
+        onDelivered: (batch, bytes) => log.debug('delivered', { batch, bytes }),
+        onQuarantined: (batch, reason) => log.error('the log service can never accept a batch', { batch, reason }),
+        onSplit: (batch, reason) => log.info('a batch was cut in two', { batch, reason }),
+      },
+    });
+  }
+
+  #recorderSetup() {
+    return {
+      hostId: this.#options.hostId,
+      runId: this.#runId,
+      folder: this.#spoolFolder,
+      nextSequence: this.#spool.nextSequence,
+      tablesFolders: this.#tables.folders,
+      points: this.#options.taps.map(({ point }) => point),
+      ...RECORDER_DEFAULTS,
+      regions: this.#options.regions,
+      topRecords: this.#options.topRecords,
+      hashSeed: this.#hashSeed,
+      flushMs: FLUSH_MS,
+    };
+  }
+
+  #recorded(message: RecorderMessage): void {
+    recorderTold(this.status, message);
+    logRecorder(this.#options.log, message);
+    if (message.kind !== 'durable') return;
+    this.#spool.adopt(message.entries);
+    this.#exporter.wake();
+    this.#options.onWindow(message);
+  }
+
+  #logExport(state: ExporterState, reason: string | undefined): void {
+    const { log, sink } = this.#options;
+    const facts = { sink: sink.description, ...(reason === undefined ? {} : { reason }) };
+    if (state === 'blocked')
+      log.error('the log service refuses uploads until somebody changes something; batches wait on disk', facts);
+    else if (state === 'backing-off') log.warn('uploads fail; batches wait on disk', facts);
+    else log.debug(`exporter ${state}`, facts);
+  }
+
+  #logBacklog(): void {
+    const { batches, bytes } = this.#spool.backlog();
+    if (batches > 0) this.#options.log.info('batches wait on disk for the next start', { batches, bytes });
+  }
+}

@@ -1,0 +1,341 @@
+/**
+ * The flow logs of a running agent: the registry in memory and on disk, and the taps of the data plane, which it makes the
+ * same. Whatever changes is on the disk first; then the taps that nobody wants any more hand over their windows and go, and
+ * the new ones come. The others are never touched.
+ *
+ * Changes come one after the other, however many ask at once. Interfaces come and go: every two seconds it looks which there
+ * are. A tap of an interface by name stays and waits for it; one that a pattern found, or that was the default, goes when the
+ * interface was not there for two looks, so that short-lived interfaces do not pile up.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { TapSetup } from '../threads/tap-set.ts';
+import { type Claims, claimInterfaces, describeConflict, type Sight } from './claims.ts';
+import type { Declaration, FlowLogEntry, Refusal } from './flow-log-entry.ts';
+import { newFlowLogId } from './flow-log-id.ts';
+import { type AttributeChange, create, type Entries, modify, type Outcome, reconcile, remove } from './registry.ts';
+import { type RegistryDisk, readRegistry, setRegistryAside, writeRegistry } from './registry-file.ts';
+
+/** What only the configuration knows of flow logs. */
+export interface FlowLogWords {
+  /** From options as the configuration file has them, `id` among them. @throws OperationalError `config.invalid` */
+  read(options: Readonly<Record<string, unknown>>): Declaration;
+  /** What they stand for on the host as it is now, in their order. */
+  look(entries: Entries): readonly Sight<TapSetup>[];
+  /** Why no flow log can be made of a pattern that stands for nothing; undefined where it may wait for its interface. */
+  explainMissing(pattern: string): OperationalError | undefined;
+}
+
+/** What makes and ends taps. Both fail with an OperationalError. */
+export interface Observer {
+  observe(tap: TapSetup): Promise<void>;
+  /** The point goes on with other windows. */
+  change(tap: TapSetup): Promise<void>;
+  leave(point: ObservationPoint): Promise<void>;
+}
+
+export interface FlowLogControlOptions {
+  readonly words: FlowLogWords;
+  readonly disk: RegistryDisk;
+  /** The state directory. */
+  readonly folder: string;
+  readonly log: Log;
+  readonly now: () => number;
+  readonly random: () => number;
+}
+
+/** What a reload of the configuration changed. */
+export interface ReloadReport {
+  readonly created: readonly FlowLogEntry[];
+  readonly removed: readonly FlowLogEntry[];
+  readonly changed: readonly FlowLogEntry[];
+  readonly refusals: readonly Refusal[];
+}
+
+interface RunningTap {
+  readonly entryId: string;
+  readonly tap: TapSetup;
+  /** Looks in a row at which nothing stood for it. */
+  absentLooks: number;
+}
+
+/** Between two looks for interfaces that came or went. */
+const LOOK_MS = 2_000;
+const ABSENT_LOOKS_MAX = 2;
+
+export class FlowLogControl {
+  readonly #options: FlowLogControlOptions;
+  #entries: Entries = [];
+  #refusals: readonly Refusal[] = [];
+  /** Why the registry on the disk cannot be believed, until it is set aside. */
+  #damage: string | undefined;
+  #observer: Observer | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  readonly #running = new Map<string, RunningTap>();
+  /** Why an interface that should be observed is not, by the key of its tap. */
+  readonly #failures = new Map<string, string>();
+
+  /**
+   * What the state directory and the configuration say together. Nothing is written: another agent may be there.
+   *
+   * @throws OperationalError `flow-log.refused` or `capture.no-interface` when the configuration asks for what cannot be
+   */
+  static load(options: FlowLogControlOptions, declarations: readonly Declaration[]): FlowLogControl {
+    const read = readRegistry(options.disk, options.folder);
+    const control = new FlowLogControl(options, read.kind === 'damaged' ? read.reason : undefined);
+    const before = read.kind === 'entries' ? read.entries : [];
+    const { entries, refusals } = control.#reconciled(before, declarations);
+    const [first] = refusals;
+    if (first !== undefined) {
+      throw new OperationalError(first.code, refusals.map(({ message }) => message).join('\n'));
+    }
+    control.#entries = entries;
+    return control;
+  }
+
+  private constructor(options: FlowLogControlOptions, damage: string | undefined) {
+    this.#options = options;
+    this.#damage = damage;
+  }
+
+  get entries(): Entries {
+    return this.#entries;
+  }
+
+  /** Of what the configuration asked for last. */
+  get refusals(): readonly Refusal[] {
+    return this.#refusals;
+  }
+
+  /** What to observe from the start. */
+  taps(): readonly TapSetup[] {
+    const wanted = this.#wanted();
+    for (const [key, running] of wanted) this.#running.set(key, running);
+    return [...wanted.values()].map(({ tap }) => tap);
+  }
+
+  /** The taps run, and the state directory is ours. */
+  begin(observer: Observer): void {
+    this.#observer = observer;
+    try {
+      this.#write(this.#entries);
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error;
+      this.#options.log.error('the flow logs cannot be written to the disk, so a restart may not know all of them', {
+        reason: error.message,
+      });
+    }
+    // An agent that ends refuses what it is asked for; nobody looks for interfaces then.
+    this.#looking = setInterval(() => void this.look().catch(ignoreRefusal), LOOK_MS);
+  }
+
+  end(): void {
+    clearInterval(this.#looking);
+  }
+
+  /** Looks which interfaces came and went. */
+  look(): Promise<void> {
+    return this.#serial(() => this.#apply());
+  }
+
+  /** @throws OperationalError `flow-log.refused`, `config.invalid`, `registry.unusable`: nothing has changed then */
+  create(options: Readonly<Record<string, unknown>>): Promise<FlowLogEntry> {
+    return this.#serial(async () => {
+      const declaration = this.#options.words.read({ id: this.#freeId(), ...options });
+      const { entries, entry } = changed(create(this.#entries, declaration, this.#nowSeconds()));
+      const problem = this.#problemWith(entry, entries);
+      if (problem !== undefined) throw problem;
+      const before = this.#entries;
+      this.#commit(entries);
+      await this.#apply();
+      const failure = this.failuresOf(entry.id)[0];
+      if (failure === undefined) return entry;
+      this.#commit(before);
+      await this.#apply();
+      throw refused(failure);
+    });
+  }
+
+  /** @throws OperationalError as `create` */
+  modify(id: string, change: AttributeChange): Promise<FlowLogEntry> {
+    return this.#change(() => {
+      const outcome = modify(this.#entries, id, change);
+      // The configuration knows which periods there are.
+      if (outcome.kind === 'changed') this.#options.words.read({ id, ...outcome.entry.definition });
+      return outcome;
+    });
+  }
+
+  /** Answers when its windows are on their way to the disk. @throws OperationalError as `create` */
+  remove(id: string): Promise<FlowLogEntry> {
+    return this.#change(() => remove(this.#entries, id));
+  }
+
+  /** Makes the flow logs what the configuration now declares; what cannot be had is among the refusals. */
+  reload(declarations: readonly Declaration[]): Promise<ReloadReport> {
+    return this.#serial(async () => {
+      const report = this.#reconciled(this.#entries, declarations);
+      this.#commit(report.entries);
+      this.#refusals = report.refusals;
+      await this.#apply();
+      return report;
+    });
+  }
+
+  /** What each flow log stands for now. */
+  sights(): readonly Sight<TapSetup>[] {
+    return this.#options.words.look(this.#entries);
+  }
+
+  /** Why interfaces of the flow log are not observed, a sentence each. */
+  failuresOf(id: string): readonly string[] {
+    return [...this.#failures].filter(([key]) => key.startsWith(`${id}/`)).map(([, failure]) => failure);
+  }
+
+  /** The entries as declared, less those that cannot be made on this host as it is. */
+  #reconciled(before: Entries, declarations: readonly Declaration[]) {
+    const reconciled = reconcile(before, declarations, this.#nowSeconds(), () => this.#freeId());
+    const refusals = [...reconciled.refusals];
+    let { entries } = reconciled;
+    const created = reconciled.created.filter((entry) => {
+      const problem = this.#problemWith(entry, entries);
+      if (problem === undefined) return true;
+      refusals.push({ flowLogId: entry.id, code: problem.code, message: problem.message });
+      entries = entries.filter(({ id }) => id !== entry.id);
+      return false;
+    });
+    return { ...reconciled, entries, created, refusals };
+  }
+
+  /** Why a new flow log cannot be. */
+  #problemWith(entry: FlowLogEntry, entries: Entries): OperationalError | undefined {
+    const sights = this.#options.words.look(entries);
+    const conflict = claimInterfaces(sights).conflicts.find(({ flowLogId }) => flowLogId === entry.id);
+    if (conflict !== undefined) {
+      return refused(`The flow log ${entry.attributes.name} cannot be created: ${describeConflict(conflict)}.`);
+    }
+    const { missing = [] } = sights.find((sight) => sight.entry.id === entry.id) ?? {};
+    return missing.map((pattern) => this.#options.words.explainMissing(pattern)).find((error) => error !== undefined);
+  }
+
+  #change(outcome: () => Outcome): Promise<FlowLogEntry> {
+    return this.#serial(async () => {
+      const { entries, entry } = changed(outcome());
+      this.#commit(entries);
+      await this.#apply();
+      return entry;
+    });
+  }
+
+  #commit(entries: Entries): void {
+    this.#write(entries);
+    this.#entries = entries;
+  }
+
+  /** What is damaged is never written over. */
+  #write(entries: Entries): void {
+    const { disk, folder, log } = this.#options;
+    if (this.#damage !== undefined) {
+      const path = setRegistryAside(disk, folder, this.#nowSeconds());
+      const facts = { path, reason: this.#damage };
+      this.#damage = undefined;
+      log.error(
+        'the list of flow logs is damaged and was set aside: those that commands made are in it, create them again',
+        facts,
+      );
+    }
+    writeRegistry(disk, folder, entries);
+  }
+
+  /** Makes the taps what the entries say. */
+  async #apply(): Promise<void> {
+    const observer = this.#observer;
+    if (observer === undefined) return;
+    const sights = this.sights();
+    const wanted = this.#wanted(sights);
+    for (const [key, running] of this.#running) if (wanted.has(key)) running.absentLooks = 0;
+    for (const key of this.#failures.keys()) if (!wanted.has(key)) this.#failures.delete(key);
+    // Those that go together wait for one round of the data plane, and so do those that come.
+    const going = [...this.#running].filter(([key, running]) => !wanted.has(key) && this.#mayGo(running, sights));
+    await Promise.all(going.map(([key, running]) => this.#leave(observer, key, running)));
+    const coming = [...wanted].filter(
+      ([key, { tap }]) => !isDeepStrictEqual(this.#running.get(key)?.tap.point.flowLog, tap.point.flowLog),
+    );
+    await Promise.all(coming.map(([key, running]) => this.#observe(observer, key, running)));
+  }
+
+  async #leave(observer: Observer, key: string, running: RunningTap): Promise<void> {
+    await observer.leave(running.tap.point);
+    this.#running.delete(key);
+  }
+
+  async #observe(observer: Observer, key: string, running: RunningTap): Promise<void> {
+    try {
+      const isChange = this.#running.delete(key);
+      await (isChange ? observer.change(running.tap) : observer.observe(running.tap));
+      this.#running.set(key, running);
+      this.#failures.delete(key);
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error;
+      if (this.#failures.get(key) !== error.message)
+        this.#options.log.warn(error.message, { flowLog: running.entryId });
+      this.#failures.set(key, error.message);
+    }
+  }
+
+  /** @param sights as of now */
+  #wanted(sights = this.sights()): Map<string, RunningTap> {
+    const { owners }: Claims = claimInterfaces(sights);
+    const wanted = new Map<string, RunningTap>();
+    for (const { entry, found } of sights) {
+      if (!entry.attributes.enabled) continue;
+      for (const { interfaceName, tap } of found) {
+        if (owners.get(interfaceName)?.id !== entry.id) continue;
+        wanted.set(`${entry.id}/${interfaceName}`, { entryId: entry.id, tap, absentLooks: 0 });
+      }
+    }
+    return wanted;
+  }
+
+  /** Whether a tap that nothing stands for now is to go. */
+  #mayGo(running: RunningTap, sights: readonly Sight<TapSetup>[]): boolean {
+    const sight = sights.find(({ entry }) => entry.id === running.entryId);
+    if (sight === undefined || !sight.entry.attributes.enabled) return true;
+    const { patterns, missing } = sight;
+    const waits = patterns.includes(running.tap.point.interfaceName) || missing.includes('default');
+    return !waits && ++running.absentLooks >= ABSENT_LOOKS_MAX;
+  }
+
+  #freeId(): string {
+    for (;;) {
+      const id = newFlowLogId(this.#options.random);
+      if (this.#entries.every((entry) => entry.id !== id)) return id;
+    }
+  }
+
+  #nowSeconds(): number {
+    return Math.floor(this.#options.now() / 1000);
+  }
+
+  #serial<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#last.then(work);
+    this.#last = result.catch(() => undefined);
+    return result;
+  }
+}
+
+function changed(outcome: Outcome): Extract<Outcome, { kind: 'changed' }> {
+  if (outcome.kind === 'changed') return outcome;
+  throw refused(outcome.message);
+}
+
+function ignoreRefusal(error: unknown): void {
+  if (!(error instanceof OperationalError)) throw error;
+}
+
+function refused(message: string): OperationalError {
+  return new OperationalError('flow-log.refused', message);
+}

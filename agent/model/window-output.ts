@@ -1,0 +1,17 @@
+import type { RecordCursor } from './flow-record.ts';
+import type { Ledger } from './ledger.ts';
+
+/** A closed window, as an output needs it. */
+export interface OutputWindow {
+  /** Unix seconds. */
+  readonly start: number;
+  readonly ledger: Ledger;
+  records(): RecordCursor;
+}
+
+/** Where closed windows go. */
+export interface WindowOutput {
+  write(window: OutputWindow): void | Promise<void>;
+  /** Everything was written. */
+  end(): Promise<void>;
+}

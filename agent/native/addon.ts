@@ -1,0 +1,159 @@
+/**
+ * The native addon as TypeScript sees it, and its loader. The addon is literal: it opens, reads, waits and counts as told and
+ * throws libpcap's own words with a `code`; what they mean for the user is decided in libpcap.ts.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { OperationalError } from '../model/operational-error.ts';
+
+/** An open capture; only the thread that opened it may use it. */
+export type CaptureHandle = object & { readonly __captureHandle: unique symbol };
+
+export interface LiveParameters {
+  readonly device: string;
+  /** Bytes of each frame that the kernel keeps. */
+  readonly snapBytes: number;
+  /** Size of the kernel's ring, below 2 GiB. */
+  readonly bufferBytes: number;
+  /** How long the kernel may hold back a partly filled block. */
+  readonly timeoutMs: number;
+  readonly immediate: boolean;
+  readonly promiscuous: boolean;
+  /** A pcap-filter(7) expression, at most 64 KiB. */
+  readonly filter: string;
+  /** The DLT_ wanted where the device offers a choice, or -1. */
+  readonly dataLink: number;
+}
+
+export interface CaptureDescription {
+  /** LINKTYPE_ value, as in a savefile (not libpcap's platform-dependent DLT_). */
+  readonly linkType: number;
+  readonly linkTypeName: string;
+  readonly snapshot: number;
+  readonly nanosecond: boolean;
+}
+
+export interface CaptureInterface {
+  readonly name: string;
+  readonly description: string;
+  readonly addresses: readonly string[];
+  readonly loopback: boolean;
+  readonly up: boolean;
+  readonly running: boolean;
+}
+
+/** What `readBatch` answers when it brought no packets. */
+export const READ_END = -1;
+export const READ_FAILED = -2;
+
+export interface CaptureAddon {
+  libraryVersion(): string;
+  /** Interfaces of this network namespace, libpcap's pseudo-devices (`any`, `nflog`) included. */
+  interfaces(): CaptureInterface[];
+  /** The kernel’s number for an interface, 0 when none has that name, -1 when it cannot be asked now. */
+  interfaceIndex(name: string): number;
+  /** @throws Error with code `PCAP_ERROR...` as in pcap_activate(3), or `PCAP_FILTER`. */
+  openLive(parameters: LiveParameters): CaptureHandle;
+  /**
+   * Opens a file; what it begins with decides whether its bytes are read here or libpcap takes it over. `-` is standard
+   * input. @throws Error with an errno code.
+   */
+  openFile(path: string): CaptureHandle;
+  /** The first byte of a file not yet read from, which stays to be read; -1 when there is none. */
+  firstByte(file: CaptureHandle): number;
+  /** Fills `bytes` from a file and answers how many came: fewer than asked at its end only. @throws Error with an errno code. */
+  readBytes(file: CaptureHandle, bytes: Uint8Array): number;
+  /** Hands an opened file over to libpcap; a failure closes it. @throws Error with code `PCAP_FORMAT` or `PCAP_FILTER`. */
+  startSavefile(file: CaptureHandle, filter: string): void;
+  /**
+   * What a capture on `nflog:GROUP` needs beyond libpcap: the kernel copies `copyBytes` of each packet, holds it back for at
+   * most `flushCentiseconds`, numbers it, stamps it with its arrival, and queues `receiveBytes`. @throws Error with an errno code.
+   */
+  tuneNflog(
+    handle: CaptureHandle,
+    group: number,
+    copyBytes: number,
+    flushCentiseconds: number,
+    receiveBytes: number,
+  ): void;
+  describe(handle: CaptureHandle): CaptureDescription;
+  /**
+   * Fills the batch with at most `copyBytes` of each frame, waiting up to `timeoutMs` for the first packet (live only).
+   * Answers the number of packets, `READ_END` or `READ_FAILED`; packets before an end or a failure come first.
+   */
+  readBatch(handle: CaptureHandle, batch: DataView, copyBytes: number, timeoutMs: number): number;
+  /** Waits until one of at most 256 captures has packets or has failed; answers how many. */
+  wait(handles: readonly CaptureHandle[], timeoutMs: number): number;
+  /** Packets since open: received, dropped by the kernel, dropped by the interface; undefined for a savefile. */
+  statistics(handle: CaptureHandle): [number, number, number] | undefined;
+  /** Why `readBatch` answered `READ_FAILED`, in libpcap's words. */
+  errorText(handle: CaptureHandle): string;
+  /** Closes; closing again does nothing, any other use afterwards throws. */
+  close(handle: CaptureHandle): void;
+
+  /** A new file descriptor of a file that lives in memory alone; close it with `fs.closeSync`. */
+  memoryFile(name: string): number;
+  /** Gives a file its pages now. @throws Error with an errno code, such as `ENOSPC`. */
+  reserveFile(fileDescriptor: number, bytes: number): void;
+  /** Maps a file's first bytes, shared and page-aligned; -1 gives zeroed memory of this thread alone. */
+  map(fileDescriptor: number, bytes: number): ArrayBuffer;
+  /** Detaches the buffer and gives its pages back; a mapping forgotten without it is given back by the collector. */
+  unmap(buffer: ArrayBuffer): void;
+}
+
+/** The rest of the addon: what a daemon needs of Linux, for the calling thread. Each throws an Error with an errno code. */
+export interface ProcessAddon {
+  /** One datagram of at most 4095 bytes to a Unix socket; `@name` is an abstract one. Never waits. */
+  sendDatagram(path: string, text: string): void;
+  /**
+   * Leaves this thread, and all that it executes, with no more than these capabilities for ever, root or not. Needs
+   * CAP_SETPCAP.
+   */
+  limitCapabilities(kept: readonly number[]): void;
+  /** Takes the others from this thread, and all of them from what it executes. */
+  keepCapabilities(kept: readonly number[]): void;
+  /** The process goes on as this program, with its id and standard streams and without its other threads. */
+  execute(path: string, words: readonly string[]): void;
+}
+
+/** The part that speaks with the kernel over netlink(7), which Node.js cannot open; it can read and write what is open. */
+export interface NetlinkAddon {
+  /**
+   * A new descriptor that never waits; one `fs.readSync` is one datagram, and `fs.closeSync` closes it.
+   *
+   * @param groups multicast groups to join, by number
+   * @param receiveBytes of the kernel's queue for it; the kernel takes twice as much. Needs CAP_NET_ADMIN.
+   * @throws Error with an errno code
+   */
+  openNetlink(protocol: number, groups: readonly number[], receiveBytes: number): number;
+}
+
+/** The package's folder: sources run from `agent/`, the built command from `dist/agent/`, both below one package.json. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
+  return folder;
+}
+
+/** @throws OperationalError `capture.engine-missing` when the addon was not built or cannot be loaded here. */
+export function loadCaptureAddon(
+  path = join(packageRoot(), 'agent/native/build/Release/capture.node'),
+): CaptureAddon & ProcessAddon & NetlinkAddon {
+  if (!existsSync(path)) {
+    throw new OperationalError(
+      'capture.engine-missing',
+      `The libpcap engine needs its native addon, which is not built (${path} does not exist): run npm run build:native in the flowlogd folder.`,
+    );
+  }
+  try {
+    return createRequire(import.meta.url)(path) as CaptureAddon & ProcessAddon & NetlinkAddon;
+  } catch (error) {
+    throw new OperationalError(
+      'capture.engine-missing',
+      `The libpcap engine's native addon cannot be loaded (${(error as Error).message}): install libpcap (apt install libpcap0.8) or build it again with npm run build:native.`,
+      error,
+    );
+  }
+}

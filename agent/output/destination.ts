@@ -1,0 +1,247 @@
+/** Where closed windows go when they are not shipped: printed or encoded into a file or a stream. */
+import { closeSync, writeSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { openOutputFile } from '../capture/output-file.ts';
+import type { DirectDelivery } from '../export/direct.ts';
+import type { WindowHeader } from '../model/batch-id.ts';
+import type { FlowLog, ObservationPoint } from '../model/flow-log.ts';
+import { createFlowRecord } from '../model/flow-record.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import type { RecordAnnotator } from '../model/record-annotator.ts';
+import type { Sink } from '../model/sink.ts';
+import type { OutputWindow, WindowOutput } from '../model/window-output.ts';
+import { columnsOf, type RowContext } from '../record/catalogue.ts';
+import { counted, humanBytes } from '../record/human.ts';
+import { NdjsonPrinter } from '../record/ndjson.ts';
+import type { RecordPrinter } from '../record/printer.ts';
+import { formatTable, TopRecords, type TopSummary } from '../record/table.ts';
+import { TextPrinter } from '../record/text.ts';
+import { annotatedRecords } from '../threads/annotators.ts';
+import { encodeBatches, lengthPrefix } from '../wire/flow-batch.ts';
+
+/** Takes bytes in order; the bytes may be reused once the answer is there. */
+export interface ByteDestination {
+  write(bytes: Uint8Array): void | Promise<void>;
+  end(): void;
+}
+
+/** Less the umask: whom records are for is up to who asks for them. */
+const FILE_MODE = 0o666;
+
+/** @throws OperationalError `output.failed` */
+export function fileDestination(path: string): ByteDestination {
+  const failed = (error: unknown) =>
+    new OperationalError('output.failed', `Writing records to ${path} failed: ${(error as Error).message}.`, error);
+  let file: number;
+  try {
+    file = openOutputFile(path, FILE_MODE);
+  } catch (error) {
+    throw failed(error);
+  }
+  return {
+    write(bytes) {
+      try {
+        for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+      } catch (error) {
+        throw failed(error);
+      }
+    },
+    end: () => closeSync(file),
+  };
+}
+
+/**
+ * A reader that goes away is no failure: the command's signal is aborted by it, and nothing more is written. A file, as
+ * standard output may be one, throws where a pipe calls back.
+ */
+export function streamDestination(stream: Writable): ByteDestination {
+  return {
+    write: (bytes) =>
+      new Promise<void>((resolve, reject) => {
+        stream.write(bytes, (error) => {
+          if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
+          else resolve();
+        });
+      }).catch((error: unknown) => {
+        const text = (error as Error).message;
+        throw new OperationalError('output.failed', `Writing to standard output failed: ${text}.`, error);
+      }),
+    end: () => undefined,
+  };
+}
+
+/** Prints the format's own row where no fields are named. */
+export function createPrinter(
+  format: 'ndjson' | 'text',
+  { resourceType, fields }: Pick<FlowLog, 'resourceType' | 'fields'>,
+): RecordPrinter {
+  const columns = fields.length === 0 ? undefined : columnsOf(resourceType, fields);
+  return format === 'ndjson' ? new NdjsonPrinter(columns) : new TextPrinter(columns);
+}
+
+/** Gathers printed records before they are written: large enough to make the calls rare, small enough for the cache. */
+const PRINT_BYTES = 256 * 1024;
+
+/** Prints every record of a window, one after the other, in the order of the table; before the first window the header. */
+export class PrintedOutput implements WindowOutput {
+  readonly #printer: RecordPrinter;
+  readonly #context: Omit<RowContext, 'windowStart'>;
+  readonly #destination: ByteDestination;
+  #header: string;
+  readonly #buffer = new Uint8Array(PRINT_BYTES);
+  readonly #record = createFlowRecord();
+
+  /** @param header `printer.header`, or nothing where there is to be none */
+  constructor(
+    printer: RecordPrinter,
+    context: Omit<RowContext, 'windowStart'>,
+    destination: ByteDestination,
+    header: string,
+  ) {
+    this.#printer = printer;
+    this.#context = context;
+    this.#destination = destination;
+    this.#header = header;
+  }
+
+  async write(window: OutputWindow): Promise<void> {
+    await this.#writeHeader();
+    const printer = this.#printer;
+    const record = this.#record;
+    const records = window.records();
+    const full = this.#buffer.length - printer.bytesMax;
+    printer.begin({ ...this.#context, windowStart: window.start });
+    let at = 0;
+    while (records.next(record)) {
+      if (at > full) {
+        await this.#destination.write(this.#buffer.subarray(0, at));
+        at = 0;
+      }
+      at = printer.print(record, this.#buffer, at);
+    }
+    if (at > full) {
+      await this.#destination.write(this.#buffer.subarray(0, at));
+      at = 0;
+    }
+    at = printer.finish(window.ledger, this.#buffer, at);
+    await this.#destination.write(this.#buffer.subarray(0, at));
+  }
+
+  async end(): Promise<void> {
+    this.#destination.end();
+  }
+
+  async #writeHeader(): Promise<void> {
+    if (this.#header !== '') await this.#destination.write(Buffer.from(this.#header));
+    this.#header = '';
+  }
+}
+
+/** Hands windows on with all that is known of their records. */
+export class AnnotatedOutput implements WindowOutput {
+  readonly #output: WindowOutput;
+  readonly #point: ObservationPoint;
+  readonly #annotators: readonly RecordAnnotator[];
+
+  constructor(output: WindowOutput, point: ObservationPoint, annotators: readonly RecordAnnotator[]) {
+    this.#output = output;
+    this.#point = point;
+    this.#annotators = annotators;
+  }
+
+  async write(window: OutputWindow): Promise<void> {
+    const annotated = { point: this.#point, windowStart: window.start, records: () => window.records() };
+    await this.#output.write({ ...window, records: () => annotatedRecords(annotated, this.#annotators) });
+  }
+
+  end(): Promise<void> {
+    return this.#output.end();
+  }
+}
+
+/** The largest flows of every window, for people. */
+export class TableOutput implements WindowOutput {
+  readonly #rows: number;
+  readonly #width: number;
+  readonly #destination: ByteDestination;
+
+  constructor(rows: number, width: number, destination: ByteDestination) {
+    this.#rows = rows;
+    this.#width = width;
+    this.#destination = destination;
+  }
+
+  async write(window: OutputWindow): Promise<void> {
+    const top = new TopRecords(this.#rows);
+    top.add(window.records());
+    await this.#destination.write(Buffer.from(`${windowTitle(window.start, top)}\n${formatTable(top, this.#width)}\n`));
+  }
+
+  async end(): Promise<void> {
+    this.#destination.end();
+  }
+}
+
+/** One line above a window's table. */
+export function windowTitle(start: number, top: Pick<TopSummary, 'records' | 'packets' | 'bytes'>): string {
+  const date = new Date(start * 1000);
+  const time = Number.isNaN(date.getTime()) ? `second ${start}` : `${date.toISOString().slice(0, 19)}Z`;
+  return `Window ${time}: ${counted(top.records, 'flow')}, ${counted(top.packets, 'packet')}, ${humanBytes(top.bytes)}`;
+}
+
+/** Batches to a log service, straight from memory. */
+export class DeliveredOutput implements WindowOutput {
+  readonly #header: ReplayHeader;
+  readonly #delivery: DirectDelivery;
+  readonly #sink: Sink;
+  readonly #parts = new Map<number, number>();
+
+  constructor(header: ReplayHeader, delivery: DirectDelivery, sink: Sink) {
+    this.#header = header;
+    this.#delivery = delivery;
+    this.#sink = sink;
+  }
+
+  async write(window: OutputWindow): Promise<void> {
+    const firstPart = this.#parts.get(window.start) ?? 0;
+    const header = { ...this.#header, windowStart: window.start };
+    const batches: Uint8Array[] = [];
+    const parts = encodeBatches({ header, cursor: window.records(), ledger: window.ledger, firstPart }, (bytes) =>
+      batches.push(bytes.slice()),
+    );
+    this.#parts.set(window.start, firstPart + parts);
+    for (const batch of batches) await this.#delivery.push(batch);
+  }
+
+  async end(): Promise<void> {
+    await this.#delivery.drain();
+    await this.#sink.close();
+  }
+}
+
+/** What all batches of a replay say of themselves. */
+export type ReplayHeader = Omit<WindowHeader, 'windowStart'>;
+
+/** Length-delimited batches of proto/flowlog.proto. */
+export class BatchOutput implements WindowOutput {
+  readonly #header: ReplayHeader;
+  readonly #destination: ByteDestination;
+
+  constructor(header: ReplayHeader, destination: ByteDestination) {
+    this.#header = header;
+    this.#destination = destination;
+  }
+
+  async write(window: OutputWindow): Promise<void> {
+    const batches: Uint8Array[] = [];
+    encodeBatches(
+      { header: { ...this.#header, windowStart: window.start }, cursor: window.records(), ledger: window.ledger },
+      (bytes) => batches.push(Uint8Array.from(lengthPrefix(bytes.length)), bytes.slice()),
+    );
+    for (const bytes of batches) await this.#destination.write(bytes);
+  }
+
+  async end(): Promise<void> {
+    this.#destination.end();
+  }
+}

@@ -1,0 +1,47 @@
+/** The report of a run as a file. */
+import { readVersion } from '../cli/version.ts';
+import type { OutputWindow, WindowOutput } from '../model/window-output.ts';
+import { renderReport } from '../report/page.ts';
+import { Survey } from '../report/survey.ts';
+import { fileDestination } from './destination.ts';
+
+export interface ReportSubject {
+  readonly subject: string;
+  readonly details: readonly string[];
+}
+
+/** Gathers every window, and writes the page at the end. The file is made at once, so that a bad path is known at once. */
+export class ReportOutput implements WindowOutput {
+  readonly #survey: Survey;
+  readonly #subject: ReportSubject;
+  readonly #destination: ReturnType<typeof fileDestination>;
+
+  /** @throws OperationalError `output.failed` */
+  constructor(path: string, windowSeconds: number, subject: ReportSubject) {
+    this.#survey = new Survey(windowSeconds);
+    this.#subject = subject;
+    this.#destination = fileDestination(path);
+  }
+
+  write(window: OutputWindow): void {
+    this.#survey.add(window);
+  }
+
+  async end(): Promise<void> {
+    const page = renderReport(this.#survey, { ...this.#subject, version: readVersion() });
+    await this.#destination.write(Buffer.from(page));
+    this.#destination.end();
+  }
+}
+
+/** Hands every window to each of them. */
+export function outputToAll(outputs: readonly WindowOutput[]): WindowOutput {
+  return {
+    async write(window) {
+      for (const output of outputs) await output.write(window);
+    },
+    async end() {
+      for (const output of outputs) await output.end();
+    },
+  };
+}

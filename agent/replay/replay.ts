@@ -1,0 +1,162 @@
+/**
+ * From savefiles to records: reads one file after the other into one meter, hands every closed window to an output, and says
+ * where every packet went.
+ *
+ * Windows are held until the files end, so that a packet out of order still lands in the one record of its key. Bound: when
+ * more windows, or more table memory, are held than stated below, the window that was opened first is handed over early; a
+ * packet that comes for it still later opens it anew, and the report says how many windows so came in more than one part.
+ */
+import { setImmediate } from 'node:timers/promises';
+import type { Window } from '../flow/window.ts';
+import { Meter, type MeterOptions } from '../meter/meter.ts';
+import { addLedger, createLedger, type Ledger } from '../model/ledger.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { createPacketBatch, FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import { type PacketSource, READ, type SavefileEngine } from '../model/packet-source.ts';
+import type { WindowOutput } from '../model/window-output.ts';
+import type { Decoder } from '../packet/decode.ts';
+import { decoderFor } from '../packet/link-type.ts';
+
+export const HELD_WINDOWS_MAX = 4096;
+export const HELD_TABLE_BYTES_MAX = 128 * 1024 * 1024;
+/** Batch buffer: room for thousands of small packets, small enough for the second-level cache beside the longest frame. */
+const BATCH_BYTES = 2 * FRAME_BYTES_MAX;
+/** Batches between two looks at the signals. */
+const BATCHES_PER_TURN = 16;
+
+/** Window starts remembered, to tell a further part of a window from a new one. */
+const STARTS_MAX = 1_000_000;
+
+export interface ReplayOptions {
+  readonly files: readonly string[];
+  readonly engine: SavefileEngine;
+  readonly filter: string;
+  readonly meter: Omit<MeterOptions, 'onClosed' | 'windowsMax' | 'tableBytesMax'>;
+  readonly output: WindowOutput;
+  /** Told the bytes read of the present file, now and then. */
+  readonly onProgress: (file: string, bytes: number) => void;
+  readonly linkTypeName: (linkType: number) => string;
+  readonly signal: AbortSignal;
+}
+
+export interface ReplayReport {
+  readonly ledger: Ledger;
+  readonly windows: number;
+  readonly records: number;
+  /** Windows that were handed over in more than one part. */
+  readonly splitWindows: number;
+  /** What went wrong, by file; the records of the packets before it were handed over. */
+  readonly failures: readonly OperationalError[];
+}
+
+export async function replay(options: ReplayOptions): Promise<ReplayReport> {
+  const run = new Replay(options);
+  for (const file of options.files) {
+    if (options.signal.aborted) break;
+    await run.readFile(file);
+  }
+  return run.finish();
+}
+
+class Replay {
+  readonly #options: ReplayOptions;
+  readonly #meter: Meter;
+  readonly #batch = createPacketBatch(BATCH_BYTES);
+  readonly #ledger: Ledger;
+  readonly #closed: Window[] = [];
+  readonly #starts = new Set<number>();
+  readonly #failures: OperationalError[] = [];
+  #windows = 0;
+  #splitWindows = 0;
+  #records = 0;
+
+  constructor(options: ReplayOptions) {
+    this.#options = options;
+    this.#ledger = createLedger(options.meter.exclusion.ruleNames);
+    this.#meter = new Meter({
+      ...options.meter,
+      windowsMax: HELD_WINDOWS_MAX,
+      tableBytesMax: HELD_TABLE_BYTES_MAX,
+      onClosed: (window) => this.#closed.push(window),
+    });
+  }
+
+  async readFile(file: string): Promise<void> {
+    let source: PacketSource | undefined;
+    try {
+      source = await this.#options.engine.open({ path: file, filter: this.#options.filter });
+      await this.#readPackets(file, source);
+    } catch (error) {
+      if (!(error instanceof OperationalError) || error.code === 'output.failed' || error.code.startsWith('sink.')) {
+        throw error;
+      }
+      this.#failures.push(error);
+    } finally {
+      source?.close();
+    }
+  }
+
+  async finish(): Promise<ReplayReport> {
+    this.#meter.closeAll();
+    await this.#writeClosed();
+    await this.#options.output.end();
+    return {
+      ledger: this.#ledger,
+      windows: this.#windows,
+      records: this.#records,
+      splitWindows: this.#splitWindows,
+      failures: this.#failures,
+    };
+  }
+
+  async #readPackets(file: string, source: PacketSource): Promise<void> {
+    let linkType = Number.NaN;
+    let decode: Decoder | undefined;
+    let bytes = 0;
+    for (let turn = 1; !this.#options.signal.aborted; turn++) {
+      const read = source.read(this.#batch);
+      const status = typeof read === 'number' ? read : await read;
+      if (source.linkType !== linkType) {
+        linkType = source.linkType;
+        decode = decoderFor(linkType);
+        if (decode === undefined) throw this.#unsupported(file, linkType, bytes > 0);
+      }
+      if (status === READ.packets) {
+        bytes += this.#meter.add(this.#batch, decode!);
+        if (this.#closed.length > 0) await this.#writeClosed();
+      } else if (status === READ.end) return;
+      else if (status === READ.failed) throw source.failure;
+      if (turn % BATCHES_PER_TURN === 0) {
+        this.#options.onProgress(file, bytes);
+        await setImmediate();
+      }
+    }
+  }
+
+  async #writeClosed(): Promise<void> {
+    for (const window of this.#closed) {
+      addLedger(this.#ledger, window.ledger);
+      this.#records += window.flows;
+      this.#rememberStart(window.start);
+      await this.#options.output.write(window);
+      window.release();
+    }
+    this.#closed.length = 0;
+  }
+
+  #rememberStart(start: number): void {
+    if (this.#starts.has(start)) this.#splitWindows += 1;
+    else this.#windows += 1;
+    this.#starts.add(start);
+    if (this.#starts.size > STARTS_MAX) this.#starts.delete(this.#starts.values().next().value!);
+  }
+
+  #unsupported(file: string, linkType: number, isLater: boolean): OperationalError {
+    const where = isLater ? 'after the packets before, which count, ' : '';
+    return new OperationalError(
+      'savefile.link-type',
+      `Reading ${file}: ${where}its link type is ${this.#options.linkTypeName(linkType)}, which flowlogd cannot decode; ` +
+        'it reads Ethernet, Linux cooked (SLL, SLL2), BSD loopback (NULL, LOOP), NFLOG and raw IP captures.',
+    );
+  }
+}

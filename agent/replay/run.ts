@@ -1,0 +1,178 @@
+/** `flowlogd replay`: from its options to a replay with its output, ledger and exit code. */
+import { randomBytes, randomFillSync, randomInt } from 'node:crypto';
+import { statSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { basename } from 'node:path';
+import { createLibpcapSavefileEngine } from '../capture/libpcap.ts';
+import { linkTypeName } from '../capture/link-type-name.ts';
+import { chosenFields } from '../cli/chosen-fields.ts';
+import type { Invocation } from '../cli/command.ts';
+import { HASH_SEED_WORDS } from '../flow/hash.ts';
+import { privateTableMemory } from '../meter/table-memory.ts';
+import { headerOf } from '../model/batch-id.ts';
+import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../model/flow-log.ts';
+import { offeredPackets } from '../model/ledger.ts';
+import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
+import type { SavefileEngine } from '../model/packet-source.ts';
+import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
+import type { WindowOutput } from '../model/window-output.ts';
+import { type CaptureAddon, loadCaptureAddon } from '../native/addon.ts';
+import {
+  AnnotatedOutput,
+  BatchOutput,
+  createPrinter,
+  fileDestination,
+  PrintedOutput,
+  type ReplayHeader,
+  streamDestination,
+  TableOutput,
+} from '../output/destination.ts';
+import { createProgress } from '../output/progress.ts';
+import { outputToAll, ReportOutput } from '../output/report-output.ts';
+import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING, Exclusion } from '../packet/exclusion.ts';
+import { formatLedger } from '../record/ledger-text.ts';
+import { createAnnotators } from '../threads/annotators.ts';
+import { type ReplayReport, replay } from './replay.ts';
+
+const FORMATS = ['ndjson', 'text', 'table', 'batch'] as const;
+/** By window and address family: half a gigabyte of IPv4 slots. */
+const FLOWS_MAX = 8 * 1024 * 1024;
+/** In the title of a report. */
+const FILES_NAMED_MAX = 3;
+/** The flow log and the interface that savefiles stand for. */
+const REPLAYED = { id: 'replay', accountId: '-' } as const;
+const TABLE_ROWS = 40;
+const TABLE_WIDTH = 120;
+
+export async function runReplay(invocation: Invocation): Promise<ExitCode> {
+  const windowSeconds = invocation.seconds('window', { min: 1, max: WINDOW_SECONDS_MAX });
+  const { engine, addon } = await openEngine(invocation.choice('engine', ['libpcap', 'savefile']));
+  const files = invocation.positionals;
+  const progress = createProgress(invocation.flag('quiet') ? undefined : invocation.stderr, totalBytes(files));
+  const report = await replay({
+    files,
+    engine,
+    filter: invocation.required('filter'),
+    meter: {
+      windowSeconds,
+      exclusion: new Exclusion(invocation.flag('no-exclude') ? EXCLUDE_NOTHING : EXCLUDE_DEFAULTS),
+      hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
+      allocate: privateTableMemory(addon),
+      flowsMax: FLOWS_MAX,
+    },
+    output: outputToAll(await createOutputs(invocation, windowSeconds)),
+    onProgress: progress.show,
+    linkTypeName,
+    signal: invocation.signal,
+  });
+  progress.clear();
+  return conclude(invocation, report);
+}
+
+async function openEngine(name: 'libpcap' | 'savefile'): Promise<{ engine: SavefileEngine; addon?: CaptureAddon }> {
+  if (name === 'savefile') {
+    const { createSavefileEngine } = await import('../capture/savefile.ts');
+    return { engine: createSavefileEngine() };
+  }
+  const addon = loadCaptureAddon();
+  return { engine: createLibpcapSavefileEngine(addon), addon };
+}
+
+/** A report alone is enough: records are printed beside it when somebody says how. */
+async function createOutputs(invocation: Invocation, windowSeconds: number): Promise<readonly WindowOutput[]> {
+  const printsRecords = ['format', 'fields', 'output', 'to'].some((name) => invocation.has(name));
+  if (!invocation.has('html')) return [await createOutput(invocation, windowSeconds)];
+  const filter = invocation.required('filter');
+  const names = invocation.positionals.map((path) => (path === '-' ? 'standard input' : basename(path)));
+  const more = names.length > FILES_NAMED_MAX ? ` and ${names.length - FILES_NAMED_MAX} more` : '';
+  const subject = {
+    subject: names.slice(0, FILES_NAMED_MAX).join(', ') + more,
+    details: filter === '' ? [] : [`filter: ${filter}`],
+  };
+  const report = new ReportOutput(invocation.required('html'), windowSeconds, subject);
+  return printsRecords ? [await createOutput(invocation, windowSeconds), report] : [report];
+}
+
+/** Records with the fields that are asked for, and annotated where one of those needs it. */
+async function createOutput(invocation: Invocation, windowSeconds: number): Promise<WindowOutput> {
+  const flowLog = { ...FLOW_LOG_DEFAULTS, ...chosenFields(invocation, 'replay'), ...REPLAYED, windowSeconds };
+  const point = { flowLog, interfaceId: REPLAYED.id, interfaceName: REPLAYED.id };
+  const output = await createPlainOutput(invocation, point);
+  const annotators = createAnnotators({ regions: [], interfaces: () => [], seed: () => randomInt(2 ** 32) })(point);
+  return annotators.length === 0 ? output : new AnnotatedOutput(output, point, annotators);
+}
+
+async function createPlainOutput(invocation: Invocation, point: ObservationPoint): Promise<WindowOutput> {
+  const format = invocation.choice('format', FORMATS);
+  const path = invocation.required('output');
+  if (invocation.has('to')) return createDelivery(invocation, replayHeader(point));
+  const problem = formatProblem(invocation, format, path);
+  if (problem !== undefined) {
+    throw new OperationalError('usage.invalid', `replay: ${problem} (see flowlogd replay --help)`);
+  }
+  const destination = path === '-' ? streamDestination(invocation.stdout) : fileDestination(path);
+  switch (format) {
+    case 'ndjson':
+    case 'text': {
+      const { windowSeconds } = point.flowLog;
+      const printer = createPrinter(format, point.flowLog);
+      const header = invocation.flag('no-header') ? '' : printer.header;
+      return new PrintedOutput(printer, { windowSeconds }, destination, header);
+    }
+    case 'table':
+      return new TableOutput(TABLE_ROWS, invocation.stdout.columns || TABLE_WIDTH, destination);
+    case 'batch':
+      return new BatchOutput(replayHeader(point), destination);
+  }
+}
+
+function formatProblem({ has, stdout }: Pick<Invocation, 'has' | 'stdout'>, format: string, path: string) {
+  if (format === 'table' && has('fields')) return 'a table has columns of its own, without --fields';
+  if (format === 'batch' && path === '-' && stdout.isTTY === true) {
+    return '--format batch is binary and is not written to a terminal; name a file with --output, or use a pipe';
+  }
+  return undefined;
+}
+
+async function createDelivery(invocation: Invocation, header: ReplayHeader): Promise<WindowOutput> {
+  const { deliverTo } = await import('./delivery.ts');
+  return deliverTo(invocation, header);
+}
+
+/** Each replay is a run of its own: sending a file twice stores it twice, as a reader expects who asked for it twice. */
+function replayHeader(point: ObservationPoint): ReplayHeader {
+  return headerOf({ hostId: hostname(), runId: randomBytes(8).toString('hex') }, point, 0);
+}
+
+/** Bytes of all files, or undefined when one of them (a pipe) has no size. */
+function totalBytes(files: readonly string[]): number | undefined {
+  let bytes = 0;
+  for (const file of files) {
+    const status = file === '-' ? undefined : statSync(file, { throwIfNoEntry: false });
+    if (status === undefined || !status.isFile()) return undefined;
+    bytes += status.size;
+  }
+  return bytes;
+}
+
+function conclude(invocation: Invocation, report: ReplayReport): ExitCode {
+  const { stderr } = invocation;
+  for (const failure of report.failures) stderr.write(`flowlogd: ${failure.message}\n`);
+  const readNothing = report.failures.length > 0 && offeredPackets(report.ledger) === 0;
+  if (!invocation.flag('quiet') && !readNothing) {
+    stderr.write(formatLedger(report.ledger, report, stderr.isTTY === true));
+  }
+  if (report.splitWindows > 0) {
+    stderr.write(
+      `flowlogd: ${report.splitWindows} windows came in more than one part, because packets were further out of order than ` +
+        'windows are held: the same flow may have several records in them. Their sums are exact.\n',
+    );
+  }
+  if (report.failures.length > 0) return worstExit(report.failures);
+  return EXIT.ok;
+}
+
+/** Bad data says more than a missing file when there are several files. */
+function worstExit(failures: readonly OperationalError[]): ExitCode {
+  return failures.find((failure) => failure.exitCode === EXIT.badData)?.exitCode ?? failures[0]!.exitCode;
+}

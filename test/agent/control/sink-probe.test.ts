@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'vitest';
+import { TopicProbe } from '../../../agent/control/sink-probe.ts';
+import type { SendOutcome } from '../../../agent/model/sink.ts';
+
+const answering = (outcome: SendOutcome) => new TopicProbe({ probe: async () => outcome });
+
+describe('a probe of the topic', () => {
+  test.each<[SendOutcome, unknown]>([
+    [{ kind: 'accepted' }, 'open'],
+    [{ kind: 'poison', reason: '400 MissingContent' }, 'open'],
+    [
+      { kind: 'blocked', reason: '401 SecretIdNotFound' },
+      { kind: 'refused', reason: '401 SecretIdNotFound' },
+    ],
+    [
+      { kind: 'retry', reason: 'ECONNREFUSED' },
+      { kind: 'unreachable', reason: 'ECONNREFUSED' },
+    ],
+  ])('takes %o for %o', async (outcome, answer) => {
+    const probe = answering(outcome);
+    expect(probe.answer).toBeUndefined();
+    await probe.ask();
+    expect(probe.answer).toEqual(answer);
+  });
+
+  test('is one, however many ask, and is ended with the agent', async () => {
+    const signals: AbortSignal[] = [];
+    let end: (outcome: SendOutcome) => void = () => undefined;
+    const probe = new TopicProbe({
+      probe(signal) {
+        signals.push(signal);
+        return new Promise((resolve) => {
+          end = resolve;
+        });
+      },
+    });
+    const asking = [probe.ask(), probe.ask()];
+    probe.end();
+    end({ kind: 'retry', reason: 'aborted' });
+    await Promise.all(asking);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
+    expect(probe.answer).toBeUndefined();
+  });
+});

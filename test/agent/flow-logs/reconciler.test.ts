@@ -1,0 +1,278 @@
+import fc from 'fast-check';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Declaration } from '../../../agent/flow-logs/flow-log-entry.ts';
+import type { FlowLogControl } from '../../../agent/flow-logs/reconciler.ts';
+import { REGISTRY_FILE } from '../../../agent/flow-logs/registry-file.ts';
+import { fileSystemError } from '../../support/crashing-disk.ts';
+import { declaration } from '../../support/flow-log-entries.ts';
+import { FlowLogHost } from '../../support/flow-log-host.ts';
+
+let host: FlowLogHost;
+beforeEach(() => {
+  host = new FlowLogHost();
+});
+
+const on = (id: string, ...interfaces: string[]): Declaration => declaration(id, {}, { interfaces });
+const running = () => [...host.running].sort();
+const idsOf = ({ entries }: FlowLogControl) => entries.map(({ id }) => id);
+
+describe('flow logs at a start', () => {
+  test('are those of the file and those of the commands before', async () => {
+    const created = await host.start(on('fl-a', 'eth0')).create({ interfaces: ['eth1'] });
+    host.running.clear();
+    const again = host.start(on('fl-a', 'eth0'));
+    expect(idsOf(again)).toEqual(['fl-a', created.id]);
+    expect([...host.running]).toEqual(['fl-a/eth0', `${created.id}/eth1`]);
+  });
+
+  test('are refused as a whole when one cannot be, and nothing is written', () => {
+    host.start(on('fl-a', 'eth0'));
+    const before = host.disk.readNow(`/state/${REGISTRY_FILE}`);
+    expect(() => host.load(declaration('fl-a', {}, { interfaces: ['eth0'], windowSeconds: 60 }))).toThrow(
+      /fl-a \(web\) goes on as it is: windowSeconds \(default -> 60\) cannot change/,
+    );
+    expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth*'))).toThrow(/eth0 belongs to the flow log fl-a/);
+    expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth7'))).toThrow(
+      expect.objectContaining({ code: 'capture.no-interface', message: expect.stringMatching(/there is no eth7/) }),
+    );
+    expect(host.disk.readNow(`/state/${REGISTRY_FILE}`)).toEqual(before);
+  });
+
+  test('wait for an interface that was there when they were made', async () => {
+    host.start(on('fl-a', 'eth0'));
+    host.running.clear();
+    host.interfaces = ['lo'];
+    const control = host.start(on('fl-a', 'eth0'));
+    expect(running()).toEqual([]);
+    host.interfaces = ['eth0', 'lo'];
+    await control.look();
+    expect(running()).toEqual(['fl-a/eth0']);
+  });
+
+  test('set a damaged registry aside, and go on with the file', () => {
+    host.start(on('fl-a', 'eth0'));
+    host.running.clear();
+    host.disk.damage(`/state/${REGISTRY_FILE}`, 60);
+    const damaged = host.disk.readNow(`/state/${REGISTRY_FILE}`);
+    host.start(on('fl-a', 'eth0'));
+    const [aside] = host.disk.paths().filter((path) => path.includes('damaged'));
+    expect(host.disk.readNow(aside!)).toEqual(damaged);
+    expect(host.said.join()).toMatch(/damaged and was set aside/);
+    expect(running()).toEqual(['fl-a/eth0']);
+  });
+
+  test('never write over a damaged registry that cannot be set aside', async () => {
+    host.start(on('fl-a', 'eth0'));
+    host.disk.damage(`/state/${REGISTRY_FILE}`, 60);
+    const damaged = host.disk.readNow(`/state/${REGISTRY_FILE}`);
+    host.disk.fault = (operation, path) => {
+      if (operation === 'rename') throw fileSystemError('EROFS', path);
+    };
+    host.running.clear();
+    const control = host.start(on('fl-a', 'eth0'));
+    await expect(control.create({ interfaces: ['lo'] })).rejects.toThrow(/^Setting aside .*EROFS/);
+    expect(host.disk.readNow(`/state/${REGISTRY_FILE}`)).toEqual(damaged);
+    host.disk.fault = () => undefined;
+    await control.create({ interfaces: ['lo'] });
+    expect(host.disk.paths()).toHaveLength(2);
+  });
+
+  test('run though the disk refuses their list', () => {
+    host.disk.fault = (operation, path) => {
+      if (operation === 'create') throw fileSystemError('ENOSPC', path);
+    };
+    host.start(on('fl-a', 'eth0'));
+    expect(host.said.join()).toMatch(/cannot be written/);
+    expect(running()).toEqual(['fl-a/eth0']);
+  });
+});
+
+describe('flow logs that change', () => {
+  test('begin and end their captures, and touch no other', async () => {
+    const control = host.start(on('fl-a', 'eth0'));
+    const { id } = await control.create({ interfaces: ['eth1', 'lo'] });
+    await control.modify(id, { enabled: false });
+    await control.modify(id, { name: 'other' });
+    await control.modify(id, { enabled: true });
+    await control.remove(id);
+    const both = (sign: string) => [`${sign}${id}/eth1`, `${sign}${id}/lo`];
+    expect(host.history).toEqual(['+fl-a/eth0', ...both('+'), ...both('-'), ...both('+'), ...both('-')]);
+    expect(idsOf(control)).toEqual(['fl-a']);
+  });
+
+  test('are not made on an interface of another one, enabled or not', async () => {
+    const control = host.start(on('fl-a', 'eth0'));
+    await control.modify('fl-a', { enabled: false });
+    for (const pattern of ['eth0', 'eth*', 'default']) {
+      await expect(control.create({ interfaces: [pattern] })).rejects.toThrow(
+        /eth0 belongs to the flow log fl-a \(web\)/,
+      );
+    }
+    await expect(control.create({ interfaces: ['nope'] })).rejects.toThrow(/there is no nope/);
+    expect(idsOf(control)).toEqual(['fl-a']);
+  });
+
+  test('are not there at all when their interface cannot be captured', async () => {
+    const control = host.start(on('fl-a', 'eth0'));
+    host.broken = ['eth1'];
+    await expect(control.create({ interfaces: ['eth1', 'lo'] })).rejects.toThrow('eth1 is broken.');
+    expect(idsOf(control)).toEqual(['fl-a']);
+    expect(running()).toEqual(['fl-a/eth0']);
+    expect(idsOf(host.load(on('fl-a', 'eth0')))).toEqual(['fl-a']);
+  });
+
+  test('stay as they are when the disk refuses', async () => {
+    const control = host.start(on('fl-a', 'eth0'));
+    host.disk.fault = (operation, path) => {
+      if (operation === 'create') throw fileSystemError('ENOSPC', path);
+    };
+    await expect(control.create({ interfaces: ['lo'] })).rejects.toThrow(/ENOSPC/);
+    await expect(control.modify('fl-a', { enabled: false })).rejects.toThrow(/ENOSPC/);
+    expect(control.entries).toMatchObject([{ id: 'fl-a', attributes: { enabled: true } }]);
+    expect(running()).toEqual(['fl-a/eth0']);
+  });
+
+  test('follow the file: what may change does, the rest is refused and goes on', async () => {
+    const control = host.start(on('fl-a', 'eth0'), on('fl-b', 'eth1'));
+    const report = await control.reload([
+      declaration('fl-a', { name: 'new' }, { interfaces: ['eth1'] }),
+      declaration('fl-b', { enabled: false }, { interfaces: ['eth1'] }),
+      on('fl-c', 'eth1'),
+      on('fl-d', 'lo'),
+    ]);
+    expect(report.created.map(({ id }) => id)).toEqual(['fl-d']);
+    expect(report.changed.map(({ id }) => id)).toEqual(['fl-b']);
+    expect(report.refusals.map(({ flowLogId }) => flowLogId)).toEqual(['fl-a', 'fl-c']);
+    expect(control.refusals).toEqual(report.refusals);
+    expect(running()).toEqual(['fl-a/eth0', 'fl-d/lo']);
+    await control.reload([on('fl-a', 'eth0')]);
+    expect(control.refusals).toEqual([]);
+    expect(running()).toEqual(['fl-a/eth0']);
+  });
+
+  test('make room for another one in the same reload', async () => {
+    const control = host.start(on('fl-a', 'eth0'));
+    const { created, removed, refusals } = await control.reload([on('fl-b', 'eth0')]);
+    expect([created[0]?.id, removed[0]?.id, refusals]).toEqual(['fl-b', 'fl-a', []]);
+    expect(host.history).toEqual(['+fl-a/eth0', '-fl-a/eth0', '+fl-b/eth0']);
+  });
+
+  test('go on with other windows where their type lets them, and only there', async () => {
+    const ccn = declaration('fl-a', {}, { interfaces: ['eth0'], resourceType: 'CCN' });
+    const control = host.start(ccn, on('fl-b', 'eth1'));
+    await control.modify('fl-a', { windowSeconds: 300 });
+    await expect(control.modify('fl-b', { windowSeconds: 300 })).rejects.toThrow(/fl-b .*only flow logs of type CCN/);
+    await control.reload([ccn, on('fl-b', 'eth1')]);
+    await control.reload([{ ...ccn, definition: { ...ccn.definition, windowSeconds: 600 } }, on('fl-b', 'eth1')]);
+    expect(host.history).toEqual(['+fl-a/eth0', '+fl-b/eth1', '~fl-a/eth0 300', '~fl-a/eth0 600']);
+    expect(control.refusals).toEqual([]);
+  });
+
+  test('do so one after the other, however many ask', async () => {
+    const control = host.start();
+    await Promise.allSettled([
+      control.create({ interfaces: ['lo'], name: 'first' }),
+      control.create({ interfaces: ['lo'], name: 'second' }),
+      control.create({ interfaces: ['eth0'], name: 'third' }),
+    ]);
+    expect(control.entries.map(({ attributes }) => attributes.name)).toEqual(['first', 'third']);
+    expect(host.running.size).toBe(2);
+  });
+});
+
+describe('interfaces that come and go', () => {
+  test('are picked up by a pattern, and forgotten when they are gone for two looks', async () => {
+    const control = host.start(on('fl-a', 'veth*'));
+    expect(running()).toEqual([]);
+    host.interfaces = ['veth1', 'veth2'];
+    await control.look();
+    expect(running()).toEqual(['fl-a/veth1', 'fl-a/veth2']);
+    host.interfaces = ['veth2'];
+    await control.look();
+    expect(running()).toEqual(['fl-a/veth1', 'fl-a/veth2']);
+    host.interfaces = ['veth1', 'veth2'];
+    await control.look();
+    host.interfaces = ['veth2'];
+    await control.look();
+    await control.look();
+    expect(running()).toEqual(['fl-a/veth2']);
+  });
+
+  test('are waited for by name', async () => {
+    const control = host.start(on('fl-a', 'eth0'));
+    host.interfaces = [];
+    for (let look = 0; look < 5; look++) await control.look();
+    expect(running()).toEqual(['fl-a/eth0']);
+  });
+
+  test('are followed as the default route moves, but not when it is gone for a while', async () => {
+    const control = host.start(on('fl-a', 'default'));
+    host.defaultName = undefined;
+    for (let look = 0; look < 5; look++) await control.look();
+    expect(running()).toEqual(['fl-a/eth0']);
+    host.defaultName = 'eth1';
+    for (let look = 0; look < 2; look++) await control.look();
+    expect(running()).toEqual(['fl-a/eth1']);
+  });
+
+  test('belong to the flow log that was created first', async () => {
+    const control = host.start(on('fl-a', 'v*'), on('fl-b', 'veth*'));
+    host.interfaces = ['veth0'];
+    await control.look();
+    expect(running()).toEqual(['fl-a/veth0']);
+  });
+
+  test('that cannot be captured are tried again, and said once', async () => {
+    const control = host.start(on('fl-a', 'veth*'));
+    host.interfaces = ['veth0'];
+    host.broken = ['veth0'];
+    for (let look = 0; look < 3; look++) await control.look();
+    expect(host.said).toEqual(['veth0 is broken.']);
+    expect(control.failuresOf('fl-a')).toEqual(['veth0 is broken.']);
+    host.broken = [];
+    await control.look();
+    expect(running()).toEqual(['fl-a/veth0']);
+    expect(control.failuresOf('fl-a')).toEqual([]);
+  });
+});
+
+test('whatever is asked in whatever order, what runs is what is enabled, and the disk has the same', async () => {
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant('create' as const),
+      interfaces: fc.subarray(['eth0', 'eth1', 'eth*', 'lo'], { minLength: 1 }),
+    }),
+    fc.record({ kind: fc.constantFrom('enable' as const, 'disable' as const, 'remove' as const), at: fc.nat(3) }),
+    fc.record({ kind: fc.constant('interfaces' as const), names: fc.subarray(['eth0', 'eth1', 'eth2', 'lo']) }),
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
+      host = new FlowLogHost();
+      const control = host.start();
+      for (const each of steps) {
+        const id = 'at' in each ? control.entries[each.at]?.id : undefined;
+        if (each.kind === 'interfaces') host.interfaces = each.names;
+        else if (each.kind === 'create') await control.create({ interfaces: each.interfaces }).catch(() => undefined);
+        else if (id !== undefined && each.kind === 'remove') await control.remove(id);
+        else if (id !== undefined) await control.modify(id, { enabled: each.kind === 'enable' });
+        await control.look();
+        await control.look();
+      }
+      const claimed = new Set<string>();
+      const expected = control.entries.flatMap(({ id, attributes, definition }) => {
+        const patterns = definition['interfaces'] as string[];
+        const mine = [...host.running].filter((key) => key.startsWith(`${id}/`)).map((key) => key.slice(id.length + 1));
+        const there = host.interfaces.filter(
+          (name) => patterns.includes(name) || (patterns.includes('eth*') && name.startsWith('eth')),
+        );
+        const free = there.filter((name) => !claimed.has(name));
+        for (const name of there) claimed.add(name);
+        // A capture by name stays for as long as the interface is away.
+        const waiting = mine.filter((name) => patterns.includes(name) && !host.interfaces.includes(name));
+        return attributes.enabled ? [...free, ...waiting].map((name) => `${id}/${name}`) : [];
+      });
+      expect(running()).toEqual(expected.sort());
+      expect(host.load().entries).toEqual(control.entries);
+    }),
+  );
+});
