@@ -4,8 +4,8 @@ import { utcText } from '../model/utc-text.ts';
 import { type Column, layOut } from '../record/columns.ts';
 
 const COLUMNS: readonly Column<FlowLogView>[] = [
-  { title: 'ID', cell: ({ id }) => id },
-  { title: 'NAME', shrinks: true, cell: ({ name }) => name },
+  { title: 'ID', stays: true, cell: ({ id }) => id },
+  { title: 'NAME', shrinks: true, stays: true, cell: ({ name }) => name },
   { title: 'STATE', cell: ({ state }) => state },
   { title: 'INTERFACES', shrinks: true, cell: ({ interfaces }) => interfaces.join(',') },
   { title: 'TYPE', cell: ({ resourceType }) => resourceType },

@@ -97,7 +97,7 @@ export class LiveScreen {
     const context = this.#options.context();
     const view = viewOf(tally, this.#state.choices, rowsFor(terminal, this.#state, context), this.#writer());
     const lines = liveLines(tally, view, this.#state, context, terminal).slice(0, terminal.rows);
-    stdout.write(`${HOME}${lines.join(`${CLEAR_LINE}\r\n`)}${CLEAR_LINE}${CLEAR_BELOW}`);
+    stdout.write(drawn(lines));
   };
 
   #writer() {
@@ -106,4 +106,10 @@ export class LiveScreen {
     const names = this.#names;
     return (...flow: Parameters<typeof numericEndpoint>) => names.write(...flow);
   }
+}
+
+/** Cleared before it is written: after a line as long as the terminal is wide the cursor stands on its last cell. */
+function drawn(lines: readonly string[]): string {
+  const last = lines.length - 1;
+  return HOME + lines.map((line, index) => (index === last ? CLEAR_BELOW : CLEAR_LINE) + line).join('\r\n');
 }

@@ -27,6 +27,7 @@ export interface Terminal {
   readonly keys: boolean;
 }
 
+/** Columns that do not leave before the addresses are cut. */
 const COLUMNS_MIN = 7;
 const SORTED_COLUMN: Readonly<Record<SortKey, string>> = {
   bytes: 'bytes',
@@ -63,8 +64,8 @@ export function liveLines(
     cut(ledgerText(tally)),
     lost === '' ? cut('lost: nothing') : paint('red', cut(lost)),
     ...context.notes.map(cut),
-    paint('inverse', titles.padEnd(terminal.columns)),
-    ...rows.map((row, index) => paintAction(row, view.rows[index]!, paint)),
+    paint('inverse', cut(titles).padEnd(terminal.columns)),
+    ...rows.map((row, index) => paintAction(cut(row), view.rows[index]!, paint)),
     ...(rows.length === 0 ? [paint('dim', tally.size === 0 ? 'no traffic yet' : 'no flow matches the filter')] : []),
     paint('bold', cut(totalLine(tally, view, rows.length))),
   ];
@@ -79,26 +80,25 @@ export function tableLines(view: View, sort: SortKey, context: LiveContext, widt
   return layOut(columns, view.rows, width, COLUMNS_MIN);
 }
 
+/** The less important a column, the further behind: the last ones leave first on a narrow terminal. */
 function columnsFor(sort: SortKey, showsInterface: boolean): Column<Row>[] {
-  const title = (name: string) => (name === SORTED_COLUMN[sort] ? `${name}▾` : name);
   const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(11, 19);
-  const first: Column<Row> = { title: title('first'), cell: ({ flow }) => time(flow.first) };
-  const last: Column<Row> = { title: title('last'), cell: ({ flow }) => time(flow.last) };
-  const bySight = sort === 'first' || sort === 'last';
-  return [
+  const columns: Column<Row>[] = [
     { title: 'proto', cell: ({ flow }) => protocolName(flow.record.protocol) },
-    { title: 'source', shrinks: true, cell: ({ source }) => source },
-    { title: 'destination', shrinks: true, cell: ({ destination }) => destination },
-    { title: title('bit/s'), align: 'right', cell: ({ rate }) => bitRate(rate.bytes * 8) },
+    { title: 'source', shrinks: true, stays: true, cell: ({ source }) => source },
+    { title: 'destination', shrinks: true, stays: true, cell: ({ destination }) => destination },
+    { title: 'bit/s', align: 'right', cell: ({ rate }) => bitRate(rate.bytes * 8) },
     { title: 'pkt/s', align: 'right', cell: ({ rate }) => packetRate(rate.packets) },
-    { title: title('packets'), align: 'right', cell: ({ flow }) => humanCount(flow.record.packets) },
-    { title: title('bytes'), align: 'right', cell: ({ flow }) => humanBytes(flow.record.bytes) },
-    ...(bySight ? [sort === 'first' ? first : last] : []),
+    { title: 'packets', align: 'right', cell: ({ flow }) => humanCount(flow.record.packets) },
+    { title: 'bytes', align: 'right', cell: ({ flow }) => humanBytes(flow.record.bytes) },
     ...(showsInterface ? [{ title: 'interface', cell: ({ flow }: Row) => flow.interfaceName }] : []),
     { title: 'action', cell: ({ flow }) => actionOf(flow.record) },
     { title: 'flags', cell: ({ flow }) => tcpFlagLetters(flow.record.tcpFlags) },
-    ...(bySight ? [sort === 'first' ? last : first] : [first, last]),
+    { title: 'first', cell: ({ flow }) => time(flow.first) },
+    { title: 'last', cell: ({ flow }) => time(flow.last) },
   ];
+  const sorted = SORTED_COLUMN[sort];
+  return columns.map((column) => (column.title === sorted ? { ...column, title: `${sorted}▾`, stays: true } : column));
 }
 
 function headLine(state: LiveState, { interfaceNames, elapsedSeconds, secondsLeft }: LiveContext): string {

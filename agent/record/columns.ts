@@ -6,16 +6,29 @@ export interface Column<Row> {
   readonly align?: 'right';
   /** Its cells may lose their middle where there is no room. */
   readonly shrinks?: true;
+  /** It is shown on any terminal; the others leave where there is no room. */
+  readonly stays?: true;
   readonly cell: (row: Row) => string;
 }
 
+/** A column with its cells, its title the first of them. */
+interface Laid<Row> {
+  readonly column: Column<Row>;
+  readonly cells: readonly string[];
+  /** Of the widest cell. */
+  readonly width: number;
+}
+
 const GUTTER = '  ';
-/** Cells are not cut below this: the terminal may wrap then. */
+/** Cells are not cut below this as long as another column may leave. */
 const CELL_WIDTH_MIN = 12;
+/** Nor below this at all: a terminal that has no room for it cuts the lines. */
+const CELL_WIDTH_FLOOR = 5;
 
 /**
- * A line of titles and a line for each row. What is too wide loses the last columns first, down to `columnsMin`, and then the
- * middle of the cells that may shrink.
+ * A line of titles and a line for each row. What is too wide loses the columns behind the first `columnsMin`, the last ones
+ * first; then the cells that may shrink lose their middle; where that is not enough, the first columns leave, too, again the
+ * last ones first. A column that stays and does not shrink is always shown whole.
  */
 export function layOut<Row>(
   columns: readonly Column<Row>[],
@@ -23,36 +36,51 @@ export function layOut<Row>(
   width: number,
   columnsMin: number,
 ): string[] {
-  const texts = columns.map(({ title, cell }) => [title, ...rows.map(cell)]);
-  let shown = columns.length;
-  while (shown > columnsMin && totalWidth(texts.slice(0, shown)) > width) shown--;
-  const kept = columns.slice(0, shown);
-  const cells = shrink(kept, texts.slice(0, shown), width);
+  const all = columns.map((column) => laidOut(column, rows));
+  const essential = leaving(all, (laid) => totalWidth(laid) > width, new Set(all.slice(columnsMin)));
+  const kept = leaving(essential, (laid) => narrowestWidth(laid) > width, new Set(essential));
+  const cells = shrink(kept, width);
   const widths = cells.map(widest);
   return Array.from({ length: rows.length + 1 }, (_, row) =>
     kept
-      .map(({ align }, index) => {
+      .map(({ column }, index) => {
         const cell = cells[index]![row]!;
-        return align === 'right' ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!);
+        return column.align === 'right' ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!);
       })
       .join(GUTTER)
       .trimEnd(),
   );
 }
 
+function laidOut<Row>(column: Column<Row>, rows: readonly Row[]): Laid<Row> {
+  const cells = [column.title, ...rows.map(column.cell)];
+  return { column, cells, width: widest(cells) };
+}
+
+/** Without the last of the candidates that does not stay, for as long as it is too wide. */
+function leaving<Row>(
+  all: readonly Laid<Row>[],
+  isTooWide: (laid: readonly Laid<Row>[]) => boolean,
+  candidates: ReadonlySet<Laid<Row>>,
+): readonly Laid<Row>[] {
+  if (!isTooWide(all)) return all;
+  const last = all.findLastIndex((each) => candidates.has(each) && each.column.stays !== true);
+  return last < 0 ? all : leaving(all.toSpliced(last, 1), isTooWide, candidates);
+}
+
 /** The widest column gives first, so that a long address does not cost a short one its middle. */
-function shrink<Row>(columns: readonly Column<Row>[], cells: string[][], width: number): string[][] {
-  const widths = cells.map(widest);
-  for (let excess = totalWidth(cells) - width; excess > 0; excess--) {
-    const candidates = columns.flatMap(({ shrinks }, index) => (shrinks ? [index] : []));
-    const widestOne = candidates.reduce(
-      (most, index) => (widths[index]! > widths[most]! ? index : most),
-      candidates[0]!,
+function shrink<Row>(laid: readonly Laid<Row>[], width: number): string[][] {
+  const widths = laid.map((each) => each.width);
+  const candidates = laid.flatMap(({ column }, index) => (column.shrinks === true ? [index] : []));
+  for (let excess = totalWidth(laid) - width; excess > 0; excess--) {
+    const widestOne = candidates.reduce<number | undefined>(
+      (most, index) => (most === undefined || widths[index]! > widths[most]! ? index : most),
+      undefined,
     );
-    if (widths[widestOne]! <= CELL_WIDTH_MIN) break;
+    if (widestOne === undefined || widths[widestOne]! <= CELL_WIDTH_FLOOR) break;
     widths[widestOne]! -= 1;
   }
-  return cells.map((column, index) => column.map((cell) => shorten(cell, widths[index]!)));
+  return laid.map(({ cells }, index) => cells.map((cell) => shorten(cell, widths[index]!)));
 }
 
 /** Cuts out the middle: of an endpoint, the network at the front and the port at the end say most. */
@@ -66,6 +94,15 @@ function widest(cells: readonly string[]): number {
   return cells.reduce((width, cell) => Math.max(width, cell.length), 0);
 }
 
-function totalWidth(cells: readonly (readonly string[])[]): number {
-  return cells.reduce((total, column) => total + widest(column), 0) + GUTTER.length * (cells.length - 1);
+function totalWidth<Row>(laid: readonly Laid<Row>[]): number {
+  return sumWidths(laid.map(({ width }) => width));
+}
+
+/** With every cell cut that may be. */
+function narrowestWidth<Row>(laid: readonly Laid<Row>[]): number {
+  return sumWidths(laid.map(({ column, width }) => (column.shrinks ? Math.min(width, CELL_WIDTH_MIN) : width)));
+}
+
+function sumWidths(widths: readonly number[]): number {
+  return widths.reduce((total, width) => total + width, GUTTER.length * (widths.length - 1));
 }

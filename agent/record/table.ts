@@ -113,10 +113,10 @@ function compare(left: FlowRecord, right: FlowRecord): number {
 
 const COLUMNS: readonly Column<FlowRecord>[] = [
   { title: 'proto', cell: ({ protocol }) => protocolName(protocol) },
-  { title: 'source', shrinks: true, cell: (record) => endpoint(record, 'source') },
-  { title: 'destination', shrinks: true, cell: (record) => endpoint(record, 'destination') },
+  { title: 'source', shrinks: true, stays: true, cell: (record) => endpoint(record, 'source') },
+  { title: 'destination', shrinks: true, stays: true, cell: (record) => endpoint(record, 'destination') },
   { title: 'packets', align: 'right', cell: ({ packets }) => humanCount(packets) },
-  { title: 'bytes', align: 'right', cell: ({ bytes }) => humanBytes(bytes) },
+  { title: 'bytes', align: 'right', stays: true, cell: ({ bytes }) => humanBytes(bytes) },
   { title: 'flags', cell: ({ tcpFlags }) => tcpFlagLetters(tcpFlags) },
   {
     title: 'seconds',
@@ -124,7 +124,7 @@ const COLUMNS: readonly Column<FlowRecord>[] = [
     cell: ({ firstMicroseconds, lastMicroseconds }) => ((lastMicroseconds - firstMicroseconds) / 1e6).toFixed(1),
   },
 ];
-/** The ones that stay on the narrowest terminal. */
+/** The ones that do not leave before the addresses are cut. */
 const COLUMNS_MIN = 5;
 
 /**

@@ -2,11 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FlowTally } from '../../../agent/debug/flow-tally.ts';
 import { INITIAL_STATE, press } from '../../../agent/debug/live-keys.ts';
-import { bitRate, liveLines, rowsFor } from '../../../agent/debug/live-table.ts';
-import { viewOf } from '../../../agent/debug/live-view.ts';
+import { bitRate, liveLines, rowsFor, tableLines } from '../../../agent/debug/live-table.ts';
+import { type Row, viewOf } from '../../../agent/debug/live-view.ts';
 import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
+import { humanBytes, humanCount } from '../../../agent/record/human.ts';
 import { cursorOver, flowRecord } from '../../support/flow-records.ts';
 
 const CONTEXT = { interfaceNames: ['eth0', 'wg0'], elapsedSeconds: 65, secondsLeft: 235, notes: ['a note'] };
@@ -26,15 +27,47 @@ function tallyOf(records: Parameters<typeof cursorOver>[0], droppedByKernel = 0)
   return tally;
 }
 
+/** The numbers of a row by the title of their column, as they are written where there is room. */
+function numbersOf({ flow, rate }: Row): Readonly<Record<string, string>> {
+  const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(11, 19);
+  return {
+    'bit/s': bitRate(rate.bytes * 8).trimEnd(),
+    packets: humanCount(flow.record.packets),
+    bytes: humanBytes(flow.record.bytes),
+    first: time(flow.first),
+    last: time(flow.last),
+  };
+}
+
 describe('the live table', () => {
-  test('fits 80 and 120 columns and 24 rows, whatever the flows, with and without its help', () => {
-    const records = fc.array(flowRecord, { maxLength: 40 });
+  const records = fc.array(flowRecord, { maxLength: 30 });
+  const widths = fc.integer({ min: 40, max: 200 });
+
+  test('fits 40 to 200 columns and 24 rows, whatever the flows, with and without its help', () => {
     fc.assert(
-      fc.property(records, fc.constantFrom(80, 120), fc.constantFrom('', '?', 'f', '/tcp'), (flows, columns, keys) => {
+      fc.property(records, widths, fc.constantFrom('', '?', 'f', '/tcp'), (flows, columns, keys) => {
         const lines = screen(tallyOf(flows), keys, columns);
         expect(lines.length).toBeLessThanOrEqual(24);
-        for (const line of lines.filter((text) => !/^(proto|\w+ {2,})/.test(text)))
-          expect(line.length).toBeLessThanOrEqual(columns);
+        for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
+      }),
+    );
+  });
+
+  test('shows the sorted column whole, and cuts no number that it shows', () => {
+    const keyed = fc.constantFrom(['b', 'bytes'], ['p', 'packets'], ['r', 'bit/s'], ['f', 'first'], ['l', 'last']);
+    fc.assert(
+      fc.property(records, widths, keyed, (flows, columns, [key, sorted]) => {
+        const { choices } = press(INITIAL_STATE, key!);
+        const view = viewOf(tallyOf(flows), choices, 24);
+        const [titles = '', ...rows] = tableLines(view, choices.sort, CONTEXT, columns);
+        expect(titles.split(/ +/)).toContain(`${sorted}▾`);
+        for (const [index, row] of rows.entries()) {
+          expect(row.length).toBeLessThanOrEqual(columns);
+          for (const [title, number] of Object.entries(numbersOf(view.rows[index]!))) {
+            if (titles.includes(title))
+              expect(`${row}  `, title).toMatch(new RegExp(` {2}${number.replaceAll('.', '\\.')} `));
+          }
+        }
       }),
     );
   });
