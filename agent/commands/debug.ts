@@ -61,8 +61,8 @@ export const debug: Command = {
       name: 'rejects',
       value: 'GROUP',
       description:
-        'NFLOG group to which the packet filter logs what it rejects: those flows are REJECT, with the rule (docs/verdicts.md). ' +
-        'Not with --filter or --write.',
+        'NFLOG group to which the packet filter logs what it rejects: those flows are REJECT, with the rule (docs/verdicts.md), ' +
+        "for records --fields 'eni reject-rule'. Not with --filter or --write.",
     },
     { name: 'no-exclude', description: 'Record DHCP, DHCPv6 and Windows licence activation too.' },
     {

@@ -150,9 +150,15 @@ export function actionOf({ isAnnotated, annotations }: FlowRecord): Action {
   return isAnnotated ? annotations.action : 'ACCEPT';
 }
 
+/** The rule that rejected it, by its log prefix, which may be empty; undefined of a flow that was not rejected. */
+export function rejectRuleOf(record: FlowRecord): string | undefined {
+  return actionOf(record) === 'REJECT' ? record.annotations.rejectRule : undefined;
+}
+
 function keyOf(interfaceName: string, record: FlowRecord): string {
   const { family, protocol, sourcePort, destinationPort } = record;
   const source = `${record.source0} ${record.source1} ${record.source2} ${record.source3}`;
   const destination = `${record.destination0} ${record.destination1} ${record.destination2} ${record.destination3}`;
-  return `${interfaceName} ${actionOf(record)} ${family} ${protocol} ${source} ${sourcePort} ${destination} ${destinationPort}`;
+  const key = `${family} ${protocol} ${source} ${sourcePort} ${destination} ${destinationPort}`;
+  return `${interfaceName} ${actionOf(record)} ${key} ${rejectRuleOf(record) ?? ''}`;
 }

@@ -5,13 +5,15 @@ import { counted, humanBytes, humanCount } from '../record/human.ts';
 import { protocolName } from '../record/protocol-name.ts';
 import { tcpFlagLetters } from '../record/table.ts';
 import { wrap } from '../record/wrap.ts';
-import { actionOf, type FlowTally } from './flow-tally.ts';
+import { actionOf, type FlowTally, rejectRuleOf } from './flow-tally.ts';
 import { HELP, type LiveState } from './live-keys.ts';
 import type { Row, SortKey, View } from './live-view.ts';
 
 /** What a screen shows beside the flows. */
 export interface LiveContext {
   readonly interfaceNames: readonly string[];
+  /** The packet filter is listened to, so that flows are rejected by rules. */
+  readonly hasRejects: boolean;
   readonly elapsedSeconds: number;
   /** Undefined when the run is over. */
   readonly secondsLeft: number | undefined;
@@ -27,7 +29,7 @@ export interface Terminal {
   readonly keys: boolean;
 }
 
-/** Columns that do not leave before the addresses are cut. */
+/** Columns that do not leave before the addresses are cut: up to the bytes. */
 const COLUMNS_MIN = 7;
 const SORTED_COLUMN: Readonly<Record<SortKey, string>> = {
   bytes: 'bytes',
@@ -76,23 +78,30 @@ export function liveLines(
 
 /** The flows alone, for the end of a run and for where there is no terminal to draw on. */
 export function tableLines(view: View, sort: SortKey, context: LiveContext, width: number): string[] {
-  const columns = columnsFor(sort, context.interfaceNames.length > 1);
-  return layOut(columns, view.rows, width, COLUMNS_MIN);
+  const columns = columnsFor(sort, context);
+  return layOut(columns, view.rows, width, context.hasRejects ? COLUMNS_MIN + VERDICT.length : COLUMNS_MIN);
 }
 
+const ACTION: Column<Row> = { title: 'action', cell: ({ flow }) => actionOf(flow.record) };
+const VERDICT: readonly Column<Row>[] = [
+  ACTION,
+  { title: 'rule', shrinks: true, cell: ({ flow }) => rejectRuleOf(flow.record) ?? '' },
+];
+
 /** The less important a column, the further behind: the last ones leave first on a narrow terminal. */
-function columnsFor(sort: SortKey, showsInterface: boolean): Column<Row>[] {
+function columnsFor(sort: SortKey, { interfaceNames, hasRejects }: LiveContext): Column<Row>[] {
   const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(11, 19);
   const columns: Column<Row>[] = [
     { title: 'proto', cell: ({ flow }) => protocolName(flow.record.protocol) },
     { title: 'source', shrinks: true, stays: true, cell: ({ source }) => source },
     { title: 'destination', shrinks: true, stays: true, cell: ({ destination }) => destination },
+    ...(hasRejects ? VERDICT : []),
     { title: 'bit/s', align: 'right', cell: ({ rate }) => bitRate(rate.bytes * 8) },
     { title: 'pkt/s', align: 'right', cell: ({ rate }) => packetRate(rate.packets) },
     { title: 'packets', align: 'right', cell: ({ flow }) => humanCount(flow.record.packets) },
     { title: 'bytes', align: 'right', cell: ({ flow }) => humanBytes(flow.record.bytes) },
-    ...(showsInterface ? [{ title: 'interface', cell: ({ flow }: Row) => flow.interfaceName }] : []),
-    { title: 'action', cell: ({ flow }) => actionOf(flow.record) },
+    ...(interfaceNames.length > 1 ? [{ title: 'interface', cell: ({ flow }: Row) => flow.interfaceName }] : []),
+    ...(hasRejects ? [] : [ACTION]),
     { title: 'flags', cell: ({ flow }) => tcpFlagLetters(flow.record.tcpFlags) },
     { title: 'first', cell: ({ flow }) => time(flow.first) },
     { title: 'last', cell: ({ flow }) => time(flow.last) },

@@ -2,7 +2,7 @@
 import { endpoint } from '../record/endpoint.ts';
 import { protocolName } from '../record/protocol-name.ts';
 import { parseFilter } from './flow-filter.ts';
-import type { FlowTally, Rate, WatchedFlow } from './flow-tally.ts';
+import { type FlowTally, type Rate, rejectRuleOf, type WatchedFlow } from './flow-tally.ts';
 
 export const SORT_KEYS = ['bytes', 'packets', 'rate', 'first', 'last'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
@@ -86,5 +86,6 @@ function comparison(sort: SortKey, tally: FlowTally): (left: WatchedFlow, right:
 
 function rowText(flow: WatchedFlow, write: WriteEndpoint): string {
   const endpoints = `${write(flow, 'source')} ${write(flow, 'destination')}`;
-  return `${flow.interfaceName} ${protocolName(flow.record.protocol)} ${endpoints}`;
+  const rule = rejectRuleOf(flow.record) ?? '';
+  return `${flow.interfaceName} ${protocolName(flow.record.protocol)} ${endpoints} ${rule}`;
 }

@@ -127,6 +127,7 @@ function contextOf(plan: DebugPlan, tally: FlowTally, notes: readonly (string | 
   const elapsedSeconds = (tally.endedAt ?? Date.now() / 1000) - tally.startedAt;
   return {
     interfaceNames: plan.interfaceNames,
+    hasRejects: plan.rejectGroup !== undefined,
     elapsedSeconds,
     secondsLeft: tally.isOver ? undefined : plan.durationSeconds - elapsedSeconds,
     notes: notes.filter((note) => note !== undefined),

@@ -1,7 +1,7 @@
 /** The live screen for programs: one JSON object for each refresh, and one at the end. docs/debug.md says what each member is. */
 import { type Ledger, lostPackets, offeredPackets } from '../model/ledger.ts';
 import { recordAddress } from '../record/endpoint.ts';
-import { actionOf, type FlowTally, type Rate } from './flow-tally.ts';
+import { actionOf, type FlowTally, type Rate, rejectRuleOf } from './flow-tally.ts';
 import type { LiveContext } from './live-table.ts';
 import type { Row, View, ViewChoices } from './live-view.ts';
 
@@ -49,6 +49,7 @@ function flowObject({ flow, rate }: Row): object {
     last: flow.last,
     tcp_flags: record.tcpFlags,
     action: actionOf(record),
+    reject_rule: rejectRuleOf(record) ?? null,
   };
 }
 

@@ -177,6 +177,36 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
     expect(stdout).not.toContain('7001 ACCEPT');
   });
 
+  test('are shown with their rule by the table of a debug run, and by its JSON', async () => {
+    rules(
+      'add table inet f',
+      'add chain inet f i { type filter hook input priority 0; }',
+      `add rule inet f i udp dport 7001 log prefix "acl=7" group ${GROUP} drop`,
+    );
+    const words = ['debug', '-i', 'obs0', '--rejects', String(GROUP), '--duration', '30s'];
+    const run = async (...format: string[]) => {
+      const running = startCommand([...words, ...format], { namespace: hosts.observed });
+      await running.until(({ stderr }) => stderr.includes('obs0'));
+      hosts.send([...times(3, () => datagram({ port: 7001, bytes: 20 })), datagram({ port: 7002, bytes: 20 })]);
+      await running.until(({ stdout }) => stdout.includes('7002'));
+      return (await running.stop('SIGINT')).stdout.trimEnd().split('\n');
+    };
+    const rows = (await run('--format', 'table', '--window', '2s')).map((line) => line.split(/ {2,}/));
+    const peer = rows.findLast(([, , destination]) => destination === `${OBSERVED}:7001`);
+    expect(rows.findLast(([title]) => title === 'proto')?.slice(0, 5)).toEqual([
+      'proto',
+      'source',
+      'destination',
+      'action',
+      'rule',
+    ]);
+    expect(peer?.slice(3, 5)).toEqual(['REJECT', 'acl=7']);
+    const { flows } = JSON.parse((await run('--json')).at(-1)!) as { flows: Record<string, unknown>[] };
+    const verdicts = flows.map(({ dstport, action, reject_rule }) => [dstport, action, reject_rule]);
+    expect(verdicts).toContainEqual([7001, 'REJECT', 'acl=7']);
+    expect(verdicts).toContainEqual([7002, 'ACCEPT', null]);
+  });
+
   test('counts a packet once that the tap saw and the filter dropped, also over a kill', async () => {
     rules(
       'add table inet f',

@@ -10,7 +10,7 @@ import { createLedger } from '../../../agent/model/ledger.ts';
 import { cursorOver, flowRecord } from '../../support/flow-records.ts';
 import { TerminalCells } from '../../support/terminal-cells.ts';
 
-const CONTEXT = { interfaceNames: ['eth0'], elapsedSeconds: 5, secondsLeft: 295, notes: ['a note'] };
+const CONTEXT = { interfaceNames: ['eth0'], hasRejects: false, elapsedSeconds: 5, secondsLeft: 295, notes: ['a note'] };
 
 test('a terminal of any width shows every line to its last character, drawn once or again', () => {
   const records = fc.array(flowRecord, { maxLength: 10 });

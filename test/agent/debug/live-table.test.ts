@@ -10,7 +10,13 @@ import { createLedger } from '../../../agent/model/ledger.ts';
 import { humanBytes, humanCount } from '../../../agent/record/human.ts';
 import { cursorOver, flowRecord } from '../../support/flow-records.ts';
 
-const CONTEXT = { interfaceNames: ['eth0', 'wg0'], elapsedSeconds: 65, secondsLeft: 235, notes: ['a note'] };
+const CONTEXT = {
+  interfaceNames: ['eth0', 'wg0'],
+  hasRejects: false,
+  elapsedSeconds: 65,
+  secondsLeft: 235,
+  notes: ['a note'],
+};
 const RESET = '\u001b[0m';
 
 function screen(tally: FlowTally, keys: string, columns: number, rows = 24, color = false): string[] {
@@ -56,10 +62,10 @@ describe('the live table', () => {
   test('shows the sorted column whole, and cuts no number that it shows', () => {
     const keyed = fc.constantFrom(['b', 'bytes'], ['p', 'packets'], ['r', 'bit/s'], ['f', 'first'], ['l', 'last']);
     fc.assert(
-      fc.property(records, widths, keyed, (flows, columns, [key, sorted]) => {
+      fc.property(records, widths, keyed, fc.boolean(), (flows, columns, [key, sorted], hasRejects) => {
         const { choices } = press(INITIAL_STATE, key!);
         const view = viewOf(tallyOf(flows), choices, 24);
-        const [titles = '', ...rows] = tableLines(view, choices.sort, CONTEXT, columns);
+        const [titles = '', ...rows] = tableLines(view, choices.sort, { ...CONTEXT, hasRejects }, columns);
         expect(titles.split(/ +/)).toContain(`${sorted}▾`);
         for (const [index, row] of rows.entries()) {
           expect(row.length).toBeLessThanOrEqual(columns);
@@ -97,6 +103,27 @@ describe('the live table', () => {
     ]);
     expect(lines.find((line) => line.includes('ACCEPT'))).toContain(`\u001b[32m ACCEPT${RESET}`);
     expect(screen(tally, '', 120).join('')).not.toContain('\u001b');
+  });
+
+  test('names the rule beside the action where the packet filter is listened to', () => {
+    const annotations = { ...createAnnotations(), action: 'REJECT' as const, rejectRule: 'deny-9999' };
+    const rejected = { ...createFlowRecord(), isAnnotated: true, annotations };
+    const other = { ...rejected, annotations: { ...annotations, rejectRule: 'deny-new' } };
+    const view = viewOf(tallyOf([createFlowRecord(), rejected, other]), INITIAL_STATE.choices, 24);
+    const [titles, ...rows] = tableLines(view, 'bytes', { ...CONTEXT, hasRejects: true }, 80);
+    expect(titles).toMatch(/^proto +source +destination +action +rule +bit/);
+    expect(rows.map((row) => /(ACCEPT|REJECT)(?: {2}(\S+))?/.exec(row)?.slice(1))).toEqual([
+      ['ACCEPT', undefined],
+      ['REJECT', 'deny-9999'],
+      ['REJECT', 'deny-new'],
+    ]);
+    expect(tableLines(view, 'bytes', CONTEXT, 200)[0]).not.toContain('rule');
+    const filtered = viewOf(
+      tallyOf([createFlowRecord(), rejected, other]),
+      { ...INITIAL_STATE.choices, filter: 'deny-new' },
+      24,
+    );
+    expect(filtered.flows).toBe(1);
   });
 
   test('says which column it is sorted by, and shows the filter', () => {
