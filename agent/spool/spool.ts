@@ -4,7 +4,7 @@
  *     FOLDER/lock                                 which process uses the spool (spool-lock.ts)
  *     FOLDER/000000000042-001700000060.flows      a batch that waits (spool-name.ts, spool-file.ts)
  *     FOLDER/000000000043-001700000061.flows.tmp  a batch on its way in
- *     FOLDER/000000000042.lost                    what had to be given up, on its way to the reader (loss-accounts.ts)
+ *     FOLDER/000000000042.lost                    what had to be given up, on its way to the reader (loss-reports.ts)
  *     FOLDER/quarantine/...                       what cannot be delivered (quarantine.ts)
  *
  * Two hands work in it. The writer (spool-writer.ts) may run in another thread: it only adds files and tells their names.
@@ -22,7 +22,7 @@ import type { BatchStore } from '../model/batch-store.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { RecordTotals } from '../wire/flow-batch.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
-import { LossAccounts, type LostBatch, pointOf, readLostBatch } from './loss-accounts.ts';
+import { LossReports, type LostBatch, pointOf, readLostBatch } from './loss-reports.ts';
 import { Quarantine } from './quarantine.ts';
 import {
   addDropped,
@@ -78,7 +78,7 @@ export class Spool implements BatchStore {
   readonly #options: SpoolOptions;
   readonly #quarantine: Quarantine;
   readonly #episodes: DropEpisodes;
-  readonly #accounts: LossAccounts;
+  readonly #reports: LossReports;
   /** Given up and in an account, but the disk did not let go of them yet. */
   readonly #givenUp = new Set<string>();
   /** Deleted, which is not surely on the disk. */
@@ -122,7 +122,7 @@ export class Spool implements BatchStore {
   private constructor(options: SpoolOptions) {
     this.#options = options;
     this.#episodes = new DropEpisodes(options.events);
-    this.#accounts = new LossAccounts(options.disk, options.folder);
+    this.#reports = new LossReports(options.disk, options.folder);
     this.#quarantine = new Quarantine(options.disk, `${options.folder}/quarantine`, options.quarantineBytesMax);
     this.#recover();
   }
@@ -130,7 +130,7 @@ export class Spool implements BatchStore {
   /** The sequence number with which a writer starts. */
   get nextSequence(): number {
     const waiting = this.#newest === '' ? -1 : parseSpoolName(this.#newest)!.sequence;
-    return Math.max(waiting, this.#quarantine.sequenceMax, this.#accounts.sequenceMax) + 1;
+    return Math.max(waiting, this.#quarantine.sequenceMax, this.#reports.sequenceMax) + 1;
   }
 
   /** Writes batches from this thread: all of them are durable, or none. @throws OperationalError `spool.unusable` */
@@ -151,7 +151,7 @@ export class Spool implements BatchStore {
   }
 
   oldest(limit: number): readonly string[] {
-    const names = this.#accounts.closed.slice(0, limit);
+    const names = this.#reports.closed.slice(0, limit);
     for (const name of this.#files.keys()) {
       if (names.length >= limit) break;
       names.push(name);
@@ -160,7 +160,7 @@ export class Spool implements BatchStore {
   }
 
   backlog(): { readonly batches: number; readonly bytes: number } {
-    return { batches: this.#accounts.closed.length + this.#files.size, bytes: this.#bytes };
+    return { batches: this.#reports.closed.length + this.#files.size, bytes: this.#bytes };
   }
 
   /** Unix seconds at which the oldest batch was written; undefined when none waits. */
@@ -176,7 +176,7 @@ export class Spool implements BatchStore {
   /** @throws OperationalError `spool.unusable` when the disk cannot be read now. */
   async read(name: string): Promise<Uint8Array | undefined> {
     const bytes = this.#files.get(name);
-    if (bytes === undefined) return this.#accounts.read(name);
+    if (bytes === undefined) return this.#reports.read(name);
     this.#lent.add(name);
     const { disk, folder } = this.#options;
     if (bytes > FILE_BYTES_MAX) return this.#damaged(name, `it has ${bytes} bytes, more than any batch`);
@@ -197,7 +197,7 @@ export class Spool implements BatchStore {
   }
 
   async remove(name: string): Promise<void> {
-    if (LossAccounts.isAccount(name)) return this.#try(() => this.#accounts.remove(name));
+    if (LossReports.isReport(name)) return this.#try(() => this.#reports.remove(name));
     this.#try(() => {
       this.#clearStrays(name);
       unlinkIfThere(this.#options.disk, this.#path(name));
@@ -205,13 +205,13 @@ export class Spool implements BatchStore {
     this.#forget(name);
     this.#episodes.calm(this.#bytes, this.#options.bytesMax);
     // The service takes batches: now it can take what is said of those that went.
-    this.#attempt(() => this.#closeAccounts());
+    this.#attempt(() => this.#closeReports());
   }
 
   async quarantine(name: string, reason: string): Promise<void> {
-    if (!LossAccounts.isAccount(name)) return this.#setAside(name, reason);
+    if (!LossReports.isReport(name)) return this.#setAside(name, reason);
     // An account of an account would be refused just so.
-    this.#try(() => this.#accounts.remove(name));
+    this.#try(() => this.#reports.remove(name));
     this.counters.quarantined++;
     this.#options.events.onQuarantined(name, reason);
   }
@@ -243,7 +243,7 @@ export class Spool implements BatchStore {
   sweep(): void {
     const { bytesMax, now } = this.#options;
     this.#attempt(() => this.#clearGivenUp());
-    this.#attempt(() => this.#accounts.flush());
+    this.#attempt(() => this.#reports.flush());
     const nowSeconds = now() / 1000;
     let overBytes = this.#bytes - bytesMax;
     const due: string[] = [];
@@ -274,7 +274,7 @@ export class Spool implements BatchStore {
     const names = new Set<string>();
     for (const name of disk.list(folder)) {
       if (name.endsWith(TEMPORARY_SUFFIX)) unlinkIfThere(disk, this.#path(name));
-      else if (LossAccounts.isAccount(name)) this.#recoverAccount(name);
+      else if (LossReports.isReport(name)) this.#recoverReport(name);
       else if (parseSpoolName(name) !== undefined) names.add(name);
     }
     for (const name of this.#givenUp) names.delete(name);
@@ -337,11 +337,11 @@ export class Spool implements BatchStore {
     if (bytes === undefined) return;
     const told = lost === undefined ? `${reason}; how many packets were in it is unknown` : reason;
     const take = () => this.#quarantine.take(this.#path(name), name, bytes, told);
-    if (lost !== undefined && this.#account([lost])) this.#setCountedAside(name, take);
+    if (lost !== undefined && this.#report([lost])) this.#setCountedAside(name, take);
     else {
       this.#try(take);
       if (lost === undefined) this.counters.untold++;
-      else this.#accounts.addUnwritten([lost]);
+      else this.#reports.addUnwritten([lost]);
       this.#forget(name);
     }
     this.counters.quarantined++;
@@ -387,7 +387,7 @@ export class Spool implements BatchStore {
   }
 
   #dropCounted(batches: readonly LostBatch[], reason: DropReason): void {
-    if (!this.#account(batches)) this.#dropUnwritten(batches, reason);
+    if (!this.#report(batches)) this.#dropUnwritten(batches, reason);
     else
       for (const batch of batches) {
         this.#givenUp.add(batch.name);
@@ -396,9 +396,9 @@ export class Spool implements BatchStore {
   }
 
   /** False where there is no room for an account. @throws OperationalError `spool.unusable` when the disk refuses otherwise */
-  #account(batches: readonly LostBatch[]): boolean {
+  #report(batches: readonly LostBatch[]): boolean {
     try {
-      this.#accounts.add(batches);
+      this.#reports.add(batches);
       return true;
     } catch (error) {
       if (isFileSystemError(error) && NO_ROOM.has(error.code)) return false;
@@ -410,10 +410,10 @@ export class Spool implements BatchStore {
   #dropUnwritten(batches: readonly LostBatch[], reason: DropReason): void {
     for (const batch of batches) {
       if (!this.#attempt(() => unlinkIfThere(this.#options.disk, this.#path(batch.name)))) continue;
-      this.#accounts.addUnwritten([batch]);
+      this.#reports.addUnwritten([batch]);
       this.#dropped(batch.name, reason, batch.records);
     }
-    this.#attempt(() => this.#accounts.flush());
+    this.#attempt(() => this.#reports.flush());
   }
 
   #dropped(name: string, reason: DropReason, { records, packets, bytes }: RecordTotals): void {
@@ -428,7 +428,7 @@ export class Spool implements BatchStore {
     if (this.#givenUp.size === 0) return;
     const { disk, folder } = this.#options;
     disk.syncFolder(folder);
-    this.#accounts.forget(this.#deleted);
+    this.#reports.forget(this.#deleted);
     this.#deleted.clear();
     for (const name of this.#givenUp) {
       unlinkIfThere(disk, this.#path(name));
@@ -437,13 +437,13 @@ export class Spool implements BatchStore {
     }
   }
 
-  #closeAccounts(): void {
+  #closeReports(): void {
     this.#clearGivenUp();
-    this.#accounts.close();
+    this.#reports.close();
   }
 
-  #recoverAccount(name: string): void {
-    const counted = this.#accounts.recover(name);
+  #recoverReport(name: string): void {
+    const counted = this.#reports.recover(name);
     if (counted !== undefined) for (const batch of counted) this.#givenUp.add(batch);
     else {
       const reason = 'it summed up batches that were given up, and is damaged: what it said is unknown';

@@ -37,7 +37,7 @@ export interface LostBatch {
   readonly records: RecordTotals;
 }
 
-interface Account {
+interface LossReport {
   /** Of its file, without a suffix. */
   readonly sequence: string;
   readonly header: BatchHeader;
@@ -46,13 +46,13 @@ interface Account {
   readonly counted: readonly string[];
 }
 
-export class LossAccounts {
+export class LossReports {
   readonly #disk: Disk;
   readonly #folder: string;
   /** By observation point. */
-  readonly #open = new Map<string, Account>();
+  readonly #open = new Map<string, LossReport>();
   /** By name, and the points that have one. */
-  readonly #closed = new Map<string, Account>();
+  readonly #closed = new Map<string, LossReport>();
   /** Open accounts that the disk did not take as they are. */
   readonly #unwritten = new Set<string>();
 
@@ -61,7 +61,7 @@ export class LossAccounts {
     this.#folder = folder;
   }
 
-  static isAccount(name: string): boolean {
+  static isReport(name: string): boolean {
     return NAME.test(name);
   }
 
@@ -73,7 +73,7 @@ export class LossAccounts {
   recover(name: string): readonly string[] | undefined {
     const found = readSpoolFile(this.#disk.readNow(`${this.#folder}/${name}`));
     if (found.kind === 'damaged') return undefined;
-    const account = JSON.parse(new TextDecoder().decode(found.payload)) as Account;
+    const account = JSON.parse(new TextDecoder().decode(found.payload)) as LossReport;
     if (name.endsWith(OPEN_SUFFIX)) this.#open.set(pointOf(account.header), account);
     else this.#closed.set(name, account);
     return account.counted;
@@ -164,9 +164,9 @@ export class LossAccounts {
     return `${this.#folder}/${name}`;
   }
 
-  #with(batches: readonly LostBatch[]): Account {
+  #with(batches: readonly LostBatch[]): LossReport {
     const [first] = batches;
-    const before = this.#open.get(pointOf(first!.header)) ?? newAccount(first!);
+    const before = this.#open.get(pointOf(first!.header)) ?? newReport(first!);
     const ledger = createLedger([]);
     addLedger(ledger, before.ledger);
     for (const batch of batches) {
@@ -185,7 +185,7 @@ export class LossAccounts {
     };
   }
 
-  #write(account: Account): void {
+  #write(account: LossReport): void {
     const content = new TextEncoder().encode(JSON.stringify(account));
     const path = this.#path(account.sequence + OPEN_SUFFIX);
     unlinkIfThere(this.#disk, path + TEMPORARY_SUFFIX);
@@ -195,7 +195,7 @@ export class LossAccounts {
 }
 
 /** A cut that no batch has: the account's identity is its own. */
-function newAccount({ name, header }: LostBatch): Account {
+function newReport({ name, header }: LostBatch): LossReport {
   const sequence = String(parseSpoolName(name)!.sequence).padStart(12, '0');
   return { sequence, header: { ...header, split: `lost-${sequence}` }, ledger: createLedger([]), counted: [] };
 }
