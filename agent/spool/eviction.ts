@@ -1,0 +1,157 @@
+/**
+ * How batches leave the spool undelivered: their packets go into the loss report of their observation point (loss-reports.ts),
+ * and once that is surely on the disk, their files go. So a batch is either there or in a report, never in both or neither.
+ */
+import { OperationalError } from '../model/operational-error.ts';
+import type { RecordTotals } from '../wire/flow-batch.ts';
+import { isFileSystemError, unlinkIfThere } from './disk.ts';
+import { type LossReports, type LostBatch, pointOf } from './loss-reports.ts';
+import type { PartialSplits } from './partial-splits.ts';
+import type { DropEpisodes, DroppedTotals, DropReason } from './spool-bounds.ts';
+import { addDropped } from './spool-bounds.ts';
+import type { SpoolFolder } from './spool-folder.ts';
+import type { SpoolIndex } from './spool-index.ts';
+
+const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
+
+/** Batches of one write of the reports, which hold their names. */
+const EVICTED_AT_ONCE = 256;
+
+export interface EvictionParts {
+  readonly folder: SpoolFolder;
+  readonly index: SpoolIndex;
+  readonly reports: LossReports;
+  readonly splits: PartialSplits;
+  readonly episodes: DropEpisodes;
+  /** Grows with what goes over a bound. */
+  readonly dropped: DroppedTotals;
+  /** What the batch says of itself; undefined where that is damaged, or it is gone. @throws OperationalError `spool.unusable` */
+  readonly readLost: (name: string) => LostBatch | undefined;
+  readonly onDamaged: (name: string, reason: string) => void;
+}
+
+export class Eviction {
+  readonly #parts: EvictionParts;
+  /** In a report, but the disk did not let go of them yet. */
+  readonly #reported = new Set<string>();
+  /** Deleted, which is not surely on the disk. */
+  readonly #deleted = new Set<string>();
+
+  constructor(parts: EvictionParts) {
+    this.#parts = parts;
+  }
+
+  /** Batches that an earlier run has put into a report. */
+  resume(names: readonly string[]): void {
+    for (const name of names) this.#reported.add(name);
+  }
+
+  isReported(name: string): boolean {
+    return this.#reported.has(name);
+  }
+
+  /** Makes durable what waits for the disk, as far as it does. */
+  settle(): void {
+    const { folder, reports } = this.#parts;
+    folder.attempt(() => this.#clear());
+    folder.attempt(() => reports.flush());
+  }
+
+  /** Evicts batches that are over a bound. What the disk refuses to report stays. */
+  evict(names: readonly string[], reason: DropReason): void {
+    try {
+      for (let at = 0; at < names.length; at += EVICTED_AT_ONCE) {
+        this.#evict(names.slice(at, at + EVICTED_AT_ONCE), reason);
+      }
+    } catch (error) {
+      // Nothing goes uncounted: the spool stays over its bound until the disk takes the report.
+      if (!(error instanceof OperationalError)) throw error;
+    }
+  }
+
+  /** Makes the reports ready to be sent, once the deletion of their batches is on the disk. */
+  closeReports(): void {
+    this.#parts.folder.attempt(() => {
+      this.#clear();
+      this.#parts.reports.close();
+    });
+  }
+
+  /** False where there is no room for a report. @throws OperationalError `spool.unusable` when the disk refuses otherwise */
+  report(batches: readonly LostBatch[]): boolean {
+    const { folder, reports } = this.#parts;
+    try {
+      reports.add(batches);
+      return true;
+    } catch (error) {
+      if (isFileSystemError(error) && NO_ROOM.has(error.code)) return false;
+      throw folder.unusable(error);
+    }
+  }
+
+  /** Once it is in a report, which has to be on the disk first, a batch is pending no more: what cannot be moved is deleted. */
+  moveReported(name: string, move: () => void): void {
+    const { folder, index } = this.#parts;
+    index.forget(name);
+    const isMoved = folder.attempt(() => folder.sync()) && folder.attempt(move);
+    (isMoved ? this.#deleted : this.#reported).add(name);
+  }
+
+  #evict(names: readonly string[], reason: DropReason): void {
+    const { folder, splits, readLost, onDamaged } = this.#parts;
+    const points = new Map<string, LostBatch[]>();
+    for (const name of names) {
+      if (!folder.attempt(() => splits.clear(name))) continue;
+      const lost = readLost(name);
+      if (lost === undefined) onDamaged(name, 'it had to go over a bound, and what it says of itself is damaged');
+      else {
+        const point = pointOf(lost.header);
+        points.set(point, [...(points.get(point) ?? []), lost]);
+      }
+    }
+    for (const batches of points.values()) this.#evictOfPoint(batches, reason);
+    folder.attempt(() => this.#clear());
+  }
+
+  #evictOfPoint(batches: readonly LostBatch[], reason: DropReason): void {
+    if (!this.report(batches)) this.#evictUnwritten(batches, reason);
+    else
+      for (const batch of batches) {
+        this.#reported.add(batch.name);
+        this.#evicted(batch.name, reason, batch.records);
+      }
+  }
+
+  /** Deleting makes the room that there is not. */
+  #evictUnwritten(batches: readonly LostBatch[], reason: DropReason): void {
+    const { folder, reports } = this.#parts;
+    for (const batch of batches) {
+      if (!folder.attempt(() => unlinkIfThere(folder.disk, folder.file(batch.name)))) continue;
+      reports.addUnwritten([batch]);
+      this.#evicted(batch.name, reason, batch.records);
+    }
+    folder.attempt(() => reports.flush());
+  }
+
+  #evicted(name: string, reason: DropReason, { records, packets, bytes }: RecordTotals): void {
+    const { index, dropped, episodes } = this.#parts;
+    index.forget(name);
+    const totals = { batches: 1, records, packets, bytes };
+    addDropped(dropped, totals);
+    episodes.dropped(reason, totals);
+  }
+
+  /** First the reports are surely on the disk, then their batches go. */
+  #clear(): void {
+    if (this.#reported.size === 0) return;
+    const { folder, reports } = this.#parts;
+    folder.sync();
+    reports.forget(this.#deleted);
+    this.#deleted.clear();
+    for (const name of this.#reported) {
+      unlinkIfThere(folder.disk, folder.file(name));
+      this.#reported.delete(name);
+      this.#deleted.add(name);
+    }
+  }
+}
