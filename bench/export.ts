@@ -14,10 +14,11 @@ import { EXPORTER_DEFAULTS, Exporter } from '../agent/export/exporter.ts';
 import { systemTimers } from '../agent/export/timers.ts';
 import type { Window } from '../agent/flow/window.ts';
 import { FLOW_LOG_DEFAULTS } from '../agent/model/flow-log.ts';
+import { loadCaptureAddon } from '../agent/native/addon.ts';
 import { nodeDisk } from '../agent/spool/disk.ts';
 import { RECORDER_DEFAULTS, Recorder } from '../agent/spool/recorder.ts';
 import { SPOOL_DEFAULTS, Spool } from '../agent/spool/spool.ts';
-import { linuxProcesses } from '../agent/spool/spool-lock.ts';
+import { lockSpool } from '../agent/spool/spool-lock.ts';
 import { SpoolWriter } from '../agent/spool/spool-writer.ts';
 import { COMPRESSIONS, type Compression } from '../agent/wire/compression.ts';
 import { closedWindow, headerOf } from './kernels/records.ts';
@@ -96,7 +97,7 @@ function openSpool(folder: string): Spool {
     folder,
     ...SPOOL_DEFAULTS,
     now: Date.now,
-    processes: linuxProcesses,
+    lock: (path) => lockSpool(path, loadCaptureAddon().lockFile),
     events: { onDropping: () => undefined, onDropped: () => undefined, onQuarantined: () => undefined },
   });
 }

@@ -7,8 +7,8 @@ import { pointKey, withoutCopySuffix } from '../meter/window-file.ts';
 import type { KeepSetup } from '../meter/window-keeper.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { isSystemError } from '../model/system-error.ts';
+import { readBootId, UNKNOWN_BOOT } from '../spool/boot-id.ts';
 import { nodeDisk } from '../spool/disk.ts';
-import { readBootId, UNKNOWN_BOOT } from '../spool/spool-lock.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isForeign } from './state-folder.ts';
 

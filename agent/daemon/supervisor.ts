@@ -16,7 +16,7 @@ import type { ExclusionPolicy } from '../packet/exclusion.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { RECORDER_DEFAULTS } from '../spool/recorder.ts';
 import { SPOOL_DEFAULTS, Spool } from '../spool/spool.ts';
-import { linuxProcesses } from '../spool/spool-lock.ts';
+import { lockSpool } from '../spool/spool-lock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { StatusKeeper } from '../telemetry/status.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
@@ -170,7 +170,7 @@ export class Supervisor {
       ageSecondsMax: spoolAgeSecondsMax,
       quarantineBytesMax: SPOOL_DEFAULTS.quarantineBytesMax,
       now: Date.now,
-      processes: linuxProcesses,
+      lock: (folder) => lockSpool(folder, loadCaptureAddon().lockFile),
       events: {
         onDropping: (reason) => log.error(DROPPING[reason]),
         onDropped: (totals) => log.warn('the spool is within its bounds again', { givenUp: totals }),

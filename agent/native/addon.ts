@@ -116,6 +116,11 @@ export interface ProcessAddon {
   keepCapabilities(kept: readonly number[]): void;
   /** The process goes on as this program, with its id and standard streams and without its other threads. */
   execute(path: string, words: readonly string[]): void;
+  /**
+   * flock(2), exclusive, without waiting: false where another open of the file has it. It goes when the descriptor is closed,
+   * or the process dies.
+   */
+  lockFile(fileDescriptor: number): boolean;
 }
 
 /** The part that speaks with the kernel over netlink(7), which Node.js cannot open; it can read and write what is open. */

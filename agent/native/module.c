@@ -39,6 +39,7 @@ static const struct {
   {"limitCapabilities", limit_capabilities},
   {"keepCapabilities", keep_capabilities},
   {"execute", execute},
+  {"lockFile", lock_file},
 };
 
 NAPI_MODULE_INIT() {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -180,4 +181,20 @@ napi_value execute(napi_env env, napi_callback_info info) {
   }
   for (size_t i = 0; words[i] != NULL; i++) free(words[i]);
   return NULL;
+}
+
+/* flock(2), without waiting: false where another open of the file has it. The kernel drops it with the last descriptor. */
+napi_value lock_file(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  napi_value result = NULL;
+  int32_t fd = -1;
+  if (arguments_of(env, info, 1, arguments) == NULL) return NULL;
+  if (take_int32(env, arguments[0], "fd", &fd) != 0) return NULL;
+  int failure;
+  do {
+    failure = flock(fd, LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  } while (failure == EINTR);
+  if (failure != 0 && failure != EWOULDBLOCK) return throw_errno(env, failure, "locking a file");
+  napi_get_boolean(env, failure == 0, &result);
+  return result;
 }

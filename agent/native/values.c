@@ -91,6 +91,7 @@ static const char *errno_name(int number) {
     case ENFILE: return "ENFILE";
     case ENODEV: return "ENODEV";
     case ENOENT: return "ENOENT";
+    case ENOLCK: return "ENOLCK";
     case ENOMEM: return "ENOMEM";
     case ENOSPC: return "ENOSPC";
     case ENOTDIR: return "ENOTDIR";

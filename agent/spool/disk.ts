@@ -10,11 +10,9 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readlinkSync,
   readSync,
   renameSync,
   statSync,
-  symlinkSync,
   unlinkSync,
   writeSync,
 } from 'node:fs';
@@ -33,9 +31,6 @@ export interface Disk {
   /** Has the folder's entries (files made, renamed, unlinked in it) on the disk at return. */
   syncFolder(folder: string): void;
   rename(from: string, to: string): void;
-  /** Makes a symbolic link that must not exist; the target is any text. */
-  symlink(target: string, path: string): void;
-  readlink(path: string): string;
   unlink(path: string): void;
   read(path: string): Promise<Uint8Array>;
   /** The first bytes of a file, all of them where no bound is given. */
@@ -68,8 +63,6 @@ export const nodeDisk: Disk = {
     }
   },
   rename: renameSync,
-  symlink: symlinkSync,
-  readlink: (path) => readlinkSync(path),
   unlink: unlinkSync,
   read: (path) => readFile(path),
   readNow(path, bytesMax = Number.POSITIVE_INFINITY) {

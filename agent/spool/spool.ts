@@ -1,7 +1,7 @@
 /**
  * The spool: batches that are durable and not yet delivered. One folder, one file for each batch:
  *
- *     FOLDER/lock                                 which process uses the spool (spool-lock.ts)
+ *     FOLDER/spool.lock                           held by the process that uses the spool (spool-lock.ts)
  *     FOLDER/000000000042-001700000060.flows      a batch that waits (spool-name.ts, spool-file.ts)
  *     FOLDER/000000000043-001700000061.flows.tmp  a batch on its way in
  *     FOLDER/000000000042.lost                    what had to be given up, on its way to the reader (loss-reports.ts)
@@ -21,6 +21,7 @@
 import type { BatchStore } from '../model/batch-store.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
 import { Eviction } from './eviction.ts';
+import type { HeldLock } from './lock-file.ts';
 import { LossReports, type LostBatch, readLostBatch } from './loss-reports.ts';
 import { PartialSplits } from './partial-splits.ts';
 import { Quarantine } from './quarantine.ts';
@@ -28,7 +29,6 @@ import { DropEpisodes, type DropEvents, type DroppedTotals, type DropReason } fr
 import { FILE_BYTES_MAX, readSpoolFile } from './spool-file.ts';
 import { SpoolFolder } from './spool-folder.ts';
 import { SpoolIndex } from './spool-index.ts';
-import { lockSpool, type Processes, unlockSpool } from './spool-lock.ts';
 import { parseSpoolName, TEMPORARY_SUFFIX, wholesOf } from './spool-name.ts';
 import { asUnusable, type SpoolEntry, SpoolWriter } from './spool-writer.ts';
 
@@ -47,7 +47,8 @@ export interface SpoolOptions {
   readonly quarantineBytesMax: number;
   /** Unix milliseconds. */
   readonly now: () => number;
-  readonly processes: Processes;
+  /** Keeps other processes out of the folder. @throws OperationalError `instance.running`; else what the file system throws */
+  readonly lock: (folder: string) => HeldLock;
   readonly events: SpoolEvents;
 }
 
@@ -66,6 +67,7 @@ export interface SpoolCounters {
 
 export class Spool implements BatchStore {
   readonly #options: SpoolOptions;
+  readonly #lock: HeldLock;
   readonly #folder: SpoolFolder;
   readonly #index = new SpoolIndex();
   readonly #quarantine: Quarantine;
@@ -88,24 +90,26 @@ export class Spool implements BatchStore {
 
   /** @throws OperationalError `instance.running`, `spool.unusable` */
   static open(options: SpoolOptions): Spool {
-    const { disk, folder, processes } = options;
+    const { disk, folder, lock } = options;
+    let held: HeldLock;
     try {
       disk.makeFolder(folder);
-      lockSpool(disk, folder, processes);
+      held = lock(folder);
     } catch (error) {
       throw asUnusable(folder, error);
     }
     try {
-      return new Spool(options);
+      return new Spool(options, held);
     } catch (error) {
-      unlockSpool(disk, folder);
+      held.release();
       throw asUnusable(folder, error);
     }
   }
 
-  private constructor(options: SpoolOptions) {
+  private constructor(options: SpoolOptions, lock: HeldLock) {
     const { disk, folder, quarantineBytesMax, events } = options;
     this.#options = options;
+    this.#lock = lock;
     this.#folder = new SpoolFolder(disk, folder);
     this.#episodes = new DropEpisodes(events);
     this.#reports = new LossReports(disk, folder);
@@ -242,7 +246,7 @@ export class Spool implements BatchStore {
 
   /** The folder is free for another process. */
   close(): void {
-    this.#folder.demand(() => unlockSpool(this.#options.disk, this.#options.folder));
+    this.#lock.release();
   }
 
   #recover(): void {

@@ -10,6 +10,7 @@ import { Spool } from '../../agent/spool/spool.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk } from '../support/crashing-disk.ts';
 import { FakeTimers, settled } from '../support/fake-timers.ts';
+import { freeLock } from '../support/free-lock.ts';
 import { batchOf } from '../support/spool-batches.ts';
 
 const step = fc.oneof(
@@ -53,7 +54,7 @@ test('packets of the records and packets given up are, in the end, what was mete
           bytesMax: blocks * 4096,
           quarantineBytesMax: 1e9,
           now: () => 1_700_000_000_000,
-          processes: { self: 1, identity: () => 'started' },
+          lock: freeLock,
           events: { onDropping: () => {}, onDropped: () => {}, onQuarantined: () => {} },
         });
         const reader = new Reader();

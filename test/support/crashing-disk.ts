@@ -12,7 +12,6 @@ export class PowerCut extends Error {}
 
 interface Node {
   content: Uint8Array;
-  readonly target: string | undefined;
 }
 
 interface Change {
@@ -63,7 +62,7 @@ export class CrashingDisk implements Disk {
     const content = Uint8Array.from(Buffer.concat(pieces));
     this.#mutate('create', path, () => {
       if (this.#seen.has(path)) throw fileSystemError('EEXIST', path);
-      const node: Node = { content, target: undefined };
+      const node: Node = { content };
       if (this.#dead) node.content = content.subarray(0, Math.floor(this.#random() * content.length));
       this.#change({ add: [path, node] });
     });
@@ -81,18 +80,6 @@ export class CrashingDisk implements Disk {
 
   rename(from: string, to: string): void {
     this.#mutate('rename', from, () => this.#change({ add: [to, this.#node(from)], drop: from }));
-  }
-
-  symlink(target: string, path: string): void {
-    this.#mutate('symlink', path, () => {
-      if (this.#seen.has(path)) throw fileSystemError('EEXIST', path);
-      this.#change({ add: [path, { content: new Uint8Array(0), target }] });
-    });
-  }
-
-  readlink(path: string): string {
-    this.#look('readlink', path);
-    return this.#node(path).target!;
   }
 
   unlink(path: string): void {

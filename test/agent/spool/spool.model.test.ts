@@ -12,6 +12,7 @@ import { Spool } from '../../../agent/spool/spool.ts';
 import { readSpoolFile, SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
 import { FlowBatchReader, labelBytes, splitBatch, sumRecords } from '../../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk, fileSystemError, PowerCut } from '../../support/crashing-disk.ts';
+import { freeLock } from '../../support/free-lock.ts';
 import { batchOf, identityOf } from '../../support/spool-batches.ts';
 
 type Action =
@@ -342,7 +343,7 @@ class World {
       },
       quarantineBytesMax: Number.MAX_SAFE_INTEGER,
       now: () => 1_700_000_000_000 + self,
-      processes: { self, identity: (id) => (id === self ? `started ${id}` : undefined) },
+      lock: freeLock,
       events: { onDropping: () => {}, onDropped: () => {}, onQuarantined: () => {} },
     });
   }

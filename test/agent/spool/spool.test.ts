@@ -12,17 +12,17 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createLedger, type Ledger, logStatus } from '../../../agent/model/ledger.ts';
-import { type Disk, nodeDisk } from '../../../agent/spool/disk.ts';
+import { nodeDisk } from '../../../agent/spool/disk.ts';
 import { Spool, type SpoolEvents, type SpoolOptions } from '../../../agent/spool/spool.ts';
 import type { DroppedTotals } from '../../../agent/spool/spool-bounds.ts';
 import { SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
-import { linuxProcesses } from '../../../agent/spool/spool-lock.ts';
 import { SpoolWriter } from '../../../agent/spool/spool-writer.ts';
 import { encodeBatches, encodeHeader, encodeLedger } from '../../../agent/wire/flow-batch.ts';
 import { FlowBatchReader, labelBytes, splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk, fileSystemError } from '../../support/crashing-disk.ts';
+import { freeLock } from '../../support/free-lock.ts';
 import { BATCH_HEADER, batchOf, identityOf } from '../../support/spool-batches.ts';
 import { version1SpoolFile } from '../../support/version-1-spool-file.ts';
 
@@ -58,7 +58,7 @@ function open(options: Partial<SpoolOptions> = {}): Spool {
     bytesMax: 1e9,
     quarantineBytesMax: 1e9,
     now: () => 1_700_000_060_000,
-    processes: linuxProcesses,
+    lock: freeLock,
     events,
     ...options,
   });
@@ -105,7 +105,7 @@ describe('batches on a real disk', () => {
     await spool.remove(name!);
     expect(await spool.read(name!)).toBeUndefined();
     expect(spool.backlog()).toEqual({ batches: 0, bytes: 0 });
-    expect(readdirSync(join(folder, 'spool'))).toEqual(['lock', 'quarantine']);
+    expect(readdirSync(join(folder, 'spool'))).toEqual(['quarantine']);
   });
 
   test('that were cut stand in the place of their whole, also when they are cut again', async () => {
@@ -140,7 +140,7 @@ describe('batches on a real disk', () => {
     writeFileSync(join(folder, 'spool', 'notes.txt'), 'not ours');
     const spool = open();
     expect(spool.backlog().batches).toBe(0);
-    expect(readdirSync(join(folder, 'spool')).sort()).toEqual(['lock', 'notes.txt', 'quarantine']);
+    expect(readdirSync(join(folder, 'spool')).sort()).toEqual(['notes.txt', 'quarantine']);
   });
 });
 
@@ -427,12 +427,10 @@ describe('what is given up', () => {
 
   test('outlives a kill, sent or not, and goes on being summed up', async () => {
     open({ bytesMax: 2 * BLOCK }).writeAll([batchOf(0), batchOf(1), batchOf(2)]);
-    unlock();
     const second = open({ bytesMax: 2 * BLOCK });
     write(second, 3);
     await second.remove(second.oldest(1)[0]!);
     const [before] = await accounts(second);
-    unlock();
     const third = open({ bytesMax: 2 * BLOCK });
     const [after] = await accounts(third);
     expect(after!.header).toEqual(before!.header);
@@ -504,11 +502,6 @@ describe('what is given up', () => {
     expect(events.quarantined).toEqual([expect.stringMatching(/^000000000000\.lost-open: .*unknown$/)]);
   });
 
-  /** As a kill leaves it: nobody has the spool any more. */
-  function unlock(): void {
-    rmSync(join(folder, 'spool', 'lock'));
-  }
-
   function windowed(windowStart: number): Uint8Array {
     let batch = new Uint8Array(0);
     const cursor = { next: () => false };
@@ -566,48 +559,7 @@ describe('a disk that refuses', () => {
   });
 });
 
-describe('one process, one folder', () => {
-  const others = (running: Record<number, string>) => ({ self: 1, identity: (id: number) => running[id] });
-
-  test('a second process is refused while the first runs, and welcome after it', () => {
-    const disk = new CrashingDisk(1);
-    const running: Record<number, string> = { 1: 'boot 100', 2: 'boot 200' };
-    const first = open({ disk, folder: '/spool', processes: { ...others(running), self: 2 } });
-    const second = () => open({ disk, folder: '/spool', processes: others(running) });
-    expect(second).toThrow(
-      expect.objectContaining({ code: 'instance.running', message: expect.stringContaining('process 2') }),
-    );
-    first.close();
-    second();
-  });
-
-  test.each([
-    ['no process has that id', { 1: 'boot 100' }],
-    ['the id belongs to a later process', { 1: 'boot 100', 2: 'boot 999' }],
-    ['the machine was booted since', { 1: 'later 100', 2: 'later 200' }],
-  ])('a lock is stale when %s', (_, running: Record<number, string>) => {
-    const disk = new CrashingDisk(1);
-    open({ disk, folder: '/spool', processes: { self: 2, identity: () => 'boot 200' } });
-    open({ disk, folder: '/spool', processes: others(running) });
-  });
-
-  test.each([
-    ['the process in the lock', '- 200', 'boot 200'],
-    ['the one who looks', 'boot 200', '- 200'],
-  ])('a lock holds where %s is not shown the boot', (_, written, seen) => {
-    const disk = new CrashingDisk(1);
-    open({ disk, folder: '/spool', processes: { self: 2, identity: () => written } });
-    const second = () => open({ disk, folder: '/spool', processes: others({ 1: 'boot 100', 2: seen }) });
-    expect(second).toThrow(expect.objectContaining({ code: 'instance.running' }));
-  });
-
-  test('this very process cannot open it twice', () => {
-    open();
-    expect(() => open()).toThrow(expect.objectContaining({ code: 'instance.running' }));
-    expect(linuxProcesses.identity(process.pid)).toMatch(/^[0-9a-f-]{36} \d+$/);
-    expect(linuxProcesses.identity(2 ** 30)).toBeUndefined();
-  });
-
+describe('opening', () => {
   test('a folder that cannot be made is an operational failure', () => {
     writeFileSync(join(folder, 'file'), '');
     expect(() => open({ folder: join(folder, 'file', 'spool') })).toThrow(
@@ -616,12 +568,15 @@ describe('one process, one folder', () => {
     expect(existsSync(join(folder, 'spool'))).toBe(false);
   });
 
-  test('a spool that fails to open leaves no lock', () => {
-    const disk: Disk = new CrashingDisk(1);
-    (disk as CrashingDisk).fault = (operation, path) => {
+  test('a spool that fails to open lets go of its lock', () => {
+    const disk = new CrashingDisk(1);
+    disk.fault = (operation, path) => {
       if (operation === 'syncFolder') throw fileSystemError('EIO', path);
     };
-    expect(() => open({ disk, folder: '/spool' })).toThrow(expect.objectContaining({ code: 'spool.unusable' }));
-    expect((disk as CrashingDisk).paths()).toEqual([]);
+    const release = vi.fn();
+    const lock = () => ({ ...freeLock(), release });
+    expect(() => open({ disk, folder: '/spool', lock })).toThrow(expect.objectContaining({ code: 'spool.unusable' }));
+    expect(release).toHaveBeenCalledOnce();
+    expect(disk.paths()).toEqual([]);
   });
 });
