@@ -9,11 +9,11 @@
  */
 import { createInterface } from 'node:readline';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { loadCaptureAddon } from '../../dist/agent/capture/addon.js';
 import { createCapEngine } from '../../dist/agent/capture/cap.js';
 import { createLibpcapEngine } from '../../dist/agent/capture/libpcap.js';
 import { createPacketBatch, nextRecord } from '../../dist/agent/model/packet-batch.js';
 import { READ } from '../../dist/agent/model/packet-source.js';
+import { loadCaptureAddon } from '../../dist/agent/native/addon.js';
 
 const [engineName, interfaceName, snapBytes = '65535', bufferBytes = '4194304', filter = 'udp'] = process.argv.slice(2);
 const engine = engineName === 'cap' ? createCapEngine() : createLibpcapEngine(loadCaptureAddon());

@@ -5,7 +5,7 @@ import { arp } from '../support/packet-builder.ts';
 import { CaptureFolder } from '../support/read-source.ts';
 
 const COUNT = `
-  const { loadCaptureAddon } = await import('./dist/agent/capture/addon.js');
+  const { loadCaptureAddon } = await import('./dist/agent/native/addon.js');
   const { createLibpcapSavefileEngine } = await import('./dist/agent/capture/libpcap.js');
   const { createSavefileEngine } = await import('./dist/agent/capture/savefile.js');
   const { createPacketBatch } = await import('./dist/agent/model/packet-batch.js');
