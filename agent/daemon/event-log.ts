@@ -1,5 +1,5 @@
 /** What the threads tell, as lines of the log. */
-import type { TapEvent } from '../meter/tap.ts';
+import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';

@@ -1,6 +1,6 @@
 /** Sentences that a debug run says beside its flows. */
 import { getSystemErrorName } from 'node:util';
-import type { TapEvent } from '../meter/tap.ts';
+import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { counted, humanBytes } from '../record/human.ts';
 import type { DebugPlan } from './plan.ts';

@@ -7,7 +7,7 @@ import { type RecordingSetup, recordingEngine } from '../capture/recording.ts';
 import { Control } from '../meter/control.ts';
 import { runDataPlane } from '../meter/data-plane.ts';
 import type { PageMapper } from '../meter/table-memory.ts';
-import type { TapEvent } from '../meter/tap.ts';
+import type { TapEvent } from '../meter/tap-event.ts';
 import type { KeepSetup } from '../meter/window-keeper.ts';
 import type { ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';

@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { Control } from '../meter/control.ts';
-import type { TapEvent } from '../meter/tap.ts';
+import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { loadCaptureAddon } from '../native/addon.ts';

@@ -7,11 +7,13 @@
 import { uptime } from 'node:os';
 import type { RejectTable } from '../flow/reject-tables.ts';
 import type { Window } from '../flow/window.ts';
+import type { Capture } from '../meter/attachment.ts';
 import { endTap, handedOver } from '../meter/data-plane.ts';
 import type { MeterOptions } from '../meter/meter.ts';
 import { RejectLog } from '../meter/reject-log.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
-import { type Capture, Tap, type TapEvent } from '../meter/tap.ts';
+import { Tap } from '../meter/tap.ts';
+import type { TapEvent } from '../meter/tap-event.ts';
 import { type KeepSetup, WindowKeeper } from '../meter/window-keeper.ts';
 import { WindowPieces } from '../meter/window-pieces.ts';
 import { type ClosedTable, type ClosedWindow, HELD_BYTES_MAX, type KeptFiles } from '../model/closed-window.ts';

@@ -2,7 +2,8 @@
 
 import type { Clocks } from '../../agent/meter/clock-watch.ts';
 import type { MeterOptions } from '../../agent/meter/meter.ts';
-import { Tap, type TapEvent, type TapOptions } from '../../agent/meter/tap.ts';
+import { Tap, type TapOptions } from '../../agent/meter/tap.ts';
+import type { TapEvent } from '../../agent/meter/tap-event.ts';
 import type { WindowKeeper } from '../../agent/meter/window-keeper.ts';
 import type { KeptFiles } from '../../agent/model/closed-window.ts';
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
