@@ -65,20 +65,18 @@ export class Attachment {
     return this.#interfaceIndex;
   }
 
-  /** What was dropped since drops were taken. */
-  get drops(): Drops {
-    return this.#capture === undefined
-      ? NO_DROPS
-      : dropsBetween(this.#capture.counted, this.#capture.source.statistics());
-  }
-
   /** What was dropped since drops were taken before; whether the engine cannot know all. */
   takeDrops(): Drops & { readonly isUnknown: boolean } {
     if (this.#capture === undefined) return { ...NO_DROPS, isUnknown: false };
     const { source, decode, counted } = this.#capture;
     const now = source.statistics();
+    const isUnknown = now.droppedByKernel === undefined;
+    // A device whose counters cannot be read any more has not taken its drops back.
+    if (isUnknown && counted.droppedByKernel !== undefined && now.droppedByEngine === undefined) {
+      return { ...NO_DROPS, isUnknown };
+    }
     this.#capture = { source, decode, counted: now };
-    return { ...dropsBetween(counted, now), isUnknown: now.droppedByKernel === undefined };
+    return { ...dropsBetween(counted, now), isUnknown };
   }
 
   close(): void {

@@ -5,7 +5,10 @@ import type { Control } from './control.ts';
 import type { RejectLog } from './reject-log.ts';
 import type { Tap } from './tap.ts';
 
-/** How long the data plane sleeps when nothing comes; also the longest that it takes to notice a request. */
+/**
+ * How long the data plane sleeps when nothing comes; also the longest that it takes to notice a request. It wakes as each second
+ * begins, too, and so with each window: what is dropped then is known to be of that window (drops.ts).
+ */
 const WAIT_MS = 500;
 /** At the end a tap is drained at most this often: enough for a full ring, bounded where packets never cease. */
 const DRAINS_AT_END = 8;
@@ -18,6 +21,8 @@ export interface DataPlaneOptions {
   readonly rejectLogs?: readonly RejectLog[];
   readonly batch: PacketBatch;
   readonly control: Control;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
   /** Called once a round, for what the thread around it has to do. */
   readonly onRound: () => void | Promise<void>;
 }
@@ -28,9 +33,9 @@ export interface DataPlaneOptions {
  * closed.
  */
 export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
-  const { engine, taps, rejectLogs = [], batch, control, onRound } = options;
+  const { engine, taps, rejectLogs = [], batch, control, onRound, now = Date.now } = options;
   while (!control.stopRequested) {
-    await engine.wait(openSources([...taps, ...rejectLogs]), WAIT_MS);
+    await engine.wait(openSources([...taps, ...rejectLogs]), Math.min(WAIT_MS, 1000 - (now() % 1000)));
     const closeBefore = control.closeBefore;
     for (const log of rejectLogs) await log.drain(batch);
     for (const tap of taps) tap.closeBefore(closeBefore, await tap.drain(batch));

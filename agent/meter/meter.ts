@@ -162,6 +162,11 @@ export class Meter {
     return this.#windows.values();
   }
 
+  /** Of the open windows; Infinity where there is none. */
+  get firstStart(): number {
+    return Math.min(...this.#windows.keys());
+  }
+
   get openWindows(): number {
     return this.#windows.size;
   }

@@ -48,6 +48,8 @@ export class RejectLog {
   readonly #rules = new RuleNames();
   #source: PacketSource | undefined;
   #sequence: number | undefined;
+  /** Of the last packet that was read. */
+  #lastSeconds = 0;
   #retryAtMs = 0;
 
   constructor(options: RejectLogOptions) {
@@ -140,8 +142,10 @@ export class RejectLog {
   #countLost({ sequence, seconds }: NflogPacket): void {
     if (sequence === undefined) return;
     const lost = this.#sequence === undefined ? sequence : (sequence - this.#sequence - 1) >>> 0;
+    const since = this.#sequence === undefined ? seconds : this.#lastSeconds;
     this.#sequence = sequence;
-    if (lost > 0) for (const tap of this.#taps) tap.rejectsLost(seconds, lost);
+    this.#lastSeconds = seconds;
+    if (lost > 0) for (const tap of this.#taps) tap.rejectsLost(since, seconds, lost);
   }
 
   #detach(reason: string): void {

@@ -33,12 +33,11 @@ export class TapFigures {
   }
 
   /** @param drops that no ledger has */
-  tell(windows: Iterable<Window>, current: Window | undefined, drops: () => Drops, volatileTables: number): void {
+  tell(windows: Iterable<Window>, current: Window | undefined, drops: Drops, volatileTables: number): void {
     const onFigures = this.#onFigures;
     if (onFigures === undefined || Math.abs(this.#now() - this.#toldAt) < FIGURES_MS) return;
     this.#toldAt = this.#now();
-    const { droppedByKernel, droppedByInterface } = drops();
-    const dropped = droppedByKernel + droppedByInterface;
+    const dropped = drops.droppedByKernel + drops.droppedByInterface;
     const sums = { packets: this.#closed.packets + dropped, bytes: this.#closed.bytes };
     let lost = this.#closed.lostPackets + dropped;
     for (const { ledger } of windows) {

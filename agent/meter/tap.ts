@@ -11,7 +11,7 @@ import type { TablePurpose } from '../model/table-memory.ts';
 import type { NflogPacket } from '../packet/nflog.ts';
 import { Attachment, type Capture } from './attachment.ts';
 import type { Clocks } from './clock-watch.ts';
-import { type Drops, NO_DROPS } from './drops.ts';
+import { DropWatch, NO_DROPS } from './drops.ts';
 import { Gaps, type OpenGap } from './gaps.ts';
 import { Meter, type MeterOptions } from './meter.ts';
 import { RejectMeter } from './reject-meter.ts';
@@ -45,8 +45,6 @@ export interface TapOptions {
 const REATTACH_MS = 500;
 /** Batches read from one tap before the others have their turn. */
 const BATCHES_PER_ROUND = 64;
-/** The kernel is asked for its drops at most this often, for the notes. */
-const DROPS_MS = 100;
 
 /**
  * One observation point at work: its capture and its meter. When the interface goes away the tap keeps closing its windows,
@@ -57,6 +55,7 @@ export class Tap {
   readonly #meter: Meter;
   readonly #rejectMeter: RejectMeter;
   readonly #attachment: Attachment;
+  readonly #drops: DropWatch;
   readonly #gaps = new Gaps();
   readonly #watermark = new Watermark();
   readonly #coverage: WindowCoverage;
@@ -65,9 +64,6 @@ export class Tap {
   #verdictsLost: OpenGap | undefined;
   /** By the clock that nobody sets. */
   #retryAtMs = 0;
-  /** Drops that no ledger has, as of the last time that the kernel was asked for the notes. */
-  #pendingDrops: Drops = NO_DROPS;
-  #dropsAskedAt = 0;
 
   constructor(options: TapOptions) {
     this.#options = options;
@@ -85,6 +81,7 @@ export class Tap {
     });
     this.#rejectMeter = new RejectMeter(this.#meter, meter);
     this.#attachment = new Attachment(options);
+    this.#drops = new DropWatch(this.#attachment, this.#gaps, point.flowLog.windowSeconds);
     this.#figures = new TapFigures(options.onFigures, now);
     this.#coverage = new WindowCoverage({
       ...options,
@@ -121,6 +118,7 @@ export class Tap {
   /** Takes in what waits, up to a bound; answers whether nothing more waits. */
   async drain(batch: PacketBatch): Promise<boolean> {
     this.#watermark.beginDrain(this.#seconds());
+    this.#drops.lookWhenDue(this.#seconds());
     if (this.source === undefined) this.#reattach();
     for (let round = 0; round < BATCHES_PER_ROUND && this.source !== undefined; round++) {
       const read = this.source.read(batch);
@@ -146,8 +144,13 @@ export class Tap {
     this.#rejectMeter.add(packet, view, at, rejection);
   }
 
-  rejectsLost(seconds: number, packets: number): void {
-    this.#rejectMeter.lost(seconds, packets);
+  /** So many rejections were lost between two that were read; where a border of a window lies between, neither window is whole. */
+  rejectsLost(fromSeconds: number, toSeconds: number, packets: number): void {
+    this.#rejectMeter.lost(toSeconds, packets);
+    const { start } = this.#meter.windowAt(toSeconds);
+    if (fromSeconds >= start) return;
+    this.#gaps.add({ fromSeconds, toSeconds, reason: 'verdicts-unknown' });
+    this.#meter.windowAt(fromSeconds);
   }
 
   /** From now on nobody knows what the packet filter rejects. */
@@ -174,6 +177,7 @@ export class Tap {
     const due = Math.min(seconds, now - GRACE_SECONDS);
     if (drained) {
       this.#coverage.cover(now);
+      this.#enterDrops();
       this.#meter.closeBefore(due);
       this.#coverage.closeStrays(now);
       this.#meter.open(now);
@@ -183,7 +187,7 @@ export class Tap {
     this.#note(drained);
     const { windows, currentWindow } = this.#meter;
     const volatileTables = this.#options.keeper?.volatileTables ?? 0;
-    this.#figures.tell(windows, currentWindow, () => this.#attachment.drops, volatileTables);
+    this.#figures.tell(windows, currentWindow, this.#drops.pending, volatileTables);
   }
 
   /** A closed window is safe elsewhere. */
@@ -199,6 +203,8 @@ export class Tap {
 
   /** Ends without its capture, which another tap may go on with; undefined while the interface is away. */
   handOver(): Capture | undefined {
+    this.#drops.look(this.#seconds());
+    this.#enterDrops();
     this.#meter.closeAll();
     const capture = this.#attachment.release();
     if (this.#watermark.observedUntil > 0) this.#options.keeper?.observedUntil(this.#seconds());
@@ -221,17 +227,24 @@ export class Tap {
 
   #open(): void {
     this.#attachment.open();
-    this.#watermark.beginCapture(this.#seconds());
+    this.#beginCapture();
   }
 
   #take(capture: Capture): void {
     this.#attachment.take(capture);
-    this.#watermark.beginCapture(this.#seconds());
+    this.#beginCapture();
+  }
+
+  #beginCapture(): void {
+    const seconds = this.#seconds();
+    this.#watermark.beginCapture(seconds);
+    this.#drops.begin(seconds);
   }
 
   #count(batch: PacketBatch): void {
     this.#watermark.readBatch(firstSeconds(batch));
     this.#meter.add(batch, this.#attachment.decode);
+    this.#drops.lookWhenDue(this.#seconds());
   }
 
   #idle(): true {
@@ -245,7 +258,7 @@ export class Tap {
    */
   #detach(reason: string): void {
     this.#coverage.lookAtClocks();
-    this.#countDrops(this.#meter.currentWindow);
+    this.#drops.look(this.#seconds());
     const gone = this.source?.failure?.code === 'capture.gone';
     this.#attachment.close();
     const fromSeconds = Math.min(this.#watermark.readUntil, this.#seconds());
@@ -270,7 +283,7 @@ export class Tap {
   }
 
   #closed(window: Window): void {
-    this.#countDrops(window);
+    this.#drops.enter(window.start, window.ledger);
     this.#countGaps(window);
     this.#figures.closed(window.ledger);
     const files = this.#options.keeper?.handOver(window, {
@@ -288,17 +301,13 @@ export class Tap {
 
   /** Writes down how far this tap has come, for whoever starts after a kill. */
   #note(drained: boolean): void {
-    const { keeper, now } = this.#options;
+    const { keeper } = this.#options;
     if (keeper === undefined) return;
     this.#coverage.resume();
     const current = this.#meter.currentWindow;
     const untilSeconds = this.#watermark.reached(drained, current?.start);
-    if (this.source !== undefined && Math.abs(now() - this.#dropsAskedAt) >= DROPS_MS) {
-      this.#pendingDrops = this.#attachment.drops;
-      this.#dropsAskedAt = now();
-    }
     for (const window of this.#meter.windows) {
-      const drops = window === current ? this.#pendingDrops : NO_DROPS;
+      const drops = this.#drops.pendingOf(window.start);
       keeper.note(window, this.#gapsOf(window), { ...drops, untilSeconds, isClosed: false });
     }
     // Only now: a gap that begins here must not hide what the notes do not say yet.
@@ -306,19 +315,15 @@ export class Tap {
     this.#watermark.noted(untilSeconds);
   }
 
-  /** What was dropped since the last look belongs to the window that closes now. */
-  #countDrops(window: Window | undefined): void {
-    if (this.source === undefined || window === undefined) return;
-    const { droppedByKernel, droppedByInterface, isUnknown } = this.#attachment.takeDrops();
-    this.#pendingDrops = NO_DROPS;
-    window.ledger.droppedByKernel += droppedByKernel;
-    window.ledger.droppedByInterface += droppedByInterface;
-    if (isUnknown) window.ledger.dropsUnknown = true;
+  /** A window in which nothing but drops came is opened for them. */
+  #enterDrops(): void {
+    for (const start of this.#drops.pendingStarts) this.#drops.enter(start, this.#meter.windowAt(start).ledger);
   }
 
   #countGaps(window: Window): void {
     window.ledger.gaps.push(...this.#gapsOf(window));
-    this.#gaps.forgetUpTo(window.start + this.#options.point.flowLog.windowSeconds);
+    const end = window.start + this.#options.point.flowLog.windowSeconds;
+    this.#gaps.forgetUpTo(Math.min(end, this.#meter.firstStart, this.#coverage.coveredBefore));
   }
 
   #gapsOf({ start }: Window): readonly Gap[] {

@@ -45,6 +45,11 @@ export class WindowCoverage {
     this.#clockWatch = new ClockWatch(options.clocks);
   }
 
+  /** Every window that starts before has its status, or is open for it. */
+  get coveredBefore(): number {
+    return this.#coveredBefore;
+  }
+
   /** Capture begins. */
   begin(seconds: number): void {
     this.#attachedAt = seconds;

@@ -17,7 +17,7 @@ export interface Gap {
   readonly reason: GapReason;
 }
 
-/** Why an observation point was not capturing, or why nobody knows what it captured. */
+/** Why an observation point was not capturing, or why it is not known what it captured. New ones come last: files have their numbers. */
 export const GAP_REASONS = [
   'interface-gone',
   'capture-failed',
@@ -26,6 +26,7 @@ export const GAP_REASONS = [
   'clock-jumped',
   'table-damaged',
   'verdicts-unknown',
+  'drops-undated',
 ] as const;
 export type GapReason = (typeof GAP_REASONS)[number];
 

@@ -172,6 +172,20 @@ describe('the data plane', () => {
     expect(waits).toEqual([['eth0', 'eth1'], ['eth1'], []]);
   });
 
+  it('wakes as each second begins, so that what is dropped in a window is counted in it', async () => {
+    const engine = new FakeEngine();
+    const control = new Control();
+    const waits: number[] = [];
+    const wakings = [59_700, 59_999, 60_000, 60_400];
+    engine.onWait = (_, timeoutMs) => {
+      waits.push(timeoutMs);
+      if (waits.length === wakings.length) control.requestStop();
+    };
+    const now = () => wakings[waits.length]!;
+    await runDataPlane({ engine, taps: [], batch: emptyBatch(), control, now, onRound: () => undefined });
+    expect(waits).toEqual([300, 1, 500, 500]);
+  });
+
   it('calls for the thread around it once a round, and counts its rounds', async () => {
     let rounds = 0;
     const turns = [() => undefined, () => undefined, () => undefined];

@@ -187,6 +187,26 @@ describe('what the packet filter rejects', () => {
 });
 
 describe('the log of the packet filter', () => {
+  test('marks both windows where what was lost may lie in either', async () => {
+    host.logged(659, IN, packet4(1));
+    await host.round(659.9);
+    host.loseLogged(4);
+    host.logged(661, IN, packet4(2));
+    await host.round(662);
+    await host.round(720);
+    await host.round(722);
+    const reasons = host.tap.closed.map(({ start, ledger }) => [
+      start,
+      ledger.rejectsLost,
+      logStatus(ledger),
+      ...ledger.gaps.map(({ reason }) => reason),
+    ]);
+    expect(reasons).toEqual([
+      [600, 0, 'SKIPDATA', 'verdicts-unknown'],
+      [660, 4, 'SKIPDATA', 'verdicts-unknown'],
+    ]);
+  });
+
   test('says by number what of it was lost, and the window says SKIPDATA', async () => {
     host.loseLogged(2);
     host.logged(601, OUT, packet4(1));

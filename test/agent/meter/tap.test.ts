@@ -155,14 +155,16 @@ describe('the windows of a tap', () => {
 });
 
 describe('drops that the kernel counts', () => {
-  it('belong to the window that is closed next, each drop once', async () => {
+  it('belong to the window in which they were counted, each drop once', async () => {
     const tapped = attached();
     const { newest } = tapped.engine;
     newest.counted = { received: 100, droppedByKernel: 7, droppedByInterface: 1 };
-    await tapped.round(61);
+    await tapped.round(30);
+    await tapped.round(60);
     newest.counted = { received: 300, droppedByKernel: 10, droppedByInterface: 1 };
-    await tapped.round(121);
-    await tapped.round(181);
+    await tapped.round(60.5);
+    expect(tapped.closed).toEqual([]);
+    for (const seconds of [61, 120, 121, 180, 181]) await tapped.round(seconds);
     const drops = tapped.closed.map(({ ledger }) => [ledger.droppedByKernel, ledger.droppedByInterface]);
     expect(drops).toEqual([
       [7, 1],
@@ -170,6 +172,69 @@ describe('drops that the kernel counts', () => {
       [0, 0],
     ]);
     expect(tapped.closed.map(({ ledger }) => logStatus(ledger))).toEqual(['SKIPDATA', 'SKIPDATA', 'NODATA']);
+    expect(gapsByWindow(tapped)).toEqual([[0], [60], [120]]);
+  });
+
+  it('mark each window between two looks, and are counted in the last', async () => {
+    const tapped = attached();
+    await tapped.round(59.5);
+    tapped.engine.newest.counted = { received: 9, droppedByKernel: 5, droppedByInterface: 2 };
+    await tapped.round(130);
+    for (const seconds of [180, 181, 240, 241]) await tapped.round(seconds);
+    expect(
+      tapped.closed.map(({ start, ledger }) => [start, ledger.droppedByKernel, ledger.droppedByInterface]),
+    ).toEqual([
+      [0, 0, 0],
+      [60, 0, 0],
+      [120, 5, 2],
+      [180, 0, 0],
+    ]);
+    expect(gapsByWindow(tapped)).toEqual([[0, [59.5, 60]], [60, [60, 120]], [120, [120, 130]], [180]]);
+    expect(tapped.closed.flatMap(({ ledger }) => ledger.gaps.map(({ reason }) => reason))).toEqual(
+      new Array(3).fill('drops-undated'),
+    );
+    expect(tapped.closed.map(({ ledger }) => logStatus(ledger))).toEqual([
+      'SKIPDATA',
+      'SKIPDATA',
+      'SKIPDATA',
+      'NODATA',
+    ]);
+  });
+
+  it('are looked for between two batches where a border of a window passes meanwhile', async () => {
+    const tapped = attached();
+    const { newest } = tapped.engine;
+    await tapped.round(59.9);
+    newest.waiting = many(200, 59);
+    const read = newest.read.bind(newest);
+    newest.read = (batch) => {
+      const status = read(batch);
+      if (newest.waiting.length === 100) newest.counted = { received: 200, droppedByKernel: 4, droppedByInterface: 0 };
+      else tapped.clock.seconds = 60;
+      return status;
+    };
+    tapped.clock.seconds = 59.99;
+    await tapped.tap.drain(tapped.batch);
+    newest.counted = { received: 200, droppedByKernel: 5, droppedByInterface: 0 };
+    await tapped.round(60.2);
+    await tapped.round(61);
+    tapped.tap.end();
+    expect(tapped.closed.map(({ ledger }) => ledger.droppedByKernel)).toEqual([0, 5]);
+    expect(gapsByWindow(tapped)).toEqual([[0, [59.9, 60]], [60]]);
+  });
+
+  it('keep their mark in a window that is open longer than a later one', async () => {
+    const tapped = attached();
+    await tapped.round(50);
+    tapped.engine.newest.counted = { received: 9, droppedByKernel: 5, droppedByInterface: 0 };
+    await tapped.round(60.5);
+    tapped.clock.setSeconds = -30;
+    await tapped.round(30.5);
+    await tapped.round(61);
+    expect(gapsByWindow(tapped).filter(([, gap]) => gap !== undefined)).toEqual([
+      [60, [60, 60.5]],
+      [0, [50, 60]],
+    ]);
   });
 
   it('are unknown where the engine does not count them, and the ledger says so', async () => {
@@ -187,6 +252,7 @@ describe('drops that the kernel counts', () => {
     await tapped.round(10);
     await tapped.round(11);
     tapped.engine.newest.counted = { received: 2, droppedByKernel: 2, droppedByInterface: 0 };
+    await tapped.round(59);
     await tapped.round(61);
     expect(tapped.closed.map(({ ledger }) => ledger.droppedByKernel)).toEqual([6]);
   });
