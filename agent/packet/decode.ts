@@ -3,12 +3,13 @@
  *
  * Total: any bytes and any captured length give an answer; nothing throws, nothing reads past the captured bytes. The key is
  * that of the outermost IP header. Lengths: `captured` bytes of the frame are in the view from `at` on, the frame was `wire`
- * bytes long; `ip` is where the IP header begins, counted from `at`.
+ * bytes long; `ip` is where the IP header begins, counted from `at`. Cooked frames: cooked.ts.
  *
  * Hot: called once per packet. Fields are read as big-endian words through one DataView (RFC 791 section 3.1, RFC 8200
  * section 3), a word once; plain Ethernet with IP takes two comparisons to reach the IP header. Benchmark case: `decode`.
  */
 
+import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, findIp, NO_IP } from './ip-start.ts';
 import { DESTINATION, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, SOURCE } from './key-row.ts';
 
 /** The frame carries no IP packet. */
@@ -30,18 +31,6 @@ export type Decoder = (
   row: number,
 ) => Decoded;
 
-const ETHERTYPE_IPV4 = 0x0800;
-const ETHERTYPE_IPV6 = 0x86dd;
-const ETHERTYPE_MPLS = 0x8847;
-const ETHERTYPE_MPLS_UPSTREAM = 0x8848;
-const ETHERTYPE_PPPOE_SESSION = 0x8864;
-/** Below this an Ethernet type field is an IEEE 802.3 length. */
-const ETHERTYPE_MIN = 0x0600;
-/** No EtherType: the header that holds it was cut. */
-const CUT = -1;
-const PPP_IPV4 = 0x0021;
-const PPP_IPV6 = 0x0057;
-
 const TCP = 6;
 const UDP = 17;
 const HOP_BY_HOP = 0;
@@ -59,18 +48,6 @@ export const decodeEthernet: Decoder = (view, at, captured, wire, rows, row) => 
   if (type === ETHERTYPE_IPV4) return decodeIpv4(view, at, 14, captured, wire, rows, row);
   if (type === ETHERTYPE_IPV6) return decodeIpv6(view, at, 14, captured, wire, rows, row);
   return decodeEtherType(type, view, at, 14, captured, wire, rows, row);
-};
-
-/** Linux cooked capture: 16 bytes, the EtherType last. */
-export const decodeLinuxSll: Decoder = (view, at, captured, wire, rows, row) => {
-  if (captured < 16) return MALFORMED;
-  return decodeEtherType(view.getUint16(at + 14), view, at, 16, captured, wire, rows, row);
-};
-
-/** Linux cooked capture, version 2: 20 bytes, the EtherType first. */
-export const decodeLinuxSll2: Decoder = (view, at, captured, wire, rows, row) => {
-  if (captured < 20) return MALFORMED;
-  return decodeEtherType(view.getUint16(at), view, at, 20, captured, wire, rows, row);
 };
 
 /** BSD loopback: an address family of the capturing system, in its or in network byte order. */
@@ -100,8 +77,8 @@ export const decodeIpv4Frame: Decoder = (view, at, captured, wire, rows, row) =>
 export const decodeIpv6Frame: Decoder = (view, at, captured, wire, rows, row) =>
   decodeIpv6(view, at, 0, captured, wire, rows, row);
 
-/** Walks VLAN tags, LLC/SNAP, MPLS and PPPoE; the payload of `type` begins at `payload`. */
-function decodeEtherType(
+/** What `type` announces at `payload`, behind whatever link layers are between it and the IP header. */
+export function decodeEtherType(
   type: number,
   view: DataView,
   at: number,
@@ -111,79 +88,10 @@ function decodeEtherType(
   rows: Int32Array,
   row: number,
 ): Decoded {
-  let next = payload;
-  for (;;) {
-    if (type < ETHERTYPE_MIN) {
-      type = snapEtherType(view, at + next, captured - next);
-      if (type === CUT) return MALFORMED;
-      next += 8;
-    }
-    if (type !== 0x8100 && type !== 0x88a8 && type !== 0x9100) break;
-    if (captured < next + 4) return MALFORMED;
-    type = view.getUint16(at + next + 2);
-    next += 4;
-  }
-  if (type === ETHERTYPE_IPV4) return decodeIpv4(view, at, next, captured, wire, rows, row);
-  if (type === ETHERTYPE_IPV6) return decodeIpv6(view, at, next, captured, wire, rows, row);
-  if (type === ETHERTYPE_MPLS || type === ETHERTYPE_MPLS_UPSTREAM) {
-    return decodeMpls(view, at, next, captured, wire, rows, row);
-  }
-  if (type === ETHERTYPE_PPPOE_SESSION) return decodePppoe(view, at, next, captured, wire, rows, row);
-  return NOT_IP;
-}
-
-/**
- * The EtherType behind LLC AA-AA-03 and SNAP OUI 00-00-00 (RFC 1042), 0 for anything else, or `CUT` when what was captured
- * of the eight bytes agrees with SNAP and ends before them.
- */
-function snapEtherType(view: DataView, at: number, left: number): number {
-  if (left >= 8) return view.getUint32(at) === 0xaaaa0300 && view.getUint16(at + 4) === 0 ? view.getUint16(at + 6) : 0;
-  for (let byte = 0; byte < left && byte < 6; byte++) {
-    const expected = byte < 2 ? 0xaa : byte === 2 ? 0x03 : 0;
-    if (view.getUint8(at + byte) !== expected) return 0;
-  }
-  return CUT;
-}
-
-/** RFC 3032: labels until the bottom of the stack; what follows is told by its first nibble alone. */
-function decodeMpls(
-  view: DataView,
-  at: number,
-  labels: number,
-  captured: number,
-  wire: number,
-  rows: Int32Array,
-  row: number,
-): Decoded {
-  let next = labels;
-  let bottom = 0;
-  while (bottom === 0) {
-    if (captured < next + 4) return MALFORMED;
-    bottom = view.getUint8(at + next + 2) & 1;
-    next += 4;
-  }
-  if (captured <= next) return MALFORMED;
-  const version = view.getUint8(at + next) >> 4;
-  if (version === 4) return decodeIpv4(view, at, next, captured, wire, rows, row);
-  if (version === 6) return decodeIpv6(view, at, next, captured, wire, rows, row);
-  return NOT_IP;
-}
-
-/** RFC 2516 section 4: six bytes of PPPoE, two of PPP protocol. */
-function decodePppoe(
-  view: DataView,
-  at: number,
-  header: number,
-  captured: number,
-  wire: number,
-  rows: Int32Array,
-  row: number,
-): Decoded {
-  if (captured < header + 8) return MALFORMED;
-  const protocol = view.getUint16(at + header + 6);
-  if (protocol === PPP_IPV4) return decodeIpv4(view, at, header + 8, captured, wire, rows, row);
-  if (protocol === PPP_IPV6) return decodeIpv6(view, at, header + 8, captured, wire, rows, row);
-  return NOT_IP;
+  const start = findIp(type, view, at, payload, captured);
+  if (start < 0) return start === NO_IP ? NOT_IP : MALFORMED;
+  if ((start & 1) === 0) return decodeIpv4(view, at, start >> 1, captured, wire, rows, row);
+  return decodeIpv6(view, at, start >> 1, captured, wire, rows, row);
 }
 
 function decodeIpv4(

@@ -1,13 +1,6 @@
+import { decodeLinuxSll, decodeLinuxSll2 } from './cooked.ts';
 import type { Decoder } from './decode.ts';
-import {
-  decodeEthernet,
-  decodeIpv4Frame,
-  decodeIpv6Frame,
-  decodeLinuxSll,
-  decodeLinuxSll2,
-  decodeNull,
-  decodeRaw,
-} from './decode.ts';
+import { decodeEthernet, decodeIpv4Frame, decodeIpv6Frame, decodeNull, decodeRaw } from './decode.ts';
 import { decodeNflog } from './nflog.ts';
 
 /**
