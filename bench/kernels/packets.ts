@@ -6,7 +6,8 @@ import { Ipv6Table } from '../../agent/flow/ipv6-table.ts';
 import { Meter } from '../../agent/meter/meter.ts';
 import { createLedger } from '../../agent/model/ledger.ts';
 import { CAPTURED_LENGTH, nextRecord, RECORD_HEADER_BYTES, WIRE_LENGTH } from '../../agent/model/packet-batch.ts';
-import { decodeEthernet } from '../../agent/packet/decode.ts';
+import { decodeLinuxSll } from '../../agent/packet/cooked.ts';
+import { type Decoder, decodeEthernet } from '../../agent/packet/decode.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../agent/packet/exclusion.ts';
 import { DESTINATION, PORTS, PROTOCOL_AND_FLAGS, ROW_WORDS, SOURCE } from '../../agent/packet/key-row.ts';
 import { allocate, BatchFeed, createTraffic, GROUP, hashSeed, type Population, ROWS, RowFeed } from './feed.ts';
@@ -22,7 +23,8 @@ const SIZES = [
 const POPULARITIES = ['zipf', 'uniform'] as const;
 
 export const PACKET_KERNELS: readonly Kernel[] = [
-  { name: 'decode', item: 'packet', create: decodeKernel },
+  { name: 'decode', item: 'packet', create: () => decodeKernel(decodeEthernet, 0) },
+  { name: 'decode-cooked', item: 'packet', create: () => decodeKernel(decodeLinuxSll, 2) },
   { name: 'exclude', item: 'packet', create: excludeKernel },
   { name: 'hash/ipv4', item: 'packet', create: () => hashKernel(4) },
   { name: 'hash/ipv6', item: 'packet', create: () => hashKernel(6) },
@@ -52,7 +54,11 @@ function populations(
   );
 }
 
-function decodeKernel(): PreparedKernel {
+/**
+ * @param more bytes that the link header is longer than Ethernet's: a cooked one of 16 bytes is one of Ethernet, type at its
+ *   end, behind two bytes that nothing looks at
+ */
+function decodeKernel(decode: Decoder, more: number): PreparedKernel {
   const feed = new BatchFeed({ flows: 100_000, popularity: 'uniform', ipv6Percent: IPV6_PERCENT });
   const rows = new Int32Array(GROUP * ROW_WORDS);
   return {
@@ -66,7 +72,7 @@ function decodeKernel(): PreparedKernel {
       for (let packet = feed.packetsPerBatch; packet > 0; packet--) {
         const captured = view.getUint32(at + CAPTURED_LENGTH, true);
         const wire = view.getUint32(at + WIRE_LENGTH, true);
-        decodeEthernet(view, at + RECORD_HEADER_BYTES, captured, wire, rows, row);
+        decode(view, at + RECORD_HEADER_BYTES - more, captured + more, wire + more, rows, row);
         row = (row + ROW_WORDS) & (GROUP * ROW_WORDS - 1);
         at = nextRecord(at, captured);
       }
