@@ -37,7 +37,6 @@ export const PCAPNG_MAGIC = Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a);
 const BLOCK = { section: 0x0a0d0d0a, interface: 1, obsoletePacket: 2, simplePacket: 3, packet: 6 } as const;
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 const SWAPPED_BYTE_ORDER_MAGIC = 0x4d3c2b1a;
-const VERSION = 1;
 
 const BLOCK_HEADER_BYTES = 8;
 const BLOCK_BYTES_MIN = 12;
@@ -178,8 +177,9 @@ class PcapngSource implements PacketSource {
     const length = this.#view.getUint32(at + 4, littleEndian);
     if (length < SECTION_BYTES_MIN) return 'a section header is too short';
     const major = this.#view.getUint16(at + 12, littleEndian);
-    if (major === VERSION) return undefined;
-    return `a section has version ${major}.${this.#view.getUint16(at + 14, littleEndian)}, flowlogd knows ${VERSION}.x`;
+    const minor = this.#view.getUint16(at + 14, littleEndian);
+    if (major === 1 && (minor === 0 || minor === 2)) return undefined;
+    return `a section has version ${major}.${minor}, flowlogd knows 1.0 and 1.2, which is the same`;
   }
 
   #addInterface(at: number, length: number): string | undefined {
@@ -233,7 +233,9 @@ class PcapngSource implements PacketSource {
       from.clock.write(record, offset, view.getUint32(at + 12, littleEndian), view.getUint32(at + 16, littleEndian));
     }
     record.setUint32(offset + CAPTURED_LENGTH, this.#captured, true);
-    record.setUint32(offset + WIRE_LENGTH, view.getUint32(at + (isSimple ? 8 : 24), littleEndian), true);
+    let wire = view.getUint32(at + (isSimple ? 8 : 24), littleEndian);
+    if (!isSimple) wire = Math.max(wire, view.getUint32(at + 20, littleEndian));
+    record.setUint32(offset + WIRE_LENGTH, wire, true);
     record.setUint32(offset + WIRE_LENGTH + 4, 0, true);
   }
 

@@ -204,7 +204,7 @@ class SavefileSource implements PacketSource {
     view.setFloat64(at + SECONDS, packet.header.timestampSeconds + carry, true);
     view.setUint32(at + NANOSECONDS, (micros - carry * MICROSECONDS_PER_SECOND) * 1000, true);
     view.setUint32(at + CAPTURED_LENGTH, captured, true);
-    view.setUint32(at + WIRE_LENGTH, packet.header.originalLength, true);
+    view.setUint32(at + WIRE_LENGTH, Math.max(packet.header.originalLength, captured), true);
     view.setUint32(at + WIRE_LENGTH + 4, 0, true);
     new Uint8Array(view.buffer, view.byteOffset + at + RECORD_HEADER_BYTES, captured).set(
       packet.data.subarray(0, captured),

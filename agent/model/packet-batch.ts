@@ -10,7 +10,7 @@
  *     | float64 | uint32      | uint32         | uint32     | uint32 |
  *
  * `seconds` is whole Unix seconds (a float64, because pcapng can say more than 32 bits). `capturedLength` is how many bytes
- * of the frame follow here; `wireLength` is how long the frame was.
+ * of the frame follow here; `wireLength` is how long the frame was, never less: where a file claims less, what was captured.
  */
 export interface PacketBatch {
   readonly view: DataView;

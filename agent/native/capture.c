@@ -63,7 +63,9 @@ static void copy_packet(u_char *user, const struct pcap_pkthdr *header, const u_
   if (__builtin_expect((uint64_t)fraction >= NANOSECONDS_PER_SECOND || seconds < 0, 0)) {
     carry(batch->capture, &seconds, &fraction);
   }
-  struct record_header written = {(double)seconds, (uint32_t)fraction, captured, header->len, 0};
+  /* Faulty tools write a length below what they captured, 0 too: at least that much was on the wire. */
+  uint32_t wire = header->len < header->caplen ? header->caplen : header->len;
+  struct record_header written = {(double)seconds, (uint32_t)fraction, captured, wire, 0};
   memcpy(record, &written, sizeof written);
   memcpy(record + RECORD_HEADER_BYTES, frame, captured);
   batch->offset = (batch->offset + RECORD_HEADER_BYTES + captured + 7) & ~(size_t)7;

@@ -83,6 +83,45 @@ describe.each(['', ANY_PACKET])('the libpcap engine on savefiles, with the filte
     expect(packetLines(got)).toEqual(asRead([PACKETS[0]!, { bytes: datagram(99) }]));
   });
 
+  test.each([
+    ['pcap', (packets: CapturedPacket[]) => pcapFile(packets)],
+    [
+      'big-endian nanosecond pcap',
+      (packets: CapturedPacket[]) => pcapFile(packets, { magic: PCAP_MAGIC.nanoseconds, bigEndian: true }),
+    ],
+    ['pcapng', (packets: CapturedPacket[]) => pcapngFile(packets)],
+    [
+      'pcapng of obsolete blocks',
+      (packets: CapturedPacket[]) => pcapngFile(packets.map((packet) => ({ ...packet, block: 'obsolete' }))),
+    ],
+  ])('takes what was captured for the length where a %s claims less was on the wire', async (_name, write) => {
+    const lengths = [0, 1, 79, 80, 9000];
+    const { packets } = await read(write(lengths.map((wireLength) => ({ bytes: datagram(80), wireLength }))));
+    const captured = datagram(80).length;
+    expect(packets.map((packet) => packet.wireLength)).toEqual(lengths.map((length) => Math.max(length, captured)));
+  });
+
+  test('takes pcapng sections of version 1.0 and 1.2, and every other for damage', async () => {
+    const section = (version: [number, number]) => pcapngFile(PACKETS, { version });
+    expect((await read(concat(section([1, 2]), section([1, 0])))).packets.length).toBe(2 * PACKETS.length);
+    for (const version of [
+      [1, 1],
+      [1, 3],
+      [0, 9],
+      [2, 0],
+      [2, 2],
+    ] as [number, number][]) {
+      expect(await refusal(folder.write(section(version)), filter)).toMatchObject({ code: 'savefile.format' });
+      // Of later sections libpcap checks the major version alone.
+      if (filter !== '' && version[0] === 1) continue;
+      const { packets, failure } = await read(concat(section([1, 0]), section(version)));
+      expect({ count: packets.length, code: failure?.code }).toEqual({
+        count: PACKETS.length,
+        code: 'savefile.damaged',
+      });
+    }
+  });
+
   test('reads times before 1970 and far beyond 32 bits', async () => {
     const early = { bytes: datagram(1), seconds: -7, nanoseconds: 250_000_000 };
     const late = { bytes: datagram(2), seconds: 1_000_000_000_000 };

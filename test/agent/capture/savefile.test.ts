@@ -88,6 +88,8 @@ describe('the savefile engine', () => {
       { bigEndian: true },
     ],
     ['a record longer than the snapshot length', { bytes: UDP, wireLength: 99 }, { snapshot: 30 }],
+    ['a length on the wire of zero', { bytes: UDP, wireLength: 0 }, {}],
+    ['a length on the wire below what was captured', { bytes: UDP, wireLength: 20 }, { snapshot: 30, bigEndian: true }],
     ['a snapshot length of zero', { bytes: UDP }, { snapshot: 0 }],
     ['an absurd snapshot length', { bytes: UDP }, { snapshot: 0xffff_ffff }],
     [
@@ -102,6 +104,12 @@ describe('the savefile engine', () => {
 
   test.each([false, true])('reads pcapng, big endian: %s', async (bigEndian) => {
     await expectSame(folder.write(pcapngFile(PACKETS, { bigEndian })));
+  });
+
+  test('takes what was captured for the length where a file claims less was on the wire', async () => {
+    const packets = [0, 20, UDP.length, 1500].map((wireLength) => ({ bytes: UDP, wireLength }));
+    const read = await readSavefile(savefile, folder.write(pcapFile(packets)));
+    expect(read.packets.map((packet) => packet.wireLength)).toEqual([UDP.length, UDP.length, UDP.length, 1500]);
   });
 
   test('ignores the frame check sequence length above the link type', async () => {
