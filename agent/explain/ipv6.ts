@@ -31,7 +31,7 @@ export function tellIpv6(telling: Telling, ip: number): Ending {
     `${addressText(6, source)} > ${addressText(6, destination)}, next header ${headerTitle(nextHeader)}, ` +
       `hop limit ${telling.u8(ip + 7)}`,
   );
-  const bytes = tellLength(telling, ip, nextHeader);
+  const bytes = tellLength(telling, ip);
   const end = ip + Math.min(bytes, telling.captured - ip);
   const { protocol, at, isLater } = tellExtensionHeaders(telling, nextHeader, ip + 40, end);
   const transport = tellTransport(telling, isLater ? undefined : protocol, at, end);
@@ -46,11 +46,18 @@ function headerTitle(header: number): string {
   return EXTENSION_HEADERS.has(header) ? `${header} (${EXTENSION_HEADERS.get(header)})` : protocolTitle(header);
 }
 
-function tellLength(telling: Telling, ip: number, nextHeader: number): number {
-  const left = Math.max(0, telling.wire - ip);
+/** The packet's length by its own header; undefined where segmentation offload left it out. */
+export function claimOf(telling: Telling, ip: number) {
   const payload = telling.u16(ip + 4);
+  const nextHeader = telling.u8(ip + 6);
   const jumbo = payload === 0 && nextHeader === HOP_BY_HOP ? jumboPayload(telling, ip + 40) : undefined;
   const claimed = payload !== 0 || nextHeader === NO_NEXT_HEADER ? payload + 40 : jumbo && jumbo.bytes + 40;
+  return { payload, jumbo, claimed };
+}
+
+function tellLength(telling: Telling, ip: number): number {
+  const left = telling.wire - ip;
+  const { payload, jumbo, claimed } = claimOf(telling, ip);
   const bytes = Math.min(claimed ?? left, left);
   let rule = 'the payload length is 0 (segmentation offload), so the rest of the frame counts';
   if (jumbo !== undefined) rule = `40 and the ${jumbo.bytes} of the Jumbo Payload option at byte ${jumbo.offset}`;

@@ -2,6 +2,7 @@
  * The link layers of one frame, told one after the other, down to its outermost IP header. Cold, plain and on its own: it
  * shares no line with packet/decode.ts, so that the two can be held against each other.
  */
+import { tellInnerTags } from './inner-tags.ts';
 import { tellIpv4 } from './ipv4.ts';
 import { tellIpv6 } from './ipv6.ts';
 import { tellNflog } from './nflog.ts';
@@ -114,7 +115,26 @@ function tellCooked(telling: Telling, layer: string, bytes: number, typeAt: numb
   if (!telling.holds(0, bytes)) return telling.cut(0, `a ${layer} header`, bytes);
   const type = telling.u16(typeAt);
   telling.say(layer, 0, `${bytes} bytes instead of the link layer, ${typeText(type)}`);
-  return tellEtherType(telling, type, bytes);
+  return tellCookedPayload(telling, type, bytes);
+}
+
+/** Tags that are announced, then those that are not. */
+function tellCookedPayload(telling: Telling, first: number, at: number): Ending {
+  let type = first;
+  let next = at;
+  for (; VLAN_TAGS.includes(type); next += 4) {
+    if (!telling.holds(next, 4)) return telling.cut(next, 'a VLAN tag', 4);
+    type = tellVlan(telling, next);
+  }
+  return tellEtherType(telling, type, tellInnerTags(telling, type, next, tellEtherType));
+}
+
+/** The EtherType of what follows the tag. */
+function tellVlan(telling: Telling, at: number): number {
+  const control = telling.u16(at);
+  const type = telling.u16(at + 2);
+  telling.say('VLAN', at, `id ${control & 0xfff}, priority ${control >> 13}, ${typeText(type)}`);
+  return type;
 }
 
 function tellLoopback(telling: Telling): Ending {
@@ -149,9 +169,7 @@ function tellEtherType(telling: Telling, first: number, at: number): Ending {
     }
     if (!VLAN_TAGS.includes(type)) break;
     if (!telling.holds(next, 4)) return telling.cut(next, 'a VLAN tag', 4);
-    const control = telling.u16(next);
-    type = telling.u16(next + 2);
-    telling.say('VLAN', next, `id ${control & 0xfff}, priority ${control >> 13}, ${typeText(type)}`);
+    type = tellVlan(telling, next);
     next += 4;
   }
   if (type === 0x0800) return tellIpv4(telling, next);
@@ -193,15 +211,18 @@ function tellMpls(telling: Telling, at: number): Ending {
   return telling.notIp(next, `behind the last MPLS label stands ${version} where an IP packet has its version, 4 or 6`);
 }
 
-/** RFC 2516 section 4. */
+/** RFC 2516 section 4, RFC 1661 section 6.5. */
 function tellPppoe(telling: Telling, at: number): Ending {
-  if (!telling.holds(at, 8)) return telling.cut(at, 'a PPPoE header with its PPP protocol', 8);
-  const protocol = telling.u16(at + 6);
+  const isCompressed = telling.holds(at, 7) && (telling.u8(at + 6) & 1) === 1;
+  const header = isCompressed ? 7 : 8;
+  if (!telling.holds(at, header)) return telling.cut(at, 'a PPPoE header with its PPP protocol', header);
+  const protocol = isCompressed ? telling.u8(at + 6) : telling.u16(at + 6);
   const name = PPP_PROTOCOLS.get(protocol);
-  const text = `PPP protocol ${hex(protocol)}${name === undefined ? '' : ` (${name})`}`;
+  const digits = isCompressed ? `${hex(protocol, 2)}, compressed to one byte` : hex(protocol);
+  const text = `PPP protocol ${digits}${name === undefined ? '' : ` (${name})`}`;
   telling.say('PPPoE', at, `session ${telling.u16(at + 2)}, ${text}`);
-  if (protocol === 0x0021) return tellIpv4(telling, at + 8);
-  if (protocol === 0x0057) return tellIpv6(telling, at + 8);
+  if (protocol === 0x0021) return tellIpv4(telling, at + header);
+  if (protocol === 0x0057) return tellIpv6(telling, at + header);
   return telling.notIp(at + 6, `${text} carries no IP packet`);
 }
 

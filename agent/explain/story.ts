@@ -59,6 +59,12 @@ export class Telling {
     return new Telling(new Uint8Array(buffer, byteOffset, captured), wire, this.steps);
   }
 
+  /** Another story of the same frame, from its beginning. */
+  aside(): Telling {
+    const { buffer, byteOffset } = this.#view;
+    return new Telling(new Uint8Array(buffer, byteOffset, this.captured), this.wire);
+  }
+
   /** Whether so many bytes from `offset` on were captured. */
   holds(offset: number, bytes: number): boolean {
     return offset + bytes <= this.captured;

@@ -3,7 +3,7 @@
  *
  * Total: any bytes and any captured length give an answer; nothing throws, nothing reads past the captured bytes. The key is
  * that of the outermost IP header. Lengths: `captured` bytes of the frame are in the view from `at` on, the frame was `wire`
- * bytes long; `ip` is where the IP header begins, counted from `at`. Cooked frames: cooked.ts.
+ * bytes long, no fewer; `ip` is where the IP header begins, counted from `at`. Cooked frames: cooked.ts.
  *
  * Hot: called once per packet. Fields are read as big-endian words through one DataView (RFC 791 section 3.1, RFC 8200
  * section 3), a word once; plain Ethernet with IP takes two comparisons to reach the IP header. Benchmark case: `decode`.
@@ -94,7 +94,7 @@ export function decodeEtherType(
   return decodeIpv6(view, at, start >> 1, captured, wire, rows, row);
 }
 
-function decodeIpv4(
+export function decodeIpv4(
   view: DataView,
   at: number,
   ip: number,
@@ -133,7 +133,7 @@ function decodeIpv4(
   return IPV4;
 }
 
-function decodeIpv6(
+export function decodeIpv6(
   view: DataView,
   at: number,
   ip: number,
@@ -147,7 +147,7 @@ function decodeIpv6(
   if (view.getUint8(header) >> 4 !== 6) return MALFORMED;
   const nextHeader = view.getUint8(header + 6);
   const held = captured - ip;
-  const bytes = ipv6Bytes(view, header, nextHeader, held, wire < ip ? 0 : wire - ip);
+  const bytes = ipv6Bytes(view, header, nextHeader, held, wire - ip);
   rows[row + SOURCE] = view.getInt32(header + 8);
   rows[row + SOURCE + 1] = view.getInt32(header + 12);
   rows[row + SOURCE + 2] = view.getInt32(header + 16);
@@ -167,7 +167,7 @@ function decodeIpv6(
 }
 
 /** The packet's length by its header, never more than the `left` bytes that the frame had room for. */
-function ipv6Bytes(view: DataView, header: number, nextHeader: number, held: number, left: number): number {
+export function ipv6Bytes(view: DataView, header: number, nextHeader: number, held: number, left: number): number {
   let bytes = view.getUint16(header + 4) + 40;
   if (bytes === 40 && nextHeader !== NO_NEXT_HEADER) {
     const jumbo = nextHeader === HOP_BY_HOP ? jumboPayloadBytes(view, header + 40, held - 40) : -1;

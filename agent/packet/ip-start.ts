@@ -71,10 +71,16 @@ function behindLabels(view: DataView, at: number, labels: number, captured: numb
   return version === 6 ? (next << 1) | 1 : NO_IP;
 }
 
-/** RFC 2516 section 4: six bytes of PPPoE, two of PPP protocol. */
+/** RFC 2516 section 4: six bytes of PPPoE, then the PPP protocol: two bytes, or one that is odd (RFC 1661 section 6.5). */
 function behindPppoe(view: DataView, at: number, header: number, captured: number): number {
-  if (captured < header + 8) return CUT;
-  const protocol = view.getUint16(at + header + 6);
-  if (protocol === PPP_IPV4) return (header + 8) << 1;
-  return protocol === PPP_IPV6 ? ((header + 8) << 1) | 1 : NO_IP;
+  let next = header + 7;
+  if (captured < next) return CUT;
+  let protocol = view.getUint8(at + header + 6);
+  if ((protocol & 1) === 0) {
+    next += 1;
+    if (captured < next) return CUT;
+    protocol = view.getUint16(at + header + 6);
+  }
+  if (protocol === PPP_IPV4) return next << 1;
+  return protocol === PPP_IPV6 ? (next << 1) | 1 : NO_IP;
 }

@@ -59,6 +59,10 @@ const JUMBO = ipv6(
 /** Two MPLS labels, the second at the bottom of the stack. */
 const MPLS = concat(Uint8Array.of(0, 1, 0x40, 64, 0, 1, 0x51, 64), IPV4_TCP);
 const PPPOE = concat(Uint8Array.of(0x11, 0, 0, 1, 0, IPV4_TCP.length + 2, 0, 0x21), IPV4_TCP);
+const PPPOE_COMPRESSED = concat(PPPOE.subarray(0, 6), Uint8Array.of(0x21), IPV4_TCP);
+/** Tags that a kernel leaves in front of the packet and that pass for the begin of its header. */
+const LIKE_IPV4 = Uint8Array.of(0x45, 8, 0x81, 0, 0x45, 8, 8, 0);
+const LIKE_IPV6 = Uint8Array.of(0x60, 8, 0x86, 0xdd);
 const SNAP = concat(Uint8Array.of(0xaa, 0xaa, 3, 0, 0, 0, 8, 0), IPV4_TCP);
 const VLANS = [{ id: 1, tagProtocol: ETHER_TYPE.qinq }, { id: 2 }];
 
@@ -86,6 +90,9 @@ const OTHER_FRAMES: readonly (readonly [name: string, linkType: number, frame: U
   ['raw-ipv6', LINK_TYPE.raw, CHAIN],
   ['linux-sll', LINK_TYPE.linuxSll, linuxSll(ETHER_TYPE.ipv4, IPV4_TCP)],
   ['linux-sll2', LINK_TYPE.linuxSll2, linuxSll2(ETHER_TYPE.ipv6, IPV6_UDP)],
+  ['inner-tags', LINK_TYPE.linuxSll2, linuxSll2(ETHER_TYPE.ipv4, concat(LIKE_IPV4, IPV4_TCP))],
+  ['inner-tags-ipv6', LINK_TYPE.linuxSll, linuxSll(ETHER_TYPE.ipv6, concat(LIKE_IPV6, IPV6_UDP))],
+  ['pppoe-compressed', LINK_TYPE.ethernet, ethernet({ etherType: 0x8864 }, PPPOE_COMPRESSED)],
   ['ipv4', LINK_TYPE.ipv4, IPV4_TCP],
   ['ipv6', LINK_TYPE.ipv6, IPV6_UDP],
 ];

@@ -17,7 +17,9 @@ export function decodeWithAgent(frame: Frame, behind: Uint8Array = new Uint8Arra
   buffer.set(behind, AT + frame.capturedLength);
   const rows = new Int32Array(3 * ROW_WORDS).fill(UNTOUCHED);
   const decode = decoderFor(frame.linkType)!;
-  const decoded = decode(new DataView(buffer.buffer), AT, frame.capturedLength, frame.wireLength, rows, ROW_WORDS);
+  // As every reader has it: no shorter on the wire than what was captured.
+  const wire = Math.max(frame.wireLength, frame.capturedLength);
+  const decoded = decode(new DataView(buffer.buffer), AT, frame.capturedLength, wire, rows, ROW_WORDS);
   const around = [...rows.subarray(0, ROW_WORDS), ...rows.subarray(ROW_WORDS + IP_BYTES + 1)];
   if (around.some((word) => word !== UNTOUCHED)) throw new Error('the decoder wrote outside of its words');
   if (decoded === NOT_IP) return { refusal: 'not-ip' };

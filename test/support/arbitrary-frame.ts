@@ -5,7 +5,7 @@
  */
 import fc from 'fast-check';
 import { nflogRecord } from './nflog-record.ts';
-import { concat } from './packet-builder.ts';
+import { concat, internetChecksum } from './packet-builder.ts';
 import { type Frame, REFERENCE_LINK_TYPES } from './reference-decoder.ts';
 
 /** What an EtherType announces. */
@@ -79,11 +79,12 @@ const ipv4: fc.Arbitrary<Layer> = fc
     flags: fc.nat(7),
     fragmentOffset,
     addresses: fc.uint8Array({ minLength: 8, maxLength: 8 }),
+    hasChecksum: fc.boolean(),
   })
-  .map(({ transport, version, optionWords, totalLength, flags, fragmentOffset, addresses }) => {
+  .map(({ transport, version, optionWords, totalLength, flags, fragmentOffset, addresses, hasChecksum }) => {
     const options = new Uint8Array(Math.max(0, optionWords) * 4).fill(1);
     const length = 20 + options.length + transport.bytes.length;
-    const bytes = concat(
+    const header = concat(
       Uint8Array.of((version << 4) | (5 + optionWords), 0),
       u16(totalLength(length)),
       u16(0x1234),
@@ -91,9 +92,9 @@ const ipv4: fc.Arbitrary<Layer> = fc
       Uint8Array.of(64, transport.protocol, 0, 0),
       addresses,
       options,
-      transport.bytes,
     );
-    return { etherType: 0x0800, bytes };
+    if (hasChecksum) header.set(u16(internetChecksum(header)), 10);
+    return { etherType: 0x0800, bytes: concat(header, transport.bytes) };
   });
 
 interface ExtensionHeader {
@@ -213,10 +214,12 @@ const pppoe: fc.Arbitrary<Layer> = fc
     ip,
     fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: fc.nat(0xffff) }),
     fc.nat(0xffff),
+    fc.boolean(),
   )
-  .map(([inner, lied, length]) => {
+  .map(([inner, lied, length, isCompressed]) => {
     const protocol = lied ?? (inner.etherType === 0x0800 ? 0x0021 : 0x0057);
-    return { etherType: 0x8864, bytes: concat(Uint8Array.of(0x11, 0, 0, 1), u16(length), u16(protocol), inner.bytes) };
+    const field = u16(protocol).subarray(isCompressed ? 1 : 0);
+    return { etherType: 0x8864, bytes: concat(Uint8Array.of(0x11, 0, 0, 1), u16(length), field, inner.bytes) };
   });
 
 type Wrap = (inner: Layer) => Layer;
@@ -253,6 +256,19 @@ const payload: fc.Arbitrary<Layer> = fc
   )
   .map(([wraps, inner]) => wraps.reduceRight((layer, wrap) => wrap(layer), inner));
 
+/** Tags that a kernel leaves in front of what it announces, priorities and ids such that they can pass for an IP header. */
+const innerTag = fc.oneof(fc.nat(0xffff), fc.constantFrom(0x4508, 0x6008, 0x4f00, 0x1100, 0x0000));
+const cookedPayload: fc.Arbitrary<Layer> = fc
+  .tuple(
+    payload,
+    fc.oneof({ weight: 2, arbitrary: fc.constant([]) }, fc.array(innerTag, { maxLength: 4 })),
+    fc.constantFrom(0x8100, 0x88a8, 0x9100),
+  )
+  .map(([{ etherType, bytes }, tags, between]) => {
+    const kept = tags.map((tag, index) => concat(u16(tag), u16(index === tags.length - 1 ? etherType : between)));
+    return { etherType, bytes: concat(...kept, bytes) };
+  });
+
 const addressFamily = fc.oneof(
   { weight: 6, arbitrary: fc.constant(undefined) },
   { weight: 1, arbitrary: fc.constantFrom(0, 2, 7, 10, 23, 24, 28, 30, 0x0200, 0x1e00) },
@@ -266,9 +282,9 @@ function linkFrame(linkType: number): fc.Arbitrary<Uint8Array> {
         .tuple(payload)
         .map(([{ etherType, bytes }]) => concat(new Uint8Array(12).fill(2), u16(etherType), bytes));
     case 113:
-      return payload.map(({ etherType, bytes }) => concat(new Uint8Array(14).fill(3), u16(etherType), bytes));
+      return cookedPayload.map(({ etherType, bytes }) => concat(new Uint8Array(14).fill(3), u16(etherType), bytes));
     case 276:
-      return payload.map(({ etherType, bytes }) => concat(u16(etherType), new Uint8Array(18).fill(4), bytes));
+      return cookedPayload.map(({ etherType, bytes }) => concat(u16(etherType), new Uint8Array(18).fill(4), bytes));
     case 0:
     case 108:
       return fc
@@ -311,19 +327,17 @@ export const arbitraryFrame: fc.Arbitrary<Frame> = fc.constantFrom(1, 1, 1, ...R
       const whole = concat(bytes, new Uint8Array(padding).fill(0x5a));
       for (const [index, value] of changes) if (index < whole.length) whole[index] = value;
       const capturedLength = cut === undefined ? whole.length : cut % (whole.length + 1);
-      return { linkType, bytes: whole, capturedLength, wireLength: wire(whole.length) };
+      return { linkType, bytes: whole, capturedLength, wireLength: Math.max(capturedLength, wire(whole.length)) };
     }),
 );
 
 /** Bytes without any structure. */
 export const randomFrame: fc.Arbitrary<Frame> = fc
   .tuple(fc.constantFrom(...REFERENCE_LINK_TYPES), bytesUpTo(160), fc.nat(160), fc.nat(300))
-  .map(([linkType, bytes, cut, wireLength]) => ({
-    linkType,
-    bytes,
-    capturedLength: Math.min(cut, bytes.length),
-    wireLength,
-  }));
+  .map(([linkType, bytes, cut, wire]) => {
+    const capturedLength = Math.min(cut, bytes.length);
+    return { linkType, bytes, capturedLength, wireLength: Math.max(capturedLength, wire) };
+  });
 
 /** Records of the packet filter's log, of whole and cut packets; some bytes are changed. */
 export const loggedFrame: fc.Arbitrary<Frame> = fc

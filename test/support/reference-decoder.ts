@@ -37,8 +37,10 @@ export const REFERENCE_LINK_TYPES = [0, 1, 12, 14, 101, 108, 113, 228, 229, 276]
 export function decodeReference(frame: Frame): Refusal | DecodedPacket {
   try {
     const captured = new Captured(frame.bytes.slice(0, frame.capturedLength));
-    const found = walkLinkLayer(captured, frame.linkType);
-    const lengthOnWire = frame.wireLength - found.offset;
+    // READING: at least as many bytes were on the wire as were captured, whatever a file says.
+    const frameLength = Math.max(frame.wireLength, frame.capturedLength);
+    const found = walkLinkLayer(captured, frame.linkType, frameLength);
+    const lengthOnWire = frameLength - found.offset;
     const packet =
       found.version === 4 ? decodeIpv4(captured, found, lengthOnWire) : decodeIpv6(captured, found, lengthOnWire);
     const excludedBy = excludedByRule(packet);
@@ -48,6 +50,8 @@ export function decodeReference(frame: Frame): Refusal | DecodedPacket {
     throw thrown;
   }
 }
+
+const VLAN = [0x8100, 0x88a8, 0x9100];
 
 class Refused extends Error {
   readonly refusal: Refusal['refusal'];
@@ -85,16 +89,16 @@ interface IpStart {
   readonly version: 4 | 6;
 }
 
-function walkLinkLayer(captured: Captured, linkType: number): IpStart {
+function walkLinkLayer(captured: Captured, linkType: number, frameLength: number): IpStart {
   switch (linkType) {
     case 1:
       return walkEtherType(captured, captured.number(12, 2), 14);
     case 113:
       // READING: all 16 bytes of the header must be there, and the hardware type does not change what the protocol means.
-      return walkEtherType(captured, captured.number(14, 2), 16);
+      return walkCooked(captured, captured.number(14, 2), 16, frameLength);
     case 276:
       captured.number(19, 1);
-      return walkEtherType(captured, captured.number(0, 2), 20);
+      return walkCooked(captured, captured.number(0, 2), 20, frameLength);
     case 0:
     case 108:
       return walkAddressFamily(captured);
@@ -111,6 +115,72 @@ function walkLinkLayer(captured: Captured, linkType: number): IpStart {
   }
 }
 
+/**
+ * READING: the kernel announces the innermost EtherType and leaves inner tags, each two bytes of tag and the EtherType of
+ * what follows, in front of what is announced. Whether bytes are such tags or already the packet, the IP header tells that
+ * either reading leads to: they are tags when it stands better behind them. Tags that are announced come before them.
+ */
+function walkCooked(captured: Captured, type: number, offset: number, frameLength: number): IpStart {
+  if (VLAN.includes(type)) return walkCooked(captured, captured.number(offset + 2, 2), offset + 4, frameLength);
+  const behind = behindInnerTags(captured, type, offset);
+  if (behind !== undefined) {
+    const plain = standing(captured, type, offset, frameLength);
+    if (standing(captured, type, behind, frameLength) > plain) return walkEtherType(captured, type, behind);
+  }
+  return walkEtherType(captured, type, offset);
+}
+
+/** Where the last of one or more tags ends that lead to `type`. */
+function behindInnerTags(captured: Captured, type: number, offset: number): number | undefined {
+  if (!captured.has(offset, 4)) return undefined;
+  const next = captured.number(offset + 2, 2);
+  if (next === type) return offset + 4;
+  return VLAN.includes(next) ? behindInnerTags(captured, type, offset + 4) : undefined;
+}
+
+/**
+ * How well an IP header stands where `type` leads from `offset`: 0 for none, 1 when its version and length fit the frame, 2
+ * when it ends where the frame does, 3 when it is IPv4 and its checksum is right. READING: a header that the capture cuts is
+ * none, and so is IPv4 of total length 0 (segmentation offload) without a right checksum.
+ */
+function standing(captured: Captured, type: number, offset: number, frameLength: number): number {
+  let start: IpStart;
+  try {
+    start = walkEtherType(captured, type, offset);
+  } catch (thrown) {
+    if (thrown instanceof Refused) return 0;
+    throw thrown;
+  }
+  const left = frameLength - start.offset;
+  const headerLength = start.version === 4 ? 20 : 40;
+  if (!captured.has(start.offset, headerLength)) return 0;
+  if (captured.number(start.offset, 1) >> 4 !== start.version) return 0;
+  if (start.version === 4) return standingOfIpv4(captured, start.offset, left);
+  return standingOfLength(claimedIpv6Length(captured, start.offset, left), left);
+}
+
+function standingOfIpv4(captured: Captured, offset: number, left: number): number {
+  const headerLength = (captured.number(offset, 1) % 16) * 4;
+  const totalLength = captured.number(offset + 2, 2);
+  if (headerLength < 20 || headerLength > left || totalLength > left) return 0;
+  if (totalLength !== 0 && totalLength < headerLength) return 0;
+  if (hasRightChecksum(captured, offset, headerLength)) return 3;
+  return totalLength === 0 ? 0 : standingOfLength(totalLength, left);
+}
+
+function standingOfLength(length: number, left: number): number {
+  if (length > left) return 0;
+  return length === left ? 2 : 1;
+}
+
+/** RFC 1071: with its checksum, a right header adds up to a multiple of 65535. */
+function hasRightChecksum(captured: Captured, offset: number, headerLength: number): boolean {
+  if (!captured.has(offset, headerLength)) return false;
+  let sum = 0;
+  for (let at = 0; at < headerLength; at += 2) sum += captured.number(offset + at, 2);
+  return sum % 0xffff === 0;
+}
+
 function walkEtherType(captured: Captured, type: number, offset: number): IpStart {
   // READING: below 0x0600 the field is an 802.3 length (on SLL: the pseudo-types, of which 4 is 802.2); LLC follows.
   if (type < 0x0600) return walkLlcSnap(captured, offset);
@@ -119,9 +189,9 @@ function walkEtherType(captured: Captured, type: number, offset: number): IpStar
       return { offset, version: 4 };
     case 0x86dd:
       return { offset, version: 6 };
-    case 0x8100:
-    case 0x88a8:
-    case 0x9100:
+    case VLAN[0]:
+    case VLAN[1]:
+    case VLAN[2]:
       return walkEtherType(captured, captured.number(offset + 2, 2), offset + 4);
     case 0x8847:
     case 0x8848:
@@ -156,9 +226,10 @@ function walkMpls(captured: Captured, offset: number): IpStart {
 }
 
 function walkPppoe(captured: Captured, offset: number): IpStart {
-  const protocol = captured.number(offset + 6, 2);
-  if (protocol === 0x0021) return { offset: offset + 8, version: 4 };
-  if (protocol === 0x0057) return { offset: offset + 8, version: 6 };
+  const protocolLength = captured.number(offset + 6, 1) % 2 === 1 ? 1 : 2;
+  const protocol = captured.number(offset + 6, protocolLength);
+  if (protocol === 0x21) return { offset: offset + 6 + protocolLength, version: 4 };
+  if (protocol === 0x57) return { offset: offset + 6 + protocolLength, version: 6 };
   throw new Refused('not-ip');
 }
 
@@ -203,8 +274,7 @@ function decodeIpv4(captured: Captured, { offset }: IpStart, lengthOnWire: numbe
 function decodeIpv6(captured: Captured, { offset }: IpStart, lengthOnWire: number): DecodedPacket {
   if (!captured.has(offset, 40)) throw new Refused('malformed');
   if (captured.number(offset, 1) >> 4 !== 6) throw new Refused('malformed');
-  // READING: a wire length below 40 (less than was captured) makes a short packet, not a malformed one; never below nothing.
-  const bytes = Math.max(0, Math.min(claimedIpv6Length(captured, offset, lengthOnWire), lengthOnWire));
+  const bytes = Math.min(claimedIpv6Length(captured, offset, lengthOnWire), lengthOnWire);
   const { protocol, laterFragment, end } = walkExtensionHeaders(captured, offset, offset + bytes);
   return {
     family: 6,

@@ -4,7 +4,7 @@ import { Judge } from '../../../agent/explain/decision.ts';
 import { narrate } from '../../../agent/explain/link-layers.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { arbitraryFrame, loggedFrame, randomFrame } from '../../support/arbitrary-frame.ts';
-import { arp, ethernet, ipv4, ipv6, PROTOCOL, tcp, udp } from '../../support/packet-builder.ts';
+import { arp, concat, ethernet, ipv4, ipv6, linuxSll2, PROTOCOL, tcp, udp } from '../../support/packet-builder.ts';
 import type { Frame } from '../../support/reference-decoder.ts';
 
 const RUNS = 20_000;
@@ -50,6 +50,29 @@ describe('the story of a frame', () => {
     expect(story.steps[1]!.says).toBe('id 7, priority 0, EtherType 0x8100 (VLAN tag)');
     expect(story.steps[5]!.says).toBe('port 5 > 443, flags S');
     expect(story.ending).toMatchObject({ kind: 'key', sourcePort: 5, destinationPort: 443, bytes: 40, tcpFlags: 2 });
+  });
+
+  test('shows the tags that the kernel left in front of the packet, and what speaks for them', () => {
+    const packet = ipv4(
+      { source: '10.0.0.1', destination: '10.0.0.2', protocol: PROTOCOL.tcp },
+      tcp({ sourcePort: 5, destinationPort: 443 }),
+    );
+    const bytes = linuxSll2(0x0800, concat(Uint8Array.of(0x45, 8, 0x81, 0, 0, 9, 8, 0), packet));
+    const story = storyOf({ bytes, capturedLength: bytes.length, wireLength: bytes.length, linkType: 276 });
+    expect(layers(story)).toEqual([
+      ...['Linux cooked 2@0', 'inner VLAN@20', 'inner VLAN@24', 'IPv4@28', 'length@30', 'TCP@48'],
+    ]);
+    expect(story.steps[1]!.says).toBe(
+      'id 1288, priority 2, left by the kernel in front of what it announces: behind it is an IPv4 header with the right checksum',
+    );
+  });
+
+  test('says of a PPP protocol that it is compressed', () => {
+    const packet = ipv4({ source: '10.0.0.1', destination: '10.0.0.2', protocol: PROTOCOL.icmp });
+    const header = Uint8Array.of(0x11, 0, 0, 7, 0, 0, 0x21);
+    const story = ethernetStory(ethernet({ etherType: 0x8864 }, concat(header, packet)));
+    expect(story.steps[1]!.says).toBe('session 7, PPP protocol 0x21, compressed to one byte (IPv4)');
+    expect(story.ending.kind).toBe('key');
   });
 
   test('names what a frame carries that is not IP, and the byte that says so', () => {

@@ -207,6 +207,91 @@ describe.each([
       expect(decode(session('c021', IPV4_UDP))).toEqual(NOT_IP);
     });
 
+    it('a PPPoE session whose PPP protocol is compressed to its one odd byte', () => {
+      const session = (protocol: string, packet: Uint8Array) =>
+        frame(1, ethernet({ etherType: 0x8864 }, concat(hex(`1100 0001 0000 ${protocol}`), packet)));
+      expect(decode(session('21', IPV4_UDP))).toMatchObject(IPV4_ANSWER);
+      expect(decode(session('57', IPV6_UDP))).toMatchObject(IPV6_ANSWER);
+      expect(decode(session('21', IPV6_UDP))).toEqual(MALFORMED);
+      for (const protocol of ['23', 'fd', 'ff03', '2100']) {
+        const answer = protocol === '2100' ? MALFORMED : NOT_IP;
+        expect(decode(session(protocol, IPV4_UDP))).toEqual(answer);
+      }
+    });
+
+    describe('tags that the kernel leaves in front of what a cooked header announces', () => {
+      const snap = concat(hex('aaaa03 000000 0800'), IPV4_UDP);
+      const mpls = concat(hex('00012140'), IPV4_UDP);
+      const pppoe = concat(hex('1100 0001 0000 21'), IPV4_UDP);
+      /** Priority and id such that the tag passes for the begin of an IP header. */
+      const looks = { ipv4: '4508', ipv6: '6008' };
+      const cooked = (etherType: string, payload: Uint8Array) => [
+        frame(113, linuxSll(Number.parseInt(etherType, 16), payload)),
+        frame(276, linuxSll2(Number.parseInt(etherType, 16), payload)),
+      ];
+
+      it.each([
+        ['one', (type: string) => `0008 ${type}`],
+        ['one of priority 2', (type: string) => `${looks.ipv4} ${type}`],
+        ['one of priority 3', (type: string) => `${looks.ipv6} ${type}`],
+        ['two', (type: string) => `${looks.ipv4} 8100 6001 ${type}`],
+        ['five', (type: string) => `0001 88a8 ${looks.ipv4} 9100 ${looks.ipv6} 8100 0004 8100 0005 ${type}`],
+      ])('%s, before all that can carry IP', (_name, tags) => {
+        for (const [etherType, packet, answer] of [
+          ['0800', IPV4_UDP, IPV4_ANSWER],
+          ['86dd', IPV6_UDP, IPV6_ANSWER],
+          ['8847', mpls, IPV4_ANSWER],
+          ['8864', pppoe, IPV4_ANSWER],
+          ['0028', snap, IPV4_ANSWER],
+        ] as const) {
+          for (const each of cooked(etherType, concat(hex(tags(etherType)), packet))) {
+            expect(decode(each)).toMatchObject(answer);
+          }
+        }
+      });
+
+      it('behind an outermost one that libpcap put back', () => {
+        expect(decode(frame(113, linuxSll(0x88a8, concat(hex('0007 0800 4508 0800'), IPV4_UDP))))).toMatchObject(
+          IPV4_ANSWER,
+        );
+      });
+
+      it('whatever the checksum, where the length tells, and whatever the length, where the checksum does', () => {
+        const long = ipv4({ ...v4, protocol: 17 }, concat(UDP_HEADER, new Uint8Array(5000)));
+        const offloaded = ipv4({ ...v4, protocol: 17, totalLength: 0 }, concat(UDP_HEADER, new Uint8Array(70_000)));
+        for (const [packet, bytes] of [
+          [withBytes(IPV4_UDP, { 10: 0, 11: 0 }), 32],
+          [withBytes(long, { 10: 0, 11: 0 }), 5032],
+          [long, 5032],
+          [offloaded, 70_032],
+        ] as const) {
+          for (const each of cooked('0800', concat(hex('4508 0800'), packet))) {
+            expect(decode(each)).toMatchObject({ ...IPV4_ANSWER, bytes });
+          }
+        }
+      });
+
+      it('which are none where the header already stands, though its length or flow label is that of a tag', () => {
+        for (const length of [0x0800, 0x8100, 0x88a8, 0x9100]) {
+          const packet = ipv4({ ...v4, protocol: 17 }, concat(UDP_HEADER, new Uint8Array(length - 32)));
+          for (const each of cooked('0800', packet)) {
+            expect(decode(each)).toMatchObject({ ...IPV4_ANSWER, bytes: length });
+            expect(decode({ ...each, capturedLength: 100 })).toMatchObject({ ...IPV4_ANSWER, bytes: length });
+          }
+        }
+        for (const label of [0x86dd, 0x8100]) {
+          for (const each of cooked('86dd', withBytes(IPV6_UDP, { 2: label >> 8, 3: label & 0xff }))) {
+            expect(decode(each)).toMatchObject(IPV6_ANSWER);
+          }
+        }
+      });
+
+      it('are not looked for behind other link layers, where the frame has its own tags', () => {
+        const bytes = ethernet({ etherType: 0x0800 }, concat(hex('0008 0800'), IPV4_UDP));
+        expect(decode(frame(1, bytes))).toEqual(MALFORMED);
+      });
+    });
+
     it.each([
       ['ARP', '0806', '0001'],
       ['LLDP', '88cc', '0207'],
@@ -263,10 +348,11 @@ describe.each([
     });
 
     it('is malformed when the frame was shorter than the header', () => {
-      expect(decode(raw(IPV4_UDP, { wire: 19 }))).toEqual(MALFORMED);
-      expect(decode(raw(IPV4_UDP, { wire: 20 }))).toMatchObject({ bytes: 20, sourcePort: 0 });
-      expect(decode(frame(1, ethernet({}, IPV4_UDP), { wire: 0 }))).toEqual(MALFORMED);
-      expect(decode(raw(ipv4({ ...v4, protocol: 17, totalLength: 0 }, UDP_HEADER), { wire: 19 }))).toEqual(MALFORMED);
+      const withOptions = ipv4({ ...v4, protocol: 17, options: new Uint8Array(4) });
+      expect(decode(raw(withOptions, { captured: 23, wire: 23 }))).toEqual(MALFORMED);
+      expect(decode(raw(withOptions, { captured: 20, wire: 24 }))).toMatchObject({ bytes: 24, sourcePort: 0 });
+      const withoutLength = ipv4({ ...v4, protocol: 17, totalLength: 0, options: new Uint8Array(4) });
+      expect(decode(raw(withoutLength, { captured: 20, wire: 20 }))).toEqual(MALFORMED);
     });
 
     it('counts its total length, not the padding behind it', () => {
@@ -356,8 +442,6 @@ describe.each([
       expect(decode(frame(1, concat(ethernet({}, IPV6_UDP), new Uint8Array(8))))).toMatchObject({ bytes: 52 });
       expect(decode(raw(chain(17, UDP_HEADER, 1400), { wire: 1000 }))).toMatchObject({ bytes: 1000 });
       expect(decode(raw(chain(17, UDP_HEADER, 1400), { wire: 9000 }))).toMatchObject({ bytes: 1440 });
-      expect(decode(raw(IPV6_UDP, { wire: 39 }))).toMatchObject({ bytes: 39, sourcePort: 0 });
-      expect(decode(frame(1, ethernet({}, IPV6_UDP), { wire: 0 }))).toMatchObject({ bytes: 0, sourcePort: 0 });
     });
 
     it('counts all that is left of the frame when its payload length is 0, but 40 before No Next Header', () => {
