@@ -24,9 +24,9 @@ export interface ExclusionPolicy {
   readonly dhcp: boolean;
   /** IPv6 UDP with both ports in {546, 547}. */
   readonly dhcpv6: boolean;
-  /** TCP with source or destination port 1688 (Key Management Service). */
+  /** Key Management Service: TCP between port 1688 and a client's port, 32768 or above. */
   readonly windowsActivation: boolean;
-  /** Where that port's owner must lie; empty is anywhere. */
+  /** The only owners of that port that count, then with any client's port; empty is anybody. */
   readonly kmsServers: readonly Network[];
   readonly rules: readonly ExclusionRule[];
 }
@@ -50,6 +50,8 @@ export const EXCLUDE_NOTHING: ExclusionPolicy = {
 const TCP = 6;
 const UDP = 17;
 const KMS_PORT = 1688;
+/** Ephemeral ports of Windows begin at 49152 and those of Linux here; a service that listens hardly ever has one. */
+const CLIENT_PORT_MIN = 32_768;
 
 /** Index of no rule. */
 export const KEEP = -1;
@@ -106,10 +108,13 @@ export class Exclusion {
   }
 
   #isActivation(ports: number, rows: Int32Array, row: number, family: 4 | 6): boolean {
-    const fromServer = ports >>> 16 === KMS_PORT;
-    const toServer = (ports & 0xffff) === KMS_PORT;
-    if (!fromServer && !toServer) return false;
-    if (this.#kmsServers.length === 0) return true;
+    const source = ports >>> 16;
+    const destination = ports & 0xffff;
+    const fromServer = source === KMS_PORT;
+    const toServer = destination === KMS_PORT;
+    if (this.#kmsServers.length === 0) {
+      return (fromServer && destination >= CLIENT_PORT_MIN) || (toServer && source >= CLIENT_PORT_MIN);
+    }
     return (
       (fromServer && isInAny(this.#kmsServers, rows, row + SOURCE, family)) ||
       (toServer && isInAny(this.#kmsServers, rows, row + DESTINATION, family))

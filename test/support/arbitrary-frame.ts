@@ -27,7 +27,7 @@ const octet = fc.nat(255);
 /** Source and destination port, mostly such as exclusions look at, and near misses. */
 const dhcpPort = fc.constantFrom(67, 68);
 const dhcpv6Port = fc.constantFrom(546, 547);
-const someKnownPort = fc.constantFrom(66, 67, 68, 69, 545, 546, 547, 548, 1688);
+const someKnownPort = fc.constantFrom(66, 67, 68, 69, 545, 546, 547, 548, 1688, 32_767, 32_768);
 const ports: fc.Arbitrary<Uint8Array> = fc
   .oneof(
     fc.tuple(dhcpPort, dhcpPort),

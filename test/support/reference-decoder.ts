@@ -350,7 +350,9 @@ function excludedByRule({ family, protocol, sourcePort, destinationPort }: Decod
   const bothIn = (ports: readonly number[]) => ports.includes(sourcePort) && ports.includes(destinationPort);
   if (family === 4 && protocol === 17 && bothIn([67, 68])) return 'dhcp';
   if (family === 6 && protocol === 17 && bothIn([546, 547])) return 'dhcpv6';
-  if (protocol === 6 && (sourcePort === 1688 || destinationPort === 1688)) return 'windows-activation';
+  const isActivation =
+    (sourcePort === 1688 && destinationPort >= 32_768) || (destinationPort === 1688 && sourcePort >= 32_768);
+  if (protocol === 6 && isActivation) return 'windows-activation';
   return undefined;
 }
 

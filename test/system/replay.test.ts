@@ -233,6 +233,23 @@ test('excludes DHCP and licence activation and counts them, unless told not to',
   expect(ledgerPackets(all.stderr)).toMatchObject({ offered: 7, metered: 7, excluded: 0 });
 });
 
+test('records what touches the port of licence activation and is no client’s', async () => {
+  const tcpFrame = (source: string, destination: string, sourcePort: number, destinationPort: number) =>
+    ethernet({}, ipv4({ source, destination, protocol: PROTOCOL.tcp }, tcp({ sourcePort, destinationPort })));
+  const [host, server, stranger] = ['10.1.0.1', '10.1.0.9', '203.0.113.9'];
+  const capture = write(temporaryFolder(), 'kms.pcap', [
+    at(0, tcpFrame(host, server, 50_000, 1688)),
+    at(1, tcpFrame(server, host, 1688, 50_000)),
+    at(2, tcpFrame(host, stranger, 1688, 443)),
+    at(3, tcpFrame(stranger, host, 22, 1688)),
+    at(4, tcpFrame(host, stranger, 50_000, 1688)),
+    at(5, tcpFrame(host, server, 443, 1688)),
+  ]);
+  const { stdout } = await runCommand(['replay', capture]);
+  const seconds = parseRecords(stdout).map(({ start }) => start - WINDOW_START);
+  expect(seconds.sort()).toEqual([2, 3, 5]);
+});
+
 test('reads only what the filter lets through, in windows of the length asked for', async () => {
   const { code, stdout } = await runCommand([
     'replay',

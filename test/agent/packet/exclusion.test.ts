@@ -48,20 +48,22 @@ describe.each([
     expect(excludedBy(ipv6({ ...v6, nextHeader: 60 }, behind))).toBe('dhcpv6');
   });
 
-  it('Windows activation is TCP of either version with source or destination port 1688', () => {
-    for (const ports of [pair(1688, 50_000), pair(50_000, 1688), pair(1688, 0), pair(0, 1688)]) {
+  it('Windows activation is TCP of either version between port 1688 and a port of 32768 or above', () => {
+    for (const ports of [pair(1688, 50_000), pair(50_000, 1688), pair(1688, 32_768), pair(0xffff, 1688)]) {
       expect(excludedBy(ipv4({ ...v4, protocol: 6 }, tcp(ports)))).toBe('windows-activation');
       expect(excludedBy(ipv6({ ...v6, nextHeader: 6 }, tcp(ports)))).toBe('windows-activation');
       expect(excludedBy(ipv4({ ...v4, protocol: 17 }, udp(ports)))).toBeUndefined();
     }
-    expect(excludedBy(ipv4({ ...v4, protocol: 6 }, tcp(pair(1687, 1689))))).toBeUndefined();
+    for (const ports of [pair(1687, 50_000), pair(1688, 443), pair(22, 1688), pair(1688, 1688), pair(32_767, 1688)]) {
+      expect(excludedBy(ipv4({ ...v4, protocol: 6 }, tcp(ports)))).toBeUndefined();
+    }
   });
 
   it('a first fragment is excluded, a later one never', () => {
     const fragment4 = (fragmentOffset: number) =>
       excludedBy(ipv4({ ...v4, protocol: 17, fragmentOffset, moreFragments: true }, udp(pair(68, 67))));
     const fragment6 = (offset: number) =>
-      excludedBy(ipv6({ ...v6, nextHeader: 44 }, fragmentHeader(6, offset, true, tcp(pair(1688, 1)))));
+      excludedBy(ipv6({ ...v6, nextHeader: 44 }, fragmentHeader(6, offset, true, tcp(pair(1688, 40_000)))));
     expect([fragment4(0), fragment4(8)]).toEqual(['dhcp', undefined]);
     expect([fragment6(0), fragment6(8)]).toEqual(['windows-activation', undefined]);
   });
@@ -106,8 +108,9 @@ describe('Windows activation with the servers listed', () => {
   const from = { ...TCP_PACKET, sourcePort: 1688, destinationPort: 50_000 };
   const to = { ...TCP_PACKET, destinationPort: 1688 };
 
-  it('excludes what goes to port 1688 of a server, and what comes from it', () => {
+  it('excludes what goes to port 1688 of a server, and what comes from it, whatever the port of the client', () => {
     expect(ruleFor(policy, to)).toBe('windows-activation');
+    expect(ruleFor(policy, { ...to, sourcePort: 443 })).toBe('windows-activation');
     expect(ruleFor(policy, { ...from, source: to.destination, destination: to.source })).toBe('windows-activation');
     expect(ruleFor(policy, { ...UDP6_PACKET, protocol: 6, destinationPort: 1688 })).toBe('windows-activation');
   });
