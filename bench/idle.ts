@@ -10,7 +10,7 @@ import { machineLine } from './machine.ts';
 import { startMeasured } from './measured.ts';
 import { BenchNetwork, OBSERVED } from './network.ts';
 import { cacheFolder, flowlogdEntry } from './places.ts';
-import { ringKib, treeUse } from './process-tree.ts';
+import { memoryUse, treeUse } from './process-tree.ts';
 import { startSink } from './start-sink.ts';
 import { markdownTable, shortNumber } from './table-text.ts';
 
@@ -49,7 +49,7 @@ export async function runIdleBench(args: readonly string[]): Promise<void> {
     const start = performance.now();
     await sleep(seconds * 1000);
     const after = treeUse(child.pid!);
-    const ring = ringKib(child.pid!);
+    const ring = memoryUse(child.pid!).ringKib;
     const elapsedMs = performance.now() - start;
     child.kill('SIGTERM');
     const { peakKib } = await ended;

@@ -3,6 +3,7 @@ const USAGE = `Usage: npm run bench -- kernels [NAME...] [--list] [--time MS] [-
        npm run bench -- replay [CAPTURE...] [--tools NAME,...] [--packets N] [--runs N] [--json FILE] [--install]
        npm run bench -- live [TOOL...] [--flows N] [--seconds N] [--rate N] [--json FILE] [--install]
        npm run bench -- idle [--seconds N]
+       npm run bench -- memory [--minutes N] [--rate N] [--flows N] [--window DURATION]
        npm run bench -- export [--records N] [--compression NAME]
 `;
 
@@ -16,6 +17,8 @@ async function main([what, ...args]: readonly string[]): Promise<void> {
       return (await import('./live.ts')).runLiveBench(args);
     case 'idle':
       return (await import('./idle.ts')).runIdleBench(args);
+    case 'memory':
+      return (await import('./memory.ts')).runMemoryBench(args);
     case 'export':
       return (await import('./export.ts')).runExportBench(args);
     default:

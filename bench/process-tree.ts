@@ -20,17 +20,37 @@ export function treeUse(root: number): TreeUse {
   return use;
 }
 
-/** Of the resident size, what packet rings take: the kernel's memory, of a configured size, mapped through a socket. */
-export function ringKib(root: number): number {
-  let kibibytes = 0;
-  for (const processId of descendants(root)) {
-    const mappings = read(`/proc/${processId}/smaps`).matchAll(
-      /^[0-9a-f]+-[0-9a-f]+ .*socket:\[\d+\]\n(?:.*\n)*?Rss:\s+(\d+) kB/gm,
-    );
-    for (const [, resident] of mappings) kibibytes += Number(resident);
-  }
-  return kibibytes;
+/** The resident size of the descendants of `root` by what it is for; kibibytes. */
+export interface MemoryUse {
+  readonly residentKib: number;
+  /** Private pages of no file: JavaScript heaps, what the C library handed out, stacks. */
+  readonly anonymousKib: number;
+  /** Of it, what the C library's allocator took from the kernel for the first thread. */
+  readonly mallocKib: number;
+  /** Packet rings: the kernel's memory, of a configured size, mapped through a socket. */
+  readonly ringKib: number;
+  /** Flow tables: mapped files that threads share. */
+  readonly sharedKib: number;
 }
+
+export function memoryUse(root: number): MemoryUse {
+  const use = { residentKib: 0, anonymousKib: 0, mallocKib: 0, ringKib: 0, sharedKib: 0 };
+  for (const processId of descendants(root)) {
+    for (const [, name = '', resident] of read(`/proc/${processId}/smaps`).matchAll(MAPPING)) {
+      const kibibytes = Number(resident);
+      use.residentKib += kibibytes;
+      if (name.startsWith('socket:')) use.ringKib += kibibytes;
+      else if (name === '' || name.startsWith('[')) use.anonymousKib += kibibytes;
+      else if (TABLE_FILE.test(name)) use.sharedKib += kibibytes;
+      if (name === '[heap]') use.mallocKib += kibibytes;
+    }
+  }
+  return use;
+}
+
+/** proc(5): addresses, permissions, offset, device, inode, name; then lines of figures. */
+const MAPPING = /^[0-9a-f]+-[0-9a-f]+ \S+ \S+ \S+ \d+ *(.*)\n(?:.*\n)*?Rss:\s+(\d+) kB/gm;
+const TABLE_FILE = /\/memfd:|\/tables\//;
 
 /** Gives precedence again to a tool that became a daemon: its new session starts without (sched(7), autogroups). */
 export function keepPrecedence(root: number): void {

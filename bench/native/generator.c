@@ -6,6 +6,7 @@
  *   xdp     injects frames into the receive path of INTERFACE, the one that is observed (BPF_PROG_TEST_RUN with live
  *           frames, Linux 5.18): the fastest, as nothing has to be transmitted first
  *   socket  sends through INTERFACE, the other end of the pair, with sendmmsg and without a queueing discipline
+ *   steady  sends as socket does, but sleeps between two messages and takes no precedence: for hours at a bounded rate
  *
  * The receive half of the kernel's work is done on the generator's processor, never on the tool's. Prints one line of JSON.
  */
@@ -37,6 +38,7 @@
 #define FILLERS 6000
 #define MESSAGES 64
 #define BATCH 64
+#define STEADY_SLEEP_NS 500000
 
 /* What the XDP program works from, in a map that it shares with this process. */
 struct control {
@@ -49,6 +51,7 @@ struct control {
 static unsigned interface_index;
 static uint32_t flows;
 static double rate, seconds;
+static int is_steady;
 
 static void fail(const char *what) {
   fprintf(stderr, "generator: %s: %s\n", what, strerror(errno));
@@ -259,7 +262,10 @@ static uint64_t run_socket(void) {
   write_ipv4(ipv4), write_ipv6(ipv6), write_ethernet(filler, 0x88b5);
   uint64_t sent = 0, start = now();
   for (double elapsed = 0; elapsed < seconds; elapsed = (double)(now() - start) / 1e9) {
-    if (rate != 0 && (double)sent > elapsed * rate) continue;
+    if (rate != 0 && (double)sent > elapsed * rate) {
+      if (is_steady) nanosleep(&(struct timespec){.tv_nsec = STEADY_SLEEP_NS}, NULL);
+      continue;
+    }
     send_messages(sock, ipv4, ipv6);
     sent += MESSAGES;
   }
@@ -277,7 +283,8 @@ static void take_precedence(void) {
 
 int main(int argc, char **argv) {
   if (argc != 6) return 64;
-  take_precedence();
+  is_steady = strcmp(argv[1], "steady") == 0;
+  if (!is_steady) take_precedence();
   rate = atof(argv[3]), seconds = atof(argv[4]), flows = (uint32_t)atoi(argv[5]);
   interface_index = if_nametoindex(argv[2]);
   if (interface_index == 0) fail(argv[2]);

@@ -1,0 +1,21 @@
+/**
+ * Loaded into every thread of a measured agent (`node --import memory-probe.js`): writes once in a while what its JavaScript
+ * heap holds, to a file of the folder `FLOWLOGD_PROBE`. The data plane's thread never comes to its timers, so it has no file.
+ */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { threadId } from 'node:worker_threads';
+
+export interface HeapUse {
+  readonly heapUsed: number;
+  readonly heapTotal: number;
+  readonly external: number;
+}
+
+const PROBE_MS = 5_000;
+const folder = process.env['FLOWLOGD_PROBE'];
+
+if (folder !== undefined) {
+  const write = () => writeFileSync(join(folder, `heap-${threadId}.json`), JSON.stringify(process.memoryUsage()));
+  setInterval(write, PROBE_MS).unref();
+}
