@@ -34,7 +34,7 @@ function readThrough(path, filter) {
     for (; count > 0; count = addon.readBatch(handle, view, copyBytes, 0)) packets += count;
     addon.readBatch(handle, view, copyBytes, 0);
     addon.errorText(handle);
-    addon.wait([handle], 0);
+    addon.wait([handle], 0, new Uint8Array(1));
     if (random(2) === 0) addon.close(handle);
   }
 }

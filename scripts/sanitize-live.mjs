@@ -81,7 +81,7 @@ function readAll(handle, copyBytes) {
   const view = new DataView(new ArrayBuffer((24 + copyBytes + 7) & ~7));
   let packets = 0;
   for (let round = 0, idle = 0; round < READ_ROUNDS_MAX && idle < 3; round++) {
-    addon.wait([handle], 20);
+    addon.wait([handle], 20, new Uint8Array(1));
     let got = addon.readBatch(handle, view, copyBytes, 0);
     idle = got > 0 ? 0 : idle + 1;
     for (; got > 0; got = addon.readBatch(handle, view, copyBytes, 0)) packets += got;

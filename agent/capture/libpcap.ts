@@ -140,6 +140,9 @@ class LiveSource implements PacketSource {
   readonly name: string;
   readonly linkType: number;
   readonly handle: CaptureHandle;
+  isReady = true;
+  /** The last read did not come to an end of what waits. */
+  mayHold = true;
   failure: OperationalError | undefined;
   readonly #addon: CaptureAddon;
   readonly #snapBytes: number;
@@ -168,6 +171,7 @@ class LiveSource implements PacketSource {
     }
     if (count === READ_FAILED) return this.#fail(this.#addon.errorText(this.handle));
     batch.count = count;
+    this.mayHold = count > 0;
     return count > 0 ? READ.packets : READ.idle;
   }
 
@@ -206,6 +210,7 @@ class LibpcapLiveEngine implements LiveEngine {
   readonly holdMs = HOLD_MS;
   readonly #addon: CaptureAddon;
   readonly #handles: CaptureHandle[] = [];
+  #ready = new Uint8Array(64);
 
   constructor(addon: CaptureAddon) {
     this.#addon = addon;
@@ -236,11 +241,12 @@ class LibpcapLiveEngine implements LiveEngine {
   }
 
   wait(sources: readonly PacketSource[], timeoutMs: number): void {
+    const live = sources.filter((source) => source instanceof LiveSource);
+    if (live.length > this.#ready.length) this.#ready = new Uint8Array(2 * live.length);
     this.#handles.length = 0;
-    for (const source of sources) {
-      if (source instanceof LiveSource) this.#handles.push(source.handle);
-    }
-    this.#addon.wait(this.#handles, timeoutMs);
+    for (const { handle } of live) this.#handles.push(handle);
+    this.#addon.wait(this.#handles, timeoutMs, this.#ready);
+    for (const [at, source] of live.entries()) source.isReady = source.mayHold || this.#ready[at] === 1;
   }
 }
 

@@ -181,6 +181,10 @@ class RecordingSource implements PacketSource {
     return this.inner.interfaceIndex ?? 0;
   }
 
+  get isReady(): boolean {
+    return this.inner.isReady ?? true;
+  }
+
   get failure(): OperationalError | undefined {
     return this.inner.failure;
   }

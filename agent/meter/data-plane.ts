@@ -28,17 +28,24 @@ export interface DataPlaneOptions {
 }
 
 /**
- * The data-plane loop: wait, drain every tap, close what is due. Windows are closed only after everything that waited when
- * they became due was taken in, so a backlog never lands in the wrong window. Ends when a stop is requested, with all windows
- * closed.
+ * The data-plane loop: wait, drain the taps that have packets, close what is due. Windows are closed only after everything that
+ * waited when they became due was taken in, so a backlog never lands in the wrong window. Ends when a stop is requested, with all
+ * windows closed.
+ *
+ * Between a thousand quiet interfaces a busy one must not pay for the others: those have their turn twice a second, as a
+ * second begins, and when windows become due.
  */
 export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
   const { engine, taps, rejectLogs = [], batch, control, onRound, now = Date.now } = options;
+  const sweeps = new Sweeps(now);
   while (!control.stopRequested) {
-    await engine.wait(openSources([...taps, ...rejectLogs]), Math.min(WAIT_MS, 1000 - (now() % 1000)));
+    await engine.wait(openSources([...taps, ...rejectLogs]), sweeps.nextMs);
     const closeBefore = control.closeBefore;
+    const isSweep = sweeps.isDue(closeBefore);
     for (const log of rejectLogs) await log.drain(batch);
-    for (const tap of taps) tap.closeBefore(closeBefore, await tap.drain(batch));
+    for (const tap of taps) {
+      if (isSweep || tap.source?.isReady !== false) tap.closeBefore(closeBefore, await tap.drain(batch));
+    }
     await onRound();
     control.advance();
   }
@@ -48,6 +55,35 @@ export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
     log.end();
   }
   for (const tap of taps) await endTap(tap, batch);
+}
+
+/** When the quiet taps have their turn, too: twice a second, as a second begins, and when windows become due. */
+class Sweeps {
+  readonly #now: () => number;
+  #sweptAtMs = performance.now();
+  #second: number;
+  #closeBefore = 0;
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#second = Math.floor(now() / 1000);
+  }
+
+  /** Until the next one. */
+  get nextMs(): number {
+    const restMs = Math.max(1, Math.ceil(this.#sweptAtMs + WAIT_MS - performance.now()));
+    return Math.min(WAIT_MS, restMs, 1000 - (this.#now() % 1000));
+  }
+
+  isDue(closeBefore: number): boolean {
+    const second = Math.floor(this.#now() / 1000);
+    const isLong = performance.now() >= this.#sweptAtMs + WAIT_MS;
+    const isDue = isLong || second !== this.#second || closeBefore !== this.#closeBefore;
+    if (isDue) this.#sweptAtMs = performance.now();
+    this.#second = second;
+    this.#closeBefore = closeBefore;
+    return isDue;
+  }
 }
 
 function openSources(readers: readonly (Tap | RejectLog)[]): PacketSource[] {

@@ -35,6 +35,8 @@ export interface PacketSource {
   readonly linkType: number;
   /** The kernel's number for the interface; 0 for one that stands for several, or for none. */
   readonly interfaceIndex?: number;
+  /** Whether packets waited, or a failure, when `LiveEngine.wait` last came back; absent where the engine cannot say. */
+  readonly isReady?: boolean;
   /** Why `read` answered `failed`. */
   readonly failure: OperationalError | undefined;
   /** Fills the batch from its start, with as much as waits and fits. A live source never blocks here: `LiveEngine.wait` does. */

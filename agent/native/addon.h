@@ -11,11 +11,18 @@
 
 struct capture;
 struct mapping;
+struct pollfd;
 
-/* Open captures and live mappings of one environment, in no order. */
+/* A power of two: a lookup among a thousand captures looks at two or three. */
+#define CAPTURE_BUCKETS 512
+
+/* Open captures (by address) and live mappings of one environment. */
 struct instance {
-  struct capture *captures;
+  struct capture *captures[CAPTURE_BUCKETS];
   struct mapping *mappings;
+  /* What `wait` hands to the kernel, and how many have room in it. */
+  struct pollfd *polled;
+  uint32_t polled_room;
 };
 
 /* The callback's arguments; absent ones are undefined. Answers the instance, or NULL with an exception pending. */

@@ -84,8 +84,8 @@ export interface CaptureAddon {
    * Answers the number of packets, `READ_END` or `READ_FAILED`; packets before an end or a failure come first.
    */
   readBatch(handle: CaptureHandle, batch: DataView, copyBytes: number, timeoutMs: number): number;
-  /** Waits until one of at most 256 captures has packets or has failed; answers how many. */
-  wait(handles: readonly CaptureHandle[], timeoutMs: number): number;
+  /** Waits until a capture has packets or has failed; answers how many, and sets in `ready` the byte of each to 1, of the others to 0. */
+  wait(handles: readonly CaptureHandle[], timeoutMs: number, ready: Uint8Array): number;
   /** Packets since open: received, dropped by the kernel, dropped by the interface; undefined for a savefile. */
   statistics(handle: CaptureHandle): [number, number, number] | undefined;
   /** Why `readBatch` answered `READ_FAILED`, in libpcap's words. */

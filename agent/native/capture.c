@@ -3,13 +3,15 @@
  */
 #include "capture.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define RECORD_HEADER_BYTES 24
 #define FRAME_BYTES_MAX 262144
-#define HANDLES_MAX 256
+#define WITHOUT_POLL_MS 10
 #define NANOSECONDS_PER_SECOND 1000000000
 
 /* The kernel hands over its partly filled block within 250 ms; libpcap.ts asks for a read timeout of 100. */
@@ -168,15 +170,78 @@ napi_value read_batch(napi_env env, napi_callback_info info) {
   return number_of(env, batch.count);
 }
 
+/* ---- waiting: any number of captures ---- */
+
+/* Room for so many descriptors, which the instance keeps: waiting again for as many takes no memory. */
+static struct pollfd *polled_room(struct instance *instance, uint32_t count) {
+  if (count <= instance->polled_room) return instance->polled;
+  uint32_t room = count + count / 2;
+  struct pollfd *grown = realloc(instance->polled, room * sizeof *grown);
+  if (grown == NULL) return NULL;
+  instance->polled = grown;
+  instance->polled_room = room;
+  return grown;
+}
+
+/* A byte for each capture, which is set where it is ready. Answers 0, or -1 with an exception pending. */
+static int take_ready(napi_env env, napi_value value, uint32_t count, uint8_t **ready) {
+  napi_typedarray_type type = napi_int8_array;
+  size_t size = 0, offset = 0;
+  void *bytes = NULL;
+  napi_value buffer;
+  if (napi_get_typedarray_info(env, value, &type, &size, &bytes, &buffer, &offset) != napi_ok ||
+      type != napi_uint8_array || size < count) {
+    napi_throw_type_error(env, NULL, "ready must be an Uint8Array with a byte for each handle");
+    return -1;
+  }
+  *ready = bytes;
+  return 0;
+}
+
+/*
+ * Fills `polled`; answers how many need not be waited for, or -1 with an exception pending. An element may be anything, so
+ * each has a scope of its own: a thousand handles would else be alive until the call returns.
+ */
+static int enlist(napi_env env, struct instance *instance, napi_value handles, uint32_t count, int *timeout_ms) {
+  int ready = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    napi_handle_scope scope;
+    napi_value element = NULL;
+    if (napi_open_handle_scope(env, &scope) != napi_ok) return -1;
+    struct capture *capture = NULL;
+    if (napi_get_element(env, handles, i, &element) == napi_ok) capture = open_handle_of(env, instance, element);
+    napi_close_handle_scope(env, scope);
+    if (capture == NULL) return -1;
+    int is_ready = capture->failed || !capture->live;
+    ready += is_ready;
+    /* A device without a descriptor to poll (D-Bus) is looked at every 10 ms. */
+    if (capture->fd < 0 && *timeout_ms > WITHOUT_POLL_MS) *timeout_ms = WITHOUT_POLL_MS;
+    instance->polled[i] = (struct pollfd){.fd = capture->fd, .events = POLLIN, .revents = is_ready ? POLLERR : 0};
+  }
+  return ready;
+}
+
+static uint32_t poll_captures(struct pollfd *polled, uint32_t count, int timeout_ms, uint8_t *ready) {
+  uint32_t total = 0;
+  for (uint32_t i = 0; i < count; i++) ready[i] = polled[i].revents != 0 || polled[i].fd < 0;
+  /* POLLERR counts as ready: the dispatch that follows takes the error off the socket, so this cannot spin. */
+  int got = poll(polled, count, timeout_ms);
+  for (uint32_t i = 0; i < count; i++) {
+    /* Where the kernel refuses (more descriptors than RLIMIT_NOFILE) or is interrupted, each has to be looked at. */
+    ready[i] = ready[i] || got < 0 || polled[i].revents != 0;
+    total += ready[i];
+  }
+  return total;
+}
+
 napi_value wait_any(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
-  struct pollfd polled[HANDLES_MAX];
+  napi_value arguments[3];
   uint32_t count = 0;
   int32_t timeout_ms = 0;
-  struct instance *instance = arguments_of(env, info, 2, arguments);
+  struct instance *instance = arguments_of(env, info, 3, arguments);
   if (instance == NULL) return NULL;
-  if (napi_get_array_length(env, arguments[0], &count) != napi_ok || count > HANDLES_MAX) {
-    napi_throw_type_error(env, NULL, "handles must be an array of at most 256");
+  if (napi_get_array_length(env, arguments[0], &count) != napi_ok || count > INT32_MAX / sizeof(struct pollfd)) {
+    napi_throw_type_error(env, NULL, "handles must be an array");
     return NULL;
   }
   if (take_int32(env, arguments[1], "timeoutMs", &timeout_ms) != 0) return NULL;
@@ -184,20 +249,13 @@ napi_value wait_any(napi_env env, napi_callback_info info) {
     napi_throw_range_error(env, NULL, "timeoutMs must not be negative");
     return NULL;
   }
-  int ready = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    napi_value element;
-    if (napi_get_element(env, arguments[0], i, &element) != napi_ok) return NULL;
-    struct capture *capture = open_handle_of(env, instance, element);
-    if (capture == NULL) return NULL;
-    if (capture->failed || !capture->live) ready++;
-    /* A device without a descriptor to poll (D-Bus) is looked at every 10 ms. */
-    if (capture->fd < 0 && timeout_ms > 10) timeout_ms = 10;
-    polled[i] = (struct pollfd){.fd = capture->fd, .events = POLLIN};
-  }
-  /* POLLERR counts as ready: the dispatch that follows takes the error off the socket, so this cannot spin. */
-  int polled_ready = poll(polled, count, ready > 0 ? 0 : timeout_ms);
-  return number_of(env, ready + (polled_ready > 0 ? polled_ready : 0));
+  uint8_t *ready = NULL;
+  if (take_ready(env, arguments[2], count, &ready) != 0) return NULL;
+  struct pollfd *polled = polled_room(instance, count);
+  if (polled == NULL && count > 0) return throw_errno(env, ENOMEM, "waiting for packets");
+  int unpolled = enlist(env, instance, arguments[0], count, &timeout_ms);
+  if (unpolled < 0) return NULL;
+  return number_of(env, poll_captures(polled, count, unpolled > 0 ? 0 : timeout_ms, ready));
 }
 
 /* ---- what a handle knows ---- */

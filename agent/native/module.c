@@ -8,6 +8,7 @@ static void end_of_environment(void *data) {
   struct instance *instance = data;
   abandon_captures(instance);
   abandon_mappings(instance);
+  free(instance->polled);
   free(instance);
 }
 

@@ -27,6 +27,11 @@ static void close_capture(struct capture *capture) {
   capture->file_buffer = NULL;
 }
 
+static struct capture **bucket_of(struct instance *instance, const void *address) {
+  uint64_t hash = (uint64_t)(uintptr_t)address * UINT64_C(0x9e3779b97f4a7c15);
+  return &instance->captures[hash >> 32 & (CAPTURE_BUCKETS - 1)];
+}
+
 static void unlink_capture(struct capture *capture) {
   if (capture->instance == NULL) return;
   *capture->link = capture->next;
@@ -43,10 +48,12 @@ static void finalize_capture(napi_env env, void *data, void *hint) {
 }
 
 void abandon_captures(struct instance *instance) {
-  while (instance->captures != NULL) {
-    struct capture *capture = instance->captures;
-    unlink_capture(capture);
-    close_capture(capture);
+  for (size_t i = 0; i < CAPTURE_BUCKETS; i++) {
+    while (instance->captures[i] != NULL) {
+      struct capture *capture = instance->captures[i];
+      unlink_capture(capture);
+      close_capture(capture);
+    }
   }
 }
 
@@ -59,10 +66,11 @@ static napi_value hand_out(napi_env env, struct instance *instance, struct captu
     return throw_coded(env, "ERR_CAPTURE_ADDON", "the handle cannot be wrapped");
   }
   capture->instance = instance;
-  capture->next = instance->captures;
-  capture->link = &instance->captures;
+  struct capture **bucket = bucket_of(instance, capture);
+  capture->next = *bucket;
+  capture->link = bucket;
   if (capture->next != NULL) capture->next->link = &capture->next;
-  instance->captures = capture;
+  *bucket = capture;
   return result;
 }
 
@@ -72,7 +80,7 @@ struct capture *handle_of(napi_env env, struct instance *instance, napi_value va
   napi_valuetype type = napi_undefined;
   napi_typeof(env, value, &type);
   if (type == napi_external && napi_get_value_external(env, value, &data) == napi_ok) {
-    for (struct capture *capture = instance->captures; capture != NULL; capture = capture->next) {
+    for (struct capture *capture = *bucket_of(instance, data); capture != NULL; capture = capture->next) {
       if (capture == data) return capture;
     }
   }

@@ -21,7 +21,7 @@ export function openCapture() {
   table.fill(1);
   return {
     read: (timeoutMs) => addon.readBatch(handle, batch, 128, timeoutMs),
-    wait: () => addon.wait([handle], 500),
+    wait: () => addon.wait([handle], 500, new Uint8Array(1)),
     table,
   };
 }

@@ -20,6 +20,7 @@ export class FakeSource implements PacketSource {
   /** Packets that the kernel holds for this capture. */
   waiting: BatchPacket[] = [];
   closed = false;
+  isReady = true;
   reads = 0;
   readonly #packetsPerRead: number;
 

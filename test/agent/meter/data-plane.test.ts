@@ -45,6 +45,7 @@ async function run(
     taps: tapped.map(({ tap }) => tap),
     batch: emptyBatch(),
     control,
+    now: () => clock.seconds * 1000,
     onRound: () => onRound(world),
   });
   return world;
@@ -146,6 +147,28 @@ describe('the data plane', () => {
         [120, 0],
         [180, 0],
       ]);
+  });
+
+  it('reads between its sweeps only what is ready, and every tap before it closes windows', async () => {
+    const readsOf = ({ engine }: World) => engine.opened.map(({ reads }) => reads);
+    const seen: number[][] = [];
+    await run(2, [
+      (world) => {
+        world.engine.opened[0]!.isReady = false;
+      },
+      (world) => void seen.push(readsOf(world)),
+      (world) => {
+        seen.push(readsOf(world));
+        world.clock.seconds = 61;
+        world.control.setCloseBefore(60);
+      },
+      (world) => void seen.push(readsOf(world)),
+    ]);
+    expect(seen).toEqual([
+      [0, 1],
+      [0, 2],
+      [1, 3],
+    ]);
   });
 
   it('waits for the sources that are there, a bounded time, also when there is none', async () => {

@@ -42,8 +42,19 @@ describe('handles', () => {
     expect(() => addon.describe(handle)).toThrow(closed);
     expect(() => addon.readBatch(handle, batchOf(1 << 20), 128, 0)).toThrow(closed);
     expect(() => addon.statistics(handle)).toThrow(closed);
-    expect(() => addon.wait([handle], 0)).toThrow(closed);
+    expect(() => addon.wait([handle], 0, new Uint8Array(1))).toThrow(closed);
     expect(addon.errorText(handle)).toBe('');
+  });
+
+  test('waits for more captures than any table of a fixed size would hold, and says which are ready', () => {
+    const path = folder.write(pcapHeader());
+    const handles = Array.from({ length: 1000 }, () => openWithLibpcap(addon, path));
+    const ready = new Uint8Array(1000);
+    expect(addon.wait(handles, 0, ready)).toBe(1000);
+    expect(ready.every((byte) => byte === 1)).toBe(true);
+    expect(() => addon.wait(handles, 0, new Uint8Array(999))).toThrow(/a byte for each handle/);
+    for (const handle of handles.splice(0, 999)) addon.close(handle);
+    expect(addon.wait(handles, 0, ready)).toBe(1);
   });
 
   test.each([undefined, null, 0, {}, () => 0, 'handle', new ArrayBuffer(8)])('%s is no capture', (value) => {
@@ -112,8 +123,8 @@ describe('handles', () => {
   });
 
   test('never waits without a bound', () => {
-    expect(() => addon.wait([], -1)).toThrow(RangeError);
-    expect(addon.wait([], 1)).toBe(0);
+    expect(() => addon.wait([], -1, new Uint8Array(0))).toThrow(RangeError);
+    expect(addon.wait([], 1, new Uint8Array(0))).toBe(0);
   });
 
   test('a savefile has no statistics', () => {
