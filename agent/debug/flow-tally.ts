@@ -12,6 +12,8 @@ import { TopRecords } from '../record/table.ts';
 
 export const FLOWS_MAX = 65_536;
 export const WINDOW_FLOWS_MAX = 16_384;
+/** A rate is of a time, however short. */
+const OBSERVED_SECONDS_MIN = 0.001;
 
 /** A flow on one interface, as it stands. */
 export interface WatchedFlow {
@@ -27,7 +29,7 @@ export interface WatchedFlow {
   windowBytes: number;
 }
 
-/** Packets and bytes a second, over the last closed window. */
+/** Packets and bytes a second, over the time for which the last closed window was observed. */
 export interface Rate {
   readonly packets: number;
   readonly bytes: number;
@@ -53,7 +55,9 @@ export class FlowTally {
   readonly #flowsMax: number;
   readonly #flows = new Map<string, WatchedFlow>();
   #latest: Tally = { packets: 0, bytes: 0 };
-  #endedAt = Number.POSITIVE_INFINITY;
+  /** Unix seconds of the end of the observation. */
+  #observedUntil = Number.POSITIVE_INFINITY;
+  #isOver = false;
 
   /** @param startedAt Unix seconds: the first window is shorter by what passed before */
   constructor(windowSeconds: number, startedAt: number, flowsMax = FLOWS_MAX) {
@@ -77,9 +81,15 @@ export class FlowTally {
     this.windows += 1;
   }
 
+  /** Capturing ends: the windows that are still to come were observed up to here. */
+  stop(seconds: number): void {
+    this.#observedUntil = seconds;
+  }
+
   /** Nothing comes any more: rates are now averages over the whole run. */
   end(seconds: number): void {
-    this.#endedAt = seconds;
+    this.#observedUntil = Math.min(this.#observedUntil, seconds);
+    this.#isOver = true;
   }
 
   get flows(): Iterable<WatchedFlow> {
@@ -93,29 +103,37 @@ export class FlowTally {
   /** Of all flows together. */
   get rate(): Rate {
     const { packets, bytes } = this.isOver ? this.ledger.metered : this.#latest;
-    return { packets: packets / this.#rateSeconds, bytes: bytes / this.#rateSeconds };
+    const seconds = this.observedSeconds;
+    return { packets: packets / seconds, bytes: bytes / seconds };
   }
 
   rateOf(flow: WatchedFlow): Rate {
-    const seconds = this.#rateSeconds;
+    const seconds = this.observedSeconds;
     if (this.isOver) return { packets: flow.record.packets / seconds, bytes: flow.record.bytes / seconds };
     if (flow.windowStart !== this.latestStart) return { packets: 0, bytes: 0 };
     return { packets: flow.windowPackets / seconds, bytes: flow.windowBytes / seconds };
   }
 
   get isOver(): boolean {
-    return this.#endedAt !== Number.POSITIVE_INFINITY;
+    return this.#isOver;
+  }
+
+  /** Windows that come now are those that the end of the run has closed. */
+  get isStopped(): boolean {
+    return this.#observedUntil !== Number.POSITIVE_INFINITY;
   }
 
   /** Unix seconds; undefined as long as the run goes on. */
   get endedAt(): number | undefined {
-    return this.isOver ? this.#endedAt : undefined;
+    return this.isOver ? this.#observedUntil : undefined;
   }
 
-  get #rateSeconds(): number {
+  /** What rates are over: the run once it is over, before that the part of the last window that lies in the run. */
+  get observedSeconds(): number {
+    const windowEnd = this.latestStart + this.windowSeconds;
     const from = this.isOver ? this.startedAt : Math.max(this.latestStart, this.startedAt);
-    const to = Math.min(this.#endedAt, this.latestStart + this.windowSeconds);
-    return Math.max(this.isOver ? this.#endedAt - from : to - from, 0.001);
+    const to = this.isOver ? this.#observedUntil : Math.min(windowEnd, this.#observedUntil);
+    return Math.max(to - from, OBSERVED_SECONDS_MIN);
   }
 
   #addRecord(interfaceName: string, windowStart: number, record: FlowRecord): void {

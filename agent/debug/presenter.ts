@@ -44,12 +44,17 @@ export function livePresenter(shown: Shown, screen: LiveScreen): Presenter {
   };
 }
 
-/** One table after the other, where there is no terminal to draw on; with a title, one alone at the end. */
+/**
+ * One table after the other, where there is no terminal to draw on; with a title, one alone at the end. The first one comes when
+ * the run is as long as a window, and what the end of the run closes is in the last one: a run shorter than its window has one.
+ */
 export function tablePresenter(shown: Shown, title: string | undefined): Presenter {
+  const { tally, context } = shown;
+  const isDue = () => title === undefined && !tally.isStopped && context().elapsedSeconds >= tally.windowSeconds;
   return {
     begin: () => undefined,
     window: () => undefined,
-    refresh: () => (title === undefined ? writeTable(shown, DEFAULT_CHOICES) : undefined),
+    refresh: () => (isDue() ? writeTable(shown, DEFAULT_CHOICES) : undefined),
     close: () => undefined,
     end: () => {
       if (title !== undefined) shown.stdout.write(`${title}\n`);

@@ -100,6 +100,7 @@ async function watch(run: Run, asides: Asides): Promise<void> {
     await untilOver(over, plan.durationSeconds, program);
     endRotation();
     plane.control.requestStop();
+    tally.stop(Date.now() / 1000);
     await read;
     await plane.ended;
   } finally {

@@ -22,7 +22,7 @@ export function screenObject(
     kind,
     interfaces: context.interfaceNames,
     elapsed_seconds: Number(context.elapsedSeconds.toFixed(3)),
-    window: { start: Number.isFinite(tally.latestStart) ? tally.latestStart : null, seconds: tally.windowSeconds },
+    window: windowObject(tally),
     sort: choices.sort,
     filter: choices.filter,
     total: { flows: view.flows, packets: view.packets, bytes: view.bytes, ...rateMembers(view.rate) },
@@ -31,6 +31,11 @@ export function screenObject(
     notes: context.notes,
     flows: view.rows.map(flowObject),
   };
+}
+
+function windowObject({ latestStart, windowSeconds, observedSeconds }: FlowTally): object {
+  if (!Number.isFinite(latestStart)) return { start: null, seconds: windowSeconds, observed_seconds: null };
+  return { start: latestStart, seconds: windowSeconds, observed_seconds: Number(observedSeconds.toFixed(3)) };
 }
 
 function flowObject({ flow, rate }: Row): object {

@@ -55,6 +55,12 @@ function countsOfBursts(bursts: readonly Burst[]): Counts {
   return counts;
 }
 
+/** A length above four seconds of which the second is a multiple, or one of the next. */
+function windowWithBorderAt(second: number): number {
+  for (let seconds = 5; seconds <= 600; seconds++) if (second % seconds === 0) return seconds;
+  return windowWithBorderAt(second + 1);
+}
+
 const isCapturing = ({ stderr }: RunningCommand) => stderr.includes('Capturing on ');
 
 describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
@@ -215,6 +221,29 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     expect(total).toMatchObject({ flows: burst!.counts.size, packets: ledger.metered.packets });
     const sum = flows.reduce((packets: number, flow: { packets: number }) => packets + flow.packets, 0);
     expect(sum).toBe(total.packets);
+  });
+
+  test('prints one table for a run shorter than its window, also over a border, with rates of the time that passed', async () => {
+    const window = windowWithBorderAt(Math.ceil(Date.now() / 1000) + 2);
+    const running = await startDebug('--window', `${window}s`, '--duration', '4s', '--format', 'table');
+    const [burst] = send([0]);
+    const { code, stdout } = await running.ended;
+    expect(code).toBe(0);
+    const totals = [...stdout.matchAll(/^total: \d+ flows, (\d+) packets, .* ([\d.]+) pkt\/s$/gm)];
+    const packets = [...burst!.counts.values()].reduce((sum, count) => sum + count.packets, 0);
+    expect(totals.map(([, count]) => Number(count))).toEqual([packets]);
+    expect(packets / Number(totals[0]![2])).toBeGreaterThan(3.5);
+  });
+
+  test('says of a window that the end cuts off the rate of the time that passed', async () => {
+    const running = await startDebug('--window', '10m', '--duration', '2s', '--json');
+    send([0]);
+    const { stdout } = await running.ended;
+    const { kind, window, total } = JSON.parse(stdout.split('\n').at(-3)!);
+    expect(kind).toBe('refresh');
+    expect(window.observed_seconds).toBeGreaterThan(0);
+    expect(window.observed_seconds).toBeLessThan(60);
+    expect(total.packets_per_second).toBeCloseTo(total.packets / window.observed_seconds, 1);
   });
 
   test('watches while a program runs, and ends with its output and exit code', async () => {

@@ -52,6 +52,16 @@ describe('the flows of a debug run', () => {
     expect(viewOf(tally, DEFAULT_CHOICES, 1).rows[0]!.rate).toEqual({ packets: 2, bytes: 250 });
   });
 
+  test('have a rate over the time that was observed of a window that the end of the run cuts off', () => {
+    const tally = new FlowTally(10, 101);
+    tally.stop(104);
+    tally.add('eth0', windowOf(100, [flow(1, 6, 600)]));
+    expect(tally.rate).toEqual({ packets: 2, bytes: 200 });
+    expect(viewOf(tally, DEFAULT_CHOICES, 1).rows[0]!.rate).toEqual({ packets: 2, bytes: 200 });
+    tally.end(109);
+    expect(tally).toMatchObject({ endedAt: 104, rate: { packets: 2, bytes: 200 } });
+  });
+
   test('are told apart by interface', () => {
     const tally = new FlowTally(1, 0);
     tally.add('eth0', windowOf(0, [flow(1, 1, 10)]));
