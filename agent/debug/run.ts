@@ -76,7 +76,7 @@ export async function runDebug(
   await watch({ plan, plane, tally, presenter, report, program, over }, asides);
   tally.end(Date.now() / 1000);
   await presenter.end();
-  await report?.end();
+  await report?.end(tally.observedSeconds);
   stderr.write(formatLedger(tally.ledger, tally, plan.color && stderr.isTTY === true));
   say(writingText(plan));
   return program === undefined ? EXIT.ok : await endProgram(program, over);

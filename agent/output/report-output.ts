@@ -27,8 +27,9 @@ export class ReportOutput implements WindowOutput {
     this.#survey.add(window);
   }
 
-  async end(): Promise<void> {
-    const page = renderReport(this.#survey, { ...this.#subject, version: readVersion() });
+  /** @param observedSeconds how long packets were captured; files do not say it */
+  async end(observedSeconds?: number): Promise<void> {
+    const page = renderReport(this.#survey, { ...this.#subject, version: readVersion(), observedSeconds });
     await this.#destination.write(Buffer.from(page));
     this.#destination.end();
   }

@@ -1,58 +1,83 @@
-/**
- * The charts of a report: inline SVG for what has a shape, HTML for what has letters, so that text keeps its size at every
- * width.
- */
-import { humanBytes, humanCount } from '../record/human.ts';
+/** The charts of a report: boxes whose sizes are shares, and text beside them, which keeps its size at every width. */
+import { counted, humanBytes } from '../record/human.ts';
 import { type Markup, markup } from './markup.ts';
-import type { Survey } from './survey.ts';
+import type { Drawing, Step, Stretch } from './timeline.ts';
+import { axisText, durationText, spanText, timeText } from './times.ts';
 
-/** The drawing's own units: it is stretched to the width that there is. */
-const CHART_WIDTH = 1000;
-const CHART_HEIGHT = 200;
-/** Of a step's width, what stays free between two bars. */
-const BAR_GAP = 0.14;
-/** A single bar is a bar, too, and no wall. */
-const BAR_WIDTH_MAX = 60;
 const TIME_LABELS_MAX = 5;
 
-/** Bytes of each step of the survey, as bars from the first to the last. */
-export function timelineChart(survey: Survey): Markup {
-  const timeline = survey.timeline();
-  const first = timeline[0]?.start ?? 0;
-  const last = timeline.at(-1)?.start ?? 0;
-  const steps = (last - first) / survey.stepSeconds + 1;
-  const top = niceCeiling(Math.max(1, ...timeline.map(({ step }) => step.bytes)));
-  const width = CHART_WIDTH / steps;
-  const barWidth = Math.min(width * (1 - BAR_GAP), BAR_WIDTH_MAX);
-  const bars = timeline.map(({ start, step }) => {
-    const x = ((start - first) / survey.stepSeconds) * width;
-    const bar = (bytes: number, under: number, kind: string) =>
-      rectangle(x + (width - barWidth) / 2, barWidth, bytes / top, under / top, kind);
-    const accepted = step.bytes - step.rejectedBytes;
-    const incomplete = step.isIncomplete ? ' – incomplete: packets were lost' : '';
-    const says = `${clockText(start)}: ${humanBytes(step.bytes)}, ${humanCount(step.packets)} packets${incomplete}`;
-    return markup`<g><title>${says}</title><rect class="hit" x="${round(x)}" y="0" width="${round(width)}" height="${CHART_HEIGHT}"/>${[
-      bar(accepted, 0, step.isIncomplete ? 'incomplete' : 'accepted'),
-      ...(step.rejectedBytes > 0 ? [bar(step.rejectedBytes, accepted, 'rejected')] : []),
-    ]}</g>`;
-  });
-  const lines = [0.25, 0.5, 0.75].map(
-    (share) =>
-      markup`<line class="grid" x1="0" x2="${CHART_WIDTH}" y1="${share * CHART_HEIGHT}" y2="${share * CHART_HEIGHT}"/>`,
+/**
+ * Bytes of each step as bars. They are radio buttons: one stop of the Tab key, from which the arrow keys go on to the next bar, and
+ * a finger can choose one as well; whichever is pointed at or chosen shows its numbers above the bars.
+ */
+export function timelineChart(drawing: Drawing): Markup {
+  const { stepSeconds, stretches } = drawing;
+  const placed = stretches.flatMap((stretch) => stretch.placed);
+  const top = niceCeiling(Math.max(1, ...placed.map(({ step }) => step.bytes)));
+  const drawn = stretches.map(
+    (stretch, index) => markup`${breakBefore(stretches, index)}${stretchBars(stretch, stepSeconds, top)}`,
   );
-  return markup`<div class="plot"><div class="scale"><span>${humanBytes(top)}</span><span>${humanBytes(top / 2)}</span><span>0</span></div>
-<svg class="timeline" viewBox="0 0 ${CHART_WIDTH} ${CHART_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="Bytes over time">${lines}${bars}</svg>
-<div class="times">${timeLabels(first, last + survey.stepSeconds, Math.min(steps + 1, TIME_LABELS_MAX))}</div></div>`;
+  return markup`<div class="plot"><div class="scale" aria-hidden="true"><span>${humanBytes(top)}</span><span>${humanBytes(top / 2)}</span><span>0</span></div>
+<div class="area" role="radiogroup" aria-label="Bytes over time">
+<span class="hint" aria-hidden="true">Point at a bar, or choose one with Tab and the arrow keys.</span>${drawn}</div>
+<div class="times" aria-hidden="true">${timeLabels(drawing)}</div></div>${stretches.length > 1 ? stretchList(stretches) : undefined}`;
 }
 
-function rectangle(x: number, width: number, height: number, under: number, kind: string): Markup {
-  const y = CHART_HEIGHT * (1 - height - under);
-  return markup`<rect class="${kind}" x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height * CHART_HEIGHT)}"/>`;
+function stretchBars({ placed, length }: Stretch, stepSeconds: number, top: number): Markup {
+  let next = placed[0]!.start;
+  const bars = placed.map(({ start, step }) => {
+    const empty = Math.round((start - next) / stepSeconds);
+    next = start + stepSeconds;
+    return markup`${empty > 0 ? markup`<span style="flex-grow:${empty}"></span>` : undefined}${stepBar(start, step, top)}`;
+  });
+  return markup`<div class="stretch" style="flex-grow:${length}">${bars}</div>`;
 }
 
-function timeLabels(from: number, to: number, count: number): Markup[] {
+function stepBar(start: number, step: Step, top: number): Markup {
+  const incomplete = step.isIncomplete ? ', incomplete' : '';
+  const rejected = step.rejectedBytes > 0 ? `, ${humanBytes(step.rejectedBytes)} of it rejected` : '';
+  const says = `${timeText(start)}: ${humanBytes(step.bytes)}, ${counted(step.packets, 'packet')}${rejected}${incomplete}`;
+  const bar = (bytes: number, kind: string) =>
+    bytes > 0 ? markup`<i class="${kind}" style="height:${percent(bytes, top)}"></i>` : undefined;
+  return markup`<label><input type="radio" name="step" aria-label="${says}"><b class="tip" aria-hidden="true">${says}</b>${bar(
+    step.rejectedBytes,
+    'rejected',
+  )}${bar(step.bytes - step.rejectedBytes, step.isIncomplete ? 'incomplete' : 'accepted')}</label>`;
+}
+
+/** The time that is left out before a stretch. */
+function breakBefore(stretches: readonly Stretch[], index: number): Markup | undefined {
+  const empty = emptySeconds(stretches, index);
+  if (empty === undefined) return undefined;
+  return markup`<span class="break" title="${durationText(empty)} without packets"><small>${durationText(empty)}</small></span>`;
+}
+
+function emptySeconds(stretches: readonly Stretch[], index: number): number | undefined {
+  const before = stretches[index - 1];
+  if (before === undefined) return undefined;
+  const from = Number.isFinite(before.sum.last) ? before.sum.last : before.placed.at(-1)!.start;
+  const { sum, placed } = stretches[index]!;
+  return (Number.isFinite(sum.first) ? sum.first : placed[0]!.start) - from;
+}
+
+/** The same in words, where there is more than one stretch. */
+function stretchList(stretches: readonly Stretch[]): Markup {
+  const lines = stretches.map(({ sum, placed }, index) => {
+    const empty = emptySeconds(stretches, index);
+    const gap = empty === undefined ? undefined : markup`<li class="gap">${durationText(empty)} without packets</li>`;
+    const span = Number.isFinite(sum.first) ? spanText(sum.first, sum.last) : timeText(placed[0]!.start);
+    return markup`${gap}<li>${span}: ${humanBytes(sum.bytes)}, ${counted(sum.packets, 'packet')}</li>`;
+  });
+  return markup`<ol class="stretches">${lines}</ol>`;
+}
+
+/** Along one stretch; of several, whose scale is broken, the ends of all. */
+function timeLabels({ stepSeconds, stretches }: Drawing): Markup[] {
+  const from = stretches[0]!.placed[0]!.start;
+  const to = stretches.at(-1)!.placed.at(-1)!.start + stepSeconds;
+  const count = stretches.length > 1 ? 2 : Math.min(stretches[0]!.length + 1, TIME_LABELS_MAX);
   const labels = Array.from({ length: count }, (_, index) => from + ((to - from) * index) / (count - 1));
-  return labels.map((seconds) => markup`<span>${clockText(seconds, to - from)}</span>`);
+  return labels.map((seconds) => markup`<span>${axisText(seconds, to - from)}</span>`);
 }
 
 /** One line of a bar chart: a share of a whole for each kind of bar. */
@@ -68,14 +93,10 @@ export function barChart(bars: readonly Bar[]): Markup {
   const sizeOf = ({ parts }: Bar) => parts.reduce((sum, { size }) => sum + size, 0);
   const longest = Math.max(...bars.map(sizeOf), 1);
   return markup`<ol class="bars">${bars.map(({ label, value, parts }) => {
-    let x = 0;
-    const drawn = parts.map(({ kind, size }) => {
-      const width = (100 * size) / longest;
-      const rect = markup`<rect class="${kind}" x="${round(x)}%" y="0" width="${round(width)}%" height="100%"/>`;
-      x += width;
-      return rect;
-    });
-    return markup`<li><span class="label">${label}</span><span class="value">${value}</span><svg class="bar" aria-hidden="true">${drawn}</svg></li>`;
+    const drawn = parts.map(
+      ({ kind, size }) => markup`<i class="${kind}" style="width:${percent(size, longest)}"></i>`,
+    );
+    return markup`<li><span class="label">${label}</span><span class="value">${value}</span><span class="bar" aria-hidden="true">${drawn}</span></li>`;
   })}</ol>`;
 }
 
@@ -85,14 +106,6 @@ export function niceCeiling(value: number): number {
   return [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].map((factor) => factor * power).find((nice) => nice >= value) ?? value;
 }
 
-/** UTC; with the day where the time shown is longer than one. */
-export function clockText(seconds: number, span = 0): string {
-  const date = new Date(seconds * 1000);
-  if (Number.isNaN(date.getTime())) return `${Math.round(seconds)} s`;
-  const text = date.toISOString();
-  return span > 86_400 ? `${text.slice(5, 10)} ${text.slice(11, 16)}` : text.slice(11, 19);
-}
-
-function round(value: number): number {
-  return Math.round(value * 100) / 100;
+function percent(part: number, whole: number): string {
+  return `${Math.round((10_000 * part) / whole) / 100}%`;
 }

@@ -34,33 +34,52 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .tile.bad { border-color: var(--rejected); }
 .tile.bad b { color: var(--rejected); }
 .plot { display: grid; grid-template-columns: auto minmax(0, 1fr); gap: 6px 10px; }
-.scale { display: flex; flex-direction: column; justify-content: space-between; text-align: right; }
+.scale { display: flex; flex-direction: column; justify-content: space-between; text-align: right; padding-top: 20px; }
 .scale, .times { color: var(--soft); font-size: 12px; font-variant-numeric: tabular-nums; white-space: nowrap; }
-.timeline { width: 100%; height: 220px; display: block; border-bottom: 1px solid var(--line); border-top: 1px solid var(--line); }
+.area { display: flex; height: 220px; padding-top: 28px; position: relative; }
+.stretch { display: flex; min-width: 6px; flex: 1 1 0; border-bottom: 1px solid var(--line);
+  background: repeating-linear-gradient(var(--line) 0 1px, transparent 1px 25%); }
+.stretch > * { flex: 1 1 0; min-width: 0; }
+.stretch label { display: flex; flex-direction: column; justify-content: flex-end; align-items: center; cursor: pointer; }
+.stretch label:hover, .stretch label:focus-within { background: var(--track); }
+.stretch label:focus-within { outline: 2px solid var(--ink); outline-offset: -1px; border-radius: 2px; }
+.stretch input { appearance: none; width: 0; height: 0; opacity: 0; }
+.stretch i { width: 86%; min-height: 1px; max-width: 60px; flex: none; }
+.tip, .hint { position: absolute; inset: 0 0 auto; height: 22px; font-size: 13px; line-height: 22px; font-weight: 500;
+  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; pointer-events: none; }
+.hint { color: var(--soft); font-weight: 400; }
+.tip { background: var(--card); visibility: hidden; z-index: 1; }
+input:focus + .tip { visibility: visible; }
+label:hover .tip { visibility: visible; z-index: 2; }
+.break { flex: none; width: 24px; display: flex; align-items: center; justify-content: center; color: var(--soft);
+  background: repeating-linear-gradient(135deg, var(--track) 0 3px, transparent 3px 7px); }
+.break small { writing-mode: vertical-rl; font-size: 11px; white-space: nowrap; background: var(--card); padding: 4px 0; }
 .times { grid-column: 2; display: flex; justify-content: space-between; }
-.grid { stroke: var(--line); stroke-width: 1; vector-effect: non-scaling-stroke; }
-.hit { fill: transparent; }
-g:hover .hit { fill: var(--track); }
-.accepted { fill: var(--accepted); background: var(--accepted); }
-.second { fill: var(--second); background: var(--second); }
-.rejected { fill: var(--rejected); background: var(--rejected); }
-.incomplete { fill: var(--incomplete); background: var(--incomplete); }
-.other { fill: var(--soft); background: var(--soft); }
+.stretches { margin-top: 10px; padding-left: 0; list-style: none; font-size: 13px; font-variant-numeric: tabular-nums; }
+.stretches .gap { color: var(--soft); padding-left: 14px; border-left: 2px dotted var(--soft); margin: 2px 0 2px 4px; }
+.accepted { background: var(--accepted); }
+.second { background: var(--second); }
+.rejected { background: var(--rejected); }
+.incomplete { background: var(--incomplete); }
 .bars { list-style: none; padding: 0; display: grid; gap: 10px; }
 .bars li { display: grid; grid-template-columns: minmax(0, 1fr) auto; gap: 2px 12px; font-size: 14px; }
 .label { overflow-wrap: anywhere; }
 .value { color: var(--soft); font-variant-numeric: tabular-nums; white-space: nowrap; }
-.bar { grid-column: 1 / -1; width: 100%; height: 8px; border-radius: 4px; background: var(--track); display: block; }
-.scroll { overflow-x: auto; }
+.bar { grid-column: 1 / -1; width: 100%; height: 8px; border-radius: 4px; background: var(--track); display: flex; overflow: hidden; }
+.bars + .note { margin-top: 10px; font-size: 13px; }
+.scroll { overflow: auto; max-height: 560px; }
+.scroll:focus-visible { outline: 2px solid var(--accepted); outline-offset: 4px; border-radius: 4px; }
+.scroll thead th { position: sticky; top: 0; background: var(--card); }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
-th { text-align: left; font-weight: 500; color: var(--soft); font-size: 13px; }
+caption { text-align: left; color: var(--soft); font-size: 13px; padding-bottom: 8px; }
+th { text-align: left; font-weight: 400; }
+thead th { font-weight: 500; color: var(--soft); font-size: 13px; }
 th, td { padding: 6px 12px 6px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-tr:last-child td { border-bottom: 0; }
-td:first-child { overflow-wrap: anywhere; }
-td.number, th.number { text-align: right; padding-right: 0; padding-left: 12px; font-variant-numeric: tabular-nums; white-space: nowrap; }
-tr.zero td { color: var(--soft); }
-tr.sum td { font-weight: 600; }
-tr.bad td { color: var(--rejected); font-weight: 600; }
+tbody tr:last-child > * { border-bottom: 0; }
+tbody th { overflow-wrap: anywhere; }
+td, thead th:not(:first-child) { text-align: right; padding-right: 0; padding-left: 12px; font-variant-numeric: tabular-nums; white-space: nowrap; }
+tr.sum > * { font-weight: 600; }
+tr.bad > * { color: var(--rejected); font-weight: 600; }
 footer { grid-column: 1 / -1; color: var(--soft); font-size: 13px; }
 @media (max-width: 760px) {
   body { padding: 18px 12px 32px; }
@@ -71,8 +90,11 @@ footer { grid-column: 1 / -1; color: var(--soft); font-size: 13px; }
   .tile { padding: 12px 14px; }
   .tile:last-child:nth-child(odd) { grid-column: 1 / -1; }
   .tile b { font-size: 20px; }
-  .timeline { height: 160px; }
-  .times span:nth-child(even) { display: none; }
+  .area { height: 180px; }
+  .hint, .break small { display: none; }
+  .break { width: 9px; }
+  .tip { font-size: 12px; }
+  .times span:nth-child(even):not(:last-child) { display: none; }
 }
-@media print { body { background: none; } section, .tile { break-inside: avoid; } }
+@media print { body { background: none; } .column section, .tile { break-inside: avoid; } .scroll { max-height: none; } .hint { display: none; } }
 `;

@@ -1,27 +1,18 @@
 /**
- * What a report says of many windows, gathered one window at a time. Memory is bounded: the timeline halves its resolution
- * when it has too many steps, rankings forget the smallest.
+ * What a report says of many windows, gathered one window at a time. Memory is bounded: the timeline becomes coarser when it has
+ * too many steps, rankings forget the smallest.
  */
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import { addLedger, createLedger, type Ledger, logStatus } from '../model/ledger.ts';
-import { windowStart } from '../model/window-bounds.ts';
 import { addressText, endpoint, recordAddress } from '../record/endpoint.ts';
 import { protocolName } from '../record/protocol-name.ts';
 import { serviceName } from '../record/service-name.ts';
 import { TopRecords } from '../record/table.ts';
 import { type RankedKey, Ranking, type Sums } from './ranking.ts';
+import { type Step, Timeline } from './timeline.ts';
 
-/** Steps of the timeline: as many bars as a screen has room for. */
-export const STEPS_MAX = 240;
 /** Flows of one window that are told apart: the largest. */
 export const WINDOW_FLOWS_MAX = 4096;
-
-/** One bar of the timeline. */
-export interface Step extends Sums {
-  rejectedBytes: number;
-  /** A window in it lost packets or was not whole. */
-  isIncomplete: boolean;
-}
 
 export interface Talker extends Sums {
   sentBytes: number;
@@ -45,19 +36,18 @@ export class Survey {
   readonly services = new Ranking(sums, serviceLabel);
   readonly flows = new Ranking(sums);
   readonly rejected = new Ranking(sums);
+  /** Of all rejected flows, also those that the ranking has forgotten. */
+  readonly rejectedSum = sums();
   windows = 0;
   records = 0;
-  stepSeconds: number;
-  readonly #stepsMax: number;
-  #steps = new Map<number, Step>();
+  readonly timeline: Timeline;
 
-  constructor(windowSeconds: number, stepsMax = STEPS_MAX) {
-    this.stepSeconds = windowSeconds;
-    this.#stepsMax = stepsMax;
+  constructor(windowSeconds: number) {
+    this.timeline = new Timeline(windowSeconds);
   }
 
   add(window: SurveyedWindow): void {
-    const step = this.#stepAt(window.start);
+    const step = this.timeline.of(window.start);
     step.packets += window.ledger.metered.packets;
     step.bytes += window.ledger.metered.bytes;
     step.isIncomplete ||= logStatus(window.ledger) === 'SKIPDATA';
@@ -66,47 +56,13 @@ export class Survey {
     let rejects = false;
     while (cursor.next(record)) {
       this.#addRecord(record);
+      addTimes(step, window.start, record);
       rejects ||= isRejected(record);
     }
     this.#addFlows(this.flows, window.records());
-    if (rejects) step.rejectedBytes += this.#addFlows(this.rejected, rejectedOf(window.records())).bytes;
+    if (rejects) this.#addRejected(step, window);
     addLedger(this.ledger, window.ledger);
     this.windows += 1;
-  }
-
-  /** Oldest first, each with its start in Unix seconds; what is not there had no window. */
-  timeline(): readonly { readonly start: number; readonly step: Step }[] {
-    return [...this.#steps].sort(([left], [right]) => left - right).map(([start, step]) => ({ start, step }));
-  }
-
-  #stepAt(seconds: number): Step {
-    const start = windowStart(seconds, this.stepSeconds);
-    const known = this.#steps.get(start);
-    if (known !== undefined) return known;
-    const step: Step = { ...sums(), rejectedBytes: 0, isIncomplete: false };
-    this.#steps.set(start, step);
-    if (!this.#isTooLong()) return step;
-    this.#coarsen();
-    return this.#stepAt(seconds);
-  }
-
-  /** By the time from the first step to the last, not by their number: the chart has room for the ones between, too. */
-  #isTooLong(): boolean {
-    const starts = [...this.#steps.keys()];
-    return Math.max(...starts) - Math.min(...starts) >= this.#stepsMax * this.stepSeconds;
-  }
-
-  #coarsen(): void {
-    while (this.#isTooLong()) this.stepSeconds *= 2;
-    const finer = this.#steps;
-    this.#steps = new Map();
-    for (const [start, step] of finer) {
-      const into = this.#stepAt(start);
-      into.packets += step.packets;
-      into.bytes += step.bytes;
-      into.rejectedBytes += step.rejectedBytes;
-      into.isIncomplete ||= step.isIncomplete;
-    }
   }
 
   /** Called for every record of windows that may hold a million: keys are numbers where they can be. */
@@ -122,6 +78,12 @@ export class Survey {
     this.records += 1;
   }
 
+  #addRejected(step: Step, window: SurveyedWindow): void {
+    const rejected = this.#addFlows(this.rejected, rejectedOf(window.records()));
+    step.rejectedBytes += rejected.bytes;
+    add(this.rejectedSum, rejected);
+  }
+
   /** Only the largest of a window are told apart; answers the sums of all. */
   #addFlows(ranking: Ranking<Sums>, cursor: RecordCursor): Sums {
     const top = new TopRecords(WINDOW_FLOWS_MAX);
@@ -132,9 +94,14 @@ export class Survey {
   }
 }
 
-function add(into: Sums, { packets, bytes }: FlowRecord): void {
+function add(into: Sums, { packets, bytes }: Readonly<Sums>): void {
   into.packets += packets;
   into.bytes += bytes;
+}
+
+function addTimes(step: Step, start: number, { firstMicroseconds, lastMicroseconds }: FlowRecord): void {
+  step.first = Math.min(step.first, start + firstMicroseconds / 1e6);
+  step.last = Math.max(step.last, start + lastMicroseconds / 1e6);
 }
 
 function isRejected({ isAnnotated, annotations }: FlowRecord): boolean {

@@ -311,7 +311,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     expect(code).toBe(0);
     const page = readFileSync(join(folder, 'report.html'), 'utf8');
     expect(page).toContain('192.0.2.1:10000 → 198.51.100.2:53 UDP');
-    expect(page).toContain(`<td>offered</td><td class="number">${burst!.frames.length}</td>`);
+    expect(page).toContain(`<th scope="row">offered</th><td>${burst!.frames.length}</td>`);
   });
 
   test('ends a file of packets before its limit, and says what is not in it', async () => {

@@ -148,12 +148,26 @@ test('writes a report instead of the records, and beside them when asked for bot
   const report = readFileSync(page, 'utf8');
   expect(report).toContain('<title>Flows of mixed.pcap</title>');
   expect(report).toContain('10.1.0.1:40000 → 10.1.0.2:443 TCP');
-  expect(report).toContain('<td>excluded by dhcp</td><td class="number">1</td>');
+  expect(report).toContain('<th scope="row">excluded by dhcp</th><td>1</td>');
   const both = await runCommand(['replay', capture, '--html', page, '--format', 'ndjson']);
   expect(recordLines(parseRecords(both.stdout))).toEqual(
     recordLines(parseRecords((await runCommand(['replay', capture])).stdout)),
   );
   expect(readFileSync(page, 'utf8')).toBe(report);
+});
+
+test('reports captures that lie years apart with their own times, and an average of the time that they lasted', async () => {
+  const folder = temporaryFolder();
+  const years = 5 * 365 * 86_400;
+  const later = write(folder, 'later.pcap', [at(years + 5, httpsFrame), at(years + 9, httpsFrame)]);
+  const earlier = write(folder, 'earlier.pcap', [at(0, httpsFrame), at(8, httpsFrame)]);
+  const page = join(folder, 'report.html');
+  expect((await runCommand(['replay', later, earlier, '--html', page])).code).toBe(0);
+  const report = readFileSync(page, 'utf8');
+  expect(report).toContain('first to last packet: 2023-11-14 22:14:00 to 2028-11-12 22:14:09 UTC');
+  expect(report).toContain('<b>373 bit/s</b><span>on average over 12 s, pauses left out</span>');
+  expect(report).toContain('each bar 1 min, empty times longer than 12 min left out');
+  expect(report).toContain('aria-label="2028-11-12 22:14:00: 280 B, 2 packets"');
 });
 
 test('adds several files up into one record for each window and flow', async () => {

@@ -6,6 +6,7 @@ import { createLedger } from '../../../agent/model/ledger.ts';
 import { niceCeiling } from '../../../agent/report/charts.ts';
 import { renderReport } from '../../../agent/report/page.ts';
 import { Survey } from '../../../agent/report/survey.ts';
+import { FLOWS_MAX } from '../../../agent/report/tables.ts';
 import { cursorOver } from '../../support/flow-records.ts';
 
 const START = 1_700_000_000;
@@ -15,6 +16,7 @@ function flow(source: number, destinationPort: number, bytes: number, rejectRule
   const record = {
     ...createFlowRecord(),
     ...{ source0: 0x0a00_0000 + source, destination0: 0xc000_0201, protocol: 6 },
+    ...{ firstMicroseconds: 2_000_000, lastMicroseconds: 3_000_000 },
     ...{ sourcePort: 50_000, destinationPort, packets: Math.ceil(bytes / 1000), bytes },
   };
   if (rejectRule === undefined) return record;
@@ -54,27 +56,33 @@ describe('a report', () => {
     );
     const text = textOf(page);
     expect(text).toContain('Flows of eth0');
-    expect(text).toContain('2023-11-14 22:13:20 to 22:13:40 UTC · on a host');
+    expect(text).toContain('first to last packet: 2023-11-14 22:13:22 to 22:13:33 UTC (11 s) · on a host');
+    expect(text).toContain('Bytes over time each bar 10 s 1.0 MB');
+    expect(text).toContain('730.9 kbit/s on average over 11 s ');
     expect(text).toContain('10.0.0.1 1.0 MB');
     expect(text).toContain('443/TCP https 1.0 MB · 99.5 %');
     expect(text).toContain('TCP 1.0 MB · 100.0 %');
-    expect(text).toContain('10.0.0.1:50000 → 192.0.2.1:443 TCP 1,000 1.0 MB');
+    expect(text).toContain('All 2 flows, most bytes first.');
+    expect(text).toContain('10.0.0.1:50000 → 192.0.2.1:443 TCP 1,000 1.0 MB 99.5 %');
     expect(text).toContain('in 3 records of 2 windows 1,005 1.0 MB');
     expect(text).not.toContain('Rejected');
-    expect(page.match(/class="accepted" x=".*?" y=".*?" width="60"/g)).toHaveLength(2);
+    expect(page.match(/<input type="radio"[^>]*>/g)).toEqual([
+      '<input type="radio" name="step" aria-label="2023-11-14 22:13:20: 900.0 kB, 900 packets">',
+      '<input type="radio" name="step" aria-label="2023-11-14 22:13:30: 105.0 kB, 105 packets">',
+    ]);
   });
 
   test('shows what was rejected by which rule, and what was lost', () => {
     const page = renderReport(surveyOf(windowOf(START, [flow(1, 22, 3000, 'no ssh')], 7)), CONTEXT);
     const text = textOf(page);
-    expect(text).toContain('Rejected flow packets bytes 10.0.0.1:50000 → 192.0.2.1:22 TCP (no ssh) 3 3.0 kB');
+    expect(text).toContain('10.0.0.1:50000 → 192.0.2.1:22 TCP (no ssh) 3 3.0 kB 100.0 %');
     expect(text).toContain('7 packets lost');
-    expect(text).toContain('incomplete: packets were lost');
-    expect(page).toContain('<tr class="bad"><td>dropped by the kernel</td>');
+    expect(text).toContain('incomplete: packets were lost, or not captured');
+    expect(page).toContain('<tr class="bad"><th scope="row">dropped by the kernel</th>');
   });
 
   test('is a page without any window, too', () => {
-    expect(textOf(renderReport(new Survey(10), CONTEXT))).toContain('no window was closed');
+    expect(textOf(renderReport(new Survey(10), CONTEXT))).toContain('no packet in any record');
   });
 
   test('needs nothing from elsewhere, and lets nothing be fetched', () => {
@@ -106,17 +114,55 @@ describe('a report', () => {
     );
   });
 
-  test('has a timeline of bounded length whose sums are those of the windows', () => {
-    fc.assert(
-      fc.property(fc.array(fc.nat(100_000), { minLength: 1, maxLength: 60 }), (starts) => {
-        const survey = new Survey(1, 16);
-        for (const start of starts) survey.add(windowOf(start, [flow(1, 1, 1000)]));
-        const timeline = survey.timeline();
-        const span = timeline.at(-1)!.start - timeline[0]!.start;
-        expect(span / survey.stepSeconds).toBeLessThan(16);
-        expect(timeline.reduce((sum, { step }) => sum + step.bytes, 0)).toBe(1000 * starts.length);
-      }),
+  test('says years, and leaves out the time between two captures, in the chart and in the average', () => {
+    const survey = surveyOf(
+      windowOf(START, [flow(1, 443, 9000)]),
+      windowOf(START - 8 * 365 * 86_400, [flow(1, 443, 1000)]),
+      windowOf(START + 10, [flow(1, 443, 2000)]),
     );
+    const text = textOf(renderReport(survey, CONTEXT));
+    expect(text).toContain('2015-11-16 22:13:22 to 2023-11-14 22:13:33 UTC (8 years) · on a host');
+    expect(text).toContain('each bar 10 s, empty times longer than 2 min left out');
+    expect(text).toContain('8.0 kbit/s on average over 12 s, pauses left out');
+    expect(text).toContain(
+      '2015-11-16 22:13:22.000 to 22:13:23.000: 1.0 kB, 1 packet 7 years 364 days without packets',
+    );
+  });
+
+  test('has the average of the time that was observed where that is known', () => {
+    const page = renderReport(surveyOf(windowOf(START, [flow(1, 443, 9000)])), { ...CONTEXT, observedSeconds: 90 });
+    expect(textOf(page)).toContain('800 bit/s on average over 1 min 30 s of capture');
+  });
+
+  test('lists hundreds of flows, and says how many and how much it leaves out', () => {
+    const flows = Array.from({ length: FLOWS_MAX + 100 }, (_, index) =>
+      flow(index, 443, index < FLOWS_MAX ? 1000 : 100),
+    );
+    const page = renderReport(surveyOf(windowOf(START, flows)), CONTEXT);
+    expect(page.match(/<tr><th scope="row">/g)).toHaveLength(FLOWS_MAX);
+    expect(textOf(page)).toContain(
+      'The 500 flows with the most bytes: 98.0 % of the bytes. Not listed: 100 smaller, with 10.0 kB (2.0 %).',
+    );
+    expect(textOf(page)).toContain('and 591 smaller ones');
+  });
+
+  test('has tables with headings, and bars that keys reach', () => {
+    const page = renderReport(surveyOf(windowOf(START, [flow(1, 22, 3000, 'no ssh')], 7)), CONTEXT);
+    const tables = page.match(/<table>.*?<\/table>/gs)!;
+    expect(tables).toHaveLength(3);
+    for (const table of tables) {
+      expect(table).toMatch(
+        /^<table>\n<caption>[^<]+<\/caption>\n<thead><tr>(<th scope="col">\w+<\/th>)+<\/tr><\/thead>/,
+      );
+      for (const row of table
+        .match(/<tbody>.*/s)![0]
+        .split('<tr')
+        .slice(1)) {
+        expect(row).toMatch(/^[^>]*><th scope="row">/);
+      }
+    }
+    expect(page).toContain('role="radiogroup" aria-label="Bytes over time"');
+    expect(page).not.toMatch(/<th(?! scope|ead>)/);
   });
 
   test.each([
