@@ -1,33 +1,22 @@
 #!/usr/bin/env node
 import { dispatch, reportFailure, writingFailed } from './commands/dispatch.ts';
+import { ProcessSignals } from './commands/process-signals.ts';
 
-/** One key press can reach us twice: from the terminal, and passed on by npm. Later ones mean it. */
-const SAME_PRESS_MS = 1000;
-
-const stopping = new AbortController();
-let signalTaken = false;
+const signals = new ProcessSignals();
 let isFinishing = false;
-
-/** Takes SIGINT and SIGTERM over: the first asks for a good end, one that comes a second later ends at once. */
-function takeSignals(): AbortSignal {
-  if (signalTaken) return stopping.signal;
-  signalTaken = true;
-  let askedAt: number | undefined;
-  for (const [signal, exitCode] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
-    process.on(signal, () => {
-      if (askedAt !== undefined && performance.now() - askedAt > SAME_PRESS_MS) process.exit(exitCode);
-      askedAt ??= performance.now();
-      stopping.abort();
-    });
-  }
-  return stopping.signal;
-}
 
 function endWithoutReader(error: NodeJS.ErrnoException): void {
   // A command that looks at its writes has the better sentence, and says it before this turn of the loop is over.
-  if (error.code !== 'EPIPE') setImmediate(finish, 0);
-  else if (signalTaken) stopping.abort();
-  else process.exit(0);
+  if (!isReaderGone(error)) setImmediate(finish, 0);
+  else if (signals.isTaken) signals.end();
+  else signals.exit(0);
+}
+
+/** EPIPE of a pipe, EIO of a terminal that was closed. */
+function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
+  const isTerminalGone = code === 'EIO' && process.stdout.isTTY === true;
+  if (isTerminalGone) signals.hungUp();
+  return code === 'EPIPE' || isTerminalGone;
 }
 
 function finish(exitCode: number): void {
@@ -36,9 +25,9 @@ function finish(exitCode: number): void {
   // Everything written must be out before the exit, and nothing that a command left open may hold it up.
   process.stdout.write('', () => {
     const { errored } = process.stdout as { errored?: NodeJS.ErrnoException | null };
-    const lost = exitCode === 0 && errored && errored.code !== 'EPIPE';
+    const lost = exitCode === 0 && errored && !isReaderGone(errored);
     const code = lost ? reportFailure(writingFailed(errored), process) : exitCode;
-    process.stderr.write('', () => process.exit(code));
+    process.stderr.write('', () => signals.exit(code));
   });
 }
 
@@ -53,7 +42,9 @@ finish(
     stderr: process.stderr,
     env: process.env,
     get signal() {
-      return takeSignals();
+      return signals.ending;
     },
+    onHangUp: (listener) => signals.onHangUp(listener),
+    onStatusRequest: (listener) => signals.onStatusRequest(listener),
   }),
 );

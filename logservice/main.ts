@@ -42,10 +42,14 @@ function readyLine({ url, folder, topics }: RunningService): string {
   return `The log service listens on ${url}; store ${folder}; topics ${names.join(', ')}. Ctrl-C ends it.`;
 }
 
+/** SIGHUP ends a service of its own, as its terminal goes; one that belongs to a parent ends with that. */
 function stopRequested(untilStdinEnds: boolean): Promise<void> {
+  // Without a listener Node opens its inspector on SIGUSR1 and ends on SIGUSR2.
+  for (const signal of ['SIGUSR1', 'SIGUSR2'] as const) process.on(signal, () => undefined);
   return new Promise((resolve) => {
     // A terminal sends SIGINT to the parent as well, which passes it on: hearing it twice is normal.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => resolve());
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
+    process.on('SIGHUP', () => untilStdinEnds || resolve());
     if (!untilStdinEnds) return;
     process.stdin.once('end', resolve).once('error', () => resolve());
     process.stdin.resume();

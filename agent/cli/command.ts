@@ -66,10 +66,14 @@ export interface Surroundings {
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   /**
-   * Aborted when the command should end in good order: first SIGINT or SIGTERM, or nobody reads stdout any more. A command
-   * that never looks at it is simply ended by the signal.
+   * Aborted when the command is to shut down gracefully: first SIGINT, SIGTERM or SIGHUP, or nobody reads stdout any more. A
+   * command that never looks at it is simply ended by the signal.
    */
   readonly signal: AbortSignal;
+  /** SIGHUP calls the listener from now on, and ends nothing. */
+  onHangUp(listener: () => void): void;
+  /** SIGUSR1 and SIGUSR2 call the listener from now on; before, they do nothing. */
+  onStatusRequest(listener: () => void): void;
 }
 
 /**

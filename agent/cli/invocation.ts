@@ -137,6 +137,8 @@ function bindGetters(command: Command, words: Words, surroundings: Surroundings)
     get signal() {
       return surroundings.signal;
     },
+    onHangUp: (listener) => surroundings.onHangUp(listener),
+    onStatusRequest: (listener) => surroundings.onStatusRequest(listener),
     positionals: words.positionals,
     program: words.program,
     has: (name) => words.values.has(spec(name).name),

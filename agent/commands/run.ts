@@ -1,4 +1,5 @@
 import type { Command } from '../cli/command.ts';
+import { HangUps } from '../daemon/hang-ups.ts';
 
 export const run: Command = {
   name: 'run',
@@ -22,6 +23,8 @@ export const run: Command = {
     { line: 'flowlogd run --config /etc/flowlogd/flowlogd.yaml', says: 'as a service' },
   ],
   async run(invocation) {
+    const path = invocation.string('config');
+    const hangUps = path === undefined ? undefined : new HangUps(invocation);
     const [
       { loadOnHost },
       { changedOptions },
@@ -37,22 +40,22 @@ export const run: Command = {
       import('../daemon/privileges.ts'),
       import('../daemon/run.ts'),
     ]);
-    const path = invocation.string('config');
     const loaded = loadOnHost(path, invocation.env);
     const { configuration, settings, warnings } = loaded;
     if (path !== undefined)
       keepNeededCapabilities([...configuration.flowLogs, ...storedFlowLogs(configuration.stateDirectory)]);
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
-    if (path === undefined) {
+    if (hangUps === undefined) {
       const state = settings.find((setting) => setting.path === 'stateDirectory');
       return runEmbedded(invocation, planEmbedded(configuration, state?.origin.from === 'environment'));
     }
     const sink = configuration.cls === undefined ? undefined : planSink(configuration.cls);
     const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen };
-    return runService(invocation, planConfigured(configuration), sink, telemetry, () => {
+    const readAgain = () => {
       const now = loadOnHost(path, invocation.env);
       const restartFor = changedOptions(loaded, now).filter((option) => !option.startsWith('flowLogs['));
       return { restartFor, declarations: now.configuration.flowLogs.map(declarationOf) };
-    });
+    };
+    return runService(invocation, planConfigured(configuration), sink, telemetry, { hangUps, readAgain });
   },
 };

@@ -17,7 +17,9 @@ import { nodeDisk } from '../spool/disk.ts';
 import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
 import { type EmbeddedService, startEmbeddedService } from './embedded-service.ts';
-import { createNotify, type Reload, serveManager } from './service-manager.ts';
+import type { HangUps } from './hang-ups.ts';
+import { logStatus } from './run-log.ts';
+import { createNotify, type Reloading, serveManager } from './service-manager.ts';
 import { refuseForeignState } from './state-folder.ts';
 import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { showWindow } from './window-report.ts';
@@ -47,19 +49,24 @@ export interface RunPlan extends Omit<AgentPlan, 'taps'> {
   readonly declarations: readonly Declaration[];
 }
 
+/** How a running agent takes its configuration again. */
+export interface Reloadable {
+  readonly hangUps: HangUps;
+  readonly readAgain: ReadAgain;
+}
+
 /** The configuration as it is now, beside the one of the start. @throws OperationalError when it is not valid */
-export type ReadAgain = () => { readonly restartFor: readonly string[]; readonly declarations: readonly Declaration[] };
+type ReadAgain = () => { readonly restartFor: readonly string[]; readonly declarations: readonly Declaration[] };
 
 /**
  * @param sink undefined: the embedded log service, in the state directory.
- * @param readAgain what SIGHUP asks for
  */
 export async function runService(
   invocation: Invocation,
   plan: RunPlan,
   sink: SinkPlan | undefined,
   { level, listen }: TelemetryPlan,
-  readAgain: ReadAgain,
+  reloadable: Reloadable,
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
   const flowLogs = loadFlowLogs(plan, log);
@@ -69,7 +76,7 @@ export async function runService(
     invocation,
     { ...plan, taps: flowLogs.taps(), sink: createSink(target), log, topRecords: 0, onWindow: () => undefined },
     service,
-    { flowLogs, listen, readAgain },
+    { flowLogs, listen, reloadable },
   );
 }
 
@@ -103,7 +110,7 @@ function loadFlowLogs({ words, declarations, stateDirectory }: RunPlan, log: Log
 interface Surround {
   readonly flowLogs: FlowLogControl;
   readonly listen?: ListenAddress | undefined;
-  readonly readAgain?: ReadAgain;
+  readonly reloadable?: Reloadable;
   readonly onReady?: () => void;
 }
 
@@ -111,7 +118,7 @@ async function supervise(
   invocation: Invocation,
   options: SupervisorOptions & { readonly sink: Probe },
   service: EmbeddedService | undefined,
-  { flowLogs, listen, readAgain, onReady }: Surround,
+  { flowLogs, listen, reloadable, onReady }: Surround,
 ): Promise<ExitCode> {
   // Asked for before anything captures: from then on Ctrl-C ends it in good order.
   const { signal, env } = invocation;
@@ -131,7 +138,8 @@ async function supervise(
     supervisor.status,
     options.log,
   );
-  const leaveManager = serveManager(supervisor, notify, readAgain && reloading(readAgain, flowLogs), options.log);
+  const leaveManager = serveManager(supervisor, notify, reloadable && reloading(reloadable, flowLogs), options.log);
+  invocation.onStatusRequest(() => logStatus(options.log, supervisor.status.read()));
   onReady?.();
   const requested = signal.aborted ? Promise.resolve() : once(signal, 'abort');
   try {
@@ -147,11 +155,12 @@ async function supervise(
   return signal.aborted ? EXIT.ok : EXIT.unavailable;
 }
 
-function reloading(readAgain: ReadAgain, flowLogs: FlowLogControl): Reload {
-  return async () => {
+function reloading({ hangUps, readAgain }: Reloadable, flowLogs: FlowLogControl): Reloading {
+  const reload = async () => {
     const { restartFor, declarations } = readAgain();
     return { restartFor, flowLogs: await flowLogs.reload(declarations) };
   };
+  return { hangUps, reload };
 }
 
 function createSink({ requestTimeoutMs, ...rest }: SinkPlan): ClsSink {

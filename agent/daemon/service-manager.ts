@@ -6,10 +6,17 @@ import { OperationalError } from '../model/operational-error.ts';
 import type { ProcessAddon } from '../native/addon.ts';
 import type { Log } from '../telemetry/log.ts';
 import { SystemdNotify, statusLine } from '../telemetry/systemd-notify.ts';
+import type { HangUps } from './hang-ups.ts';
 import type { Supervisor } from './supervisor.ts';
 
 /** Reads the configuration again, applies what may change and answers what that was. Fails with an OperationalError. */
 export type Reload = () => Promise<ReloadOutcome>;
+
+/** A reload, and what asks for it. */
+export interface Reloading {
+  readonly hangUps: HangUps;
+  readonly reload: Reload;
+}
 
 export interface ReloadOutcome {
   /** Options that count from the next start only. */
@@ -35,26 +42,30 @@ export function createNotify(
 export function serveManager(
   supervisor: Pick<Supervisor, 'progress' | 'status'>,
   notify: SystemdNotify,
-  reload: Reload | undefined,
+  reloads: Reloading | undefined,
   log: Log,
 ): () => void {
   const watched = { progress: () => supervisor.progress, line: () => statusLine(supervisor.status.read()) };
   const looking = notify.isHeard ? setInterval(() => notify.look(watched), notify.lookMs) : undefined;
-  let reloading = Promise.resolve();
-  const hangUp = async (ask: Reload) => {
-    notify.reloading();
-    await reloadSaying(ask, log);
-    notify.ready();
-  };
-  // One after the other: systemd is told of each, and the last one reads the newest file.
-  if (reload !== undefined) process.on('SIGHUP', () => (reloading = reloading.then(() => hangUp(reload))));
   notify.ready();
   if (notify.isHeard) notify.look(watched);
+  if (reloads !== undefined) reloadOnHangUp(reloads, notify, log);
   return () => {
     clearInterval(looking);
     // The handler stays: a hang-up at the end must not end the end.
     notify.stopping();
   };
+}
+
+/** One after the other: systemd hears of each, and the last one reads the newest file. */
+function reloadOnHangUp({ hangUps, reload }: Reloading, notify: SystemdNotify, log: Log): void {
+  let reloading = Promise.resolve();
+  const once = async () => {
+    notify.reloading();
+    await reloadSaying(reload, log);
+    notify.ready();
+  };
+  hangUps.listen(() => (reloading = reloading.then(once)));
 }
 
 async function reloadSaying(reload: Reload, log: Log): Promise<void> {

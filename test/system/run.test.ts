@@ -157,33 +157,36 @@ describe.skipIf(missing !== undefined)('the agent on embedded defaults', { timeo
   });
   afterEach(() => hosts.remove());
 
-  test.each(['SIGINT', 'SIGTERM'] as const)('shows and stores the last window when %s ends it', async (signal) => {
-    const folder = temporaryFolder();
-    const running = startCommand(['run'], { namespace: hosts.observed, folder });
-    await running.until(({ stdout }) => stdout.includes('Ctrl-C'));
-    const welcome = running.stdout;
-    expect(welcome).toMatch(/obs0 and lo/);
-    expect(welcome).toMatch(/http:\/\/127\.0\.0\.1:9514/);
-    expect(welcome).toContain(join(folder, '.flowlogd', 'logservice'));
-    expect(welcome).toMatch(/flowlogd query '/);
-    const burst = new Burst(0);
-    hosts.send(burst.frames);
-    const { code, stdout, stderr } = await running.stop(signal);
-    expect(stderr).toBe('');
-    expect(code).toBe(0);
-    const tables = stdout.slice(welcome.length);
-    expect(tables).toMatch(/^obs0 {2}Window /m);
-    expect(tables).toMatch(/UDP\s+192\.0\.2\.1:10000\s+198\.51\.100\.2:53\s+4\s/);
-    expect(hosts.observed.processes()).toEqual([]);
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'shows and stores the last window when %s ends it',
+    async (signal) => {
+      const folder = temporaryFolder();
+      const running = startCommand(['run'], { namespace: hosts.observed, folder });
+      await running.until(({ stdout }) => stdout.includes('Ctrl-C'));
+      const welcome = running.stdout;
+      expect(welcome).toMatch(/obs0 and lo/);
+      expect(welcome).toMatch(/http:\/\/127\.0\.0\.1:9514/);
+      expect(welcome).toContain(join(folder, '.flowlogd', 'logservice'));
+      expect(welcome).toMatch(/flowlogd query '/);
+      const burst = new Burst(0);
+      hosts.send(burst.frames);
+      const { code, stdout, stderr } = await running.stop(signal);
+      expect(stderr).toBe('');
+      expect(code).toBe(0);
+      const tables = stdout.slice(welcome.length);
+      expect(tables).toMatch(/^obs0 {2}Window /m);
+      expect(tables).toMatch(/UDP\s+192\.0\.2\.1:10000\s+198\.51\.100\.2:53\s+4\s/);
+      expect(hosts.observed.processes()).toEqual([]);
 
-    const store = join(folder, '.flowlogd', 'logservice');
-    const service = new LogServiceProcess({ namespace: hosts.observed, folder: store, port: LOG_SERVICE_PORT });
-    await service.start();
-    const logs = await service.query('srcaddr:*');
-    const seen = countsOf(logs.filter((log) => !flowOf(log).startsWith('127.')));
-    expect(countLines(seen)).toEqual(countLines(burst.counts));
-    await service.stop();
-  });
+      const store = join(folder, '.flowlogd', 'logservice');
+      const service = new LogServiceProcess({ namespace: hosts.observed, folder: store, port: LOG_SERVICE_PORT });
+      await service.start();
+      const logs = await service.query('srcaddr:*');
+      const seen = countsOf(logs.filter((log) => !flowOf(log).startsWith('127.')));
+      expect(countLines(seen)).toEqual(countLines(burst.counts));
+      await service.stop();
+    },
+  );
 
   test.skipIf(setprivMissing !== undefined)('says in one sentence that it needs CAP_NET_RAW', async () => {
     const folder = temporaryFolder();

@@ -26,6 +26,8 @@ async function flowlogd(words: readonly string[], env: Readonly<Record<string, s
     stderr: into('err'),
     env,
     signal: new AbortController().signal,
+    onHangUp: () => undefined,
+    onStatusRequest: () => undefined,
   };
   return { code: await dispatch(words, around), ...text };
 }
@@ -53,7 +55,7 @@ describe('flowlogd check', () => {
   });
 
   test('reports all problems on standard error with exit code 78', async () => {
-    const path = file('bad.yaml', 'capture:\n  snapByte: 1\n  engine: pcap\n');
+    const path = file('bad.yaml', 'capture:\n  snapByte: 1\n  engine: pcap\nflowLogs: []\n');
     expect(await flowlogd(['check', '--config', path])).toEqual({
       code: 78,
       out: '',
@@ -78,7 +80,7 @@ describe('flowlogd check', () => {
   });
 
   test('refuses a file with a key that everybody may read, by its real mode', async () => {
-    const text = 'cls: {endpoint: "https://x.example", topicId: t, secretId: AKID, secretKey: hush}\n';
+    const text = 'cls: {endpoint: "https://x.example", topicId: t, secretId: AKID, secretKey: hush}\nflowLogs: [{}]\n';
     const refused = await flowlogd(['check', '-c', file('open.yaml', text, 0o644)]);
     expect(refused).toMatchObject({ code: 78, err: expect.stringMatching(/mode is 0644: run chmod 600/) });
     expect(refused.err).not.toContain('hush');
@@ -90,7 +92,7 @@ describe('flowlogd config', () => {
   test('prints each option with its value and where that came from', async () => {
     const path = file(
       'some.yaml',
-      'log:\n  level: debug\ncls: {endpoint: "https://x.example", topicId: t, secretId: AKID, secretKey: hush}\n',
+      'log:\n  level: debug\ncls: {endpoint: "https://x.example", topicId: t, secretId: AKID, secretKey: hush}\nflowLogs: [{}]\n',
     );
     const { code, out } = await flowlogd(['config', '--config', path], { FLOWLOGD_CAPTURE_SNAP_BYTES: '96' });
     expect(code).toBe(0);

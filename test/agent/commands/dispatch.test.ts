@@ -19,6 +19,8 @@ function surroundings(): Surroundings & { stdout: Collected; stderr: Collected }
     stderr: new Collected(),
     env: {},
     signal: new AbortController().signal,
+    onHangUp: () => undefined,
+    onStatusRequest: () => undefined,
   };
 }
 

@@ -36,6 +36,8 @@ async function run(words: readonly string[], terminal?: { columns: number }) {
     stderr: stream('err'),
     env: {},
     signal: new AbortController().signal,
+    onHangUp: () => undefined,
+    onStatusRequest: () => undefined,
   });
   return { exitCode, ...written };
 }

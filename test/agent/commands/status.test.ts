@@ -31,6 +31,8 @@ async function statusCommand(words: readonly string[], env: Record<string, strin
     stderr: stream('stderr'),
     env,
     signal: new AbortController().signal,
+    onHangUp: () => undefined,
+    onStatusRequest: () => undefined,
   });
   return { code, ...texts };
 }
