@@ -38,6 +38,9 @@ struct capture {
   char failure[PCAP_ERRBUF_SIZE];
 };
 
+/* Standard input as a file, which ends when the process is asked to end; NULL with errno set. */
+FILE *open_standard_input(void);
+
 /* The capture behind a JavaScript value, or NULL with an exception pending; `open_` refuses a closed one too. */
 struct capture *handle_of(napi_env env, struct instance *instance, napi_value value);
 struct capture *open_handle_of(napi_env env, struct instance *instance, napi_value value);

@@ -229,18 +229,6 @@ napi_value open_live(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* A duplicate, so that closing the capture leaves descriptor 0 alone; blocking, as fread must have it. */
-static FILE *open_file_at(const char *path) {
-  if (strcmp(path, "-") != 0) return fopen(path, "rbe");
-  int fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
-  if (fd < 0) return NULL;
-  int flags = fcntl(fd, F_GETFL);
-  if (flags >= 0 && (flags & O_NONBLOCK) != 0) fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
-  FILE *file = fdopen(fd, "rb");
-  if (file == NULL) close(fd);
-  return file;
-}
-
 napi_value open_file(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   char path[PATH_BYTES_MAX];
@@ -249,7 +237,7 @@ napi_value open_file(napi_env env, napi_callback_info info) {
   struct capture *capture = calloc(1, sizeof *capture);
   if (capture == NULL) return throw_errno(env, ENOMEM, "opening a savefile");
   capture->fd = -1;
-  capture->file = open_file_at(path);
+  capture->file = strcmp(path, "-") == 0 ? open_standard_input() : fopen(path, "rbe");
   if (capture->file == NULL) {
     int number = errno;
     free(capture);

@@ -6,6 +6,7 @@
  * more windows, or more table memory, are held than stated below, the window that was opened first is handed over early; a
  * packet that comes for it still later opens it anew, and the report says how many windows so came in more than one part.
  */
+import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { Window } from '../flow/window.ts';
 import { Meter, type MeterOptions } from '../meter/meter.ts';
@@ -84,13 +85,16 @@ class Replay {
   async readFile(file: string): Promise<void> {
     let source: PacketSource | undefined;
     try {
-      source = await this.#options.engine.open({ path: file, filter: this.#options.filter });
-      await this.#readPackets(file, source);
+      source = await this.#orEnd(this.#options.engine.open({ path: file, filter: this.#options.filter }));
+      if (source !== undefined) await this.#readPackets(file, source);
     } catch (error) {
       if (!(error instanceof OperationalError) || error.code === 'output.failed' || error.code.startsWith('sink.')) {
         throw error;
       }
-      this.#failures.push(error);
+      // An input that is cut because the run was asked to end is no failure. The signal comes with the next turn of the loop.
+      await setImmediate();
+      await setImmediate();
+      if (!this.#options.signal.aborted) this.#failures.push(error);
     } finally {
       source?.close();
     }
@@ -115,7 +119,7 @@ class Replay {
     let bytes = 0;
     for (let turn = 1; !this.#options.signal.aborted; turn++) {
       const read = source.read(this.#batch);
-      const status = typeof read === 'number' ? read : await read;
+      const status = typeof read === 'number' ? read : ((await this.#orEnd(read)) ?? READ.end);
       if (source.linkType !== linkType) {
         linkType = source.linkType;
         decode = decoderFor(linkType);
@@ -130,6 +134,19 @@ class Replay {
         this.#options.onProgress(file, bytes);
         await setImmediate();
       }
+    }
+  }
+
+  /** Undefined when the run is to end before: a pipe may be silent for long. */
+  async #orEnd<T>(pending: T | Promise<T>): Promise<T | undefined> {
+    const { signal } = this.#options;
+    if (signal.aborted) return undefined;
+    const settled = new AbortController();
+    const ending = once(signal, 'abort', { signal: settled.signal });
+    try {
+      return await Promise.race([pending, ending.then(nothing, nothing)]);
+    } finally {
+      settled.abort();
     }
   }
 
@@ -159,4 +176,8 @@ class Replay {
         'it reads Ethernet, Linux cooked (SLL, SLL2), BSD loopback (NULL, LOOP), NFLOG and raw IP captures.',
     );
   }
+}
+
+function nothing(): undefined {
+  return undefined;
 }
