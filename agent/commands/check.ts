@@ -43,5 +43,5 @@ function summarise({ flowLogs, cls }: Configuration): string {
   const named = flowLogs.map(({ name, interfaces }) => `${name} on ${interfaces.join(', ')}`).join('; ');
   const count = flowLogs.length === 1 ? '1 flow log' : `${flowLogs.length} flow logs`;
   const target = cls === undefined ? 'the embedded log service' : `topic ${cls.topicId} at ${cls.endpoint.origin}`;
-  return `${count} (${named}), to ${target}`;
+  return flowLogs.length === 0 ? 'no flow logs: nothing is captured' : `${count} (${named}), to ${target}`;
 }

@@ -18,16 +18,31 @@ interface Source {
   readonly resolve: (node: YamlNode) => YamlNode;
 }
 
-/** Reads the file's text over the whole table; the answer is meaningful only when `findings` has no problem. */
-export function readDocument(schema: Node, text: string, environment: Environment, findings: Findings): unknown {
+/**
+ * Reads the file's text over the whole table; the answer is meaningful only when `findings` has no problem.
+ *
+ * @param text undefined: there is no file
+ */
+export function readDocument(
+  schema: Node,
+  text: string | undefined,
+  environment: Environment,
+  findings: Findings,
+): unknown {
   const lines = new LineCounter();
   const place = (offset: number): Origin => {
     const { line, col } = lines.linePos(offset);
     return { from: 'file', line: Math.max(line, 1), column: Math.max(col, 1) };
   };
-  const parsed = parseText(text, lines, place, findings);
+  const parsed = parseText(text ?? '', lines, place, findings);
   if (parsed === undefined) return undefined;
-  return new Reader(environment, findings).node(schema, parsed.contents, '', parsed.source, place(0));
+  return new Reader(environment, findings, text !== undefined).node(
+    schema,
+    parsed.contents,
+    '',
+    parsed.source,
+    place(0),
+  );
 }
 
 function parseText(
@@ -52,10 +67,12 @@ function parseText(
 class Reader {
   readonly #environment: Environment;
   readonly #findings: Findings;
+  readonly #hasFile: boolean;
 
-  constructor(environment: Environment, findings: Findings) {
+  constructor(environment: Environment, findings: Findings, hasFile: boolean) {
     this.#environment = environment;
     this.#findings = findings;
+    this.#hasFile = hasFile;
   }
 
   /** @param around the place of what holds the node, for what is missing */
@@ -120,6 +137,10 @@ class Reader {
     const text = readVariable(this.#environment, variable);
     if (text !== undefined && variable !== undefined) {
       return this.#listFromText(schema, text, path, { from: 'environment', variable });
+    }
+    if (yaml == null && this.#hasFile && schema.requiredInFile !== undefined) {
+      this.#findings.problem(path, at, `it is missing: write ${schema.requiredInFile}`);
+      return undefined;
     }
     if (yaml == null) return this.#listFromText(schema, schema.default ?? '[]', path, { from: 'default' });
     if (!isSeq(yaml)) {

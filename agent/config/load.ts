@@ -65,7 +65,7 @@ export interface LoadOptions {
 /** @throws OperationalError `config.unreadable`, or `config.invalid` with one line for each problem. */
 export function loadConfiguration(options: LoadOptions): Loaded {
   const { path, environment } = options;
-  const file = path === undefined ? { text: '', mode: 0o600 } : readFile(path, options.readTextFile);
+  const file = path === undefined ? { text: undefined, mode: 0o600 } : readFile(path, options.readTextFile);
   const findings = new Findings();
   const read = readDocument(SCHEMA, file.text, environment, findings) as Options;
   checkConsistency(findings, options.zstd);
@@ -130,11 +130,18 @@ function readFile(path: string, read: ReadTextFile): ReturnType<ReadTextFile> {
       error,
     );
   }
-  if (Buffer.byteLength(file.text) <= CONFIGURATION_BYTES_MAX) return file;
-  throw new OperationalError(
-    'config.invalid',
-    `Reading the configuration ${path} stopped, it is longer than 1MiB: is it a configuration file?`,
-  );
+  const damage = damageOf(file.text);
+  if (damage === undefined) return file;
+  throw new OperationalError('config.invalid', `Reading the configuration ${path} failed: ${damage}.`);
+}
+
+/** What a crash or a full disk leaves of a file, and what was never a configuration. */
+function damageOf(text: string): string | undefined {
+  if (text === '') return 'it is empty; restore it, or write flowLogs: [] to capture nothing';
+  if (text.includes('\0')) return 'it has NUL bytes, as after a crash; restore it';
+  return Buffer.byteLength(text) > CONFIGURATION_BYTES_MAX
+    ? 'it is longer than 1MiB: is it a configuration file?'
+    : undefined;
 }
 
 function checkMode(findings: Findings, path: string, mode: number): void {

@@ -48,6 +48,8 @@ export interface ListNode<N extends Node> {
   readonly max: number;
   /** YAML of the list that counts when the file has none. */
   readonly default: string | undefined;
+  /** What to write, where a file must have the list: one without it was cut short, or is another file. */
+  readonly requiredInFile: string | undefined;
   readonly description: string;
   readonly example: string | undefined;
 }
@@ -115,13 +117,14 @@ function node<T>(
 export function list<N extends Node>(
   item: N,
   bounds: { readonly min: number; readonly max: number },
-  about: About & { readonly default?: string },
+  about: About & { readonly default?: string; readonly requiredInFile?: string },
 ): ListNode<N> {
   return {
     node: 'list',
     item,
     ...bounds,
     default: about.default,
+    requiredInFile: about.requiredInFile,
     description: about.description,
     example: about.example,
   };

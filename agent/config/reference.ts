@@ -113,8 +113,8 @@ function exampleField(key: string, node: Node, indent: string, mark: string): st
 
 function exampleList(key: string, node: ListNode<Node>, indent: string, mark: string): string[] {
   if (node.item.node !== 'section') return [`${indent}#${key}: ${node.example ?? node.default ?? '[]'}`];
-  // A list that may be empty is commented out as a whole; the other one shows its first entry.
-  const inside = node.min === 0 ? '#' : mark;
+  // A list that may be absent is commented out as a whole; the other one shows its first entry.
+  const inside = node.requiredInFile === undefined ? '#' : mark;
   const fields = Object.entries(node.item.fields);
   const first = fields.find(([, field]) => isName(field));
   if (first === undefined || first[1].node !== 'option') return [];

@@ -298,11 +298,12 @@ export const SCHEMA = section('The configuration of flowlogd.', {
   }),
   flowLogs: list(
     flowLog,
-    { min: 1, max: 64 },
+    { min: 0, max: 64 },
     {
       default: '[{}]',
+      requiredInFile: 'flowLogs: [{ interfaces: [eth0] }], or flowLogs: [] to capture nothing',
       description:
-        'The flow logs of this host. Once one exists only its name, description, tags and whether it is enabled may change: see flow-logs.md.',
+        'The flow logs of this host; a configuration file must have them, and `[]` is none. Once one exists only its name, description, tags and whether it is enabled may change: see flow-logs.md.',
     },
   ),
   constants: section(

@@ -13,6 +13,7 @@ const UNWRITTEN_WINDOWS_MAX = 2;
 /** Every code, for the page that explains them. */
 export const PROBLEM_CODES = {
   'data-plane-stuck': 'error',
+  'nothing-captured': 'error',
   'interface-detached': 'error',
   'spool-failing': 'error',
   'spool-dropping': 'error',
@@ -36,6 +37,7 @@ export type ProblemCode = keyof typeof PROBLEM_CODES;
 export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] {
   const problems = [
     ...dataPlaneProblems(seen),
+    ...emptinessProblems(seen),
     ...unwrittenProblems(seen),
     ...seen.interfaces.flatMap(keepingProblems),
     ...seen.interfaces.flatMap(interfaceProblems),
@@ -60,6 +62,17 @@ function dataPlaneProblems({ dataPlane }: Seen): readonly Problem[] {
       'data-plane-stuck',
       `The data plane has not advanced for ${dataPlane.stalledSeconds} s: nothing is captured.`,
       'Restart flowlogd, and report it with the lines of the log before this.',
+    ),
+  ];
+}
+
+function emptinessProblems({ interfaces }: Seen): readonly Problem[] {
+  if (interfaces.length > 0) return [];
+  return [
+    problem(
+      'nothing-captured',
+      'No interface is captured: no flow log is enabled, or none of their interfaces exists.',
+      'Write flowLogs into the configuration and reload it, or create or enable one (flowlogd flow-logs); ip link shows the interfaces.',
     ),
   ];
 }

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -119,6 +119,63 @@ describe.skipIf(missing !== undefined)('a service that root has started', { time
     writeFileSync(configPath, `${text}hostId: web-1\n`);
     command.child.kill('SIGHUP');
     await command.until(({ stderr }) => stderr.includes('"options":["hostId"]'));
+    expect(await command.stop()).toMatchObject({ code: 0 });
+  });
+
+  /** What a crash, a full disk or a slip leaves where the configuration was. */
+  const DAMAGES: readonly (readonly [what: string, damage: (path: string) => void, reason: RegExp])[] = [
+    ['no byte', (path) => truncateSync(path, 0), /it is empty; restore it/],
+    ['NUL bytes', (path) => writeFileSync(path, Buffer.alloc(100)), /it has NUL bytes/],
+    ['comments', (path) => writeFileSync(path, '# nothing\n'), /flowLogs: it is missing: write flowLogs: /],
+    ['a folder', (path) => replaced(path, mkdirSync), /it is a directory, not a regular file/],
+    ['a FIFO', (path) => replaced(path, (at) => execFileSync('mkfifo', [at])), /it is a FIFO, not a regular file/],
+  ];
+
+  function replaced(path: string, make: (path: string) => unknown): void {
+    rmSync(path, { recursive: true });
+    make(path);
+  }
+
+  test('keeps its flow logs when the file that it reloads is none, and refuses to start with that', async () => {
+    const namespace = inNamespace();
+    const { command, configPath, text } = await start(namespace);
+    const state = join(configPath, '..', 'state');
+    const capturing = async () => {
+      const { stdout } = await startCommand(['status', '--json', '--state-directory', state], { namespace }).ended;
+      const { healthy, interfaces, problems } = JSON.parse(stdout);
+      return { healthy, captured: interfaces.length, problems: problems.map(({ code }: { code: string }) => code) };
+    };
+    for (const [, damage, reason] of DAMAGES) {
+      const before = command.stderr.length;
+      damage(configPath);
+      command.child.kill('SIGHUP');
+      await command.until(({ stderr }) => reason.test(stderr.slice(before)));
+      expect(await capturing()).toMatchObject({ healthy: true, captured: 1 });
+      const again = await startCommand(['run', '--config', configPath], { namespace }).ended;
+      expect([66, 78]).toContain(again.code);
+      expect(again.stderr).toMatch(reason);
+    }
+    replaced(configPath, (path) => writeFileSync(path, text.replace(/flowLogs: .*/, 'flowLogs: []')));
+    command.child.kill('SIGHUP');
+    await command.until(({ stderr }) => /deleted .*lo|flow logs: deleted/.test(stderr));
+    expect(await capturing()).toEqual({ healthy: false, captured: 0, problems: ['nothing-captured'] });
+    expect(await command.stop()).toMatchObject({ code: 0 });
+  });
+
+  test('starts with no flow logs where the file says so, and captures those that come later', async () => {
+    const namespace = inNamespace();
+    const folder = temporaryFolder();
+    const configPath = join(folder, 'flowlogd.yaml');
+    const state = join(folder, 'state');
+    writeFileSync(configPath, `stateDirectory: ${state}\nflowLogs: []\n`);
+    const command = startCommand(['run', '--config', configPath], { namespace });
+    const ask = (...words: string[]) => startCommand([...words, '--state-directory', state], { namespace }).ended;
+    let asked = await ask('status');
+    while (asked.code === 69) asked = await ask('status');
+    expect(asked.stdout).toMatch(/No interface is captured/);
+    const created = await ask('flow-logs', 'create', '--name', 'later', '--interface', 'lo');
+    expect(created).toMatchObject({ code: 0 });
+    await command.until(({ stderr }) => stderr.includes('"capturing"'));
     expect(await command.stop()).toMatchObject({ code: 0 });
   });
 });

@@ -4,7 +4,8 @@ import { type Loaded, loadConfiguration } from '../../../agent/config/load.ts';
 
 /** @param key what the key file holds */
 function load(text: string, key = 'key'): Loaded {
-  const readTextFile = (path: string) => ({ text: path === 'flowlogd.yaml' ? text : key, mode: 0o600 });
+  const whole = text.includes('flowLogs') ? text : `${text}\nflowLogs: [{}]\n`;
+  const readTextFile = (path: string) => ({ text: path === 'flowlogd.yaml' ? whole : key, mode: 0o600 });
   return loadConfiguration({ path: 'flowlogd.yaml', environment: {}, readTextFile, zstd: true, readNamedFiles: true });
 }
 

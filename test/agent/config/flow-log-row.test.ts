@@ -5,7 +5,8 @@ import { SCHEMA } from '../../../agent/config/schema.ts';
 import { CONSTANT_NAMES } from '../../../agent/record/catalogue.ts';
 
 function load(text: string, environment: Readonly<Record<string, string>> = {}): Loaded {
-  const readTextFile = () => ({ text, mode: 0o600 });
+  const whole = text.includes('flowLogs') ? text : `${text}\nflowLogs: [{}]\n`;
+  const readTextFile = () => ({ text: whole, mode: 0o600 });
   return loadConfiguration({ path: 'f.yaml', environment, readTextFile, zstd: false, readNamedFiles: true });
 }
 

@@ -14,7 +14,12 @@ interface Around {
   readonly zstd?: boolean;
 }
 
+/** A file that has flow logs, whatever else is in it. */
 function load(text: string, around: Around = {}): Loaded {
+  return loadAsIs(text.includes('flowLogs') ? text : `${text}\nflowLogs: [{}]\n`, around);
+}
+
+function loadAsIs(text: string, around: Around = {}): Loaded {
   const readTextFile: ReadTextFile = (path) => {
     if (path === 'flowlogd.yaml') return { text, mode: around.mode ?? 0o644 };
     const found = around.files?.[path];
@@ -236,11 +241,9 @@ describe('a report', () => {
   });
 
   test.each<[string, string, RegExp, Around?]>([
-    ['broken YAML', 'capture: {snapBytes: 1', /^flowlogd.yaml:1:\d+: it is not valid YAML: /],
+    ['broken YAML', 'capture: {snapBytes: 1', /^flowlogd.yaml:2:\d+: it is not valid YAML: /],
     ['tabs', 'capture:\n\tsnapBytes: 1', /^flowlogd.yaml:2:1: it is not valid YAML: /],
     ['two documents', 'log: {}\n---\nlog: {}\n', /it is not valid YAML: /],
-    ['a list as a file', '- a', /^flowlogd.yaml:1:1: it must be a section.*, not a list/],
-    ['no flow log', 'flowLogs: []', /:1:11: flowLogs: it has 0 entries and must have 1 to 64/],
     ['what names every object has', 'constructor: {}', /:1:1: constructor: there is no such option/],
     ['a number as a key', '7: {}', /:1:1: 7: there is no such option/],
     [
@@ -443,5 +446,48 @@ describe('secrets in files', () => {
       load(CLS.replace('https://ap-guangzhou.cls.tencentcs.com', endpoint), { mode: 0o600 }).warnings;
     expect(warnings('http://cls.example.net')).toEqual([expect.stringMatching(/unencrypted; use https/)]);
     expect(warnings('http://127.0.0.1:8080')).toEqual([]);
+  });
+});
+
+describe('a file that is no whole configuration', () => {
+  const failure = (text: string, around: Around = {}) => {
+    try {
+      loadAsIs(text, around);
+    } catch (error) {
+      return error instanceof OperationalError ? `${error.code}: ${error.message}` : String(error);
+    }
+    return undefined;
+  };
+
+  test.each([
+    ['no byte', '', /it is empty; restore it, or write flowLogs: \[\] to capture nothing\.$/],
+    ['NUL bytes alone', '\0'.repeat(512), /it has NUL bytes, as after a crash; restore it\.$/],
+    ['NUL bytes at its end', `flowLogs: [{}]\n${'\0'.repeat(9)}`, /it has NUL bytes/],
+    [
+      'a blank line',
+      '\n',
+      /1:1: flowLogs: it is missing: write flowLogs: \[\{ interfaces: \[eth0\] \}\], or flowLogs: \[\]/,
+    ],
+    ['comments alone', '# flowLogs: [{}]\n', /flowLogs: it is missing/],
+    ['null', 'null\n', /flowLogs: it is missing/],
+    ['nothing but a marker', '---\n', /flowLogs: it is missing/],
+    ['other keys', 'log: { level: info }\n', /flowLogs: it is missing/],
+    ['the key without a value', 'flowLogs:\n', /flowLogs: it (?:is missing|must be a list)/],
+    ['null as the value', 'flowLogs: null\n', /flowLogs: it (?:is missing|must be a list)/],
+    ['a list as a file', '- a', /flowlogd.yaml:1:1: it must be a section.*, not a list/],
+  ])('is refused with %s', (_, text, sentence) => {
+    expect(failure(text)).toMatch(/^config\.invalid: /);
+    expect(failure(text)).toMatch(sentence);
+  });
+
+  test('has no flow logs when it says so', () => {
+    expect(loadAsIs('flowLogs: []\n').configuration.flowLogs).toEqual([]);
+  });
+
+  test('needs no flow logs where the environment has them, and is refused empty all the same', () => {
+    const environment = { FLOWLOGD_FLOW_LOGS: '[{name: pod, interfaces: [eth0]}]' };
+    expect(loadAsIs('log: { level: info }\n', { environment }).configuration.flowLogs).toHaveLength(1);
+    expect(loadAsIs('# all of it is in the environment\n', { environment }).configuration.flowLogs).toHaveLength(1);
+    expect(failure('', { environment })).toMatch(/it is empty/);
   });
 });
