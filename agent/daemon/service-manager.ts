@@ -84,6 +84,7 @@ async function reloadSaying(reload: Reload, log: Log): Promise<void> {
     }
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error;
-    log.error('the configuration was not reloaded, and the agent goes on as it is', { reason: error.message });
+    // The reason is in the message, because a message that repeats within a minute is counted and not written.
+    log.error(`configuration reload failed; keeping the current one: ${error.message}`);
   }
 }
