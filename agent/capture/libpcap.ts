@@ -194,6 +194,10 @@ class LiveSource implements PacketSource {
     return READ.failed;
   }
 
+  stopIntake(): boolean {
+    return this.#addon.stopIntake(this.handle);
+  }
+
   statistics(): CaptureStatistics {
     const counters = this.#addon.statistics(this.handle);
     return { received: counters?.[0], droppedByKernel: counters?.[1], droppedByInterface: counters?.[2] };

@@ -194,6 +194,10 @@ class RecordingSource implements PacketSource {
     return typeof status === 'number' ? this.#keep(status, batch) : status.then((later) => this.#keep(later, batch));
   }
 
+  stopIntake(): boolean {
+    return this.inner.stopIntake?.() ?? false;
+  }
+
   statistics() {
     return this.inner.statistics();
   }

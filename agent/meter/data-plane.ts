@@ -10,8 +10,9 @@ import type { Tap } from './tap.ts';
  * begins, too, and so with each window: what is dropped then is known to be of that window (drops.ts).
  */
 const WAIT_MS = 500;
-/** At the end a tap is drained at most this often: enough for a full ring, bounded where packets never cease. */
+/** At the end a tap is drained at most this often where packets never cease, and where none comes any more: enough for 2 GiB. */
 const DRAINS_AT_END = 8;
+const DRAINS_OF_A_RING = 256;
 
 export interface DataPlaneOptions {
   readonly engine: LiveEngine;
@@ -49,6 +50,7 @@ export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
     await onRound();
     control.advance();
   }
+  for (const tap of taps) tap.stopIntake();
   await handedOver(engine);
   for (const log of rejectLogs) {
     await log.drainLast(batch);
@@ -91,12 +93,13 @@ function openSources(readers: readonly (Tap | RejectLog)[]): PacketSource[] {
 }
 
 /** Waits until what has arrived by now can be read: before an end, for nothing of it would be counted after. */
-export async function handedOver({ holdMs }: LiveEngine): Promise<void> {
+async function handedOver({ holdMs }: LiveEngine): Promise<void> {
   await setTimeout(holdMs);
 }
 
 /** Takes in what waits, and closes its windows. */
 export async function endTap(tap: Tap, batch: PacketBatch): Promise<void> {
-  for (let drain = 0; drain < DRAINS_AT_END && !(await tap.drain(batch)); drain++);
+  const drains = tap.isIntakeStopped ? DRAINS_OF_A_RING : DRAINS_AT_END;
+  for (let drain = 0; drain < drains && !(await tap.drain(batch)); drain++);
   tap.end();
 }

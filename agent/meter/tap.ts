@@ -115,10 +115,26 @@ export class Tap {
     return this.#attachment.source;
   }
 
+  /**
+   * Nothing that arrives from now on is counted; what has arrived still is. Before an end: so it is a clean cut, and the next
+   * gap begins there.
+   */
+  stopIntake(): void {
+    const seconds = this.#seconds();
+    if (this.source?.stopIntake?.() !== true) return;
+    this.#drops.look(this.#seconds());
+    this.#watermark.stopIntake(seconds);
+  }
+
+  /** Whether what waits is all that will ever come. */
+  get isIntakeStopped(): boolean {
+    return this.#watermark.stoppedAt < Number.POSITIVE_INFINITY;
+  }
+
   /** Takes in what waits, up to a bound; answers whether nothing more waits. */
   async drain(batch: PacketBatch): Promise<boolean> {
     this.#watermark.beginDrain(this.#seconds());
-    this.#drops.lookWhenDue(this.#seconds());
+    this.#lookAtDrops();
     if (this.source === undefined) this.#reattach();
     for (let round = 0; round < BATCHES_PER_ROUND && this.source !== undefined; round++) {
       const read = this.source.read(batch);
@@ -141,6 +157,7 @@ export class Tap {
 
   /** @param at where the record begins that `packet` was read from */
   reject(packet: NflogPacket, view: DataView, at: number, rejection: Rejection): void {
+    if (packet.seconds + packet.microseconds / 1e6 >= this.#watermark.stoppedAt) return;
     this.#rejectMeter.add(packet, view, at, rejection);
   }
 
@@ -172,7 +189,7 @@ export class Tap {
    */
   closeBefore(seconds: number, drained: boolean): void {
     this.#coverage.lookAtClocks();
-    const now = this.#seconds();
+    const now = Math.min(this.#seconds(), this.#watermark.stoppedAt);
     // Who said so may not know yet that the clock was set back.
     const due = Math.min(seconds, now - GRACE_SECONDS);
     if (drained) {
@@ -203,11 +220,12 @@ export class Tap {
 
   /** Ends without its capture, which another tap may go on with; undefined while the interface is away. */
   handOver(): Capture | undefined {
-    this.#drops.look(this.#seconds());
+    if (!this.isIntakeStopped) this.#drops.look(this.#seconds());
     this.#enterDrops();
     this.#meter.closeAll();
+    const untilSeconds = this.source === undefined ? this.#seconds() : this.#watermark.readUntil;
     const capture = this.#attachment.release();
-    if (this.#watermark.observedUntil > 0) this.#options.keeper?.observedUntil(this.#seconds());
+    if (this.#watermark.observedUntil > 0) this.#options.keeper?.observedUntil(untilSeconds);
     this.#options.keeper?.close();
     return capture;
   }
@@ -244,7 +262,7 @@ export class Tap {
   #count(batch: PacketBatch): void {
     this.#watermark.readBatch(firstSeconds(batch));
     this.#meter.add(batch, this.#attachment.decode);
-    this.#drops.lookWhenDue(this.#seconds());
+    this.#lookAtDrops();
   }
 
   #idle(): true {
@@ -269,7 +287,7 @@ export class Tap {
 
   #reattach(): void {
     const { awakeMs } = this.#options.clocks();
-    if (awakeMs < this.#retryAtMs) return;
+    if (awakeMs < this.#retryAtMs || this.isIntakeStopped) return;
     try {
       this.#open();
     } catch (error) {
@@ -313,6 +331,11 @@ export class Tap {
     // Only now: a gap that begins here must not hide what the notes do not say yet.
     keeper.observedUntil(untilSeconds);
     this.#watermark.noted(untilSeconds);
+  }
+
+  /** After the end of the intake the interface goes on to count. */
+  #lookAtDrops(): void {
+    if (!this.isIntakeStopped) this.#drops.lookWhenDue(this.#seconds());
   }
 
   /** A window in which nothing but drops came is opened for them. */

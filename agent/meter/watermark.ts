@@ -7,10 +7,16 @@ export class Watermark {
   #drainedFrom = 0;
   #readUntil = 0;
   #observedUntil = 0;
+  #stoppedAt = Number.POSITIVE_INFINITY;
 
   /** When the last drain began. */
   get drainedFrom(): number {
     return this.#drainedFrom;
+  }
+
+  /** When the intake was stopped: nothing that arrived later comes in. Infinity as long as it goes on. */
+  get stoppedAt(): number {
+    return this.#stoppedAt;
   }
 
   /** What arrived before has been read, even if the capture ends without another packet. */
@@ -39,16 +45,21 @@ export class Watermark {
 
   /** Nothing more waits but what the engine holds back. */
   readAll(holdMs: number): void {
-    this.#readUntil = this.#drainedFrom - holdMs / 1000;
+    this.#readUntil = Math.min(this.#drainedFrom - holdMs / 1000, this.#stoppedAt);
   }
 
   /** How far everything is taken in: after a whole drain, or under a backlog with this current window. */
   reached(isDrained: boolean, currentStart: number | undefined): number {
-    return isDrained ? this.#drainedFrom : Math.max(this.#observedUntil, (currentStart ?? 0) + GRACE_SECONDS);
+    const drainedFrom = Math.min(this.#drainedFrom, this.#stoppedAt);
+    return isDrained ? drainedFrom : Math.max(this.#observedUntil, (currentStart ?? 0) + GRACE_SECONDS);
   }
 
   noted(untilSeconds: number): void {
     this.#observedUntil = untilSeconds;
+  }
+
+  stopIntake(seconds: number): void {
+    this.#stoppedAt = seconds;
   }
 
   setForward(toSeconds: number): void {

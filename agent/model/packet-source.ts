@@ -41,6 +41,11 @@ export interface PacketSource {
   readonly failure: OperationalError | undefined;
   /** Fills the batch from its start, with as much as waits and fits. A live source never blocks here: `LiveEngine.wait` does. */
   read(batch: PacketBatch): ReadStatus | Promise<ReadStatus>;
+  /**
+   * No packet that arrives from now on comes in; those that have arrived stay to be read, the last of them once the engine's
+   * `holdMs` is over. False, or absent, where that cannot be.
+   */
+  stopIntake?(): boolean;
   statistics(): CaptureStatistics;
   close(): void;
 }

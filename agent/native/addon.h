@@ -52,6 +52,7 @@ napi_value start_savefile(napi_env env, napi_callback_info info);
 napi_value describe(napi_env env, napi_callback_info info);
 napi_value read_batch(napi_env env, napi_callback_info info);
 napi_value wait_any(napi_env env, napi_callback_info info);
+napi_value stop_intake(napi_env env, napi_callback_info info);
 napi_value statistics(napi_env env, napi_callback_info info);
 napi_value error_text(napi_env env, napi_callback_info info);
 napi_value close_handle(napi_env env, napi_callback_info info);

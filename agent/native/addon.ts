@@ -86,6 +86,11 @@ export interface CaptureAddon {
   readBatch(handle: CaptureHandle, batch: DataView, copyBytes: number, timeoutMs: number): number;
   /** Waits until a capture has packets or has failed; answers how many, and sets in `ready` the byte of each to 1, of the others to 0. */
   wait(handles: readonly CaptureHandle[], timeoutMs: number, ready: Uint8Array): number;
+  /**
+   * From now on the kernel puts no packet into the capture's ring; what it holds stays to be read. False where the device has no
+   * such ring.
+   */
+  stopIntake(handle: CaptureHandle): boolean;
   /** Packets since open: received, dropped by the kernel, dropped by the interface; undefined for a savefile. */
   statistics(handle: CaptureHandle): [number, number, number] | undefined;
   /** Why `readBatch` answered `READ_FAILED`, in libpcap's words. */

@@ -27,6 +27,7 @@ static const struct {
   {"describe", describe},
   {"readBatch", read_batch},
   {"wait", wait_any},
+  {"stopIntake", stop_intake},
   {"statistics", statistics},
   {"errorText", error_text},
   {"close", close_handle},

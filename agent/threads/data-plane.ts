@@ -19,8 +19,6 @@ import { TapSet, type TapSetup } from './tap-set.ts';
 
 /** Room for some six thousand small packets beside the longest frame. */
 const BATCH_BYTES = 4 * FRAME_BYTES_MAX;
-/** Twice the time after which the kernel hands over a block that is not full. */
-const LEAVE_DELAY_MS = 200;
 
 /** Everything that the data plane is told; it crosses to its thread as a structured clone. */
 export interface DataPlaneSetup {
@@ -86,8 +84,10 @@ export async function dataPlane(
   let asked: Asked[] = [];
   const onRound = async () => {
     for (const { id } of received<ReleaseMessage>(recorder)) set.released(id);
-    for (const request of received<TapRequest>(requests))
-      asked.push({ request, dueMs: performance.now() + delayMs(request) });
+    for (const request of received<TapRequest>(requests)) {
+      if (request.kind === 'leave') set.stopIntake(request.point);
+      asked.push({ request, dueMs: performance.now() + delayMs(request, engine) });
+    }
     const due = asked.filter(({ dueMs }) => dueMs <= performance.now());
     asked = asked.filter((one) => !due.includes(one));
     for (const { request } of due) {
@@ -112,9 +112,9 @@ interface Asked {
   readonly dueMs: number;
 }
 
-/** What arrived before somebody asked to leave may be in a block that the kernel still fills. */
-function delayMs({ kind }: TapRequest): number {
-  return kind === 'leave' ? LEAVE_DELAY_MS : 0;
+/** What arrived before the request to leave may be held back by the engine. */
+function delayMs({ kind }: TapRequest, { holdMs }: LiveEngine): number {
+  return kind === 'leave' ? holdMs : 0;
 }
 
 async function carryOut(request: TapRequest, set: TapSet, batch: PacketBatch): Promise<Failure | undefined> {

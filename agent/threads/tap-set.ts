@@ -8,7 +8,7 @@ import { uptime } from 'node:os';
 import type { RejectTable } from '../flow/reject-tables.ts';
 import type { Window } from '../flow/window.ts';
 import type { Capture } from '../meter/attachment.ts';
-import { endTap, handedOver } from '../meter/data-plane.ts';
+import { endTap } from '../meter/data-plane.ts';
 import type { MeterOptions } from '../meter/meter.ts';
 import { RejectLog } from '../meter/reject-log.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
@@ -124,11 +124,19 @@ export class TapSet {
     }
   }
 
-  /** @param batch to read into */
+  /** The point is to leave: what arrives from now on is not counted. */
+  stopIntake(point: ObservationPoint): void {
+    this.#taps.find((tap) => isSamePoint(tap.point, point))?.stopIntake();
+  }
+
+  /**
+   * Once the engine has handed over what had arrived by the end of the intake.
+   *
+   * @param batch to read into
+   */
   async leave(point: ObservationPoint, batch: PacketBatch): Promise<void> {
     const tap = this.#taken(point);
     if (tap === undefined) return;
-    await handedOver(this.#options.engine);
     await this.#rejectLogs.find((log) => log.hasTap(tap))?.drainLast(batch);
     this.#leaveRejectLog(tap);
     await endTap(tap, batch);

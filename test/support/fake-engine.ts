@@ -21,6 +21,9 @@ export class FakeSource implements PacketSource {
   waiting: BatchPacket[] = [];
   closed = false;
   isReady = true;
+  /** Whether its kernel can end what comes in, and has. */
+  canStop = false;
+  stopped = false;
   reads = 0;
   readonly #packetsPerRead: number;
 
@@ -38,6 +41,11 @@ export class FakeSource implements PacketSource {
     if (packets.length === 0) return this.failure === undefined ? READ.idle : READ.failed;
     fillBatch(batch, packets);
     return READ.packets;
+  }
+
+  stopIntake(): boolean {
+    this.stopped = this.canStop;
+    return this.stopped;
   }
 
   statistics(): CaptureStatistics {

@@ -231,6 +231,29 @@ describe('the data plane', () => {
     expect(engine.opened.every(({ closed }) => closed)).toBe(true);
   });
 
+  it('takes in the whole ring when it is stopped, however much that is, once nothing more comes in', async () => {
+    const { taps } = await run(1, [
+      ({ engine }) => {
+        engine.newest.canStop = true;
+        engine.newest.waiting = many(100_000, 59);
+      },
+    ]);
+    expect(packetsByWindow(taps[0]!)).toEqual([[0, 100_000]]);
+  });
+
+  it('ends what comes in before it waits for what the engine holds back', async () => {
+    const { taps } = await run(1, [
+      ({ engine }) => {
+        const { newest } = engine;
+        newest.canStop = true;
+        engine.holdMs = 10;
+        // The kernel hands over its last block only after the end of the intake.
+        setTimeout(() => newest.stopped && newest.waiting.push(...many(7, 0)), 1);
+      },
+    ]);
+    expect(packetsByWindow(taps[0]!)).toEqual([[0, 7]]);
+  });
+
   it('ends though packets never cease', async () => {
     const { engine } = await run(1, [
       ({ engine }) => {

@@ -258,6 +258,47 @@ describe('drops that the kernel counts', () => {
   });
 });
 
+describe('a tap whose intake was stopped', () => {
+  function stopped(tapped: TappedInterface, seconds: number): void {
+    tapped.engine.newest.canStop = true;
+    tapped.clock.seconds = seconds;
+    tapped.tap.stopIntake();
+  }
+
+  it('takes in what had arrived, and drops of later belong to nobody', async () => {
+    const tapped = attached();
+    await tapped.round(30);
+    tapped.engine.newest.counted = { received: 3, droppedByKernel: 3, droppedByInterface: 1 };
+    stopped(tapped, 30.05);
+    tapped.engine.newest.counted = { received: 3, droppedByKernel: 3, droppedByInterface: 9 };
+    tapped.engine.newest.waiting = many(5, 30);
+    await tapped.round(30.3);
+    tapped.tap.end();
+    expect(
+      tapped.closed.map(({ ledger }) => [ledger.metered.packets, ledger.droppedByKernel, ledger.droppedByInterface]),
+    ).toEqual([[5, 3, 1]]);
+  });
+
+  it('opens no window that began later', async () => {
+    const tapped = attached();
+    await tapped.round(59);
+    stopped(tapped, 59.9);
+    await tapped.round(60.2);
+    await tapped.round(61.2);
+    tapped.tap.end();
+    expect(tapped.starts).toEqual([0]);
+  });
+
+  it('does not open its interface again', async () => {
+    const tapped = attached();
+    stopped(tapped, 10);
+    tapped.engine.newest.failure = interfaceGone('eth0');
+    await tapped.round(11);
+    await tapped.round(12);
+    expect(tapped.engine.opened).toHaveLength(1);
+  });
+});
+
 describe('an interface that goes away', () => {
   it('is told with the reason, after what was captured was taken in', async () => {
     const tapped = attached();

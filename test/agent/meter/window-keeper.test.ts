@@ -292,10 +292,23 @@ describe('the time in which nobody captured', () => {
     expect(gapsByWindow(tap)).toEqual([[600, [620, 640, 'agent-not-running']]]);
   });
 
-  test('begins at the end of a run that ended by itself', async () => {
+  test('begins with what a run that ended by itself had not read', async () => {
     const before = tapped(600);
     await before.round(610);
     before.clock.seconds = 611;
+    before.tap.end();
+    const tap = tapped(613, { runId: 'run2' });
+    tap.tap.end();
+    expect(gapsByWindow(tap)).toEqual([[600, [610, 613, 'agent-not-running']]]);
+  });
+
+  test('begins with the end of the intake, once what had arrived by then was read', async () => {
+    const before = tapped(600);
+    await before.round(610);
+    before.clock.seconds = 611;
+    before.engine.newest.canStop = true;
+    before.tap.stopIntake();
+    await before.round(611.3);
     before.tap.end();
     const tap = tapped(613, { runId: 'run2' });
     tap.tap.end();

@@ -1,0 +1,29 @@
+/*
+ * Ending what comes into a capture while its ring stays to be read. A filter that takes nothing is put on the socket beside
+ * libpcap, whose own pcap_setfilter would apply it to what the ring holds, too.
+ */
+#include "capture.h"
+
+#include <linux/filter.h>
+#include <sys/socket.h>
+
+static int is_packet_socket(int fd) {
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_PACKET;
+}
+
+napi_value stop_intake(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  napi_value result = NULL;
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL) return NULL;
+  struct capture *capture = open_handle_of(env, instance, arguments[0]);
+  if (capture == NULL) return NULL;
+  struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+  struct sock_fprog program = {.len = 1, .filter = &nothing};
+  int fd = pcap_fileno(capture->pcap);
+  bool stopped = is_packet_socket(fd) && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+  napi_get_boolean(env, stopped, &result);
+  return result;
+}
