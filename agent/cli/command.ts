@@ -13,6 +13,10 @@ export interface OptionSpec {
   readonly default?: string;
   /** May be given more than once. Otherwise the last one counts, so that wrappers can be overridden. */
   readonly multiple?: boolean;
+  /** Options that it cannot be combined with: one of both would have no effect. */
+  readonly excludes?: readonly string[];
+  /** The option without which it has no effect. */
+  readonly requires?: string;
   readonly description: string;
 }
 

@@ -35,7 +35,10 @@ interface Words {
  */
 export function createInvocation(command: Command, words: readonly string[], surroundings: Surroundings): Invocation {
   const parsed = parseWords(command, words);
-  if (!parsed.values.has(HELP_OPTION.name)) checkPositionals(command, parsed.positionals);
+  if (!parsed.values.has(HELP_OPTION.name)) {
+    checkPositionals(command, parsed.positionals);
+    checkCombinations(command, parsed.values);
+  }
   return bindGetters(command, parsed, surroundings);
 }
 
@@ -91,14 +94,26 @@ function unknownOption(command: Command, rawName: string): OperationalError {
   const names = allOptions(command).map((option) => option.name);
   const nearest = rawName.startsWith('--') ? nearestWord(rawName.slice(2), names) : undefined;
   const hint = nearest === undefined ? '' : `; did you mean --${nearest}?`;
-  return usageError(command, `there is no option ${rawName}${hint}`);
+  return usageError(command, `unknown option ${rawName}${hint}`);
 }
 
 function checkPositionals(command: Command, positionals: readonly string[]): void {
   const { name, min, max } = command.positionals ?? { name: '', min: 0, max: 0 };
   if (positionals.length < min) throw usageError(command, `${name} is missing`);
   if (positionals.length > max) {
-    throw usageError(command, `it does not know what to do with '${positionals[max] ?? ''}'`);
+    throw usageError(command, `unexpected argument '${positionals[max] ?? ''}'`);
+  }
+}
+
+/** An option without effect is a misunderstanding, and is refused. */
+function checkCombinations(command: Command, given: Words['values']): void {
+  for (const { name, excludes = [], requires } of command.options) {
+    if (!given.has(name)) continue;
+    if (excludes.some((other) => given.has(other))) {
+      const others = excludes.map((other) => `--${other}`).join(' or ');
+      throw usageError(command, `--${name} cannot be combined with ${others}`);
+    }
+    if (requires !== undefined && !given.has(requires)) throw usageError(command, `--${name} requires --${requires}`);
   }
 }
 

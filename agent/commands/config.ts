@@ -18,7 +18,11 @@ export const config: Command = {
       description: 'The configuration file; without it, environment and defaults.',
     },
     { name: 'json', description: 'One JSON object: {"option": {"value": ..., "from": ...}}.' },
-    { name: 'reference', description: 'Print all options as a commented file instead.' },
+    {
+      name: 'reference',
+      excludes: ['config', 'json'],
+      description: 'Print all options as a commented file instead.',
+    },
   ],
   examples: [
     { line: 'flowlogd config --config flowlogd.yaml', says: 'What counts, and why.' },

@@ -43,7 +43,11 @@ export const debug: Command = {
     },
     FIELDS_OPTION,
     { name: 'no-header', description: 'Text rows without the line of field names above them.' },
-    { name: 'json', description: 'The live table for programs: one JSON object for each refresh, and one at the end.' },
+    {
+      name: 'json',
+      excludes: ['format', 'fields', 'no-header'],
+      description: 'The live table for programs: one JSON object for each refresh, and one at the end.',
+    },
     {
       name: 'write',
       short: 'w',
@@ -53,6 +57,7 @@ export const debug: Command = {
     {
       name: 'write-max',
       value: 'SIZE',
+      requires: 'write',
       default: '100MiB',
       description: 'The file ends before it would grow beyond this.',
     },
@@ -60,6 +65,7 @@ export const debug: Command = {
     {
       name: 'rejects',
       value: 'GROUP',
+      excludes: ['filter', 'write'],
       description:
         'NFLOG group to which the packet filter logs what it rejects: those flows are REJECT, with the rule (docs/verdicts.md), ' +
         "for records --fields 'eni reject-rule'. Not with --filter or --write.",

@@ -19,7 +19,7 @@ export const explain: Command = {
     },
     { name: 'window', value: 'SECONDS', default: '60', description: 'Length of the capture window, 1s to 10m.' },
     { name: 'config', short: 'c', value: 'FILE', description: 'Take the exclusion rules of this configuration.' },
-    { name: 'no-exclude', description: 'Without any exclusion rule.' },
+    { name: 'no-exclude', excludes: ['config'], description: 'Without any exclusion rule.' },
     { name: 'json', description: 'One JSON object instead of text.' },
   ],
   examples: [

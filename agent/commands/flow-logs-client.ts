@@ -2,9 +2,10 @@
 import { parse } from 'yaml';
 import type { Invocation } from '../cli/command.ts';
 import type { FlowLogList, FlowLogView } from '../control/flow-log-view.ts';
+import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { operateAgent } from './agent-client.ts';
-import type { Action } from './flow-logs.ts';
+import type { Action } from './flow-log-actions.ts';
 import { formatFlowLog, formatFlowLogs } from './flow-logs-text.ts';
 
 const PATH = '/flow-logs';
@@ -129,6 +130,9 @@ function creation(invocation: Invocation): Record<string, unknown> {
   };
   for (const word of invocation.strings('set')) {
     const [name, value] = splitAt(word, 'set');
+    if (options[name] !== undefined) {
+      throw new OperationalError('usage.invalid', `flow-logs: --set ${name}: the option is given twice; keep one`);
+    }
     options[name] = written(value);
   }
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
@@ -165,11 +169,13 @@ function splitAt(word: string, what: string): [key: string, value: string] {
 
 function isAskedFor(invocation: Invocation, view: FlowLogView): boolean {
   const is = (option: string, value: string) => !invocation.has(option) || invocation.string(option) === value;
+  const isOf = <const T extends string>(option: string, value: string, known: readonly T[]) =>
+    !invocation.has(option) || invocation.choice(option, known) === value;
   const interfaces = [...view.interfaces, ...view.observed.map((one) => one.interface)];
   return (
     is('name', view.name) &&
-    is('traffic-type', view.trafficType) &&
-    is('resource-type', view.resourceType) &&
+    isOf('traffic-type', view.trafficType, TRAFFIC_TYPES) &&
+    isOf('resource-type', view.resourceType, RESOURCE_TYPES) &&
     invocation.strings('interface').every((name) => interfaces.includes(name)) &&
     invocation.strings('tag').every((word) => hasTag(view, word))
   );

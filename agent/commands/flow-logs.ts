@@ -1,33 +1,7 @@
-import type { Command, Invocation } from '../cli/command.ts';
-import { EXIT, OperationalError } from '../model/operational-error.ts';
-
-const ACTIONS = [
-  'list',
-  'describe',
-  'create',
-  'modify',
-  'rename',
-  'tag',
-  'untag',
-  'enable',
-  'disable',
-  'delete',
-] as const;
-type Action = (typeof ACTIONS)[number];
-
-/** What each action takes behind its name. */
-const WORDS: Readonly<Record<Action, { readonly usage: string; readonly min: number; readonly max: number }>> = {
-  list: { usage: '', min: 0, max: 0 },
-  describe: { usage: 'FLOW-LOG', min: 1, max: 1 },
-  create: { usage: '', min: 0, max: 0 },
-  modify: { usage: 'FLOW-LOG [--name TEXT] [--description TEXT] [--window SECONDS]', min: 1, max: 1 },
-  rename: { usage: 'FLOW-LOG NAME', min: 2, max: 2 },
-  tag: { usage: 'FLOW-LOG KEY=VALUE...', min: 2, max: 51 },
-  untag: { usage: 'FLOW-LOG KEY...', min: 2, max: 51 },
-  enable: { usage: 'FLOW-LOG...', min: 1, max: 64 },
-  disable: { usage: 'FLOW-LOG...', min: 1, max: 64 },
-  delete: { usage: 'FLOW-LOG...', min: 1, max: 64 },
-};
+import type { Command } from '../cli/command.ts';
+import { EXIT } from '../model/operational-error.ts';
+import { AGENT_OPTIONS, namedAgent } from './agent-options.ts';
+import { actionOf } from './flow-log-actions.ts';
 
 export const flowLogs: Command = {
   name: 'flow-logs',
@@ -41,7 +15,8 @@ export const flowLogs: Command = {
     'delete it and create a new one. The others go on without losing a packet, whatever is done to one of them. A flow log that ' +
     'the configuration file declares is deleted there.\n\n' +
     'Actions: list, describe FLOW-LOG, create, modify FLOW-LOG, rename FLOW-LOG NAME, tag FLOW-LOG KEY=VALUE..., untag FLOW-LOG KEY..., ' +
-    'enable, disable and delete FLOW-LOG.... Exit code 78 for what is refused, 66 for an interface that is not there, 69 when no agent answers.',
+    'enable, disable and delete FLOW-LOG.... Exit code 64 for options that the action does not take, 78 for what is refused, 66 ' +
+    'for an interface that is not there, 69 when no agent answers.',
   positionals: { name: 'ACTION', min: 1, max: 65 },
   options: [
     { name: 'name', value: 'TEXT', description: 'create, modify: its name; list: only those of this name.' },
@@ -71,9 +46,7 @@ export const flowLogs: Command = {
     },
     { name: 'order', value: 'FIELD', default: 'created', description: 'list: created or name.' },
     { name: 'ascending', description: 'list: the oldest, or A, first.' },
-    { name: 'socket', value: 'PATH', description: 'The control socket itself.' },
-    { name: 'state-directory', value: 'DIR', description: 'Where the agent has its state.' },
-    { name: 'config', short: 'c', value: 'FILE', description: 'The configuration that the agent runs with.' },
+    ...AGENT_OPTIONS,
     { name: 'json', description: 'JSON for programs; docs/flow-logs.md explains it.' },
   ],
   examples: [
@@ -89,32 +62,15 @@ export const flowLogs: Command = {
     { line: 'flowlogd flow-logs delete web', says: 'its window is closed and shipped, and it is gone' },
   ],
   async run(invocation) {
-    const action = actionOf(invocation);
-    const [{ askAgent }, { locateAgent }, { FlowLogsClient }] = await Promise.all([
+    const optionNames = flowLogs.options.map(({ name }) => name);
+    const action = actionOf(invocation, optionNames);
+    const [{ askAgent }, { FlowLogsClient }] = await Promise.all([
       import('./agent-client.ts'),
-      import('./agent-location.ts'),
       import('./flow-logs-client.ts'),
     ]);
-    const socket = invocation.string('socket');
-    const named = { config: invocation.string('config'), stateDirectory: invocation.string('state-directory') };
-    const where =
-      socket === undefined ? locateAgent(named, invocation.env) : { socketPaths: [socket], stateDirectory: undefined };
-    const { socketPath } = await askAgent(where.socketPaths, where.stateDirectory);
+    const { socketPaths, stateDirectory } = await namedAgent(invocation);
+    const { socketPath } = await askAgent(socketPaths, stateDirectory);
     await new FlowLogsClient(invocation, socketPath).carryOut(action, invocation.positionals.slice(1));
     return EXIT.ok;
   },
 };
-
-export type { Action };
-
-/** @throws OperationalError `usage.invalid` */
-function actionOf({ positionals }: Invocation): Action {
-  const [word = '', ...rest] = positionals;
-  const action = ACTIONS.find((name) => name === word);
-  if (action === undefined) {
-    throw new OperationalError('usage.invalid', `flow-logs: there is no '${word}'; it takes ${ACTIONS.join(', ')}`);
-  }
-  const { usage, min, max } = WORDS[action];
-  if (rest.length >= min && rest.length <= max) return action;
-  throw new OperationalError('usage.invalid', `flow-logs: use it as flowlogd flow-logs ${action} ${usage}`.trimEnd());
-}

@@ -21,7 +21,11 @@ export const replay: Command = {
         'ndjson (one JSON object a line), text (the 14-field row under its header), table (for people), batch (length-delimited proto/flowlog.proto).',
     },
     FIELDS_OPTION,
-    { name: 'no-header', description: 'Text rows without the line of field names above them.' },
+    {
+      name: 'no-header',
+      requires: 'format',
+      description: 'Text rows without the line of field names above them.',
+    },
     {
       name: 'output',
       short: 'o',
@@ -50,6 +54,7 @@ export const replay: Command = {
     {
       name: 'to',
       value: 'URL',
+      excludes: ['format', 'output', 'no-header'],
       description:
         'Send the records to a log service instead of printing them, e.g. https://ap-guangzhou.cls.tencentcs.com?topic_id=ID. ' +
         'The key comes from FLOWLOGD_CLS_SECRET_ID and FLOWLOGD_CLS_SECRET_KEY.',

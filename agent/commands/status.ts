@@ -1,5 +1,6 @@
 import type { Command } from '../cli/command.ts';
 import { EXIT } from '../model/operational-error.ts';
+import { AGENT_OPTIONS, namedAgent } from './agent-options.ts';
 
 export const status: Command = {
   name: 'status',
@@ -11,9 +12,7 @@ export const status: Command = {
     'Without an option it looks in .flowlogd of the current folder, in $RUNTIME_DIRECTORY or /run/flowlogd, and in the state ' +
     'directory of the defaults. The agent must be asked as the user that runs it, or as root. Exit code 69 when none answers.',
   options: [
-    { name: 'socket', value: 'PATH', description: 'The control socket itself.' },
-    { name: 'state-directory', value: 'DIR', description: 'Where the agent has its state.' },
-    { name: 'config', short: 'c', value: 'FILE', description: 'The configuration that the agent runs with.' },
+    ...AGENT_OPTIONS,
     { name: 'json', description: 'The whole status as one JSON object; docs/operations.md explains it.' },
   ],
   examples: [
@@ -23,11 +22,7 @@ export const status: Command = {
   ],
   async run(invocation) {
     const { askAgent } = await import('./agent-client.ts');
-    const { locateAgent } = await import('./agent-location.ts');
-    const socket = invocation.string('socket');
-    const named = { config: invocation.string('config'), stateDirectory: invocation.string('state-directory') };
-    const { socketPaths, stateDirectory } =
-      socket === undefined ? locateAgent(named, invocation.env) : { socketPaths: [socket], stateDirectory: undefined };
+    const { socketPaths, stateDirectory } = await namedAgent(invocation);
     const answered = await askAgent(socketPaths, stateDirectory);
     if (invocation.flag('json')) {
       invocation.stdout.write(`${JSON.stringify(answered.status, undefined, 2)}\n`);

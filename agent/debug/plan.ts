@@ -83,11 +83,7 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
 
 /** What is rejected comes as NFLOG has it: without the filter, and without the frame that a pcap file would hold. */
 function rejectGroupOf(invocation: Invocation): number | undefined {
-  if (!invocation.has('rejects')) return undefined;
-  if (invocation.required('filter') !== '' || invocation.has('write')) {
-    throw refused('--rejects excludes --filter and --write');
-  }
-  return invocation.integer('rejects', { min: 0, max: NFLOG_GROUP_MAX });
+  return invocation.has('rejects') ? invocation.integer('rejects', { min: 0, max: NFLOG_GROUP_MAX }) : undefined;
 }
 
 function refused(problem: string): OperationalError {
@@ -96,11 +92,7 @@ function refused(problem: string): OperationalError {
 
 function formatOf(invocation: Invocation): DebugFormat {
   const { stdout, env, program } = invocation;
-  if (invocation.flag('json')) {
-    if (invocation.has('format')) throw refused('--json and --format exclude each other');
-    if (invocation.has('fields')) throw refused('--json and --fields exclude each other');
-    return 'json';
-  }
+  if (invocation.flag('json')) return 'json';
   const isTerminal = stdout.isTTY === true;
   const chosen = invocation.has('format')
     ? invocation.choice('format', ['table', 'ndjson', 'text'])

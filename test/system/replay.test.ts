@@ -342,7 +342,7 @@ describe('a pcapng of several interfaces', () => {
 });
 
 test.each([
-  ['an option that is not there', ['--formt', 'text'], /no option --formt/],
+  ['an option that is not there', ['--formt', 'text'], /unknown option --formt/],
   ['a format that is not there', ['--format', 'json'], /--format 'json'/],
   ['a window of no length', ['--window', '0'], /--window '0'/],
   ['a filter that is none', ['--filter', 'tcp prot 5'], /tcp prot 5/],

@@ -110,16 +110,16 @@ describe('a command line', () => {
   });
 
   test('does not confuse its command with properties of every object', async () => {
-    expect(await refusal(['a', '--constructor'], () => {})).toMatch(/there is no option --constructor/);
+    expect(await refusal(['a', '--constructor'], () => {})).toMatch(/unknown option --constructor/);
     expect(await refusal(['a', '--count', '__proto__'], (it) => it.integer('count'))).toMatch(/'__proto__'/);
   });
 
   test.each<[readonly string[], (it: Invocation) => unknown, RegExp]>([
     [[], () => {}, /^demo: FILE is missing/],
-    [['a', 'b', 'c'], () => {}, /does not know what to do with 'c'/],
-    [['a', '--widnow', '5'], () => {}, /no option --widnow; did you mean --window\?/],
-    [['a', '--zzz'], () => {}, /no option --zzz \(/],
-    [['a', '-x'], () => {}, /no option -x \(/],
+    [['a', 'b', 'c'], () => {}, /unexpected argument 'c'/],
+    [['a', '--widnow', '5'], () => {}, /unknown option --widnow; did you mean --window\?/],
+    [['a', '--zzz'], () => {}, /unknown option --zzz \(/],
+    [['a', '-x'], () => {}, /unknown option -x \(/],
     [['a', '--window'], () => {}, /--window needs a value: --window DURATION/],
     [['a', '--format', '--window', '5'], () => {}, /--format needs a value/],
     [['a', '--no-exclude=yes'], () => {}, /--no-exclude is a flag and takes no value, but got 'yes'/],
