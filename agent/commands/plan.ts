@@ -5,6 +5,7 @@ import { resolve } from 'node:path';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
 import type { ClsConfiguration, Configuration } from '../config/load.ts';
 import type { RunPlan, SinkPlan } from '../daemon/run.ts';
+import { clsStorage, EMBEDDED_STORAGE } from '../flow-logs/storage.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 import { declarationOf, flowLogWords, type Waiting } from './flow-log-words.ts';
 import { defaultHostId } from './host-id.ts';
@@ -38,7 +39,15 @@ function plan(configuration: Configuration, waiting: Waiting): RunPlan {
     flowsMax: table.flowsMax,
     tableDirectory: table.directory,
     words: flowLogWords(configuration, waiting),
-    declarations: configuration.flowLogs.map(declarationOf),
+    ...desired(configuration),
+  };
+}
+
+/** The flow logs as the configuration wants them, at a start and on SIGHUP. */
+export function desired({ flowLogs, cls }: Configuration): Pick<RunPlan, 'declarations' | 'storage'> {
+  return {
+    declarations: flowLogs.map(declarationOf),
+    storage: cls === undefined ? EMBEDDED_STORAGE : clsStorage(cls.endpoint, cls.topicId),
   };
 }
 

@@ -1,5 +1,9 @@
 import type { Command } from '../cli/command.ts';
 import { HangUps } from '../daemon/hang-ups.ts';
+import { isSameStorage } from '../flow-logs/storage.ts';
+
+/** What says where records go; other options of `cls` are the way there. */
+const STORAGE_OPTIONS: readonly string[] = ['cls.endpoint', 'cls.topicId'];
 
 export const run: Command = {
   name: 'run',
@@ -28,8 +32,8 @@ export const run: Command = {
     const [
       { loadOnHost },
       { changedOptions },
-      { declarationOf, storedFlowLogs },
-      { planConfigured, planEmbedded, planSink },
+      { storedFlowLogs },
+      { desired, planConfigured, planEmbedded, planSink },
       { keepNeededCapabilities },
       { runEmbedded, runService },
     ] = await Promise.all([
@@ -53,8 +57,13 @@ export const run: Command = {
     const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen };
     const readAgain = () => {
       const now = loadOnHost(path, invocation.env);
-      const restartFor = changedOptions(loaded, now).filter((option) => !option.startsWith('flowLogs['));
-      return { restartFor, declarations: now.configuration.flowLogs.map(declarationOf) };
+      const wanted = desired(now.configuration);
+      // A restart is refused with another storage, so nobody is asked for one.
+      const hasMoved = !isSameStorage(wanted.storage, desired(configuration).storage);
+      const restartFor = changedOptions(loaded, now).filter(
+        (option) => !option.startsWith('flowLogs[') && !(hasMoved && STORAGE_OPTIONS.includes(option)),
+      );
+      return { restartFor, ...wanted };
     };
     return runService(invocation, planConfigured(configuration), sink, telemetry, { hangUps, readAgain });
   },

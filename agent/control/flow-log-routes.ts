@@ -93,10 +93,7 @@ const CHANGEABLE: Readonly<Record<string, (value: unknown) => boolean>> = {
 function changeIn(body: unknown): AttributeChange {
   for (const [name, value] of Object.entries(objectIn(body))) {
     if (!Object.hasOwn(CHANGEABLE, name)) {
-      throw new OperationalError(
-        'flow-log.refused',
-        `${name} cannot change after a flow log was created: delete it and create a new one.`,
-      );
+      throw new OperationalError('flow-log.refused', `${name} is immutable. Delete the flow log and create a new one.`);
     }
     if (!CHANGEABLE[name]!(value)) throw new OperationalError('usage.invalid', `${name} is not what it must be.`);
   }

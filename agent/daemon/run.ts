@@ -11,6 +11,7 @@ import { DEFAULT_TIMEOUTS } from '../export/cls/exchange.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
 import type { Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogWords } from '../flow-logs/reconciler.ts';
+import type { Storage } from '../flow-logs/storage.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
@@ -45,8 +46,9 @@ export interface TelemetryPlan {
 /** An agent before its flow logs are known. */
 export interface RunPlan extends Omit<AgentPlan, 'taps'> {
   readonly words: FlowLogWords;
-  /** The flow logs of the configuration. */
+  /** The flow logs of the configuration, and where it wants their records. */
   readonly declarations: readonly Declaration[];
+  readonly storage: Storage;
 }
 
 /** How a running agent takes its configuration again. */
@@ -56,7 +58,7 @@ export interface Reloadable {
 }
 
 /** The configuration as it is now, beside the one of the start. @throws OperationalError when it is not valid */
-type ReadAgain = () => { readonly restartFor: readonly string[]; readonly declarations: readonly Declaration[] };
+type ReadAgain = () => Pick<RunPlan, 'declarations' | 'storage'> & { readonly restartFor: readonly string[] };
 
 /**
  * @param sink undefined: the embedded log service, in the state directory.
@@ -101,9 +103,9 @@ export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promis
   );
 }
 
-function loadFlowLogs({ words, declarations, stateDirectory }: RunPlan, log: Log): FlowLogControl {
+function loadFlowLogs({ words, declarations, storage, stateDirectory }: RunPlan, log: Log): FlowLogControl {
   refuseForeignState(stateDirectory);
-  const options = { words, disk: nodeDisk, folder: stateDirectory, log, now: Date.now, random: Math.random };
+  const options = { words, storage, disk: nodeDisk, folder: stateDirectory, log, now: Date.now, random: Math.random };
   return FlowLogControl.load(options, declarations);
 }
 
@@ -157,8 +159,8 @@ async function supervise(
 
 function reloading({ hangUps, readAgain }: Reloadable, flowLogs: FlowLogControl): Reloading {
   const reload = async () => {
-    const { restartFor, declarations } = readAgain();
-    return { restartFor, flowLogs: await flowLogs.reload(declarations) };
+    const { restartFor, declarations, storage } = readAgain();
+    return { restartFor, flowLogs: await flowLogs.reload(declarations, storage) };
   };
   return { hangUps, reload };
 }

@@ -13,10 +13,11 @@ import { OperationalError } from '../model/operational-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
 import { type Claims, claimInterfaces, describeConflict, type Sight } from './claims.ts';
-import type { Declaration, FlowLogEntry, Refusal } from './flow-log-entry.ts';
+import { called, type Declaration, type FlowLogEntry, type Refusal } from './flow-log-entry.ts';
 import { newFlowLogId } from './flow-log-id.ts';
 import { type AttributeChange, create, type Entries, modify, type Outcome, reconcile, remove } from './registry.ts';
 import { type RegistryDisk, readRegistry, setRegistryAside, writeRegistry } from './registry-file.ts';
+import { describeStorage, isSameStorage, type Storage } from './storage.ts';
 
 /** What only the configuration knows of flow logs. */
 export interface FlowLogWords {
@@ -41,6 +42,8 @@ export interface FlowLogControlOptions {
   readonly disk: RegistryDisk;
   /** The state directory. */
   readonly folder: string;
+  /** Where the records of this run go. */
+  readonly storage: Storage;
   readonly log: Log;
   readonly now: () => number;
   readonly random: () => number;
@@ -87,12 +90,12 @@ export class FlowLogControl {
     const read = readRegistry(options.disk, options.folder);
     const control = new FlowLogControl(options, read.kind === 'damaged' ? read.reason : undefined);
     const before = read.kind === 'entries' ? read.entries : [];
-    const { entries, refusals } = control.#reconciled(before, declarations);
+    const { entries, refusals } = control.#reconciled(before, declarations, options.storage);
     const [first] = refusals;
     if (first !== undefined) {
       throw new OperationalError(first.code, refusals.map(({ message }) => message).join('\n'));
     }
-    control.#entries = entries;
+    control.#entries = control.#stored(entries);
     return control;
   }
 
@@ -174,10 +177,13 @@ export class FlowLogControl {
     return this.#change(() => remove(this.#entries, id));
   }
 
-  /** Makes the flow logs what the configuration now declares; what cannot be had is among the refusals. */
-  reload(declarations: readonly Declaration[]): Promise<ReloadReport> {
+  /**
+   * Makes the flow logs what the configuration now declares; what cannot be had is among the refusals.
+   * @param storage where it now wants the records
+   */
+  reload(declarations: readonly Declaration[], storage: Storage): Promise<ReloadReport> {
     return this.#serial(async () => {
-      const report = this.#reconciled(this.#entries, declarations);
+      const report = this.#reconciled(this.#entries, declarations, storage);
       this.#commit(report.entries);
       this.#refusals = report.refusals;
       await this.#apply();
@@ -196,18 +202,29 @@ export class FlowLogControl {
   }
 
   /** The entries as declared, less those that cannot be made on this host as it is. */
-  #reconciled(before: Entries, declarations: readonly Declaration[]) {
-    const reconciled = reconcile(before, declarations, this.#nowSeconds(), () => this.#freeId());
+  #reconciled(before: Entries, declarations: readonly Declaration[], storage: Storage) {
+    const wanted = { storage, nowSeconds: this.#nowSeconds(), suggestId: () => this.#freeId() };
+    const reconciled = reconcile(before, declarations, wanted);
     const refusals = [...reconciled.refusals];
     let { entries } = reconciled;
     const created = reconciled.created.filter((entry) => {
-      const problem = this.#problemWith(entry, entries);
+      const problem = this.#elsewhere(entry, storage) ?? this.#problemWith(entry, entries);
       if (problem === undefined) return true;
       refusals.push({ flowLogId: entry.id, code: problem.code, message: problem.message });
       entries = entries.filter(({ id }) => id !== entry.id);
       return false;
     });
     return { ...reconciled, entries, created, refusals };
+  }
+
+  /** Why a new flow log cannot be before the next start: this run has one place for all records. */
+  #elsewhere(entry: FlowLogEntry, wanted: Storage): OperationalError | undefined {
+    const { storage } = this.#options;
+    if (isSameStorage(wanted, storage)) return undefined;
+    return refused(
+      `The flow log ${called(entry)} is not created: its storage (${describeStorage(storage)} -> ${describeStorage(wanted)}) ` +
+        'requires a restart.',
+    );
   }
 
   /** Why a new flow log cannot be. */
@@ -231,8 +248,15 @@ export class FlowLogControl {
   }
 
   #commit(entries: Entries): void {
-    this.#write(entries);
-    this.#entries = entries;
+    const stored = this.#stored(entries);
+    this.#write(stored);
+    this.#entries = stored;
+  }
+
+  /** A flow log that is observed for the first time has its storage from then on. */
+  #stored(entries: Entries): Entries {
+    const { storage } = this.#options;
+    return entries.map((entry) => (entry.storage === undefined ? { ...entry, storage } : entry));
   }
 
   /** What is damaged is never written over. */

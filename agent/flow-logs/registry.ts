@@ -19,6 +19,7 @@ import {
   type Json,
   type Refusal,
 } from './flow-log-entry.ts';
+import { describeStorage, isSameStorage, type Storage } from './storage.ts';
 
 /** The one part of a definition that may change, for one type: the period of CCN in the cloud's own flow logs. */
 const PERIOD = 'windowSeconds';
@@ -59,7 +60,7 @@ export function modify(entries: Entries, id: string, change: AttributeChange): O
   const { windowSeconds, tags: changes = {}, ...others } = change;
   if (windowSeconds !== undefined && !hasPeriod(entry.definition)) {
     return refused(
-      `The windowSeconds of ${called(entry)} cannot change: only flow logs of type CCN let it. Delete it and create a new one.`,
+      `${called(entry)}: windowSeconds is immutable, except for type CCN. Delete the flow log and create a new one.`,
     );
   }
   const kept = Object.entries(entry.attributes.tags).filter(([key]) => !Object.hasOwn(changes, key));
@@ -92,29 +93,31 @@ export interface Reconciled {
   readonly refusals: readonly Refusal[];
 }
 
-/**
- * Makes the entries what the configuration file declares.
- *
- * @param suggestId an id that is free, for the sentence that says how to get what cannot be had by a change
- */
-export function reconcile(
-  before: Entries,
-  declarations: readonly Declaration[],
-  nowSeconds: number,
-  suggestId: () => string,
-): Reconciled {
+/** What the configuration says of all flow logs, and what a new one needs. */
+export interface Surround {
+  /** Where it wants the records of all flow logs. */
+  readonly storage: Storage;
+  readonly nowSeconds: number;
+  /** An id that is free, for the sentence that says how to get what cannot be had by a change. */
+  suggestId(): string;
+}
+
+/** Makes the entries what the configuration declares. */
+export function reconcile(before: Entries, declarations: readonly Declaration[], wanted: Surround): Reconciled {
   const declaredIds = new Set(declarations.map(({ id }) => id));
   const removed = before.filter(({ id, origin }) => origin === 'file' && !declaredIds.has(id));
   let entries = before.filter((entry) => !removed.includes(entry));
   const created: FlowLogEntry[] = [];
   const changed: FlowLogEntry[] = [];
-  const refusals: Refusal[] = [];
+  const refusals = entries
+    .filter(({ id }) => !declaredIds.has(id))
+    .flatMap((entry) => movedByCommand(entry, wanted.storage));
   for (const declaration of declarations) {
     const known = entries.find(({ id }) => id === declaration.id);
     const outcome =
       known === undefined
-        ? create(entries, declaration, nowSeconds)
-        : redeclare(entries, known, declaration, suggestId);
+        ? create(entries, declaration, wanted.nowSeconds)
+        : redeclare(entries, known, declaration, wanted);
     if (outcome.kind === 'refused') {
       refusals.push({ flowLogId: declaration.id, code: 'flow-log.refused', message: outcome.message });
       continue;
@@ -129,13 +132,13 @@ export function reconcile(
 }
 
 /** The file speaks of a flow log that there is. */
-function redeclare(entries: Entries, known: FlowLogEntry, declaration: Declaration, suggestId: () => string): Outcome {
+function redeclare(entries: Entries, known: FlowLogEntry, declaration: Declaration, wanted: Surround): Outcome {
   const { attributes, definition } = declaration;
-  const differences = definitionChanges(known.definition, definition);
+  const differences = [...definitionChanges(known.definition, definition), ...storageChanges(known, wanted.storage)];
   if (differences.length > 0) {
     return refused(
-      `${called(known)} goes on as it is: ${differences.join(', ')} cannot change after a flow log was created. Put it back, or ` +
-        `delete the flow log and create a new one: give this one an id of its own in the file (id: ${suggestId()}).`,
+      `${immutable(known, differences)} Restore the configuration, or delete the flow log and create a new one: give this one an id ` +
+        `of its own in the file (id: ${wanted.suggestId()}).`,
     );
   }
   const before = known.declared;
@@ -151,6 +154,25 @@ function redeclare(entries: Entries, known: FlowLogEntry, declaration: Declarati
     known.id,
     { ...change, tags },
   );
+}
+
+/** A flow log that the file does not know cannot get another id there. */
+function movedByCommand(entry: FlowLogEntry, storage: Storage): Refusal[] {
+  const differences = storageChanges(entry, storage);
+  if (differences.length === 0) return [];
+  const message =
+    `${immutable(entry, differences)} Restore the configuration; to have it elsewhere, delete the flow log before the change ` +
+    `(flowlogd flow-logs delete ${entry.id}) and create a new one after it.`;
+  return [{ flowLogId: entry.id, code: 'flow-log.refused', message }];
+}
+
+function immutable(entry: FlowLogEntry, differences: readonly string[]): string {
+  return `${called(entry)}: ${differences.join(', ')} ${differences.length === 1 ? 'is' : 'are'} immutable.`;
+}
+
+function storageChanges({ storage }: FlowLogEntry, wanted: Storage): string[] {
+  if (storage === undefined || isSameStorage(storage, wanted)) return [];
+  return [`storage (${describeStorage(storage)} -> ${describeStorage(wanted)})`];
 }
 
 function hasPeriod(definition: Definition): boolean {

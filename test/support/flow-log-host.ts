@@ -2,6 +2,7 @@
 
 import type { Declaration } from '../../agent/flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogWords, type Observer } from '../../agent/flow-logs/reconciler.ts';
+import { clsStorage, type Storage } from '../../agent/flow-logs/storage.ts';
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';
@@ -21,6 +22,8 @@ export class FlowLogHost {
   readonly running = new Set<string>();
   readonly history: string[] = [];
   nowSeconds = 1_700_000_000;
+  /** Where the next start sends records. */
+  storage: Storage = clsStorage(new URL('https://ap-guangzhou.cls.tencentcs.com'), 'topic-1');
   #random = 0;
 
   readonly words: FlowLogWords = {
@@ -64,6 +67,7 @@ export class FlowLogHost {
     const control = FlowLogControl.load(
       {
         words: this.words,
+        storage: this.storage,
         disk: this.disk,
         folder: '/state',
         log,

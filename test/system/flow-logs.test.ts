@@ -161,6 +161,41 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
     await host.service.stop();
   });
 
+  test('keep their storage when the file names another one, and the agent does not start with that', async () => {
+    const running = await start(host.agent);
+    const { id } = (await asked<FlowLogList>(host.agent, 'list')).flowLogs[0]!;
+    const { id: made } = await asked(host.agent, 'create', '--name', 'made', '-i', 'lo');
+    const path = join(host.agent.stateFolder, '../flowlogd.yaml');
+    const text = readFileSync(path, 'utf8');
+    writeFileSync(path, text.replace('topicId: flowlog', 'topicId: elsewhere'), { mode: 0o600 });
+    running.child.kill('SIGHUP');
+    await running.until(({ stderr }) => stderr.includes('configuration was read again'));
+    const moved = 'storage (topic flowlog of 127.0.0.1:9514 -> topic elsewhere of 127.0.0.1:9514) is immutable.';
+    for (const each of [id, made]) expect(running.stderr).toMatch(new RegExp(`"error".*${each}`));
+    expect(running.stderr).toContain(moved);
+    expect(running.stderr).not.toContain('cls.topicId');
+    const { refusals } = await asked<FlowLogList>(host.agent, 'list');
+    expect(refusals.map(({ flowLogId }) => flowLogId).sort()).toEqual([id, made].sort());
+    host.sendBurst();
+    expect((await host.agent.stop()).code).toBe(0);
+    const records = (await host.service.query()).filter(isFlow).filter((log) => log['interface-id'] === 'eni-test');
+    expect(countLines(countsOf(records))).toEqual(countLines(host.counts));
+
+    const refused = await host.agent.launch().ended;
+    expect(refused.code).toBe(78);
+    expect(refused.stderr.trimEnd().split('\n')).toEqual([
+      expect.stringContaining(`${made} (made): ${moved} Restore the configuration; to have it elsewhere, delete`),
+      expect.stringContaining(`${id} (default): ${moved} Restore the configuration, or delete`),
+    ]);
+    writeFileSync(path, text, { mode: 0o600 });
+    await start(host.agent);
+    expect((await asked<FlowLogList>(host.agent, 'list')).flowLogs.map((view) => view.id).sort()).toEqual(
+      [id, made].sort(),
+    );
+    expect((await host.agent.stop()).code).toBe(0);
+    await host.service.stop();
+  });
+
   test('refuse what they cannot be, in one sentence and with an exit code', async () => {
     const running = await start(host.agent);
     const refusal = async (...words: string[]) => {
@@ -184,14 +219,14 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.replace('windowSeconds: 2', 'windowSeconds: 3'));
     running.child.kill('SIGHUP');
-    await running.until(({ stderr }) => stderr.includes('windowSeconds (2 -> 3) cannot change'));
+    await running.until(({ stderr }) => stderr.includes('windowSeconds (2 -> 3) is immutable'));
     const after = await asked<FlowLogList>(host.agent, 'list');
     expect(after.refusals).toMatchObject([{ flowLogId: id }]);
     expect(after.flowLogs).toMatchObject([{ id, state: 'capturing', windowSeconds: 2 }]);
     expect((await host.agent.stop()).code).toBe(0);
     const again = await host.agent.launch().ended;
     expect(again.code).toBe(78);
-    expect(again.stderr).toMatch(/windowSeconds \(2 -> 3\) cannot change.*id: fl-\w{8}/);
+    expect(again.stderr).toMatch(/windowSeconds \(2 -> 3\) is immutable.*id: fl-\w{8}/);
     await host.service.stop();
   });
 });

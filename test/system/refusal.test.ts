@@ -82,14 +82,18 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 12
   let front: LineProcess<Said>;
   beforeEach(async () => {
     host = await ObservedHost.start(60);
-    const words = [resolve('test/support/faulty-service.mjs'), String(PORT), String(LOG_SERVICE_PORT)];
-    front = new LineProcess<Said>(host.hosts.observed.start(process.execPath, ...words));
-    await front.until((lines) => lines.some(({ ready }) => ready));
+    await startFront();
   });
   afterEach(async () => {
     await front.stop();
     host.hosts.remove();
   });
+
+  async function startFront(): Promise<void> {
+    const words = [resolve('test/support/faulty-service.mjs'), String(PORT), String(LOG_SERVICE_PORT)];
+    front = new LineProcess<Said>(host.hosts.observed.start(process.execPath, ...words));
+    await front.until((lines) => lines.some(({ ready }) => ready));
+  }
 
   function agentTo(endpoint: string): AgentProcess {
     const { hosts, service, agent } = host;
@@ -114,6 +118,10 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 12
   async function meet(agent: AgentProcess, fault: Fault): Promise<void> {
     const isOnce = fault.kind === 'too-large' || fault.kind === 'poison';
     await arm({ ...fault, ...(isOnce ? { times: 1 } : {}) });
+    await metBy(agent, fault, isOnce);
+  }
+
+  async function metBy(agent: AgentProcess, fault: Fault, isOnce = false): Promise<void> {
     agent.launch();
     const exporter = await exporterOf(agent, ({ state }) => state === 'backing-off' || state === 'blocked');
     expect(exporter, fault.name).toMatchObject(OUTCOMES[fault.kind]);
@@ -153,8 +161,9 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 12
 
     const encrypted = agentTo(`https://127.0.0.1:${PORT}`);
     await meet(encrypted, { name: 'no TLS', kind: 'retry', says: /SSL|TLS|EPROTO/ });
-    const nobody = agentTo('http://127.0.0.1:9601');
-    await meet(nobody, { name: 'nobody there', kind: 'retry', says: /ECONNREFUSED/ });
+    await front.stop();
+    await metBy(agent, { name: 'nobody there', kind: 'retry', says: /ECONNREFUSED/ });
+    await startFront();
 
     const before = front.lines.length;
     await arm({ name: 'wait', status: 429, headers: { 'retry-after': '1' }, body: '{"errorcode":"SpeedQuotaExceed"}' });

@@ -4,6 +4,7 @@ import { declarationOf, flowLogWords } from '../../../agent/commands/flow-log-wo
 import { loadConfiguration, loadFlowLog } from '../../../agent/config/load.ts';
 import { SCHEMA } from '../../../agent/config/schema.ts';
 import { reconcile } from '../../../agent/flow-logs/registry.ts';
+import { EMBEDDED_STORAGE } from '../../../agent/flow-logs/storage.ts';
 
 const EVERYTHING = {
   id: 'fl-4kd02xq9',
@@ -82,7 +83,11 @@ describe('a flow log between the file and the registry', () => {
   });
 
   test('stands for the interfaces that are there', () => {
-    const { entries } = reconcile([], [words().read(EVERYTHING)], 0, () => 'fl-1');
+    const { entries } = reconcile([], [words().read(EVERYTHING)], {
+      nowSeconds: 0,
+      suggestId: () => 'fl-1',
+      storage: EMBEDDED_STORAGE,
+    });
     const [sight] = words().look(entries);
     expect(sight).toMatchObject({
       patterns: ['lo', 'never*'],

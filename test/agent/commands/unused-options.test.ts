@@ -15,7 +15,9 @@ async function refused(words: readonly string[]): Promise<string> {
     },
   });
   const streams = { stdin: Readable.from([]), stdout: unread, stderr: heard };
-  const code = await dispatch(words, { ...streams, env: {}, signal: new AbortController().signal });
+  const { signal } = new AbortController();
+  const untouched = { onHangUp: () => undefined, onStatusRequest: () => undefined };
+  const code = await dispatch(words, { ...streams, ...untouched, env: {}, signal });
   return `${code} ${stderr.trimEnd()}`;
 }
 

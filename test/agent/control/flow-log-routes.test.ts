@@ -79,7 +79,7 @@ describe('flow logs over the control socket', () => {
     expect(await json('POST', all)).toEqual(refusal(400, 'usage.invalid', /JSON object/));
     expect(await json('POST', all, [1])).toEqual(refusal(400, 'usage.invalid', /JSON object/));
     expect(await json('PATCH', one, { interfaces: ['lo'] })).toEqual(
-      refusal(409, 'flow-log.refused', /interfaces cannot change.*delete it and create a new one/),
+      refusal(409, 'flow-log.refused', /interfaces is immutable. Delete the flow log and create a new one/),
     );
     expect(await json('PATCH', one, { tags: { a: 1 } })).toEqual(refusal(400, 'usage.invalid', /tags/));
     expect(await json('PATCH', one, { enabled: 'no' })).toEqual(refusal(400, 'usage.invalid', /enabled/));

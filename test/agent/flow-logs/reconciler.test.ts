@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Declaration } from '../../../agent/flow-logs/flow-log-entry.ts';
 import type { FlowLogControl } from '../../../agent/flow-logs/reconciler.ts';
-import { REGISTRY_FILE } from '../../../agent/flow-logs/registry-file.ts';
+import { create } from '../../../agent/flow-logs/registry.ts';
+import { REGISTRY_FILE, writeRegistry } from '../../../agent/flow-logs/registry-file.ts';
+import { clsStorage, EMBEDDED_STORAGE } from '../../../agent/flow-logs/storage.ts';
 import { fileSystemError } from '../../support/crashing-disk.ts';
 import { declaration } from '../../support/flow-log-entries.ts';
 import { FlowLogHost } from '../../support/flow-log-host.ts';
@@ -29,7 +31,7 @@ describe('flow logs at a start', () => {
     host.start(on('fl-a', 'eth0'));
     const before = host.disk.readNow(`/state/${REGISTRY_FILE}`);
     expect(() => host.load(declaration('fl-a', {}, { interfaces: ['eth0'], windowSeconds: 60 }))).toThrow(
-      /fl-a \(web\) goes on as it is: windowSeconds \(default -> 60\) cannot change/,
+      /fl-a \(web\): windowSeconds \(default -> 60\) is immutable/,
     );
     expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth*'))).toThrow(/eth0 belongs to the flow log fl-a/);
     expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth7'))).toThrow(
@@ -134,25 +136,28 @@ describe('flow logs that change', () => {
 
   test('follow the file: what may change does, the rest is refused and goes on', async () => {
     const control = host.start(on('fl-a', 'eth0'), on('fl-b', 'eth1'));
-    const report = await control.reload([
-      declaration('fl-a', { name: 'new' }, { interfaces: ['eth1'] }),
-      declaration('fl-b', { enabled: false }, { interfaces: ['eth1'] }),
-      on('fl-c', 'eth1'),
-      on('fl-d', 'lo'),
-    ]);
+    const report = await control.reload(
+      [
+        declaration('fl-a', { name: 'new' }, { interfaces: ['eth1'] }),
+        declaration('fl-b', { enabled: false }, { interfaces: ['eth1'] }),
+        on('fl-c', 'eth1'),
+        on('fl-d', 'lo'),
+      ],
+      host.storage,
+    );
     expect(report.created.map(({ id }) => id)).toEqual(['fl-d']);
     expect(report.changed.map(({ id }) => id)).toEqual(['fl-b']);
     expect(report.refusals.map(({ flowLogId }) => flowLogId)).toEqual(['fl-a', 'fl-c']);
     expect(control.refusals).toEqual(report.refusals);
     expect(running()).toEqual(['fl-a/eth0', 'fl-d/lo']);
-    await control.reload([on('fl-a', 'eth0')]);
+    await control.reload([on('fl-a', 'eth0')], host.storage);
     expect(control.refusals).toEqual([]);
     expect(running()).toEqual(['fl-a/eth0']);
   });
 
   test('make room for another one in the same reload', async () => {
     const control = host.start(on('fl-a', 'eth0'));
-    const { created, removed, refusals } = await control.reload([on('fl-b', 'eth0')]);
+    const { created, removed, refusals } = await control.reload([on('fl-b', 'eth0')], host.storage);
     expect([created[0]?.id, removed[0]?.id, refusals]).toEqual(['fl-b', 'fl-a', []]);
     expect(host.history).toEqual(['+fl-a/eth0', '-fl-a/eth0', '+fl-b/eth0']);
   });
@@ -161,9 +166,14 @@ describe('flow logs that change', () => {
     const ccn = declaration('fl-a', {}, { interfaces: ['eth0'], resourceType: 'CCN' });
     const control = host.start(ccn, on('fl-b', 'eth1'));
     await control.modify('fl-a', { windowSeconds: 300 });
-    await expect(control.modify('fl-b', { windowSeconds: 300 })).rejects.toThrow(/fl-b .*only flow logs of type CCN/);
-    await control.reload([ccn, on('fl-b', 'eth1')]);
-    await control.reload([{ ...ccn, definition: { ...ccn.definition, windowSeconds: 600 } }, on('fl-b', 'eth1')]);
+    await expect(control.modify('fl-b', { windowSeconds: 300 })).rejects.toThrow(
+      /fl-b .*windowSeconds is immutable, except for type CCN/,
+    );
+    await control.reload([ccn, on('fl-b', 'eth1')], host.storage);
+    await control.reload(
+      [{ ...ccn, definition: { ...ccn.definition, windowSeconds: 600 } }, on('fl-b', 'eth1')],
+      host.storage,
+    );
     expect(host.history).toEqual(['+fl-a/eth0', '+fl-b/eth1', '~fl-a/eth0 300', '~fl-a/eth0 600']);
     expect(control.refusals).toEqual([]);
   });
@@ -177,6 +187,54 @@ describe('flow logs that change', () => {
     ]);
     expect(control.entries.map(({ attributes }) => attributes.name)).toEqual(['first', 'third']);
     expect(host.running.size).toBe(2);
+  });
+});
+
+describe('the storage of flow logs', () => {
+  const topic = (name: string) => clsStorage(new URL('https://ap-guangzhou.cls.tencentcs.com'), name);
+  const moved = 'storage (topic topic-1 of CLS in ap-guangzhou -> topic topic-2 of CLS in ap-guangzhou)';
+  const storagesOf = ({ entries }: FlowLogControl) => entries.map(({ storage }) => storage?.topicId);
+
+  test('is that of the agent which observed them first, whoever made them, and is on the disk', async () => {
+    const control = host.start(on('fl-a', 'eth0'));
+    await control.create({ interfaces: ['eth1'] });
+    expect(storagesOf(control)).toEqual(['topic-1', 'topic-1']);
+    expect(storagesOf(host.load(on('fl-a', 'eth0')))).toEqual(['topic-1', 'topic-1']);
+  });
+
+  test('is the present one of those that a version recorded without any', () => {
+    const old = create([], on('fl-a', 'eth0'), 0);
+    if (old.kind === 'changed') writeRegistry(host.disk, '/state', [{ ...old.entry, origin: 'file' }]);
+    expect(storagesOf(host.start(on('fl-a', 'eth0')))).toEqual(['topic-1']);
+    host.storage = topic('topic-2');
+    expect(() => host.load(on('fl-a', 'eth0'))).toThrow(moved);
+  });
+
+  test('keeps the agent from a start elsewhere, with a sentence for each flow log', async () => {
+    const { id } = await host.start(on('fl-a', 'eth0')).create({ interfaces: ['eth1'] });
+    host.storage = topic('topic-2');
+    const load = () => host.load(on('fl-a', 'eth0'));
+    expect(load).toThrow(expect.objectContaining({ code: 'flow-log.refused' }));
+    expect(load).toThrow(`fl-a (web): ${moved} is immutable. Restore the configuration, or delete the flow log`);
+    expect(load).toThrow(`${id} (web): ${moved} is immutable. Restore the configuration; to have it elsewhere`);
+    host.storage = EMBEDDED_STORAGE;
+    expect(load).toThrow('topic topic-1 of CLS in ap-guangzhou -> embedded log service');
+    // A flow log of another id is another one, and the one of the command must be gone.
+    expect(() => host.load(on('fl-b', 'eth0'))).toThrow(new RegExp(`^${id} [^\n]*$`));
+  });
+
+  test('stays when the file names another one: what runs is not touched, and nothing new is made there', async () => {
+    const control = host.start(on('fl-a', 'eth0'));
+    const declared = [on('fl-a', 'eth0'), on('fl-b', 'eth1')];
+    const report = await control.reload(declared, topic('topic-2'));
+    expect(report).toMatchObject({ created: [], changed: [], removed: [] });
+    expect(report.refusals.map(({ flowLogId, message }) => [flowLogId, message])).toEqual([
+      ['fl-a', expect.stringContaining(`fl-a (web): ${moved} is immutable.`)],
+      ['fl-b', `The flow log fl-b (web) is not created: its ${moved} requires a restart.`],
+    ]);
+    expect(host.history).toEqual(['+fl-a/eth0']);
+    expect(storagesOf(control)).toEqual(['topic-1']);
+    expect((await control.reload(declared, topic('topic-1'))).created.map(({ id }) => id)).toEqual(['fl-b']);
   });
 });
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Attributes, attributesProblem, type FlowLogEntry } from '../../../agent/flow-logs/flow-log-entry.ts';
 import { newFlowLogId } from '../../../agent/flow-logs/flow-log-id.ts';
 import { create, type Entries, modify, type Outcome, reconcile, remove } from '../../../agent/flow-logs/registry.ts';
+import { EMBEDDED_STORAGE } from '../../../agent/flow-logs/storage.ts';
 import { ATTRIBUTES, arbitraryAttributes, arbitraryDeclaration, declaration } from '../../support/flow-log-entries.ts';
 
 const NOW = 1_700_000_000;
@@ -14,7 +15,7 @@ function entriesOf(outcome: Outcome): Entries {
 }
 const messageOf = (outcome: Outcome) => (outcome.kind === 'refused' ? outcome.message : undefined);
 const read = (before: Entries, ...declared: ReturnType<typeof declaration>[]) =>
-  reconcile(before, declared, NOW, suggestId);
+  reconcile(before, declared, { nowSeconds: NOW, suggestId, storage: EMBEDDED_STORAGE });
 const attributesOf = (entries: Entries, id: string) => entries.find((entry) => entry.id === id)?.attributes;
 
 describe('a flow log of a command', () => {
@@ -119,8 +120,8 @@ describe('a flow log of the file', () => {
         flowLogId: 'fl-1',
         code: 'flow-log.refused',
         message:
-          'fl-1 (web) goes on as it is: windowSeconds (default -> 60) cannot change after a flow log was created. Put it back, ' +
-          'or delete the flow log and create a new one: give this one an id of its own in the file (id: fl-fresh000).',
+          'fl-1 (web): windowSeconds (default -> 60) is immutable. Restore the configuration, or delete the flow log and create a ' +
+          'new one: give this one an id of its own in the file (id: fl-fresh000).',
       },
     ]);
   });
@@ -154,14 +155,20 @@ test('any sequence of operations does what a simple model says', () => {
         const before = entries;
         const find = (id: string) => before.find((entry) => entry.id === id);
         if (each.kind === 'reload') {
-          const after = reconcile(before, each.declarations, step, suggestId);
+          const after = reconcile(before, each.declarations, {
+            nowSeconds: step,
+            suggestId,
+            storage: EMBEDDED_STORAGE,
+          });
           entries = after.entries;
           const ids = new Set(each.declarations.map(({ id }) => id));
           const expected = before.filter(({ id, origin }) => origin === 'command' || ids.has(id)).map(({ id }) => id);
           const isNew = [...ids].filter((id) => find(id) === undefined);
           expect(entries.map(({ id }) => id)).toEqual([...expected, ...isNew]);
           // Declared again, nothing changes any more.
-          expect(reconcile(entries, each.declarations, step, suggestId).entries).toEqual(entries);
+          expect(
+            reconcile(entries, each.declarations, { nowSeconds: step, suggestId, storage: EMBEDDED_STORAGE }).entries,
+          ).toEqual(entries);
         } else {
           const { id } = each.declared;
           const known = find(id);
