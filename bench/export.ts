@@ -92,7 +92,7 @@ async function cpuOf(work: () => Promise<void> | void): Promise<number> {
 }
 
 function openSpool(folder: string): Spool {
-  return Spool.open({
+  const spool = Spool.open({
     disk: nodeDisk,
     folder,
     ...SPOOL_DEFAULTS,
@@ -100,6 +100,8 @@ function openSpool(folder: string): Spool {
     lock: (path) => lockSpool(path, loadCaptureAddon().lockFile),
     events: { onDropping: () => undefined, onDropped: () => undefined, onQuarantined: () => undefined },
   });
+  while (spool.readSome());
+  return spool;
 }
 
 function record(window: Window, spool: Spool, folder: string): void {

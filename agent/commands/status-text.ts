@@ -133,17 +133,24 @@ function translationLines({ translations }: AgentStatus): string[] {
 }
 
 function spoolLine({ spool }: AgentStatus): string {
-  const { batches, bytes, bytesMax, oldestAgeSeconds, dropped, quarantinedBatches } = spool;
+  const { batches, bytes, bytesMax, oldestAgeSeconds, dropped, quarantinedBatches, isReadingIndex } = spool;
   const age = oldestAgeSeconds === null ? '' : `, the oldest for ${duration(oldestAgeSeconds)}`;
   const parts = [
     batches === 0
       ? `nothing waits (room for ${humanBytes(bytesMax)})`
       : `${batchCount(batches)} ${batches === 1 ? 'waits' : 'wait'}: ${humanBytes(bytes)} of ${humanBytes(bytesMax)}${age}`,
   ];
+  if (isReadingIndex) parts.unshift(readingIndex(spool));
   if (dropped.batches > 0)
     parts.push(`${batchCount(dropped.batches)} given up (${counted(dropped.packets, 'packet')})`);
   if (quarantinedBatches > 0) parts.push(`${batchCount(quarantinedBatches)} set aside`);
   return `Spool     ${parts.join('; ')}`;
+}
+
+/** Until the names are known nothing else is. */
+function readingIndex({ batches, unmeasuredBatches }: AgentStatus['spool']): string {
+  if (unmeasuredBatches === 0) return 'reading index';
+  return `reading index: ${humanCount(batches - Math.min(batches, unmeasuredBatches))} of ${batchCount(batches)} measured`;
 }
 
 function exporterLines({ exporter }: AgentStatus, nowSeconds: number): string[] {

@@ -65,6 +65,8 @@ function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
     untoldBatches: untold,
     quarantineFiles: spool.quarantinedFiles,
     vanishedBatches: vanished,
+    isReadingIndex: !spool.isListed || spool.unmeasured > 0,
+    unmeasuredBatches: spool.unmeasured,
   };
 }
 

@@ -28,6 +28,7 @@ import { createStatus, recorderTold } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
 import { type KeptTables, openKeptTables } from './kept-tables.ts';
 import { LiveTaps } from './live-taps.ts';
+import { SpoolReading } from './spool-reading.ts';
 
 /** What an agent observes and how, wherever it ships to. */
 export interface AgentPlan {
@@ -74,6 +75,7 @@ export class Supervisor {
   readonly #tables: KeptTables;
   readonly #exporter: Exporter;
   readonly #plane: RunningDataPlane;
+  readonly #reading: SpoolReading;
   readonly #recorder: Promise<void>;
   readonly #sweeping: NodeJS.Timeout;
   #endRotation: () => void = () => undefined;
@@ -103,7 +105,6 @@ export class Supervisor {
     }));
     this.#spool = this.#openSpool();
     this.#exporter = this.#createExporter();
-    this.#exporter.wake();
     this.#sweeping = setInterval(() => this.#spool.sweep(), SWEEP_MS);
     const points = options.taps.map(({ point }) => point);
     this.#tables = openKeptTables({ ...options, runId: this.#runId, points }, options.log);
@@ -122,7 +123,12 @@ export class Supervisor {
       },
     );
     this.taps = new LiveTaps(this.#plane.taps, this.status, points);
-    this.#recorder = startRecorder(this.#recorderSetup(), this.#plane.windows, (message) => this.#recorded(message));
+    // Capture first: hundreds of thousands of files may be pending.
+    this.#reading = this.#readSpool();
+    const nextSequence = this.#reading.listed.then((isListed) => (isListed ? this.#deliver() : undefined));
+    this.#recorder = startRecorder(this.#recorderSetup(), this.#plane.windows, nextSequence, (message) =>
+      this.#recorded(message),
+    );
   }
 
   /** Rejected when a thread dies; resolved once stopped. */
@@ -139,6 +145,7 @@ export class Supervisor {
   async stop(): Promise<void> {
     this.#endRotation();
     this.#plane.control.requestStop();
+    this.#reading.stop();
     await Promise.allSettled([this.#plane.ended, this.#recorder]);
     clearInterval(this.#sweeping);
     this.#tables.close();
@@ -179,6 +186,24 @@ export class Supervisor {
     });
   }
 
+  #readSpool(): SpoolReading {
+    const { log } = this.#options;
+    return new SpoolReading(this.#spool, {
+      onState: (failure) => {
+        this.status.spoolFailing(failure?.message);
+        if (failure === undefined) log.info('the spool can be read again');
+        else log.error(failure.message, { code: failure.code });
+      },
+      onComplete: () => log.debug('the index of the spool is read', this.#spool.backlog()),
+    });
+  }
+
+  /** What is pending goes to the log service, oldest first; answers where a writer goes on. */
+  #deliver(): number {
+    this.#exporter.wake();
+    return this.#spool.nextSequence;
+  }
+
   #createExporter(): Exporter {
     const { sink, log } = this.#options;
     return new Exporter({
@@ -202,7 +227,6 @@ export class Supervisor {
       hostId: this.#options.hostId,
       runId: this.#runId,
       folder: this.#spoolFolder,
-      nextSequence: this.#spool.nextSequence,
       tablesFolders: this.#tables.folders,
       points: this.#options.taps.map(({ point }) => point),
       ...RECORDER_DEFAULTS,
@@ -232,6 +256,11 @@ export class Supervisor {
   }
 
   #logBacklog(): void {
+    if (!this.#spool.isListed) {
+      this.#options.log.error(
+        'the spool could not be read, so no window of this run is in it: the next start ships those that are in files, the others are lost',
+      );
+    }
     const { batches, bytes } = this.#spool.backlog();
     if (batches > 0) this.#options.log.info('batches wait on disk for the next start', { batches, bytes });
   }

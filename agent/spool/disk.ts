@@ -8,6 +8,7 @@ import {
   fstatSync,
   fsyncSync,
   mkdirSync,
+  opendirSync,
   openSync,
   readdirSync,
   readSync,
@@ -25,6 +26,8 @@ export interface Disk {
   makeFolder(path: string): void;
   /** Names of the files in a folder, in any order. */
   list(folder: string): readonly string[];
+  /** The same one after the other, for a folder of any size. */
+  names(folder: string): Iterable<string>;
   size(path: string): number;
   /** Creates a file that must not exist, with these pieces one after the other, and has its content on the disk at return. */
   create(path: string, pieces: readonly Uint8Array[]): void;
@@ -37,6 +40,7 @@ export interface Disk {
   readNow(path: string, bytesMax?: number): Uint8Array;
 }
 
+const NAMES_BUFFERED = 1024;
 const READ_BYTES_MAX = 2 ** 30;
 
 export const nodeDisk: Disk = {
@@ -44,6 +48,14 @@ export const nodeDisk: Disk = {
     makeFolders(path);
   },
   list: (folder) => readdirSync(folder),
+  *names(path) {
+    const folder = opendirSync(path, { bufferSize: NAMES_BUFFERED });
+    try {
+      for (let entry = folder.readSync(); entry !== null; entry = folder.readSync()) yield entry.name;
+    } finally {
+      folder.closeSync();
+    }
+  },
   size: (path) => statSync(path).size,
   create(path, pieces) {
     const file = openSync(path, 'wx', 0o600);

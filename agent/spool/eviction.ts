@@ -46,8 +46,8 @@ export class Eviction {
     for (const name of names) this.#reported.add(name);
   }
 
-  isReported(name: string): boolean {
-    return this.#reported.has(name);
+  reported(): Iterable<string> {
+    return this.#reported;
   }
 
   /** Makes durable what waits for the disk, as far as it does. */

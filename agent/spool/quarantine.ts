@@ -22,9 +22,15 @@ export class Quarantine {
     this.#disk = disk;
     this.#folder = folder;
     this.#bytesMax = bytesMax;
-    disk.makeFolder(folder);
-    const names = disk.list(folder).filter((name) => parseSpoolName(name) !== undefined);
-    for (const name of names.sort()) this.#admit(name, disk.size(`${folder}/${name}`));
+  }
+
+  /** Takes up what earlier runs left: the bound makes that a few thousand files. @throws what the file system throws; it can be called again then */
+  read(): void {
+    this.#files.clear();
+    this.#bytes = 0;
+    this.#disk.makeFolder(this.#folder);
+    const names = this.#disk.list(this.#folder).filter((name) => parseSpoolName(name) !== undefined);
+    for (const name of names.sort()) this.#admit(name, this.#disk.size(`${this.#folder}/${name}`));
     this.#trim();
   }
 

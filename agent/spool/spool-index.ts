@@ -1,18 +1,26 @@
-/** Which batches are pending: their names with their bytes on the disk, oldest first. In memory one entry for each file. */
+/**
+ * Which batches are pending: their names with their bytes on the disk, oldest first. In memory one entry for each file. The
+ * sizes of files that an earlier run left are learnt one after the other, later than their names.
+ */
 import { diskBytes } from './spool-bounds.ts';
 import { parseSpoolName } from './spool-name.ts';
 import type { SpoolEntry } from './spool-writer.ts';
+
+const UNMEASURED = -1;
 
 export class SpoolIndex {
   #files = new Map<string, number>();
   #newest = '';
   #bytes = 0;
+  /** Names that were loaded, of which those before `#measuredTo` were looked at. */
+  #loaded: readonly string[] = [];
+  #measuredTo = 0;
 
   get size(): number {
     return this.#files.size;
   }
 
-  /** Of all files, in blocks. */
+  /** Of all files whose sizes are known, in blocks. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -31,17 +39,42 @@ export class SpoolIndex {
     return this.#files.has(name);
   }
 
+  /** Undefined for what is not in here, or of unknown size. */
   bytesOf(name: string): number | undefined {
-    return this.#files.get(name);
+    const bytes = this.#files.get(name);
+    return bytes === UNMEASURED ? undefined : bytes;
+  }
+
+  /** Files whose sizes are still to be learnt, at most. */
+  get unmeasured(): number {
+    return this.#loaded.length - this.#measuredTo;
   }
 
   names(): Iterable<string> {
     return this.#files.keys();
   }
 
-  /** Names with their bytes, oldest first. */
-  entries(): Iterable<readonly [name: string, bytes: number]> {
-    return this.#files;
+  /** Begins with the names of an earlier run, oldest first; their sizes are unknown. */
+  load(names: readonly string[]): void {
+    for (const name of names) this.#files.set(name, UNMEASURED);
+    this.#newest = names.at(-1) ?? '';
+    this.#loaded = names;
+  }
+
+  /** The next files whose sizes are still to be learnt, oldest first, at most so many. */
+  nextUnmeasured(limit: number): readonly string[] {
+    const names = this.#loaded.slice(this.#measuredTo, this.#measuredTo + limit);
+    this.#measuredTo += names.length;
+    if (this.unmeasured === 0) {
+      this.#loaded = [];
+      this.#measuredTo = 0;
+    }
+    return names.filter((name) => this.#files.get(name) === UNMEASURED);
+  }
+
+  measure(name: string, bytes: number): void {
+    this.#files.set(name, diskBytes(bytes));
+    this.#bytes += diskBytes(bytes);
   }
 
   insert(entries: readonly SpoolEntry[]): void {
@@ -57,7 +90,7 @@ export class SpoolIndex {
     const bytes = this.#files.get(name);
     if (bytes === undefined) return false;
     this.#files.delete(name);
-    this.#bytes -= bytes;
+    if (bytes !== UNMEASURED) this.#bytes -= bytes;
     return true;
   }
 

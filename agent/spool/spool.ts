@@ -15,6 +15,10 @@
  * same batch, with the same identity: the reader drops it); a batch that was cut in pieces is there whole or in pieces,
  * never both; order is kept; and a batch that was given up is either there or in an account, never in both or neither.
  *
+ * Opening takes the folder and reads nothing; the index is read in bounded steps (`readSome`) while capture runs. First the
+ * names: from then on the order and the next sequence number are known, so batches can be written and delivered. Then the sizes,
+ * oldest first, beside the work of others. The bound holds for the sizes that are known; what it takes of others it measures.
+ *
  * Bounds: `bytesMax` on the disk, counted in blocks, over which the oldest go first (a window that is being written comes on
  * top, and batches on their way to the service stay); the quarantine's and the accounts' own; in memory one index entry for a file.
  */
@@ -29,10 +33,14 @@ import { DropEpisodes, type DropEvents, type DroppedTotals, type DropReason } fr
 import { FILE_BYTES_MAX, readSpoolFile } from './spool-file.ts';
 import { SpoolFolder } from './spool-folder.ts';
 import { SpoolIndex } from './spool-index.ts';
-import { parseSpoolName, TEMPORARY_SUFFIX, wholesOf } from './spool-name.ts';
+import { parseSpoolName } from './spool-name.ts';
+import { findBatches } from './spool-recovery.ts';
 import { asUnusable, type SpoolEntry, SpoolWriter } from './spool-writer.ts';
 
 export const SPOOL_DEFAULTS = { bytesMax: 1024 ** 3, quarantineBytesMax: 64 * 1024 ** 2 } as const;
+
+/** A step of a millisecond, or of some twenty from a disk that is cold. */
+const SIZES_AT_ONCE = 256;
 
 export interface SpoolEvents extends DropEvents {
   onQuarantined(name: string, reason: string): void;
@@ -50,6 +58,8 @@ export interface SpoolOptions {
   /** Keeps other processes out of the folder. @throws OperationalError `instance.running`; else what the file system throws */
   readonly lock: (folder: string) => HeldLock;
   readonly events: SpoolEvents;
+  /** Files whose sizes are learnt in one step. */
+  readonly sizesAtOnce?: number;
 }
 
 export interface SpoolCounters {
@@ -80,6 +90,8 @@ export class Spool implements BatchStore {
   /** The folder holds the pieces of a batch, but its own removal is not surely on the disk. */
   #syncOwed = false;
   #writer: SpoolWriter | undefined;
+  #reading: Iterator<void> | undefined;
+  #isListed = false;
   readonly counters: SpoolCounters = {
     dropped: { batches: 0, records: 0, packets: 0, bytes: 0 },
     damaged: 0,
@@ -88,7 +100,7 @@ export class Spool implements BatchStore {
     vanished: 0,
   };
 
-  /** @throws OperationalError `instance.running`, `spool.unusable` */
+  /** Takes the folder. @throws OperationalError `instance.running`, `spool.unusable` */
   static open(options: SpoolOptions): Spool {
     const { disk, folder, lock } = options;
     let held: HeldLock;
@@ -98,12 +110,7 @@ export class Spool implements BatchStore {
     } catch (error) {
       throw asUnusable(folder, error);
     }
-    try {
-      return new Spool(options, held);
-    } catch (error) {
-      held.release();
-      throw asUnusable(folder, error);
-    }
+    return new Spool(options, held);
   }
 
   private constructor(options: SpoolOptions, lock: HeldLock) {
@@ -125,10 +132,36 @@ export class Spool implements BatchStore {
       onDamaged: (name, reason) => this.#damaged(name, reason),
     });
     this.#quarantine = new Quarantine(disk, `${folder}/quarantine`, quarantineBytesMax);
-    this.#recover();
+    this.#reading = this.#readIndex();
   }
 
-  /** The sequence number with which a writer starts. */
+  /**
+   * Reads on in what an earlier run left, one step; false when nothing is left to read.
+   *
+   * @throws OperationalError `spool.unusable`, before the names are known: the next call begins anew
+   */
+  readSome(): boolean {
+    if (this.#reading === undefined) return false;
+    try {
+      if (this.#reading.next().done) this.#reading = undefined;
+      return this.#reading !== undefined;
+    } catch (error) {
+      this.#reading = this.#readIndex();
+      throw this.#folder.unusable(error);
+    }
+  }
+
+  /** Whether the names of all batches are known: before that nothing is pending, and nobody may write. */
+  get isListed(): boolean {
+    return this.#isListed;
+  }
+
+  /** Batches whose sizes are not known yet. */
+  get unmeasured(): number {
+    return this.#index.unmeasured;
+  }
+
+  /** The sequence number with which a writer starts, once the names are known. */
   get nextSequence(): number {
     return Math.max(this.#index.sequenceMax, this.#quarantine.sequenceMax, this.#reports.sequenceMax) + 1;
   }
@@ -174,9 +207,10 @@ export class Spool implements BatchStore {
 
   /** @throws OperationalError `spool.unusable` when the disk cannot be read now. */
   async read(name: string): Promise<Uint8Array | undefined> {
-    const bytes = this.#index.bytesOf(name);
-    if (bytes === undefined) return this.#reports.read(name);
+    if (!this.#index.has(name)) return this.#reports.read(name);
     this.#lent.add(name);
+    const bytes = this.#bytesOf(name);
+    if (bytes === undefined) return undefined;
     if (bytes > FILE_BYTES_MAX) return this.#damaged(name, `it has ${bytes} bytes, more than any batch`);
     let content: Uint8Array;
     try {
@@ -233,11 +267,12 @@ export class Spool implements BatchStore {
     let overBytes = this.#index.bytes - bytesMax;
     const due: string[] = [];
     let reason: DropReason = 'age';
-    for (const [name, bytes] of this.#index.entries()) {
+    for (const name of this.#index.names()) {
       if (overBytes <= 0 && !this.#isTooOld(name, nowSeconds)) break;
       if (this.#lent.has(name)) continue;
       if (overBytes > 0) reason = 'bytes';
-      overBytes -= bytes;
+      // Those of unknown size are older than what is left when this is reached, and that alone is over the bound.
+      overBytes -= this.#index.bytesOf(name) ?? 0;
       due.push(name);
     }
     this.#eviction.evict(due, reason);
@@ -249,25 +284,45 @@ export class Spool implements BatchStore {
     this.#lock.release();
   }
 
-  #recover(): void {
-    const { disk, folder } = this.#options;
-    const names = new Set<string>();
-    for (const name of disk.list(folder)) {
-      if (name.endsWith(TEMPORARY_SUFFIX)) unlinkIfThere(disk, this.#folder.file(name));
-      else if (LossReports.isReport(name)) this.#recoverReport(name);
-      else if (parseSpoolName(name) !== undefined) names.add(name);
-    }
-    for (const name of names) if (this.#eviction.isReported(name)) names.delete(name);
+  *#readIndex(): Generator<void, void> {
+    const { sizesAtOnce = SIZES_AT_ONCE } = this.#options;
+    this.#quarantine.read();
+    yield;
+    const names = yield* findBatches(this.#folder, (name) => this.#recoverReport(name));
+    const reported = [...this.#eviction.reported()];
     this.#eviction.settle();
-    const found: SpoolEntry[] = [];
-    for (const name of [...names].sort()) {
-      if (wholesOf(name).some((whole) => names.has(whole))) unlinkIfThere(disk, this.#folder.file(name));
-      else found.push({ name, bytes: disk.size(this.#folder.file(name)) });
-    }
-    this.#index.insert(found);
     // A killed process may have left changes that everybody sees and no disk holds yet.
     this.#folder.sync();
+    this.#index.load(names);
+    for (const name of reported) this.#index.forget(name);
+    this.#isListed = true;
     this.sweep();
+    while (this.#index.unmeasured > 0) {
+      yield;
+      for (const name of this.#index.nextUnmeasured(sizesAtOnce)) this.#folder.attempt(() => this.#measure(name));
+      this.sweep();
+    }
+  }
+
+  /** Undefined when it is gone. @throws what the file system throws otherwise */
+  #measure(name: string): number | undefined {
+    try {
+      this.#index.measure(name, this.#options.disk.size(this.#folder.file(name)));
+      return this.#index.bytesOf(name);
+    } catch (error) {
+      if (!isFileSystemError(error) || error.code !== 'ENOENT') throw error;
+      if (this.#index.forget(name)) this.counters.vanished++;
+      return undefined;
+    }
+  }
+
+  /** Undefined when it is gone. @throws OperationalError `spool.unusable` when the disk cannot say now */
+  #bytesOf(name: string): number | undefined {
+    try {
+      return this.#index.bytesOf(name) ?? this.#measure(name);
+    } catch (error) {
+      throw this.#folder.unusable(error);
+    }
   }
 
   /** Gone because the bound was met while we waited, or because somebody cleans up behind our back. @throws any other error */
@@ -287,7 +342,7 @@ export class Spool implements BatchStore {
   #setAside(name: string, reason: string): void {
     this.#folder.demand(() => this.#splits.clear(name));
     const lost = this.#readLost(name);
-    const bytes = this.#index.bytesOf(name);
+    const bytes = this.#index.has(name) ? this.#bytesOf(name) : undefined;
     if (bytes === undefined) return;
     const told = lost === undefined ? `${reason}; how many packets were in it is unknown` : reason;
     const take = () => this.#quarantine.take(this.#folder.file(name), name, bytes, told);

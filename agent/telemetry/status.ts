@@ -110,6 +110,10 @@ export interface SpoolStatus {
   /** In the quarantine now, those of earlier runs included. */
   readonly quarantineFiles: number;
   readonly vanishedBatches: number;
+  /** Whether what earlier runs left is still being read: names first (until then nothing is pending), then sizes. */
+  readonly isReadingIndex: boolean;
+  /** Batches whose sizes are not in `bytes` yet. */
+  readonly unmeasuredBatches: number;
 }
 
 export interface ExporterNumbers {

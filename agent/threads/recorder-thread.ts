@@ -1,5 +1,11 @@
-/** Entry of the recorder thread: the addon to map the tables and to ask conntrack, the spool's folder to write to. */
+/**
+ * Entry of the recorder thread: the addon to map the tables and to ask conntrack, the spool's folder to write to. Connections
+ * are followed from the start, windows are taken in once the control plane knows where the spool goes on; those that close
+ * earlier are pending at the port.
+ */
+
 import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
@@ -21,5 +27,7 @@ const tell = (message: RecorderMessage) => {
   const status = { ...message.status, translations: translations?.numbers() };
   parentPort!.postMessage({ ...message, status } satisfies RecorderMessage);
 };
-await recordWindows(setup, nodeDisk, addon, windows, tell, annotatorsOf);
+const [nextSequence] = (await once(parentPort!, 'message')) as [number | undefined];
+if (nextSequence !== undefined)
+  await recordWindows({ ...setup, nextSequence }, nodeDisk, addon, windows, tell, annotatorsOf);
 translations?.close();

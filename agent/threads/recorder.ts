@@ -27,9 +27,8 @@ import { type OrphanCounters, Orphans } from './orphans.ts';
 export interface RecorderSetup {
   readonly hostId: string;
   readonly runId: string;
-  /** The spool's, and the first sequence number that is free there (`Spool.nextSequence`). */
+  /** The spool's. */
   readonly folder: string;
-  readonly nextSequence: number;
   /** Where earlier runs may have left windows (`OrphansOptions.folders`). */
   readonly tablesFolders: readonly string[];
   /** Of this run. */
@@ -97,9 +96,13 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
 /** Between two looks for windows of earlier runs that the disk does not show. */
 const RECOVERY_RETRY_MS = 5_000;
 
-/** Ends when the data plane has ended and what it handed over is durable, or the disk has refused for too long. */
+/**
+ * Ends when the data plane has ended and what it handed over is durable, or the disk has refused for too long.
+ *
+ * @param setup with the first sequence number that is free in the spool (`Spool.nextSequence`)
+ */
 export async function recordWindows(
-  setup: RecorderSetup,
+  setup: RecorderSetup & { readonly nextSequence: number },
   disk: Disk,
   mapper: Pick<PageMapper, 'map' | 'unmap'>,
   windows: MessagePort,

@@ -5,12 +5,14 @@ import type { RecorderMessage, RecorderSetup } from './recorder.ts';
  * Starts the recorder in a thread of its own.
  *
  * @param windows the port on which the data plane hands over closed windows (`RunningDataPlane.windows`); it moves there.
+ * @param nextSequence of the spool (`Spool.nextSequence`): until then windows are pending; undefined ends the recorder without one.
  * @param onMessage takes `durable` files into the spool's index (`Spool.adopt`), and the rest to where people look.
  * @returns a promise that it ended, after the data plane and the message `ended`; it is rejected when it failed.
  */
 export function startRecorder(
   setup: RecorderSetup,
   windows: MessagePort,
+  nextSequence: Promise<number | undefined>,
   onMessage: (message: RecorderMessage) => void,
 ): Promise<void> {
   const worker = new Worker(new URL('./recorder-thread.js', import.meta.url), {
@@ -22,6 +24,7 @@ export function startRecorder(
   });
   worker.on('message', onMessage);
   return new Promise((resolve, reject) => {
+    nextSequence.then((sequence) => worker.postMessage(sequence), reject);
     worker.once('error', reject);
     worker.once('exit', () => resolve());
   });

@@ -6,11 +6,11 @@ import { EXPORTER_DEFAULTS, Exporter } from '../../agent/export/exporter.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { createLedger } from '../../agent/model/ledger.ts';
 import type { SendOutcome } from '../../agent/model/sink.ts';
-import { Spool } from '../../agent/spool/spool.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk } from '../support/crashing-disk.ts';
 import { FakeTimers, settled } from '../support/fake-timers.ts';
 import { freeLock } from '../support/free-lock.ts';
+import { openSpool } from '../support/open-spool.ts';
 import { batchOf } from '../support/spool-batches.ts';
 
 const step = fc.oneof(
@@ -48,7 +48,7 @@ test('packets of the records and packets given up are, in the end, what was mete
       fc.integer({ min: 1, max: 8 }),
       async (steps, blocks) => {
         const disk = new CrashingDisk(1);
-        const spool = Spool.open({
+        const spool = openSpool({
           disk,
           folder: '/spool',
           bytesMax: blocks * 4096,

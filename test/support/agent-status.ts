@@ -81,6 +81,8 @@ export class StatusWorld {
     untoldBatches: 0,
     quarantineFiles: 0,
     vanishedBatches: 0,
+    isReadingIndex: false,
+    unmeasuredBatches: 0,
   };
   readonly exporter: Mutable<ExporterNumbers> = {
     sink: 'topic flowlog at http://127.0.0.1:9514',

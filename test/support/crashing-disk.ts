@@ -53,6 +53,10 @@ export class CrashingDisk implements Disk {
     return names.map((path) => path.slice(folder.length + 1)).sort(() => this.#random() - 0.5);
   }
 
+  names(folder: string): string[] {
+    return this.list(folder);
+  }
+
   size(path: string): number {
     this.#look('size', path);
     return this.#node(path).content.length;

@@ -32,7 +32,6 @@ test('records of a table that another thread filled reach the disk, many batches
     hostId: 'host-1',
     runId: 'run-1',
     folder,
-    nextSequence: 0,
     tablesFolders: [],
     points: [],
     heldWindowsMax: 4,
@@ -42,7 +41,7 @@ test('records of a table that another thread filled reach the disk, many batches
     hashSeed: new Int32Array(19),
     flushMs: 1000,
   };
-  const ended = startRecorder(setup, port2, (message) => messages.push(message));
+  const ended = startRecorder(setup, port2, Promise.resolve(0), (message) => messages.push(message));
   const tables = [{ family: 4 as const, fileDescriptor, bytes, copy: undefined }];
   port1.postMessage({ kind: 'closed', window: closedWindow(1, 60, flows, tables) });
   port1.postMessage({ kind: 'end' });

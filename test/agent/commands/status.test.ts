@@ -85,6 +85,16 @@ Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514
     expect(text).toContain('NAT       101 records translated, 103 not, 107 unmatched; 109 connections known\n');
   });
 
+  test('says how far the index of the spool is read', () => {
+    const world = new StatusWorld();
+    Object.assign(world.spool, { isReadingIndex: true });
+    expect(formatStatus(world.keeper.read(), START_SECONDS, false)).toContain('Spool     reading index; ');
+    Object.assign(world.spool, { batches: 700_000, unmeasuredBatches: 650_000 });
+    expect(formatStatus(world.keeper.read(), START_SECONDS, false)).toContain(
+      'Spool     reading index: 50,000 of 700,000 batches measured; ',
+    );
+  });
+
   test('of one in trouble says what is wrong and what to do, the gravest first', () => {
     const world = new StatusWorld();
     world.close(0, variedLedger());

@@ -32,6 +32,10 @@ interface Step {
   readonly failure:
     | { readonly at: number; readonly code: string; readonly operations: readonly (keyof Disk)[] }
     | undefined;
+  /** Steps of the index that are read after the action. */
+  readonly reads: number;
+  /** Whether everything is read afterwards, which learns every size. */
+  readonly looks: boolean;
 }
 
 const DAMAGES = {
@@ -71,6 +75,8 @@ const step: fc.Arbitrary<Step> = fc.record({
   action,
   cutAt: fc.option(fc.nat({ max: 12 }), { nil: undefined, freq: 2 }),
   failure: fc.option(failure, { nil: undefined, freq: 3 }),
+  reads: fc.nat({ max: 2 }),
+  looks: fc.boolean(),
 });
 
 const FOLDER = '/spool';
@@ -110,13 +116,14 @@ class World {
     this.spool = this.#open();
   }
 
-  async take({ action, cutAt, failure }: Step): Promise<void> {
+  async take({ action, cutAt, failure, reads, looks }: Step): Promise<void> {
     if (failure !== undefined) this.#failFrom(failure);
     this.#isAccountVolatile = failure?.code === 'ENOSPC';
     if (cutAt !== undefined) this.disk.operationsLeft = cutAt;
     let cut = action.kind === 'cut';
     try {
       await this.#act(action);
+      for (let read = 0; read < reads; read++) this.spool.readSome();
     } catch (error) {
       if (error instanceof PowerCut) cut = true;
       else if (!(error instanceof OperationalError)) throw error;
@@ -131,7 +138,7 @@ class World {
       this.disk.restart();
       this.#reopenAfterCuts(cutAt);
     } else if (action.kind === 'kill') this.spool = this.#open();
-    await this.check(isRestart);
+    if (isRestart || looks) await this.check(isRestart);
   }
 
   async check(restarted: boolean): Promise<void> {
@@ -335,7 +342,7 @@ class World {
   #open(): Spool {
     const self = ++this.#processes;
     const bound = () => this.#bytesMax;
-    return Spool.open({
+    const spool = Spool.open({
       disk: this.disk,
       folder: FOLDER,
       get bytesMax() {
@@ -345,7 +352,11 @@ class World {
       now: () => 1_700_000_000_000 + self,
       lock: freeLock,
       events: { onDropping: () => {}, onDropped: () => {}, onQuarantined: () => {} },
+      sizesAtOnce: 2,
     });
+    // Until the names are known nobody works in the folder; the sizes are learnt amid all actions.
+    while (!spool.isListed) spool.readSome();
+    return spool;
   }
 }
 

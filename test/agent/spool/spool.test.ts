@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLedger, type Ledger, logStatus } from '../../../agent/model/ledger.ts';
 import { nodeDisk } from '../../../agent/spool/disk.ts';
 import { Spool, type SpoolEvents, type SpoolOptions } from '../../../agent/spool/spool.ts';
@@ -23,6 +23,7 @@ import { encodeBatches, encodeHeader, encodeLedger } from '../../../agent/wire/f
 import { FlowBatchReader, labelBytes, splitBatch } from '../../../agent/wire/flow-batch-reader.ts';
 import { CrashingDisk, fileSystemError } from '../../support/crashing-disk.ts';
 import { freeLock } from '../../support/free-lock.ts';
+import { openSpool } from '../../support/open-spool.ts';
 import { BATCH_HEADER, batchOf, identityOf } from '../../support/spool-batches.ts';
 import { version1SpoolFile } from '../../support/version-1-spool-file.ts';
 
@@ -51,8 +52,12 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function open(options: Partial<SpoolOptions> = {}): Spool {
-  return Spool.open({
+function open(changes: Partial<SpoolOptions> = {}): Spool {
+  return openSpool(options(changes));
+}
+
+function options(changes: Partial<SpoolOptions> = {}): SpoolOptions {
+  return {
     disk: nodeDisk,
     folder: join(folder, 'spool'),
     bytesMax: 1e9,
@@ -60,8 +65,8 @@ function open(options: Partial<SpoolOptions> = {}): Spool {
     now: () => 1_700_000_060_000,
     lock: freeLock,
     events,
-    ...options,
-  });
+    ...changes,
+  };
 }
 
 async function identities(spool: Spool): Promise<string[]> {
@@ -568,15 +573,83 @@ describe('opening', () => {
     expect(existsSync(join(folder, 'spool'))).toBe(false);
   });
 
-  test('a spool that fails to open lets go of its lock', () => {
+  test('a folder that cannot be read now is read anew from its beginning', () => {
     const disk = new CrashingDisk(1);
+    open({ disk, folder: '/spool' }).writeAll([batchOf(0), batchOf(1)]);
+    const spool = Spool.open(options({ disk, folder: '/spool' }));
     disk.fault = (operation, path) => {
       if (operation === 'syncFolder') throw fileSystemError('EIO', path);
     };
-    const release = vi.fn();
-    const lock = () => ({ ...freeLock(), release });
-    expect(() => open({ disk, folder: '/spool', lock })).toThrow(expect.objectContaining({ code: 'spool.unusable' }));
-    expect(release).toHaveBeenCalledOnce();
-    expect(disk.paths()).toEqual([]);
+    const readAll = () => {
+      while (spool.readSome());
+    };
+    expect(readAll).toThrow(expect.objectContaining({ code: 'spool.unusable' }));
+    expect([spool.isListed, spool.backlog().batches]).toEqual([false, 0]);
+    disk.fault = () => {};
+    readAll();
+    expect([spool.isListed, spool.backlog().batches, spool.nextSequence]).toEqual([true, 2, 2]);
+  });
+});
+
+describe('the index of a spool that an earlier run left', () => {
+  const FILES = 1000;
+  let spool: Spool;
+  beforeEach(() => {
+    const earlier = open();
+    earlier.writeAll(Array.from({ length: FILES }, (_, part) => batchOf(part)));
+    earlier.close();
+    spool = Spool.open(options());
+    while (!spool.isListed) spool.readSome();
+  });
+
+  test('knows order and the next number before any size, and gives out and takes batches meanwhile', async () => {
+    expect([spool.unmeasured, spool.backlog().batches, spool.backlog().bytes]).toEqual([FILES, FILES, 0]);
+    expect(spool.nextSequence).toBe(FILES);
+    const [name] = spool.oldest(1);
+    expect(identityOf((await spool.read(name!))!)).toBe('0');
+    await spool.remove(name!);
+    spool.writeAll([batchOf(FILES)]);
+    expect(spool.oldest(1e6).map((each) => Number(each.slice(0, 12)))).toEqual(
+      Array.from({ length: FILES }, (_, index) => index + 1),
+    );
+    while (spool.readSome());
+    expect([spool.unmeasured, spool.backlog()]).toEqual([0, { batches: FILES, bytes: FILES * BLOCK }]);
+  });
+
+  test('is read in steps, each of a few hundred files', () => {
+    let left = FILES;
+    while (spool.readSome()) {
+      expect(left - spool.unmeasured).toBeLessThanOrEqual(256);
+      left = spool.unmeasured;
+    }
+    expect(spool.unmeasured).toBe(0);
+  });
+
+  test('keeps the bound while sizes are unknown: what is known to be over it goes, the oldest first', () => {
+    spool.close();
+    const bounded = Spool.open(options({ bytesMax: 300 * BLOCK }));
+    while (!bounded.isListed) bounded.readSome();
+    bounded.writeAll([batchOf(FILES)]);
+    expect(bounded.counters.dropped.batches).toBe(0);
+    while (bounded.readSome()) expect(bounded.backlog().bytes).toBeLessThanOrEqual(300 * BLOCK);
+    expect(bounded.backlog()).toEqual({ batches: 300, bytes: 300 * BLOCK });
+    expect(bounded.oldest(1)[0]).toMatch(/^000000000701-/);
+    expect(bounded.counters.dropped.batches).toBe(FILES + 1 - 300);
+  });
+
+  test('evicts no newer batch while an older one of unknown size is there', () => {
+    spool.close();
+    const bounded = Spool.open(options({ bytesMax: 2 * BLOCK }));
+    while (!bounded.isListed) bounded.readSome();
+    for (let part = FILES; part < FILES + 3; part++) bounded.writeAll([batchOf(part)]);
+    expect(bounded.oldest(1e6).map((name) => Number(name.slice(0, 12)))).toEqual([FILES + 1, FILES + 2]);
+    expect(bounded.counters.dropped.batches).toBe(FILES + 1);
+  });
+
+  test('notices files that somebody deleted meanwhile', async () => {
+    for (const name of spool.oldest(10)) rmSync(join(folder, 'spool', name));
+    while (spool.readSome());
+    expect(spool.counters.vanished).toBe(10);
+    expect(spool.backlog().batches).toBe(FILES - 10);
   });
 });

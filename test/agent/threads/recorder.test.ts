@@ -55,7 +55,10 @@ function table(flows: number) {
   return { family: 4 as const, fileDescriptor: flows, bytes: 4096, copy: undefined };
 }
 
-function start(options: Partial<RecorderSetup> = {}, annotatorsOf: AnnotatorsOf = () => []): Promise<void> {
+function start(
+  options: Partial<RecorderSetup & { nextSequence: number }> = {},
+  annotatorsOf: AnnotatorsOf = () => [],
+): Promise<void> {
   const { port1, port2 } = new MessageChannel();
   dataPlane = port1;
   const own = released;
