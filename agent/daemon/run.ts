@@ -28,7 +28,7 @@ import { showWindow } from './window-report.ts';
 /** A log service as the configuration names it. */
 export type SinkPlan = Pick<
   ClsSinkOptions,
-  'endpoint' | 'topicId' | 'credentials' | 'compression' | 'tls' | 'ledgerLog'
+  'endpoint' | 'topicId' | 'description' | 'credentials' | 'compression' | 'tls' | 'ledgerLog'
 > & {
   readonly requestTimeoutMs: number;
 };
@@ -182,6 +182,7 @@ function embeddedSink(service: EmbeddedService): SinkPlan {
   return {
     endpoint: service.url,
     topicId: service.topicId,
+    description: `embedded log service in ${service.storeFolder}`,
     credentials: service.credentials,
     compression: 'lz4',
     tls: undefined,

@@ -18,6 +18,8 @@ export interface ClsSinkOptions {
   /** `https://<region>.cls.tencentcs.com`, or `http` where nobody listens in between. */
   readonly endpoint: URL;
   readonly topicId: string;
+  /** What people know it by; undefined names topic and endpoint. */
+  readonly description?: string | undefined;
   readonly credentials: ClsCredentials;
   readonly compression: Compression;
   readonly timeouts: ExchangeTimeouts;
@@ -57,7 +59,7 @@ export class ClsSink implements Sink {
   #observedAheadMs: number | undefined;
 
   constructor(options: ClsSinkOptions) {
-    this.description = `CLS topic ${options.topicId} at ${options.endpoint.origin}`;
+    this.description = options.description ?? `CLS topic ${options.topicId} at ${options.endpoint.origin}`;
     this.#options = options;
     this.#encoder = new LogGroupEncoder(options);
     this.#exchange = new HttpExchange(options);
