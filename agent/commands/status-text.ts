@@ -3,11 +3,12 @@
  *
  *     flowlogd 0.1.0 on web-1 is healthy: pid 812, up 2 h 5 min, 71.3 MB of memory
  *
- *     INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  OTHER  LOST  RECORDS
- *     eth0       capturing  2 h 5 min   12,345   12,000       300     45     0    3,210
+ *     INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  NON-IP/MALFORMED  LOST  RECORDS
+ *     eth0       capturing  2 h 5 min   12,345   12,000       300                45     0    3,210
+ *     Totals of closed windows; open windows are under LIVE.
  *
- *     NOW   PACKETS/S    BITS/S  LOST/S  FLOWS  OF TABLE
- *     eth0      1,234  5.2 Mb/s       0    312       0 %
+ *     LIVE  PACKETS/S    BITS/S  LOST/S  PACKETS  FLOWS  TABLE USE
+ *     eth0      1,234  5.2 Mb/s       0    6,170    312        0 %
  *
  *     WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
  *     2024-05-01 12:05:00Z    OK        1,234    1,200  512.1 kB     0      312
@@ -29,6 +30,8 @@ const PLAIN = '\u001b[0m';
 /** Of each interface, where there are more than a few. */
 const WINDOWS_SHOWN = 3;
 const INTERFACES_IN_DETAIL = 4;
+/** Until the first window closes they are 0, while packets come. */
+const TOTALS_OF = 'Totals of closed windows; open windows are under LIVE.';
 /** The service tells its time in whole seconds. */
 const CLOCK_OFF_SECONDS = 2;
 
@@ -62,7 +65,17 @@ export function formatStatus(status: AgentStatus, nowSeconds: number, color: boo
 }
 
 function interfaceLines(interfaces: readonly InterfaceStatus[], nowSeconds: number): string[] {
-  const heading = ['INTERFACE', 'STATE', 'SINCE', 'OFFERED', 'METERED', 'EXCLUDED', 'OTHER', 'LOST', 'RECORDS'];
+  const heading = [
+    'INTERFACE',
+    'STATE',
+    'SINCE',
+    'OFFERED',
+    'METERED',
+    'EXCLUDED',
+    'NON-IP/MALFORMED',
+    'LOST',
+    'RECORDS',
+  ];
   const rows = interfaces.map((one) => [
     one.interface,
     one.state,
@@ -70,18 +83,19 @@ function interfaceLines(interfaces: readonly InterfaceStatus[], nowSeconds: numb
     ...ledgerCells(one.ledger),
     humanCount(one.records),
   ]);
-  return alignRows(heading, rows, 3);
+  return [...alignRows(heading, rows, 3), TOTALS_OF];
 }
 
 function liveLines(interfaces: readonly InterfaceStatus[]): string[] {
-  const heading = ['NOW', 'PACKETS/S', 'BITS/S', 'LOST/S', 'FLOWS', 'OF TABLE'];
+  const heading = ['LIVE', 'PACKETS/S', 'BITS/S', 'LOST/S', 'PACKETS', 'FLOWS', 'TABLE USE'];
   const rows = interfaces.map(({ interface: name, live, volatile: isVolatile }) => [
     name,
     humanCount(Math.round(live.packetsPerSecond)),
     `${humanBytes(live.bitsPerSecond).replace(/B$/, 'b')}/s`,
     humanCount(Math.round(live.lostPacketsPerSecond)),
+    humanCount(live.openPackets),
     humanCount(live.flows),
-    `${Math.floor((100 * live.flows) / live.flowsMax)} %${isVolatile ? ', in memory alone' : ''}`,
+    `${Math.floor((100 * live.flows) / live.flowsMax)} %${isVolatile ? ', memory-only' : ''}`,
   ]);
   return alignRows(heading, rows, 1);
 }

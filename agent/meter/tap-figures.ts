@@ -46,6 +46,8 @@ export class TapFigures {
       lost += lostPackets(ledger);
     }
     const flows = Math.max(0, ...(current?.tables ?? []).map(({ table }) => table.flows));
-    onFigures({ ...sums, lostPackets: lost, flows, volatileTables, unwrittenWindows: this.#unwrittenWindows });
+    const openPackets = sums.packets - this.#closed.packets;
+    const unwrittenWindows = this.#unwrittenWindows;
+    onFigures({ ...sums, lostPackets: lost, flows, volatileTables, unwrittenWindows, openPackets });
   }
 }

@@ -2,7 +2,7 @@
  * The open window in numbers, for whoever asks between two closed ones: a block of shared memory which a tap fills a few times
  * a second, never for a packet, and the control plane reads at any time.
  *
- *     float64: packets bytes lostPackets flows volatileTables unwrittenWindows
+ *     float64: packets bytes lostPackets flows volatileTables unwrittenWindows openPackets
  *
  * A reader may meet the numbers of two rounds; each for itself is whole, because the words are aligned.
  */
@@ -17,9 +17,11 @@ export interface LiveFigures {
   readonly volatileTables: number;
   /** Closed windows that are not durable yet. */
   readonly unwrittenWindows: number;
+  /** Of the packets: those that no closed window has. */
+  readonly openPackets: number;
 }
 
-const WORDS = 6;
+const WORDS = 7;
 
 export class LiveBlock {
   readonly shared: SharedArrayBuffer;
@@ -30,12 +32,14 @@ export class LiveBlock {
     this.#words = new Float64Array(shared);
   }
 
-  write({ packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows }: LiveFigures): void {
-    this.#words.set([packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows]);
+  write(figures: LiveFigures): void {
+    const { packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows, openPackets } = figures;
+    this.#words.set([packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows, openPackets]);
   }
 
   read(): LiveFigures {
-    const [packets = 0, bytes = 0, lostPackets = 0, flows = 0, volatileTables = 0, unwrittenWindows = 0] = this.#words;
-    return { packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows };
+    const [packets = 0, bytes = 0, lostPackets = 0, flows = 0, ...counts] = this.#words;
+    const [volatileTables = 0, unwrittenWindows = 0, openPackets = 0] = counts;
+    return { packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows, openPackets };
   }
 }

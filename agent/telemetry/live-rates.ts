@@ -6,6 +6,8 @@ export interface LiveStatus {
   readonly packetsPerSecond: number;
   readonly bitsPerSecond: number;
   readonly lostPacketsPerSecond: number;
+  /** Offered in the windows that are open, and so in no total yet. */
+  readonly openPackets: number;
   /** Flows in the open window, of the address family that has more, and the most that are kept apart. */
   readonly flows: number;
   readonly flowsMax: number;
@@ -28,7 +30,7 @@ export class LiveRates {
     if (this.#looks.length > SPAN_LOOKS + 1) this.#looks.shift();
   }
 
-  read(flowsMax: number, { flows }: LiveFigures): LiveStatus {
+  read(flowsMax: number, { flows, openPackets }: LiveFigures): LiveStatus {
     const [first] = this.#looks;
     const last = this.#looks.at(-1);
     const seconds = first === undefined || last === undefined ? 0 : (last.atMs - first.atMs) / 1000;
@@ -38,6 +40,7 @@ export class LiveRates {
       packetsPerSecond: rate(({ packets }) => packets),
       bitsPerSecond: rate(({ bytes }) => 8 * bytes),
       lostPacketsPerSecond: rate(({ lostPackets }) => lostPackets),
+      openPackets,
       flows,
       flowsMax,
     };

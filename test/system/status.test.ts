@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { getPriority } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +51,15 @@ async function startAsked(agent: AgentProcess): Promise<AgentStatus> {
   }
 }
 
+/** The first row of the table with this title, by the names of its columns. */
+function tableAt(text: string, title: string): Readonly<Record<string, string>> {
+  const lines = text.split('\n');
+  const at = lines.findIndex((line) => line.startsWith(`${title} `));
+  const cells = (line = '') => line.trim().split(/ {2,}/);
+  const row = cells(lines[at + 1]);
+  return Object.fromEntries(cells(lines[at]).map((name, index) => [name, row[index] ?? '']));
+}
+
 function rightSide(ledger: LedgerStatus): number {
   const { metered, excluded, notIp, malformed, overflowed, droppedByKernel, droppedByInterface } = ledger;
   const tallies = [metered, notIp, malformed, overflowed, ...Object.values(excluded)];
@@ -72,6 +81,32 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
       await sleep(200);
     }
   }
+
+  test('says before the first window ends what came, and that records go to the embedded log service', async () => {
+    const folder = temporaryFolder();
+    const [config, state] = [join(folder, 'flowlogd.yaml'), join(folder, 'state')];
+    const flowLogs = [{ name: 'web', interfaces: ['obs0'], windowSeconds: 600 }];
+    writeFileSync(config, JSON.stringify({ stateDirectory: state, flowLogs }));
+    // Both have the same port by default.
+    await host.service.stop();
+    const agent = startCommand(['run', '--config', config], { namespace: host.hosts.observed });
+    await agent.until(({ stderr }) => stderr.includes('"capturing"'));
+    host.sendBurst();
+    const sent = host.sent[0]!.burst.frames.length;
+    while (!existsSync(join(state, 'control.sock'))) await sleep(50);
+    while ((await statusOf(state)).interfaces[0]!.live.openPackets < sent) await sleep(100);
+
+    const { stdout } = await runCommand(['status', '--state-directory', state]);
+    const [totals, live] = ['INTERFACE', 'LIVE'].map((title) => tableAt(stdout, title));
+    expect(totals).toMatchObject({ OFFERED: '0', 'NON-IP/MALFORMED': '0', RECORDS: '0' });
+    expect(stdout).toContain('\nTotals of closed windows; open windows are under LIVE.\n');
+    expect(live).toMatchObject({ PACKETS: String(sent), 'TABLE USE': '0 %' });
+    const embedded = `embedded log service in ${join(state, 'logservice')}`;
+    expect(stdout).toMatch(new RegExp(`^Exporter .* to ${embedded}$`, 'm'));
+    const described = await runCommand(['flow-logs', 'describe', 'web', '--state-directory', state]);
+    expect(described.stdout).toMatch(new RegExp(`^Storage +${embedded}$`, 'm'));
+    expect((await agent.stop()).code).toBe(0);
+  });
 
   test('is noticed by a debug run, which says so and gives way', async () => {
     const { agent, hosts } = host;

@@ -53,17 +53,19 @@ describe('the screen of flowlogd status', () => {
       flows: 312,
       volatileTables: 0,
       unwrittenWindows: 0,
+      openPackets: 1364,
     });
     world.keeper.observe();
     const text = formatStatus(world.keeper.read(), START_SECONDS + 7512, false);
     expect(text).toBe(`flowlogd 1.2.3 on web-1 is healthy: pid 812, up 2 h 5 min, 70.0 MB of memory
   state in /var/lib/flowlogd, run c0ffee
 
-INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  OTHER  LOST  RECORDS
-eth0       capturing  2 h 5 min    4,806    4,806         0      0     0    1,248
+INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  NON-IP/MALFORMED  LOST  RECORDS
+eth0       capturing  2 h 5 min    4,806    4,806         0                 0     0    1,248
+Totals of closed windows; open windows are under LIVE.
 
-NOW   PACKETS/S    BITS/S  LOST/S  FLOWS  OF TABLE
-eth0      1,234  5.2 Mb/s       0    312      31 %
+LIVE  PACKETS/S    BITS/S  LOST/S  PACKETS  FLOWS  TABLE USE
+eth0      1,234  5.2 Mb/s       0    1,364    312       31 %
 
 WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
 2023-11-14 22:16:20Z    OK        1,203    1,203  120.3 kB     0      312

@@ -8,6 +8,7 @@ const figures = (packets: number) => ({
   flows: 7,
   volatileTables: 0,
   unwrittenWindows: 0,
+  openPackets: 3,
 });
 
 test('rates are those of the last five seconds', () => {
@@ -17,6 +18,7 @@ test('rates are those of the last five seconds', () => {
     packetsPerSecond: 50,
     bitsPerSecond: 50 * 100 * 8,
     lostPacketsPerSecond: 5,
+    openPackets: 3,
     flows: 7,
     flowsMax: 1000,
   });
