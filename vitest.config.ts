@@ -10,6 +10,8 @@ export default defineConfig({
           include: ['test/{agent,container,docs,fuzz,logservice,monitoring,scripts,systemd}/**/*.test.ts'],
           // Ends what hangs: the slowest take 4 s, but properties have been seen to take fifteen times their time on a busy machine.
           testTimeout: 120_000,
+          // One worker for each processor: by default one of them is left free, of two the half.
+          maxWorkers: '100%',
         },
       },
       {
