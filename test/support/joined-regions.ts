@@ -1,8 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { startProgram } from './command.ts';
+import { compiled } from './compiled.ts';
 import { commandMissing, NetworkNamespace, namespacesMissing } from './network-namespace.ts';
 
 /** How the gateways are joined: a routed link, Ethernet in UDP, or IP without a link layer in UDP. */
@@ -50,8 +49,7 @@ export const SILENT = {
 export class JoinedRegions {
   readonly near = newRegion(1);
   readonly far = newRegion(2);
-  readonly #folder = mkdtempSync(join(tmpdir(), 'flowlogd-regions-'));
-  readonly #sender = join(this.#folder, 'send-frames');
+  readonly #sender = compiled('send-frames.c');
 
   /** @param delayMs of each packet on its way through the tunnel, where it is one of type tun */
   static async start(tunnel: Tunnel, delayMs = 0): Promise<JoinedRegions> {
@@ -62,7 +60,6 @@ export class JoinedRegions {
   }
 
   private constructor() {
-    execFileSync('cc', ['-O1', '-o', this.#sender, resolve('test/support/send-frames.c')]);
     for (const region of [this.near, this.far]) addHost(region);
   }
 
@@ -77,7 +74,6 @@ export class JoinedRegions {
       host.remove();
       gateway.remove();
     }
-    rmSync(this.#folder, { recursive: true });
   }
 
   async #join(tunnel: Tunnel, delayMs: number): Promise<void> {

@@ -1,7 +1,5 @@
 import { execFileSync, execSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { compiled } from './compiled.ts';
 
 /** Why this machine's clock is left alone, in one line; undefined where its owner lets a test set it (scripts/test-clock.sh). */
 export function clockMissing(): string | undefined {
@@ -12,13 +10,8 @@ export function clockMissing(): string | undefined {
 
 /** The clock of the whole machine, kernel included. */
 export class MachineClock {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'flowlogd-clock-'));
-  readonly #program = join(this.#folder, 'set-clock');
+  readonly #program = compiled('set-clock.c', '-lm');
   readonly #startMs = Date.now() - performance.now();
-
-  constructor() {
-    execFileSync('cc', ['-O1', '-o', this.#program, resolve('test/support/set-clock.c'), '-lm']);
-  }
 
   /** By how many seconds it is off what it was when this was made. */
   get offSeconds(): number {
@@ -43,6 +36,5 @@ export class MachineClock {
   /** As if nothing had happened. */
   restore(): void {
     this.step(-this.offSeconds);
-    rmSync(this.#folder, { recursive: true });
   }
 }

@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { compiled } from './compiled.ts';
 import { commandMissing, NetworkNamespace, namespacesMissing } from './network-namespace.ts';
 import { ethernet, icmpEcho, internetChecksum, ipv4, PROTOCOL, udp } from './packet-builder.ts';
 
@@ -51,11 +49,9 @@ export class NatGateway {
   readonly client = new NetworkNamespace();
   readonly gateway = new NetworkNamespace();
   readonly server = new NetworkNamespace();
-  readonly #folder = mkdtempSync(join(tmpdir(), 'flowlogd-nat-'));
-  readonly #sender = join(this.#folder, 'send-frames');
+  readonly #sender = compiled('send-frames.c');
 
   constructor() {
-    execFileSync('cc', ['-O1', '-o', this.#sender, resolve('test/support/send-frames.c')]);
     for (const namespace of [this.client, this.gateway, this.server]) allowIpv6(namespace);
     this.#join(this.client, 'eth0', 'inside', MAC);
     this.#join(this.server, 'eth0', 'outside');
@@ -113,7 +109,6 @@ export class NatGateway {
 
   remove(): void {
     for (const namespace of [this.client, this.gateway, this.server]) namespace.remove();
-    rmSync(this.#folder, { recursive: true });
   }
 
   #join(host: NetworkNamespace, name: string, peer: string, mac?: typeof MAC): void {

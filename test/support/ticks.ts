@@ -1,9 +1,6 @@
 /** Traffic of which each hundredth of a second has flows of its own, so that whatever is missing says when it was sent. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
 import { type RunningCommand, startProgram } from './command.ts';
+import { compiled } from './compiled.ts';
 import type { LogServiceProcess, StoredLog } from './log-service-process.ts';
 import type { TwoHosts } from './two-hosts.ts';
 
@@ -29,13 +26,10 @@ export type StoredTicks = ReadonlyMap<number, { 4: number; 6: number }>;
 
 /** Sends from the peer to obs0 until it is stopped, and goes on where that interface is made anew. */
 export class TickSender {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'flowlogd-ticks-'));
   readonly #running: RunningCommand;
 
   constructor(hosts: TwoHosts, packetsPerTick: number) {
-    const program = join(this.#folder, 'send-ticks');
-    execFileSync('cc', ['-O1', '-o', program, resolve('test/support/send-ticks.c')]);
-    const words = [program, 'peer0', String(packetsPerTick)];
+    const words = [compiled('send-ticks.c'), 'peer0', String(packetsPerTick)];
     this.#running = startProgram(words, { namespace: hosts.peer, openInput: true });
   }
 
@@ -43,7 +37,6 @@ export class TickSender {
   async stop(): Promise<readonly Tick[]> {
     this.#running.child.stdin!.end();
     const { code, stdout, stderr } = await this.#running.ended;
-    rmSync(this.#folder, { recursive: true });
     if (code !== 0) throw new Error(`the sender ended with ${code}: ${stderr}`);
     const lines = stdout.split('\n').filter((line) => line !== '');
     return lines.map((line) => {

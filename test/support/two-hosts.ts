@@ -1,7 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { compiled } from './compiled.ts';
 import { commandMissing, NetworkNamespace, namespacesMissing } from './network-namespace.ts';
 
 /** Why two hosts cannot be made here, in one line; undefined when they can. */
@@ -22,11 +20,9 @@ export interface InterfaceCounters {
 export class TwoHosts {
   readonly observed = new NetworkNamespace();
   readonly peer = new NetworkNamespace();
-  readonly #folder = mkdtempSync(join(tmpdir(), 'flowlogd-hosts-'));
-  readonly #sender = join(this.#folder, 'send-frames');
+  readonly #sender = compiled('send-frames.c');
 
   constructor() {
-    execFileSync('cc', ['-O1', '-o', this.#sender, resolve('test/support/send-frames.c')]);
     this.join();
   }
 
@@ -66,6 +62,5 @@ export class TwoHosts {
   remove(): void {
     this.observed.remove();
     this.peer.remove();
-    rmSync(this.#folder, { recursive: true });
   }
 }

@@ -7,10 +7,11 @@
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { AgentProcess } from '../support/agent-process.ts';
+import { compiled } from '../support/compiled.ts';
 import { makeDisk, mountDisk, mountMemory } from '../support/mounted-disk.ts';
 import { commandMissing } from '../support/network-namespace.ts';
 import { ObservedHost } from '../support/observed-host.ts';
@@ -115,8 +116,6 @@ describe.skipIf(mountsMissing !== undefined)('an agent whose disk', { timeout: 1
     const folder = dirname(stateFolder);
     const image = join(folder, 'disk.img');
     makeDisk(image, stateFolder);
-    const cutPower = join(folder, 'cut-power');
-    execFileSync('cc', ['-O1', '-o', cutPower, resolve('test/support/cut-power.c')]);
 
     await host.agent.start();
     const sender = new TickSender(host.hosts, PACKETS_PER_TICK);
@@ -129,7 +128,7 @@ describe.skipIf(mountsMissing !== undefined)('an agent whose disk', { timeout: 1
     await sleep(3000);
     await host.agent.stop('SIGKILL');
     const synced = seen();
-    execFileSync(cutPower, [stateFolder]);
+    execFileSync(compiled('cut-power.c'), [stateFolder]);
     // What the disk has, on a file system that other namespaces do not keep alive.
     copyFileSync(image, `${image}.kept`);
     mountDisk(`${image}.kept`, stateFolder);

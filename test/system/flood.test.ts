@@ -4,16 +4,15 @@
  *
  * FLOWLOGD_SOAK_ROUNDS makes it longer, a second each: `scripts/soak.sh 60`.
  */
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { startProgram } from '../support/command.ts';
+import { compiled } from '../support/compiled.ts';
 import type { StoredLog } from '../support/log-service-process.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { isLedger, ledgerSum } from '../support/stored-flows.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { twoHostsMissing } from '../support/two-hosts.ts';
 
 const missing = twoHostsMissing();
@@ -57,8 +56,7 @@ describe.skipIf(missing !== undefined)('a SYN flood', { timeout: 120_000 + FLOOD
 
   /** Answers how many SYNs left, and the most that the spool held meanwhile. */
   async function flood(): Promise<{ sent: number; spoolBytes: number }> {
-    const program = join(temporaryFolder(), 'send-flood');
-    execFileSync('cc', ['-O2', '-o', program, resolve('test/support/send-flood.c')]);
+    const program = compiled('send-flood.c');
     const sender = startProgram([program, 'peer0', String(FLOOD_SECONDS)], { namespace: host.hosts.peer });
     let spoolBytes = 0;
     let isOver = false;

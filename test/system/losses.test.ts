@@ -2,15 +2,13 @@
  * Losses lie in the window that lost. The agent stands still while a flood runs over its packet ring; the oracle is what the
  * sender's kernel took, and when it was sent.
  */
-import { execFileSync } from 'node:child_process';
-import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { startProgram } from '../support/command.ts';
+import { compiled } from '../support/compiled.ts';
 import type { StoredLog } from '../support/log-service-process.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { isLedger, ledgerSum } from '../support/stored-flows.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { twoHostsMissing } from '../support/two-hosts.ts';
 
 const missing = twoHostsMissing();
@@ -20,11 +18,8 @@ const WINDOW_SECONDS = 5;
 
 describe.skipIf(missing !== undefined)('packets for which the ring had no room', { timeout: 120_000 }, () => {
   let host: ObservedHost;
-  let program: string;
   beforeEach(async () => {
     host = await ObservedHost.start(WINDOW_SECONDS);
-    program = join(temporaryFolder(), 'send-flood');
-    execFileSync('cc', ['-O2', '-o', program, resolve('test/support/send-flood.c')]);
     await host.agent.start();
   });
   afterEach(() => host.hosts.remove());
@@ -32,7 +27,7 @@ describe.skipIf(missing !== undefined)('packets for which the ring had no room',
   /** Answers how many packets left in one second, of which the agent saw none go by. */
   async function floodWhileStopped(): Promise<number> {
     process.kill(host.agent.pid, 'SIGSTOP');
-    const sender = startProgram([program, 'peer0', '1'], { namespace: host.hosts.peer });
+    const sender = startProgram([compiled('send-flood.c'), 'peer0', '1'], { namespace: host.hosts.peer });
     const { code, stdout } = await sender.ended;
     process.kill(host.agent.pid, 'SIGCONT');
     expect(code).toBe(0);

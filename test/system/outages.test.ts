@@ -6,17 +6,15 @@
  *
  * FLOWLOGD_SOAK_ROUNDS makes it longer: `scripts/soak.sh 60`.
  */
-import { execFileSync } from 'node:child_process';
-import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/status.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { startProgram } from '../support/command.ts';
+import { compiled } from '../support/compiled.ts';
 import { NetworkNamespace } from '../support/network-namespace.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { isLedger, ledgerSum } from '../support/stored-flows.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { compareTicks, sentThrough } from '../support/tick-account.ts';
 import { TICK_SECONDS, type Tick, TickSender } from '../support/ticks.ts';
 import { type TwoHosts, twoHostsMissing } from '../support/two-hosts.ts';
@@ -174,8 +172,7 @@ describe.skipIf(missing !== undefined)('an interface', { timeout: 120_000 + ROUN
   }
 
   test('that is deleted under a SYN flood is counted to the last packet that it handed over', async () => {
-    const program = join(temporaryFolder(), 'send-flood');
-    execFileSync('cc', ['-O2', '-o', program, resolve('test/support/send-flood.c')]);
+    const program = compiled('send-flood.c');
     await host.agent.start();
     let sent = 0;
     for (let round = 0; round < 2; round++) {
