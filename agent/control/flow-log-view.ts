@@ -66,6 +66,9 @@ export function viewFlowLogs(control: FlowLogControl, status: AgentStatus, asked
     ...conflicts.filter(({ flowLogId }) => flowLogId === entry.id).map((each) => `${describeConflict(each)}.`),
     ...missing.map((pattern) => `No interface of this host is ${pattern} now.`),
     ...control.failuresOf(entry.id),
+    ...status.interfaces.flatMap(({ flowLogId, state, reason }) =>
+      flowLogId === entry.id && state === 'waiting' && reason !== null ? [reason] : [],
+    ),
   ];
   return {
     schema: FLOW_LOGS_SCHEMA,

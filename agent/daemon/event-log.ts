@@ -10,6 +10,9 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
     case 'attached':
       log.info('capturing', facts);
       break;
+    case 'waiting':
+      log.warn('interface cannot be captured yet; retrying', { ...facts, reason: event.reason });
+      break;
     case 'live':
       break;
     case 'detached':

@@ -80,7 +80,7 @@ export class Supervisor {
   readonly #sweeping: NodeJS.Timeout;
   #endRotation: () => void = () => undefined;
 
-  /** Answers when every interface is capturing. @throws OperationalError when a stage cannot start; what had started is stopped */
+  /** Answers when every interface is capturing, or waited for. @throws OperationalError when a stage cannot start; what had started is stopped */
   static async start(options: SupervisorOptions): Promise<Supervisor> {
     const points = options.taps.map(({ point }) => point);
     for (const limit of requireTranslations(points, loadCaptureAddon())) options.log.warn(limit);
@@ -115,6 +115,7 @@ export class Supervisor {
         flowsMax: options.flowsMax,
         hashSeed: this.#hashSeed,
         keep: this.#tables.setup,
+        waits: true,
       },
       options.engine,
       (point, event) => {

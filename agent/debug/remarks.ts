@@ -40,6 +40,8 @@ export function eventText(point: ObservationPoint, event: TapEvent): string | un
     case 'volatile':
     case 'kept':
       return undefined;
+    case 'waiting':
+      return event.reason;
     case 'detached':
       return `${event.reason} Waiting for ${point.interfaceName} to come back.`;
     case 'verdicts-lost':

@@ -84,7 +84,7 @@ export class FlowLogControl {
   /**
    * What the state directory and the configuration say together. Nothing is written: another agent may be there.
    *
-   * @throws OperationalError `flow-log.refused` or `capture.no-interface` when the configuration asks for what cannot be
+   * @throws OperationalError `flow-log.refused` when the configuration asks for what cannot be
    */
   static load(options: FlowLogControlOptions, declarations: readonly Declaration[]): FlowLogControl {
     const read = readRegistry(options.disk, options.folder);
@@ -131,6 +131,7 @@ export class FlowLogControl {
         reason: error.message,
       });
     }
+    this.#warnOfMissing(this.#entries);
     // An agent that ends refuses what it is asked for; nobody looks for interfaces then.
     this.#looking = setInterval(() => void this.look().catch(ignoreRefusal), LOOK_MS);
   }
@@ -149,7 +150,7 @@ export class FlowLogControl {
     return this.#serial(async () => {
       const declaration = this.#options.words.read({ id: this.#freeId(), ...options });
       const { entries, entry } = changed(create(this.#entries, declaration, this.#nowSeconds()));
-      const problem = this.#problemWith(entry, entries);
+      const problem = this.#conflictOf(entry, entries) ?? this.#missingOf(entry, entries);
       if (problem !== undefined) throw problem;
       const before = this.#entries;
       this.#commit(entries);
@@ -187,6 +188,7 @@ export class FlowLogControl {
       this.#commit(report.entries);
       this.#refusals = report.refusals;
       await this.#apply();
+      this.#warnOfMissing([...report.created, ...report.changed]);
       return report;
     });
   }
@@ -208,7 +210,7 @@ export class FlowLogControl {
     const refusals = [...reconciled.refusals];
     let { entries } = reconciled;
     const created = reconciled.created.filter((entry) => {
-      const problem = this.#elsewhere(entry, storage) ?? this.#problemWith(entry, entries);
+      const problem = this.#elsewhere(entry, storage) ?? this.#conflictOf(entry, entries);
       if (problem === undefined) return true;
       refusals.push({ flowLogId: entry.id, code: problem.code, message: problem.message });
       entries = entries.filter(({ id }) => id !== entry.id);
@@ -228,14 +230,33 @@ export class FlowLogControl {
   }
 
   /** Why a new flow log cannot be. */
-  #problemWith(entry: FlowLogEntry, entries: Entries): OperationalError | undefined {
-    const sights = this.#options.words.look(entries);
-    const conflict = claimInterfaces(sights).conflicts.find(({ flowLogId }) => flowLogId === entry.id);
-    if (conflict !== undefined) {
-      return refused(`The flow log ${entry.attributes.name} cannot be created: ${describeConflict(conflict)}.`);
-    }
-    const { missing = [] } = sights.find((sight) => sight.entry.id === entry.id) ?? {};
+  #conflictOf(entry: FlowLogEntry, entries: Entries): OperationalError | undefined {
+    const { conflicts } = claimInterfaces(this.#options.words.look(entries));
+    const conflict = conflicts.find(({ flowLogId }) => flowLogId === entry.id);
+    return (
+      conflict && refused(`The flow log ${entry.attributes.name} cannot be created: ${describeConflict(conflict)}.`)
+    );
+  }
+
+  /** Why one cannot be created by hand: its name is mistyped, as a rule. One of the file waits, as interfaces come late in a boot. */
+  #missingOf(entry: FlowLogEntry, entries: Entries): OperationalError | undefined {
+    const { missing = [] } = this.#options.words.look(entries).find((sight) => sight.entry.id === entry.id) ?? {};
     return missing.map((pattern) => this.#options.words.explainMissing(pattern)).find((error) => error !== undefined);
+  }
+
+  #warnOfMissing(entries: readonly FlowLogEntry[]): void {
+    const ids = new Set(entries.map(({ id }) => id));
+    for (const { entry, missing } of this.sights()) {
+      if (!entry.attributes.enabled || !ids.has(entry.id)) continue;
+      for (const pattern of missing) {
+        // A pattern may stand for nothing.
+        if (this.#options.words.explainMissing(pattern) === undefined) continue;
+        this.#options.log.warn('no such interface; capture begins when there is one', {
+          flowLog: entry.id,
+          interface: pattern,
+        });
+      }
+    }
   }
 
   #change(outcome: () => Outcome): Promise<FlowLogEntry> {

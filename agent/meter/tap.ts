@@ -1,9 +1,9 @@
 import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import type { Gap } from '../model/ledger.ts';
+import type { Gap, GapReason } from '../model/ledger.ts';
 import type { LiveFigures } from '../model/live-figures.ts';
-import { OperationalError } from '../model/operational-error.ts';
+import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { firstSeconds, type PacketBatch } from '../model/packet-batch.ts';
 import { type LiveEngine, type LiveOptions, type PacketSource, READ } from '../model/packet-source.ts';
 import type { Rejection } from '../model/rejection.ts';
@@ -45,6 +45,13 @@ export interface TapOptions {
 const REATTACH_MS = 500;
 /** Batches read from one tap before the others have their turn. */
 const BATCHES_PER_ROUND = 64;
+/** What passes by itself: the interface is not there or down, or the kernel refuses for now. */
+const PASSING: ReadonlySet<ErrorCode> = new Set(['capture.no-interface', 'capture.failed']);
+
+/** @param code why there is no capture */
+function gapReason(code: ErrorCode | undefined): GapReason {
+  return code === 'capture.gone' || code === 'capture.no-interface' ? 'interface-gone' : 'capture-failed';
+}
 
 /**
  * One observation point at work: its capture and its meter. When the interface goes away the tap keeps closing its windows,
@@ -61,6 +68,8 @@ export class Tap {
   readonly #coverage: WindowCoverage;
   readonly #figures: TapFigures;
   #detached: OpenGap | undefined;
+  /** Why the interface could not be captured yet, until it was for the first time. */
+  #waitReason: string | undefined;
   #verdictsLost: OpenGap | undefined;
   /** By the clock that nobody sets. */
   #retryAtMs = 0;
@@ -100,11 +109,25 @@ export class Tap {
   attach(capture?: Capture): void {
     if (capture === undefined) this.#open();
     else this.#take(capture);
-    const seconds = this.#seconds();
-    this.#coverage.begin(seconds);
-    this.#watermark.beginDrain(seconds);
-    this.#note(true);
+    this.#begin();
     this.#tell({ kind: 'attached' });
+  }
+
+  /**
+   * Attaches; where the interface is not there, down or refusing for now, it waits for it, and its windows have the gap.
+   *
+   * @throws OperationalError what only a change of permissions or of the configuration cures
+   */
+  attachOrWait(): void {
+    try {
+      this.attach();
+    } catch (error) {
+      if (!(error instanceof OperationalError) || !PASSING.has(error.code)) throw error;
+      this.#detached = this.#gaps.begin(gapReason(error.code), this.#seconds());
+      this.#retryAtMs = this.#options.clocks().awakeMs + REATTACH_MS;
+      this.#begin();
+      this.#waits(error.message);
+    }
   }
 
   get point(): ObservationPoint {
@@ -239,6 +262,18 @@ export class Tap {
     this.#options.onEvent(this.#options.point, event);
   }
 
+  #begin(): void {
+    const seconds = this.#seconds();
+    this.#coverage.begin(seconds);
+    this.#watermark.beginDrain(seconds);
+    this.#note(true);
+  }
+
+  #waits(reason: string): void {
+    if (reason !== this.#waitReason) this.#tell({ kind: 'waiting', reason });
+    this.#waitReason = reason;
+  }
+
   #seconds(): number {
     return this.#options.now() / 1000;
   }
@@ -277,10 +312,10 @@ export class Tap {
   #detach(reason: string): void {
     this.#coverage.lookAtClocks();
     this.#drops.look(this.#seconds());
-    const gone = this.source?.failure?.code === 'capture.gone';
+    const code = this.source?.failure?.code;
     this.#attachment.close();
     const fromSeconds = Math.min(this.#watermark.readUntil, this.#seconds());
-    this.#detached = this.#gaps.begin(gone ? 'interface-gone' : 'capture-failed', fromSeconds);
+    this.#detached = this.#gaps.begin(gapReason(code), fromSeconds);
     this.#retryAtMs = this.#options.clocks().awakeMs + REATTACH_MS;
     this.#tell({ kind: 'detached', reason });
   }
@@ -293,11 +328,13 @@ export class Tap {
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
       this.#retryAtMs = awakeMs + REATTACH_MS;
+      if (this.#waitReason !== undefined) this.#waits(error.message);
       return;
     }
     const gapSeconds = this.#gaps.end(this.#detached!, this.#seconds());
     this.#detached = undefined;
-    this.#tell({ kind: 're-attached', gapSeconds });
+    this.#tell(this.#waitReason === undefined ? { kind: 're-attached', gapSeconds } : { kind: 'attached' });
+    this.#waitReason = undefined;
   }
 
   #closed(window: Window): void {

@@ -15,6 +15,7 @@ export const PROBLEM_CODES = {
   'data-plane-stuck': 'error',
   'nothing-captured': 'error',
   'interface-detached': 'error',
+  'interface-waiting': 'warning',
   'spool-failing': 'error',
   'spool-dropping': 'error',
   'windows-unwritten': 'warning',
@@ -144,6 +145,16 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
         'interface-detached',
         `${name} is not captured: ${reason ?? 'the capture ended'}.`,
         `See whether the interface is there and up (ip link show ${name}); capture goes on by itself when it is.`,
+        name,
+      ),
+    );
+  }
+  if (state === 'waiting') {
+    problems.push(
+      problem(
+        'interface-waiting',
+        `${name} is not captured yet: ${reason ?? 'it cannot be opened'}`,
+        `Bring it up (ip link set ${name} up), or take it out of the flow log; capture begins by itself.`,
         name,
       ),
     );

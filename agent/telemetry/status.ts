@@ -31,7 +31,7 @@ export interface WindowStatus {
   readonly ledger: LedgerStatus;
 }
 
-export const INTERFACE_STATES = ['starting', 'capturing', 'detached'] as const;
+export const INTERFACE_STATES = ['starting', 'waiting', 'capturing', 'detached'] as const;
 export type InterfaceState = (typeof INTERFACE_STATES)[number];
 
 export interface InterfaceStatus {
@@ -41,7 +41,7 @@ export interface InterfaceStatus {
   readonly windowSeconds: number;
   readonly state: InterfaceState;
   readonly sinceSeconds: number;
-  /** Why it is detached. */
+  /** Why it is waiting or detached. */
   readonly reason: string | null;
   readonly detachments: number;
   /** The open window; not in any total until it is closed. */
@@ -414,8 +414,8 @@ class InterfaceKeeper {
     if (kind === 'volatile') this.#volatile = { sinceSeconds: nowSeconds, reason: reason ?? '' };
     else if (kind === 'kept') this.#volatile = undefined;
     if (kind === 'detached') this.#detachments++;
-    else if (kind !== 'attached' && kind !== 're-attached') return;
-    this.#state = kind === 'detached' ? 'detached' : 'capturing';
+    else if (kind !== 'attached' && kind !== 're-attached' && kind !== 'waiting') return;
+    this.#state = kind === 'detached' || kind === 'waiting' ? kind : 'capturing';
     this.#reason = reason ?? null;
     this.#sinceSeconds = nowSeconds;
   }

@@ -30,6 +30,8 @@ export interface DataPlaneSetup {
   readonly control: SharedArrayBuffer;
   /** Where open windows are kept on disk; without it they live in memory alone. */
   readonly keep?: KeepSetup | undefined;
+  /** Whether interfaces that cannot be captured now are waited for; else one of them ends it all. */
+  readonly waits?: boolean | undefined;
   /** Where packets are written as they come, too. */
   readonly recording?: RecordingSetup | undefined;
 }
@@ -53,7 +55,7 @@ export type TapRequest = { readonly id: number } & (
 
 /** What the data plane tells the control plane. */
 export type DataPlaneMessage =
-  /** Every interface is capturing; `limits` is what the engine cannot do. */
+  /** Every interface is capturing, or waited for; `limits` is what the engine cannot do. */
   | { readonly kind: 'ready'; readonly limits: readonly string[] }
   | { readonly kind: 'event'; readonly point: ObservationPoint; readonly event: TapEvent }
   | { readonly kind: 'answered'; readonly id: number; readonly refusal: Failure | undefined }

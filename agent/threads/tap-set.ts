@@ -44,6 +44,8 @@ export interface TapSetOptions {
   readonly flowsMax: number;
   readonly hashSeed: Int32Array;
   readonly keep?: KeepSetup | undefined;
+  /** Whether an interface that cannot be captured now is waited for; else it is refused. */
+  readonly waits?: boolean | undefined;
   readonly engine: LiveEngine;
   readonly mapper: PageMapper;
   /** Of closed windows that the recorder still has: from there on open ones may not grow, and fold early. */
@@ -88,14 +90,16 @@ export class TapSet {
 
   /**
    * @param capture one that goes on; opened when absent
-   * @throws OperationalError when the interface cannot be captured now; nothing is left of the tap then
+   * @throws OperationalError when the interface cannot be captured now, or never where those are waited for; nothing is left
+   *   of the tap then
    */
   observe(setup: TapSetup, capture?: Capture): void {
     const live = new LiveBlock();
     const tap = this.#create(setup, live);
     try {
       this.#rejectLogFor(setup)?.addTap(tap);
-      tap.attach(capture);
+      if (capture === undefined && this.#options.waits === true) tap.attachOrWait();
+      else tap.attach(capture);
     } catch (error) {
       tap.end();
       this.#leaveRejectLog(tap);

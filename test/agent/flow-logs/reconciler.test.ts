@@ -34,10 +34,19 @@ describe('flow logs at a start', () => {
       /fl-a \(web\): windowSeconds \(default -> 60\) is immutable/,
     );
     expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth*'))).toThrow(/eth0 belongs to the flow log fl-a/);
-    expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth7'))).toThrow(
-      expect.objectContaining({ code: 'capture.no-interface', message: expect.stringMatching(/there is no eth7/) }),
-    );
     expect(host.disk.readNow(`/state/${REGISTRY_FILE}`)).toEqual(before);
+  });
+
+  test('wait for an interface that is not there yet, and say so; by a command none is made for it', async () => {
+    const control = host.start(on('fl-a', 'eth0'), on('fl-b', 'eth7'));
+    expect(running()).toEqual(['fl-a/eth0']);
+    expect(host.said.join()).toMatch(/no such interface; capture begins when there is one/);
+    await expect(control.create({ interfaces: ['eth8'] })).rejects.toThrow(
+      expect.objectContaining({ code: 'capture.no-interface', message: expect.stringMatching(/there is no eth8/) }),
+    );
+    host.interfaces = [...host.interfaces, 'eth7'];
+    await control.look();
+    expect(running()).toEqual(['fl-a/eth0', 'fl-b/eth7']);
   });
 
   test('wait for an interface that was there when they were made', async () => {

@@ -62,6 +62,50 @@ describe('attaching a tap', () => {
   });
 });
 
+describe('a tap whose interface cannot be captured yet', () => {
+  const refusal = (text: string) => new OperationalError('capture.no-interface', text);
+
+  it('waits for it and says why, and its windows have the gap until then', async () => {
+    const tapped = new TappedInterface();
+    tapped.engine.refusal = refusal('eth0 is down.');
+    tapped.tap.attachOrWait();
+    await tapped.round(59);
+    tapped.engine.refusal = refusal('there is no eth0.');
+    await tapped.round(61);
+    tapped.engine.refusal = undefined;
+    await tapped.round(70);
+    await tapped.round(121);
+    expect(gapsByWindow(tapped)).toEqual([
+      [0, [0, 60]],
+      [60, [60, 70]],
+    ]);
+    expect(tapped.closed.flatMap(({ ledger }) => ledger.gaps.map(({ reason }) => reason))).toEqual([
+      'interface-gone',
+      'interface-gone',
+    ]);
+    expect(tapped.events).toEqual([
+      { kind: 'waiting', reason: 'eth0 is down.' },
+      { kind: 'waiting', reason: 'there is no eth0.' },
+      { kind: 'attached' },
+    ]);
+  });
+
+  it('waits while the kernel refuses for a moment', () => {
+    const tapped = new TappedInterface();
+    tapped.engine.refusal = new OperationalError('capture.failed', 'out of memory.');
+    tapped.tap.attachOrWait();
+    expect(tapped.events).toEqual([{ kind: 'waiting', reason: 'out of memory.' }]);
+  });
+
+  it('is refused for what does not pass by itself', () => {
+    for (const code of ['capture.permission', 'capture.filter'] as const) {
+      const tapped = new TappedInterface();
+      tapped.engine.refusal = new OperationalError(code, 'no.');
+      expect(() => tapped.tap.attachOrWait()).toThrow(tapped.engine.refusal);
+    }
+  });
+});
+
 describe('draining a tap', () => {
   it('takes in everything that waits, and says that nothing more does', async () => {
     const tapped = attached();
