@@ -14,10 +14,15 @@ export interface AgentOptions {
   readonly interfaceName?: string;
   /** YAML of a list, instead of one flow log of that interface. */
   readonly flowLogs?: string;
+  /** YAML of further ones, behind it. */
+  readonly furtherFlowLogs?: string;
   readonly through?: readonly string[];
   /** Further lines of the configuration. */
   readonly configuration?: string;
 }
+
+/** Of its one interface, where nothing else is configured. */
+export const INTERFACE_ID = 'eni-test';
 
 /** The built agent as a service, with a configuration and a state of its own that outlive it. */
 export class AgentProcess {
@@ -28,9 +33,8 @@ export class AgentProcess {
 
   constructor(options: AgentOptions) {
     const { folder, service, windowSeconds, interfaceName = 'obs0', configuration = '' } = options;
-    const flowLogs =
-      options.flowLogs ??
-      `[{ interfaces: [${interfaceName}], interfaceId: eni-test, windowSeconds: ${windowSeconds} }]`;
+    const own = `{ interfaces: [${interfaceName}], interfaceId: ${INTERFACE_ID}, windowSeconds: ${windowSeconds} }`;
+    const flowLogs = options.flowLogs ?? `[${own}, ${options.furtherFlowLogs ?? ''}]`;
     this.#options = options;
     this.stateFolder = join(folder, 'state');
     this.#configPath = join(folder, 'flowlogd.yaml');

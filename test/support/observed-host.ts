@@ -24,8 +24,11 @@ export class ObservedHost {
   readonly sent: SentBurst[] = [];
   readonly #windowSeconds: number;
 
-  /** @param configuration further lines of the agent's */
-  static async start(windowSeconds: number, configuration = ''): Promise<ObservedHost> {
+  /**
+   * @param configuration further lines of the agent's
+   * @param flowLogs YAML of flow logs beside the one of obs0
+   */
+  static async start(windowSeconds: number, configuration = '', flowLogs = ''): Promise<ObservedHost> {
     const hosts = new TwoHosts();
     const namespace = hosts.observed;
     const folder = temporaryFolder();
@@ -34,7 +37,7 @@ export class ObservedHost {
     return new ObservedHost(
       hosts,
       service,
-      new AgentProcess({ namespace, folder, service, windowSeconds, configuration }),
+      new AgentProcess({ namespace, folder, service, windowSeconds, configuration, furtherFlowLogs: flowLogs }),
       windowSeconds,
     );
   }

@@ -3,6 +3,7 @@
  * missing was sent during a gap of its window's ledger, and the kernel counted on the interface what the sender says.
  */
 import { expect } from 'vitest';
+import { INTERFACE_ID } from './agent-process.ts';
 import type { StoredLog } from './log-service-process.ts';
 import type { ObservedHost } from './observed-host.ts';
 import { isLedger, ledgerSum } from './stored-flows.ts';
@@ -51,7 +52,9 @@ export async function compareTicks(
   windowSeconds: number,
 ): Promise<TickAccount> {
   const stored = await storedTicks(service, sent.length);
-  const ledgers = (await service.query('ledger-status:*')).filter(isLedger);
+  const ledgers = (await service.query('ledger-status:*')).filter(
+    (log) => isLedger(log) && log['interface-id'] === INTERFACE_ID,
+  );
   // The kernel's counters are those of the interface that there is in the end.
   expect(sentThrough(sent, sent.at(-1)!.interfaceIndex)).toBe(hosts.counters().rx.packets);
   for (const [number, packets] of stored) {
