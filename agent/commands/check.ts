@@ -1,6 +1,7 @@
 import type { Command } from '../cli/command.ts';
 import type { Configuration } from '../config/load.ts';
 import { EXIT } from '../model/operational-error.ts';
+import type { incidentRow } from '../record/incident-fields.ts';
 
 export const check: Command = {
   name: 'check',
@@ -8,7 +9,8 @@ export const check: Command = {
   usage: '--config FILE [--skip-files]',
   description:
     'Reads the file as run would, the environment included, and reports every problem at once: its line and column, the ' +
-    'option, what is accepted, and the nearest known name for a misspelt one. Exit code 78 when there is a problem. Nothing is ' +
+    'option, what is accepted, and the nearest known name for a misspelt one; of a valid file, which fields incident analysis ' +
+    'would miss. Exit code 78 when there is a problem. Nothing is ' +
     'started and no interface or network is touched.',
   options: [
     { name: 'config', short: 'c', value: 'FILE', description: 'The configuration file (YAML).' },
@@ -33,10 +35,25 @@ export const check: Command = {
     const { loadOnHost } = await import('../config/load.ts');
     const { configuration, warnings } = loadOnHost(path, invocation.env, !invocation.flag('skip-files'));
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
-    invocation.stdout.write(`${path} is valid: ${summarise(configuration)}\n`);
+    const { incidentRow } = await import('../record/incident-fields.ts');
+    const lines = [`${path} is valid: ${summarise(configuration)}`, ...incidentHints(configuration, incidentRow)];
+    invocation.stdout.write(`${lines.join('\n')}\n`);
     return EXIT.ok;
   },
 };
+
+/** What to add to documented rows before they are immutable; one hint for all flow logs that need the same. */
+function incidentHints({ flowLogs }: Configuration, row: typeof incidentRow): string[] {
+  const namesByHint = new Map<string, string[]>();
+  for (const { name, resourceType, rejects } of flowLogs.filter(({ fields }) => fields.length === 0)) {
+    const { missing, words } = row(resourceType, rejects !== undefined);
+    const hint =
+      `the documented row has no ${missing.join(', ')}, which incident analysis needs. ` +
+      `Set fields: [${words.join(', ')}] before the flow log is created; fields are immutable.`;
+    namesByHint.set(hint, [...(namesByHint.get(hint) ?? []), name]);
+  }
+  return [...namesByHint].map(([hint, names]) => `Hint for ${names.join(', ')}: ${hint}`);
+}
 
 /** `2 flow logs (web on eth0; vpn on wg*), to the topic ... at https://...`. */
 function summarise({ flowLogs, cls }: Configuration): string {

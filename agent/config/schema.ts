@@ -9,6 +9,7 @@ import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
+import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
 import {
   ABSOLUTE_PATH,
   BOOLEAN,
@@ -116,9 +117,9 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
     {
       default: '[]',
       description:
-        'What records say, in this order; the names `eni`, `nat` and `ccn` stand for the fields of those rows. Empty is the row of ' +
-        'the resource type.',
-      example: '[eni, tcp-flags, direction]',
+        'What records say, in this order; the names `eni`, `nat` and `ccn` stand for the fields of those rows. Empty is the documented ' +
+        'row of the resource type; the example adds what incident analysis needs. Immutable, so decide before the first start.',
+      example: `[eni, ${INCIDENT_FIELDS.join(', ')}]`,
     },
   ),
   constants: section('Values of fields that the host cannot know, for this flow log alone.', constants),

@@ -42,10 +42,31 @@ const file = (name: string, text: string, mode = 0o600): string => {
 };
 
 describe('flowlogd check', () => {
+  test('names the fields that incident analysis misses in documented rows, and how to have them', async () => {
+    const path = file(
+      'rows.yaml',
+      `flowLogs:
+  - { name: web, interfaces: [eth0] }
+  - { name: vpn, interfaces: [wg0] }
+  - { name: edge, interfaces: [eth1], resourceType: NAT, rejects: { nflog: 5 } }
+  - { name: own, interfaces: [eth2], fields: [srcaddr, dstaddr] }
+`,
+    );
+    const { code, out } = await flowlogd(['check', '--config', path]);
+    expect(code).toBe(0);
+    expect(out.split('\n').slice(1)).toEqual([
+      'Hint for web, vpn: the documented row has no direction, tcp-flags, initiator, initiator-evidence, handshake-rtt, which ' +
+        'incident analysis needs. Set fields: [eni, direction, tcp-flags, initiator, initiator-evidence, handshake-rtt] before ' +
+        'the flow log is created; fields are immutable.',
+      expect.stringMatching(/^Hint for edge: .* Set fields: \[nat, .*, handshake-rtt, reject-rule\] before/),
+      '',
+    ]);
+  });
+
   test('says what a valid file is for', async () => {
     const path = file(
       'good.yaml',
-      'flowLogs: [{name: web, interfaces: [eth0]}, {name: vpn, interfaces: [wg*, tun0]}]\n',
+      'flowLogs: [{name: web, interfaces: [eth0], fields: [srcaddr]}, {name: vpn, interfaces: [wg*, tun0], fields: [eni]}]\n',
     );
     expect(await flowlogd(['check', '--config', path])).toEqual({
       code: 0,
