@@ -18,6 +18,7 @@ import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { AgentStatus, StatusKeeper } from '../telemetry/status.ts';
 import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
+import { OwnSocket } from './own-socket.ts';
 
 export const CONTROL_SOCKET = 'control.sock';
 /** sun_path of unix(7) has 108 bytes, the last one a zero; a longer path would be cut without a word. */
@@ -81,25 +82,45 @@ export interface EndpointsPlan {
   readonly operate?: Operate | undefined;
 }
 
-/** Opens both, and answers what ends them. Who cannot be asked still works, so a failure is a warning in the log. */
-export async function openEndpoints(plan: EndpointsPlan, status: StatusKeeper, log: Log): Promise<() => Promise<void>> {
+export interface OpenEndpoints {
+  /** Whether the control socket, if it could be opened, is still the one of its path. */
+  isInPlace(): boolean;
+  /** Listens anew at the path of the control socket. @throws OperationalError `telemetry.unavailable` */
+  reopen(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Opens both. Who cannot be asked still works, so a failure is a warning in the log. */
+export async function openEndpoints(plan: EndpointsPlan, status: StatusKeeper, log: Log): Promise<OpenEndpoints> {
   const read = () => status.read();
   const { socketPath, listen, operate } = plan;
-  const opening = [
-    openControlSocket(socketPath, read, { operate }),
-    ...(listen === undefined ? [] : [openListener(listen, read)]),
-  ];
-  const opened: Endpoint[] = [];
-  for (const result of await Promise.allSettled(opening)) {
-    if (result.status === 'fulfilled') opened.push(result.value);
-    else if (result.reason instanceof OperationalError) log.warn(result.reason.message);
-    else throw result.reason;
-  }
+  let socket = await unlessUnavailable(openControlSocket(socketPath, read, { operate }), log);
+  const listener = listen && (await unlessUnavailable(openListener(listen, read), log));
+  const known = new OwnSocket(socketPath, socket !== undefined);
   const observing = setInterval(() => status.observe(), OBSERVE_MS);
-  return async () => {
-    clearInterval(observing);
-    await Promise.all(opened.map((endpoint) => endpoint.stop()));
+  return {
+    isInPlace: () => known.isInPlace,
+    async reopen() {
+      await socket?.stop();
+      socket = undefined;
+      socket = await openControlSocket(socketPath, read, { operate });
+      known.made();
+    },
+    async stop() {
+      clearInterval(observing);
+      await Promise.all([socket?.stop(), listener?.stop()]);
+    },
   };
+}
+
+async function unlessUnavailable(opening: Promise<Endpoint>, log: Log): Promise<Endpoint | undefined> {
+  try {
+    return await opening;
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    log.warn(error.message);
+    return undefined;
+  }
 }
 
 export interface ControlSocketOptions {

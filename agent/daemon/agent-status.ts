@@ -53,7 +53,7 @@ export function recorderTold(status: StatusKeeper, message: RecorderMessage): vo
 }
 
 function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
-  const { dropped, damaged, quarantined, untold, vanished } = spool.counters;
+  const { dropped, damaged, quarantined, untold, vanished, vanishedPackets, vanishedUnaccounted } = spool.counters;
   const spooledSeconds = spool.oldestSeconds;
   return {
     ...spool.backlog(),
@@ -65,6 +65,8 @@ function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
     untoldBatches: untold,
     quarantineFiles: spool.quarantinedFiles,
     vanishedBatches: vanished,
+    vanishedPackets,
+    vanishedUnaccountedBatches: vanishedUnaccounted,
     isReadingIndex: !spool.isListed || spool.unmeasured > 0,
     unmeasuredBatches: spool.unmeasured,
   };

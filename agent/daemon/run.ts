@@ -1,6 +1,6 @@
 /** `flowlogd run`: the agent as a service, or the whole on embedded defaults. */
 import { once } from 'node:events';
-import { fstatSync } from 'node:fs';
+import { existsSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Invocation, Output } from '../cli/command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
@@ -11,6 +11,7 @@ import { DEFAULT_TIMEOUTS } from '../export/cls/exchange.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
 import type { Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogWords } from '../flow-logs/reconciler.ts';
+import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
 import type { Storage } from '../flow-logs/storage.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
@@ -135,11 +136,19 @@ async function supervise(
   flowLogs.begin(supervisor.taps);
   const topic = new TopicProbe(options.sink);
   const socketPath = controlSocketPath(options.stateDirectory, env);
-  const closeEndpoints = await openEndpoints(
+  const endpoints = await openEndpoints(
     { socketPath, listen, operate: flowLogRoutes(flowLogs, supervisor.status, topic) },
     supervisor.status,
     options.log,
   );
+  const registryPath = join(options.stateDirectory, REGISTRY_FILE);
+  const registry = {
+    name: 'flow logs',
+    isInPlace: () => existsSync(registryPath),
+    remake: () => flowLogs.persist(),
+  };
+  const socket = { name: 'control socket', isInPlace: endpoints.isInPlace, remake: endpoints.reopen };
+  for (const part of [registry, socket]) supervisor.state.add(part);
   const leaveManager = serveManager(supervisor, notify, reloadable && reloading(reloadable, flowLogs), options.log);
   invocation.onStatusRequest(() => logStatus(options.log, supervisor.status.read()));
   onReady?.();
@@ -150,7 +159,9 @@ async function supervise(
     leaveManager();
     flowLogs.end();
     topic.end();
-    await closeEndpoints();
+    supervisor.state.drop(socket);
+    await supervisor.state.look();
+    await endpoints.stop();
     await supervisor.stop();
     await service?.stop();
   }

@@ -29,6 +29,8 @@ import { logRecorder, logTapEvent } from './event-log.ts';
 import { type KeptTables, openKeptTables } from './kept-tables.ts';
 import { LiveTaps } from './live-taps.ts';
 import { SpoolReading } from './spool-reading.ts';
+import { stateEvents } from './state-events.ts';
+import { StateWatch, watchedFolder } from './state-watch.ts';
 
 /** What an agent observes and how, wherever it ships to. */
 export interface AgentPlan {
@@ -68,6 +70,8 @@ export class Supervisor {
   readonly status: StatusKeeper;
   /** What else it is to observe, and what no longer. */
   readonly taps: LiveTaps;
+  /** What is made again where somebody deletes it. */
+  readonly state: StateWatch;
   readonly #options: SupervisorOptions;
   readonly #hashSeed = randomFillSync(new Int32Array(HASH_SEED_WORDS));
   readonly #runId = randomBytes(8).toString('hex');
@@ -124,6 +128,7 @@ export class Supervisor {
       },
     );
     this.taps = new LiveTaps(this.#plane.taps, this.status, points);
+    this.state = this.#watchState();
     // Capture first: hundreds of thousands of files may be pending.
     this.#reading = this.#readSpool();
     const nextSequence = this.#reading.listed.then((isListed) => (isListed ? this.#deliver() : undefined));
@@ -147,6 +152,8 @@ export class Supervisor {
     this.#endRotation();
     this.#plane.control.requestStop();
     this.#reading.stop();
+    // The last windows need their folder.
+    await this.state.look();
     await Promise.allSettled([this.#plane.ended, this.#recorder]);
     clearInterval(this.#sweeping);
     this.#tables.close();
@@ -157,6 +164,7 @@ export class Supervisor {
     ]);
     await this.#exporter.stop(EXPORT_STOP_MS);
     this.#logBacklog();
+    await this.state.stop();
     this.#spool.close();
     await this.#options.sink.close();
   }
@@ -185,6 +193,14 @@ export class Supervisor {
         onQuarantined: (batch, reason) => log.error('a batch was set aside', { batch, reason }),
       },
     });
+  }
+
+  #watchState(): StateWatch {
+    const { log, stateDirectory } = this.#options;
+    const spool = { name: 'spool', isInPlace: () => this.#spool.isInPlace, remake: () => this.#spool.reclaim() };
+    const tables = this.#tables.folders.map((folder) => watchedFolder('open windows', folder));
+    const events = stateEvents(log, this.status, this.#spool, () => this.#exporter.wake());
+    return new StateWatch([watchedFolder('state directory', stateDirectory), spool, ...tables], events);
   }
 
   #readSpool(): SpoolReading {

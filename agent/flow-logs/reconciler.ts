@@ -136,6 +136,11 @@ export class FlowLogControl {
     this.#looking = setInterval(() => void this.look().catch(ignoreRefusal), LOOK_MS);
   }
 
+  /** Writes the list anew, where its file was deleted. @throws OperationalError `registry.unusable` */
+  persist(): void {
+    this.#write(this.#entries);
+  }
+
   end(): void {
     clearInterval(this.#looking);
   }

@@ -9,7 +9,17 @@
  *
  * Bounds: for each window its file and at most twice its largest tables (those they grew out of stay until the window goes).
  */
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, statfsSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statfsSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { SKETCH_BYTES } from '../flow/key-sketch.ts';
 import type { Window } from '../flow/window.ts';
@@ -178,9 +188,11 @@ export class WindowKeeper {
 
   /** Where the disk refuses, an older file stays, which says that nobody has captured since: too long, but never too short. */
   #observe(): void {
-    if (this.#until !== undefined) return;
+    if (this.#presence !== undefined && existsSync(this.#presencePath)) return;
+    const before = this.#presence;
     this.#presence = this.#attempt(() => this.#createPresence());
     this.#until = this.#presence && new Float64Array(this.#presence, UNTIL_AT, 1);
+    if (before !== undefined) this.#options.mapper.unmap(before);
   }
 
   #createPresence(): ArrayBuffer {
@@ -192,7 +204,7 @@ export class WindowKeeper {
     const fresh = `${this.#presencePath}.new`;
     unlinkIfThere(fresh);
     const { buffer, fileDescriptor } = this.#mapNew(fresh, PRESENCE_BYTES, PRESENCE_BYTES, (file) => {
-      writeAll(file, encodePresence(pointKey(point), setup.bootId, this.#absentSince ?? 0), 0);
+      writeAll(file, encodePresence(pointKey(point), setup.bootId, this.#until?.[0] ?? this.#absentSince ?? 0), 0);
     });
     closeSync(fileDescriptor);
     try {

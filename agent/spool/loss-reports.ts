@@ -147,6 +147,14 @@ export class LossReports {
     this.#disk.syncFolder(this.#folder);
   }
 
+  /** Writes all of them again, into a folder that was made anew. @throws what the file system throws */
+  rewrite(): void {
+    for (const report of this.#open.values()) this.#write(report);
+    for (const report of this.#closed.values()) this.#write(report, CLOSED_SUFFIX);
+    this.#disk.syncFolder(this.#folder);
+    this.#unwritten.clear();
+  }
+
   /** The account as a batch. */
   read(name: string): Uint8Array | undefined {
     const account = this.#closed.get(name);
@@ -185,9 +193,9 @@ export class LossReports {
     };
   }
 
-  #write(account: LossReport): void {
+  #write(account: LossReport, suffix = OPEN_SUFFIX): void {
     const content = new TextEncoder().encode(JSON.stringify(account));
-    const path = this.#path(account.sequence + OPEN_SUFFIX);
+    const path = this.#path(account.sequence + suffix);
     unlinkIfThere(this.#disk, path + TEMPORARY_SUFFIX);
     this.#disk.create(path + TEMPORARY_SUFFIX, [spoolHeader(content, 0), content]);
     this.#disk.rename(path + TEMPORARY_SUFFIX, path);

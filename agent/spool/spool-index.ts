@@ -10,6 +10,8 @@ const UNMEASURED = -1;
 
 export class SpoolIndex {
   #files = new Map<string, number>();
+  /** In the records of those batches of which that is known: the ones that this run wrote. */
+  readonly #packets = new Map<string, number>();
   #newest = '';
   #bytes = 0;
   /** Names that were loaded, of which those before `#measuredTo` were looked at. */
@@ -78,11 +80,18 @@ export class SpoolIndex {
   }
 
   insert(entries: readonly SpoolEntry[]): void {
-    for (const { name, bytes } of entries) {
+    for (const { name, bytes, packets } of entries) {
+      this.forget(name);
       this.#files.set(name, diskBytes(bytes));
       this.#bytes += diskBytes(bytes);
+      if (packets !== undefined) this.#packets.set(name, packets);
     }
     this.#restoreOrder(entries);
+  }
+
+  /** Undefined where it is not known. */
+  packetsOf(name: string): number | undefined {
+    return this.#packets.get(name);
   }
 
   /** False for one that is not in here. */
@@ -90,6 +99,7 @@ export class SpoolIndex {
     const bytes = this.#files.get(name);
     if (bytes === undefined) return false;
     this.#files.delete(name);
+    this.#packets.delete(name);
     if (bytes !== UNMEASURED) this.#bytes -= bytes;
     return true;
   }

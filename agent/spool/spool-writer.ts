@@ -6,6 +6,7 @@
  * the window remains; what a dying disk does not let us delete now is deleted at the next start.
  */
 import { OperationalError } from '../model/operational-error.ts';
+import { FlowBatchReader, labelBytes } from '../wire/flow-batch-reader.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
 import { SPOOL_HEADER_BYTES, spoolFile } from './spool-file.ts';
 import { formatSpoolName, TEMPORARY_SUFFIX } from './spool-name.ts';
@@ -15,6 +16,8 @@ export interface SpoolEntry {
   readonly name: string;
   /** Of the file. */
   readonly bytes: number;
+  /** In its records; undefined where nobody looked. */
+  readonly packets?: number;
 }
 
 export interface SpoolWriterOptions {
@@ -45,7 +48,7 @@ export class SpoolWriter {
     const spooledSeconds = Math.floor(now() / 1000);
     const name = formatSpoolName({ sequence: this.#nextSequence, piece: '', spooledSeconds });
     this.#nextSequence++;
-    this.#staged.push({ name, bytes: SPOOL_HEADER_BYTES + batch.length });
+    this.#staged.push({ name, bytes: SPOOL_HEADER_BYTES + batch.length, packets: packetsOf(batch) });
     this.#attempt(() => disk.create(this.#temporary(name), spoolFile(batch)));
   }
 
@@ -100,6 +103,11 @@ export class SpoolWriter {
       }
     }
   }
+}
+
+/** As its label says. */
+function packetsOf(batch: Uint8Array): number {
+  return new FlowBatchReader(batch.subarray(0, labelBytes(batch))).totals?.packets ?? 0;
 }
 
 /** What to do about the errors that people meet. */

@@ -71,13 +71,15 @@ export interface SpoolCounters {
   quarantined: number;
   /** Nobody can say what was in them, so no account does; damaged accounts among them. */
   untold: number;
-  /** Files that somebody else deleted. */
+  /** Files that somebody else deleted, the packets of their records, and those files of which that is unknown. */
   vanished: number;
+  vanishedPackets: number;
+  vanishedUnaccounted: number;
 }
 
 export class Spool implements BatchStore {
   readonly #options: SpoolOptions;
-  readonly #lock: HeldLock;
+  #lock: HeldLock;
   readonly #folder: SpoolFolder;
   readonly #index = new SpoolIndex();
   readonly #quarantine: Quarantine;
@@ -98,6 +100,8 @@ export class Spool implements BatchStore {
     quarantined: 0,
     untold: 0,
     vanished: 0,
+    vanishedPackets: 0,
+    vanishedUnaccounted: 0,
   };
 
   /** Takes the folder. @throws OperationalError `instance.running`, `spool.unusable` */
@@ -279,9 +283,57 @@ export class Spool implements BatchStore {
     if (due.length === 0) this.#episodes.calm(this.#index.bytes, bytesMax);
   }
 
+  /** Whether the folder is still the one that this process keeps others out of. */
+  get isInPlace(): boolean {
+    return this.#lock.isInPlace;
+  }
+
+  /**
+   * Takes the folder anew, after somebody deleted or replaced it: what was pending and is not there has vanished, what is
+   * there and was not is pending. Loss reports are in memory, and written again.
+   *
+   * @throws OperationalError `instance.running` where another process has it now, `spool.unusable`; it can be called again then
+   */
+  reclaim(): void {
+    const { disk, folder, lock } = this.#options;
+    this.#folder.demand(() => {
+      disk.makeFolder(folder);
+      const held = lock(folder);
+      this.#lock.release();
+      this.#lock = held;
+      this.#quarantine.read();
+      this.#reports.rewrite();
+      if (this.#isListed) this.#reconcile();
+      else this.#reading = this.#readIndex();
+    });
+  }
+
   /** The folder is free for another process. */
   close(): void {
     this.#lock.release();
+  }
+
+  #reconcile(): void {
+    const there = new Set<string>();
+    for (const name of this.#options.disk.names(this.#options.folder)) {
+      if (parseSpoolName(name) !== undefined) there.add(name);
+    }
+    for (const name of [...this.#index.names()]) {
+      // What is on its way to the service may still arrive.
+      if (!there.has(name) && !this.#lent.has(name)) this.#lose(name);
+      there.delete(name);
+    }
+    const found = [...there].sort().map((name) => ({ name, bytes: this.#options.disk.size(this.#folder.file(name)) }));
+    if (found.length > 0) this.#index.insert(found);
+  }
+
+  /** Somebody else deleted it. */
+  #lose(name: string): void {
+    const packets = this.#index.packetsOf(name);
+    if (!this.#index.forget(name)) return;
+    this.counters.vanished++;
+    if (packets === undefined) this.counters.vanishedUnaccounted++;
+    else this.counters.vanishedPackets += packets;
   }
 
   *#readIndex(): Generator<void, void> {
@@ -311,7 +363,7 @@ export class Spool implements BatchStore {
       return this.#index.bytesOf(name);
     } catch (error) {
       if (!isFileSystemError(error) || error.code !== 'ENOENT') throw error;
-      if (this.#index.forget(name)) this.counters.vanished++;
+      this.#lose(name);
       return undefined;
     }
   }
@@ -328,7 +380,7 @@ export class Spool implements BatchStore {
   /** Gone because the bound was met while we waited, or because somebody cleans up behind our back. @throws any other error */
   #vanished(name: string, error: unknown): undefined {
     if (!isFileSystemError(error) || error.code !== 'ENOENT') throw this.#folder.unusable(error);
-    if (this.#index.forget(name)) this.counters.vanished++;
+    this.#lose(name);
   }
 
   #damaged(name: string, reason: string): undefined {

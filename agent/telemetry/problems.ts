@@ -1,8 +1,9 @@
 /** From what is seen of an agent to what is wrong with it, and what to do: each problem names the knob to turn. */
 import { utcText } from '../model/utc-text.ts';
+import { stateFailure, vanishedLoss } from './state-status.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from './status.ts';
 
-type Seen = Pick<AgentStatus, 'dataPlane' | 'interfaces' | 'recorder' | 'spool' | 'exporter'>;
+type Seen = Pick<AgentStatus, 'dataPlane' | 'interfaces' | 'recorder' | 'spool' | 'state' | 'exporter'>;
 
 /** A backlog of this share of its bound is worth a word. */
 const SPOOL_FULL_SHARE = 0.8;
@@ -17,6 +18,7 @@ export const PROBLEM_CODES = {
   'interface-detached': 'error',
   'interface-waiting': 'warning',
   'spool-failing': 'error',
+  'state-gone': 'error',
   'spool-dropping': 'error',
   'windows-unwritten': 'warning',
   'windows-in-memory': 'warning',
@@ -26,6 +28,7 @@ export const PROBLEM_CODES = {
   'exporter-backing-off': 'warning',
   'spool-filling': 'warning',
   'batches-quarantined': 'warning',
+  'batches-vanished': 'warning',
   'dropped-by-kernel': 'warning',
   'dropped-by-interface': 'warning',
   'packets-overflowed': 'warning',
@@ -43,6 +46,7 @@ export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] 
     ...seen.interfaces.flatMap(keepingProblems),
     ...seen.interfaces.flatMap(interfaceProblems),
     ...recoveryProblems(seen),
+    ...stateProblems(seen),
     ...spoolProblems(seen, isDropping),
     ...exporterProblems(seen),
   ];
@@ -190,6 +194,15 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
     'Give flowlogd more CPU, or log less of what is rejected (limit rate in the rules).',
   );
   return problems;
+}
+
+function stateProblems({ state, spool }: Seen): readonly Problem[] {
+  const gone = stateFailure(state);
+  const loss = vanishedLoss(spool, state);
+  return [
+    ...(gone === undefined ? [] : [problem('state-gone', gone.message, gone.advice)]),
+    ...(loss === undefined ? [] : [problem('batches-vanished', loss.message, loss.advice)]),
+  ];
 }
 
 function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly Problem[] {

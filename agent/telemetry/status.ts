@@ -14,6 +14,7 @@ import type { TranslationNumbers } from '../model/translation-numbers.ts';
 import { type LedgerStatus, LedgerSum } from './ledger-sum.ts';
 import { LiveRates, type LiveStatus } from './live-rates.ts';
 import { problemsOf } from './problems.ts';
+import { STATE_IN_PLACE, type StateStatus } from './state-status.ts';
 
 export const STATUS_SCHEMA = 1;
 /** Closed windows of each interface that are kept one by one. */
@@ -110,6 +111,9 @@ export interface SpoolStatus {
   /** In the quarantine now, those of earlier runs included. */
   readonly quarantineFiles: number;
   readonly vanishedBatches: number;
+  readonly vanishedPackets: number;
+  /** Of those, nobody knows how many packets were in them. */
+  readonly vanishedUnaccountedBatches: number;
   /** Whether what earlier runs left is still being read: names first (until then nothing is pending), then sizes. */
   readonly isReadingIndex: boolean;
   /** Batches whose sizes are not in `bytes` yet. */
@@ -181,6 +185,7 @@ export interface AgentStatus {
   readonly interfaces: readonly InterfaceStatus[];
   readonly recorder: RecorderStatus;
   readonly spool: SpoolStatus;
+  readonly state: StateStatus;
   readonly exporter: ExporterStatus;
   /** Null where no flow log is of type NAT. */
   readonly translations: TranslationNumbers | null;
@@ -227,6 +232,7 @@ export class StatusKeeper {
   #recorder: RecorderNumbers = NOTHING_RECORDED;
   #spoolFailing: string | null = null;
   #translations: TranslationNumbers | null = null;
+  #state = STATE_IN_PLACE;
   #rounds = 0;
   #silentLooks = 0;
   #exporterState = '';
@@ -281,6 +287,10 @@ export class StatusKeeper {
     this.#translations = numbers;
   }
 
+  state(state: StateStatus): void {
+    this.#state = state;
+  }
+
   /** @param reason undefined: the spool can be written again. */
   spoolFailing(reason: string | undefined): void {
     this.#spoolFailing = reason ?? null;
@@ -311,6 +321,7 @@ export class StatusKeeper {
       recorder: { ...this.#recorder, failing: this.#spoolFailing },
       translations: this.#translations,
       spool: this.#sources.spool(),
+      state: this.#state,
       exporter: {
         ...this.#sources.exporter(),
         sinceSeconds: this.#exporterSinceSeconds,

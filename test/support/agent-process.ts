@@ -62,6 +62,11 @@ ${configuration}
     return this.#running;
   }
 
+  /** Starts a second one on the same state. */
+  launchAnother(): RunningCommand {
+    return startCommand(['run', '--config', this.#configPath], { namespace: this.#options.namespace });
+  }
+
   /** Starts it on the same state with a configuration that it refuses, and waits for its end. */
   launchMisconfigured(): Promise<CommandEnd> {
     const path = `${this.#configPath}.wrong`;

@@ -81,6 +81,8 @@ export class StatusWorld {
     untoldBatches: 0,
     quarantineFiles: 0,
     vanishedBatches: 0,
+    vanishedPackets: 0,
+    vanishedUnaccountedBatches: 0,
     isReadingIndex: false,
     unmeasuredBatches: 0,
   };

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -206,8 +206,8 @@ describe('the endpoints of an agent', () => {
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
     const socketPath = join(path, 'not', 'there', 'control.sock');
-    const close = await openEndpoints({ socketPath, listen: { host: '127.0.0.1', port } }, world.keeper, log);
-    await close();
+    const endpoints = await openEndpoints({ socketPath, listen: { host: '127.0.0.1', port } }, world.keeper, log);
+    await endpoints.stop();
     taken.close();
     expect(warnings).toEqual([
       expect.stringMatching(/control\.sock.*ENOENT.*flowlogd status/),
@@ -217,11 +217,24 @@ describe('the endpoints of an agent', () => {
 
   test('are the socket alone when no address is configured', async () => {
     const { log, warnings } = collectedLog();
-    const close = await openEndpoints({ socketPath: path, listen: undefined }, world.keeper, log);
+    const endpoints = await openEndpoints({ socketPath: path, listen: undefined }, world.keeper, log);
     expect(await ask({ socketPath: path }, '/health')).toMatchObject({ code: 200 });
-    await close();
+    await endpoints.stop();
     expect(existsSync(path)).toBe(false);
     expect(warnings).toEqual([]);
+  });
+
+  test('a control socket that was deleted is missed, and answers again at its path', async () => {
+    const { log } = collectedLog();
+    const endpoints = await openEndpoints({ socketPath: path, listen: undefined }, world.keeper, log);
+    expect(endpoints.isInPlace()).toBe(true);
+    rmSync(path);
+    expect(endpoints.isInPlace()).toBe(false);
+    await endpoints.reopen();
+    expect(endpoints.isInPlace()).toBe(true);
+    expect(await ask({ socketPath: path }, '/health')).toMatchObject({ code: 200 });
+    await endpoints.stop();
+    expect(existsSync(path)).toBe(false);
   });
 
   test('have the socket where systemd made a folder for it, else beside the state', () => {

@@ -4,6 +4,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -14,7 +15,9 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createLedger, type Ledger, logStatus } from '../../../agent/model/ledger.ts';
+import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { nodeDisk } from '../../../agent/spool/disk.ts';
+import type { HeldLock } from '../../../agent/spool/lock-file.ts';
 import { Spool, type SpoolEvents, type SpoolOptions } from '../../../agent/spool/spool.ts';
 import type { DroppedTotals } from '../../../agent/spool/spool-bounds.ts';
 import { SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
@@ -651,5 +654,90 @@ describe('the index of a spool that an earlier run left', () => {
     while (spool.readSome());
     expect(spool.counters.vanished).toBe(10);
     expect(spool.backlog().batches).toBe(FILES - 10);
+  });
+});
+
+describe('a folder that somebody deletes while the spool is open', () => {
+  const path = (...names: readonly string[]) => join(folder, 'spool', ...names);
+  /** In place as long as the folder is the one that was locked. */
+  const lock = (): HeldLock => {
+    const { ino } = statSync(path());
+    return {
+      kind: 'held',
+      get isInPlace() {
+        return statSync(path(), { throwIfNoEntry: false })?.ino === ino;
+      },
+      release: () => undefined,
+    };
+  };
+
+  test('is taken anew, and what was pending has vanished: its packets are known where this run wrote it', async () => {
+    open({ lock }).writeAll([batchOf(0, 3)]);
+    const spool = open({ lock });
+    spool.writeAll([batchOf(1, 4), batchOf(2, 5)]);
+    expect(spool.isInPlace).toBe(true);
+    rmSync(path(), { recursive: true });
+    expect(spool.isInPlace).toBe(false);
+    spool.reclaim();
+    expect(spool.isInPlace).toBe(true);
+    expect(spool.counters).toMatchObject({ vanished: 3, vanishedPackets: 9, vanishedUnaccounted: 1 });
+    expect(spool.backlog()).toEqual({ batches: 0, bytes: 0 });
+    spool.writeAll([batchOf(3)]);
+    expect(await identities(spool)).toEqual(['3']);
+    expect(spool.oldest(1)[0]).toMatch(/^000000000003-/);
+  });
+
+  test('keeps what is on its way to the service, until that is known to be lost', async () => {
+    const spool = open({ lock });
+    const [name] = spool.writeAll([batchOf(0, 3)]);
+    await spool.read(name!);
+    rmSync(path(), { recursive: true });
+    spool.reclaim();
+    expect(spool.counters.vanished).toBe(0);
+    spool.giveBack(name!);
+    expect(await spool.read(name!)).toBeUndefined();
+    expect(spool.counters).toMatchObject({ vanished: 1, vanishedPackets: 3 });
+  });
+
+  test('brings what is in the folder that took its place', async () => {
+    const spool = open({ lock });
+    spool.writeAll([batchOf(0), batchOf(1)]);
+    renameSync(path(), path('..', 'kept'));
+    mkdirSync(path());
+    spool.reclaim();
+    rmSync(path(), { recursive: true });
+    renameSync(path('..', 'kept'), path());
+    spool.reclaim();
+    expect(await identities(spool)).toEqual(['0', '1']);
+    expect(spool.backlog().bytes).toBe(2 * BLOCK);
+  });
+
+  test('has its loss reports again, which are sent as if nothing had been', async () => {
+    const spool = open({ lock, bytesMax: BLOCK });
+    for (let part = 0; part < 3; part++) spool.writeAll([batchOf(part, 4)]);
+    rmSync(path(), { recursive: true });
+    spool.reclaim();
+    expect(readdirSync(path()).sort()).toEqual(['000000000000.lost-open', 'quarantine']);
+    spool.writeAll([batchOf(3)]);
+    await spool.remove(spool.oldest(1)[0]!);
+    const [report] = spool.oldest(1);
+    expect(report).toBe('000000000000.lost');
+    expect(new FlowBatchReader((await spool.read(report!))!).ledger!.givenUp.packets).toBe(8);
+  });
+
+  test('is asked for again where another process has it', () => {
+    let isTaken = false;
+    const taken = () => {
+      if (isTaken) throw new OperationalError('instance.running', 'in use');
+      return lock();
+    };
+    const spool = open({ lock: taken });
+    spool.writeAll([batchOf(0)]);
+    rmSync(path(), { recursive: true });
+    isTaken = true;
+    expect(() => spool.reclaim()).toThrow(expect.objectContaining({ code: 'instance.running' }));
+    isTaken = false;
+    spool.reclaim();
+    expect(spool.counters.vanished).toBe(1);
   });
 });

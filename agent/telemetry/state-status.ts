@@ -1,0 +1,44 @@
+/** The state directory while the agent runs: whether somebody deleted what is in there, and what that cost. */
+import { utcText } from '../model/utc-text.ts';
+
+export interface StateStatus {
+  /** What is missing and cannot be made again, and why. */
+  readonly failing: string | null;
+  /** How often something was made again, and when last. */
+  readonly remade: number;
+  readonly remadeSeconds: number | null;
+}
+
+export const STATE_IN_PLACE: StateStatus = { failing: null, remade: 0, remadeSeconds: null };
+
+/** Undefined: nothing is missing. */
+export function stateFailure({
+  failing,
+}: StateStatus): { readonly message: string; readonly advice: string } | undefined {
+  if (failing === null) return undefined;
+  return {
+    message: `Files of the state directory were deleted and cannot be made again; what is in memory alone is lost at a stop: ${failing}`,
+    advice:
+      'Make the directory again for the user of flowlogd (install -d -o USER), or correct its rights; flowlogd then uses it by itself.',
+  };
+}
+
+/** What was pending in the spool and is gone; undefined: nothing. */
+export function vanishedLoss(
+  spool: {
+    readonly vanishedBatches: number;
+    readonly vanishedPackets: number;
+    readonly vanishedUnaccountedBatches: number;
+  },
+  { remadeSeconds }: StateStatus,
+): { readonly message: string; readonly advice: string } | undefined {
+  const { vanishedBatches, vanishedPackets, vanishedUnaccountedBatches } = spool;
+  if (vanishedBatches === 0) return undefined;
+  const unknown =
+    vanishedUnaccountedBatches === 0 ? '' : `, and of ${vanishedUnaccountedBatches} it is unknown how many`;
+  const when = remadeSeconds === null ? '' : ` (last at ${utcText(remadeSeconds)})`;
+  return {
+    message: `${vanishedBatches} pending batches with ${vanishedPackets} packets${unknown} were deleted from the spool before delivery${when}.`,
+    advice: 'See who deletes files of the state directory (a cleaning job, tmpfiles.d); their records are lost.',
+  };
+}

@@ -1,0 +1,119 @@
+/**
+ * Somebody deletes the state of a running agent, or a part of it, while numbered packets arrive: the agent goes on capturing,
+ * makes it again, says so with what is lost, and delivers the rest. What was pending and undelivered is told, to the packet.
+ */
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
+import { LOCK_NAME } from '../../agent/spool/spool-lock.ts';
+import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
+import { askAgent } from '../support/agent-socket.ts';
+import { mountMemory } from '../support/mounted-disk.ts';
+import { ObservedHost, totalPackets } from '../support/observed-host.ts';
+import { countsOf } from '../support/stored-flows.ts';
+import { countLines } from '../support/traffic.ts';
+import { twoHostsMissing } from '../support/two-hosts.ts';
+
+const missing = twoHostsMissing();
+if (missing !== undefined) process.stderr.write(`deleted-state: ${missing}\n`);
+
+const WINDOW_SECONDS = 2;
+const REMADE = 'they were made again';
+
+describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 }, () => {
+  let host: ObservedHost;
+  afterEach(() => host.hosts.remove());
+
+  const status = () => askAgent<AgentStatus>(host.agent.stateFolder, '/status');
+  const inState = (...names: readonly string[]) => join(host.agent.stateFolder, ...names);
+  /** The agent may make again what is being deleted. */
+  const removeState = () => rmSync(host.agent.stateFolder, { recursive: true, maxRetries: 20, retryDelay: 20 });
+
+  test.each([
+    ['the state directory', () => removeState()],
+    ['the folder of the spool', () => rmSync(inState('spool'), { recursive: true })],
+    ['the folder of open windows', () => rmSync(inState('tables'), { recursive: true })],
+    ['the control socket', () => rmSync(inState('control.sock'))],
+    ['the list of flow logs', () => rmSync(inState('flow-logs.json'))],
+    ['the lock', () => rmSync(inState('spool', LOCK_NAME))],
+    [
+      'everything, replaced by another directory,',
+      () => {
+        renameSync(host.agent.stateFolder, `${host.agent.stateFolder}.old`);
+        mkdirSync(host.agent.stateFolder, { mode: 0o700 });
+      },
+    ],
+  ])('%s is made again, and what is in memory is delivered', async (_, remove) => {
+    host = await ObservedHost.start(WINDOW_SECONDS);
+    const running = await host.agent.start();
+    await expect.poll(status).toBeDefined();
+    await host.windowBegin();
+    host.sendBurst();
+    await host.untilArrived();
+    await host.windowBegin();
+    host.sendBurst();
+    remove();
+    host.sendBurst();
+    await running.until(({ stderr }) => stderr.includes(REMADE));
+    await expect.poll(async () => (await status())?.state.remade).toBeGreaterThanOrEqual(1);
+    const entries = JSON.parse(readFileSync(inState('flow-logs.json'), 'utf8')) as { flowLogs: readonly unknown[] };
+    expect(entries.flowLogs).toHaveLength(1);
+    // Nobody else gets it.
+    expect((await host.agent.launchAnother().ended).stderr).toMatch(/is in use by process \d+/);
+    host.sendBurst();
+    expect((await host.agent.stop()).code).toBe(0);
+    expect(host.agent.spooled).toEqual([]);
+    // A window that was closed and not yet delivered at that moment is told as lost.
+    const told = [...running.stderr.matchAll(/"lostPackets":(\d+)/g)].reduce((sum, [, lost]) => sum + Number(lost), 0);
+    const arrived = countsOf(await host.service.query());
+    expect(totalPackets(arrived) + told).toBe(totalPackets(host.counts));
+    if (told === 0) expect(countLines(arrived)).toEqual(countLines(host.counts));
+    await host.service.stop();
+  });
+
+  test('the state directory goes with its parent just before a stop: the windows in memory are in a new one', async () => {
+    host = await ObservedHost.start(WINDOW_SECONDS);
+    await host.agent.start();
+    await host.service.stop();
+    await host.windowBegin();
+    host.sendBurst();
+    rmSync(dirname(host.agent.stateFolder), { recursive: true });
+    expect((await host.agent.stop()).code).toBe(0);
+    expect(pendingPackets()).toBe(totalPackets(host.counts));
+  });
+
+  test('what was pending is told as lost, to the packet', async () => {
+    host = await ObservedHost.start(WINDOW_SECONDS);
+    await host.service.stop();
+    mkdirSync(host.agent.stateFolder);
+    mountMemory(64 * 1024 ** 2, host.agent.stateFolder);
+    const running = await host.agent.start();
+    for (let window = 0; window < 2; window++) {
+      await host.windowBegin();
+      host.sendBurst();
+    }
+    const lost = totalPackets(host.counts);
+    await expect.poll(pendingPackets, { timeout: 20_000 }).toBe(lost);
+    for (const name of readdirSync(host.agent.stateFolder)) rmSync(inState(name), { recursive: true });
+    await running.until(({ stderr }) => stderr.includes(REMADE));
+    await expect.poll(async () => (await status())?.problems.map(({ code }) => code)).toContain('batches-vanished');
+    // One may have been on its way, which is known to be lost when it is tried again.
+    await expect.poll(async () => (await status())?.spool.vanishedPackets, { timeout: 60_000 }).toBe(lost);
+    expect((await status())!.spool.vanishedUnaccountedBatches).toBe(0);
+    host.sendBurst();
+    await host.service.start();
+    expect((await host.agent.stop()).code).toBe(0);
+    const arrived = totalPackets(countsOf(await host.service.query()));
+    expect(arrived + pendingPackets() + lost).toBe(totalPackets(host.counts));
+    await host.service.stop();
+  });
+
+  function pendingPackets(): number {
+    const labels = host.agent.spooled.map(
+      (name) => new FlowBatchReader(readFileSync(inState('spool', name)).subarray(SPOOL_HEADER_BYTES)),
+    );
+    return labels.reduce((sum, { totals }) => sum + totals!.packets, 0);
+  }
+});
