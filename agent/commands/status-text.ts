@@ -10,6 +10,9 @@
  *     LIVE  PACKETS/S    BITS/S  LOST/S  PACKETS  FLOWS  TABLE USE
  *     eth0      1,234  5.2 Mb/s       0    6,170    312        0 %
  *
+ *     EXCLUDED ON eth0  PACKETS    BYTES  LARGEST PEERS
+ *     dhcp                  300  45.1 kB  0.0.0.0 > 255.255.255.255 udp/67 (45.1 kB)
+ *
  *     WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
  *     2024-05-01 12:05:00Z    OK        1,234    1,200  512.1 kB     0      312
  *
@@ -23,6 +26,7 @@ import { utcText } from '../model/utc-text.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from '../telemetry/status.ts';
+import { excludedLines } from './excluded-text.ts';
 
 const BOLD_RED = '\u001b[1;31m';
 const BOLD_YELLOW = '\u001b[1;33m';
@@ -54,6 +58,7 @@ export function formatStatus(status: AgentStatus, nowSeconds: number, color: boo
     head,
     interfaceLines(interfaces, nowSeconds),
     liveLines(interfaces),
+    ...interfaces.slice(0, INTERFACES_IN_DETAIL).map(excludedLines),
     ...detailed.map(windowLines),
     [recorderLine(status), ...translationLines(status), spoolLine(status), ...exporterLines(status, nowSeconds)],
     problems.flatMap((one) => problemLines(one, stress)),

@@ -199,28 +199,31 @@ const exclusionRule = section(
   },
 );
 
-const exclude = section('What is kept out of the records. Excluded packets and bytes are counted by rule.', {
-  dhcp: option(BOOLEAN, 'true', { description: 'DHCP: IPv4 UDP between ports 67 and 68.' }),
-  dhcpv6: option(BOOLEAN, 'true', { description: 'DHCPv6: IPv6 UDP between ports 546 and 547.' }),
-  windowsActivation: option(BOOLEAN, 'true', {
-    description: 'Windows licence activation: TCP between port 1688 and a port of 32768 or above.',
-  }),
-  kmsServers: listOf(
-    NETWORK,
-    { min: 0, max: 256 },
-    {
-      default: '[]',
-      description:
-        'Activation servers. Only TCP with port 1688 of these is then excluded, whatever the other port. Empty is any address.',
-      example: '[169.254.0.0/16]',
-    },
-  ),
-  rules: list(
-    exclusionRule,
-    { min: 0, max: 64 },
-    { default: '[]', description: 'Rules of your own, tried in order after the ones above.' },
-  ),
-});
+const exclude = section(
+  'What is kept out of the records. Excluded packets and bytes are counted by rule, with the largest peers of each.',
+  {
+    dhcp: option(BOOLEAN, 'true', { description: 'DHCP: IPv4 UDP between ports 67 and 68.' }),
+    dhcpv6: option(BOOLEAN, 'true', { description: 'DHCPv6: IPv6 UDP between ports 546 and 547.' }),
+    windowsActivation: option(BOOLEAN, 'true', {
+      description: 'Windows licence activation: TCP between port 1688 and a port of 32768 or above.',
+    }),
+    kmsServers: listOf(
+      NETWORK,
+      { min: 0, max: 256 },
+      {
+        default: '[]',
+        description:
+          'Activation servers. Only TCP with port 1688 of these is then excluded, whatever the other port. Empty is any address.',
+        example: '[169.254.0.0/16]',
+      },
+    ),
+    rules: list(
+      exclusionRule,
+      { min: 0, max: 64 },
+      { default: '[]', description: 'Rules of your own, tried in order after the ones above.' },
+    ),
+  },
+);
 
 const region = section('One region, and the networks that lie in it.', {
   id: required(IDENTIFIER, {

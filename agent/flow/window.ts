@@ -1,8 +1,10 @@
-import { createLedger, type Ledger } from '../model/ledger.ts';
+import { createLedger, type Ledger, type Tally } from '../model/ledger.ts';
+import { IP_BYTES } from '../packet/key-row.ts';
 import type { FlowTable, FlowTableOptions } from './flow-table.ts';
 import { Ipv4Table } from './ipv4-table.ts';
 import { Ipv6Table } from './ipv6-table.ts';
 import { KeySketch } from './key-sketch.ts';
+import { PeerSketch } from './peer-sketch.ts';
 import type { RejectTables } from './reject-tables.ts';
 import { TableCursor, type TableSlots } from './table-cursor.ts';
 
@@ -17,6 +19,9 @@ export class Window {
   readonly foldedKeys = new KeySketch();
   /** Undefined until the packet filter rejects a packet of the window. */
   rejects: RejectTables | undefined;
+  /** Who exchanged most of what was excluded, by the index of the rule; the ledger has it when the window is closed. */
+  readonly excludedPeers: (PeerSketch | undefined)[];
+  readonly #excluded: readonly Tally[];
   readonly #ipv4Options: FlowTableOptions;
   readonly #ipv6Options: FlowTableOptions;
   #ipv4: Ipv4Table | undefined;
@@ -31,6 +36,8 @@ export class Window {
     this.start = start;
     this.piece = piece;
     this.ledger = createLedger(ruleNames);
+    this.#excluded = ruleNames.map((name) => this.ledger.excluded[name]!);
+    this.excludedPeers = ruleNames.map(() => undefined);
     this.#ipv4Options = tables.ipv4;
     this.#ipv6Options = tables.ipv6;
   }
@@ -43,6 +50,15 @@ export class Window {
   get ipv6(): Ipv6Table {
     this.#ipv6 ??= new Ipv6Table({ ...this.#ipv6Options, foldedKeys: this.foldedKeys });
     return this.#ipv6;
+  }
+
+  /** Counts a packet that the rule of this index keeps out of the records. */
+  exclude(rule: number, rows: Int32Array, row: number, family: 4 | 6): void {
+    const tally = this.#excluded[rule]!;
+    tally.packets += 1;
+    tally.bytes += rows[row + IP_BYTES]! >>> 0;
+    this.excludedPeers[rule] ??= new PeerSketch();
+    this.excludedPeers[rule].add(rows, row, family);
   }
 
   get tables(): readonly { readonly family: 4 | 6; readonly table: FlowTable }[] {

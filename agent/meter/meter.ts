@@ -24,7 +24,8 @@ import type { AllocateWindowMemory, TablePurpose } from '../model/table-memory.t
 import { windowStart } from '../model/window-bounds.ts';
 import { type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
 import { type Exclusion, KEEP } from '../packet/exclusion.ts';
-import { IP_BYTES, MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
+import { MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
+import { excludedPeersOf } from './excluded-peers.ts';
 import { WindowPieces } from './window-pieces.ts';
 
 export interface MeterOptions {
@@ -105,9 +106,7 @@ export class Meter {
             ipv6Count = 0;
           }
         } else {
-          const tally = window.ledger.excluded[exclusion.ruleNames[rule]!]!;
-          tally.packets += 1;
-          tally.bytes += rows[row + IP_BYTES]! >>> 0;
+          window.exclude(rule, rows, row, decoded);
         }
       } else {
         const tally = decoded === NOT_IP ? window.ledger.notIp : window.ledger.malformed;
@@ -226,6 +225,7 @@ export class Meter {
       this.#current = undefined;
     }
     window.ledger.foldedKeys = window.foldedKeys.keys;
+    window.ledger.excludedPeers = excludedPeersOf(window.excludedPeers, this.#options.exclusion.ruleNames);
     this.#options.onClosed(window);
   }
 }

@@ -8,7 +8,7 @@ import type { Window } from '../flow/window.ts';
 import type { NumberedRejection, Rejection } from '../model/rejection.ts';
 import { IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
 import { KEEP } from '../packet/exclusion.ts';
-import { IP_BYTES, MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
+import { MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
 import { decodePayload, type NflogPacket } from '../packet/nflog.ts';
 import type { Meter, MeterOptions } from './meter.ts';
 
@@ -38,9 +38,7 @@ export class RejectMeter {
         rows[MICROSECONDS] = (packet.seconds - window.start) * 1_000_000 + packet.microseconds;
         this.#count(window, rejection, decoded);
       } else if (!rejection.wasTapped) {
-        const tally = window.ledger.excluded[exclusion.ruleNames[rule]!]!;
-        tally.packets += 1;
-        tally.bytes += rows[IP_BYTES]! >>> 0;
+        window.exclude(rule, rows, 0, decoded);
       }
     } else if (!rejection.wasTapped) {
       const tally = decoded === NOT_IP ? window.ledger.notIp : window.ledger.malformed;

@@ -1,3 +1,5 @@
+import { addExcludedPeers, type ExcludedPeers } from './excluded-peers.ts';
+
 /**
  * The ledger of one window at one observation point: where every offered packet went.
  *
@@ -46,6 +48,8 @@ export interface Ledger {
   rejectsLost: number;
   /** By the rule's name, in the order of the rules. */
   readonly excluded: Record<string, Tally>;
+  /** Who exchanged most of that, by the rule's name; of rules that excluded nothing, nothing. */
+  excludedPeers: Record<string, ExcludedPeers>;
   /** ARP, LLDP ...: link layers that carry no IP packet. */
   readonly notIp: Tally;
   /** Announced as IP but not an IP packet, or cut before its header ends. */
@@ -70,6 +74,7 @@ export function createLedger(ruleNames: readonly string[]): Ledger {
     rejectsUnmatched: { packets: 0, bytes: 0 },
     rejectsLost: 0,
     excluded: Object.fromEntries(ruleNames.map((name) => [name, { packets: 0, bytes: 0 }])),
+    excludedPeers: {},
     notIp: { packets: 0, bytes: 0 },
     malformed: { packets: 0, bytes: 0 },
     overflowed: { packets: 0, bytes: 0 },
@@ -115,9 +120,10 @@ export function addLedger(into: Ledger, from: Ledger): void {
   addTally(into.rejectsUnmatched, from.rejectsUnmatched);
   into.rejectsLost += from.rejectsLost;
   for (const [name, tally] of Object.entries(from.excluded)) {
-    into.excluded[name] ??= { packets: 0, bytes: 0 };
-    addTally(into.excluded[name], tally);
+    if (!Object.hasOwn(into.excluded, name)) into.excluded[name] = { packets: 0, bytes: 0 };
+    addTally(into.excluded[name]!, tally);
   }
+  addExcludedPeers(into.excludedPeers, from.excludedPeers);
   addTally(into.notIp, from.notIp);
   addTally(into.malformed, from.malformed);
   addTally(into.overflowed, from.overflowed);

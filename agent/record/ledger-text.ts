@@ -5,10 +5,11 @@
  *       offered            12,345 packets
  *     = metered            12,000 packets    3.4 MB   in 312 records of 5 windows
  *     + excluded              300 packets   45.1 kB
- *         dhcp                300 packets   45.1 kB
+ *         dhcp                300 packets   45.1 kB  0.0.0.0 > 255.255.255.255 udp/67 (44.0 kB), and 3 more
  *     + not IP                 45 packets    2.7 kB
  */
 import { type Ledger, lostPackets, offeredPackets, type Tally } from '../model/ledger.ts';
+import { largestPeersText } from './excluded-peer.ts';
 import { counted, humanBytes, humanCount } from './human.ts';
 
 export interface LedgerTotals {
@@ -20,7 +21,7 @@ interface Row {
   readonly label: string;
   readonly packets: number;
   readonly bytes?: number;
-  readonly note?: string;
+  readonly note?: string | undefined;
   readonly loss?: boolean;
 }
 
@@ -58,7 +59,7 @@ function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
   for (const [name, tally] of Object.entries(ledger.excluded)) {
     excluded.packets += tally.packets;
     excluded.bytes += tally.bytes;
-    rules.push({ label: `      ${name}`, ...tally });
+    rules.push({ label: `      ${name}`, ...tally, note: largestPeersText(ledger.excludedPeers, name) });
   }
   const note = `in ${counted(totals.records, 'record')} of ${counted(totals.windows, 'window')}`;
   const foldedNote = `of about ${counted(ledger.foldedKeys, 'flow')} into coarser records`;

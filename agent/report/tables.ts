@@ -1,5 +1,7 @@
 /** The tables of a report: flows and the ledger, with headings that a screen reader finds. */
+import { peersOf } from '../model/excluded-peers.ts';
 import { offeredPackets, type Tally } from '../model/ledger.ts';
+import { peerText } from '../record/excluded-peer.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import { type Markup, markup } from './markup.ts';
 import type { Ranked, Ranking, Sums } from './ranking.ts';
@@ -7,6 +9,8 @@ import type { Survey } from './survey.ts';
 
 /** Rows of a table: more than are read, few enough to be searched in the browser. */
 export const FLOWS_MAX = 500;
+/** Of each exclusion rule. */
+const PEERS_MAX = 3;
 
 /** The largest flows, in a box that scrolls, and what is not in it. @param allBytes of all flows, the forgotten ones included */
 export function flowSection(title: string, ranking: Ranking<Sums>, allBytes: number): Markup {
@@ -45,7 +49,12 @@ export function ledgerSection({ ledger, records, windows }: Survey): Markup {
 <tbody>${[
     row('offered', uncounted(offeredPackets(ledger)), 'sum'),
     row(`in ${counted(records, 'record')} of ${counted(windows, 'window')}`, ledger.metered),
-    ...Object.entries(ledger.excluded).flatMap(([name, tally]) => term(`excluded by ${name}`, tally)),
+    ...Object.entries(ledger.excluded).flatMap(([name, tally]) => [
+      ...term(`excluded by ${name}`, tally),
+      ...peersOf(ledger.excludedPeers, name)
+        .slice(0, PEERS_MAX)
+        .map((peer) => row(`of these ${peerText(peer)}`, peer)),
+    ]),
     ...term('not IP', ledger.notIp),
     ...term('malformed', ledger.malformed),
     ...term('overflowed', ledger.overflowed, 'bad'),

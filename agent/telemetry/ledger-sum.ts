@@ -1,4 +1,5 @@
 /** Ledgers added up, and the sum as the status shows it. */
+import type { ExcludedPeers } from '../model/excluded-peers.ts';
 import {
   addLedger,
   createLedger,
@@ -27,6 +28,8 @@ export interface LedgerStatus {
   /** Packets whose rejection was lost. */
   readonly rejectsLost: number;
   readonly excluded: Readonly<Record<string, Tally>>;
+  /** Who exchanged most of that, by rule. */
+  readonly excludedPeers: Readonly<Record<string, ExcludedPeers>>;
   readonly notIp: Tally;
   readonly malformed: Tally;
   readonly overflowed: Tally;
@@ -68,6 +71,7 @@ export class LedgerSum {
       rejectsUnmatched: { ...rejectsUnmatched },
       rejectsLost: drops.rejectsLost,
       excluded: Object.fromEntries(Object.entries(excluded).map(([rule, tally]) => [rule, { ...tally }])),
+      excludedPeers: { ...drops.excludedPeers },
       notIp: { ...notIp },
       malformed: { ...malformed },
       overflowed: { ...overflowed },

@@ -10,6 +10,7 @@ import { RESOURCE_TYPES, type ResourceType } from '../model/flow-log.ts';
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import { createLedger, GAP_REASONS, type Gap, type GapReason, type Ledger, type Tally } from '../model/ledger.ts';
 import { ANNOTATIONS_TAG, readAnnotations } from './annotations.ts';
+import { readExcludedPeers } from './excluded-peers-reader.ts';
 import {
   BATCH_TAG,
   encodeHeader,
@@ -245,6 +246,7 @@ function readLedger(wire: ProtobufReader, ledger: Ledger): void {
     else if (tag === LEDGER_TAG.droppedByKernel) ledger.droppedByKernel = wire.varint();
     else if (tag === LEDGER_TAG.droppedByInterface) ledger.droppedByInterface = wire.varint();
     else if (tag === LEDGER_TAG.dropsUnknown) ledger.dropsUnknown = wire.varint() !== 0;
+    else if (tag === LEDGER_TAG.excludedPeers) readExcludedPeers(wire, ledger.excludedPeers);
     else if (tag === LEDGER_TAG.gaps) ledger.gaps.push(readGap(wire));
     else wire.skip(tag);
   }

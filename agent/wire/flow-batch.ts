@@ -13,6 +13,7 @@
  * under a digest of its own: room is left for the longest, and the batch begins where the label then has to.
  */
 import type { BatchHeader, WindowHeader } from '../model/batch-id.ts';
+import type { ExcludedPeers } from '../model/excluded-peers.ts';
 import { RESOURCE_TYPES } from '../model/flow-log.ts';
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import type { Gap, Ledger, Tally } from '../model/ledger.ts';
@@ -63,6 +64,17 @@ export const LEDGER_TAG = {
   rejected: 0x6a,
   rejectsUnmatched: 0x72,
   rejectsLost: 0x78,
+  excludedPeers: 0x82,
+} as const;
+export const PEERS_TAG = { rule: 0x0a, peer: 0x12, unlistedBytesMax: 0x18 } as const;
+export const PEER_TAG = {
+  source: 0x0a,
+  destination: 0x12,
+  protocol: 0x18,
+  port: 0x20,
+  packets: 0x28,
+  bytes: 0x30,
+  missedBytesMax: 0x38,
 } as const;
 
 /** What is in the records of a batch. */
@@ -245,7 +257,26 @@ export function encodeLedger(ledger: Ledger): Uint8Array {
     .tally(LEDGER_TAG.rejected, ledger.rejected)
     .tally(LEDGER_TAG.rejectsUnmatched, ledger.rejectsUnmatched)
     .counter(LEDGER_TAG.rejectsLost, ledger.rejectsLost);
+  for (const [rule, peers] of Object.entries(ledger.excludedPeers)) {
+    body.bytes(LEDGER_TAG.excludedPeers, encodePeers(rule, peers));
+  }
   return new Message().bytes(BATCH_TAG.ledger, body.finish()).finish();
+}
+
+function encodePeers(rule: string, { peers, unlistedBytesMax }: ExcludedPeers): Uint8Array {
+  const message = new Message().text(PEERS_TAG.rule, rule);
+  for (const peer of peers) {
+    const body = new Message()
+      .text(PEER_TAG.source, peer.source)
+      .text(PEER_TAG.destination, peer.destination)
+      .counter(PEER_TAG.protocol, peer.protocol)
+      .counter(PEER_TAG.port, peer.port)
+      .counter(PEER_TAG.packets, peer.packets)
+      .counter(PEER_TAG.bytes, peer.bytes)
+      .counter(PEER_TAG.missedBytesMax, peer.missedBytesMax);
+    message.bytes(PEERS_TAG.peer, body.finish());
+  }
+  return message.counter(PEERS_TAG.unlistedBytesMax, unlistedBytesMax).finish();
 }
 
 function encodeGap(gap: Gap): Uint8Array {
@@ -261,7 +292,7 @@ class Message {
   }
 
   bytes(tag: number, bytes: Uint8Array): this {
-    this.#bytes.push(tag, ...lengthPrefix(bytes.length));
+    this.#bytes.push(...lengthPrefix(tag), ...lengthPrefix(bytes.length));
     for (const byte of bytes) this.#bytes.push(byte);
     return this;
   }

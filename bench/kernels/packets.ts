@@ -3,6 +3,7 @@ import type { FlowTable } from '../../agent/flow/flow-table.ts';
 import { hashIpv4, hashIpv6 } from '../../agent/flow/hash.ts';
 import { Ipv4Table } from '../../agent/flow/ipv4-table.ts';
 import { Ipv6Table } from '../../agent/flow/ipv6-table.ts';
+import { PeerSketch } from '../../agent/flow/peer-sketch.ts';
 import { Meter } from '../../agent/meter/meter.ts';
 import { createLedger } from '../../agent/model/ledger.ts';
 import { CAPTURED_LENGTH, nextRecord, RECORD_HEADER_BYTES, WIRE_LENGTH } from '../../agent/model/packet-batch.ts';
@@ -26,6 +27,7 @@ export const PACKET_KERNELS: readonly Kernel[] = [
   { name: 'decode', item: 'packet', create: () => decodeKernel(decodeEthernet, 0) },
   { name: 'decode-cooked', item: 'packet', create: () => decodeKernel(decodeLinuxSll, 2) },
   { name: 'exclude', item: 'packet', create: excludeKernel },
+  { name: 'excluded-peers', item: 'packet', create: excludedPeersKernel },
   { name: 'hash/ipv4', item: 'packet', create: () => hashKernel(4) },
   { name: 'hash/ipv6', item: 'packet', create: () => hashKernel(6) },
   ...populations('table-ipv4', (flows, popularity) => tableKernel(4, { flows, popularity, ipv6Percent: 0 })),
@@ -90,6 +92,20 @@ function excludeKernel(): PreparedKernel {
     prepare: () => feed.load(),
     run() {
       for (let row = 0; row < ROWS; row++) matches[row] = exclusion.match(feed.rows, row * ROW_WORDS, 4);
+    },
+  };
+}
+
+/** The worst case: so many peers of one rule that nearly every packet takes the place of another one. */
+function excludedPeersKernel(): PreparedKernel {
+  const feed = RowFeed.of({ flows: 100_000, popularity: 'uniform', ipv6Percent: 0 });
+  const sketch = new PeerSketch();
+  return {
+    items: ROWS,
+    note: '100,000 peers',
+    prepare: () => feed.load(),
+    run() {
+      for (let row = 0; row < ROWS; row++) sketch.add(feed.rows, row * ROW_WORDS, 4);
     },
   };
 }

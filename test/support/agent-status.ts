@@ -1,3 +1,4 @@
+import type { ExcludedPeers } from '../../agent/model/excluded-peers.ts';
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
 import { LiveBlock } from '../../agent/model/live-figures.ts';
@@ -21,6 +22,16 @@ export function observationPoint(interfaceName: string): ObservationPoint {
 export const ETH0 = observationPoint('eth0');
 
 /** Every part of it another number, so that none can be taken for another. */
+export const VARIED_PEERS: ExcludedPeers = {
+  peers: [
+    {
+      ...{ source: '0.0.0.0', destination: '255.255.255.255', protocol: 17, port: 67 },
+      ...{ packets: 3, bytes: 300, missedBytesMax: 0 },
+    },
+  ],
+  unlistedBytesMax: 0,
+};
+
 export function variedLedger(factor = 1): Ledger {
   const tally = (packets: number) => ({ packets: packets * factor, bytes: packets * factor * 100 });
   return {
@@ -32,6 +43,7 @@ export function variedLedger(factor = 1): Ledger {
     rejectsUnmatched: tally(31),
     rejectsLost: 37 * factor,
     excluded: { dhcp: tally(3), 'back"up': tally(5) },
+    excludedPeers: { dhcp: VARIED_PEERS },
     notIp: tally(11),
     malformed: tally(13),
     overflowed: tally(17),

@@ -10,6 +10,7 @@ import {
   TRANSLATIONS,
 } from '../../agent/model/annotations.ts';
 import type { WindowHeader } from '../../agent/model/batch-id.ts';
+import { type ExcludedPeer, type ExcludedPeers, PEERS_MAX, summaryOf } from '../../agent/model/excluded-peers.ts';
 import { RESOURCE_TYPES } from '../../agent/model/flow-log.ts';
 import type { FlowRecord, RecordCursor } from '../../agent/model/flow-record.ts';
 import { GAP_REASONS, type Ledger } from '../../agent/model/ledger.ts';
@@ -107,6 +108,19 @@ export const flowRecord: fc.Arbitrary<FlowRecord> = fc
 const tally = fc.record({ packets: counter, bytes: counter });
 const text = fc.string({ unit: 'grapheme', maxLength: 20 });
 
+const peer: fc.Arbitrary<ExcludedPeer> = fc.record({
+  source: fc.ipV4(),
+  destination: fc.oneof(fc.ipV4(), fc.ipV6()),
+  protocol: fc.nat(255),
+  port: fc.nat(0xffff),
+  packets: counter,
+  bytes: fc.nat(),
+  missedBytesMax: fc.nat(),
+});
+export const excludedPeers: fc.Arbitrary<ExcludedPeers> = fc
+  .tuple(fc.uniqueArray(peer, { maxLength: PEERS_MAX, selector: ({ source }) => source }), fc.nat())
+  .map(([peers, unlistedBytesMax]) => summaryOf(peers, unlistedBytesMax));
+
 export const ledger: fc.Arbitrary<Ledger> = fc.record({
   metered: tally,
   folded: tally,
@@ -119,6 +133,11 @@ export const ledger: fc.Arbitrary<Ledger> = fc.record({
     fc.string({ maxLength: 12 }).filter((name) => name !== '__proto__'),
     tally,
     { maxKeys: 4, noNullPrototype: true },
+  ),
+  excludedPeers: fc.dictionary(
+    fc.string({ maxLength: 12 }).filter((name) => name !== '__proto__'),
+    excludedPeers,
+    { maxKeys: 3, noNullPrototype: true },
   ),
   notIp: tally,
   malformed: tally,

@@ -22,13 +22,19 @@ export function ledgerSum(logs: readonly StoredLog[], field: string): number {
   return logs.filter(isLedger).reduce((sum, log) => sum + Number(log[field] ?? 0), 0);
 }
 
-/** Rows of which there must be one only: a flow, or a ledger, of a window. Answers those that there are twice. */
+function kindOf(log: StoredLog): string {
+  if (isFlow(log)) return flowOf(log);
+  if (isLedger(log)) return 'ledger';
+  const peer = ['rule', 'srcaddr', 'dstaddr', 'protocol', 'port'].map((name) => log[`excluded-${name}`]);
+  return `${log['log-status']} ${peer.join(' ')}`;
+}
+
+/** Rows of which there must be one only: a flow, an excluded peer, or a ledger, of a window. Answers those that there are twice. */
 export function storedTwice(logs: readonly StoredLog[]): string[] {
   const seen = new Set<string>();
   const twice: string[] = [];
   for (const log of logs) {
-    const kind = isFlow(log) ? flowOf(log) : isLedger(log) ? 'ledger' : String(log['log-status']);
-    const row = `${log['interface-id']} ${log['start']} ${kind}`;
+    const row = `${log['interface-id']} ${log['start']} ${kindOf(log)}`;
     if (seen.has(row)) twice.push(row);
     seen.add(row);
   }

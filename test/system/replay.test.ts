@@ -259,9 +259,12 @@ test('records what touches the port of licence activation and is no client’s',
     at(4, tcpFrame(host, stranger, 50_000, 1688)),
     at(5, tcpFrame(host, server, 443, 1688)),
   ]);
-  const { stdout } = await runCommand(['replay', capture]);
+  const { stdout, stderr } = await runCommand(['replay', capture]);
   const seconds = parseRecords(stdout).map(({ start }) => start - WINDOW_START);
   expect(seconds.sort()).toEqual([2, 3, 5]);
+  expect(stderr).toMatch(
+    /windows-activation +3 packets +120 B {2}10\.1\.0\.\d+ > [\d.]+ tcp\/1688 \(40 B\), .*, and 1 more$/m,
+  );
 });
 
 test('reads only what the filter lets through, in windows of the length asked for', async () => {

@@ -95,6 +95,8 @@ describe.skipIf(missing !== undefined)('the agent with a log service', { timeout
     for (const rule of ['dhcp', 'dhcpv6', 'windows-activation'] as const) {
       expect(ledgerSum(logs, `ledger-excluded-${rule}-packets`)).toBe(inLedger(rule));
       expect(inLedger(rule)).toBeGreaterThan(0);
+      const peers = await host.service.query(`excluded-rule:"${rule}"`);
+      expect(peers.reduce((sum, peer) => sum + Number(peer['excluded-packets']), 0)).toBe(inLedger(rule));
     }
     await host.service.stop();
   });

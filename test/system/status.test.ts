@@ -147,6 +147,8 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
     expect(ledger.notIp.packets).toBe(inLedger('not-ip'));
     for (const rule of ['dhcp', 'dhcpv6', 'windows-activation'] as const) {
       expect(ledger.excluded[rule]!.packets).toBe(inLedger(rule));
+      const peers = ledger.excludedPeers[rule]!.peers;
+      expect(peers.reduce((sum, { packets }) => sum + packets, 0)).toBe(inLedger(rule));
     }
     expect(ledger.lostPackets).toBe(0);
     expect(windows.OK).toBeGreaterThan(0);

@@ -263,7 +263,27 @@ function windowRows(
     ([{ label }, value]): Contents => (value === undefined ? [] : [[label, value]]),
   );
   const rows = row === undefined ? [] : [row];
-  return ledgerLog ? [...rows, [...identity(header), ...ledgerContents(ledger)]] : rows;
+  if (!ledgerLog) return rows;
+  const window = identity(header);
+  return [...rows, ...peerRows(ledger).map((row) => [...window, ...row]), [...window, ...ledgerContents(ledger)]];
+}
+
+/** A log for each of the largest peers of an exclusion rule, so that a search for an address finds what no record has. */
+function peerRows({ excludedPeers }: Ledger): Contents[] {
+  return Object.entries(excludedPeers).flatMap(([rule, { peers }]) =>
+    peers.map(
+      (peer): Contents => [
+        ['excluded-rule', rule],
+        ['excluded-srcaddr', peer.source],
+        ['excluded-dstaddr', peer.destination],
+        ['excluded-protocol', String(peer.protocol)],
+        ['excluded-port', String(peer.port)],
+        ['excluded-packets', String(peer.packets)],
+        ['excluded-bytes', String(peer.bytes)],
+        ['excluded-missed-bytes-max', String(peer.missedBytesMax)],
+      ],
+    ),
+  );
 }
 
 const IDENTITY = columnsOf('NETWORKINTERFACE', ['version', 'account-id', 'interface-id', 'start', 'end'])!;

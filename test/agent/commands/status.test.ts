@@ -80,6 +80,16 @@ Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514
 `);
   });
 
+  test('names what exclusion rules kept out of the records, and who exchanged most of it', () => {
+    const world = new StatusWorld();
+    world.close(0, variedLedger());
+    expect(formatStatus(world.keeper.read(), START_SECONDS, false)).toContain(`
+EXCLUDED ON eth0  PACKETS  BYTES  LARGEST PEERS
+dhcp                    3  300 B  0.0.0.0 > 255.255.255.255 udp/67 (300 B)
+back"up                 5  500 B
+`);
+  });
+
   test('of a gateway says what is known of its translations', () => {
     const world = new StatusWorld();
     world.keeper.translations(TRANSLATIONS);

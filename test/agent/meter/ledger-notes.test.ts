@@ -18,6 +18,7 @@ const ledger: fc.Arbitrary<Ledger> = fc.record({
   rejectsUnmatched: fc.constant({ packets: 0, bytes: 0 }),
   rejectsLost: fc.nat(),
   excluded: fc.record({ dhcp: tally, mine: tally }),
+  excludedPeers: fc.constant({}),
   notIp: tally,
   malformed: tally,
   overflowed: tally,

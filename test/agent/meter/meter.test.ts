@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Meter, type MeterOptions } from '../../../agent/meter/meter.ts';
+import { peersOf } from '../../../agent/model/excluded-peers.ts';
 import type { FlowRecord } from '../../../agent/model/flow-record.ts';
 import { addLedger, createLedger, type Ledger, offeredPackets } from '../../../agent/model/ledger.ts';
 import type { AllocateTableMemory } from '../../../agent/model/table-memory.ts';
@@ -165,7 +166,11 @@ function merged(closed: readonly ClosedCopy[]): Map<number, Expected> {
   for (const { start, ledger, records } of closed) {
     const window = windows.get(start) ?? { flows: new Map(), ledger: createLedger(RULES) };
     windows.set(start, window);
-    addLedger(window.ledger, ledger);
+    for (const [rule, { packets }] of Object.entries(ledger.excluded)) {
+      const peers = peersOf(ledger.excludedPeers, rule);
+      expect(peers.reduce((sum, peer) => sum + peer.packets, 0)).toBe(packets);
+    }
+    addLedger(window.ledger, { ...ledger, excludedPeers: {} });
     for (const record of records) {
       const { packets, bytes, tcpFlags, firstMicroseconds: first, lastMicroseconds: last } = record;
       const key = recordKey(record);

@@ -31,6 +31,22 @@ describe('the ledger on one screen', () => {
     );
   });
 
+  test('names the largest peers of each exclusion rule', () => {
+    const peer = (destination: string, bytes: number) => ({
+      ...{ source: '10.0.0.5', destination, protocol: 6, port: 1688 },
+      ...{ packets: 5, bytes, missedBytesMax: 0 },
+    });
+    const peers = [peer('203.0.113.9', 4000), peer('10.0.0.6', 300), peer('10.0.0.7', 20)];
+    const whole = {
+      ...createLedger([]),
+      excluded: { kms: { packets: 15, bytes: 4320 } },
+      excludedPeers: { kms: { peers, unlistedBytesMax: 0 } },
+    };
+    expect(formatLedger(whole, TOTALS, false)).toContain(
+      '      kms   15 packets  4.3 kB  10.0.0.5 > 203.0.113.9 tcp/1688 (4.0 kB), 10.0.0.5 > 10.0.0.6 tcp/1688 (300 B), and 1 more\n',
+    );
+  });
+
   test('says that there was nothing in two lines', () => {
     expect(formatLedger(createLedger(['dhcp']), { records: 0, windows: 0 }, false)).toBe(
       '  offered  0 packets\n= metered  0 packets    in 0 records of 0 windows\n',

@@ -15,9 +15,11 @@ import {
   StatusWorld,
   VARIED_LOST,
   VARIED_OFFERED,
+  VARIED_PEERS,
   variedLedger,
   WINDOW_SECONDS,
 } from '../../support/agent-status.ts';
+import { excludedPeers } from '../../support/flow-records.ts';
 
 /** The right side of the equation, from what the status shows and nothing else. */
 function rightSide(ledger: LedgerStatus): number {
@@ -36,6 +38,7 @@ const arbitraryLedger: fc.Arbitrary<Ledger> = fc.record({
   rejectsUnmatched: fc.constant({ packets: 0, bytes: 0 }),
   rejectsLost: fc.nat(),
   excluded: fc.dictionary(fc.constantFrom('dhcp', 'dhcpv6', 'backup'), tally, { noNullPrototype: true }),
+  excludedPeers: fc.dictionary(fc.constantFrom('dhcp', 'dhcpv6', 'backup'), excludedPeers, { noNullPrototype: true }),
   notIp: tally,
   malformed: tally,
   overflowed: tally,
@@ -88,6 +91,7 @@ describe('the ledger of the status', () => {
       rejectsUnmatched: { packets: 31, bytes: 3100 },
       rejectsLost: 37,
       excluded: { dhcp: { packets: 3, bytes: 300 }, 'back"up': { packets: 5, bytes: 500 } },
+      excludedPeers: { dhcp: VARIED_PEERS },
       notIp: { packets: 11, bytes: 1100 },
       malformed: { packets: 13, bytes: 1300 },
       overflowed: { packets: 17, bytes: 1700 },
@@ -331,7 +335,7 @@ describe('docs/operations.md', () => {
 
   test('names every member of the status', () => {
     const world = new StatusWorld();
-    world.close(0, { ...variedLedger(), excluded: {} });
+    world.close(0, { ...variedLedger(), excluded: {}, excludedPeers: { peers: VARIED_PEERS } });
     const names = new Set<string>();
     const gather = (value: unknown): void => {
       if (typeof value !== 'object' || value === null) return;

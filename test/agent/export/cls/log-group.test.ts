@@ -311,6 +311,27 @@ describe('rows that stand for the window', () => {
     );
   });
 
+  it('has a log for each of the largest peers of an exclusion rule before it', () => {
+    const ledger = createLedger(['kms']);
+    const peer = { source: '10.0.0.5', destination: '203.0.113.9', protocol: 6, port: 1688 };
+    const counts = { packets: 3, bytes: 4000, missedBytesMax: 70 };
+    ledger.excludedPeers = { kms: { peers: [{ ...peer, ...counts }], unlistedBytesMax: 0 } };
+    expect(rowsOf(ledger)).toHaveLength(1);
+    const [, row, last] = rowsOf(ledger, [], { ledgerLog: true });
+    expect(row).toMatchObject({
+      'excluded-rule': 'kms',
+      'excluded-srcaddr': '10.0.0.5',
+      'excluded-dstaddr': '203.0.113.9',
+      'excluded-protocol': '6',
+      'excluded-port': '1688',
+      'excluded-packets': '3',
+      'excluded-bytes': '4000',
+      'excluded-missed-bytes-max': '70',
+    });
+    expect(Object.keys(row!)).not.toContain('srcaddr');
+    expect(last).toHaveProperty('ledger-status');
+  });
+
   it('names each exclusion rule and each reason of a gap', () => {
     const ledger = createLedger(['dhcp', 'my rule']);
     ledger.excluded['my rule'] = { packets: 2, bytes: 700 };
