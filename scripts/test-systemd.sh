@@ -126,6 +126,10 @@ for key in Id Key; do
     >"$root/etc/flowlogd/cls-secret-$(printf %s "$key" | tr IK ik)")
 done
 inside systemctl reset-failed flowlogd
+check 'it does not start with another storage for a flow log that has one' not inside systemctl start flowlogd
+check 'and says that it is immutable' log_has 'fl-test .*: storage (embedded log service -> topic flows of 127.0.0.1:9600) is immutable'
+sed -i 's/id: fl-test/id: fl-shipped/' "$root/etc/flowlogd/flowlogd.yaml"
+inside systemctl reset-failed flowlogd
 check 'it starts with the keys, which root alone can read' inside systemctl start flowlogd
 send 500 7005
 stranger() {
