@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DEFAULT_BACKOFF } from '../agent/export/backoff.ts';
 import { ClsSink } from '../agent/export/cls/cls-sink.ts';
-import { DEFAULT_TIMEOUTS } from '../agent/export/cls/exchange.ts';
+import { DEFAULT_TIMEOUTS } from '../agent/export/http/exchange.ts';
 import { EXPORTER_DEFAULTS, Exporter } from '../agent/export/exporter.ts';
 import { systemTimers } from '../agent/export/timers.ts';
 import type { Window } from '../agent/flow/window.ts';

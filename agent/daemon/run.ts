@@ -7,7 +7,7 @@ import { controlSocketPath, type ListenAddress, openEndpoints } from '../control
 import { flowLogRoutes } from '../control/flow-log-routes.ts';
 import { type Probe, TopicProbe } from '../control/sink-probe.ts';
 import { ClsSink, type ClsSinkOptions } from '../export/cls/cls-sink.ts';
-import { DEFAULT_TIMEOUTS } from '../export/cls/exchange.ts';
+import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
 import type { Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogWords } from '../flow-logs/reconciler.ts';

@@ -2,7 +2,7 @@
 import type { Invocation } from '../cli/command.ts';
 import { DEFAULT_BACKOFF } from '../export/backoff.ts';
 import { ClsSink } from '../export/cls/cls-sink.ts';
-import { DEFAULT_TIMEOUTS } from '../export/cls/exchange.ts';
+import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import { DIRECT_DEFAULTS, DirectDelivery } from '../export/direct.ts';
 import { systemTimers } from '../export/timers.ts';
 import { OperationalError } from '../model/operational-error.ts';

@@ -51,6 +51,7 @@ const PROBES: readonly Probe[] = [
   ['agent/export/x.ts', '../spool/y.ts', 'forbidden'],
   ['agent/export/x.ts', '../telemetry/y.ts', 'forbidden'],
   ['agent/export/cls/x.ts', '../timers.ts', 'allowed'],
+  ['agent/export/cls/x.ts', '../http/y.ts', 'allowed'],
   ['agent/export/cls/x.ts', '../../wire/y.ts', 'allowed'],
   ['agent/export/cls/x.ts', '../../spool/y.ts', 'forbidden'],
   ['agent/export/cls/x.ts', '../kafka/y.ts', 'forbidden'],

@@ -1,5 +1,5 @@
 import type { SendOutcome } from '../../model/sink.ts';
-import type { Exchanged } from './exchange.ts';
+import type { Exchanged } from '../http/exchange.ts';
 import { refusalByStatus, refusalOf } from './refusal.ts';
 
 export type Answer = Extract<Exchanged, { kind: 'answer' }>;

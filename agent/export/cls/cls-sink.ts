@@ -2,7 +2,7 @@ import { OperationalError } from '../../model/operational-error.ts';
 import type { SendOutcome, Sink } from '../../model/sink.ts';
 import { type Compression, compress } from '../../wire/compression.ts';
 import { type Answer, dateMs, isSignatureExpired, outcomeOf } from './answer.ts';
-import { type Exchanged, type ExchangeTimeouts, type ExchangeTls, HttpExchange } from './exchange.ts';
+import { type Exchanged, type ExchangeTimeouts, type ExchangeTls, HttpExchange } from '../http/exchange.ts';
 import { LogGroupEncoder } from './log-group.ts';
 import { signRequest } from './signature.ts';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { DEFAULT_BACKOFF } from '../../../../agent/export/backoff.ts';
-import { ANSWER_BYTES_MAX, DEFAULT_TIMEOUTS } from '../../../../agent/export/cls/exchange.ts';
+import { ANSWER_BYTES_MAX, DEFAULT_TIMEOUTS } from '../../../../agent/export/http/exchange.ts';
 import { LOG_GROUP_LIMITS } from '../../../../agent/export/cls/log-group.ts';
 import { EXPORTER_DEFAULTS, LONG_BACKLOG_BATCHES, QUARANTINE_RUN_MAX } from '../../../../agent/export/exporter.ts';
 

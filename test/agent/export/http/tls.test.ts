@@ -1,6 +1,6 @@
 import { createServer, type ServerOptions } from 'node:https';
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
-import { HttpExchange } from '../../../../agent/export/cls/exchange.ts';
+import { HttpExchange } from '../../../../agent/export/http/exchange.ts';
 import { Authority } from '../../../support/certificates.ts';
 import { type Loopback, type Received, readWhole, served } from '../../../support/loopback.ts';
 import { commandMissing } from '../../../support/network-namespace.ts';
