@@ -214,9 +214,22 @@ function withoutSecrets(cls: NonNullable<ClsOptions>): Omit<NonNullable<ClsOptio
 }
 
 function endpointWarnings({ cls }: Configuration): string[] {
-  if (cls === undefined || cls.endpoint.protocol === 'https:') return [];
-  if (/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(cls.endpoint.hostname)) return [];
-  return [`records travel to ${cls.endpoint.origin} unencrypted; use https`];
+  return cls === undefined ? [] : [...managementWarnings(cls.endpoint), ...encryptionWarnings(cls.endpoint)];
+}
+
+/** The domain that the pages of the API's UploadLog name, with or without a region; `intl` is the international site's. */
+function managementWarnings({ hostname }: URL): string[] {
+  const [, region = '<region>'] = /^cls\.((?:[a-z]+-)+[a-z\d]+(?:-\d+)?)\./.exec(hostname) ?? [];
+  if (!/(?:^|\.)tencentcloudapi\.(?:com|cn|com\.cn)\.?$/.test(hostname)) return [];
+  return [
+    `cls.endpoint ${hostname} is the management API, which stores no uploads; use https://${region}.cls.tencentcs.com`,
+  ];
+}
+
+function encryptionWarnings(endpoint: URL): string[] {
+  if (endpoint.protocol === 'https:') return [];
+  if (/^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(endpoint.hostname)) return [];
+  return [`records travel to ${endpoint.origin} unencrypted; use https`];
 }
 
 function listenWarnings({ telemetry: { listen } }: Configuration): string[] {

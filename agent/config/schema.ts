@@ -283,6 +283,11 @@ const cls = optionalSection(
     requestTimeoutSeconds: option(seconds(1, 600), '60', {
       description: 'For one upload, from connecting to the last byte of the answer.',
     }),
+    requestIdRequired: option(BOOLEAN, 'true', {
+      description:
+        'Whether only an answer with the header `x-cls-requestid` can accept a batch. Tencent Cloud and the embedded log service ' +
+        'always send it; `false` is for a compatible service that does not, and counts its 200 as stored.',
+    }),
     ledgerLog: option(BOOLEAN, 'true', {
       description: 'Send the ledger of each window (offered, metered, excluded, dropped ...) as a log of its own.',
     }),

@@ -42,9 +42,21 @@ export class TopicProbe {
   async #once(): Promise<void> {
     const outcome = await this.#probe.probe(this.#abort.signal);
     if (this.#abort.signal.aborted) return;
-    if (outcome.kind === 'blocked') this.#answer = { kind: 'refused', reason: outcome.reason };
-    else if (outcome.kind === 'retry') this.#answer = { kind: 'unreachable', reason: outcome.reason };
+    this.#answer = answerOf(outcome);
+  }
+}
+
+function answerOf(outcome: SendOutcome): Asked {
+  switch (outcome.kind) {
     // It has looked at the body, and so at the credentials and the topic before.
-    else this.#answer = 'open';
+    case 'accepted':
+    case 'poison':
+      return 'open';
+    case 'retry':
+      return { kind: 'unreachable', reason: outcome.reason };
+    // Who finds an empty group too large takes no records either.
+    case 'blocked':
+    case 'too-large':
+      return { kind: 'refused', reason: outcome.reason };
   }
 }

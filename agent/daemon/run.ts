@@ -7,8 +7,8 @@ import { controlSocketPath, type ListenAddress, openEndpoints } from '../control
 import { flowLogRoutes } from '../control/flow-log-routes.ts';
 import { type Probe, TopicProbe } from '../control/sink-probe.ts';
 import { ClsSink, type ClsSinkOptions } from '../export/cls/cls-sink.ts';
-import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
+import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import type { Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogWords } from '../flow-logs/reconciler.ts';
 import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
@@ -29,7 +29,7 @@ import { showWindow } from './window-report.ts';
 /** A log service as the configuration names it. */
 export type SinkPlan = Pick<
   ClsSinkOptions,
-  'endpoint' | 'topicId' | 'description' | 'credentials' | 'compression' | 'tls' | 'ledgerLog'
+  'endpoint' | 'topicId' | 'description' | 'credentials' | 'compression' | 'tls' | 'requestIdRequired' | 'ledgerLog'
 > & {
   readonly requestTimeoutMs: number;
 };

@@ -1,6 +1,7 @@
 import type { SendOutcome } from '../../model/sink.ts';
 import type { Exchanged } from '../http/exchange.ts';
-import { refusalByStatus, refusalOf } from './refusal.ts';
+import { managementRefusal, type Refusal, refusalByStatus, refusalOf } from './refusal.ts';
+import { isOnlyRequestIds, type NamedError, namedError } from './reply.ts';
 
 export type Answer = Extract<Exchanged, { kind: 'answer' }>;
 
@@ -9,30 +10,61 @@ export const RETRY_AFTER_MS_MAX = 3_600_000;
 
 const SAID_CHARACTERS_MAX = 200;
 
+export interface AcceptanceRules {
+  /** Whether an answer without `x-cls-requestid` accepts nothing; the service sends it with every answer. */
+  readonly requestIdRequired: boolean;
+}
+
+const STRICT: AcceptanceRules = { requestIdRequired: true };
+
 /**
- * What an answer means for the batch. Only a 200 that is the service's own counts as acceptance: a portal or a proxy that
- * says 200 with a page has stored nothing.
+ * What an answer means for the batch. Acceptance is a 200 with the service's request id and with no word beside request ids:
+ * portals, proxies and the management API of the cloud say 200 to what nobody has stored.
  *
  * @param nowMs the local clock, for a `Retry-After` that is a date
  */
-export function outcomeOf(answer: Answer, nowMs: number): SendOutcome {
-  const { status, body } = answer;
-  const json = errorJson(body);
-  if (status === 200 && body.trim() === '') return { kind: 'accepted' };
-  if (status === 200 && json !== undefined && json.errorcode === undefined) return { kind: 'accepted' };
-  const errorcode = json?.errorcode;
-  const refusal = errorcode === undefined ? undefined : refusalOf(errorcode);
-  const kind = refusal?.kind ?? refusalByStatus(status, errorcode);
-  const reason = reasonOf(answer, json, refusal?.meaning);
+export function outcomeOf(answer: Answer, nowMs: number, rules: AcceptanceRules = STRICT): SendOutcome {
+  if (isAcceptance(answer, rules)) return { kind: 'accepted' };
+  const error = namedError(answer.body);
+  const refusal = error === undefined ? undefined : refusalOf(error.code);
+  const kind = kindOf(answer, error, refusal, rules);
+  const reason = reasonOf(answer, error, refusal?.meaning);
   if (kind !== 'retry') return { kind, reason };
   const afterMs = retryAfterMs(answer.headers['retry-after'], answer.headers.date, nowMs);
   return afterMs === undefined ? { kind, reason } : { kind, reason, afterMs };
 }
 
+function isAcceptance(answer: Answer, rules: AcceptanceRules): boolean {
+  if (answer.status !== 200 || answer.truncated === true || !isOnlyRequestIds(answer.body)) return false;
+  return requestIdOf(answer) !== undefined || !rules.requestIdRequired;
+}
+
+/** Only the service's own document can say of a batch that it is wrong in itself; others can but keep it. */
+function kindOf(
+  answer: Answer,
+  error: NamedError | undefined,
+  refusal: Refusal | undefined,
+  rules: AcceptanceRules,
+): Refusal['kind'] {
+  if (error?.from === 'management') return managementRefusal(error.code);
+  if (error?.from === 'service') {
+    const kind = refusal?.kind ?? refusalByStatus(answer.status, error.code);
+    const isTheService = requestIdOf(answer) !== undefined || !rules.requestIdRequired;
+    return kind === 'poison' && !isTheService ? 'blocked' : kind;
+  }
+  if (refusal === undefined) return refusalByStatus(answer.status, undefined);
+  return refusal.kind === 'retry' ? 'retry' : 'blocked';
+}
+
+function requestIdOf(answer: Answer): string | undefined {
+  const requestId = answer.headers['x-cls-requestid'];
+  return typeof requestId === 'string' && requestId.trim() !== '' ? requestId : undefined;
+}
+
 /** Whether the service found the signature outside its time, which a better clock can mend. */
 export function isSignatureExpired(answer: Answer): boolean {
-  const errorcode = errorJson(answer.body)?.errorcode;
-  return errorcode !== undefined && refusalOf(errorcode)?.errorcode === 'SignatureExpire';
+  const error = namedError(answer.body);
+  return error?.from === 'service' && refusalOf(error.code)?.errorcode === 'SignatureExpire';
 }
 
 /** The service's clock, from its `Date` header, in milliseconds. */
@@ -41,37 +73,28 @@ export function dateMs(header: string | undefined): number | undefined {
   return Number.isNaN(milliseconds) ? undefined : milliseconds;
 }
 
-interface ErrorJson {
-  readonly errorcode: string | undefined;
-  readonly errormessage: string | undefined;
-}
+const MANAGEMENT_API =
+  'this is the management API, which stores no uploads: set cls.endpoint to https://<region>.cls.tencentcs.com';
 
-/** The service's error document; undefined when the body is not a JSON object. */
-function errorJson(body: string): ErrorJson | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(body);
-  } catch {
-    return undefined;
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  const { errorcode, errormessage } = value as Record<string, unknown>;
-  return {
-    errorcode: typeof errorcode === 'string' && errorcode !== '' ? errorcode : undefined,
-    errormessage: typeof errormessage === 'string' ? errormessage : undefined,
-  };
-}
+const NO_REQUEST_ID =
+  '200 without x-cls-requestid, so not from the log service: check cls.endpoint and proxies on the way (for a compatible ' +
+  'service that sends none: cls.requestIdRequired: false)';
 
-function reasonOf(answer: Answer, json: ErrorJson | undefined, meaning: string | undefined): string {
-  const requestId = answer.headers['x-cls-requestid'];
-  const request = typeof requestId === 'string' ? ` (request ${said(requestId)})` : '';
+function reasonOf(answer: Answer, error: NamedError | undefined, meaning: string | undefined): string {
   const { status } = answer;
-  if (json?.errorcode !== undefined) {
-    const message = json.errormessage === undefined ? '' : `: ${said(json.errormessage)}`;
-    return `${status} ${said(json.errorcode)}${message}${meaning === undefined ? '' : `; ${meaning}`}${request}`;
+  const requestId = requestIdOf(answer);
+  const request = requestId === undefined ? '' : ` (request ${said(requestId)})`;
+  if (error !== undefined) {
+    const message = error.message === undefined ? '' : `: ${said(error.message)}`;
+    const note = error.from === 'management' ? MANAGEMENT_API : meaning;
+    const code = error.from === 'stranger' ? `with code ${said(error.code)}` : said(error.code);
+    return `${status} ${code}${message}${note === undefined ? '' : `; ${note}`}${request}`;
   }
   if (status >= 300 && status < 400) {
     return `${status}, a redirect to ${said(answer.headers.location ?? 'nowhere')}, which is not followed`;
+  }
+  if (status === 200 && isOnlyRequestIds(answer.body)) {
+    return NO_REQUEST_ID;
   }
   const type = answer.headers['content-type'];
   return `${status} with ${type === undefined ? 'an answer' : said(type)} that is not the log service's${request}`;

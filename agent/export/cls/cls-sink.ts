@@ -1,8 +1,8 @@
 import { OperationalError } from '../../model/operational-error.ts';
 import type { SendOutcome, Sink } from '../../model/sink.ts';
 import { type Compression, compress } from '../../wire/compression.ts';
-import { type Answer, dateMs, isSignatureExpired, outcomeOf } from './answer.ts';
 import { type Exchanged, type ExchangeTimeouts, type ExchangeTls, HttpExchange } from '../http/exchange.ts';
+import { type Answer, dateMs, isSignatureExpired, outcomeOf } from './answer.ts';
 import { LogGroupEncoder } from './log-group.ts';
 import { signRequest } from './signature.ts';
 
@@ -32,6 +32,8 @@ export interface ClsSinkOptions {
   readonly ledgerLog: boolean;
   /** Requests at once, at most. */
   readonly socketsMax: number;
+  /** False: an answer without the service's request id may accept, from a service that sends none. */
+  readonly requestIdRequired?: boolean | undefined;
   /** The wall clock, Unix milliseconds. */
   readonly nowMs: () => number;
 }
@@ -92,7 +94,9 @@ export class ClsSink implements Sink {
     const outcome: SendOutcome =
       last.kind === 'failure'
         ? { kind: 'retry', reason: last.reason }
-        : outcomeOf(this.#answerWithoutSecrets(last), this.#options.nowMs());
+        : outcomeOf(this.#answerWithoutSecrets(last), this.#options.nowMs(), {
+            requestIdRequired: this.#options.requestIdRequired ?? true,
+          });
     return 'reason' in outcome ? { ...outcome, reason: this.#withoutSecrets(outcome.reason) } : outcome;
   }
 

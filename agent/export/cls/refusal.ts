@@ -97,3 +97,16 @@ export function refusalByStatus(status: number, errorcode: string | undefined): 
   if (status === 429 || status === 408 || status >= 500) return 'retry';
   return errorcode !== undefined && status >= 400 ? 'blocked' : 'retry';
 }
+
+/** Families of codes of the management API ("API 3.0") behind which there is no decision of an operator. */
+const MANAGEMENT_RETRY = new Set(['InternalError', 'LimitExceeded', 'RequestLimitExceeded', 'ResourceUnavailable']);
+
+/**
+ * What a refusal of the management API means, whose codes are `Family` or `Family.Code`. It has stored nothing and never
+ * will, so nothing that it says is about the batch: most of it waits for an operator, who names the right endpoint.
+ */
+export function managementRefusal(code: string): 'blocked' | 'retry' {
+  const [family = '', ...rest] = code.split('.');
+  if (MANAGEMENT_RETRY.has(family)) return 'retry';
+  return refusalOf(rest.at(-1) ?? family)?.kind === 'retry' ? 'retry' : 'blocked';
+}

@@ -1,5 +1,6 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { decodedText } from './content-coding.ts';
 
 /**
  * One bounded HTTP exchange: a request goes out, an answer or the reason why there is none comes back. Nothing here knows
@@ -47,8 +48,10 @@ export type Exchanged =
       readonly kind: 'answer';
       readonly status: number;
       readonly headers: http.IncomingHttpHeaders;
-      /** The first `ANSWER_BYTES_MAX` bytes. */
+      /** The first `ANSWER_BYTES_MAX` bytes, decoded from their content coding. */
       readonly body: string;
+      /** There was more of it. */
+      readonly truncated?: boolean;
     }
   | { readonly kind: 'failure'; readonly reason: string };
 
@@ -149,6 +152,14 @@ export class HttpExchange {
         deadlines.drop('response');
         collect(answer, settle);
       });
+      // A server that switches protocols, though nobody asked, leaves a connection that answers nothing more.
+      outgoing.on('upgrade', (answer, socket) => {
+        socket.destroy();
+        settle({ kind: 'failure', reason: `${answer.statusCode} instead of an answer` });
+      });
+      outgoing.on('close', () => {
+        if (!answered) settle({ kind: 'failure', reason: 'the connection was closed without an answer' });
+      });
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         // An answer that came before the connection broke (a refusal of a body half sent) is worth more than the error.
         if (answered) return;
@@ -178,8 +189,10 @@ function collect(answer: http.IncomingMessage, settle: (once: Once) => void): vo
   const chunks: Buffer[] = [];
   let length = 0;
   const finish = (): void => {
-    const body = Buffer.concat(chunks).subarray(0, ANSWER_BYTES_MAX).toString();
-    settle({ kind: 'answer', status: answer.statusCode ?? 0, headers: answer.headers, body });
+    const bytes = Buffer.concat(chunks).subarray(0, ANSWER_BYTES_MAX);
+    const truncated = length > ANSWER_BYTES_MAX;
+    const { statusCode: status = 0, headers } = answer;
+    settle({ kind: 'answer', status, headers, body: decodedText(bytes, headers['content-encoding']), truncated });
   };
   answer.on('data', (chunk: Buffer) => {
     chunks.push(chunk);

@@ -447,6 +447,28 @@ describe('secrets in files', () => {
     expect(warnings('http://cls.example.net')).toEqual([expect.stringMatching(/unencrypted; use https/)]);
     expect(warnings('http://127.0.0.1:8080')).toEqual([]);
   });
+
+  test.each([
+    ['https://cls.tencentcloudapi.com', '<region>'],
+    ['https://cls.ap-guangzhou.tencentcloudapi.com', 'ap-guangzhou'],
+    ['https://cls.ap-shanghai-fsi.tencentcloudapi.com', 'ap-shanghai-fsi'],
+    ['https://cls.intl.tencentcloudapi.com', '<region>'],
+    ['https://CLS.TencentCloudAPI.com.', '<region>'],
+    ['https://cls.tencentcloudapi.com.cn', '<region>'],
+    ['https://cls.internal.tencentcloudapi.com', '<region>'],
+  ])('to %s, the management API, are warned about', (endpoint, region) => {
+    const { warnings } = load(CLS.replace('https://ap-guangzhou.cls.tencentcs.com', endpoint), { mode: 0o600 });
+    expect(warnings).toEqual([expect.stringContaining(`use https://${region}.cls.tencentcs.com`)]);
+  });
+
+  test.each([
+    'https://ap-guangzhou.cls.tencentcs.com',
+    'https://tencentcloudapi.example.net',
+    'https://notencentcloudapi.com',
+  ])('to %s are not', (endpoint) => {
+    const { warnings } = load(CLS.replace('https://ap-guangzhou.cls.tencentcs.com', endpoint), { mode: 0o600 });
+    expect(warnings).toEqual([]);
+  });
 });
 
 describe('a file that is no whole configuration', () => {

@@ -13,6 +13,10 @@ describe('a probe of the topic', () => {
       { kind: 'refused', reason: '401 SecretIdNotFound' },
     ],
     [
+      { kind: 'too-large', reason: '413 with text/html' },
+      { kind: 'refused', reason: '413 with text/html' },
+    ],
+    [
       { kind: 'retry', reason: 'ECONNREFUSED' },
       { kind: 'unreachable', reason: 'ECONNREFUSED' },
     ],

@@ -4,25 +4,115 @@ import { outcomeOf, RETRY_AFTER_MS_MAX, retryAfterMs } from '../../../../agent/e
 const NOW = Date.parse('Tue, 14 Nov 2023 22:13:20 GMT');
 const answer = (status: number, body = '', headers = {}) => ({ kind: 'answer' as const, status, headers, body });
 
+const FROM_SERVICE = { 'x-cls-requestid': 'r-1' };
+const outcome = (status: number, body: string, headers: object = FROM_SERVICE) =>
+  outcomeOf(answer(status, body, headers), NOW);
+
 describe('acceptance', () => {
-  it('is a 200 without words, or with JSON that names no error', () => {
-    expect(outcomeOf(answer(200), NOW)).toEqual({ kind: 'accepted' });
-    expect(outcomeOf(answer(200, ' \n'), NOW)).toEqual({ kind: 'accepted' });
-    expect(outcomeOf(answer(200, '{}'), NOW)).toEqual({ kind: 'accepted' });
-  });
+  it.each(['', ' \n', '{}', '{"RequestId":"6ef60bec-0242"}', ' {"requestId" : "x", "request_id":"y"}\r\n'])(
+    'is a 200 of the service with nothing but request ids: %j',
+    (body) => {
+      expect(outcome(200, body)).toEqual({ kind: 'accepted' });
+    },
+  );
 
   it.each([
-    ['a page of a portal', answer(200, '<html>Please log in</html>', { 'content-type': 'text/html' })],
-    ['a JSON that is no object', answer(200, '[]')],
-    ['204', answer(204)],
-    ['202', answer(202)],
-    ['a redirect', answer(302, '', { location: 'https://portal.example/' })],
-  ])('is not %s: the batch stays', (_name, given) => {
-    expect(outcomeOf(given, NOW).kind).toBe('retry');
+    ['a page of a portal', 200, '<html>Please log in</html>'],
+    ['a list', 200, '[]'],
+    ['a list of acceptances', 200, '[{"RequestId":"x"}]'],
+    ['null', 200, 'null'],
+    ['a text', 200, '"ok"'],
+    ['a mark of byte order', 200, '\ufeff'],
+    ['a mark of byte order before JSON', 200, '\ufeff{"RequestId":"x"}'],
+    ['words after the JSON', 200, '{"RequestId":"x"} refused'],
+    ['two documents', 200, '{"RequestId":"x"}\n{"error":"no"}'],
+    ['another key beside', 200, '{"RequestId":"x","status":"login required"}'],
+    ['a status', 200, '{"status":"login required"}'],
+    ['a request id that is an object', 200, '{"RequestId":{"Error":{"Code":"AuthFailure"}}}'],
+    ['a refusal that a later key hides', 200, '{"RequestId":{"Error":1},"RequestId":"x"}'],
+    ['a key spelt with escapes', 200, '{"RequestId":"x","\\u0065rror":"no"}'],
+    ['a number', 200, '{"code":-1}'],
+    ['success in the words of others', 200, '{"code":0,"message":"success"}'],
+    ['an error without a code', 200, '{"error":{"reason":"quota"}}'],
+    ['JSON cut off', 200, '{"RequestId":"x"'],
+    ['201', 201, ''],
+    ['202', 202, ''],
+    ['204', 204, ''],
+    ['206', 206, ''],
+    ['304', 304, ''],
+  ])('is not %s: the batch stays', (_name, status, body) => {
+    expect(outcome(status, body).kind).toBe('retry');
+  });
+
+  it.each(['', '{}', '{"RequestId":"x"}'])('is not a 200 of a stranger, who sends no request id: %j', (body) => {
+    expect(outcome(200, body, {})).toMatchObject({ kind: 'retry', reason: expect.stringContaining('x-cls-requestid') });
+    expect(outcome(200, body, { 'x-cls-requestid': ' ' }).kind).toBe('retry');
+    expect(outcomeOf(answer(200, body), NOW, { requestIdRequired: false })).toEqual({ kind: 'accepted' });
+  });
+
+  it('is not a redirect', () => {
+    expect(outcome(302, '', { ...FROM_SERVICE, location: 'https://portal.example/' }).kind).toBe('retry');
   });
 
   it('is not a 200 that names an error', () => {
-    expect(outcomeOf(answer(200, '{"errorcode":"TopicClosed"}'), NOW).kind).toBe('blocked');
+    expect(outcome(200, '{"errorcode":"TopicClosed"}').kind).toBe('blocked');
+  });
+});
+
+describe('an answer of the management API', () => {
+  const refused = (code: string) =>
+    outcome(200, JSON.stringify({ Response: { Error: { Code: code, Message: 'no' }, RequestId: 'x' } }));
+
+  it.each([
+    ['AuthFailure', 'blocked'],
+    ['AuthFailure.SignatureFailure', 'blocked'],
+    ['UnauthorizedOperation.CamNoAuth', 'blocked'],
+    ['ResourceNotFound.TopicNotExist', 'blocked'],
+    ['FailedOperation.TopicClosed', 'blocked'],
+    ['InvalidParameter.Content', 'blocked'],
+    ['SomethingNew', 'blocked'],
+    ['InternalError', 'retry'],
+    ['InternalError.StorageError', 'retry'],
+    ['RequestLimitExceeded', 'retry'],
+    ['LimitExceeded.SpeedQuotaExceed', 'retry'],
+  ])('%s is %s, and the sentence names the code and the right endpoint', (code, kind) => {
+    expect(refused(code)).toEqual({
+      kind,
+      reason: expect.stringContaining(`200 ${code}: no; this is the management API`),
+    });
+    expect(refused(code)).toMatchObject({ reason: expect.stringContaining('<region>.cls.tencentcs.com') });
+  });
+
+  it('without an error has stored nothing either', () => {
+    expect(outcome(200, '{"Response":{"RequestId":"x"}}').kind).toBe('retry');
+  });
+});
+
+describe('an error in the words of others', () => {
+  it.each([
+    ['{"ErrorCode":"TopicClosed"}', 'blocked', 'TopicClosed'],
+    ['{"error":{"code":"SecretIdNotFound","message":"who?"}}', 'blocked', 'SecretIdNotFound'],
+    ['[{"Error":{"Code":"AccountArrears"}}]', 'blocked', 'AccountArrears'],
+    ['\ufeff{"err_code":"SpeedQuotaExceed"}', 'retry', 'SpeedQuotaExceed'],
+    ['{"data":{"result":[{"ERROR-CODE":"InvalidContent"}]}}', 'blocked', 'InvalidContent'],
+    ['{"error":"disk full"}', 'retry', 'disk full'],
+    ['{"code":-1,"msg":"later"}', 'retry', '-1: later'],
+    ['{"errno":7}', 'retry', '7'],
+  ])('%s keeps the batch, %s where the code is documented, and is named', (body, kind, named) => {
+    expect(outcome(200, body)).toMatchObject({ kind, reason: expect.stringContaining(named) });
+  });
+
+  it('sends no batch to quarantine, nor does the word of a stranger', () => {
+    expect(outcome(400, '{"code":"InvalidContent"}').kind).toBe('blocked');
+    expect(outcome(400, '{"errorcode":"InvalidContent"}', {}).kind).toBe('blocked');
+    expect(outcome(400, '{"errorcode":"InvalidContent"}').kind).toBe('poison');
+  });
+
+  it('is searched for within bounds', () => {
+    const wide = JSON.stringify(
+      Array.from({ length: 10_000 }, () => ({})).concat({ code: 'AccountArrears' } as object),
+    );
+    expect(outcome(200, wide).kind).toBe('retry');
   });
 });
 

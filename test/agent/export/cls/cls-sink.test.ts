@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer as createHttpsServer } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inflateRawSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync, inflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ClsSink, type ClsSinkOptions } from '../../../../agent/export/cls/cls-sink.ts';
 import { REFUSALS } from '../../../../agent/export/cls/refusal.ts';
@@ -248,6 +248,63 @@ describe('an answer of the service', () => {
     expect(reasonOf(outcome)).toContain('text/html');
   });
 
+  it.each([
+    ['gzip', gzipSync],
+    ['deflate', deflateSync],
+    ['br', brotliCompressSync],
+  ])('is read though a proxy on the way has compressed it as %s', async (coding, compressed) => {
+    const server = await kept(
+      httpServer((_request, response) => {
+        response.writeHead(403, { 'content-encoding': coding });
+        response.end(compressed('{"errorcode":"LogSizeExceed","errormessage":"too much"}'));
+      }),
+    );
+    expect(await send(sinkTo(server.url))).toMatchObject({ kind: 'too-large' });
+  });
+
+  it('compressed into a bomb, or not compressed as it says, accepts nothing', async () => {
+    const bodies = [gzipSync(Buffer.alloc(50_000_000)), Buffer.from('{}')];
+    const server = await kept(
+      httpServer((_request, response, nth) => {
+        response.writeHead(200, { 'content-encoding': nth === 1 ? 'gzip' : 'br' });
+        response.end(bodies[nth - 1]);
+      }),
+    );
+    const sink = sinkTo(server.url);
+    expect((await send(sink)).kind).toBe('retry');
+    expect((await send(sink)).kind).not.toBe('poison');
+  });
+
+  it('longer than any of the service accepts nothing, however it begins', async () => {
+    const server = await kept(
+      httpServer((_request, response) => response.end(`${' '.repeat(70_000)}{"error":"disk full"}`)),
+    );
+    expect((await send(sinkTo(server.url))).kind).toBe('retry');
+  });
+
+  it.each([
+    ['hints before it', 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n', 'accepted'],
+    ['a processing note before it', 'HTTP/1.1 102 Processing\r\n\r\n', 'accepted'],
+    ['a switch of protocols', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n', 'retry'],
+  ])('with %s is %s', async (_name, interim, kind) => {
+    const answer = `${interim}HTTP/1.1 200 OK\r\nx-cls-requestid: r-1\r\nContent-Length: 0\r\n\r\n`;
+    const server = await kept(tcpServer((socket) => socket.once('data', () => socket.write(answer))));
+    expect((await send(sinkTo(server.url))).kind).toBe(kind);
+  });
+
+  it('without a request id accepts only where the configuration allows it', async () => {
+    const server = await kept(
+      httpServer((_request, response) => {
+        response.removeHeader('x-cls-requestid');
+        response.end();
+      }),
+    );
+    const refused = await send(sinkTo(server.url));
+    expect(refused.kind).toBe('retry');
+    expect(reasonOf(refused)).toContain('cls.requestIdRequired');
+    expect(await send(sinkTo(server.url, { requestIdRequired: false }))).toEqual({ kind: 'accepted' });
+  });
+
   it('says when to come back', async () => {
     const server = await kept(
       httpServer((_request, response) => {
@@ -474,7 +531,7 @@ describe('a way to the service that is bad', () => {
           requests++;
           // The second request on the first connection meets a server that is just closing it.
           if (nth === 1 && requests === 2) return void socket.destroy();
-          socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n');
+          socket.write('HTTP/1.1 200 OK\r\nx-cls-requestid: r-1\r\nContent-Length: 0\r\n\r\n');
         });
       }),
     );

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { DEFAULT_BACKOFF } from '../../../../agent/export/backoff.ts';
-import { ANSWER_BYTES_MAX, DEFAULT_TIMEOUTS } from '../../../../agent/export/http/exchange.ts';
 import { LOG_GROUP_LIMITS } from '../../../../agent/export/cls/log-group.ts';
 import { EXPORTER_DEFAULTS, LONG_BACKLOG_BATCHES, QUARANTINE_RUN_MAX } from '../../../../agent/export/exporter.ts';
+import { ANSWER_BYTES_MAX, DEFAULT_TIMEOUTS } from '../../../../agent/export/http/exchange.ts';
 
 const docs = readFileSync(new URL('../../../../docs/cls.md', import.meta.url), 'utf8').replaceAll(/\s+/g, ' ');
 const seconds = (milliseconds: number): string => `${milliseconds / 1000} s`;
