@@ -1,5 +1,6 @@
-import type { Command } from '../cli/command.ts';
-import type { Configuration } from '../config/load.ts';
+import type { Command, Invocation } from '../cli/command.ts';
+import type { ClsConfiguration, Configuration } from '../config/load.ts';
+import { proxyFor, shownProxy } from '../export/http/proxy.ts';
 import { EXIT } from '../model/operational-error.ts';
 import type { incidentRow } from '../record/incident-fields.ts';
 
@@ -36,7 +37,10 @@ export const check: Command = {
     const { configuration, warnings } = loadOnHost(path, invocation.env, !invocation.flag('skip-files'));
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
     const { incidentRow } = await import('../record/incident-fields.ts');
-    const lines = [`${path} is valid: ${summarise(configuration)}`, ...incidentHints(configuration, incidentRow)];
+    const lines = [
+      `${path} is valid: ${summarise(configuration, invocation.env)}`,
+      ...incidentHints(configuration, incidentRow),
+    ];
     invocation.stdout.write(`${lines.join('\n')}\n`);
     return EXIT.ok;
   },
@@ -56,9 +60,14 @@ function incidentHints({ flowLogs }: Configuration, row: typeof incidentRow): st
 }
 
 /** `2 flow logs (web on eth0; vpn on wg*), to the topic ... at https://...`. */
-function summarise({ flowLogs, cls }: Configuration): string {
+function summarise({ flowLogs, cls }: Configuration, environment: Invocation['env']): string {
   const named = flowLogs.map(({ name, interfaces }) => `${name} on ${interfaces.join(', ')}`).join('; ');
   const count = flowLogs.length === 1 ? '1 flow log' : `${flowLogs.length} flow logs`;
-  const target = cls === undefined ? 'the embedded log service' : `topic ${cls.topicId} at ${cls.endpoint.origin}`;
+  const target = cls === undefined ? 'the embedded log service' : describeTarget(cls, environment);
   return flowLogs.length === 0 ? 'no flow logs: nothing is captured' : `${count} (${named}), to ${target}`;
+}
+
+function describeTarget({ topicId, endpoint, proxy: configured }: ClsConfiguration, environment: Invocation['env']) {
+  const proxy = proxyFor(endpoint, configured, environment);
+  return `topic ${topicId} at ${endpoint.origin}${proxy === undefined ? '' : ` through proxy ${shownProxy(proxy)}`}`;
 }

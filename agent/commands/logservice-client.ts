@@ -4,6 +4,9 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { join } from 'node:path';
 import { signRequest } from '../export/cls/signature.ts';
+import { connectingAgent } from '../export/http/connecting-agent.ts';
+import { Connector } from '../export/http/connector.ts';
+import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 
@@ -129,6 +132,7 @@ export class LogServiceClient {
     signal: AbortSignal | undefined,
   ): Promise<{ readonly status: number; readonly text: string }> {
     const { url, credentials } = this.#location;
+    const isSecure = url.protocol === 'https:';
     const seconds = Math.floor(this.#now() / 1000);
     const headers = { 'content-type': 'application/json', host: url.host };
     const authorization = signRequest({
@@ -140,26 +144,33 @@ export class LogServiceClient {
       beginSeconds: seconds - 60,
       endSeconds: seconds + 300,
     });
-    const request = (url.protocol === 'https:' ? https : http).request(new URL(path, url), {
+    const agent = connectingAgent(new Connector({ endpoint: url, timeouts: DEFAULT_TIMEOUTS }), isSecure, {});
+    const request = (isSecure ? https : http).request(new URL(path, url), {
       method: 'POST',
       headers: { ...headers, authorization, 'content-length': Buffer.byteLength(body) },
       timeout: ANSWER_TIMEOUT_MS,
-      agent: false,
+      agent,
       signal,
     });
     try {
       return await exchange(request, body);
     } catch (error) {
       throw this.#unreachable(error as NodeJS.ErrnoException);
+    } finally {
+      agent.destroy();
     }
   }
 
   #unreachable(error: NodeJS.ErrnoException): OperationalError {
     const { url, storeFolder } = this.#location;
-    const why =
-      error.code === 'ECONNREFUSED' ? `it does not run; start it with ${startLine(storeFolder)}` : error.message;
+    const why = isRefused(error) ? `it does not run; start it with ${startLine(storeFolder)}` : error.message;
     return new OperationalError('logservice.unreachable', `Asking the log service at ${url.origin}: ${why}.`, error);
   }
+}
+
+/** No address has a listener. */
+function isRefused({ message }: Error): boolean {
+  return message.includes('ECONNREFUSED');
 }
 
 function exchange(request: http.ClientRequest, body: string): Promise<{ status: number; text: string }> {

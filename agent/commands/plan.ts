@@ -2,9 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import type { Invocation } from '../cli/command.ts';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
 import type { ClsConfiguration, Configuration } from '../config/load.ts';
 import type { RunPlan, SinkPlan } from '../daemon/run.ts';
+import { proxyFor } from '../export/http/proxy.ts';
 import { clsStorage, EMBEDDED_STORAGE } from '../flow-logs/storage.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 import { declarationOf, flowLogWords, type Waiting } from './flow-log-words.ts';
@@ -59,6 +61,9 @@ function machineIdFile(): string | undefined {
   }
 }
 
-export function planSink({ endpoint, requestTimeoutSeconds, ...rest }: ClsConfiguration): SinkPlan {
-  return { ...rest, endpoint, requestTimeoutMs: requestTimeoutSeconds * 1000 };
+/** @throws OperationalError `config.invalid` for a proxy in the environment that is none */
+export function planSink(cls: ClsConfiguration, environment: Invocation['env']): SinkPlan {
+  const { requestTimeoutSeconds, ...rest } = cls;
+  const proxy = proxyFor(cls.endpoint, cls.proxy, environment);
+  return { ...rest, proxy, requestTimeoutMs: requestTimeoutSeconds * 1000 };
 }

@@ -53,7 +53,7 @@ export const run: Command = {
       const state = settings.find((setting) => setting.path === 'stateDirectory');
       return runEmbedded(invocation, planEmbedded(configuration, state?.origin.from === 'environment'));
     }
-    const sink = configuration.cls === undefined ? undefined : planSink(configuration.cls);
+    const sink = configuration.cls === undefined ? undefined : planSink(configuration.cls, invocation.env);
     const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen };
     const readAgain = () => {
       const now = loadOnHost(path, invocation.env);

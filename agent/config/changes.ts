@@ -19,6 +19,7 @@ function changedFiles({ configuration: { cls: then } }: Loaded, { configuration:
     ['cls.secretId', then.credentials.secretId, now.credentials.secretId],
     ['cls.secretKey', then.credentials.secretKey, now.credentials.secretKey],
     ['cls.token', then.credentials.token, now.credentials.token],
+    ['cls.proxy', String(then.proxy), String(now.proxy)],
     ['cls.caFile', then.tls.ca, now.tls.ca],
     ['cls.certFile', then.tls.cert, now.tls.cert],
     ['cls.keyFile', then.tls.key, now.tls.key],

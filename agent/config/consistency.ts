@@ -95,12 +95,12 @@ function lengthOf(findings: Findings, path: string): number {
 function checkCls(findings: Findings, zstd: boolean): void {
   const { settings } = findings;
   if (![...settings.keys()].some((path) => path.startsWith('cls.'))) return;
-  for (const name of ['secretId', 'secretKey', 'token']) {
+  for (const name of ['secretId', 'secretKey', 'token', 'proxy']) {
     const inline = settings.has(`cls.${name}`);
     const file = settings.has(`cls.${name}File`);
     if (inline && file) findings.problemAt(`cls.${name}File`, `cls.${name} is set too; keep one of them`);
     const refused = findings.problems.some(({ path }) => path === `cls.${name}` || path === `cls.${name}File`);
-    if (!inline && !file && !refused && name !== 'token') {
+    if (!inline && !file && !refused && (name === 'secretId' || name === 'secretKey')) {
       findings.problemIn('cls', `cls.${name} or cls.${name}File is missing: uploads must be signed`);
     }
   }

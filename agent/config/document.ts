@@ -225,7 +225,8 @@ class Reader {
       const meant = nearest === undefined ? '' : `; did you mean ${nearest}?`;
       this.#findings.problem(path, origin, `${said} is not accepted: it must be ${schema.kind.accepts}${meant}`);
     } else {
-      this.#set(path, value, schema.secret ? '(hidden)' : text, origin, schema.secret);
+      const isSecret = schema.secret && (schema.kind.isConfidential?.(value) ?? true);
+      this.#set(path, value, isSecret ? '(hidden)' : text, origin, isSecret);
     }
     return value;
   }

@@ -13,6 +13,7 @@ import { type Environment, misspeltVariables } from './environment.ts';
 import { describeFileError, type ReadTextFile, readTextFile } from './files.ts';
 import { Findings, type Setting } from './findings.ts';
 import { rowWarnings, windowSecondsOf } from './flow-log-row.ts';
+import { PROXY } from './option.ts';
 import { type ClsOptions, CONFIGURATION_BYTES_MAX, type FlowLogOptions, type Options, SCHEMA } from './schema.ts';
 
 /** Secrets and certificates are short. */
@@ -25,7 +26,7 @@ export interface FlowLogConfiguration extends FlowLogOptions {
   readonly windowSeconds: number;
 }
 
-type FileOptions = 'secretId' | 'secretIdFile' | 'secretKey' | 'secretKeyFile' | 'token' | 'tokenFile';
+type FileOptions = 'secretId' | 'secretIdFile' | 'secretKey' | 'secretKeyFile' | 'token' | 'tokenFile' | 'proxyFile';
 
 export interface ClsConfiguration extends Omit<NonNullable<ClsOptions>, FileOptions> {
   readonly credentials: { readonly secretId: string; readonly secretKey: string; readonly token: string | undefined };
@@ -35,6 +36,8 @@ export interface ClsConfiguration extends Omit<NonNullable<ClsOptions>, FileOpti
     readonly cert: string | undefined;
     readonly key: string | undefined;
   };
+  /** With user and password; undefined: as the environment says. */
+  readonly proxy: URL | 'none' | undefined;
 }
 
 export interface Configuration extends Omit<Options, 'flowLogs' | 'cls'> {
@@ -191,7 +194,7 @@ class SecretFiles {
   }
 }
 
-function readCls(findings: Findings, files: SecretFiles): Pick<ClsConfiguration, 'credentials' | 'tls'> {
+function readCls(findings: Findings, files: SecretFiles): Pick<ClsConfiguration, 'credentials' | 'tls' | 'proxy'> {
   const secret = (name: string): string | undefined => {
     const inline = findings.settings.get(`cls.${name}`)?.value;
     return typeof inline === 'string' ? inline : files.text(`cls.${name}File`, true);
@@ -204,12 +207,24 @@ function readCls(findings: Findings, files: SecretFiles): Pick<ClsConfiguration,
       cert: files.text('cls.certFile', false),
       key: files.text('cls.keyFile', true),
     },
+    proxy: readProxy(findings, files),
   };
+}
+
+function readProxy(findings: Findings, files: SecretFiles): URL | 'none' | undefined {
+  const inline = findings.settings.get('cls.proxy')?.value;
+  if (inline !== undefined) return inline as URL | 'none';
+  const text = files.text('cls.proxyFile', true);
+  const proxy = text === undefined ? undefined : PROXY.parse(text);
+  if (text !== undefined && proxy === undefined) {
+    findings.problemAt('cls.proxyFile', `its content is invalid: expected ${PROXY.accepts}`);
+  }
+  return proxy;
 }
 
 function withoutSecrets(cls: NonNullable<ClsOptions>): Omit<NonNullable<ClsOptions>, FileOptions> {
   const { secretId: _id, secretIdFile: _idFile, secretKey: _key, secretKeyFile: _keyFile, ...rest } = cls;
-  const { token: _token, tokenFile: _tokenFile, ...plain } = rest;
+  const { token: _token, tokenFile: _tokenFile, proxyFile: _proxyFile, ...plain } = rest;
   return plain;
 }
 

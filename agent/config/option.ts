@@ -24,6 +24,8 @@ export interface Kind<T> {
   parse(text: string): T | undefined;
   /** Words that a misspelt text may have been meant to be. */
   readonly known?: readonly string[];
+  /** Of a secret option: whether this value is one; absent, every value is. */
+  isConfidential?(value: T): boolean;
 }
 
 /** How an option stands in the table. */
@@ -98,9 +100,15 @@ export function required<T>(kind: Kind<T>, about: AboutOption): OptionNode<T> {
   return node(kind, { default: undefined, required: true, secret: false }, about);
 }
 
-/** An optional text that is never shown. */
-export function secret(about: AboutOption): OptionNode<string | undefined> {
-  return node<string | undefined>(TEXT, { ...OPTIONAL, secret: true }, about);
+/** An optional value that is never shown where it is confidential: a text, unless a kind is named. */
+export function secret(about: AboutOption): OptionNode<string | undefined>;
+export function secret<T>(about: AboutOption, kind: Kind<T>): OptionNode<T | undefined>;
+export function secret<T>(about: AboutOption, kind?: Kind<T>): OptionNode<T | string | undefined> {
+  return node<T | string | undefined>(
+    (kind ?? TEXT) as Kind<T | string | undefined>,
+    { ...OPTIONAL, secret: true },
+    about,
+  );
 }
 
 const OPTIONAL = { default: undefined, required: false, secret: false };
@@ -217,6 +225,17 @@ export const ORIGIN: Kind<URL> = {
     if (!/^https?:\/\/[^/?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return undefined;
     return new URL(text);
   },
+};
+
+/** A proxy with its user and password, or `none`. */
+export const PROXY: Kind<URL | 'none'> = {
+  accepts: 'a URL such as http://proxy.example.net:3128 (https too, user:password@ where it asks for them), or none',
+  parse: (text) => {
+    if (text === 'none') return 'none';
+    if (!/^https?:\/\/(?:[^/?#@\s]+@)?[^/?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return undefined;
+    return new URL(text);
+  },
+  isConfidential: (value) => value !== 'none' && value.username + value.password !== '',
 };
 
 /** `127.0.0.1:9753`, `[::1]:9753`: an address, not a name, so that it is clear who can reach it. */

@@ -29,6 +29,7 @@ import {
   optionalSection,
   PORT_RANGE,
   PROTOCOL,
+  PROXY,
   pattern,
   required,
   seconds,
@@ -280,8 +281,22 @@ const cls = optionalSection(
       description: 'PEM file of the client certificate’s key.',
       example: '/etc/flowlogd/client.key',
     }),
+    proxy: secret(
+      {
+        description:
+          'HTTP proxy for uploads; `none` for a direct connection whatever the environment says. When absent the variables ' +
+          '`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` (or in lower case) apply. Loopback addresses never use a proxy.',
+        example: 'http://proxy.example.net:3128',
+      },
+      PROXY,
+    ),
+    proxyFile: optional(FILE_PATH, {
+      description: 'A file that holds it, for a proxy with a password.',
+      example: 'cls-proxy',
+    }),
     requestTimeoutSeconds: option(seconds(1, 600), '60', {
-      description: 'For one upload, from connecting to the last byte of the answer.',
+      description:
+        'For one upload over an open connection, to the last byte of the answer. Name look-up, TCP and TLS have limits of their own: see cls.md.',
     }),
     requestIdRequired: option(BOOLEAN, 'true', {
       description:

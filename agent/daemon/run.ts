@@ -31,6 +31,7 @@ export type SinkPlan = Pick<
   ClsSinkOptions,
   'endpoint' | 'topicId' | 'description' | 'credentials' | 'compression' | 'tls' | 'requestIdRequired' | 'ledgerLog'
 > & {
+  readonly proxy: URL | undefined;
   readonly requestTimeoutMs: number;
 };
 
@@ -197,6 +198,7 @@ function embeddedSink(service: EmbeddedService): SinkPlan {
     credentials: service.credentials,
     compression: 'lz4',
     tls: undefined,
+    proxy: undefined,
     ledgerLog: false,
     requestTimeoutMs: DEFAULT_TIMEOUTS.totalMs,
   };

@@ -4,6 +4,7 @@ import { DEFAULT_BACKOFF } from '../export/backoff.ts';
 import { ClsSink } from '../export/cls/cls-sink.ts';
 import { DIRECT_DEFAULTS, DirectDelivery } from '../export/direct.ts';
 import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
+import { proxyFor } from '../export/http/proxy.ts';
 import { systemTimers } from '../export/timers.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { DeliveredOutput, type ReplayHeader } from '../output/destination.ts';
@@ -17,6 +18,7 @@ export function deliverTo(invocation: Invocation, header: ReplayHeader): Deliver
     credentials: { secretId: fromEnvironment(invocation, 'ID'), secretKey: fromEnvironment(invocation, 'KEY') },
     compression: 'lz4',
     timeouts: DEFAULT_TIMEOUTS,
+    proxy: proxyFor(url, undefined, invocation.env),
     requestIdRequired: invocation.env['FLOWLOGD_CLS_REQUEST_ID_REQUIRED'] !== 'false',
     ledgerLog: true,
     socketsMax: DIRECT_DEFAULTS.inFlightMax,

@@ -95,7 +95,7 @@ const FAULTS: readonly Fault[] = [
   { name: 'an answer that drips', kind: 'retry', misbehaviour: 'drip', says: /within 1000 ms/ },
 ];
 
-describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 120_000 }, () => {
+describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 300_000 }, () => {
   let host: ObservedHost;
   let front: LineProcess<Said>;
   beforeEach(async () => {

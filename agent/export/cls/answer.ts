@@ -1,5 +1,7 @@
 import type { SendOutcome } from '../../model/sink.ts';
+import { adviceFor } from '../http/connector.ts';
 import type { Exchanged } from '../http/exchange.ts';
+import { shownProxy } from '../http/proxy.ts';
 import { managementRefusal, type Refusal, refusalByStatus, refusalOf } from './refusal.ts';
 import { isOnlyRequestIds, type NamedError, namedError } from './reply.ts';
 
@@ -13,6 +15,8 @@ const SAID_CHARACTERS_MAX = 200;
 export interface AcceptanceRules {
   /** Whether an answer without `x-cls-requestid` accepts nothing; the service sends it with every answer. */
   readonly requestIdRequired: boolean;
+  /** A proxy that answers come through, and that may answer in the place of the service. */
+  readonly proxy?: URL | undefined;
 }
 
 const STRICT: AcceptanceRules = { requestIdRequired: true };
@@ -28,7 +32,7 @@ export function outcomeOf(answer: Answer, nowMs: number, rules: AcceptanceRules 
   const error = namedError(answer.body);
   const refusal = error === undefined ? undefined : refusalOf(error.code);
   const kind = kindOf(answer, error, refusal, rules);
-  const reason = reasonOf(answer, error, refusal?.meaning);
+  const reason = `${ofProxy(answer, rules.proxy)}${reasonOf(answer, error, refusal?.meaning)}`;
   if (kind !== 'retry') return { kind, reason };
   const afterMs = retryAfterMs(answer.headers['retry-after'], answer.headers.date, nowMs);
   return afterMs === undefined ? { kind, reason } : { kind, reason, afterMs };
@@ -46,6 +50,7 @@ function kindOf(
   refusal: Refusal | undefined,
   rules: AcceptanceRules,
 ): Refusal['kind'] {
+  if (answer.status === 407) return 'blocked';
   if (error?.from === 'management') return managementRefusal(error.code);
   if (error?.from === 'service') {
     const kind = refusal?.kind ?? refusalByStatus(answer.status, error.code);
@@ -54,6 +59,13 @@ function kindOf(
   }
   if (refusal === undefined) return refusalByStatus(answer.status, undefined);
   return refusal.kind === 'retry' ? 'retry' : 'blocked';
+}
+
+/** Names the proxy where the answer must be, or may be, its own. */
+function ofProxy(answer: Answer, proxy: URL | undefined): string {
+  if (answer.status === 407) return `proxy refused the upload${adviceFor(407)}: `;
+  if (proxy === undefined || requestIdOf(answer) !== undefined) return '';
+  return `by way of proxy ${shownProxy(proxy)}: `;
 }
 
 function requestIdOf(answer: Answer): string | undefined {

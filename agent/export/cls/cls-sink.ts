@@ -2,6 +2,7 @@ import { OperationalError } from '../../model/operational-error.ts';
 import type { SendOutcome, Sink } from '../../model/sink.ts';
 import { type Compression, compress } from '../../wire/compression.ts';
 import { type Exchanged, type ExchangeTimeouts, type ExchangeTls, HttpExchange } from '../http/exchange.ts';
+import { proxySecrets } from '../http/proxy.ts';
 import { type Answer, dateMs, isSignatureExpired, outcomeOf } from './answer.ts';
 import { LogGroupEncoder } from './log-group.ts';
 import { signRequest } from './signature.ts';
@@ -24,6 +25,8 @@ export interface ClsSinkOptions {
   readonly compression: Compression;
   readonly timeouts: ExchangeTimeouts;
   readonly tls?: ExchangeTls | undefined;
+  /** An HTTP proxy for uploads, with user and password where it asks for them. */
+  readonly proxy?: URL | undefined;
   /** The `source` of the logs; undefined names the host as the batch does. */
   readonly source?: string | undefined;
   /** `__TAG__.<key>` of every log. */
@@ -93,9 +96,10 @@ export class ClsSink implements Sink {
     const last = this.#learnClock(first) ? await this.#attempt(body, signal) : first;
     const outcome: SendOutcome =
       last.kind === 'failure'
-        ? { kind: 'retry', reason: last.reason }
+        ? { kind: last.isRefusal === true ? 'blocked' : 'retry', reason: last.reason }
         : outcomeOf(this.#answerWithoutSecrets(last), this.#options.nowMs(), {
             requestIdRequired: this.#options.requestIdRequired ?? true,
+            proxy: this.#options.proxy,
           });
     return 'reason' in outcome ? { ...outcome, reason: this.#withoutSecrets(outcome.reason) } : outcome;
   }
@@ -173,8 +177,10 @@ export class ClsSink implements Sink {
 
   /** A service or a proxy may repeat what it was sent. */
   #withoutSecrets(text: string): string {
-    const { secretId, secretKey, token } = this.#options.credentials;
-    const secrets = [secretKey, secretId, token ?? ''].filter((secret) => secret !== '');
+    const { credentials, proxy } = this.#options;
+    const { secretId, secretKey, token } = credentials;
+    const ofProxy = proxy === undefined ? [] : proxySecrets(proxy);
+    const secrets = [secretKey, secretId, token ?? '', ...ofProxy].filter((secret) => secret !== '');
     // JSON may write a slash, which keys have, with a backslash.
     const spellings = secrets.flatMap((secret) => [secret, secret.replaceAll('/', '\\/')]);
     return spellings.reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);

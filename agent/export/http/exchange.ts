@@ -1,22 +1,32 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import type { Socket } from 'node:net';
+import { authority, ConnectError, describeError } from './connect-error.ts';
+import { connectingAgent } from './connecting-agent.ts';
+import { Connector, type ConnectTimeouts } from './connector.ts';
 import { decodedText } from './content-coding.ts';
+import { proxyAuthorization } from './proxy.ts';
 
 /**
  * One bounded HTTP exchange: a request goes out, an answer or the reason why there is none comes back. Nothing here knows
- * the log service. Every wait has its own bound, so a service that never answers, drips or never ends its answer costs at
- * most `totalMs`; redirects are not followed, because a signed request belongs to the host that it was signed for.
+ * the log service. Every step has its own bound, and what fails says which step it was; redirects are not followed, because
+ * a signed request belongs to the host that it was signed for.
  */
-export interface ExchangeTimeouts {
-  /** To a connection, TLS handshake included. */
-  readonly connectMs: number;
+export interface ExchangeTimeouts extends ConnectTimeouts {
   /** From the connection to the answer's headers, sending the body included. */
   readonly responseMs: number;
-  /** For the whole exchange. */
+  /** From the connection to the end of the answer. */
   readonly totalMs: number;
 }
 
-export const DEFAULT_TIMEOUTS: ExchangeTimeouts = { connectMs: 5_000, responseMs: 30_000, totalMs: 60_000 };
+/** Look-up: three silent name servers, asked twice for 5 s each, are what resolv.conf(5) can cost. TCP: four lost SYNs. */
+export const DEFAULT_TIMEOUTS: ExchangeTimeouts = {
+  lookupMs: 30_000,
+  connectMs: 15_000,
+  tlsMs: 15_000,
+  responseMs: 30_000,
+  totalMs: 60_000,
+};
 
 export interface ExchangeTls {
   /** PEM; replaces the system's list of authorities. */
@@ -32,6 +42,8 @@ export interface ExchangeOptions {
   readonly endpoint: URL;
   readonly timeouts: ExchangeTimeouts;
   readonly tls?: ExchangeTls | undefined;
+  /** An HTTP proxy, with user and password where it asks for them. */
+  readonly proxy?: URL | undefined;
   /** Connections at once. */
   readonly socketsMax: number;
 }
@@ -53,7 +65,12 @@ export type Exchanged =
       /** There was more of it. */
       readonly truncated?: boolean;
     }
-  | { readonly kind: 'failure'; readonly reason: string };
+  | {
+      readonly kind: 'failure';
+      readonly reason: string;
+      /** It lasts until an operator changes something. */
+      readonly isRefusal?: boolean;
+    };
 
 type Once = Exchanged | { readonly kind: 'stale' };
 
@@ -70,24 +87,16 @@ export class HttpExchange {
 
   constructor(options: ExchangeOptions) {
     const secure = options.endpoint.protocol === 'https:';
-    const { ca, cert, key, verify } = options.tls ?? {};
     const pool = {
       keepAlive: true,
       maxSockets: options.socketsMax,
       maxFreeSockets: options.socketsMax,
       timeout: IDLE_MS,
     };
+    const tls = tlsOptions(options.tls);
     this.#options = options;
     this.#request = secure ? https.request : http.request;
-    this.#agent = secure
-      ? new https.Agent({
-          ...pool,
-          rejectUnauthorized: verify ?? true,
-          ...(ca === undefined ? {} : { ca: pem(ca) }),
-          ...(cert === undefined ? {} : { cert: pem(cert) }),
-          ...(key === undefined ? {} : { key: pem(key) }),
-        })
-      : new http.Agent(pool);
+    this.#agent = connectingAgent(new Connector({ ...options, tls }), secure, { ...pool, ...(secure ? tls : {}) });
   }
 
   /**
@@ -107,14 +116,22 @@ export class HttpExchange {
   }
 
   #open(request: Request, signal: AbortSignal): http.ClientRequest {
-    const { endpoint } = this.#options;
+    const { endpoint, proxy } = this.#options;
+    // RFC 9112 section 3.2.2: to a proxy the whole URL, where no tunnel leads past it.
+    const isForwarded = proxy !== undefined && endpoint.protocol === 'http:';
+    const authorization = isForwarded ? proxyAuthorization(proxy) : undefined;
     return this.#request({
       protocol: endpoint.protocol,
       hostname: endpoint.hostname.replace(/^\[|\]$/g, ''),
       port: endpoint.port,
       method: request.method,
-      path: request.path,
-      headers: { ...request.headers, 'content-length': String(request.body.length) },
+      path: isForwarded ? `${endpoint.origin}${request.path}` : request.path,
+      headers: {
+        ...request.headers,
+        'content-length': String(request.body.length),
+        'accept-encoding': 'identity',
+        ...(authorization === undefined ? {} : { 'proxy-authorization': authorization }),
+      },
       agent: this.#agent,
       signal,
     });
@@ -140,15 +157,14 @@ export class HttpExchange {
         deadlines.clear();
         resolve(once);
       };
-      deadlines.set('connect', timeouts.connectMs, `no connection within ${timeouts.connectMs} ms`);
-      deadlines.set('total', timeouts.totalMs, `no complete answer within ${timeouts.totalMs} ms`);
-      onConnected(outgoing, () => {
-        deadlines.drop('connect');
-        if (!answered) deadlines.set('response', timeouts.responseMs, `no answer within ${timeouts.responseMs} ms`);
+      let peer = 'the service';
+      outgoing.on('socket', (socket) => {
+        peer = peerOf(socket);
+        deadlines.set('total', timeouts.totalMs, `no complete response from ${peer} within ${timeouts.totalMs} ms`);
+        deadlines.set('response', timeouts.responseMs, `no response from ${peer} within ${timeouts.responseMs} ms`);
       });
       outgoing.on('response', (answer) => {
         answered = true;
-        deadlines.drop('connect');
         deadlines.drop('response');
         collect(answer, settle);
       });
@@ -165,7 +181,7 @@ export class HttpExchange {
         if (answered) return;
         const stale =
           outgoing.reusedSocket && !signal.aborted && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
-        settle(stale ? { kind: 'stale' } : { kind: 'failure', reason: describe(error) });
+        settle(stale ? { kind: 'stale' } : failureOf(error, peer));
       });
       outgoing.end(request.body);
     });
@@ -176,12 +192,24 @@ function pem(text: string | Uint8Array): string | Buffer {
   return typeof text === 'string' ? text : Buffer.from(text);
 }
 
-/** Calls when the request has a connection that can be written to. */
-function onConnected(outgoing: http.ClientRequest, call: () => void): void {
-  outgoing.on('socket', (socket) => {
-    if (outgoing.reusedSocket) call();
-    else socket.once('encrypted' in socket ? 'secureConnect' : 'connect', call);
-  });
+function tlsOptions(given: ExchangeTls = {}): https.AgentOptions {
+  const { ca, cert, key, verify } = given;
+  return {
+    rejectUnauthorized: verify ?? true,
+    ...(ca === undefined ? {} : { ca: pem(ca) }),
+    ...(cert === undefined ? {} : { cert: pem(cert) }),
+    ...(key === undefined ? {} : { key: pem(key) }),
+  };
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return remoteAddress === undefined ? 'the service' : authority(remoteAddress, remotePort ?? 0);
+}
+
+/** Which step it was: connecting says so itself, and after that there is but the response. */
+function failureOf(error: Error, peer: string): Exchanged {
+  if (error instanceof ConnectError) return { kind: 'failure', reason: error.message, isRefusal: error.isRefusal };
+  return { kind: 'failure', reason: `no response from ${peer}: ${describeError(error)}` };
 }
 
 /** Settles with the whole answer, or with its beginning when it is longer than any answer of the service. */
@@ -203,19 +231,11 @@ function collect(answer: http.IncomingMessage, settle: (once: Once) => void): vo
   });
   answer.on('end', finish);
   // `error` and `close` both follow a connection that broke; after `end` they find the exchange settled.
-  answer.on('error', (error) => settle({ kind: 'failure', reason: `the answer was cut off: ${describe(error)}` }));
+  answer.on('error', (error) => settle({ kind: 'failure', reason: `the answer was cut off: ${describeError(error)}` }));
   answer.on('close', () => settle({ kind: 'failure', reason: 'the answer was cut off' }));
 }
 
-/** Failed attempts on several addresses come as one error without words of its own. */
-function describe(error: NodeJS.ErrnoException): string {
-  const first = error instanceof AggregateError ? (error.errors[0] as NodeJS.ErrnoException | undefined) : undefined;
-  const message = (first ?? error).message;
-  const code = error.code ?? first?.code;
-  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
-}
-
-type DeadlineName = 'connect' | 'response' | 'total';
+type DeadlineName = 'response' | 'total';
 
 /** Named one-shot timers of one exchange. */
 class Deadlines {

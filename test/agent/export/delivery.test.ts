@@ -74,7 +74,7 @@ describe('exporter, sink and a service that misbehaves', () => {
         topicId: 't',
         credentials: { secretId: 'id', secretKey: 'key' },
         compression: 'none',
-        timeouts: { connectMs: 2000, responseMs: 2000, totalMs: 4000 },
+        timeouts: { lookupMs: 2000, connectMs: 2000, tlsMs: 2000, responseMs: 2000, totalMs: 4000 },
         ledgerLog: false,
         socketsMax: 4,
         nowMs: Date.now,

@@ -30,7 +30,7 @@ describe.skipIf(missing !== undefined)('an upload over TLS', () => {
 
   /** The status, or why there was none. */
   async function send(endpoint: URL, tls?: ConstructorParameters<typeof HttpExchange>[0]['tls']): Promise<string> {
-    const timeouts = { connectMs: 2000, responseMs: 2000, totalMs: 4000 };
+    const timeouts = { lookupMs: 2000, connectMs: 2000, tlsMs: 2000, responseMs: 2000, totalMs: 4000 };
     const exchange = new HttpExchange({ endpoint, timeouts, socketsMax: 1, tls });
     onTestFinished(() => exchange.close());
     const request = {
