@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { loadCredentials } from './credentials.ts';
 import { writeDurably } from './durable-file.ts';
 import { HTTP_LIMITS, type HttpLimits, HttpServer } from './http-server.ts';
+import { whenGone } from './own-file.ts';
 import { applyRetention, type RetentionOptions } from './retention.ts';
 import { createHandler } from './routes.ts';
 import { Searches } from './search.ts';
@@ -70,11 +71,13 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
   const running = { url, pid: process.pid, topic: [...topics.keys()][0], topics: [...topics.keys()] };
   writeDurably(runningPath, `${JSON.stringify(running, null, 2)}\n`, 0o600);
   const stopRetention = keepBounded(store, writer, options);
+  const stopWatch = whenGone(store.path, () => options.onFailure(deleted(store.path)));
   return {
     url,
     folder,
     topics: [...topics.values()],
     async stop() {
+      stopWatch();
       rmSync(runningPath, { force: true });
       await server.stop(STOP_GRACE_MS);
       await stopRetention();
@@ -82,6 +85,15 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
       if (failure !== undefined) log(`log service: the changes stay in ${store.path}.wal, because: ${failure}`);
     },
   };
+}
+
+/** An answer that says 'stored' would be untrue from now on. */
+function deleted(path: string): StoreError {
+  return new StoreError(
+    'failed',
+    `The database ${path} was deleted or replaced while it was open, with every log in it; the log service ends. ` +
+      'Restore the file if there is a copy, and start the service again.',
+  );
 }
 
 async function listen(server: HttpServer, { host, port }: ServiceOptions): Promise<number> {

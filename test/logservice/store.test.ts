@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { applyRetention } from '../../logservice/retention.ts';
 import { Store } from '../../logservice/store.ts';
+import type { StoreError } from '../../logservice/store-error.ts';
 import { Writer } from '../../logservice/writer.ts';
 import {
   call,
@@ -242,4 +243,17 @@ test.each([
   expect(count).toBeGreaterThan((rounds - 1 - oldest) * 2 * logsPerGroup);
   expect(bytes).toBeGreaterThan(storeBytesMax / 3);
   await store.close();
+});
+
+test('a database that is deleted while it is open ends the service, which would store into nothing', async () => {
+  const failures: StoreError[] = [];
+  const service = await startTestService(folder, { onFailure: (error) => failures.push(error) });
+  try {
+    removeFolder(folder);
+    await expect
+      .poll(() => failures.map(({ kind, message }) => [kind, message]))
+      .toEqual([['failed', expect.stringMatching(/logs\.duckdb was deleted or replaced .* the log service ends\./)]]);
+  } finally {
+    await service.stop();
+  }
 });
