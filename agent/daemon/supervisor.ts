@@ -211,7 +211,10 @@ export class Supervisor {
         if (failure === undefined) log.info('the spool can be read again');
         else log.error(failure.message, { code: failure.code });
       },
-      onComplete: () => log.debug('the index of the spool is read', this.#spool.backlog()),
+      onComplete: () => {
+        const backlog = this.#spool.backlog();
+        if (backlog.batches > 0) log.debug('the index of the spool is read', backlog);
+      },
     });
   }
 
