@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createCapEngine } from '../../agent/capture/cap.ts';
 import {
   type CommandOptions,
@@ -63,6 +63,18 @@ function windowWithBorderAt(second: number): number {
 
 const isCapturing = ({ stderr }: RunningCommand) => stderr.includes('Capturing on ');
 
+/** Every folder that it could think of leaving something in is the test's own. */
+function surroundingsOf(hosts: TwoHosts, folder: string): CommandOptions {
+  const env = {
+    HOME: folder,
+    TMPDIR: folder,
+    XDG_RUNTIME_DIR: folder,
+    XDG_CACHE_HOME: folder,
+    XDG_STATE_HOME: folder,
+  };
+  return { namespace: hosts.observed, folder, env };
+}
+
 describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
   let hosts: TwoHosts;
   let folder: string;
@@ -72,17 +84,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
   });
   afterEach(() => hosts.remove());
 
-  /** Every folder that it could think of leaving something in is the test's own. */
-  function surroundings(): CommandOptions {
-    const env = {
-      HOME: folder,
-      TMPDIR: folder,
-      XDG_RUNTIME_DIR: folder,
-      XDG_CACHE_HOME: folder,
-      XDG_STATE_HOME: folder,
-    };
-    return { namespace: hosts.observed, folder, env };
-  }
+  const surroundings = () => surroundingsOf(hosts, folder);
 
   async function startDebug(...words: string[]): Promise<RunningCommand> {
     const running = startCommand(['debug', '-i', 'obs0', ...words], surroundings());
@@ -207,9 +209,10 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
   });
 
   test('says in JSON what its screen says', async () => {
-    const running = await startDebug('--window', '1s', '--duration', '3s', '--json');
+    const running = await startDebug('--window', '1s', '--duration', '1h', '--json');
     const [burst] = send([0]);
-    const { code, stdout } = await running.ended;
+    await running.until(({ stdout }) => stdout.includes('"kind":"refresh"'));
+    const { code, stdout } = await running.stop('SIGINT');
     expect(code).toBe(0);
     const screens = stdout
       .trim()
@@ -333,14 +336,14 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
       '--window',
       '1s',
       '--duration',
-      '2s',
+      '1h',
       '--format',
       'ndjson',
       '--filter',
       'udp port 53',
     );
     const [burst] = send([0]);
-    const { code, stdout, stderr } = await running.ended;
+    const { code, stdout, stderr } = await running.stop('SIGINT');
     expect(code).toBe(0);
     const dns = countLines(burst!.counts).filter((line) => / 53 17: /.test(line));
     expect(dns).toHaveLength(1);
@@ -391,33 +394,6 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     expect(packets).toBe([...countsOfBursts(bursts).values()].reduce((sum, count) => sum + count.packets, 0));
   });
 
-  test.each([
-    ['an interface that is not there', ['-i', 'obs9'], 66, /obs9/],
-    ['a filter that is none', ['-i', 'obs0', '--filter', 'tcp prot 5'], 64, /tcp prot 5/],
-    ['a duration of no length', ['-i', 'obs0', '--duration', '0'], 64, /--duration '0'/],
-    [
-      'two formats at once',
-      ['-i', 'obs0', '--json', '--format', 'table'],
-      64,
-      /--json cannot be combined with --format/,
-    ],
-    [
-      'fields of a screen',
-      ['-i', 'obs0', '--json', '--fields', 'eni'],
-      64,
-      /--json cannot be combined with --format or --fields/,
-    ],
-    ['a field that is not there', ['-i', 'obs0', '--fields', 'srcadr'], 64, /did you mean srcaddr/],
-    ['a report that cannot be written', ['-i', 'obs0', '--html', '/nowhere/report.html'], 74, /nowhere/],
-    ['a file of packets that cannot be written', ['-i', 'obs0', '--write', '/nowhere/a.pcap'], 74, /nowhere/],
-    ['a format that is not there', ['-i', 'obs0', '--format', 'batch'], 64, /--format 'batch'/],
-  ])('refuses %s in a sentence', async (_what, words, exitCode, message) => {
-    const { code, stdout, stderr } = await startCommand(['debug', ...words], surroundings()).ended;
-    expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
-    expect(stderr).toMatch(message);
-    expect(stderr).not.toMatch(NO_STACK);
-  });
-
   test.skipIf(capMissing !== undefined)(
     'gives the same records through cap as through libpcap, times apart',
     async () => {
@@ -442,4 +418,41 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
       expect(ends[1]!.stderr).toMatch(/cannot count what the kernel or the interface dropped/);
     },
   );
+});
+
+/** Nothing is captured, so one pair of hosts is enough. */
+describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
+  let hosts: TwoHosts;
+  beforeAll(() => {
+    hosts = new TwoHosts();
+  });
+  afterAll(() => hosts.remove());
+
+  test.each([
+    ['an interface that is not there', ['-i', 'obs9'], 66, /obs9/],
+    ['a filter that is none', ['-i', 'obs0', '--filter', 'tcp prot 5'], 64, /tcp prot 5/],
+    ['a duration of no length', ['-i', 'obs0', '--duration', '0'], 64, /--duration '0'/],
+    [
+      'two formats at once',
+      ['-i', 'obs0', '--json', '--format', 'table'],
+      64,
+      /--json cannot be combined with --format/,
+    ],
+    [
+      'fields of a screen',
+      ['-i', 'obs0', '--json', '--fields', 'eni'],
+      64,
+      /--json cannot be combined with --format or --fields/,
+    ],
+    ['a field that is not there', ['-i', 'obs0', '--fields', 'srcadr'], 64, /did you mean srcaddr/],
+    ['a report that cannot be written', ['-i', 'obs0', '--html', '/nowhere/report.html'], 74, /nowhere/],
+    ['a file of packets that cannot be written', ['-i', 'obs0', '--write', '/nowhere/a.pcap'], 74, /nowhere/],
+    ['a format that is not there', ['-i', 'obs0', '--format', 'batch'], 64, /--format 'batch'/],
+  ])('refuses %s in a sentence', async (_what, words, exitCode, message) => {
+    const { code, stdout, stderr } = await startCommand(['debug', ...words], surroundingsOf(hosts, temporaryFolder()))
+      .ended;
+    expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(NO_STACK);
+  });
 });
