@@ -130,14 +130,16 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     name: 'packets',
     type: 'integer',
     source: 'counted',
-    meaning: 'Packets of the flow in the window, duplicates included.',
+    meaning:
+      'Packets of the flow in the window, duplicates included. A super-frame of segmentation offload is one packet.',
     write: values.packets,
   },
   {
     name: 'bytes',
     type: 'integer',
     source: 'counted',
-    meaning: 'Bytes of IP header and payload of those packets, without link layer, padding and checksum.',
+    meaning:
+      'Bytes of IP header and payload of those packets, without link layer, padding and checksum. A super-frame has one header.',
     write: values.bytes,
   },
   {
