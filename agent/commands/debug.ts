@@ -20,13 +20,15 @@ export const debug: Command = {
       value: 'IFACE',
       multiple: true,
       description:
-        'Interface to capture on, by name or pattern (eth*); default is the one with the default route. May be repeated.',
+        'Interface to capture on, by name or pattern (eth*); default is the one with the default route. May be repeated. ' +
+        'On any, packets that this host forwards are counted twice.',
     },
     {
       name: 'filter',
       value: 'BPF',
       default: '',
-      description: 'Capture only packets that match this pcap-filter(7) expression.',
+      description:
+        'Capture only packets that match this pcap-filter(7) expression. Frames with two VLAN tags match none on ports or addresses.',
     },
     {
       name: 'window',

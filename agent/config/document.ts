@@ -58,10 +58,27 @@ function parseText(
     ...(lines === undefined ? {} : { lineCounter: lines }),
   });
   const faults = [...document.errors, ...document.warnings];
-  for (const fault of faults) findings.problem('', place(fault.pos[0]), `it is not valid YAML: ${fault.message}`);
+  const unquoted = unquotedField(text, faults);
+  if (unquoted !== undefined) findings.problem('', place(unquoted.at), unquoted.message);
+  else for (const fault of faults) findings.problem('', place(fault.pos[0]), `it is not valid YAML: ${fault.message}`);
   if (faults.length > 0) return undefined;
   const resolve = (node: YamlNode): YamlNode => (isAlias(node) ? (node.resolve(document) as YamlNode) : node);
   return { contents: document.contents, source: { origin: place, resolve } };
+}
+
+/** `[${srcaddr}]`: a field as the cloud writes it, whose braces YAML takes for its own; what it says of them helps nobody. */
+function unquotedField(text: string, faults: readonly { readonly pos: readonly [number, number] }[]) {
+  const [first] = faults;
+  if (first === undefined) return undefined;
+  const lineStart = text.lastIndexOf('\n', first.pos[0] - 1) + 1;
+  const [line = ''] = text.slice(lineStart).split('\n', 1);
+  const found = /(?<!['"])\$\{([a-z-]+)\}(?!['"])/.exec(line);
+  if (found === null) return undefined;
+  const [written, name] = found;
+  return {
+    at: lineStart + found.index,
+    message: `${written} in a list needs quotes, as its braces are YAML's: write '${written}', or ${name} alone`,
+  };
 }
 
 class Reader {

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import * as zlib from 'node:zlib';
 import { OperationalError } from '../model/operational-error.ts';
+import { captureWarnings } from './capture-warnings.ts';
 import { checkConsistency } from './consistency.ts';
 import { readDocument } from './document.ts';
 import { type Environment, misspeltVariables } from './environment.ts';
@@ -88,6 +89,7 @@ export function loadConfiguration(options: LoadOptions): Loaded {
       ...misspeltVariables(SCHEMA, environment),
       ...secrets.warnings,
       ...configuration.flowLogs.flatMap((flowLog) => rowWarnings(flowLog, configuration)),
+      ...captureWarnings(configuration),
       ...endpointWarnings(configuration),
       ...listenWarnings(configuration),
     ],

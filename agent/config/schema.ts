@@ -166,7 +166,8 @@ const capture = section('How packets are captured.', {
   }),
   filter: option(TEXT_OR_NOTHING, '', {
     description:
-      'A pcap-filter(7) expression. Packets that it rejects never reach flowlogd and so are in no ledger: prefer `exclude`, which counts them.',
+      'A pcap-filter(7) expression. Packets that it rejects never reach flowlogd and so are in no ledger: prefer `exclude`, which counts them. ' +
+      'It does not find all frames with VLAN tags: docs/capture.md.',
     example: 'not port 6443',
   }),
 });

@@ -242,6 +242,11 @@ describe('a report', () => {
 
   test.each<[string, string, RegExp, Around?]>([
     ['broken YAML', 'capture: {snapBytes: 1', /^flowlogd.yaml:2:\d+: it is not valid YAML: /],
+    [
+      'a field in a list, written as the cloud does and without quotes',
+      `flowLogs:\n  - name: a\n    fields: [eni, \${tcp-flags} \${first}]\n`,
+      /^flowlogd.yaml:\d+:19: \$\{tcp-flags\} in a list needs quotes, .*: write '\$\{tcp-flags\}', or tcp-flags alone$/,
+    ],
     ['tabs', 'capture:\n\tsnapBytes: 1', /^flowlogd.yaml:2:1: it is not valid YAML: /],
     ['two documents', 'log: {}\n---\nlog: {}\n', /it is not valid YAML: /],
     ['what names every object has', 'constructor: {}', /:1:1: constructor: there is no such option/],
