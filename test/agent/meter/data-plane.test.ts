@@ -171,6 +171,17 @@ describe('the data plane', () => {
     ]);
   });
 
+  it('comes to what waits in its event loop while it runs: without that the ends of native objects pile up', async () => {
+    const turned: number[] = [];
+    let round = 0;
+    const second = ({ clock }: World) => void (clock.seconds += 1);
+    await run(1, [second, second, second], () => {
+      const asked = ++round;
+      setImmediate(() => turned.push(asked, round));
+    });
+    expect(turned.slice(0, 4)).toEqual([1, 1, 2, 2]);
+  });
+
   it('waits for the sources that are there, a bounded time, also when there is none', async () => {
     const waits: string[][] = [];
     const engine = new FakeEngine();
