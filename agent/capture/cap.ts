@@ -23,6 +23,7 @@ import {
   type CaptureStatistics,
   type LiveEngine,
   type LiveOptions,
+  type OpenOptions,
   type PacketSource,
   READ,
   type ReadStatus,
@@ -119,8 +120,10 @@ class CapSource implements PacketSource {
   #received = 0;
   #droppedByEngine = 0;
   #closed = false;
+  readonly #onClosed: (() => void) | undefined;
 
-  constructor(cap: CapPackage, options: LiveOptions, now: () => number, onPacket: () => void) {
+  constructor(cap: CapPackage, options: OpenOptions, now: () => number, onPacket: () => void) {
+    this.#onClosed = options.onClosed;
     this.name = options.interfaceName;
     this.#snapBytes = Math.min(options.snapBytes, FRAME_BUFFER_BYTES);
     this.#now = now;
@@ -202,8 +205,10 @@ class CapSource implements PacketSource {
   }
 
   close(): void {
-    if (!this.#closed) this.#handle.close();
+    if (this.#closed) return;
+    this.#handle.close();
     this.#closed = true;
+    this.#onClosed?.();
   }
 }
 
@@ -220,7 +225,7 @@ class CapEngine implements LiveEngine {
     this.#now = now;
   }
 
-  open(options: LiveOptions): PacketSource {
+  open(options: OpenOptions): PacketSource {
     return new CapSource(this.#cap, options, this.#now, () => this.#wake());
   }
 

@@ -11,6 +11,7 @@ import type {
   CaptureStatistics,
   LiveEngine,
   LiveOptions,
+  OpenOptions,
   PacketSource,
   ReadStatus,
   SavefileEngine,
@@ -20,6 +21,7 @@ import { READ } from '../model/packet-source.ts';
 import type { CaptureAddon, CaptureHandle } from '../native/addon.ts';
 import { READ_END, READ_FAILED } from '../native/addon.ts';
 import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS } from './byte-source.ts';
+import { exhaustedText } from './exhausted.ts';
 import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
 
 /** How long the kernel may hold back a partly filled block of its ring: a wake-up per block, not one per packet. */
@@ -132,6 +134,9 @@ function liveError(addon: CaptureAddon, options: LiveOptions, error: unknown): O
     );
   }
   if (NOT_PERMITTED.test(text)) return permission(name, error);
+  const exhausted = exhaustedText(text);
+  if (exhausted !== undefined)
+    return new OperationalError('capture.no-room', `Capturing on ${name} failed, ${exhausted}`, error);
   return new OperationalError('capture.failed', `Capturing on ${name} failed: ${text}.`, error);
 }
 
@@ -149,8 +154,10 @@ class LiveSource implements PacketSource {
   readonly interfaceIndex: number;
   #readsToNameCheck = READS_PER_NAME_CHECK;
   #lastLook = false;
+  #onClosed: (() => void) | undefined;
 
-  constructor(addon: CaptureAddon, handle: CaptureHandle, options: LiveOptions) {
+  constructor(addon: CaptureAddon, handle: CaptureHandle, options: OpenOptions) {
+    this.#onClosed = options.onClosed;
     this.#addon = addon;
     this.handle = handle;
     this.name = options.interfaceName;
@@ -205,6 +212,8 @@ class LiveSource implements PacketSource {
 
   close(): void {
     this.#addon.close(this.handle);
+    this.#onClosed?.();
+    this.#onClosed = undefined;
   }
 }
 
@@ -220,7 +229,7 @@ class LibpcapLiveEngine implements LiveEngine {
     this.#addon = addon;
   }
 
-  open(options: LiveOptions): PacketSource {
+  open(options: OpenOptions): PacketSource {
     const group = nflogGroup(options.interfaceName);
     let handle: CaptureHandle | undefined;
     try {

@@ -12,7 +12,7 @@ export const check: Command = {
     'Reads the file as run would, the environment included, and reports every problem at once: its line and column, the ' +
     'option, what is accepted, and the nearest known name for a misspelt one; of a valid file, which fields incident analysis ' +
     'would miss. Exit code 78 when there is a problem. Nothing is ' +
-    'started and no interface or network is touched.',
+    'started and no interface or network is touched. The memory of the packet rings is that of the interfaces that match now.',
   options: [
     { name: 'config', short: 'c', value: 'FILE', description: 'The configuration file (YAML).' },
     {
@@ -37,9 +37,11 @@ export const check: Command = {
     const { configuration, warnings } = loadOnHost(path, invocation.env, !invocation.flag('skip-files'));
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
     const { incidentRow } = await import('../record/incident-fields.ts');
+    const { ringEstimate } = await import('./ring-estimate.ts');
     const lines = [
       `${path} is valid: ${summarise(configuration, invocation.env)}`,
       ...incidentHints(configuration, incidentRow),
+      ringEstimate(configuration),
     ];
     invocation.stdout.write(`${lines.join('\n')}\n`);
     return EXIT.ok;

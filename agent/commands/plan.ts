@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import type { Invocation } from '../cli/command.ts';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
 import type { ClsConfiguration, Configuration } from '../config/load.ts';
@@ -39,6 +40,7 @@ function plan(configuration: Configuration, waiting: Waiting): RunPlan {
     exclusion: exclude,
     regions: configuration.regions,
     flowsMax: table.flowsMax,
+    ringBytesMax: ringBytesMaxOf(capture.memoryMax),
     tableDirectory: table.directory,
     words: flowLogWords(configuration, waiting),
     ...desired(configuration),

@@ -7,8 +7,8 @@
  *     eth0       capturing  2 h 5 min   12,345   12,000       300                45     0    3,210
  *     Totals of closed windows; open windows are under LIVE.
  *
- *     LIVE  PACKETS/S    BITS/S  LOST/S  PACKETS  FLOWS  TABLE USE
- *     eth0      1,234  5.2 Mb/s       0    6,170    312        0 %
+ *     LIVE  PACKETS/S    BITS/S  LOST/S  PACKETS  FLOWS    RING  TABLE USE
+ *     eth0      1,234  5.2 Mb/s       0    6,170    312  64 MiB        0 %
  *
  *     EXCLUDED ON eth0  PACKETS    BYTES  LARGEST PEERS
  *     dhcp                  300  45.1 kB  0.0.0.0 > 255.255.255.255 udp/67 (45.1 kB)
@@ -16,11 +16,13 @@
  *     WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
  *     2024-05-01 12:05:00Z    OK        1,234    1,200  512.1 kB     0      312
  *
+ *     Rings     1 ring, 64 MiB of 3013 MiB
  *     Recorder  125 windows written, none waits
  *     Spool     nothing waits (of 1.1 GB)
  *     Exporter  idle, to topic ...; 125 batches delivered in 125 uploads, the last one 12 s ago
  */
 
+import { humanMebibytes } from '../capture/ring-budget.ts';
 import { alignRows } from '../cli/rows.ts';
 import { utcText } from '../model/utc-text.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
@@ -60,7 +62,13 @@ export function formatStatus(status: AgentStatus, nowSeconds: number, color: boo
     liveLines(interfaces),
     ...interfaces.slice(0, INTERFACES_IN_DETAIL).map(excludedLines),
     ...detailed.map(windowLines),
-    [recorderLine(status), ...translationLines(status), spoolLine(status), ...exporterLines(status, nowSeconds)],
+    [
+      ringLine(status),
+      recorderLine(status),
+      ...translationLines(status),
+      spoolLine(status),
+      ...exporterLines(status, nowSeconds),
+    ],
     problems.flatMap((one) => problemLines(one, stress)),
   ];
   return `${sections
@@ -92,14 +100,15 @@ function interfaceLines(interfaces: readonly InterfaceStatus[], nowSeconds: numb
 }
 
 function liveLines(interfaces: readonly InterfaceStatus[]): string[] {
-  const heading = ['LIVE', 'PACKETS/S', 'BITS/S', 'LOST/S', 'PACKETS', 'FLOWS', 'TABLE USE'];
-  const rows = interfaces.map(({ interface: name, live, volatile: isVolatile }) => [
+  const heading = ['LIVE', 'PACKETS/S', 'BITS/S', 'LOST/S', 'PACKETS', 'FLOWS', 'RING', 'TABLE USE'];
+  const rows = interfaces.map(({ interface: name, live, ringBytes, volatile: isVolatile }) => [
     name,
     humanCount(Math.round(live.packetsPerSecond)),
     `${humanBytes(live.bitsPerSecond).replace(/B$/, 'b')}/s`,
     humanCount(Math.round(live.lostPacketsPerSecond)),
     humanCount(live.openPackets),
     humanCount(live.flows),
+    ringBytes === 0 ? '-' : humanMebibytes(ringBytes),
     `${Math.floor((100 * live.flows) / live.flowsMax)} %${isVolatile ? ', memory-only' : ''}`,
   ]);
   return alignRows(heading, rows, 1);
@@ -133,6 +142,11 @@ function windowLines({ interface: name, windowSeconds, lastWindows }: InterfaceS
       humanCount(records),
     ]);
   return alignRows(heading, rows, 2);
+}
+
+function ringLine({ rings: { rings, bytes, bytesMax, refused } }: AgentStatus): string {
+  const rest = refused === 0 ? '' : `; ${counted(refused, 'interface')} refused`;
+  return `Rings     ${counted(rings, 'ring')}, ${humanMebibytes(bytes)} of ${humanMebibytes(bytesMax)}${rest}`;
 }
 
 function recorderLine({ recorder }: AgentStatus): string {

@@ -158,7 +158,14 @@ const capture = section('How packets are captured.', {
   }),
   bufferBytes: option(bytes(MEBIBYTE, 2 * GIBIBYTE - MEBIBYTE), '64MiB', {
     description:
-      'Size of the kernel’s packet ring, per interface: it rides over pauses. Raise it when the ledger shows kernel drops.',
+      'Size of the kernel’s packet ring of an interface, at most: it rides over pauses. Raise it when the ledger shows kernel drops.',
+  }),
+  memoryMax: optional(bytes(MEBIBYTE, 16 * TEBIBYTE), {
+    description:
+      'Limit over the packet rings of all interfaces, NFLOG groups included. When absent, an eighth of the host’s memory or half of ' +
+      'the cgroup’s limit, whichever is less. The first ring takes half of it at most, further ones get smaller as they become more, ' +
+      'and an interface for which 1 MiB is left no more is refused: see capture.md.',
+    example: '512MiB',
   }),
   promiscuous: option(BOOLEAN, 'false', {
     description:

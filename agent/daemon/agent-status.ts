@@ -1,7 +1,9 @@
 /** The status of an agent, fed from its stages. */
+import { getHeapStatistics } from 'node:v8';
 import { readVersion } from '../cli/version.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { Sink } from '../model/sink.ts';
+import { isSystemError } from '../model/system-error.ts';
 import type { Spool } from '../spool/spool.ts';
 import { type ExporterNumbers, type ProcessStatus, type SpoolStatus, StatusKeeper } from '../telemetry/status.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
@@ -17,15 +19,16 @@ export interface StatusParts {
 }
 
 export function createStatus(
-  plan: Pick<AgentPlan, 'hostId' | 'stateDirectory' | 'spoolBytesMax' | 'taps' | 'flowsMax'>,
+  plan: Pick<AgentPlan, 'hostId' | 'stateDirectory' | 'spoolBytesMax' | 'taps' | 'flowsMax' | 'ringBytesMax'>,
   runId: string,
   parts: () => StatusParts,
 ): StatusKeeper {
-  const { hostId, stateDirectory, spoolBytesMax, taps, flowsMax } = plan;
+  const { hostId, stateDirectory, spoolBytesMax, taps, flowsMax, ringBytesMax } = plan;
   return new StatusKeeper({
     identity: { version: readVersion(), pid: process.pid, hostId, runId, stateDirectory },
     points: taps.map(({ point }) => point),
     flowsMax,
+    ringBytesMax,
     now: Date.now,
     elapsed: () => performance.now(),
     sources: {
@@ -91,7 +94,19 @@ function exporterNumbers({ exporter, sink }: StatusParts): ExporterNumbers {
 }
 
 function processStatus(): ProcessStatus {
-  const { rss, heapUsed } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
-  return { residentBytes: rss, heapBytes: heapUsed, cpuSeconds: (user + system) / 1e6 };
+  const { used_heap_size: heapBytes } = getHeapStatistics();
+  return { residentBytes: residentBytes(), heapBytes, cpuSeconds: (user + system) / 1e6 };
+}
+
+let lastResidentBytes = 0;
+
+/** Node.js opens a file to learn it, for which there may be no descriptor left: then it is the last that was known. */
+function residentBytes(): number {
+  try {
+    lastResidentBytes = process.memoryUsage.rss();
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+  }
+  return lastResidentBytes;
 }

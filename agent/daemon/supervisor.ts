@@ -42,6 +42,7 @@ export interface AgentPlan {
   readonly engine: 'libpcap' | 'cap';
   readonly exclusion: ExclusionPolicy;
   readonly flowsMax: number;
+  readonly ringBytesMax: number;
   readonly tableDirectory?: string | undefined;
   readonly regions: readonly Region[];
 }
@@ -117,6 +118,7 @@ export class Supervisor {
         taps: options.taps,
         exclusion: options.exclusion,
         flowsMax: options.flowsMax,
+        ringBytesMax: options.ringBytesMax,
         hashSeed: this.#hashSeed,
         keep: this.#tables.setup,
         waits: true,
@@ -126,6 +128,7 @@ export class Supervisor {
         this.status.captured(point, event);
         logTapEvent(options.log, point, event);
       },
+      (change) => this.status.rings.changed(change),
     );
     this.taps = new LiveTaps(this.#plane.taps, this.status, points);
     this.state = this.#watchState();

@@ -1,5 +1,6 @@
 /** From the options of `flowlogd debug` to what a run is to do. */
 import { randomFillSync } from 'node:crypto';
+import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { RecordingProgress } from '../capture/recording.ts';
 import { chosenFields } from '../cli/chosen-fields.ts';
 import type { Invocation } from '../cli/command.ts';
@@ -116,6 +117,7 @@ export function createSetup(plan: DebugPlan): Omit<DataPlaneSetup, 'control'> {
     })),
     exclusion: plan.excludes ? EXCLUDE_DEFAULTS : EXCLUDE_NOTHING,
     flowsMax: FLOWS_MAX,
+    ringBytesMax: ringBytesMaxOf(undefined),
     hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
     recording: recording && {
       path: recording.path,

@@ -20,11 +20,14 @@ export interface AttachmentOptions {
 
 const NO_STATISTICS: CaptureStatistics = { received: 0, droppedByKernel: 0, droppedByInterface: 0 };
 
+/** 0 stands for all interfaces. */
+const NEVER_CAPTURED = -1;
+
 /** The capture of one observation point, as long as its interface lets it be. */
 export class Attachment {
   readonly #options: AttachmentOptions;
   #capture: Capture | undefined;
-  #interfaceIndex = 0;
+  #interfaceIndex = NEVER_CAPTURED;
 
   constructor(options: AttachmentOptions) {
     this.#options = options;
@@ -60,7 +63,7 @@ export class Attachment {
     return this.#capture!.decode;
   }
 
-  /** The kernel's number for the interface, the last that it had. */
+  /** The kernel's number for the interface, the last that it had; no interface's before the first capture. */
   get interfaceIndex(): number {
     return this.#interfaceIndex;
   }

@@ -33,7 +33,7 @@ export interface RejectLogOptions {
 /** Attributes before the packet itself: prefix, link header and some numbers. */
 const ATTRIBUTES_BYTES_MAX = 512;
 /** What the kernel may queue for us: a burst of some hundred thousand packets. */
-const QUEUE_BYTES = 32 * 1024 * 1024;
+export const QUEUE_BYTES = 32 * 1024 * 1024;
 /** The taps have their turn, too. */
 const BATCHES_PER_ROUND = 64;
 const REATTACH_MS = 500;

@@ -46,7 +46,7 @@ const REATTACH_MS = 500;
 /** Batches read from one tap before the others have their turn. */
 const BATCHES_PER_ROUND = 64;
 /** What passes by itself: the interface is not there or down, or the kernel refuses for now. */
-const PASSING: ReadonlySet<ErrorCode> = new Set(['capture.no-interface', 'capture.failed']);
+const PASSING: ReadonlySet<ErrorCode> = new Set(['capture.no-interface', 'capture.no-room', 'capture.failed']);
 
 /** @param code why there is no capture */
 function gapReason(code: ErrorCode | undefined): GapReason {

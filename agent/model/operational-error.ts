@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   'capture.filter': EXIT.usage,
   'capture.failed': EXIT.unavailable,
   'capture.gone': EXIT.unavailable,
+  'capture.no-room': EXIT.unavailable,
   'capture.engine-missing': EXIT.unavailable,
   'conntrack.permission': EXIT.permission,
   'conntrack.unavailable': EXIT.unavailable,

@@ -57,11 +57,17 @@ export interface LiveOptions {
   readonly interfaceName: string;
   /** Bytes kept of each frame. */
   readonly snapBytes: number;
-  /** Size of the kernel's packet ring. */
+  /** Size of the kernel's packet ring, at most. */
   readonly bufferBytes: number;
   readonly promiscuous: boolean;
   /** A pcap-filter(7) expression; empty accepts everything. */
   readonly filter: string;
+}
+
+/** How an engine is asked. */
+export interface OpenOptions extends LiveOptions {
+  /** The capture was closed: what it took of the system is free. Called once. */
+  readonly onClosed?: () => void;
 }
 
 export interface SavefileOptions {
@@ -77,8 +83,8 @@ export interface LiveEngine {
   readonly limits: readonly string[];
   /** How long a packet that has arrived may be held back from `read`. */
   readonly holdMs: number;
-  /** @throws OperationalError `capture.permission`, `capture.no-interface`, `capture.filter` or `capture.failed`. */
-  open(options: LiveOptions): PacketSource;
+  /** @throws OperationalError `capture.permission`, `capture.no-interface`, `capture.no-room`, `capture.filter` or `capture.failed`. */
+  open(options: OpenOptions): PacketSource;
   /** Waits until one of the sources has packets or has failed, at most `timeoutMs`. */
   wait(sources: readonly PacketSource[], timeoutMs: number): void | Promise<void>;
 }

@@ -8,6 +8,7 @@ import type { Tally } from '../model/ledger.ts';
 import { DISK_METRICS } from './disk-metrics.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
 import { counter, gauge, type Metric, numbersOf, one, type Read, type Sample } from './metric.ts';
+import { RING_METRICS } from './ring-metrics.ts';
 import type { InterfaceStatus } from './status.ts';
 import { TRANSLATION_METRICS } from './translation-metrics.ts';
 
@@ -220,6 +221,7 @@ export const METRICS: readonly Metric[] = [
     ['interface'],
   ),
 
+  ...RING_METRICS,
   ...DISK_METRICS,
   ...exporterMetrics(),
   ...TRANSLATION_METRICS,

@@ -3,10 +3,12 @@ import { utcText } from '../model/utc-text.ts';
 import { stateFailure, vanishedLoss } from './state-status.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from './status.ts';
 
-type Seen = Pick<AgentStatus, 'dataPlane' | 'interfaces' | 'recorder' | 'spool' | 'state' | 'exporter'>;
+type Seen = Pick<AgentStatus, 'dataPlane' | 'interfaces' | 'rings' | 'recorder' | 'spool' | 'state' | 'exporter'>;
 
 /** A backlog of this share of its bound is worth a word. */
 const SPOOL_FULL_SHARE = 0.8;
+
+const MEBIBYTE = 2 ** 20;
 
 /** Of one interface; a recorder that keeps up has one at most. */
 const UNWRITTEN_WINDOWS_MAX = 2;
@@ -17,6 +19,7 @@ export const PROBLEM_CODES = {
   'nothing-captured': 'error',
   'interface-detached': 'error',
   'interface-waiting': 'warning',
+  'rings-refused': 'error',
   'spool-failing': 'error',
   'state-gone': 'error',
   'spool-dropping': 'error',
@@ -42,6 +45,7 @@ export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] 
   const problems = [
     ...dataPlaneProblems(seen),
     ...emptinessProblems(seen),
+    ...ringProblems(seen),
     ...unwrittenProblems(seen),
     ...seen.interfaces.flatMap(keepingProblems),
     ...seen.interfaces.flatMap(interfaceProblems),
@@ -78,6 +82,17 @@ function emptinessProblems({ interfaces }: Seen): readonly Problem[] {
       'nothing-captured',
       'No interface is captured: no flow log is enabled, or none of their interfaces exists.',
       'Write flowLogs into the configuration and reload it, or create or enable one (flowlogd flow-logs); ip link shows the interfaces.',
+    ),
+  ];
+}
+
+function ringProblems({ rings: { refused, refusal } }: Seen): readonly Problem[] {
+  if (refused === 0) return [];
+  return [
+    problem(
+      'rings-refused',
+      `${refused} interface${refused === 1 ? ' is' : 's are'} not captured, the last because: ${refusal}`,
+      'Raise the limit that it names, or observe fewer interfaces; they are captured as soon as there is room.',
     ),
   ];
 }
@@ -134,7 +149,7 @@ function recoveryProblems({ recorder: { recovered } }: Seen): readonly Problem[]
 }
 
 function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
-  const { interface: name, state, reason, lastWindows } = one;
+  const { interface: name, state, reason, refused, lastWindows } = one;
   const problems: Problem[] = [];
   const sum = (count: (window: (typeof lastWindows)[number]) => number) =>
     lastWindows.reduce((total, window) => total + count(window), 0);
@@ -143,7 +158,7 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
       problems.push(problem(code, `${packets} packets of the last windows of ${name} ${what}.`, advice, name));
     }
   };
-  if (state === 'detached') {
+  if (state === 'detached' && !refused) {
     problems.push(
       problem(
         'interface-detached',
@@ -153,7 +168,7 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
       ),
     );
   }
-  if (state === 'waiting') {
+  if (state === 'waiting' && !refused) {
     problems.push(
       problem(
         'interface-waiting',
@@ -167,7 +182,7 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
     'dropped-by-kernel',
     sum(({ ledger }) => ledger.droppedByKernel),
     'were dropped by the kernel because the packet ring was full',
-    'Raise capture.bufferBytes, or give flowlogd more CPU.',
+    `Raise capture.bufferBytes, and capture.memoryMax where the ring is smaller (${Math.floor(one.ringBytes / MEBIBYTE)} MiB now), or give flowlogd more CPU.`,
   );
   found(
     'dropped-by-interface',

@@ -14,6 +14,7 @@ import type { TranslationNumbers } from '../model/translation-numbers.ts';
 import { type LedgerStatus, LedgerSum } from './ledger-sum.ts';
 import { LiveRates, type LiveStatus } from './live-rates.ts';
 import { problemsOf } from './problems.ts';
+import { RingKeeper, type RingStatus } from './ring-status.ts';
 import { STATE_IN_PLACE, type StateStatus } from './state-status.ts';
 
 export const STATUS_SCHEMA = 1;
@@ -45,6 +46,10 @@ export interface InterfaceStatus {
   /** Why it is waiting or detached. */
   readonly reason: string | null;
   readonly detachments: number;
+  /** Its packet ring; 0 while it is not captured. */
+  readonly ringBytes: number;
+  /** Whether it is not captured because memory or file descriptors ran out. */
+  readonly refused: boolean;
   /** The open window; not in any total until it is closed. */
   readonly live: LiveStatus;
   /** Whether open windows are in memory alone, where a kill would lose them, and how many tables had to be since the start. */
@@ -183,6 +188,7 @@ export interface AgentStatus {
   readonly problems: readonly Problem[];
   readonly dataPlane: DataPlaneStatus;
   readonly interfaces: readonly InterfaceStatus[];
+  readonly rings: RingStatus;
   readonly recorder: RecorderStatus;
   readonly spool: SpoolStatus;
   readonly state: StateStatus;
@@ -205,6 +211,8 @@ export interface StatusOptions {
   readonly points: readonly ObservationPoint[];
   /** By window and address family. */
   readonly flowsMax: number;
+  /** Over all packet rings. */
+  readonly ringBytesMax: number;
   readonly sources: StatusSources;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -222,6 +230,7 @@ export interface ClosedNews {
 
 /** Gathers what happens, and answers what is. Bounded: nothing in it grows but with interfaces and exclusion rules. */
 export class StatusKeeper {
+  readonly rings: RingKeeper;
   readonly #identity: AgentIdentity;
   readonly #sources: StatusSources;
   readonly #now: () => number;
@@ -250,6 +259,7 @@ export class StatusKeeper {
     this.#startedSeconds = this.#seconds();
     this.#exporterSinceSeconds = this.#startedSeconds;
     this.#flowsMax = options.flowsMax;
+    this.rings = new RingKeeper(options.ringBytesMax);
     this.#interfaces = options.points.map(
       (point) => new InterfaceKeeper(point, options.flowsMax, this.#startedSeconds),
     );
@@ -262,6 +272,7 @@ export class StatusKeeper {
 
   /** Nobody observes the point any more: what is known of it goes. */
   forget(point: ObservationPoint): void {
+    this.rings.forget(point.interfaceName);
     this.#interfaces = this.#interfaces.filter((one) => !one.is(point));
   }
 
@@ -317,7 +328,8 @@ export class StatusKeeper {
         stalledSeconds: this.#silentLooks < SILENT_LOOKS_MAX ? 0 : this.#silentLooks,
         rounds: this.#sources.rounds() >>> 0,
       },
-      interfaces: this.#interfaces.map((one) => one.read()),
+      interfaces: this.#interfaces.map((one) => one.read(this.rings)),
+      rings: this.rings.read(),
       recorder: { ...this.#recorder, failing: this.#spoolFailing },
       translations: this.#translations,
       spool: this.#sources.spool(),
@@ -453,7 +465,7 @@ class InterfaceKeeper {
     this.#rates.look(atMs, this.#figures.read());
   }
 
-  read(): InterfaceStatus {
+  read(rings: RingKeeper): InterfaceStatus {
     const figures = this.#figures.read();
     const { interfaceName, interfaceId, flowLog } = this.#point;
     return {
@@ -465,6 +477,8 @@ class InterfaceKeeper {
       sinceSeconds: this.#sinceSeconds,
       reason: this.#reason,
       detachments: this.#detachments,
+      ringBytes: rings.bytesOf(interfaceName),
+      refused: rings.hasRefused(interfaceName),
       live: this.#rates.read(this.#flowsMax, figures),
       volatile: this.#volatile !== undefined,
       volatileSinceSeconds: this.#volatile?.sinceSeconds ?? null,

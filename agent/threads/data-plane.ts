@@ -3,6 +3,7 @@
  * thread (see data-plane-thread.ts), or on the main thread for an engine that knows no other.
  */
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
+import { boundedEngine } from '../capture/bounded-engine.ts';
 import { type RecordingSetup, recordingEngine } from '../capture/recording.ts';
 import { Control } from '../meter/control.ts';
 import { runDataPlane } from '../meter/data-plane.ts';
@@ -14,6 +15,7 @@ import type { ObservationPoint } from '../model/flow-log.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine } from '../model/packet-source.ts';
+import type { RingChange } from '../model/ring-change.ts';
 import type { ExclusionPolicy } from '../packet/exclusion.ts';
 import { TapSet, type TapSetup } from './tap-set.ts';
 
@@ -28,6 +30,8 @@ export interface DataPlaneSetup {
   readonly flowsMax: number;
   readonly hashSeed: Int32Array;
   readonly control: SharedArrayBuffer;
+  /** Over the packet rings of all interfaces. */
+  readonly ringBytesMax: number;
   /** Where open windows are kept on disk; without it they live in memory alone. */
   readonly keep?: KeepSetup | undefined;
   /** Whether interfaces that cannot be captured now are waited for; else one of them ends it all. */
@@ -57,6 +61,7 @@ export type TapRequest = { readonly id: number } & (
 export type DataPlaneMessage =
   /** Every interface is capturing, or waited for; `limits` is what the engine cannot do. */
   | { readonly kind: 'ready'; readonly limits: readonly string[] }
+  | { readonly kind: 'ring'; readonly change: RingChange }
   | { readonly kind: 'event'; readonly point: ObservationPoint; readonly event: TapEvent }
   | { readonly kind: 'answered'; readonly id: number; readonly refusal: Failure | undefined }
   | ({ readonly kind: 'failed' } & Failure);
@@ -74,7 +79,9 @@ export async function dataPlane(
   { recorder, requests }: DataPlanePorts,
   tell: (message: DataPlaneMessage) => void,
 ): Promise<void> {
-  const engine = setup.recording === undefined ? bareEngine : recordingEngine(bareEngine, setup.recording);
+  const { ringBytesMax, recording } = setup;
+  const bounded = boundedEngine(bareEngine, { ringBytesMax, onRing: (change) => tell({ kind: 'ring', change }) });
+  const engine = recording === undefined ? bounded : recordingEngine(bounded, recording);
   const set = new TapSet({
     ...setup,
     engine,

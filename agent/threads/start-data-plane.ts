@@ -3,6 +3,7 @@ import { Control } from '../meter/control.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import type { RingChange } from '../model/ring-change.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { type DataPlaneMessage, type DataPlanePorts, type DataPlaneSetup, dataPlane } from './data-plane.ts';
 import { TapRequests } from './tap-requests.ts';
@@ -21,12 +22,14 @@ export interface RunningDataPlane {
 }
 
 export type OnTapEvent = (point: ObservationPoint, event: TapEvent) => void;
+export type OnRing = (change: RingChange) => void;
 
 /** Starts the data plane in a thread of its own, or on this one for the engine `cap`, which cannot run in another. */
 export function startDataPlane(
   setup: Omit<DataPlaneSetup, 'control'>,
   engine: 'libpcap' | 'cap',
   onEvent: OnTapEvent,
+  onRing: OnRing = () => undefined,
 ): RunningDataPlane {
   const control = new Control();
   const windows = new MessageChannel();
@@ -36,6 +39,7 @@ export function startDataPlane(
   const run = engine === 'libpcap' ? runInWorker : runOnThisThread;
   const running = run({ ...setup, control: control.shared }, ports, {
     onEvent,
+    onRing,
     onAnswer: (answer) => taps.answered(answer),
   });
   const left = () => taps.close();
@@ -45,6 +49,7 @@ export function startDataPlane(
 
 interface Listeners {
   readonly onEvent: OnTapEvent;
+  readonly onRing: OnRing;
   readonly onAnswer: (answer: Extract<DataPlaneMessage, { kind: 'answered' }>) => void;
 }
 
@@ -83,10 +88,11 @@ function take(
   message: DataPlaneMessage,
   ready: (limits: readonly string[]) => void,
   failed: (error: Error) => void,
-  { onEvent, onAnswer }: Listeners,
+  { onEvent, onRing, onAnswer }: Listeners,
 ): void {
   if (message.kind === 'ready') ready(message.limits);
   else if (message.kind === 'failed') failed(new OperationalError(message.code, message.message));
   else if (message.kind === 'answered') onAnswer(message);
+  else if (message.kind === 'ring') onRing(message.change);
   else onEvent(message.point, message.event);
 }

@@ -17,6 +17,8 @@ export interface AgentOptions {
   /** YAML of further ones, behind it. */
   readonly furtherFlowLogs?: string;
   readonly through?: readonly string[];
+  /** YAML of the section, instead of rings of 8 MiB. */
+  readonly capture?: string;
   /** Further lines of the configuration. */
   readonly configuration?: string;
 }
@@ -35,6 +37,7 @@ export class AgentProcess {
     const { folder, service, windowSeconds, interfaceName = 'obs0', configuration = '' } = options;
     const own = `{ interfaces: [${interfaceName}], interfaceId: ${INTERFACE_ID}, windowSeconds: ${windowSeconds} }`;
     const flowLogs = options.flowLogs ?? `[${own}, ${options.furtherFlowLogs ?? ''}]`;
+    const { capture = '{ bufferBytes: 8MiB }' } = options;
     this.#options = options;
     this.stateFolder = join(folder, 'state');
     this.#configPath = join(folder, 'flowlogd.yaml');
@@ -45,7 +48,7 @@ export class AgentProcess {
 stateDirectory: ${this.stateFolder}
 hostId: test-host
 flowLogs: ${flowLogs}
-capture: { bufferBytes: 8MiB }
+capture: ${capture}
 cls: { endpoint: '${service.url}', topicId: flowlog, secretId: '${secretId}', secretKey: '${secretKey}' }
 log: { level: debug }
 ${configuration}

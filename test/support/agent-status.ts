@@ -121,6 +121,7 @@ export class StatusWorld {
       identity: { version: '1.2.3', pid: 812, hostId: 'web-1', runId: 'c0ffee', stateDirectory: '/var/lib/flowlogd' },
       points,
       flowsMax: 1000,
+      ringBytesMax: 2 ** 30,
       now: () => this.nowMs,
       elapsed: () => this.nowMs,
       sources: {

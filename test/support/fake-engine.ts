@@ -4,7 +4,7 @@ import type { PacketBatch } from '../../agent/model/packet-batch.ts';
 import {
   type CaptureStatistics,
   type LiveEngine,
-  type LiveOptions,
+  type OpenOptions,
   type PacketSource,
   READ,
   type ReadStatus,
@@ -25,6 +25,7 @@ export class FakeSource implements PacketSource {
   canStop = false;
   stopped = false;
   reads = 0;
+  onClosed: (() => void) | undefined;
   readonly #packetsPerRead: number;
 
   constructor(name: string, linkType: number, packetsPerRead: number, interfaceIndex: number) {
@@ -55,6 +56,7 @@ export class FakeSource implements PacketSource {
 
   close(): void {
     this.closed = true;
+    this.onClosed?.();
   }
 }
 
@@ -64,6 +66,8 @@ export class FakeEngine implements LiveEngine {
   holdMs = 0;
   /** Every source that was opened, the newest last. */
   readonly opened: FakeSource[] = [];
+  /** The rings that were asked for. */
+  readonly bufferBytes: number[] = [];
   /** What the next attempts to open answer. */
   refusal: Error | undefined;
   linkType = 1;
@@ -73,10 +77,12 @@ export class FakeEngine implements LiveEngine {
   /** What happens while the data plane waits: the outside world's turn. */
   onWait: (sources: readonly PacketSource[], timeoutMs: number) => void = () => undefined;
 
-  open({ interfaceName }: LiveOptions): FakeSource {
+  open({ interfaceName, bufferBytes, onClosed }: OpenOptions): FakeSource {
     this.attempts += 1;
     if (this.refusal !== undefined) throw this.refusal;
     const source = new FakeSource(interfaceName, this.linkType, this.packetsPerRead, this.interfaceIndex);
+    source.onClosed = onClosed;
+    this.bufferBytes.push(bufferBytes);
     this.opened.push(source);
     return source;
   }

@@ -269,6 +269,9 @@ describe('the libpcap engine on interfaces', () => {
     ['PCAP_ERROR_NO_SUCH_DEVICE', 'No such device exists', 'capture.no-interface', 'interfaces here are eth0, lo.'],
     ['PCAP_ERROR_IFACE_NOT_UP', 'not up', 'capture.no-interface', 'ip link set eth9 up'],
     ['PCAP_FILTER', 'syntax error', 'capture.filter', 'syntax error'],
+    ['PCAP_ERROR', 'socket: Too many open files', 'capture.no-room', 'LimitNOFILE='],
+    ['PCAP_ERROR', 'socket: Too many open files in system', 'capture.no-room', 'fs.file-max'],
+    ['PCAP_ERROR', "can't mmap rx ring: Cannot allocate memory", 'capture.no-room', 'capture.memoryMax'],
     ['PCAP_ERROR', 'out of luck', 'capture.failed', 'out of luck'],
   ])('turns %s (%s) into %s', (code, text, expected, words) => {
     const openLive = () => {

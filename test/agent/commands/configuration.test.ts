@@ -66,11 +66,14 @@ describe('flowlogd check', () => {
   test('says what a valid file is for', async () => {
     const path = file(
       'good.yaml',
-      'flowLogs: [{name: web, interfaces: [eth0], fields: [srcaddr]}, {name: vpn, interfaces: [wg*, tun0], fields: [eni]}]\n',
+      'flowLogs: [{name: web, interfaces: [no-such0], fields: [srcaddr]}, {name: vpn, interfaces: [no-such*, tun0], fields: [eni]}]\n' +
+        'capture: {memoryMax: 256MiB}\n',
     );
     expect(await flowlogd(['check', '--config', path])).toEqual({
       code: 0,
-      out: `${path} is valid: 2 flow logs (web on eth0; vpn on wg*, tun0), to the embedded log service\n`,
+      out:
+        `${path} is valid: 2 flow logs (web on no-such0; vpn on no-such*, tun0), to the embedded log service\n` +
+        'Packet rings: 0 interfaces now, 0 MiB of 256 MiB (capture.memoryMax)\n',
       err: '',
     });
   });

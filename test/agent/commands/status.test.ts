@@ -40,6 +40,8 @@ async function statusCommand(words: readonly string[], env: Record<string, strin
 describe('the screen of flowlogd status', () => {
   test('of an agent that does well is exactly this', () => {
     const world = new StatusWorld();
+    const ring = { interfaceName: 'eth0', ringBytes: 2 ** 26, refusal: undefined, bytes: 2 ** 26, rings: 1 };
+    world.keeper.rings.changed(ring);
     world.pass(7500);
     for (const window of [0, 1, 2, 3]) world.close(window, plainLedger(1200 + window), 312);
     Object.assign(world.exporter, { deliveredBatches: 4, attempts: 4 });
@@ -64,14 +66,15 @@ INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  NON-IP/MALFORMED  L
 eth0       capturing  2 h 5 min    4,806    4,806         0                 0     0    1,248
 Totals of closed windows; open windows are under LIVE.
 
-LIVE  PACKETS/S    BITS/S  LOST/S  PACKETS  FLOWS  TABLE USE
-eth0      1,234  5.2 Mb/s       0    1,364    312       31 %
+LIVE  PACKETS/S    BITS/S  LOST/S  PACKETS  FLOWS    RING  TABLE USE
+eth0      1,234  5.2 Mb/s       0    1,364    312  64 MiB       31 %
 
 WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
 2023-11-14 22:16:20Z    OK        1,203    1,203  120.3 kB     0      312
 2023-11-14 22:15:20Z    OK        1,202    1,202  120.2 kB     0      312
 2023-11-14 22:14:20Z    OK        1,201    1,201  120.1 kB     0      312
 
+Rings     1 ring, 64 MiB of 1024 MiB
 Recorder  0 windows written, none waits
 Spool     nothing waits (room for 1.0 MB)
 Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514

@@ -174,7 +174,9 @@ describe('the data plane', () => {
   it('comes to what waits in its event loop while it runs: without that the ends of native objects pile up', async () => {
     const turned: number[] = [];
     let round = 0;
-    const second = ({ clock }: World) => void (clock.seconds += 1);
+    const second = ({ clock }: World) => {
+      clock.seconds += 1;
+    };
     await run(1, [second, second, second], () => {
       const asked = ++round;
       setImmediate(() => turned.push(asked, round));

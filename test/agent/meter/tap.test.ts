@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
 import type { LiveFigures } from '../../../agent/model/live-figures.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
+import { createNflogPacket } from '../../../agent/packet/nflog.ts';
 import { FakeEngine, interfaceGone } from '../../support/fake-engine.ts';
 import type { BatchPacket } from '../../support/packet-batch.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
@@ -103,6 +104,31 @@ describe('a tap whose interface cannot be captured yet', () => {
       tapped.engine.refusal = new OperationalError(code, 'no.');
       expect(() => tapped.tap.attachOrWait()).toThrow(tapped.engine.refusal);
     }
+  });
+});
+
+describe('a tap for which there is no room', () => {
+  const noRoom = new OperationalError('capture.no-room', 'Capturing on eth0 failed, no memory is left.');
+
+  it('says so in its windows and captures as soon as there is', async () => {
+    const tapped = new TappedInterface();
+    tapped.engine.refusal = noRoom;
+    tapped.tap.attachOrWait();
+    await tapped.round(30);
+    tapped.engine.refusal = undefined;
+    await tapped.round(40);
+    await tapped.round(61);
+    expect(tapped.events).toEqual([{ kind: 'waiting', reason: noRoom.message }, { kind: 'attached' }]);
+    expect(gapsByWindow(tapped)).toEqual([[0, [0, 40]]]);
+    expect(tapped.closed[0]!.ledger.gaps.map(({ reason }) => reason)).toEqual(['capture-failed']);
+  });
+
+  it('has no part in what the packet filter rejects elsewhere', () => {
+    const tapped = new TappedInterface();
+    tapped.engine.refusal = noRoom;
+    tapped.tap.attachOrWait();
+    expect(tapped.tap.sideOf({ ...createNflogPacket(), indexIn: 2, indexOut: 0 })).toBe('elsewhere');
+    expect(tapped.tap.sideOf({ ...createNflogPacket(), indexIn: 0, indexOut: 3 })).toBe('elsewhere');
   });
 });
 
