@@ -15,6 +15,7 @@ import { type LedgerStatus, LedgerSum } from './ledger-sum.ts';
 import { LiveRates, type LiveStatus } from './live-rates.ts';
 import { problemsOf } from './problems.ts';
 import { RingKeeper, type RingStatus } from './ring-status.ts';
+import type { SpoolStatus } from './spool-status.ts';
 import { STATE_IN_PLACE, type StateStatus } from './state-status.ts';
 
 export const STATUS_SCHEMA = 1;
@@ -96,33 +97,6 @@ export interface RecoveredNumbers {
 export interface RecorderStatus extends RecorderNumbers {
   /** Why the spool cannot be written now. */
   readonly failing: string | null;
-}
-
-export interface SpoolStatus {
-  readonly batches: number;
-  readonly bytes: number;
-  readonly bytesMax: number;
-  readonly oldestAgeSeconds: number | null;
-  readonly dropped: {
-    readonly batches: number;
-    readonly records: number;
-    readonly packets: number;
-    readonly bytes: number;
-  };
-  readonly damagedBatches: number;
-  readonly quarantinedBatches: number;
-  /** Of those, nobody knows how many packets were in them. */
-  readonly untoldBatches: number;
-  /** In the quarantine now, those of earlier runs included. */
-  readonly quarantineFiles: number;
-  readonly vanishedBatches: number;
-  readonly vanishedPackets: number;
-  /** Of those, nobody knows how many packets were in them. */
-  readonly vanishedUnaccountedBatches: number;
-  /** Whether what earlier runs left is still being read: names first (until then nothing is pending), then sizes. */
-  readonly isReadingIndex: boolean;
-  /** Batches whose sizes are not in `bytes` yet. */
-  readonly unmeasuredBatches: number;
 }
 
 export interface ExporterNumbers {

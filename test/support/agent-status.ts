@@ -3,11 +3,11 @@ import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
 import { LiveBlock } from '../../agent/model/live-figures.ts';
 import type { TranslationNumbers } from '../../agent/model/translation-numbers.ts';
+import type { SpoolStatus } from '../../agent/telemetry/spool-status.ts';
 import {
   type ExporterNumbers,
   NOTHING_RECORDED,
   type RecorderNumbers,
-  type SpoolStatus,
   StatusKeeper,
 } from '../../agent/telemetry/status.ts';
 
