@@ -110,20 +110,12 @@ describe.skipIf(missing !== undefined)('many interfaces', { timeout: 300_000 }, 
     );
   });
 
-  test('come and go by the thousand, and the next one is captured as the first', async () => {
+  test('come by the thousand, and all of them are captured', async () => {
     many.add('obs', 'far', 5000, 1);
     observe({ capture: '{ bufferBytes: 1MiB, memoryMax: 2GiB }' });
     await statusWhen(({ interfaces }) => interfaces.length === 1);
     many.add('obs', 'far', 0, 1000);
-    const full = await statusWhen(({ interfaces }) => interfaces.filter(capturing).length >= 1000);
-    expect(full.rings).toMatchObject({ refused: 0 });
-    many.remove('obs', 0, 1000);
-    const empty = await statusWhen(({ interfaces }) => interfaces.length === 1);
-    expect(empty.rings.rings).toBeLessThanOrEqual(1);
-    many.add('obs', 'far', 2000, 1);
-    const again = await statusWhen(({ interfaces }) =>
-      interfaces.some((one) => one.interface === 'obs2000' && capturing(one)),
-    );
-    expect(again.dataPlane.advancing).toBe(true);
+    const { rings } = await statusWhen(({ interfaces }) => interfaces.filter(capturing).length === 1001);
+    expect(rings).toMatchObject({ refused: 0, rings: 1001 });
   });
 });
