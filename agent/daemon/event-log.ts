@@ -1,4 +1,4 @@
-/** What the threads tell, as lines of the log. */
+/** What the threads tell, as lines of the log. The end of a trouble has the level of the trouble, so that who saw that sees this. */
 import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -19,7 +19,7 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
       log.warn('capture ended, waiting for the interface', { ...facts, reason: event.reason });
       break;
     case 're-attached':
-      log.info('capturing again', { ...facts, gapSeconds: event.gapSeconds });
+      log.warn('capturing again', { ...facts, gapSeconds: event.gapSeconds });
       break;
     case 'verdicts-lost':
       log.warn('what the packet filter rejects is taken for accepted: its log cannot be read', {
@@ -28,7 +28,7 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
       });
       break;
     case 'verdicts-back':
-      log.info('what the packet filter rejects is known again', { ...facts, gapSeconds: event.gapSeconds });
+      log.warn('what the packet filter rejects is known again', { ...facts, gapSeconds: event.gapSeconds });
       break;
     case 'jumped':
       log.warn('time passed without capture', { ...facts, reason: event.reason, gapSeconds: event.gapSeconds });
@@ -46,7 +46,7 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
       });
       break;
     case 'kept':
-      log.info('open windows are kept on disk again', { ...facts, volatileTables: event.volatileTables });
+      log.warn('open windows are kept on disk again', { ...facts, volatileTables: event.volatileTables });
       break;
   }
 }
@@ -64,7 +64,7 @@ export function logRecorder(log: Log, message: RecorderMessage): void {
       log.error(message.message, { code: message.code });
       break;
     case 'well':
-      log.info('the spool can be written again');
+      log.error('the spool can be written again');
       break;
     case 'given-up':
       log.error('too many windows waited for the disk: the records of one are lost, its ledger says how many packets', {

@@ -69,6 +69,7 @@ function reloadOnHangUp({ hangUps, reload }: Reloading, notify: SystemdNotify, l
 }
 
 async function reloadSaying(reload: Reload, log: Log): Promise<void> {
+  log.info('reloading the configuration');
   try {
     const { restartFor, flowLogs } = await reload();
     const { created, removed, changed, refusals } = flowLogs;

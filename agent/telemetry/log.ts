@@ -13,6 +13,7 @@
  */
 
 import { type DestinationStream, destination, pino } from 'pino';
+import { type Line, LineLimits } from './log-limits.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -35,13 +36,10 @@ export interface LogOptions {
   readonly destination?: DestinationStream | undefined;
   /** Whether lines begin with the priority of their level, as sd-daemon(3) has it; the journal takes it off again. */
   readonly priorities?: boolean;
+  /** Calls later, for lines that were held back; a timer of the process when absent. */
+  readonly after?: (delayMs: number, call: () => void) => void;
 }
 
-const REPEAT_MS = 60_000;
-/** Of one level; enough for one of each interface that there may be. */
-const LINES_MAX = 300;
-/** Different lines remembered for their repeats; the oldest is forgotten beyond. */
-const REMEMBERED_MAX = 256;
 const SECRETS = ['secretKey', 'secretId', 'token', 'authorization', 'Authorization'];
 
 const PRIORITIES = { error: '<3>', warn: '<4>', info: '<6>', debug: '<7>' } as const;
@@ -69,26 +67,16 @@ export function createLog(options: LogOptions): Log {
     },
     { write: (line) => void out.write(priority + printable(line)) },
   );
-  const repeats = new Repeats(nowMs);
-  const budgets = new Map(LOG_LEVELS.map((level) => [level, new Budget(nowMs)]));
-  const write = (level: LogLevel, message: string, facts: Facts): void => {
+  const write = ({ level, message, facts }: Line): void => {
     if (priorities) priority = PRIORITIES[level];
     sink[level](facts, message);
   };
-  const writeBounded = (level: LogLevel, message: string, facts: Facts): void => {
-    // A failure is the same whatever file its sentence names.
-    const what = `${level}\0${facts['code'] ?? message}\0${facts['interface'] ?? facts['flowLog'] ?? ''}`;
-    const repeated = repeats.count(what);
-    if (repeated === undefined) return;
-    const leftOut = budgets.get(level)!.take();
-    if (leftOut === undefined) return;
-    if (leftOut > 0) write(level, 'lines were left out, there were too many in a minute', { lines: leftOut });
-    write(level, message, repeated === 0 ? facts : { ...facts, repeated });
-  };
+  const limits = new LineLimits({ nowMs, write, after: options.after ?? later });
   const say = (level: LogLevel, message: string, facts: Facts = {}): void => {
-    if (!sink.isLevelEnabled(level)) return;
-    if (level === 'debug') write(level, message, facts);
-    else writeBounded(level, message, facts);
+    const line = { level, message, facts };
+    if (level === 'debug') write(line);
+    else if (sink.isLevelEnabled(level)) limits.say(line);
+    else limits.pass(line);
   };
   return {
     error: (message, facts) => say('error', message, facts),
@@ -98,53 +86,9 @@ export function createLog(options: LogOptions): Log {
   };
 }
 
-class Repeats {
-  readonly #nowMs: () => number;
-  /** In the order of their first line. */
-  readonly #lines = new Map<string, { readonly sinceMs: number; suppressed: number }>();
-
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
-
-  /** Undefined for a line to keep back, else how many were kept back before it. */
-  count(line: string): number | undefined {
-    const known = this.#lines.get(line);
-    const elapsedMs = known === undefined ? REPEAT_MS : this.#nowMs() - known.sinceMs;
-    // A clock that was set back must not silence a line.
-    if (known !== undefined && elapsedMs >= 0 && elapsedMs < REPEAT_MS) {
-      known.suppressed += 1;
-      return undefined;
-    }
-    this.#lines.delete(line);
-    this.#lines.set(line, { sinceMs: this.#nowMs(), suppressed: 0 });
-    const [oldest] = this.#lines.keys();
-    if (this.#lines.size > REMEMBERED_MAX && oldest !== undefined) this.#lines.delete(oldest);
-    return known?.suppressed ?? 0;
-  }
-}
-
-/** The lines of one level in a minute. */
-class Budget {
-  readonly #nowMs: () => number;
-  #sinceMs = Number.NEGATIVE_INFINITY;
-  #lines = 0;
-
-  constructor(nowMs: () => number) {
-    this.#nowMs = nowMs;
-  }
-
-  /** Undefined for a line to leave out, else how many were left out in the minutes before. */
-  take(): number | undefined {
-    const nowMs = this.#nowMs();
-    const elapsedMs = nowMs - this.#sinceMs;
-    this.#lines += 1;
-    if (elapsedMs >= 0 && elapsedMs < REPEAT_MS) return this.#lines > LINES_MAX ? undefined : 0;
-    const leftOut = Math.max(0, this.#lines - 1 - LINES_MAX);
-    this.#sinceMs = nowMs;
-    this.#lines = 1;
-    return leftOut;
-  }
+/** A line that was held back is no reason to stay. */
+function later(delayMs: number, call: () => void): void {
+  setTimeout(call, delayMs).unref();
 }
 
 /**

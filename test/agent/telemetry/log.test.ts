@@ -9,7 +9,14 @@ function collected(level: LogLevel) {
   const lines: Record<string, unknown>[] = [];
   const clock = { ms: Date.UTC(2024, 0, 1) };
   const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
-  return { lines, clock, log: createLog({ level, nowMs: () => clock.ms, destination }) };
+  const timers: (() => void)[] = [];
+  const after = (_delayMs: number, call: () => void) => void timers.push(call);
+  /** A minute passes. */
+  const passMinute = () => {
+    clock.ms += 60_000;
+    for (const call of timers.splice(0)) call();
+  };
+  return { lines, clock, passMinute, timers, log: createLog({ level, nowMs: () => clock.ms, destination, after }) };
 }
 
 describe('the log', () => {
@@ -51,16 +58,74 @@ describe('the log', () => {
     ]);
   });
 
-  test('is not silenced by a clock that is set back, and remembers a bounded number of lines', () => {
+  test('is not silenced by a clock that is set back', () => {
     const { lines, log, clock } = collected('info');
     log.info('a');
     clock.ms -= 3_600_000;
     log.info('a');
     expect(lines).toHaveLength(2);
-    for (let index = 0; index < 257; index++) log.info(`line ${index}`);
-    log.info('line 0');
-    log.info('line 256');
-    expect(lines).toHaveLength(2 + 257 + 1);
+  });
+});
+
+describe('a change of state', () => {
+  const messages = (lines: readonly Record<string, unknown>[]) => lines.map(({ message }) => message);
+  const eth0 = observationPoint('eth0');
+
+  test('is written however soon it comes again: an interface that is lost twice within a minute', () => {
+    const { lines, log } = collected('info');
+    logTapEvent(log, eth0, { kind: 'attached' });
+    for (let round = 0; round < 2; round++) {
+      logTapEvent(log, eth0, { kind: 'detached', reason: 'it went away' });
+      logTapEvent(log, eth0, { kind: 're-attached', gapSeconds: 1 });
+    }
+    expect(messages(lines).slice(1)).toEqual(
+      new Array(2).fill(['capture ended, waiting for the interface', 'capturing again']).flat(),
+    );
+  });
+
+  test('is written at the level of its trouble, so that who sees that sees its end', () => {
+    for (const level of ['warn', 'error'] as const) {
+      const { lines, log } = collected(level);
+      logRecorder(log, { kind: 'failing', code: 'spool.unusable', message: 'no room' } as RecorderMessage);
+      logRecorder(log, { kind: 'well' } as RecorderMessage);
+      logTapEvent(log, eth0, { kind: 'detached', reason: 'it went away' });
+      logTapEvent(log, eth0, { kind: 're-attached', gapSeconds: 1 });
+      expect(lines).toHaveLength(level === 'warn' ? 4 : 2);
+    }
+  });
+
+  test('that is hidden by the level makes the next line no repeat', () => {
+    const { lines, log } = collected('error');
+    for (let round = 0; round < 2; round++) {
+      log.info('reloading the configuration');
+      log.error('configuration reload failed');
+    }
+    expect(messages(lines)).toEqual(['configuration reload failed', 'configuration reload failed']);
+  });
+
+  test('a changed reason is none that repeats, another request id is', () => {
+    const { lines, log } = collected('info');
+    for (const reason of ['401 A (request 1)', '401 A (request 2)', '403 B (request 3)', '401 A (request 4)']) {
+      log.error('rejected', { sink: 's', reason });
+    }
+    expect(lines.map(({ reason }) => reason)).toEqual(['401 A (request 1)', '403 B (request 3)', '401 A (request 4)']);
+  });
+
+  test.each([50, 400])('of one of %i subjects that change all the time is the last word after a minute', (subjects) => {
+    const { lines, log, passMinute } = collected('info');
+    const points = Array.from({ length: subjects }, (_, index) => observationPoint(`eth${index}`));
+    for (let round = 0; round < 20; round++) {
+      for (const point of points) {
+        logTapEvent(log, point, { kind: 'detached', reason: 'it went away' });
+        logTapEvent(log, point, { kind: 're-attached', gapSeconds: 1 });
+      }
+    }
+    expect(lines.length).toBeLessThanOrEqual(300);
+    for (let minute = 0; minute < 3; minute++) passMinute();
+    const last = new Map(lines.map(({ interface: name, message }) => [name, message]));
+    last.delete(undefined);
+    expect([...last.values()]).toEqual(new Array(subjects).fill('capturing again'));
+    expect(lines.length).toBeLessThanOrEqual(4 * 300);
   });
 });
 
@@ -89,7 +154,7 @@ describe('a flood', () => {
       }
       clock.ms += 500;
     }
-    expect(lines).toHaveLength(2 * points.length);
+    expect(lines.length).toBeLessThanOrEqual(2 * 300);
   });
 
   test('is not made by a disk that fails and heals, whatever file each failure names', () => {
@@ -99,7 +164,7 @@ describe('a flood', () => {
       logRecorder(log, { kind: 'failing', code: 'spool.unusable', message } as RecorderMessage);
       logRecorder(log, { kind: 'well' } as RecorderMessage);
     }
-    expect(lines).toHaveLength(2);
+    expect(lines).toHaveLength(2 * 5);
   });
 
   test('is what level debug asks for: every window and upload', () => {
