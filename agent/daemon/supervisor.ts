@@ -6,7 +6,7 @@ import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import type { Region } from '../annotation/regions.ts';
 import { DEFAULT_BACKOFF } from '../export/backoff.ts';
-import { EXPORTER_DEFAULTS, Exporter, type ExporterState } from '../export/exporter.ts';
+import { EXPORTER_DEFAULTS, Exporter } from '../export/exporter.ts';
 import { systemTimers } from '../export/timers.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { startRotation } from '../meter/rotation.ts';
@@ -26,6 +26,7 @@ import type { TapSetup } from '../threads/tap-set.ts';
 import { requireTranslations } from '../threads/translations.ts';
 import { createStatus, recorderTold } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
+import { ExportLog } from './export-log.ts';
 import { type KeptTables, openKeptTables } from './kept-tables.ts';
 import { LiveTaps } from './live-taps.ts';
 import { SpoolReading } from './spool-reading.ts';
@@ -192,7 +193,7 @@ export class Supervisor {
       lock: (folder) => lockSpool(folder, loadCaptureAddon().lockFile),
       events: {
         onDropping: (reason) => log.error(DROPPING[reason]),
-        onDropped: (totals) => log.warn('the spool is within its bounds again', { givenUp: totals }),
+        onDropped: (totals) => log.error('the spool is within its bounds again', { givenUp: totals }),
         onQuarantined: (batch, reason) => log.error('a batch was set aside', { batch, reason }),
       },
     });
@@ -229,6 +230,7 @@ export class Supervisor {
 
   #createExporter(): Exporter {
     const { sink, log } = this.#options;
+    const uploads = new ExportLog(log, sink.description);
     return new Exporter({
       store: this.#spool,
       sink,
@@ -237,7 +239,7 @@ export class Supervisor {
       backoff: DEFAULT_BACKOFF,
       ...EXPORTER_DEFAULTS,
       events: {
-        onState: (state, lastError) => this.#logExport(state, lastError),
+        onState: (state, lastError) => uploads.enter(state, lastError),
         onDelivered: (batch, bytes) => log.debug('delivered', { batch, bytes }),
         onQuarantined: (batch, reason) => log.error('the log service can never accept a batch', { batch, reason }),
         onSplit: (batch, reason) => log.info('a batch was cut in two', { batch, reason }),
@@ -267,15 +269,6 @@ export class Supervisor {
     this.#spool.adopt(message.entries);
     this.#exporter.wake();
     this.#options.onWindow(message);
-  }
-
-  #logExport(state: ExporterState, reason: string | undefined): void {
-    const { log, sink } = this.#options;
-    const facts = { sink: sink.description, ...(reason === undefined ? {} : { reason }) };
-    if (state === 'blocked')
-      log.error('the log service refuses uploads until somebody changes something; batches wait on disk', facts);
-    else if (state === 'backing-off') log.warn('uploads fail; batches wait on disk', facts);
-    else log.debug(`exporter ${state}`, facts);
   }
 
   #logBacklog(): void {

@@ -24,7 +24,7 @@ export const EXPORTER_STATES = ['idle', 'sending', 'backing-off', 'blocked'] as 
 export type ExporterState = (typeof EXPORTER_STATES)[number];
 
 export interface ExporterEvents {
-  /** Once for each change; `lastError` is the reason of `backing-off` and `blocked`. */
+  /** Once for each change of the state, or of the reason beside a request's id; `lastError` is the reason of `backing-off` and `blocked`. */
   onState(state: ExporterState, lastError: string | undefined): void;
   onDelivered(name: string, bytes: number): void;
   onQuarantined(name: string, reason: string): void;
@@ -275,8 +275,7 @@ export class Exporter {
     const { backoff, random } = this.#options;
     // Added to what the service asked for: it asked everybody, and not everybody should come at the same moment.
     this.#pause(afterMs + backoffMs(backoff, this.#failures, random));
-    // A probe that does not get through is no news about what blocks.
-    this.#enter(this.#state === 'blocked' ? 'blocked' : 'backing-off', reason);
+    this.#enter('backing-off', reason);
   }
 
   #block(name: string, reason: string): void {
@@ -325,8 +324,9 @@ export class Exporter {
   }
 
   #enter(state: ExporterState, lastError: string | undefined): void {
+    const isNewReason = lastError !== undefined && steady(lastError) !== steady(this.#lastError ?? '');
     if (lastError !== undefined) this.#lastError = lastError;
-    if (this.#state === state) return;
+    if (this.#state === state && !isNewReason) return;
     this.#state = state;
     this.#options.events.onState(state, lastError);
   }
@@ -346,6 +346,11 @@ export class Exporter {
   #releaseIdle(drained: boolean): void {
     for (const resolve of this.#idleWaiters.splice(0)) resolve(drained);
   }
+}
+
+/** A reason without what differs in every answer. */
+function steady(reason: string): string {
+  return reason.replace(/\(request [^)]*\)/g, '');
 }
 
 /** Of a batch that the service took, so that it can be read. */

@@ -1,5 +1,6 @@
 /** From what is seen of an agent to what is wrong with it, and what to do: each problem names the knob to turn. */
 import { utcText } from '../model/utc-text.ts';
+import { isDeliveryStalled } from './delivery-watch.ts';
 import { stateFailure, vanishedLoss } from './state-status.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from './status.ts';
 
@@ -23,6 +24,7 @@ export const PROBLEM_CODES = {
   'spool-failing': 'error',
   'state-gone': 'error',
   'spool-dropping': 'error',
+  'delivery-stalled': 'error',
   'windows-unwritten': 'warning',
   'windows-in-memory': 'warning',
   'recovery-failing': 'warning',
@@ -52,6 +54,7 @@ export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] 
     ...recoveryProblems(seen),
     ...stateProblems(seen),
     ...spoolProblems(seen, isDropping),
+    ...stalledProblems(seen),
     ...exporterProblems(seen),
   ];
   return [
@@ -260,6 +263,18 @@ function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly
   return problems;
 }
 
+function stalledProblems({ interfaces, exporter, spool }: Seen): readonly Problem[] {
+  const windows = interfaces.map(({ windowSeconds }) => windowSeconds);
+  if (!isDeliveryStalled(exporter.undeliveredSeconds, windows)) return [];
+  return [
+    problem(
+      'delivery-stalled',
+      `No batch was delivered for ${exporter.undeliveredSeconds} s, ${spool.batches} are pending on disk; last error: ${exporter.lastError ?? 'none'}`,
+      'Check the log service and the network to it; pending batches are kept up to spool.bytesMax and spool.ageSecondsMax, and retried automatically.',
+    ),
+  ];
+}
+
 function exporterProblems({ exporter, spool }: Seen): readonly Problem[] {
   const waiting = `${spool.batches} batches wait on disk`;
   const why = exporter.lastError ?? 'no reason is known';
@@ -267,7 +282,7 @@ function exporterProblems({ exporter, spool }: Seen): readonly Problem[] {
     return [
       problem(
         'exporter-blocked',
-        `The log service refuses uploads until somebody changes something; ${waiting}: ${why}`,
+        `The log service rejects uploads; operator action required; ${waiting}: ${why}`,
         'Check the credentials, the topic and the account of the log service; it is tried again every 30 s.',
       ),
     ];

@@ -3,6 +3,7 @@
  * answered last. An index that is switched off cannot be told from there: the service takes records that nobody can search.
  */
 import { utcText } from '../model/utc-text.ts';
+import { isDeliveryStalled } from './delivery-watch.ts';
 import type { ExporterStatus } from './status.ts';
 
 export const READINESS_STATES = ['ready', 'unknown', 'refused', 'unreachable', 'waiting', 'disabled'] as const;
@@ -22,6 +23,9 @@ export function readinessOf(exporter: ExporterStatus, windowSeconds: number, ask
   const why = lastError ?? 'no reason is known';
   if (state === 'blocked') return refused(why);
   if (state === 'backing-off') return unreachable(sink, why);
+  if (isDeliveryStalled(exporter.undeliveredSeconds, [windowSeconds])) {
+    return unreachable(sink, `no batch was delivered for ${exporter.undeliveredSeconds} s`);
+  }
   if (lastDeliveredSeconds !== null) {
     return {
       state: 'ready',

@@ -11,6 +11,7 @@ import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { type Ledger, type LogStatus, logStatus } from '../model/ledger.ts';
 import { LiveBlock } from '../model/live-figures.ts';
 import type { TranslationNumbers } from '../model/translation-numbers.ts';
+import { DeliveryWatch } from './delivery-watch.ts';
 import { type LedgerStatus, LedgerSum } from './ledger-sum.ts';
 import { LiveRates, type LiveStatus } from './live-rates.ts';
 import { problemsOf } from './problems.ts';
@@ -119,6 +120,8 @@ export interface ExporterNumbers {
 export interface ExporterStatus extends ExporterNumbers {
   readonly sinceSeconds: number;
   readonly lastDeliveredSeconds: number | null;
+  /** For how long batches have been pending without one delivered; 0 when one was since, or none is. */
+  readonly undeliveredSeconds: number;
 }
 
 export interface DataPlaneStatus {
@@ -221,6 +224,7 @@ export class StatusKeeper {
   #exporterState = '';
   #exporterSinceSeconds: number;
   #delivered = 0;
+  readonly #delivery = new DeliveryWatch();
   #lastDeliveredSeconds: number | null = null;
   #droppedBatches = 0;
   #droppedAtSeconds = Number.NEGATIVE_INFINITY;
@@ -291,6 +295,7 @@ export class StatusKeeper {
     this.#rounds = rounds;
     for (const one of this.#interfaces) one.look(this.#elapsed());
     this.#lookAtDelivery();
+    this.#delivery.look(this.#sources.spool().batches, this.#sources.exporter().deliveredBatches);
   }
 
   read(): AgentStatus {
@@ -312,6 +317,7 @@ export class StatusKeeper {
         ...this.#sources.exporter(),
         sinceSeconds: this.#exporterSinceSeconds,
         lastDeliveredSeconds: this.#lastDeliveredSeconds,
+        undeliveredSeconds: this.#delivery.undeliveredSeconds,
       },
     };
     const isDropping = nowSeconds - this.#droppedAtSeconds < DROPPING_SECONDS;

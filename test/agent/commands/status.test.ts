@@ -125,7 +125,9 @@ back"up                 5  500 B
       ([, mark, what]) => `${mark} ${what}`,
     );
     expect(marks[0]).toBe('ERROR eth0 is not captured: it went away.');
-    expect(marks.at(-1)).toMatch(/^WARNING The log service refuses uploads .*the topic is gone$/);
+    expect(marks.at(-1)).toMatch(
+      /^WARNING The log service rejects uploads; operator action required; .*the topic is gone$/,
+    );
     expect(marks).toHaveLength(8);
     expect(text).not.toContain('\u001b');
     expect(formatStatus(world.keeper.read(), START_SECONDS, true)).toContain('\u001b[1;31mERROR\u001b[0m');

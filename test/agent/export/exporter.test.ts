@@ -292,14 +292,29 @@ describe('a service that is blocked', () => {
     expect(states).toEqual(['sending', 'blocked: arrears', 'sending', 'idle']);
   });
 
-  it('stays one episode when a probe does not get through', async () => {
+  it("is no operator's matter any more when it answers that it is busy, and is again when it rejects again", async () => {
     const { exporter, sink, timers, states } = world(['b000']);
     sink.answer = (_name, attempt) => (attempt % 2 === 0 ? RETRY : BLOCKED);
     exporter.wake();
     await timers.advance(600_000);
-    expect(states).toEqual(['sending', 'blocked: arrears']);
+    const [, first, second, third] = states;
+    expect([first, second, third]).toEqual(['blocked: arrears', `backing-off: ${reasonOf(RETRY)}`, 'blocked: arrears']);
+  });
+
+  it('says each reason once, whatever request it was about', async () => {
+    const { exporter, sink, timers, states } = world(['b000']);
+    const reasons = ['401 A (request 1)', '401 A (request 2)', '403 B (request 3)'];
+    sink.answer = (_name, attempt) => ({ kind: 'blocked', reason: reasons[Math.min(attempt - 1, 2)]! });
+    exporter.wake();
+    await timers.advance(600_000);
+    expect(states).toEqual(['sending', 'blocked: 401 A (request 1)', 'blocked: 403 B (request 3)']);
+    expect(exporter.lastError).toBe('403 B (request 3)');
   });
 });
+
+function reasonOf(outcome: SendOutcome): string {
+  return 'reason' in outcome ? outcome.reason : outcome.kind;
+}
 
 describe('a batch that the service does not take', () => {
   it('is cut until its pieces fit', async () => {

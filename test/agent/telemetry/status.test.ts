@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { createLedger, GAP_REASONS, type Ledger, logStatus } from '../../../agent/model/ledger.ts';
 import type { LedgerStatus } from '../../../agent/telemetry/ledger-sum.ts';
 import { PROBLEM_CODES } from '../../../agent/telemetry/problems.ts';
+import { readinessOf } from '../../../agent/telemetry/readiness.ts';
 import { LAST_WINDOWS, SILENT_LOOKS_MAX } from '../../../agent/telemetry/status.ts';
 import {
   ETH0,
@@ -349,5 +350,56 @@ describe('docs/operations.md', () => {
     const named = new Set([...section.matchAll(/`\.?([A-Za-z-]+)(?:\[\])?`/g)].map(([, name]) => name));
     expect(names.size).toBeGreaterThan(50);
     expect([...names].filter((name) => !named.has(name))).toEqual([]);
+  });
+});
+
+describe('batches that are pending without a delivery', () => {
+  const look = (world: StatusWorld, seconds: number) => {
+    for (let second = 0; second < seconds; second++) {
+      world.rounds++;
+      world.keeper.observe();
+    }
+  };
+  const codes = (world: StatusWorld) => world.keeper.read().problems.map(({ code }) => code);
+
+  test('for three windows make the agent unhealthy, whatever the exporter is at, and one delivery heals it', () => {
+    for (const state of ['sending', 'backing-off', 'blocked'] as const) {
+      const world = new StatusWorld();
+      Object.assign(world.exporter, { state, lastError: '403 AccountArrears' });
+      world.spool.batches = 5;
+      look(world, 3 * WINDOW_SECONDS - 1);
+      expect(codes(world)).not.toContain('delivery-stalled');
+      expect(world.keeper.read().healthy).toBe(true);
+      look(world, 1);
+      const { healthy, exporter, problems } = world.keeper.read();
+      expect(healthy).toBe(false);
+      expect(exporter.undeliveredSeconds).toBe(3 * WINDOW_SECONDS);
+      expect(problems[0]).toMatchObject({ code: 'delivery-stalled', severity: 'error' });
+      expect(problems[0]!.message).toContain('403 AccountArrears');
+      world.exporter.deliveredBatches++;
+      look(world, 1);
+      expect(world.keeper.read()).toMatchObject({ healthy: true, exporter: { undeliveredSeconds: 0 } });
+    }
+  });
+
+  test('count by the longest window, and not while none is pending', () => {
+    const world = new StatusWorld();
+    look(world, 10 * WINDOW_SECONDS);
+    expect(codes(world)).not.toContain('delivery-stalled');
+    const slow = { ...ETH0, interfaceName: 'eth9', flowLog: { ...ETH0.flowLog, id: 'fl-slow', windowSeconds: 600 } };
+    world.keeper.add(slow);
+    world.keeper.captured(slow, { kind: 'attached' });
+    world.spool.batches = 1;
+    look(world, 1799);
+    expect(codes(world)).not.toContain('delivery-stalled');
+    look(world, 1);
+    expect(codes(world)).toContain('delivery-stalled');
+  });
+
+  test('are said where a flow log is described, though the last upload was taken', () => {
+    const { exporter } = new StatusWorld().keeper.read();
+    const stalled = { ...exporter, state: 'sending', lastDeliveredSeconds: START_SECONDS, undeliveredSeconds: 180 };
+    expect(readinessOf(stalled, 60, 'open')).toMatchObject({ state: 'unreachable' });
+    expect(readinessOf({ ...stalled, undeliveredSeconds: 179 }, 60, 'open')).toMatchObject({ state: 'ready' });
   });
 });
