@@ -49,11 +49,11 @@ const labelsOf = new Map<string, readonly string[]>([
 ]);
 
 /** Words of PromQL that are no metric: functions, operators, their modifiers. */
-const WORDS = new Set(['abs', 'by', 'increase', 'max', 'min', 'rate', 'sum', 'time']);
+const WORDS = new Set(['unless', 'abs', 'by', 'increase', 'max', 'min', 'rate', 'sum', 'time']);
 
 /** The metrics of an expression with the labels that they are chosen by. */
 function selectorsOf(expr: string): { name: string; labels: { name: string; value: string }[] }[] {
-  const grouped = expr.replace(/\bby \([^)]*\)/g, '');
+  const grouped = expr.replace(/\b(?:by|on) \([^)]*\)/g, '');
   return [...grouped.matchAll(/([a-z_][a-z0-9_]*)\s*(?:\{([^}]*)\})?(?!["\w])/g)]
     .filter(([, name = ''], index, all) => !WORDS.has(name) && !isInside(grouped, all[index]!.index))
     .map(([, name = '', labels = '']) => ({
