@@ -36,6 +36,7 @@ export const run: Command = {
       { desired, planConfigured, planEmbedded, planSink },
       { keepNeededCapabilities },
       { runEmbedded, runService },
+      { refuseSecondAgent },
     ] = await Promise.all([
       import('../config/load.ts'),
       import('../config/changes.ts'),
@@ -43,18 +44,22 @@ export const run: Command = {
       import('./plan.ts'),
       import('../daemon/privileges.ts'),
       import('../daemon/run.ts'),
+      import('./second-agent.ts'),
     ]);
     const loaded = loadOnHost(path, invocation.env);
     const { configuration, settings, warnings } = loaded;
     if (path !== undefined)
       keepNeededCapabilities([...configuration.flowLogs, ...storedFlowLogs(configuration.stateDirectory)]);
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
-    if (hangUps === undefined) {
+    if (path === undefined || hangUps === undefined) {
       const state = settings.find((setting) => setting.path === 'stateDirectory');
-      return runEmbedded(invocation, planEmbedded(configuration, state?.origin.from === 'environment'));
+      const plan = planEmbedded(configuration, state?.origin.from === 'environment');
+      await refuseSecondAgent(plan.stateDirectory, invocation.env);
+      return runEmbedded(invocation, plan);
     }
+    await refuseSecondAgent(configuration.stateDirectory, invocation.env);
     const sink = configuration.cls === undefined ? undefined : planSink(configuration.cls, invocation.env);
-    const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen };
+    const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen, configPath: path };
     const readAgain = () => {
       const now = loadOnHost(path, invocation.env);
       const wanted = desired(now.configuration);

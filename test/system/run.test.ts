@@ -125,7 +125,7 @@ describe.skipIf(missing !== undefined)('the agent with a log service', { timeout
   test('refuses to run twice on one state directory', async () => {
     await host.agent.start();
     const second = await host.agent.launch().ended;
-    expect(second.stderr).toMatch(/^flowlogd: .*spool.*\.$/m);
+    expect(second.stderr).toMatch(/^flowlogd: flowlogd already runs in .*: process \d+, since .*\.$/m);
     expect(second.stderr).not.toMatch(NO_STACK);
     expect(second.code).toBe(69);
     await host.service.stop();
@@ -207,7 +207,7 @@ describe.skipIf(missing !== undefined)('the agent on embedded defaults', { timeo
     writeFileSync(join(folder, 'file'), '');
     const env = { FLOWLOGD_STATE_DIRECTORY: join(folder, 'file', 'state') };
     const { code, stdout, stderr } = await startCommand(['run'], { namespace: hosts.observed, folder, env }).ended;
-    expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
+    expect({ code, stdout }).toEqual({ code: 73, stdout: '' });
     expect(stderr).toContain(env.FLOWLOGD_STATE_DIRECTORY);
     expect(stderr).not.toMatch(NO_STACK);
     expect(hosts.observed.processes()).toEqual([]);
