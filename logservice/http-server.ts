@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import { Refusal, STATUS_OF } from './refusal.ts';
 import { drain } from './request-body.ts';
 
@@ -67,14 +67,15 @@ export class HttpServer {
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#answerRaw(error, socket as Socket));
   }
 
-  /** Answers the port. Rejects with node's own error (EADDRINUSE...). */
-  listen(host: string, port: number): Promise<number> {
+  /** Answers the port, 0 for a socket in a folder. Rejects with node's own error (EADDRINUSE...), and may be called again then. */
+  listen(options: ListenOptions): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
+      this.#server.listen(options, () => {
         this.#server.off('error', reject);
         this.#server.on('error', this.#options.onError);
-        resolve((this.#server.address() as AddressInfo).port);
+        const address = this.#server.address();
+        resolve(typeof address === 'object' && address !== null ? address.port : 0);
       });
     });
   }

@@ -34,8 +34,8 @@ async function main(): Promise<void> {
 }
 
 /** For people on a terminal, for a parent elsewhere. */
-function readyLine({ url, folder, topics }: RunningService): string {
-  if (!process.stdout.isTTY) return JSON.stringify({ event: 'ready', url, store: folder, topics });
+function readyLine({ url, socketPath, folder, topics }: RunningService): string {
+  if (!process.stdout.isTTY) return JSON.stringify({ event: 'ready', url, socketPath, store: folder, topics });
   const names = topics.map(
     ({ id, index, closed }) => `${id}${index ? '' : ' (index off)'}${closed ? ' (closed)' : ''}`,
   );

@@ -1,12 +1,14 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
+import type { Address } from './listeners.ts';
 import { parseTopicRequest, type TopicRequest } from './topics.ts';
 
 /** The command line of the log service. */
 export interface Options {
   readonly folder: string;
   readonly host: string;
-  readonly port: number;
+  /** 0 for any that is free; undefined for the first free one from 9514 on. */
+  readonly port: number | undefined;
   readonly topics: readonly TopicRequest[];
   readonly retentionMs: number;
   readonly storeBytesMax: number;
@@ -18,7 +20,7 @@ export interface Options {
 export const USAGE = `Usage: node logservice/main.js [options]
 
   --store DIR            Folder of the database, the key and the topics. Default: .flowlogd/logservice
-  --listen HOST:PORT     Default: 127.0.0.1:9514. Port 0 takes any that is free.
+  --listen HOST:PORT     Default: 127.0.0.1, the first free port from 9514 on. Port 0 takes any that is free.
   --topic ID[,WORD...]   Make or change a topic; may be repeated. Words: index=on, index=off, closed, open.
   --retention-days N     Delete logs that came more than N days ago. Default: 7
   --store-bytes-max N    Delete the oldest logs beyond this size of the database (4GiB, 500MiB...). Default: 4GiB
@@ -66,7 +68,7 @@ function parseWords(words: readonly string[]) {
     args: [...words],
     options: {
       store: { type: 'string', default: '.flowlogd/logservice' },
-      listen: { type: 'string', default: '127.0.0.1:9514' },
+      listen: { type: 'string' },
       topic: { type: 'string', multiple: true, default: [] },
       'retention-days': { type: 'string', default: '7' },
       'store-bytes-max': { type: 'string', default: '4GiB' },
@@ -77,7 +79,8 @@ function parseWords(words: readonly string[]) {
 }
 
 /** Any address may be named: the default is loopback, and only an explicit --listen leaves it. */
-function parseListen(text: string): { host: string; port: number } | undefined {
+function parseListen(text: string | undefined): Address | undefined {
+  if (text === undefined) return { host: '127.0.0.1', port: undefined };
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   if (match === null) return undefined;
   const port = Number(match[3]);

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { loadCredentials } from './credentials.ts';
 import { writeDurably } from './durable-file.ts';
 import { HTTP_LIMITS, type HttpLimits, HttpServer } from './http-server.ts';
+import { type Address, listenInFolder, listenOnPort } from './listeners.ts';
 import { whenGone } from './own-file.ts';
 import { applyRetention, type RetentionOptions } from './retention.ts';
 import { createHandler } from './routes.ts';
@@ -13,11 +14,8 @@ import { loadTopics, type Topic, type TopicRequest } from './topics.ts';
 import { Writer } from './writer.ts';
 
 /** Builds the service of one store folder, starts it, and stops it in the reverse order. */
-export interface ServiceOptions extends RetentionOptions {
+export interface ServiceOptions extends RetentionOptions, Address {
   readonly folder: string;
-  readonly host: string;
-  /** 0 for any that is free. */
-  readonly port: number;
   readonly topics: readonly TopicRequest[];
   readonly now: () => number;
   readonly httpLimits?: HttpLimits;
@@ -30,6 +28,8 @@ export interface ServiceOptions extends RetentionOptions {
 
 export interface RunningService {
   readonly url: string;
+  /** Of its owner only. */
+  readonly socketPath: string;
   readonly folder: string;
   readonly topics: readonly Topic[];
   /** Finishes what is under way, writes everything into the database file, and closes. */
@@ -59,27 +59,33 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
   const topics = loadTopics(join(folder, 'topics.json'), options.topics);
   const writer = await Writer.open(store, { now, onFailure: options.onFailure });
   const searches = new Searches(store, options.searchTimeoutMs);
-  const server = new HttpServer({
-    handler: createHandler({ store, writer, searches, topics, credentials, now }),
-    now,
-    limits: options.httpLimits ?? HTTP_LIMITS,
-    onError: (error) => log(`log service: ${error.stack ?? error.message}`),
-  });
-  const port = await listen(server, options);
+  const createServer = () =>
+    new HttpServer({
+      handler,
+      now,
+      limits: options.httpLimits ?? HTTP_LIMITS,
+      onError: (error) => log(`log service: ${error.stack ?? error.message}`),
+    });
+  const handler = createHandler({ store, writer, searches, topics, credentials, now });
+  const servers = [createServer(), createServer()] as const;
+  const port = await listenOnPort(servers[0], options);
   const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
+  const socketPath = await listenInFolder(servers[1], folder);
   const runningPath = join(folder, 'service.json');
-  const running = { url, pid: process.pid, topic: [...topics.keys()][0], topics: [...topics.keys()] };
+  const running = { url, socketPath, pid: process.pid, topic: [...topics.keys()][0], topics: [...topics.keys()] };
   writeDurably(runningPath, `${JSON.stringify(running, null, 2)}\n`, 0o600);
   const stopRetention = keepBounded(store, writer, options);
   const stopWatch = whenGone(store.path, () => options.onFailure(deleted(store.path)));
   return {
     url,
+    socketPath,
     folder,
     topics: [...topics.values()],
     async stop() {
       stopWatch();
       rmSync(runningPath, { force: true });
-      await server.stop(STOP_GRACE_MS);
+      await Promise.all(servers.map((server) => server.stop(STOP_GRACE_MS)));
+      rmSync(socketPath, { force: true });
       await stopRetention();
       const failure = await writer.exclusive(() => store.close());
       if (failure !== undefined) log(`log service: the changes stay in ${store.path}.wal, because: ${failure}`);
@@ -94,16 +100,6 @@ function deleted(path: string): StoreError {
     `The database ${path} was deleted or replaced while it was open, with every log in it; the log service ends. ` +
       'Restore the file if there is a copy, and start the service again.',
   );
-}
-
-async function listen(server: HttpServer, { host, port }: ServiceOptions): Promise<number> {
-  try {
-    return await server.listen(host, port);
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'EADDRINUSE' ? 'the port is in use by another program' : message;
-    throw new StoreError('in-use', `Listening on ${host}:${port} failed: ${why}; name another with --listen.`, error);
-  }
 }
 
 /** Looks at the bounds now and every minute; answers how to end that. */

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { join } from 'node:path';
+import { ownCommand, quoted } from '../cli/own-command.ts';
+import { shortSocketPath } from '../daemon/short-socket-path.ts';
 import { signRequest } from '../export/cls/signature.ts';
 import { connectingAgent } from '../export/http/connecting-agent.ts';
 import { Connector } from '../export/http/connector.ts';
@@ -15,6 +17,8 @@ export const DEFAULT_STORE_FOLDER = `${EMBEDDED_FOLDER}/logservice`;
 
 export interface LogServiceLocation {
   readonly url: URL;
+  /** Where only the user of the service can listen; undefined where the user named the URL. */
+  readonly socketPath?: string | undefined;
   readonly credentials: { readonly secretId: string; readonly secretKey: string };
   /** The topic that is searched when none is named. */
   readonly topicId: string;
@@ -25,6 +29,8 @@ export interface LogServiceLocation {
 export interface SearchQuestion {
   /** `[condition] | [SQL]` */
   readonly query: string;
+  /** A condition whose logs are left out. */
+  readonly exclude?: string | undefined;
   /** Unix milliseconds, both inclusive. */
   readonly fromMs: number;
   readonly toMs: number;
@@ -75,7 +81,8 @@ export function locateLogService(
     );
   }
   const topicId = overrides.topicId ?? (typeof running['topic'] === 'string' ? running['topic'] : 'flowlog');
-  return { url, credentials: { secretId, secretKey }, topicId, storeFolder };
+  const socketPath = typeof running['socketPath'] === 'string' ? shortSocketPath(running['socketPath']) : undefined;
+  return { url, socketPath, credentials: { secretId, secretKey }, topicId, storeFolder };
 }
 
 function readStore(storeFolder: string, name: string): Readonly<Record<string, unknown>> {
@@ -95,9 +102,10 @@ function readStore(storeFolder: string, name: string): Readonly<Record<string, u
 }
 
 function startLine(storeFolder: string): string {
+  const own = ownCommand();
   return storeFolder === DEFAULT_STORE_FOLDER
-    ? 'flowlogd logservice (or flowlogd run)'
-    : `flowlogd logservice --store ${storeFolder}`;
+    ? `${own} logservice (or ${own} run)`
+    : `${own} logservice --store ${quoted(storeFolder)}`;
 }
 
 export class LogServiceClient {
@@ -112,8 +120,8 @@ export class LogServiceClient {
 
   /** @throws OperationalError `logservice.unreachable`, or `logservice.refused` with the service's own sentence */
   async search(question: SearchQuestion): Promise<SearchAnswer> {
-    const { query, fromMs, toMs, limit, topicId = this.#location.topicId } = question;
-    const body = JSON.stringify({ topic_id: topicId, query, from: fromMs, to: toMs, limit });
+    const { query, exclude, fromMs, toMs, limit, topicId = this.#location.topicId } = question;
+    const body = JSON.stringify({ topic_id: topicId, query, exclude, from: fromMs, to: toMs, limit });
     const { status, text } = await this.#post('/search', body, question.signal);
     const answer = parseObject(text);
     if (status === 200 && answer !== undefined) return answer as unknown as SearchAnswer;
@@ -131,7 +139,7 @@ export class LogServiceClient {
     body: string,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly status: number; readonly text: string }> {
-    const { url, credentials } = this.#location;
+    const { url, socketPath, credentials } = this.#location;
     const isSecure = url.protocol === 'https:';
     const seconds = Math.floor(this.#now() / 1000);
     const headers = { 'content-type': 'application/json', host: url.host };
@@ -144,9 +152,11 @@ export class LogServiceClient {
       beginSeconds: seconds - 60,
       endSeconds: seconds + 300,
     });
-    const agent = connectingAgent(new Connector({ endpoint: url, timeouts: DEFAULT_TIMEOUTS }), isSecure, {});
+    const connector = new Connector({ endpoint: url, timeouts: DEFAULT_TIMEOUTS });
+    const agent = socketPath === undefined ? connectingAgent(connector, isSecure, {}) : new http.Agent();
     const request = (isSecure ? https : http).request(new URL(path, url), {
       method: 'POST',
+      ...(socketPath === undefined ? {} : { socketPath }),
       headers: { ...headers, authorization, 'content-length': Buffer.byteLength(body) },
       timeout: ANSWER_TIMEOUT_MS,
       agent,
@@ -170,7 +180,7 @@ export class LogServiceClient {
 
 /** No address has a listener. */
 function isRefused({ message }: Error): boolean {
-  return message.includes('ECONNREFUSED');
+  return /ECONNREFUSED|ENOENT/.test(message);
 }
 
 function exchange(request: http.ClientRequest, body: string): Promise<{ status: number; text: string }> {

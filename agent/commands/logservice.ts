@@ -18,9 +18,9 @@ export const logservice: Command = {
     {
       name: 'listen',
       value: 'HOST:PORT',
-      default: '127.0.0.1:9514',
       description:
-        'Where to listen; whoever can reach it and has the key can write and search. Port 0 takes any that is free.',
+        'Where to listen; whoever can reach it and has the key can write and search. Port 0 takes any that is free. Default: ' +
+        '127.0.0.1 and the first free port from 9514 on.',
     },
     {
       name: 'topic',
@@ -38,7 +38,7 @@ export const logservice: Command = {
     },
   ],
   examples: [
-    { line: 'flowlogd logservice', says: 'on 127.0.0.1:9514, with its store in .flowlogd/logservice' },
+    { line: 'flowlogd logservice', says: 'on 127.0.0.1, with its store in .flowlogd/logservice' },
     {
       line: 'flowlogd logservice --store /var/lib/flows --topic flowlog --topic archive,index=off',
       says: 'two topics, one of which is only stored',
@@ -52,7 +52,8 @@ export const logservice: Command = {
 function serviceWords(invocation: Invocation): string[] {
   const words: string[] = [];
   for (const name of ['store', 'listen', 'retention-days', 'store-bytes-max']) {
-    words.push(`--${name}=${invocation.required(name)}`);
+    const value = invocation.string(name);
+    if (value !== undefined) words.push(`--${name}=${value}`);
   }
   for (const topic of invocation.strings('topic')) words.push(`--topic=${topic}`);
   return words;

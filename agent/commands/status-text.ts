@@ -68,6 +68,7 @@ export function formatStatus(status: AgentStatus, nowSeconds: number, color: boo
       ...translationLines(status),
       spoolLine(status),
       ...exporterLines(status, nowSeconds),
+      ...logServiceLines(status, nowSeconds),
     ],
     problems.flatMap((one) => problemLines(one, stress)),
   ];
@@ -184,6 +185,13 @@ function spoolLine({ spool }: AgentStatus): string {
 function readingIndex({ batches, unmeasuredBatches }: AgentStatus['spool']): string {
   if (unmeasuredBatches === 0) return 'reading index';
   return `reading index: ${humanCount(batches - Math.min(batches, unmeasuredBatches))} of ${batchCount(batches)} measured`;
+}
+
+function logServiceLines({ logService }: AgentStatus, nowSeconds: number): string[] {
+  if (logService === null) return [];
+  const { state, url, storeFolder, sinceSeconds } = logService;
+  const where = url === null ? '' : ` at ${url}`;
+  return [`Log service  ${state} for ${duration(nowSeconds - sinceSeconds)}${where}, store ${storeFolder}`];
 }
 
 function exporterLines({ exporter }: AgentStatus, nowSeconds: number): string[] {

@@ -5,6 +5,7 @@ import type { Exporter } from '../export/exporter.ts';
 import type { Sink } from '../model/sink.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { Spool } from '../spool/spool.ts';
+import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { SpoolStatus } from '../telemetry/spool-status.ts';
 import { type ExporterNumbers, type ProcessStatus, StatusKeeper } from '../telemetry/status.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
@@ -16,6 +17,7 @@ export interface StatusParts {
   readonly spool: Spool;
   readonly exporter: Exporter;
   readonly sink: Sink;
+  readonly logService?: (() => LogServiceStatus) | undefined;
   readonly plane: Pick<RunningDataPlane, 'control'>;
 }
 
@@ -35,6 +37,7 @@ export function createStatus(
     sources: {
       spool: () => spoolStatus(parts().spool, spoolBytesMax),
       exporter: () => exporterNumbers(parts()),
+      logService: () => parts().logService?.() ?? null,
       process: processStatus,
       rounds: () => parts().plane.control.progress,
     },

@@ -1,57 +1,53 @@
-/** The embedded log service as a child process: its own room, which the agent only knows over HTTP. */
+/** One process of the embedded log service: a room of its own, which the agent only knows over HTTP. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { OperationalError } from '../model/operational-error.ts';
 
-export interface EmbeddedService {
-  readonly url: URL;
-  readonly storeFolder: string;
-  readonly topicId: string;
-  readonly credentials: { readonly secretId: string; readonly secretKey: string };
+export const EMBEDDED_TOPIC_ID = 'flowlog';
+const STOP_MS = 10_000;
+
+export interface LogServiceRun {
+  /** Where it listens; undefined when it ended before it did. */
+  readonly ready: Promise<{ readonly url: string; readonly socketPath: string } | undefined>;
+  /** Why it ended, a clause. */
+  readonly ended: Promise<string>;
   /** Finishes what is under way and ends the process. */
   stop(): Promise<void>;
 }
 
-const TOPIC_ID = 'flowlog';
-const STOP_MS = 10_000;
+export function logServiceEntry(): string {
+  return fileURLToPath(new URL('../../logservice/main.js', import.meta.url));
+}
 
 /**
- * Starts it and waits until it listens. It runs in a process group of its own, so that Ctrl-C does not end it before the last
- * window has arrived, and ends by itself when its standard input does, so that it never outlives the agent.
+ * Starts it. It runs in a process group of its own, so that Ctrl-C does not end it before the last window has arrived, and ends
+ * by itself when its standard input does, so that it never outlives the agent.
  *
- * @throws OperationalError `logservice.unreachable`
+ * @param onLine told of each line that it has to say
  */
-export async function startEmbeddedService(storeFolder: string): Promise<EmbeddedService> {
-  const entry = fileURLToPath(new URL('../../logservice/main.js', import.meta.url));
-  const child = spawn(process.execPath, [entry, '--store', storeFolder, '--topic', TOPIC_ID, '--until-stdin-ends'], {
-    detached: true,
-    stdio: ['pipe', 'pipe', 'inherit'],
+export function launchLogService(storeFolder: string, onLine: (line: string) => void): LogServiceRun {
+  const words = [logServiceEntry(), '--store', storeFolder, '--topic', EMBEDDED_TOPIC_ID, '--until-stdin-ends'];
+  const child = spawn(process.execPath, words, { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  let lastLine: string | undefined;
+  createInterface({ input: child.stderr }).on('line', (line) => {
+    lastLine = line;
+    onLine(line);
   });
-  const exited = once(child, 'exit');
-  const [line] = await Promise.race([
-    once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>,
-    exited.then(() => [undefined] as const),
-  ]);
-  if (line === undefined) {
-    throw new OperationalError(
-      'logservice.unreachable',
-      `Starting the embedded log service in ${storeFolder} failed; the line above says why.`,
-    );
-  }
-  const { url } = JSON.parse(line) as { readonly url: string };
+  // It ends by itself: a pipe that breaks says no more than that.
+  child.stdin.on('error', () => undefined);
+  const ended = once(child, 'close').then(
+    ([code, signal]) => lastLine ?? (signal === null ? `it ended with ${code}` : `it was ended by ${signal}`),
+    (error: Error) => error.message,
+  );
+  const line = once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>;
   return {
-    url: new URL(url),
-    storeFolder,
-    topicId: TOPIC_ID,
-    credentials: JSON.parse(readFileSync(join(storeFolder, 'credentials.json'), 'utf8')),
+    ready: Promise.race([line.then(([text]) => JSON.parse(text)), ended.then(() => undefined)]),
+    ended,
     async stop() {
       child.stdin.end();
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-      await exited;
+      await ended;
       clearTimeout(timer);
     },
   };

@@ -1,6 +1,28 @@
 /** What a service logs of itself as a whole: one line at its start, one at its end, and one whenever SIGUSR1 asks. */
+import { readVersion } from '../cli/version.ts';
+import type { Sink } from '../model/sink.ts';
 import type { Facts, Log } from '../telemetry/log.ts';
 import type { AgentStatus } from '../telemetry/status.ts';
+
+/** What counts in this run. */
+export interface StartFacts {
+  readonly configPath: string | undefined;
+  readonly stateDirectory: string;
+  readonly engine: string;
+  readonly sink: Sink;
+  readonly flowLogs: readonly string[];
+}
+
+export function logStart(log: Log, { configPath, stateDirectory, engine, sink, flowLogs }: StartFacts): void {
+  const configuration = configPath ?? 'built-in defaults';
+  const facts = { version: readVersion(), configuration, stateDirectory, engine, sinks: [sink.description], flowLogs };
+  log.info('flowlogd started', facts);
+}
+
+/** @param stopMs how long the end took */
+export function logEnd(log: Log, status: AgentStatus, stopMs: number): void {
+  log.info('flowlogd stopped', { ...progressOf(status), stopSeconds: Number((stopMs / 1000).toFixed(1)) });
+}
 
 export function logStatus(log: Log, status: AgentStatus): void {
   const { windowsWritten, batchesDelivered, batchesPending, packetsLost } = progressOf(status);

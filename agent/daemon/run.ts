@@ -3,24 +3,30 @@ import { once } from 'node:events';
 import { existsSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Invocation, Output } from '../cli/command.ts';
+import { ownCommand, quoted } from '../cli/own-command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
 import { flowLogRoutes } from '../control/flow-log-routes.ts';
 import { type Probe, TopicProbe } from '../control/sink-probe.ts';
 import { ClsSink, type ClsSinkOptions } from '../export/cls/cls-sink.ts';
 import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
 import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
-import type { Declaration } from '../flow-logs/flow-log-entry.ts';
+import { systemTimers } from '../export/timers.ts';
+import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogWords } from '../flow-logs/reconciler.ts';
 import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
 import type { Storage } from '../flow-logs/storage.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
+import type { Sink } from '../model/sink.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.ts';
+import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
-import { type EmbeddedService, startEmbeddedService } from './embedded-service.ts';
+import { EMBEDDED_TOPIC_ID } from './embedded-service.ts';
+import { EmbeddedSink } from './embedded-sink.ts';
 import type { HangUps } from './hang-ups.ts';
-import { logStatus } from './run-log.ts';
+import { LogServiceKeeper, requireLogService } from './log-service-keeper.ts';
+import { logEnd, logStart, logStatus } from './run-log.ts';
 import { createNotify, type Reloading, serveManager } from './service-manager.ts';
 import { refuseForeignState } from './state-folder.ts';
 import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
@@ -29,7 +35,7 @@ import { showWindow } from './window-report.ts';
 /** A log service as the configuration names it. */
 export type SinkPlan = Pick<
   ClsSinkOptions,
-  'endpoint' | 'topicId' | 'description' | 'credentials' | 'compression' | 'tls' | 'requestIdRequired' | 'ledgerLog'
+  'endpoint' | 'topicId' | 'credentials' | 'compression' | 'tls' | 'requestIdRequired' | 'ledgerLog'
 > & {
   readonly proxy: URL | undefined;
   readonly requestTimeoutMs: number;
@@ -43,6 +49,7 @@ export interface TelemetryPlan {
   readonly level: LogLevel;
   /** Where Prometheus may ask, beside the control socket; undefined: nowhere. */
   readonly listen: ListenAddress | undefined;
+  readonly configPath: string;
 }
 
 /** An agent before its flow logs are known. */
@@ -62,25 +69,21 @@ export interface Reloadable {
 /** The configuration as it is now, beside the one of the start. @throws OperationalError when it is not valid */
 type ReadAgain = () => Pick<RunPlan, 'declarations' | 'storage'> & { readonly restartFor: readonly string[] };
 
-/**
- * @param sink undefined: the embedded log service, in the state directory.
- */
+/** @param sink undefined: the embedded log service */
 export async function runService(
   invocation: Invocation,
   plan: RunPlan,
   sink: SinkPlan | undefined,
-  { level, listen }: TelemetryPlan,
+  { level, listen, configPath }: TelemetryPlan,
   reloadable: Reloadable,
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
   const flowLogs = loadFlowLogs(plan, log);
-  const service = sink === undefined ? await startEmbeddedService(join(plan.stateDirectory, 'logservice')) : undefined;
-  const target = sink ?? embeddedSink(service!);
+  const target: Target = sink === undefined ? embeddedTarget(plan, log) : { sink: createSink(sink) };
   return supervise(
     invocation,
-    { ...plan, taps: flowLogs.taps(), sink: createSink(target), log, topRecords: 0, onWindow: () => undefined },
-    service,
-    { flowLogs, listen, reloadable },
+    { ...plan, taps: flowLogs.taps(), ...target, log, topRecords: 0, onWindow: () => undefined },
+    { flowLogs, listen, reloadable, configPath, keeper: target.keeper },
   );
 }
 
@@ -88,21 +91,32 @@ export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promis
   const { stdout } = invocation;
   const log = createLog({ level: 'warn', nowMs: Date.now });
   const flowLogs = loadFlowLogs(plan, log);
-  const service = await startEmbeddedService(join(plan.stateDirectory, 'logservice'));
+  const target = embeddedTarget(plan, log);
   const taps = flowLogs.taps();
   return supervise(
     invocation,
-    {
-      ...plan,
-      taps,
-      sink: createSink(embeddedSink(service)),
-      log,
-      topRecords: TOP_RECORDS,
-      onWindow: (window) => showWindow(stdout, window),
-    },
-    service,
-    { flowLogs, onReady: () => welcome(stdout, taps, service) },
+    { ...plan, taps, ...target, log, topRecords: TOP_RECORDS, onWindow: (window) => showWindow(stdout, window) },
+    { flowLogs, keeper: target.keeper, onLogService: (service) => welcome(stdout, taps, service) },
   );
+}
+
+interface Target {
+  readonly sink: Sink & Probe;
+  readonly logService?: () => LogServiceStatus;
+  readonly keeper?: LogServiceKeeper;
+}
+
+/** The embedded log service, in the state directory. @throws OperationalError `logservice.unreachable` */
+function embeddedTarget({ stateDirectory }: RunPlan, log: Log): Required<Target> {
+  requireLogService();
+  const keeper = new LogServiceKeeper({
+    storeFolder: join(stateDirectory, 'logservice'),
+    log,
+    timers: systemTimers,
+    random: Math.random,
+    nowSeconds: () => Math.floor(Date.now() / 1000),
+  });
+  return { keeper, sink: new EmbeddedSink(keeper, EMBEDDED_TOPIC_ID), logService: () => keeper.status };
 }
 
 function loadFlowLogs({ words, declarations, storage, stateDirectory }: RunPlan, log: Log): FlowLogControl {
@@ -113,27 +127,26 @@ function loadFlowLogs({ words, declarations, storage, stateDirectory }: RunPlan,
 
 interface Surround {
   readonly flowLogs: FlowLogControl;
+  readonly keeper: LogServiceKeeper | undefined;
   readonly listen?: ListenAddress | undefined;
   readonly reloadable?: Reloadable;
-  readonly onReady?: () => void;
+  readonly configPath?: string;
+  /** The embedded log service runs, or could not be started at once. */
+  readonly onLogService?: (status: LogServiceStatus) => void;
 }
 
 async function supervise(
   invocation: Invocation,
   options: SupervisorOptions & { readonly sink: Probe },
-  service: EmbeddedService | undefined,
-  { flowLogs, listen, reloadable, onReady }: Surround,
+  surround: Surround,
 ): Promise<ExitCode> {
-  // Asked for before anything captures: from then on Ctrl-C ends it in good order.
+  const { flowLogs, listen, reloadable, configPath } = surround;
+  // Asked for before anything captures: from then on Ctrl-C shuts down gracefully.
   const { signal, env } = invocation;
   const notify = createNotify(loadCaptureAddon(), env, options.log);
-  let supervisor: Supervisor;
-  try {
-    supervisor = await Supervisor.start(options);
-  } catch (error) {
-    await service?.stop();
-    throw error;
-  }
+  const supervisor = await Supervisor.start(options);
+  logStart(options.log, { ...options, configPath, flowLogs: flowLogs.entries.map(called) });
+  startLogService(surround, supervisor, signal);
   flowLogs.begin(supervisor.taps);
   const topic = new TopicProbe(options.sink);
   const socketPath = controlSocketPath(options.stateDirectory, env);
@@ -152,11 +165,11 @@ async function supervise(
   for (const part of [registry, socket]) supervisor.state.add(part);
   const leaveManager = serveManager(supervisor, notify, reloadable && reloading(reloadable, flowLogs), options.log);
   invocation.onStatusRequest(() => logStatus(options.log, supervisor.status.read()));
-  onReady?.();
   const requested = signal.aborted ? Promise.resolve() : once(signal, 'abort');
   try {
     await Promise.race([requested, supervisor.ended]);
   } finally {
+    const endsAt = performance.now();
     leaveManager();
     flowLogs.end();
     topic.end();
@@ -164,9 +177,18 @@ async function supervise(
     await supervisor.state.look();
     await endpoints.stop();
     await supervisor.stop();
-    await service?.stop();
+    await surround.keeper?.stop();
+    logEnd(options.log, supervisor.status.read(), performance.now() - endsAt);
   }
   return signal.aborted ? EXIT.ok : EXIT.unavailable;
+}
+
+/** Nothing waits for it: it captures meanwhile, and batches are pending on disk. */
+function startLogService({ keeper, onLogService }: Surround, supervisor: Supervisor, signal: AbortSignal): void {
+  const started = keeper?.start(() => supervisor.deliverNow());
+  void started?.then(() => {
+    if (keeper !== undefined && !signal.aborted) onLogService?.(keeper.status);
+  });
 }
 
 function reloading({ hangUps, readAgain }: Reloadable, flowLogs: FlowLogControl): Reloading {
@@ -190,28 +212,15 @@ function createSink({ requestTimeoutMs, ...rest }: SinkPlan): ClsSink {
   });
 }
 
-function embeddedSink(service: EmbeddedService): SinkPlan {
-  return {
-    endpoint: service.url,
-    topicId: service.topicId,
-    description: `embedded log service in ${service.storeFolder}`,
-    credentials: service.credentials,
-    compression: 'lz4',
-    tls: undefined,
-    proxy: undefined,
-    ledgerLog: false,
-    requestTimeoutMs: DEFAULT_TIMEOUTS.totalMs,
-  };
-}
-
-function welcome(stdout: Output, taps: readonly TapSetup[], service: EmbeddedService): void {
+function welcome(stdout: Output, taps: readonly TapSetup[], { url, storeFolder, lastError }: LogServiceStatus): void {
   const names = taps.map((tap) => tap.point.interfaceName).join(' and ');
   const seconds = taps[0]?.point.flowLog.windowSeconds;
+  const query = `${ownCommand()} query 'dstport:443 | select srcaddr, sum(bytes) group by srcaddr' --store ${quoted(storeFolder)}`;
   stdout.write(`flowlogd observes ${names} and writes flow log records of ${seconds} s windows.
 
-  log service  ${service.url.origin}, topic ${service.topicId}
-  store        ${service.storeFolder}
-  query        flowlogd query 'dstport:443 | select srcaddr, sum(bytes) group by srcaddr' --store ${service.storeFolder}
+  log service  ${url === null ? `down, restarted automatically: ${lastError}` : `${url}, topic ${EMBEDDED_TOPIC_ID}`}
+  store        ${storeFolder}
+  query        ${query}
 
 The largest flows of each window follow at its end. Ctrl-C ends it, last window included.
 

@@ -18,6 +18,7 @@ import { RECORDER_DEFAULTS } from '../spool/recorder.ts';
 import { SPOOL_DEFAULTS, Spool } from '../spool/spool.ts';
 import { lockSpool } from '../spool/spool-lock.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { StatusKeeper } from '../telemetry/status.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
 import { type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
@@ -50,6 +51,8 @@ export interface AgentPlan {
 
 export interface SupervisorOptions extends AgentPlan {
   readonly sink: Sink;
+  /** Where the sink is the embedded log service. */
+  readonly logService?: (() => LogServiceStatus) | undefined;
   readonly log: Log;
   /** Records of each window that `onWindow` is told, the largest first. */
   readonly topRecords: number;
@@ -144,6 +147,11 @@ export class Supervisor {
   /** Rejected when a thread dies; resolved once stopped. */
   get ended(): Promise<void> {
     return Promise.all([this.#plane.ended, this.#recorder]).then(() => undefined);
+  }
+
+  /** The log service can be reached again. */
+  deliverNow(): void {
+    this.#exporter.retryNow();
   }
 
   /** Changes with every round of the data plane. */

@@ -129,6 +129,13 @@ export class Exporter {
     this.#fill();
   }
 
+  /** What kept uploads from passing is over: the next attempt is now. */
+  retryNow(): void {
+    this.#cancelPause?.();
+    this.#cancelPause = undefined;
+    this.#fill();
+  }
+
   /** Waits until nothing is left to send: true, or false when the exporter was stopped before. */
   idle(): Promise<boolean> {
     if (this.#stopping) return Promise.resolve(this.#isDrained());

@@ -4,7 +4,10 @@ import { isDeliveryStalled } from './delivery-watch.ts';
 import { stateFailure, vanishedLoss } from './state-status.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from './status.ts';
 
-type Seen = Pick<AgentStatus, 'dataPlane' | 'interfaces' | 'rings' | 'recorder' | 'spool' | 'state' | 'exporter'>;
+type Seen = Pick<
+  AgentStatus,
+  'dataPlane' | 'interfaces' | 'rings' | 'recorder' | 'spool' | 'state' | 'exporter' | 'logService'
+>;
 
 /** A backlog of this share of its bound is worth a word. */
 const SPOOL_FULL_SHARE = 0.8;
@@ -29,6 +32,7 @@ export const PROBLEM_CODES = {
   'windows-in-memory': 'warning',
   'recovery-failing': 'warning',
   'windows-lost': 'warning',
+  'logservice-down': 'warning',
   'exporter-blocked': 'warning',
   'exporter-backing-off': 'warning',
   'spool-filling': 'warning',
@@ -55,6 +59,7 @@ export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] 
     ...stateProblems(seen),
     ...spoolProblems(seen, isDropping),
     ...stalledProblems(seen),
+    ...logServiceProblems(seen),
     ...exporterProblems(seen),
   ];
   return [
@@ -271,6 +276,17 @@ function stalledProblems({ interfaces, exporter, spool }: Seen): readonly Proble
       'delivery-stalled',
       `No batch was delivered for ${exporter.undeliveredSeconds} s, ${spool.batches} are pending on disk; last error: ${exporter.lastError ?? 'none'}`,
       'Check the log service and the network to it; pending batches are kept up to spool.bytesMax and spool.ageSecondsMax, and retried automatically.',
+    ),
+  ];
+}
+
+function logServiceProblems({ logService, spool }: Seen): readonly Problem[] {
+  if (logService?.state !== 'down') return [];
+  return [
+    problem(
+      'logservice-down',
+      `The embedded log service is down since ${utcText(logService.sinceSeconds)}, ${spool.batches} batches are pending on disk: ${logService.lastError}`,
+      `It is restarted automatically; if it ends again, see the log, and the disk and the files of ${logService.storeFolder}.`,
     ),
   ];
 }

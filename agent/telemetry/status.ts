@@ -14,6 +14,7 @@ import type { TranslationNumbers } from '../model/translation-numbers.ts';
 import { DeliveryWatch } from './delivery-watch.ts';
 import { type LedgerStatus, LedgerSum } from './ledger-sum.ts';
 import { LiveRates, type LiveStatus } from './live-rates.ts';
+import type { LogServiceStatus } from './log-service-status.ts';
 import { problemsOf } from './problems.ts';
 import { RingKeeper, type RingStatus } from './ring-status.ts';
 import type { SpoolStatus } from './spool-status.ts';
@@ -170,6 +171,8 @@ export interface AgentStatus {
   readonly spool: SpoolStatus;
   readonly state: StateStatus;
   readonly exporter: ExporterStatus;
+  /** Null where the agent ships to another one. */
+  readonly logService: LogServiceStatus | null;
   /** Null where no flow log is of type NAT. */
   readonly translations: TranslationNumbers | null;
 }
@@ -178,6 +181,7 @@ export interface AgentStatus {
 export interface StatusSources {
   spool(): SpoolStatus;
   exporter(): ExporterNumbers;
+  logService?(): LogServiceStatus | null;
   process(): ProcessStatus;
   /** Changes with every round of the data plane. */
   rounds(): number;
@@ -319,6 +323,7 @@ export class StatusKeeper {
         lastDeliveredSeconds: this.#lastDeliveredSeconds,
         undeliveredSeconds: this.#delivery.undeliveredSeconds,
       },
+      logService: this.#sources.logService?.() ?? null,
     };
     const isDropping = nowSeconds - this.#droppedAtSeconds < DROPPING_SECONDS;
     const problems = problemsOf(seen, isDropping);

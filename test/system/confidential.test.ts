@@ -135,6 +135,7 @@ describe.skipIf(missing !== undefined)('an agent', { timeout: 60_000 }, () => {
     expect(open.map(({ path, mode }) => `${path} ${mode.toString(8)}`)).toEqual([]);
     expect(entries.filter(({ isSocket }) => isSocket).map(({ path, mode }) => [path, mode])).toEqual([
       [join(state, 'control.sock'), 0o660],
+      [join(state, 'logservice', 'service.sock'), 0o600],
     ]);
     const listening = namespace.run('cat', '/proc/net/tcp', '/proc/net/tcp6', '/proc/net/udp', '/proc/net/udp6');
     const addresses = [...listening.matchAll(/^ *\d+: ([0-9A-F]+):[0-9A-F]+ \S+ (?:0A|07) /gm)].map(([, it]) => it);

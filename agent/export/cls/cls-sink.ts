@@ -18,6 +18,8 @@ export interface ClsCredentials {
 export interface ClsSinkOptions {
   /** `https://<region>.cls.tencentcs.com`, or `http` where nobody listens in between. */
   readonly endpoint: URL;
+  /** A Unix socket at which the endpoint answers; read at every attempt. */
+  readonly socketPath?: string | undefined;
   readonly topicId: string;
   /** What people know it by; undefined names topic and endpoint. */
   readonly description?: string | undefined;

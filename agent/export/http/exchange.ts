@@ -40,6 +40,8 @@ export interface ExchangeTls {
 
 export interface ExchangeOptions {
   readonly endpoint: URL;
+  /** Of a Unix socket, at which the endpoint answers; asked for at every request. */
+  readonly socketPath?: string | undefined;
   readonly timeouts: ExchangeTimeouts;
   readonly tls?: ExchangeTls | undefined;
   /** An HTTP proxy, with user and password where it asks for them. */
@@ -96,7 +98,10 @@ export class HttpExchange {
     const tls = tlsOptions(options.tls);
     this.#options = options;
     this.#request = secure ? https.request : http.request;
-    this.#agent = connectingAgent(new Connector({ ...options, tls }), secure, { ...pool, ...(secure ? tls : {}) });
+    this.#agent =
+      options.socketPath === undefined
+        ? connectingAgent(new Connector({ ...options, tls }), secure, { ...pool, ...(secure ? tls : {}) })
+        : new http.Agent(pool);
   }
 
   /**
@@ -116,11 +121,12 @@ export class HttpExchange {
   }
 
   #open(request: Request, signal: AbortSignal): http.ClientRequest {
-    const { endpoint, proxy } = this.#options;
+    const { endpoint, socketPath, proxy } = this.#options;
     // RFC 9112 section 3.2.2: to a proxy the whole URL, where no tunnel leads past it.
     const isForwarded = proxy !== undefined && endpoint.protocol === 'http:';
     const authorization = isForwarded ? proxyAuthorization(proxy) : undefined;
     return this.#request({
+      ...(socketPath === undefined ? {} : { socketPath }),
       protocol: endpoint.protocol,
       hostname: endpoint.hostname.replace(/^\[|\]$/g, ''),
       port: endpoint.port,

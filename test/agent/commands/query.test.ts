@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ownCommand } from '../../../agent/cli/own-command.ts';
 import { runCommand } from '../../../agent/commands/dispatch.ts';
 import { LogServiceClient, locateLogService } from '../../../agent/commands/logservice-client.ts';
 import { parseTime, query } from '../../../agent/commands/query.ts';
@@ -83,7 +84,7 @@ describe('flowlogd query', () => {
     await expect(run(['--store', empty])).rejects.toMatchObject({
       code: 'logservice.unreachable',
       exitCode: 69,
-      message: `Looking for a log service in ${empty}: no log service runs on it; start one with flowlogd logservice --store ${empty}.`,
+      message: `Looking for a log service in ${empty}: no log service runs on it; start one with ${ownCommand()} logservice --store ${empty}.`,
     });
     await expect(run(['--url', 'http://127.0.0.1:1'])).rejects.toMatchObject({ code: 'logservice.unreachable' });
     removeFolder(empty);

@@ -1,0 +1,250 @@
+/** The log service of an agent: restarted when it dies, never taken for another, and found wherever it listens. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type CommandEnd, type RunningCommand, runCommand, startCommand, startProgram } from '../support/command.ts';
+import type { StoredLog } from '../support/log-service-process.ts';
+import { commandMissing } from '../support/network-namespace.ts';
+import { countsOf, isFlow, ledgerSum, storedTwice } from '../support/stored-flows.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+import { addCounts, Burst, type Counts, countLines } from '../support/traffic.ts';
+import { TwoHosts, twoHostsMissing } from '../support/two-hosts.ts';
+
+const missing = twoHostsMissing() ?? commandMissing('python3');
+if (missing !== undefined) process.stderr.write(`embedded service: ${missing}\n`);
+
+const PORT = 9514;
+
+/** Takes the port as soon as it is free, says yes to whatever comes, and prints what that was. */
+const IMPOSTOR = `
+import socket, sys, time
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+print('trying', flush=True)
+while True:
+    try:
+        listener.bind(('127.0.0.1', ${PORT}))
+        listener.listen()
+        break
+    except OSError: time.sleep(0.001)
+print('took the port', flush=True)
+while True:
+    peer, _ = listener.accept()
+    print('was asked', peer.recv(4096).split(b'\\r\\n')[0].decode(), flush=True)
+    peer.sendall(b'HTTP/1.1 200 OK\\r\\nx-cls-requestid: 1\\r\\ncontent-length: 0\\r\\n\\r\\n')
+    peer.close()
+`;
+
+/** As from a shell, where no npm is around. */
+const SHELL = { npm_command: '' };
+
+describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 120_000 }, () => {
+  let hosts: TwoHosts;
+  beforeEach(() => {
+    hosts = new TwoHosts();
+  });
+  afterEach(() => hosts.remove());
+
+  function configured(folder = temporaryFolder()): string {
+    const path = join(folder, 'flowlogd.yaml');
+    const flowLogs = '[{ interfaces: [obs0], windowSeconds: 2 }]';
+    writeFileSync(path, `stateDirectory: ${join(folder, 'state')}\nhostId: test-host\nflowLogs: ${flowLogs}\n`);
+    return path;
+  }
+
+  const storeOf = (configPath: string) => join(configPath, '..', 'state', 'logservice');
+  const run = (configPath: string) =>
+    startCommand(['run', '--config', configPath], { namespace: hosts.observed, env: SHELL });
+  const isReady = ({ stderr }: RunningCommand) => stderr.includes('embedded log service ready"');
+
+  function ask(...words: string[]): Promise<CommandEnd> {
+    return runCommand(words, { namespace: hosts.observed, env: SHELL });
+  }
+
+  async function stored(store: string, query: string): Promise<StoredLog[]> {
+    const ever = ['--from', '0', '--to', '2100-01-01T00:00:00Z', '--limit', '10000', '--format', 'ndjson'];
+    const { code, stdout, stderr } = await ask('query', query, '--store', store, ...ever);
+    if (code !== 0) throw new Error(stderr);
+    return stdout
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as StoredLog);
+  }
+
+  function childOf({ child }: RunningCommand): number {
+    return Number(readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim());
+  }
+
+  test('that is killed under traffic is restarted, while another process takes its port: each record is stored once', async () => {
+    const configPath = configured();
+    const store = storeOf(configPath);
+    const agent = run(configPath);
+    await agent.until(isReady);
+    const impostor = startProgram(['python3', '-c', IMPOSTOR], { namespace: hosts.observed });
+    await impostor.until(({ stdout }) => stdout.includes('trying'));
+    const expected: Counts = new Map();
+    for (let round = 0; round < 3; round++) {
+      const burst = new Burst(round);
+      hosts.send(burst.frames);
+      addCounts(expected, burst.counts);
+      process.kill(childOf(agent), 'SIGKILL');
+      await agent.until(({ stderr }) => stderr.includes(`ready again after ${round + 1} restarts`));
+      if (round === 0) expect(impostor.stdout).toContain('took the port');
+    }
+    const kernel = hosts.counters();
+    expect(await stored(store, '*')).toBeInstanceOf(Array);
+    expect(await agent.stop()).toMatchObject({ code: 0 });
+    expect(agent.stderr).toMatch(
+      /"reason":"it was ended by SIGKILL".*embedded log service down; batches are pending on disk/,
+    );
+
+    const service = startCommand(['logservice', '--store', store], { namespace: hosts.observed });
+    await service.until(({ stdout }) => stdout.includes('ready'));
+    const flows = await stored(store, 'srcaddr:*');
+    expect(countLines(countsOf(flows.filter(isFlow)))).toEqual(countLines(expected));
+    const ledgers = await stored(store, 'ledger-status:*');
+    expect(storedTwice([...flows, ...ledgers])).toEqual([]);
+    expect(ledgerSum(ledgers, 'ledger-offered-packets')).toBe(kernel.rx.packets + kernel.tx.packets);
+    expect(impostor.stdout).not.toContain('was asked');
+  });
+
+  test('says that it is down, and why, until it runs again', async () => {
+    const configPath = configured();
+    const agent = run(configPath);
+    await agent.until(isReady);
+    const status = async () => JSON.parse((await ask('status', '--json', '--config', configPath)).stdout);
+    expect((await status()).logService).toMatchObject({
+      state: 'running',
+      url: `http://127.0.0.1:${PORT}`,
+      restarts: 0,
+    });
+    const text = readFileSync(join(storeOf(configPath), 'topics.json'), 'utf8');
+    // It cannot start with such a file, however often it is tried.
+    writeFileSync(join(storeOf(configPath), 'topics.json'), '');
+    process.kill(childOf(agent), 'SIGKILL');
+    await agent.until(({ stderr }) => stderr.includes('topics.json: the file is damaged'));
+    let down = await status();
+    while (down.logService.state !== 'down') down = await status();
+    expect(down.problems.map(({ code }: { code: string }) => code)).toContain('logservice-down');
+    expect(down.healthy).toBe(true);
+    writeFileSync(join(storeOf(configPath), 'topics.json'), text);
+    await agent.until(({ stderr }) => /ready again after \d+ restarts/.test(stderr));
+    expect((await status()).logService).toMatchObject({ state: 'running' });
+    expect(await agent.stop()).toMatchObject({ code: 0 });
+  });
+
+  test('of two agents in one namespace, beside a program that has the port, listens where status and query find it', async () => {
+    const impostor = startProgram(['python3', '-c', IMPOSTOR], { namespace: hosts.observed });
+    await impostor.until(({ stdout }) => stdout.includes('took the port'));
+    const paths = [configured(), configured()];
+    const agents = paths.map(run);
+    for (const agent of agents) await agent.until(isReady);
+    const burst = new Burst(0);
+    hosts.send(burst.frames);
+    const urls: string[] = [];
+    for (const configPath of paths) {
+      const { stdout } = await ask('status', '--json', '--config', configPath);
+      urls.push(JSON.parse(stdout).logService.url);
+      let flows = await stored(storeOf(configPath), 'srcaddr:*');
+      while (countsOf(flows).size < burst.counts.size) flows = await stored(storeOf(configPath), 'srcaddr:*');
+      expect(countLines(countsOf(flows))).toEqual(countLines(burst.counts));
+    }
+    expect(urls.toSorted()).toEqual([`http://127.0.0.1:${PORT + 1}`, `http://127.0.0.1:${PORT + 2}`]);
+    for (const agent of agents) expect(await agent.stop()).toMatchObject({ code: 0 });
+    expect(impostor.stdout).not.toContain('was asked');
+  });
+
+  test('has the ledger of each window, which a query finds that asks for it and no other', async () => {
+    const configPath = configured();
+    const store = storeOf(configPath);
+    const agent = run(configPath);
+    await agent.until(isReady);
+    let ledgers = await stored(store, 'ledger-status:*');
+    while (ledgers.length < 2) ledgers = await stored(store, 'ledger-status:*');
+    const records = await stored(store, '');
+    expect(records.length).toBeGreaterThan(0);
+    expect(records.filter((log) => 'ledger-status' in log)).toEqual([]);
+    const [{ rows } = { rows: 0 }] = (await stored(store, `end<=${ledgers[0]!['end']} | select count(*) as rows`)) as {
+      rows?: number;
+    }[];
+    const [{ sums } = { sums: 0 }] = (await stored(
+      store,
+      `ledger-status:* AND end<=${ledgers[0]!['end']} | select count("ledger-offered-packets"::bigint) as sums`,
+    )) as { sums?: number }[];
+    expect(rows).toBe(sums);
+    expect(await agent.stop()).toMatchObject({ code: 0 });
+  });
+
+  test('is among what a run logs at its start, and what it delivered at the end', async () => {
+    const configPath = configured();
+    const agent = run(configPath);
+    await agent.until(isReady);
+    const store = storeOf(configPath);
+    let logs = await stored(store, 'log-status:*');
+    while (logs.length === 0) logs = await stored(store, 'log-status:*');
+    const { stderr } = await agent.stop();
+    const lines = stderr.split('\n').filter((line) => line.startsWith('{'));
+    const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    const [started, ...others] = logged.filter(({ message }) => message === 'flowlogd started');
+    expect(others).toEqual([]);
+    expect(started).toMatchObject({
+      level: 'info',
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      configuration: configPath,
+      stateDirectory: join(store, '..'),
+      engine: 'libpcap',
+      sinks: [`embedded log service in ${store}`],
+      flowLogs: [expect.stringMatching(/^fl-\w{8} \(/)],
+    });
+    const last = logged.at(-1)!;
+    expect(last).toMatchObject({ level: 'info', message: 'flowlogd stopped', batchesPending: 0, packetsLost: 0 });
+    expect(last['windowsWritten']).toBeGreaterThan(0);
+    expect(last['batchesDelivered']).toBe(last['windowsWritten']);
+    for (const name of ['elapsedSeconds', 'stopSeconds']) expect(last[name]).toBeGreaterThanOrEqual(0);
+  });
+
+  test('names a second agent in the same folder the first one, with its process and its start', async () => {
+    const configPath = configured();
+    const agent = run(configPath);
+    await agent.until(isReady);
+    const { code, stderr } = await ask('run', '--config', configPath);
+    expect(code).toBe(69);
+    expect(stderr).toMatch(
+      new RegExp(
+        `^flowlogd: flowlogd already runs in .*/state: process ${agent.child.pid}, since \\d{4}-\\d\\d-\\d\\d \\d\\d:`,
+      ),
+    );
+    const [, command = ''] = /See it with: (.*?); stop it/.exec(stderr)!;
+    const shown = await startProgram(['sh', '-c', command], { namespace: hosts.observed }).ended;
+    expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining(`pid ${agent.child.pid}`) });
+    expect(await agent.stop()).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    ['a shell', { npm_command: '' }, /^node /],
+    ['npx in a clone', { npm_command: 'exec' }, /^npx flowlogd /],
+  ])('is searched by the command that run prints when %s started it', async (_, env, program) => {
+    hosts.observed.ip('route', 'add', 'default', 'via', '10.9.0.2');
+    // With a space, as a folder of a user may have one.
+    const state = join(temporaryFolder(), 'my state');
+    const around = { ...env, FLOWLOGD_STATE_DIRECTORY: state };
+    const running = startCommand(['run'], { namespace: hosts.observed, folder: resolve('.'), env: around });
+    await running.until(({ stdout }) => stdout.includes('Ctrl-C'));
+    const [, command = ''] = /^ {2}query {8}(.*)$/m.exec(running.stdout)!;
+    expect(command).toMatch(program);
+    const asked = await startProgram(['sh', '-c', command], { namespace: hosts.observed, folder: resolve('.') }).ended;
+    expect(asked).toMatchObject({ code: 0, stderr: expect.stringMatching(/rows?, \d+ ms/) });
+    expect(await running.stop('SIGINT')).toMatchObject({ code: 0 });
+  });
+
+  test('starts, takes its records and stops where its path is longer than that of a socket may be', async () => {
+    const folder = join(temporaryFolder(), 'a'.repeat(60), 'b'.repeat(60));
+    mkdirSync(folder, { recursive: true });
+    const configPath = configured(folder);
+    const agent = run(configPath);
+    await agent.until(isReady);
+    let logs = await stored(storeOf(configPath), '*');
+    while (logs.length === 0) logs = await stored(storeOf(configPath), '*');
+    expect(await agent.stop()).toMatchObject({ code: 0 });
+  });
+});
