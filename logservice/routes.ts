@@ -13,7 +13,7 @@ import { COMMIT_UPLOADS_MAX, type Writer } from './writer.ts';
  * What each path does:
  *
  *     POST /structuredlog?topic_id=ID   one upload, as Cloud Log Service takes it
- *     POST /search                      {topic_id, query, from, to, limit} -> {columns, rows, ...}
+ *     POST /search                      {topic_id, query, exclude, from, to, limit} -> {columns, rows, ...}
  *     GET  /topics                      the topics, and what they hold
  *     GET  /health                      alive; the only one without a signature
  */
@@ -119,6 +119,7 @@ async function search(service: Service, { request, signal }: Exchange): Promise<
 interface SearchBody {
   readonly topicId: unknown;
   readonly query: string;
+  readonly exclude: string;
   readonly fromMs: number;
   readonly toMs: number;
   readonly limit: number;
@@ -137,11 +138,13 @@ function parseSearch(body: Uint8Array, nowMs: number): SearchBody | Refusal {
   const {
     topic_id: topicId,
     query = '',
+    exclude = '',
     from,
     to,
     limit = SEARCH_LIMITS.rowsDefault,
   } = value as Record<string, unknown>;
   if (typeof query !== 'string') return invalid('query is no text');
+  if (typeof exclude !== 'string') return invalid('exclude is no text');
   const toMs = to ?? Math.ceil(nowMs);
   if (!isTime(toMs)) return invalid('to is no Unix time in milliseconds');
   const fromMs = from ?? toMs - QUARTER_HOUR_MS;
@@ -149,7 +152,7 @@ function parseSearch(body: Uint8Array, nowMs: number): SearchBody | Refusal {
   if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1 || limit > SEARCH_LIMITS.rowsMax) {
     return invalid(`limit is no whole number from 1 to ${SEARCH_LIMITS.rowsMax}`);
   }
-  return { topicId, query, fromMs, toMs, limit };
+  return { topicId, query, exclude, fromMs, toMs, limit };
 }
 
 function isTime(value: unknown): value is number {

@@ -1,7 +1,7 @@
 import type { DuckDBConnection, DuckDBResult, DuckDBValue, Json } from '@duckdb/node-api';
 import { JsonDuckDBValueConverter } from '@duckdb/node-api';
 import { FIELDS, INTERNAL_FIELDS, TAG_PREFIX } from './fields.ts';
-import { compileCondition, internalColumn } from './query/compile.ts';
+import { type CompiledCondition, compileCondition, internalColumn } from './query/compile.ts';
 import { QueryProblem } from './query/condition.ts';
 import { type ParsedQuery, parseQuery } from './query/parse.ts';
 import { checkSql, LOG_TABLE } from './query/sql.ts';
@@ -26,6 +26,8 @@ export const SEARCH_LIMITS = {
 export interface SearchRequest {
   readonly topic: Topic;
   readonly query: string;
+  /** A condition whose logs are left out; empty for none. */
+  readonly exclude: string;
   /** Time of the logs, both inclusive. */
   readonly fromMs: number;
   readonly toMs: number;
@@ -138,9 +140,12 @@ export class Searches {
     const condition = compileCondition(parsed.condition, parameters.length + 1);
     if (condition instanceof QueryProblem) return notUnderstood(query, condition);
     parameters.push(...condition.parameters);
+    const excluded = compileExcluded(request.exclude, parameters.length + 1);
+    if (excluded instanceof Refusal) return excluded;
+    parameters.push(...excluded.parameters);
     const from =
       'FROM logs l JOIN packages p ON p.id = l.package ' +
-      `WHERE p.topic = $1 AND p.indexed AND l.time BETWEEN $2 AND $3 AND ${condition.sql}`;
+      `WHERE p.topic = $1 AND p.indexed AND l.time BETWEEN $2 AND $3 AND ${condition.sql} AND ${excluded.sql}`;
     if (parsed.sql === undefined) {
       const sql = `SELECT ${logColumns([])} ${from} ORDER BY l.time DESC, l.package DESC, l.pkg_log_id LIMIT ${limit + 1}`;
       return { sql, parameters };
@@ -191,6 +196,15 @@ export class Searches {
       connection.closeSync();
     }
   }
+}
+
+function compileExcluded(exclude: string, firstParameter: number): CompiledCondition | Refusal {
+  if (exclude === '') return { sql: 'true', parameters: [] };
+  const parsed = parseQuery(exclude);
+  if (parsed instanceof QueryProblem) return notUnderstood(exclude, parsed);
+  const compiled = compileCondition(parsed.condition, firstParameter);
+  if (compiled instanceof QueryProblem) return notUnderstood(exclude, compiled);
+  return { sql: `NOT coalesce(${compiled.sql}, false)`, parameters: compiled.parameters };
 }
 
 type OtherColumn = readonly [column: 'l.other' | 'p.tags', key: string, name: string];

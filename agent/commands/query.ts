@@ -5,6 +5,9 @@ import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import { DEFAULT_STORE_FOLDER, LogServiceClient, locateLogService, type SearchAnswer } from './logservice-client.ts';
 import { formatFound, SEARCH_FORMATS } from './search-text.ts';
 
+/** What the keys of a ledger log begin with: such a log is no record, and found only by a query that names one of them. */
+const LEDGER_KEYS = 'ledger-';
+
 export const query: Command = {
   name: 'query',
   summary: 'Search the records in the embedded log service.',
@@ -13,6 +16,7 @@ export const query: Command = {
     'The condition: key:value, "quoted phrases", AND, OR, NOT and parentheses, key>number, wildcards as in 10.0.*, prefixes as in ' +
     'srcaddr:10.0.0.0/8, key:* for present; nothing or * is all. After the bar, SQL (SELECT of DuckDB, FROM may be left out) over ' +
     'what the condition left; columns with a dash are written in double quotes, such as "log-status".\n\n' +
+    'The ledger of each window, which says where every packet went, is found by its keys only, such as ledger-status:*.\n\n' +
     'Times are now, a time ago (15m), an ISO 8601 time, or Unix seconds. A record has the time of its window’s end.',
   positionals: { name: 'QUERY', min: 0, max: 1 },
   options: [
@@ -48,6 +52,10 @@ export const query: Command = {
       line: "flowlogd query --format csv 'log-status:SKIPDATA' > lost.csv",
       says: 'windows that lost packets, for a spreadsheet',
     },
+    {
+      line: 'flowlogd query --from 1h \'ledger-status:* | select sum("ledger-offered-packets"::bigint) as packets\'',
+      says: 'the packets that came to the interfaces, by the ledgers of their windows',
+    },
   ],
   async run(invocation) {
     const nowMs = Date.now();
@@ -61,8 +69,10 @@ export const query: Command = {
       : invocation.stdout.isTTY === true
         ? 'table'
         : 'ndjson';
+    const text = invocation.positionals[0] ?? '';
     const answer = await new LogServiceClient(location, Date.now).search({
-      query: invocation.positionals[0] ?? '',
+      query: text,
+      exclude: text.includes(LEDGER_KEYS) ? undefined : `${LEDGER_KEYS}status:*`,
       fromMs: timeOption(invocation, 'from', nowMs),
       toMs: invocation.has('to') ? timeOption(invocation, 'to', nowMs) : nowMs + WINDOW_SECONDS_MAX * 1000,
       limit: invocation.integer('limit', { min: 1, max: 10_000 }),

@@ -6,6 +6,9 @@ import type { NetworkNamespace } from './network-namespace.ts';
 
 const LOG_SERVICE = resolve('dist/logservice/main.js');
 
+/** A query that names a key of ledgers finds them, too. */
+const EVERYTHING = 'ledger-status:* OR NOT ledger-status:*';
+
 /** A log as the store holds it: its fields by name, and what the service knows of it. */
 export type StoredLog = Readonly<Record<string, string | number | null>>;
 
@@ -55,8 +58,8 @@ export class LogServiceProcess {
     return this.#running!.stop(signal);
   }
 
-  /** All logs that match, through `flowlogd query`. */
-  async query(query = '*'): Promise<StoredLog[]> {
+  /** All logs that match, through `flowlogd query`; without a query, the ledgers too. */
+  async query(query = EVERYTHING): Promise<StoredLog[]> {
     const { namespace, folder } = this.#options;
     const ever = ['--from', '0', '--to', '2100-01-01T00:00:00Z'];
     const words = ['query', query, '--store', folder, ...ever, '--limit', '10000', '--format', 'ndjson'];
@@ -69,7 +72,7 @@ export class LogServiceProcess {
   }
 
   /** Asks again until the logs satisfy `condition`; the test's own timeout bounds it. */
-  async until(condition: (logs: readonly StoredLog[]) => boolean, query = '*'): Promise<StoredLog[]> {
+  async until(condition: (logs: readonly StoredLog[]) => boolean, query = EVERYTHING): Promise<StoredLog[]> {
     for (;;) {
       const logs = await this.query(query);
       if (condition(logs)) return logs;
