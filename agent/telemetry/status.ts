@@ -7,13 +7,13 @@
  * A window counts once it is durable, so totals move when windows close. Each total of packets is therefore the sum of closed
  * ledgers, and the equation of model/ledger.ts holds for it at any moment.
  */
-import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
-import { type Ledger, type LogStatus, logStatus } from '../model/ledger.ts';
-import { LiveBlock } from '../model/live-figures.ts';
+import type { ObservationPoint } from '../model/flow-log.ts';
+import type { Ledger, LogStatus } from '../model/ledger.ts';
 import type { TranslationNumbers } from '../model/translation-numbers.ts';
 import { DeliveryWatch } from './delivery-watch.ts';
-import { type LedgerStatus, LedgerSum } from './ledger-sum.ts';
-import { LiveRates, type LiveStatus } from './live-rates.ts';
+import { InterfaceKeeper } from './interface-keeper.ts';
+import type { LedgerStatus } from './ledger-sum.ts';
+import type { LiveStatus } from './live-rates.ts';
 import type { LogServiceStatus } from './log-service-status.ts';
 import { problemsOf } from './problems.ts';
 import { RingKeeper, type RingStatus } from './ring-status.ts';
@@ -21,8 +21,6 @@ import type { SpoolStatus } from './spool-status.ts';
 import { STATE_IN_PLACE, type StateStatus } from './state-status.ts';
 
 export const STATUS_SCHEMA = 1;
-/** Closed windows of each interface that are kept one by one. */
-export const LAST_WINDOWS = 10;
 /** Looks in a row without progress, a second apart, after which the data plane counts as stuck. */
 export const SILENT_LOOKS_MAX = 10;
 /** For so long after the spool gave up batches it is said to do so. */
@@ -384,111 +382,3 @@ export const NOTHING_RECORDED: RecorderNumbers = {
     failing: null,
   },
 };
-
-interface KeptWindow {
-  readonly startSeconds: number;
-  records: number;
-  readonly ledger: LedgerSum;
-}
-
-/** One observation point as it is told. */
-class InterfaceKeeper {
-  readonly #point: ObservationPoint;
-  readonly #flowsMax: number;
-  #figures = new LiveBlock();
-  #rates = new LiveRates();
-  #volatile: { readonly sinceSeconds: number; readonly reason: string } | undefined;
-  #state: InterfaceState = 'starting';
-  #sinceSeconds: number;
-  #reason: string | null = null;
-  #detachments = 0;
-  #records = 0;
-  readonly #windows: Record<LogStatus, number> = { OK: 0, NODATA: 0, SKIPDATA: 0 };
-  readonly #total = new LedgerSum();
-  /** The latest start first. */
-  readonly #last: KeptWindow[] = [];
-
-  constructor(point: ObservationPoint, flowsMax: number, nowSeconds: number) {
-    this.#point = point;
-    this.#flowsMax = flowsMax;
-    this.#sinceSeconds = nowSeconds;
-  }
-
-  is(point: ObservationPoint): boolean {
-    return isSamePoint(point, this.#point);
-  }
-
-  captured(kind: string, reason: string | undefined, nowSeconds: number): void {
-    if (kind === 'volatile') this.#volatile = { sinceSeconds: nowSeconds, reason: reason ?? '' };
-    else if (kind === 'kept') this.#volatile = undefined;
-    if (kind === 'detached') this.#detachments++;
-    else if (kind !== 'attached' && kind !== 're-attached' && kind !== 'waiting') return;
-    this.#state = kind === 'detached' || kind === 'waiting' ? kind : 'capturing';
-    this.#reason = reason ?? null;
-    this.#sinceSeconds = nowSeconds;
-  }
-
-  closed({ windowStart, records, ledger }: ClosedNews): void {
-    this.#records += records;
-    this.#windows[logStatus(ledger)]++;
-    this.#total.add(ledger);
-    const known = this.#last.find(({ startSeconds }) => startSeconds === windowStart);
-    if (known === undefined) this.#keep(windowStart, records, ledger);
-    else {
-      known.records += records;
-      known.ledger.add(ledger);
-    }
-  }
-
-  /** Its figures begin anew, in another block. */
-  measured(live: SharedArrayBuffer): void {
-    this.#figures = new LiveBlock(live);
-    this.#rates = new LiveRates();
-  }
-
-  look(atMs: number): void {
-    this.#rates.look(atMs, this.#figures.read());
-  }
-
-  read(rings: RingKeeper): InterfaceStatus {
-    const figures = this.#figures.read();
-    const { interfaceName, interfaceId, flowLog } = this.#point;
-    return {
-      interface: interfaceName,
-      interfaceId,
-      flowLogId: flowLog.id,
-      windowSeconds: flowLog.windowSeconds,
-      state: this.#state,
-      sinceSeconds: this.#sinceSeconds,
-      reason: this.#reason,
-      detachments: this.#detachments,
-      ringBytes: rings.bytesOf(interfaceName),
-      refused: rings.hasRefused(interfaceName),
-      live: this.#rates.read(this.#flowsMax, figures),
-      volatile: this.#volatile !== undefined,
-      volatileSinceSeconds: this.#volatile?.sinceSeconds ?? null,
-      volatileReason: this.#volatile?.reason ?? null,
-      volatileTables: figures.volatileTables,
-      unwrittenWindows: figures.unwrittenWindows,
-      windows: { ...this.#windows },
-      records: this.#records,
-      ledger: this.#total.read(),
-      lastWindows: this.#last.map(({ startSeconds, records, ledger }) => ({
-        startSeconds,
-        endSeconds: startSeconds + flowLog.windowSeconds,
-        status: ledger.status,
-        records,
-        ledger: ledger.read(),
-      })),
-    };
-  }
-
-  /** Windows of two starts may come in any order: what waited for the disk comes late. */
-  #keep(startSeconds: number, records: number, ledger: Ledger): void {
-    const later = this.#last.findIndex((kept) => kept.startSeconds < startSeconds);
-    const sum = new LedgerSum();
-    sum.add(ledger);
-    this.#last.splice(later < 0 ? this.#last.length : later, 0, { startSeconds, records, ledger: sum });
-    this.#last.length = Math.min(this.#last.length, LAST_WINDOWS);
-  }
-}

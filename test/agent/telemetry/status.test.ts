@@ -3,10 +3,11 @@ import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createLedger, GAP_REASONS, type Ledger, logStatus } from '../../../agent/model/ledger.ts';
+import { LAST_WINDOWS } from '../../../agent/telemetry/interface-keeper.ts';
 import type { LedgerStatus } from '../../../agent/telemetry/ledger-sum.ts';
 import { PROBLEM_CODES } from '../../../agent/telemetry/problems.ts';
 import { readinessOf } from '../../../agent/telemetry/readiness.ts';
-import { LAST_WINDOWS, SILENT_LOOKS_MAX } from '../../../agent/telemetry/status.ts';
+import { SILENT_LOOKS_MAX } from '../../../agent/telemetry/status.ts';
 import {
   ETH0,
   observationPoint,

@@ -1,0 +1,118 @@
+import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
+import { type Ledger, type LogStatus, logStatus } from '../model/ledger.ts';
+import { LiveBlock } from '../model/live-figures.ts';
+import { LedgerSum } from './ledger-sum.ts';
+import { LiveRates } from './live-rates.ts';
+import type { RingKeeper } from './ring-status.ts';
+import type { ClosedNews, InterfaceState, InterfaceStatus } from './status.ts';
+
+/** Closed windows of each interface that are kept one by one. */
+export const LAST_WINDOWS = 10;
+
+interface KeptWindow {
+  readonly startSeconds: number;
+  records: number;
+  readonly ledger: LedgerSum;
+}
+
+/** One observation point as it is told. */
+export class InterfaceKeeper {
+  readonly #point: ObservationPoint;
+  readonly #flowsMax: number;
+  #figures = new LiveBlock();
+  #rates = new LiveRates();
+  #volatile: { readonly sinceSeconds: number; readonly reason: string } | undefined;
+  #state: InterfaceState = 'starting';
+  #sinceSeconds: number;
+  #reason: string | null = null;
+  #detachments = 0;
+  #records = 0;
+  readonly #windows: Record<LogStatus, number> = { OK: 0, NODATA: 0, SKIPDATA: 0 };
+  readonly #total = new LedgerSum();
+  /** The latest start first. */
+  readonly #last: KeptWindow[] = [];
+
+  constructor(point: ObservationPoint, flowsMax: number, nowSeconds: number) {
+    this.#point = point;
+    this.#flowsMax = flowsMax;
+    this.#sinceSeconds = nowSeconds;
+  }
+
+  is(point: ObservationPoint): boolean {
+    return isSamePoint(point, this.#point);
+  }
+
+  captured(kind: string, reason: string | undefined, nowSeconds: number): void {
+    if (kind === 'volatile') this.#volatile = { sinceSeconds: nowSeconds, reason: reason ?? '' };
+    else if (kind === 'kept') this.#volatile = undefined;
+    if (kind === 'detached') this.#detachments++;
+    else if (kind !== 'attached' && kind !== 're-attached' && kind !== 'waiting') return;
+    this.#state = kind === 'detached' || kind === 'waiting' ? kind : 'capturing';
+    this.#reason = reason ?? null;
+    this.#sinceSeconds = nowSeconds;
+  }
+
+  closed({ windowStart, records, ledger }: ClosedNews): void {
+    this.#records += records;
+    this.#windows[logStatus(ledger)]++;
+    this.#total.add(ledger);
+    const known = this.#last.find(({ startSeconds }) => startSeconds === windowStart);
+    if (known === undefined) this.#keep(windowStart, records, ledger);
+    else {
+      known.records += records;
+      known.ledger.add(ledger);
+    }
+  }
+
+  /** Its figures begin anew, in another block. */
+  measured(live: SharedArrayBuffer): void {
+    this.#figures = new LiveBlock(live);
+    this.#rates = new LiveRates();
+  }
+
+  look(atMs: number): void {
+    this.#rates.look(atMs, this.#figures.read());
+  }
+
+  read(rings: RingKeeper): InterfaceStatus {
+    const figures = this.#figures.read();
+    const { interfaceName, interfaceId, flowLog } = this.#point;
+    return {
+      interface: interfaceName,
+      interfaceId,
+      flowLogId: flowLog.id,
+      windowSeconds: flowLog.windowSeconds,
+      state: this.#state,
+      sinceSeconds: this.#sinceSeconds,
+      reason: this.#reason,
+      detachments: this.#detachments,
+      ringBytes: rings.bytesOf(interfaceName),
+      refused: rings.hasRefused(interfaceName),
+      live: this.#rates.read(this.#flowsMax, figures),
+      volatile: this.#volatile !== undefined,
+      volatileSinceSeconds: this.#volatile?.sinceSeconds ?? null,
+      volatileReason: this.#volatile?.reason ?? null,
+      volatileTables: figures.volatileTables,
+      unwrittenWindows: figures.unwrittenWindows,
+      windows: { ...this.#windows },
+      records: this.#records,
+      ledger: this.#total.read(),
+      lastWindows: this.#last.map(({ startSeconds, records, ledger }) => ({
+        startSeconds,
+        endSeconds: startSeconds + flowLog.windowSeconds,
+        status: ledger.status,
+        records,
+        ledger: ledger.read(),
+      })),
+    };
+  }
+
+  /** Windows of two starts may come in any order: what waited for the disk comes late. */
+  #keep(startSeconds: number, records: number, ledger: Ledger): void {
+    const later = this.#last.findIndex((kept) => kept.startSeconds < startSeconds);
+    const sum = new LedgerSum();
+    sum.add(ledger);
+    this.#last.splice(later < 0 ? this.#last.length : later, 0, { startSeconds, records, ledger: sum });
+    this.#last.length = Math.min(this.#last.length, LAST_WINDOWS);
+  }
+}
