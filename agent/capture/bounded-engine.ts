@@ -62,6 +62,7 @@ export function boundedEngine(engine: LiveEngine, options: BoundedEngineOptions)
         throw error;
       }
     },
+    alsoWaitFor: (fileDescriptor) => engine.alsoWaitFor?.(fileDescriptor),
     wait: (sources, timeoutMs) => engine.wait(sources, timeoutMs),
   };
 }

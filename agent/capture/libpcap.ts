@@ -223,6 +223,7 @@ class LibpcapLiveEngine implements LiveEngine {
   readonly holdMs = HOLD_MS;
   readonly #addon: CaptureAddon;
   readonly #handles: CaptureHandle[] = [];
+  readonly #wakers: CaptureHandle[] = [];
   #ready = new Uint8Array(64);
 
   constructor(addon: CaptureAddon) {
@@ -253,11 +254,17 @@ class LibpcapLiveEngine implements LiveEngine {
     return new LiveSource(this.#addon, handle, options);
   }
 
+  alsoWaitFor(fileDescriptor: number): void {
+    this.#wakers.push(this.#addon.pollDescriptor(fileDescriptor));
+  }
+
   wait(sources: readonly PacketSource[], timeoutMs: number): void {
     const live = sources.filter((source) => source instanceof LiveSource);
-    if (live.length > this.#ready.length) this.#ready = new Uint8Array(2 * live.length);
+    const handles = live.length + this.#wakers.length;
+    if (handles > this.#ready.length) this.#ready = new Uint8Array(2 * handles);
     this.#handles.length = 0;
     for (const { handle } of live) this.#handles.push(handle);
+    this.#handles.push(...this.#wakers);
     this.#addon.wait(this.#handles, timeoutMs, this.#ready);
     for (const [at, source] of live.entries()) source.isReady = source.mayHold || this.#ready[at] === 1;
   }

@@ -229,6 +229,7 @@ export function recordingEngine(engine: LiveEngine, setup: RecordingSetup): Live
       }
       return new RecordingSource(source, file);
     },
+    alsoWaitFor: (fileDescriptor) => engine.alsoWaitFor?.(fileDescriptor),
     wait: (sources, timeoutMs) =>
       engine.wait(
         sources.map((source) => (source as RecordingSource).inner),

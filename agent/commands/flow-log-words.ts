@@ -1,7 +1,14 @@
 /** Flow logs between the words of the configuration and what they stand for on this host. */
 import { isDeepStrictEqual } from 'node:util';
 import { rowOf } from '../config/flow-log-row.ts';
-import { type HostInterface, listInterfaces, missingInterface, resolveInterfaces } from '../config/interfaces.ts';
+import { isInterfacePattern, matchesInterface } from '../config/interface-pattern.ts';
+import {
+  type HostInterface,
+  interfaceNames,
+  listInterfaces,
+  missingInterface,
+  resolveInterfaces,
+} from '../config/interfaces.ts';
 import { type Configuration, type FlowLogConfiguration, loadFlowLog } from '../config/load.ts';
 import {
   called,
@@ -58,6 +65,8 @@ export function flowLogWords(
         return { entry, flowLog: flowLogOf(configured, constants), patterns: configured.interfaces, found, missing };
       });
     },
+    names: () => interfaceNames(),
+    covers: (pattern, name) => (isInterfacePattern(pattern) ? matchesInterface(pattern, name) : pattern === name),
     explainMissing: (pattern) => (mayLack(pattern) ? undefined : missingInterface(pattern, listInterfaces())),
   };
 }

@@ -90,6 +90,11 @@ export function listInterfaces(system: InterfaceSystem = HOST): HostInterface[] 
   });
 }
 
+/** The names of all interfaces. */
+export function interfaceNames(system: InterfaceSystem = HOST): ReadonlySet<string> {
+  return new Set(deviceNames(system.readText('/proc/self/net/dev') ?? ''));
+}
+
 /** The same name and hardware address give the same id on every boot. */
 export function interfaceId(name: string, mac: string | undefined): string {
   const digest = createHash('sha256')

@@ -10,6 +10,13 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
     case 'attached':
       log.info('capturing', facts);
       break;
+    case 'before-attach':
+      log.warn('packets passed before capture began', {
+        ...facts,
+        packets: event.packets,
+        gapSeconds: event.gapSeconds,
+      });
+      break;
     case 'waiting':
       log.warn('interface cannot be captured yet; retrying', { ...facts, reason: event.reason });
       break;

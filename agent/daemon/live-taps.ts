@@ -27,6 +27,10 @@ export class LiveTaps implements Observer {
     return this.#begin(tap, () => this.#taps.change(tap));
   }
 
+  missed(packets: number): void {
+    this.#status.missedInterface(packets);
+  }
+
   async leave(point: ObservationPoint): Promise<void> {
     await this.#taps.leave(point);
     this.#status.forget(point);

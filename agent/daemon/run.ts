@@ -21,6 +21,7 @@ import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
+import type { OnLinks } from '../threads/start-data-plane.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
 import { EMBEDDED_TOPIC_ID } from './embedded-service.ts';
 import { EmbeddedSink } from './embedded-sink.ts';
@@ -137,14 +138,15 @@ interface Surround {
 
 async function supervise(
   invocation: Invocation,
-  options: SupervisorOptions & { readonly sink: Probe },
+  options: Omit<SupervisorOptions, 'onLinks'> & { readonly sink: Probe },
   surround: Surround,
 ): Promise<ExitCode> {
   const { flowLogs, listen, reloadable, configPath } = surround;
   // Asked for before anything captures: from then on Ctrl-C shuts down gracefully.
   const { signal, env } = invocation;
   const notify = createNotify(loadCaptureAddon(), env, options.log);
-  const supervisor = await Supervisor.start(options);
+  const onLinks: OnLinks = (appeared, missed) => flowLogs.linksChanged(appeared, missed);
+  const supervisor = await Supervisor.start({ ...options, onLinks });
   logStart(options.log, { ...options, configPath, flowLogs: flowLogs.entries.map(called) });
   startLogService(surround, supervisor, signal);
   flowLogs.begin(supervisor.taps);

@@ -21,7 +21,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { StatusKeeper } from '../telemetry/status.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
-import { type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
+import { type OnLinks, type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
 import { startRecorder } from '../threads/start-recorder.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
 import { requireTranslations } from '../threads/translations.ts';
@@ -56,6 +56,7 @@ export interface SupervisorOptions extends AgentPlan {
   readonly log: Log;
   /** Records of each window that `onWindow` is told, the largest first. */
   readonly topRecords: number;
+  readonly onLinks: OnLinks;
   /** A window is durable. */
   readonly onWindow: (window: Extract<RecorderMessage, { kind: 'durable' }>) => void;
 }
@@ -126,6 +127,7 @@ export class Supervisor {
         hashSeed: this.#hashSeed,
         keep: this.#tables.setup,
         waits: true,
+        followsLinks: true,
       },
       options.engine,
       (point, event) => {
@@ -133,6 +135,7 @@ export class Supervisor {
         logTapEvent(options.log, point, event);
       },
       (change) => this.status.rings.changed(change),
+      options.onLinks,
     );
     this.taps = new LiveTaps(this.#plane.taps, this.status, points);
     this.state = this.#watchState();

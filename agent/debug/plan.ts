@@ -105,7 +105,7 @@ function formatOf(invocation: Invocation): DebugFormat {
   return chosen === 'table' && isTerminal && program.length === 0 && env['TERM'] !== 'dumb' ? 'live' : chosen;
 }
 
-export function createSetup(plan: DebugPlan): Omit<DataPlaneSetup, 'control'> {
+export function createSetup(plan: DebugPlan): Omit<DataPlaneSetup, 'control' | 'wake'> {
   const { windowSeconds, recording, filter, row } = plan;
   const flowLog = { ...FLOW_LOG_DEFAULTS, ...row, id: 'debug', accountId: '-', windowSeconds };
   const snapBytes = recording === undefined ? SNAP_BYTES : FRAME_BYTES_MAX;

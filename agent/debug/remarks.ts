@@ -40,6 +40,8 @@ export function eventText(point: ObservationPoint, event: TapEvent): string | un
     case 'volatile':
     case 'kept':
       return undefined;
+    case 'before-attach':
+      return `${counted(event.packets, 'packet')} passed ${point.interfaceName} before capture began.`;
     case 'waiting':
       return event.reason;
     case 'detached':

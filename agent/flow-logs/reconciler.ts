@@ -3,12 +3,13 @@
  * same. Whatever changes is on the disk first; then the taps that nobody wants any more hand over their windows and go, and
  * the new ones come. The others are never touched.
  *
- * Changes come one after the other, however many ask at once. Interfaces come and go: every two seconds it looks which there
- * are. A tap of an interface by name stays and waits for it; one that a pattern found, or that was the default, goes when the
+ * Changes come one after the other, however many ask at once. Interfaces come and go: it looks which there are when the kernel
+ * tells of a new one, and every two seconds, should the kernel not tell. A tap of an interface by name stays and waits for it; one that a pattern found, or that was the default, goes when the
  * interface was not there for two looks, so that short-lived interfaces do not pile up.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ObservationPoint } from '../model/flow-log.ts';
+import type { AppearedLink, VanishedLink } from '../model/link-changes.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
@@ -25,16 +26,22 @@ export interface FlowLogWords {
   read(options: Readonly<Record<string, unknown>>): Declaration;
   /** What they stand for on the host as it is now, in their order. */
   look(entries: Entries): readonly Sight<TapSetup>[];
+  /** Of all interfaces that there are. */
+  names(): ReadonlySet<string>;
+  /** Whether a pattern stands for an interface of that name, there or not. */
+  covers(pattern: string, interfaceName: string): boolean;
   /** Why no flow log can be made of a pattern that stands for nothing; undefined where it may wait for its interface. */
   explainMissing(pattern: string): OperationalError | undefined;
 }
 
-/** What makes and ends taps. Both fail with an OperationalError. */
+/** What makes and ends taps. These fail with an OperationalError. */
 export interface Observer {
   observe(tap: TapSetup): Promise<void>;
   /** The point goes on with other windows. */
   change(tap: TapSetup): Promise<void>;
   leave(point: ObservationPoint): Promise<void>;
+  /** An interface that should have been observed came and went, and carried so many packets. */
+  missed(packets: number): void;
 }
 
 export interface FlowLogControlOptions {
@@ -77,6 +84,10 @@ export class FlowLogControl {
   #observer: Observer | undefined;
   #looking: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  /** When interfaces appeared that were not looked at since, Unix seconds. */
+  readonly #appeared = new Map<string, number>();
+  /** The interfaces at the last look, and when that was: Unix seconds. */
+  #known: { readonly names: ReadonlySet<string>; readonly atSeconds: number } | undefined;
   readonly #running = new Map<string, RunningTap>();
   /** Why an interface that should be observed is not, by the key of its tap. */
   readonly #failures = new Map<string, string>();
@@ -115,6 +126,7 @@ export class FlowLogControl {
 
   /** What to observe from the start. */
   taps(): readonly TapSetup[] {
+    this.#known = { names: this.#options.words.names(), atSeconds: this.#options.now() / 1000 };
     const wanted = this.#wanted();
     for (const [key, running] of wanted) this.#running.set(key, running);
     return [...wanted.values()].map(({ tap }) => tap);
@@ -143,6 +155,13 @@ export class FlowLogControl {
 
   end(): void {
     clearInterval(this.#looking);
+  }
+
+  /** Interfaces came; others went without ever being captured. */
+  linksChanged(appeared: readonly AppearedLink[], missed: readonly VanishedLink[]): void {
+    for (const { name, atSeconds } of appeared) this.#appeared.set(name, atSeconds);
+    for (const link of missed) this.#tellMissed(link);
+    if (appeared.length > 0) void this.look().catch(ignoreRefusal);
   }
 
   /** Looks which interfaces came and went. */
@@ -249,6 +268,16 @@ export class FlowLogControl {
     return missing.map((pattern) => this.#options.words.explainMissing(pattern)).find((error) => error !== undefined);
   }
 
+  #tellMissed({ name, packets }: VanishedLink): void {
+    const covers = ({ entry, patterns }: Sight<TapSetup>) =>
+      entry.attributes.enabled && patterns.some((pattern) => this.#options.words.covers(pattern, name));
+    const sight = this.sights().find(covers);
+    if (sight === undefined || packets === 0) return;
+    const facts = { flowLog: sight.entry.id, interface: name, packets };
+    this.#options.log.warn('interface came and went before it could be captured', facts);
+    this.#observer?.missed(packets);
+  }
+
   #warnOfMissing(entries: readonly FlowLogEntry[]): void {
     const ids = new Set(entries.map(({ id }) => id));
     for (const { entry, missing } of this.sights()) {
@@ -304,8 +333,11 @@ export class FlowLogControl {
   async #apply(): Promise<void> {
     const observer = this.#observer;
     if (observer === undefined) return;
+    const known = { names: this.#options.words.names(), atSeconds: this.#options.now() / 1000 };
     const sights = this.sights();
     const wanted = this.#wanted(sights);
+    this.#appeared.clear();
+    this.#known = known;
     for (const [key, running] of this.#running) if (wanted.has(key)) running.absentLooks = 0;
     for (const key of this.#failures.keys()) if (!wanted.has(key)) this.#failures.delete(key);
     // Those that go together wait for one round of the data plane, and so do those that come.
@@ -336,14 +368,22 @@ export class FlowLogControl {
     }
   }
 
+  /** As the kernel told, or by what was there at the last look: undefined for an interface that was. */
+  #appearedAt(interfaceName: string): number | undefined {
+    // The kernel's device for all of them is in no list.
+    const isKnown = interfaceName === 'any' || (this.#known?.names.has(interfaceName) ?? true);
+    return this.#appeared.get(interfaceName) ?? (isKnown ? undefined : this.#known?.atSeconds);
+  }
+
   /** @param sights as of now */
   #wanted(sights = this.sights()): Map<string, RunningTap> {
     const { owners }: Claims = claimInterfaces(sights);
     const wanted = new Map<string, RunningTap>();
     for (const { entry, found } of sights) {
       if (!entry.attributes.enabled) continue;
-      for (const { interfaceName, tap } of found) {
+      for (const { interfaceName, tap: setup } of found) {
         if (owners.get(interfaceName)?.id !== entry.id) continue;
+        const tap = { ...setup, appearedAtSeconds: this.#appearedAt(interfaceName) };
         wanted.set(`${entry.id}/${interfaceName}`, { entryId: entry.id, tap, absentLooks: 0 });
       }
     }

@@ -4,6 +4,8 @@ import type { KeeperEvent } from './window-keeper.ts';
 /** What happens to an observation point. */
 export type TapEvent =
   | { readonly kind: 'attached' }
+  /** Its interface carried so many packets between its appearance, or the wait for it, and its capture. */
+  | { readonly kind: 'before-attach'; readonly packets: number; readonly gapSeconds: number }
   /** Its interface cannot be captured yet; it is tried again. Once more where the reason is another. */
   | { readonly kind: 'waiting'; readonly reason: string }
   /** Where its figures stand (model/live-figures.ts). */

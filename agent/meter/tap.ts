@@ -9,6 +9,7 @@ import { type LiveEngine, type LiveOptions, type PacketSource, READ } from '../m
 import type { Rejection } from '../model/rejection.ts';
 import type { TablePurpose } from '../model/table-memory.ts';
 import type { NflogPacket } from '../packet/nflog.ts';
+import { AttachLoss, type LinkPackets } from './attach-loss.ts';
 import { Attachment, type Capture } from './attachment.ts';
 import type { Clocks } from './clock-watch.ts';
 import { DropWatch, NO_DROPS } from './drops.ts';
@@ -30,6 +31,9 @@ export interface TapOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly clocks: () => Clocks;
+  /** When the interface appeared, Unix seconds, where that was while the agent ran: what it carried before its capture is a gap. */
+  readonly appearedAtSeconds?: number | undefined;
+  readonly packetsOf?: LinkPackets | undefined;
   /** Where the windows outlive a kill; without it they live in memory alone. */
   readonly keeper?: WindowKeeper | undefined;
   /** Whether a table may take so many bytes more now; where it may not, its window folds early. */
@@ -63,6 +67,7 @@ export class Tap {
   readonly #rejectMeter: RejectMeter;
   readonly #attachment: Attachment;
   readonly #drops: DropWatch;
+  readonly #attachLoss: AttachLoss;
   readonly #gaps = new Gaps();
   readonly #watermark = new Watermark();
   readonly #coverage: WindowCoverage;
@@ -91,6 +96,8 @@ export class Tap {
     this.#rejectMeter = new RejectMeter(this.#meter, meter);
     this.#attachment = new Attachment(options);
     this.#drops = new DropWatch(this.#attachment, this.#gaps, point.flowLog.windowSeconds);
+    this.#attachLoss = new AttachLoss(options.packetsOf ?? (() => undefined), point.interfaceName);
+    if (options.appearedAtSeconds !== undefined) this.#attachLoss.appeared(options.appearedAtSeconds);
     this.#figures = new TapFigures(options.onFigures, now);
     this.#coverage = new WindowCoverage({
       ...options,
@@ -110,6 +117,7 @@ export class Tap {
     if (capture === undefined) this.#open();
     else this.#take(capture);
     this.#begin();
+    this.#enterAttachLoss(false);
     this.#tell({ kind: 'attached' });
   }
 
@@ -123,7 +131,12 @@ export class Tap {
       this.attach();
     } catch (error) {
       if (!(error instanceof OperationalError) || !PASSING.has(error.code)) throw error;
-      this.#detached = this.#gaps.begin(gapReason(error.code), this.#seconds());
+      const seconds = this.#seconds();
+      // One that has just been made is down at first, and what it carries before its capture is counted.
+      if (this.#options.appearedAtSeconds === undefined || error.code !== 'capture.no-interface') {
+        this.#detached = this.#gaps.begin(gapReason(error.code), seconds);
+      }
+      this.#attachLoss.waits(seconds);
       this.#retryAtMs = this.#options.clocks().awakeMs + REATTACH_MS;
       this.#begin();
       this.#waits(error.message);
@@ -132,6 +145,11 @@ export class Tap {
 
   get point(): ObservationPoint {
     return this.#options.point;
+  }
+
+  /** The kernel's number for the interface, the last that was captured; 0 where there was none. */
+  get interfaceIndex(): number {
+    return this.#attachment.interfaceIndex;
   }
 
   get source(): PacketSource | undefined {
@@ -152,6 +170,13 @@ export class Tap {
   /** Whether what waits is all that will ever come. */
   get isIntakeStopped(): boolean {
     return this.#watermark.stoppedAt < Number.POSITIVE_INFINITY;
+  }
+
+  /** An interface has come or changed: one that is waited for is tried at once. */
+  retryNow(): void {
+    if (this.source !== undefined) return;
+    this.#retryAtMs = 0;
+    this.#reattach();
   }
 
   /** Takes in what waits, up to a bound; answers whether nothing more waits. */
@@ -269,6 +294,19 @@ export class Tap {
     this.#note(true);
   }
 
+  /** @param hasGap whether the ledgers have the time already */
+  #enterAttachLoss(hasGap: boolean): void {
+    const loss = this.#attachLoss.attached(this.source!, this.#options.capture.filter !== '');
+    if (loss === undefined) return;
+    const { fromSeconds, packets } = loss;
+    const seconds = this.#seconds();
+    if (!hasGap) {
+      this.#gaps.add({ fromSeconds, toSeconds: seconds, reason: 'before-attach' });
+      this.#coverage.reopen(fromSeconds, seconds);
+    }
+    this.#tell({ kind: 'before-attach', packets, gapSeconds: seconds - fromSeconds });
+  }
+
   #waits(reason: string): void {
     if (reason !== this.#waitReason) this.#tell({ kind: 'waiting', reason });
     this.#waitReason = reason;
@@ -331,8 +369,10 @@ export class Tap {
       if (this.#waitReason !== undefined) this.#waits(error.message);
       return;
     }
-    const gapSeconds = this.#gaps.end(this.#detached!, this.#seconds());
+    const hasGap = this.#detached !== undefined;
+    const gapSeconds = this.#detached === undefined ? 0 : this.#gaps.end(this.#detached, this.#seconds());
     this.#detached = undefined;
+    this.#enterAttachLoss(hasGap);
     this.#tell(this.#waitReason === undefined ? { kind: 're-attached', gapSeconds } : { kind: 'attached' });
     this.#waitReason = undefined;
   }

@@ -73,20 +73,25 @@ export class WindowCoverage {
    * the clock showed a time before that.
    */
   resume(): void {
-    const { gaps, meter, absentSince, onEvent } = this.#options;
+    const { gaps, absentSince, onEvent } = this.#options;
     const seconds = this.#attachedAt;
     const since = absentSince();
     if (this.#hasResumed || since === undefined || since >= seconds) return;
     this.#hasResumed = true;
     gaps.add({ fromSeconds: since, toSeconds: seconds, reason: 'agent-not-running' });
+    this.reopen(since, seconds);
+    onEvent({ kind: 'resumed', gapSeconds: seconds - since });
+  }
+
+  /** Opens the windows of a gap that was not known in its time; of many the first. */
+  reopen(fromSeconds: number, toSeconds: number): void {
     const windowSeconds = this.#windowSeconds;
-    const first = windowStart(since, windowSeconds);
-    const isLong = (seconds - first) / windowSeconds > GAP_WINDOWS_MAX;
-    for (let start = first; start < seconds; start += windowSeconds) {
-      meter.open(start);
+    const first = windowStart(fromSeconds, windowSeconds);
+    const isLong = (toSeconds - first) / windowSeconds > GAP_WINDOWS_MAX;
+    for (let start = first; start < toSeconds; start += windowSeconds) {
+      this.#options.meter.open(start);
       if (isLong) break;
     }
-    onEvent({ kind: 'resumed', gapSeconds: seconds - since });
   }
 
   /** Opens the windows that nobody looked at since the last round, so that each has its status: the agent slept, or was stopped. */

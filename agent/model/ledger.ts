@@ -29,6 +29,7 @@ export const GAP_REASONS = [
   'table-damaged',
   'verdicts-unknown',
   'drops-undated',
+  'before-attach',
 ] as const;
 export type GapReason = (typeof GAP_REASONS)[number];
 

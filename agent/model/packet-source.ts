@@ -85,6 +85,8 @@ export interface LiveEngine {
   readonly holdMs: number;
   /** @throws OperationalError `capture.permission`, `capture.no-interface`, `capture.no-room`, `capture.filter` or `capture.failed`. */
   open(options: OpenOptions): PacketSource;
+  /** From now on a wait ends, too, when this file descriptor can be read. Absent where an engine does not wait for descriptors. */
+  alsoWaitFor?(fileDescriptor: number): void;
   /** Waits until one of the sources has packets or has failed, at most `timeoutMs`. */
   wait(sources: readonly PacketSource[], timeoutMs: number): void | Promise<void>;
 }

@@ -64,6 +64,8 @@ napi_value map_memory(napi_env env, napi_callback_info info);
 napi_value unmap_memory(napi_env env, napi_callback_info info);
 
 napi_value open_netlink(napi_env env, napi_callback_info info);
+napi_value open_event(napi_env env, napi_callback_info info);
+napi_value poll_descriptor(napi_env env, napi_callback_info info);
 
 napi_value send_datagram(napi_env env, napi_callback_info info);
 napi_value limit_capabilities(napi_env env, napi_callback_info info);

@@ -95,6 +95,10 @@ export interface CaptureAddon {
   statistics(handle: CaptureHandle): [number, number, number] | undefined;
   /** Why `readBatch` answered `READ_FAILED`, in libpcap's words. */
   errorText(handle: CaptureHandle): string;
+  /** A capture without packets for `wait`: what waits wakes when this file descriptor can be read. It stays the caller's to close. */
+  pollDescriptor(fileDescriptor: number): CaptureHandle;
+  /** A new eventfd(2) that never waits: eight bytes written make it readable, and one read clears it. Close it with `fs.closeSync`. */
+  openEvent(): number;
   /** Closes; closing again does nothing, any other use afterwards throws. */
   close(handle: CaptureHandle): void;
 
@@ -134,7 +138,8 @@ export interface NetlinkAddon {
    * A new descriptor that never waits; one `fs.readSync` is one datagram, and `fs.closeSync` closes it.
    *
    * @param groups multicast groups to join, by number
-   * @param receiveBytes of the kernel's queue for it; the kernel takes twice as much. Needs CAP_NET_ADMIN.
+   * @param receiveBytes of the kernel's queue for it; the kernel takes twice as much. Needs CAP_NET_ADMIN, but for 0, which leaves
+   *   the queue as every socket has it.
    * @throws Error with an errno code
    */
   openNetlink(protocol: number, groups: readonly number[], receiveBytes: number): number;

@@ -41,6 +41,9 @@ struct capture {
 /* Standard input as a file, which ends when the process is asked to end; NULL with errno set. */
 FILE *open_standard_input(void);
 
+/* Wraps an opened capture for JavaScript; on failure closes and frees it. */
+napi_value hand_out(napi_env env, struct instance *instance, struct capture *capture);
+
 /* The capture behind a JavaScript value, or NULL with an exception pending; `open_` refuses a closed one too. */
 struct capture *handle_of(napi_env env, struct instance *instance, napi_value value);
 struct capture *open_handle_of(napi_env env, struct instance *instance, napi_value value);

@@ -37,6 +37,8 @@ static const struct {
   {"map", map_memory},
   {"unmap", unmap_memory},
   {"openNetlink", open_netlink},
+  {"openEvent", open_event},
+  {"pollDescriptor", poll_descriptor},
   {"sendDatagram", send_datagram},
   {"limitCapabilities", limit_capabilities},
   {"keepCapabilities", keep_capabilities},

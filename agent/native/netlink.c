@@ -30,10 +30,11 @@ static int join_groups(napi_env env, napi_value groups, int fd) {
   return 0;
 }
 
-/* The kernel doubles what is asked for, and counts its own overhead in it. */
+/* The kernel doubles what is asked for, and counts its own overhead in it; 0 leaves what every socket has. */
 static int prepare(napi_env env, int fd, int32_t receive_bytes) {
   struct sockaddr_nl address = {.nl_family = AF_NETLINK};
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof receive_bytes) != 0) {
+  if (receive_bytes > 0 &&
+      setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &receive_bytes, sizeof receive_bytes) != 0) {
     throw_errno(env, errno, "sizing the buffer of a netlink socket");
     return -1;
   }

@@ -58,7 +58,7 @@ void abandon_captures(struct instance *instance) {
 }
 
 /* Wraps an opened capture for JavaScript; on failure closes and frees it. */
-static napi_value hand_out(napi_env env, struct instance *instance, struct capture *capture) {
+napi_value hand_out(napi_env env, struct instance *instance, struct capture *capture) {
   napi_value result = NULL;
   if (napi_create_external(env, capture, finalize_capture, NULL, &result) != napi_ok) {
     close_capture(capture);

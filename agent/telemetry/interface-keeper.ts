@@ -26,6 +26,7 @@ export class InterfaceKeeper {
   #sinceSeconds: number;
   #reason: string | null = null;
   #detachments = 0;
+  #beforeAttachPackets = 0;
   #records = 0;
   readonly #windows: Record<LogStatus, number> = { OK: 0, NODATA: 0, SKIPDATA: 0 };
   readonly #total = new LedgerSum();
@@ -50,6 +51,10 @@ export class InterfaceKeeper {
     this.#state = kind === 'detached' || kind === 'waiting' ? kind : 'capturing';
     this.#reason = reason ?? null;
     this.#sinceSeconds = nowSeconds;
+  }
+
+  missed(packets: number): void {
+    this.#beforeAttachPackets += packets;
   }
 
   closed({ windowStart, records, ledger }: ClosedNews): void {
@@ -88,6 +93,7 @@ export class InterfaceKeeper {
       detachments: this.#detachments,
       ringBytes: rings.bytesOf(interfaceName),
       refused: rings.hasRefused(interfaceName),
+      beforeAttachPackets: this.#beforeAttachPackets,
       live: this.#rates.read(this.#flowsMax, figures),
       volatile: this.#volatile !== undefined,
       volatileSinceSeconds: this.#volatile?.sinceSeconds ?? null,

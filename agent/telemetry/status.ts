@@ -51,6 +51,8 @@ export interface InterfaceStatus {
   readonly ringBytes: number;
   /** Whether it is not captured because memory or file descriptors ran out. */
   readonly refused: boolean;
+  /** Packets that it carried, while the agent ran, before its capture began. */
+  readonly beforeAttachPackets: number;
   /** The open window; not in any total until it is closed. */
   readonly live: LiveStatus;
   /** Whether open windows are in memory alone, where a kill would lose them, and how many tables had to be since the start. */
@@ -165,6 +167,8 @@ export interface AgentStatus {
   readonly dataPlane: DataPlaneStatus;
   readonly interfaces: readonly InterfaceStatus[];
   readonly rings: RingStatus;
+  /** Interfaces of flow logs that came and went before they could be captured, and what they carried. */
+  readonly missedInterfaces: { readonly interfaces: number; readonly packets: number };
   readonly recorder: RecorderStatus;
   readonly spool: SpoolStatus;
   readonly state: StateStatus;
@@ -221,6 +225,7 @@ export class StatusKeeper {
   #spoolFailing: string | null = null;
   #translations: TranslationNumbers | null = null;
   #state = STATE_IN_PLACE;
+  #missedInterfaces = { interfaces: 0, packets: 0 };
   #rounds = 0;
   #silentLooks = 0;
   #exporterState = '';
@@ -256,13 +261,25 @@ export class StatusKeeper {
     this.#interfaces = this.#interfaces.filter((one) => !one.is(point));
   }
 
+  /** An interface of a flow log came and went uncaptured. */
+  missedInterface(packets: number): void {
+    const { interfaces } = this.#missedInterfaces;
+    this.#missedInterfaces = { interfaces: interfaces + 1, packets: this.#missedInterfaces.packets + packets };
+  }
+
   /** Capture began, ended or began again at an observation point. Other kinds of events say nothing about it. */
   captured(
     point: ObservationPoint,
-    event: { readonly kind: string; readonly reason?: string; readonly live?: SharedArrayBuffer },
+    event: {
+      readonly kind: string;
+      readonly reason?: string;
+      readonly packets?: number;
+      readonly live?: SharedArrayBuffer;
+    },
   ): void {
     const one = this.#interface(point);
-    if (event.live === undefined) one?.captured(event.kind, event.reason, this.#seconds());
+    if (event.kind === 'before-attach') one?.missed(event.packets ?? 0);
+    else if (event.live === undefined) one?.captured(event.kind, event.reason, this.#seconds());
     else one?.measured(event.live);
   }
 
@@ -311,6 +328,7 @@ export class StatusKeeper {
       },
       interfaces: this.#interfaces.map((one) => one.read(this.rings)),
       rings: this.rings.read(),
+      missedInterfaces: this.#missedInterfaces,
       recorder: { ...this.#recorder, failing: this.#spoolFailing },
       translations: this.#translations,
       spool: this.#sources.spool(),

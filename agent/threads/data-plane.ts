@@ -12,12 +12,15 @@ import type { TapEvent } from '../meter/tap-event.ts';
 import type { KeepSetup } from '../meter/window-keeper.ts';
 import type { ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
+import type { AppearedLink, LinkChanges, VanishedLink } from '../model/link-changes.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine } from '../model/packet-source.ts';
 import type { RingChange } from '../model/ring-change.ts';
+import type { NetlinkAddon } from '../native/addon.ts';
 import type { ExclusionPolicy } from '../packet/exclusion.ts';
 import { TapSet, type TapSetup } from './tap-set.ts';
+import { LinkEvents, WakeEvent } from './waking.ts';
 
 /** Room for some six thousand small packets beside the longest frame. */
 const BATCH_BYTES = 4 * FRAME_BYTES_MAX;
@@ -36,6 +39,10 @@ export interface DataPlaneSetup {
   readonly keep?: KeepSetup | undefined;
   /** Whether interfaces that cannot be captured now are waited for; else one of them ends it all. */
   readonly waits?: boolean | undefined;
+  /** An eventfd(2) that is raised with each request. */
+  readonly wake: number;
+  /** Whether interfaces that come and go are told of. */
+  readonly followsLinks?: boolean | undefined;
   /** Where packets are written as they come, too. */
   readonly recording?: RecordingSetup | undefined;
 }
@@ -63,6 +70,7 @@ export type DataPlaneMessage =
   | { readonly kind: 'ready'; readonly limits: readonly string[] }
   | { readonly kind: 'ring'; readonly change: RingChange }
   | { readonly kind: 'event'; readonly point: ObservationPoint; readonly event: TapEvent }
+  | { readonly kind: 'links'; readonly appeared: readonly AppearedLink[]; readonly missed: readonly VanishedLink[] }
   | { readonly kind: 'answered'; readonly id: number; readonly refusal: Failure | undefined }
   | ({ readonly kind: 'failed' } & Failure);
 
@@ -75,23 +83,30 @@ export interface Failure {
 export async function dataPlane(
   setup: DataPlaneSetup,
   bareEngine: LiveEngine,
-  mapper: PageMapper,
+  addon: PageMapper & NetlinkAddon,
   { recorder, requests }: DataPlanePorts,
   tell: (message: DataPlaneMessage) => void,
 ): Promise<void> {
   const { ringBytesMax, recording } = setup;
   const bounded = boundedEngine(bareEngine, { ringBytesMax, onRing: (change) => tell({ kind: 'ring', change }) });
   const engine = recording === undefined ? bounded : recordingEngine(bounded, recording);
+  const wake = new WakeEvent(setup.wake);
+  engine.alsoWaitFor?.(wake.descriptor);
+  const links = setup.followsLinks === true ? new LinkEvents(addon, engine) : undefined;
   const set = new TapSet({
     ...setup,
     engine,
-    mapper,
+    mapper: addon,
+    packetsOf: (interfaceName) => links?.packetsOf(interfaceName),
     onClosed: (window) => send(recorder, { kind: 'closed', window }),
     onEvent: (point, event) => tell({ kind: 'event', point, event }),
   });
   const batch = createPacketBatch(BATCH_BYTES);
   let asked: Asked[] = [];
   const onRound = async () => {
+    wake.clear();
+    const changes = links?.read();
+    if (changes?.isChanged === true) tellLinks(changes, set, tell);
     for (const { id } of received<ReleaseMessage>(recorder)) set.released(id);
     for (const request of received<TapRequest>(requests)) {
       if (request.kind === 'leave') set.stopIntake(request.point);
@@ -105,15 +120,24 @@ export async function dataPlane(
   };
   try {
     for (const tap of setup.taps) set.observe(tap);
-    tell({ kind: 'ready', limits: engine.limits });
+    const limits = links?.limit === undefined ? engine.limits : [...engine.limits, links.limit];
+    tell({ kind: 'ready', limits });
     const control = new Control(setup.control);
     await runDataPlane({ engine, taps: set.taps, rejectLogs: set.rejectLogs, batch, control, onRound });
   } catch (error) {
     set.end();
     throw error;
   } finally {
+    links?.close();
     send(recorder, { kind: 'end' });
   }
+}
+
+/** What came may be waited for already; what went without ever being captured is missed. */
+function tellLinks({ appeared, vanished }: LinkChanges, set: TapSet, tell: (message: DataPlaneMessage) => void): void {
+  set.retryNow();
+  const missed = vanished.filter(({ index, appearedAt }) => appearedAt !== undefined && !set.hasCaptured(index));
+  if (appeared.length + missed.length > 0) tell({ kind: 'links', appeared, missed });
 }
 
 interface Asked {

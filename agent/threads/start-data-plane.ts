@@ -2,18 +2,20 @@ import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { Control } from '../meter/control.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
+import type { AppearedLink, VanishedLink } from '../model/link-changes.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { RingChange } from '../model/ring-change.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { type DataPlaneMessage, type DataPlanePorts, type DataPlaneSetup, dataPlane } from './data-plane.ts';
 import { TapRequests } from './tap-requests.ts';
+import { WakeEvent } from './waking.ts';
 
 /** The data plane, seen from the control plane. */
 export interface RunningDataPlane {
   readonly control: Control;
   /** The recorder's end of the channel: `ClosedWindowMessage` comes in, `ReleaseMessage` goes out. */
   readonly windows: MessagePort;
-  /** Every interface is capturing; what the engine cannot do, a sentence each. @throws OperationalError when one cannot be opened */
+  /** Every interface is capturing, or waited for; what cannot be done, a sentence each. @throws OperationalError when one cannot be opened */
   readonly ready: Promise<readonly string[]>;
   /** It ended, by request or by a failure. */
   readonly ended: Promise<void>;
@@ -21,25 +23,30 @@ export interface RunningDataPlane {
   readonly taps: TapRequests;
 }
 
+/** Interfaces came; others went without ever being captured. */
+export type OnLinks = (appeared: readonly AppearedLink[], missed: readonly VanishedLink[]) => void;
 export type OnTapEvent = (point: ObservationPoint, event: TapEvent) => void;
 export type OnRing = (change: RingChange) => void;
 
 /** Starts the data plane in a thread of its own, or on this one for the engine `cap`, which cannot run in another. */
 export function startDataPlane(
-  setup: Omit<DataPlaneSetup, 'control'>,
+  setup: Omit<DataPlaneSetup, 'control' | 'wake'>,
   engine: 'libpcap' | 'cap',
   onEvent: OnTapEvent,
   onRing: OnRing = () => undefined,
+  onLinks: OnLinks = () => undefined,
 ): RunningDataPlane {
   const control = new Control();
   const windows = new MessageChannel();
   const requests = new MessageChannel();
-  const taps = new TapRequests(requests.port2);
+  const wake = new WakeEvent(loadCaptureAddon().openEvent());
+  const taps = new TapRequests(requests.port2, wake);
   const ports = { recorder: windows.port1, requests: requests.port1 };
   const run = engine === 'libpcap' ? runInWorker : runOnThisThread;
-  const running = run({ ...setup, control: control.shared }, ports, {
+  const running = run({ ...setup, control: control.shared, wake: wake.descriptor }, ports, {
     onEvent,
     onRing,
+    onLinks,
     onAnswer: (answer) => taps.answered(answer),
   });
   const left = () => taps.close();
@@ -50,6 +57,7 @@ export function startDataPlane(
 interface Listeners {
   readonly onEvent: OnTapEvent;
   readonly onRing: OnRing;
+  readonly onLinks: OnLinks;
   readonly onAnswer: (answer: Extract<DataPlaneMessage, { kind: 'answered' }>) => void;
 }
 
@@ -88,11 +96,12 @@ function take(
   message: DataPlaneMessage,
   ready: (limits: readonly string[]) => void,
   failed: (error: Error) => void,
-  { onEvent, onRing, onAnswer }: Listeners,
+  { onEvent, onRing, onAnswer, onLinks }: Listeners,
 ): void {
   if (message.kind === 'ready') ready(message.limits);
   else if (message.kind === 'failed') failed(new OperationalError(message.code, message.message));
   else if (message.kind === 'answered') onAnswer(message);
   else if (message.kind === 'ring') onRing(message.change);
+  else if (message.kind === 'links') onLinks(message.appeared, message.missed);
   else onEvent(message.point, message.event);
 }

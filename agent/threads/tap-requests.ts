@@ -3,21 +3,24 @@ import type { ObservationPoint } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { DataPlaneMessage, TapRequest } from './data-plane.ts';
 import type { TapSetup } from './tap-set.ts';
+import type { WakeEvent } from './waking.ts';
 
 type Answer = Extract<DataPlaneMessage, { kind: 'answered' }>;
 /** Without its number. */
 type Wish = TapRequest extends infer Each ? (Each extends TapRequest ? Omit<Each, 'id'> : never) : never;
 
-/** Asks a running data plane for taps; it answers within a round, half a second at the most when it is idle. */
+/** Asks a running data plane for taps; it wakes for each request. */
 export class TapRequests {
   readonly #port: MessagePort;
+  readonly #wake: WakeEvent;
   readonly #waiting = new Map<number, (answer: Answer | undefined) => void>();
   #lastId = 0;
   #isClosed = false;
 
   /** @param port the control plane's end of `DataPlanePorts.requests` */
-  constructor(port: MessagePort) {
+  constructor(port: MessagePort, wake: WakeEvent) {
     this.#port = port;
+    this.#wake = wake;
   }
 
   /** Answers when the interface is captured. @throws OperationalError when it cannot be */
@@ -44,6 +47,7 @@ export class TapRequests {
     this.#isClosed = true;
     for (const settle of this.#waiting.values()) settle(undefined);
     this.#port.close();
+    this.#wake.close();
   }
 
   async #ask(wish: Wish): Promise<void> {
@@ -62,6 +66,7 @@ export class TapRequests {
         resolve(answer);
       });
       this.#port.postMessage({ ...wish, id });
+      this.#wake.raise();
     });
   }
 }

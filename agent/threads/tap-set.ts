@@ -7,6 +7,7 @@
 import { uptime } from 'node:os';
 import type { RejectTable } from '../flow/reject-tables.ts';
 import type { Window } from '../flow/window.ts';
+import type { LinkPackets } from '../meter/attach-loss.ts';
 import type { Capture } from '../meter/attachment.ts';
 import { endTap } from '../meter/data-plane.ts';
 import type { MeterOptions } from '../meter/meter.ts';
@@ -36,6 +37,8 @@ export interface TapSetup {
   readonly capture: LiveOptions;
   /** The NFLOG group to which the packet filter's rules log what they reject. */
   readonly rejectGroup?: number | undefined;
+  /** When the interface appeared, Unix seconds, where that was while the agent ran and its flow log was there. */
+  readonly appearedAtSeconds?: number | undefined;
 }
 
 export interface TapSetOptions {
@@ -46,6 +49,7 @@ export interface TapSetOptions {
   readonly keep?: KeepSetup | undefined;
   /** Whether an interface that cannot be captured now is waited for; else it is refused. */
   readonly waits?: boolean | undefined;
+  readonly packetsOf?: LinkPackets | undefined;
   readonly engine: LiveEngine;
   readonly mapper: PageMapper;
   /** Of closed windows that the recorder still has: from there on open ones may not grow, and fold early. */
@@ -128,6 +132,16 @@ export class TapSet {
     }
   }
 
+  /** Interfaces came or changed: those that are waited for are tried at once. */
+  retryNow(): void {
+    for (const tap of this.#taps) tap.retryNow();
+  }
+
+  /** Whether the capture of a tap is, or was, of the interface with this number. */
+  hasCaptured(interfaceIndex: number): boolean {
+    return this.#taps.some((tap) => tap.interfaceIndex === interfaceIndex);
+  }
+
   /** The point is to leave: what arrives from now on is not counted. */
   stopIntake(point: ObservationPoint): void {
     this.#taps.find((tap) => isSamePoint(tap.point, point))?.stopIntake();
@@ -197,11 +211,13 @@ export class TapSet {
     this.#rejectLogs.splice(at, 1);
   }
 
-  #create({ point, capture }: TapSetup, live: LiveBlock): Tap {
-    const { engine, onEvent } = this.#options;
+  #create({ point, capture, appearedAtSeconds }: TapSetup, live: LiveBlock): Tap {
+    const { engine, packetsOf, onEvent } = this.#options;
     const tap: Tap = new Tap({
       point,
       capture,
+      appearedAtSeconds,
+      packetsOf,
       engine,
       meter: { ...this.#meter, pieces: this.#piecesOf(point) },
       keeper: this.#keeperOf(point),

@@ -72,6 +72,8 @@ export class FakeEngine implements LiveEngine {
   refusal: Error | undefined;
   linkType = 1;
   interfaceIndex = 0;
+  /** What its sources have received when they are opened. */
+  received = 0;
   packetsPerRead = 100;
   attempts = 0;
   /** What happens while the data plane waits: the outside world's turn. */
@@ -83,6 +85,7 @@ export class FakeEngine implements LiveEngine {
     const source = new FakeSource(interfaceName, this.linkType, this.packetsPerRead, this.interfaceIndex);
     source.onClosed = onClosed;
     this.bufferBytes.push(bufferBytes);
+    source.counted = { ...source.counted, received: this.received };
     this.opened.push(source);
     return source;
   }

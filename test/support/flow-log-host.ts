@@ -44,6 +44,8 @@ export class FlowLogHost {
         const missing = matches.filter(([, names]) => names.length === 0).map(([pattern]) => pattern);
         return { entry, flowLog, patterns, found, missing };
       }),
+    names: () => new Set(this.interfaces),
+    covers: (pattern, name) => (pattern.includes('*') ? name.startsWith(pattern.slice(0, -1)) : pattern === name),
     explainMissing: (pattern) =>
       pattern.includes('*') ? undefined : new OperationalError('capture.no-interface', `there is no ${pattern}`),
   };
@@ -59,6 +61,7 @@ export class FlowLogHost {
       this.history.push(`~${keyOf(point)} ${point.flowLog.windowSeconds}`);
     },
     leave: async (point) => this.#note('-', point),
+    missed: (packets) => void this.history.push(`missed ${packets}`),
   };
 
   load(...declarations: Declaration[]): FlowLogControl {

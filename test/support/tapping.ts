@@ -38,6 +38,8 @@ export class TappedInterface {
       readonly meter?: Partial<MeterOptions>;
       /** For the point `POINT` of closed-windows.ts. */
       readonly keeper?: WindowKeeper;
+      readonly appearedAtSeconds?: number;
+      readonly packetsOf?: TapOptions['packetsOf'];
       readonly onFigures?: TapOptions['onFigures'];
     } = {},
   ) {
@@ -54,6 +56,8 @@ export class TappedInterface {
       now: () => clock.seconds * 1000,
       clocks: () => clocksAt(clock),
       keeper: options.keeper,
+      appearedAtSeconds: options.appearedAtSeconds,
+      packetsOf: options.packetsOf,
       ...(options.onFigures && { onFigures: options.onFigures }),
       onClosed: (_, window, files) => {
         this.files.push(files);

@@ -289,6 +289,31 @@ describe('interfaces that come and go', () => {
     expect(running()).toEqual(['fl-a/veth0']);
   });
 
+  test('are captured as the kernel tells of them, with the time of their appearance', async () => {
+    const control = host.start(on('fl-a', 'veth*'));
+    host.interfaces = ['veth0'];
+    const seen: (number | undefined)[] = [];
+    const { observe } = host.observer;
+    host.observer.observe = (tap) => {
+      seen.push(tap.appearedAtSeconds);
+      return observe(tap);
+    };
+    control.linksChanged([{ index: 7, name: 'veth0', atSeconds: 12 }], []);
+    await control.look();
+    host.interfaces = ['veth0', 'veth1'];
+    await control.look();
+    expect(running()).toEqual(['fl-a/veth0', 'fl-a/veth1']);
+    expect(seen).toEqual([12, host.nowSeconds]);
+  });
+
+  test('before they could be captured are said, where a flow log asks for them', () => {
+    const control = host.start(on('fl-a', 'veth*'));
+    const gone = (name: string, packets: number) => ({ index: 7, name, packets, appearedAt: 12 });
+    control.linksChanged([], [gone('veth3', 5), gone('tap0', 5), gone('veth4', 0)]);
+    expect(host.said).toEqual(['interface came and went before it could be captured']);
+    expect(host.history).toContain('missed 5');
+  });
+
   test('that cannot be captured are tried again, and said once', async () => {
     const control = host.start(on('fl-a', 'veth*'));
     host.interfaces = ['veth0'];

@@ -132,6 +132,55 @@ describe('a tap for which there is no room', () => {
   });
 });
 
+describe('an interface that appeared while the agent ran', () => {
+  const appeared = (packetsOf: () => number) =>
+    new TappedInterface({ clock: { seconds: 70 }, appearedAtSeconds: 58, packetsOf });
+
+  it('has what it carried before its capture said, and a gap in each window since its appearance', async () => {
+    const tapped = appeared(() => 9);
+    tapped.engine.received = 2;
+    tapped.tap.attach();
+    await tapped.round(121);
+    expect(tapped.events).toEqual([{ kind: 'before-attach', packets: 7, gapSeconds: 12 }, { kind: 'attached' }]);
+    expect(gapsByWindow(tapped)).toEqual([
+      [0, [58, 60]],
+      [60, [60, 70]],
+    ]);
+    expect(tapped.closed[0]!.ledger.gaps[0]!.reason).toBe('before-attach');
+  });
+
+  it('has no gap where it carried nothing until then, down as it was made', async () => {
+    const tapped = appeared(() => 0);
+    tapped.engine.refusal = new OperationalError('capture.no-interface', 'it is down.');
+    tapped.tap.attachOrWait();
+    tapped.engine.refusal = undefined;
+    tapped.tap.retryNow();
+    await tapped.round(121);
+    expect(tapped.events.map(({ kind }) => kind)).toEqual(['waiting', 'attached']);
+    expect(tapped.closed.map(({ ledger }) => logStatus(ledger))).toEqual(['NODATA']);
+  });
+
+  it('counts only what it carried since it is waited for, where it was there before', () => {
+    let packets = 1000;
+    const tapped = new TappedInterface({ packetsOf: () => packets });
+    tapped.engine.refusal = new OperationalError('capture.no-interface', 'it is down.');
+    tapped.tap.attachOrWait();
+    packets = 1003;
+    tapped.engine.refusal = undefined;
+    tapped.clock.seconds = 10;
+    tapped.tap.retryNow();
+    expect(tapped.events.at(-2)).toEqual({ kind: 'before-attach', packets: 3, gapSeconds: 10 });
+    tapped.tap.end();
+    expect(gapsByWindow(tapped)).toEqual([[0, [0, 10]]]);
+  });
+
+  it('has nothing missed where it was there before the agent', () => {
+    const tapped = new TappedInterface({ packetsOf: () => 1000 });
+    tapped.tap.attach();
+    expect(tapped.events).toEqual([{ kind: 'attached' }]);
+  });
+});
+
 describe('draining a tap', () => {
   it('takes in everything that waits, and says that nothing more does', async () => {
     const tapped = attached();

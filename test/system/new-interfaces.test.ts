@@ -1,0 +1,113 @@
+/**
+ * Interfaces that are made while the agent runs. The oracle is the number of datagrams that were sent over them: each is in a
+ * record, or among those that passed before capture began, or on an interface that is said to be missed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import { AgentProcess } from '../support/agent-process.ts';
+import { askAgent } from '../support/agent-socket.ts';
+import { LogServiceProcess } from '../support/log-service-process.ts';
+import { NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
+import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import { isFlow, isLedger } from '../support/stored-flows.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const missing = namespacesMissing();
+if (missing !== undefined) process.stderr.write(`new-interfaces: ${missing}\n`);
+
+const PORT = 9999;
+
+describe.skipIf(missing !== undefined)('an interface that is made while the agent runs', { timeout: 90_000 }, () => {
+  let namespace: NetworkNamespace;
+  let service: LogServiceProcess;
+  let agent: AgentProcess;
+  beforeEach(async () => {
+    namespace = new NetworkNamespace();
+    const folder = temporaryFolder();
+    service = new LogServiceProcess({ namespace, folder: `${folder}/store`, port: LOG_SERVICE_PORT });
+    await service.start();
+    const flowLogs = `[{ id: fl-lo, interfaces: [lo], windowSeconds: 5 }, { id: fl-new, interfaces: ['near*'], windowSeconds: 5 }]`;
+    agent = new AgentProcess({ namespace, folder, service, windowSeconds: 5, flowLogs });
+    await agent.start();
+    while ((await status()) === undefined);
+  });
+  afterEach(() => namespace.remove());
+
+  const status = () => askAgent<AgentStatus>(agent.stateFolder, '/status');
+  const interfaceStatus = async () => (await status())!.interfaces.find((one) => one.interface === 'near0');
+  const untilCapturing = async () => {
+    while ((await interfaceStatus())?.state !== 'capturing');
+  };
+  /** Without starting a program for each: so they leave at once. */
+  const send = (packets: number) =>
+    namespace.run('bash', '-c', `for ((i = 0; i < ${packets}; i++)); do echo $i > /dev/udp/10.9.0.2/${PORT}; done`);
+  /** A window has just begun. */
+  const windowBegin = () => sleep(5000 - (Date.now() % 5000) + 50);
+
+  /** Datagrams in records, and how the windows are that had any or lost any, when the agent has ended. */
+  async function stored() {
+    const { interfaceId } = (await interfaceStatus())!;
+    expect((await agent.stop()).code).toBe(0);
+    const logs = await service.query('*');
+    await service.stop();
+    const flows = logs.filter((log) => isFlow(log) && log['dstport'] === PORT);
+    const ledgers = logs.filter((log) => isLedger(log) && log['interface-id'] === interfaceId);
+    return {
+      packets: flows.reduce((sum, log) => sum + Number(log['packets']), 0),
+      ledgers: [
+        ...new Set(ledgers.map((log) => `${log['ledger-status']} ${log['ledger-gap-reasons'] ?? ''}`.trim())),
+      ].filter((status) => status !== 'NODATA'),
+    };
+  }
+
+  test('is captured from its first packet where that comes after its capture, and its window is whole', async () => {
+    await windowBegin();
+    namespace.addPair('near0', 'far0');
+    await untilCapturing();
+    send(50);
+    expect(await interfaceStatus()).toMatchObject({ beforeAttachPackets: 0 });
+    expect(await stored()).toEqual({ packets: 50, ledgers: ['OK'] });
+  });
+
+  test('has the packets that came before its capture said beside the sum, in a window that is not whole', async () => {
+    await windowBegin();
+    process.kill(agent.pid, 'SIGSTOP');
+    namespace.addPair('near0', 'far0');
+    send(20);
+    process.kill(agent.pid, 'SIGCONT');
+    await untilCapturing();
+    send(30);
+    expect(await interfaceStatus()).toMatchObject({ beforeAttachPackets: 20 });
+    const { packets, ledgers } = await stored();
+    expect(packets).toBe(30);
+    expect(ledgers).toContain('SKIPDATA before-attach');
+  });
+
+  test('has each packet in a record or among those before its capture, however soon it comes', async () => {
+    await windowBegin();
+    namespace.addPair('near0', 'far0');
+    send(50);
+    await untilCapturing();
+    const { beforeAttachPackets } = (await interfaceStatus())!;
+    const { packets, ledgers } = await stored();
+    expect(packets + beforeAttachPackets).toBe(50);
+    expect(ledgers.includes('SKIPDATA before-attach')).toBe(beforeAttachPackets > 0);
+  });
+
+  test('and goes before it could be captured is said with what it carried', async () => {
+    process.kill(agent.pid, 'SIGSTOP');
+    namespace.addPair('near0', 'far0');
+    send(20);
+    namespace.ip('link', 'delete', 'near0');
+    process.kill(agent.pid, 'SIGCONT');
+    for (let told = await status(); told!.missedInterfaces.interfaces === 0; told = await status());
+    expect((await status())!.missedInterfaces).toEqual({ interfaces: 1, packets: 20 });
+    const { code, stderr } = await agent.stop();
+    expect(code).toBe(0);
+    expect(stderr).toMatch(
+      /"interface":"near0","packets":20,"message":"interface came and went before it could be captured"/,
+    );
+    await service.stop();
+  });
+});
