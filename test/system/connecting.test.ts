@@ -260,7 +260,9 @@ describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 60_0
     const folder = temporaryFolder();
     const path = join(folder, 'flowlogd.yaml');
     const cls = { endpoint: 'https://cls.test', topicId: 't', secretId: 'a', secretKey: 'b' };
-    writeFileSync(path, JSON.stringify({ stateDirectory: join(folder, 'state'), cls }), { mode: 0o600 });
+    writeFileSync(path, JSON.stringify({ stateDirectory: join(folder, 'state'), flowLogs: [{}], cls }), {
+      mode: 0o600,
+    });
     const env = { HTTPS_PROXY: 'socks5://agent:pass-of-proxy@10.9.0.2:1080' };
     for (const words of [
       ['check', '--config', path],
