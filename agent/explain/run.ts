@@ -1,6 +1,6 @@
 /** `flowlogd explain`: one packet of a capture file, told from its first byte to its record. */
 
-import { createLibpcapSavefileEngine } from '../capture/libpcap.ts';
+import { createLibpcapSavefileEngine } from '../capture/libpcap/libpcap.ts';
 import { linkTypeName } from '../capture/link-type-name.ts';
 import type { Invocation } from '../cli/command.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';

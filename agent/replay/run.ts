@@ -3,7 +3,7 @@ import { randomBytes, randomFillSync, randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
-import { createLibpcapSavefileEngine } from '../capture/libpcap.ts';
+import { createLibpcapSavefileEngine } from '../capture/libpcap/libpcap.ts';
 import { linkTypeName } from '../capture/link-type-name.ts';
 import { chosenFields } from '../cli/chosen-fields.ts';
 import type { Invocation } from '../cli/command.ts';
@@ -71,7 +71,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
 
 async function openEngine(name: 'libpcap' | 'savefile'): Promise<{ engine: SavefileEngine; addon?: CaptureAddon }> {
   if (name === 'savefile') {
-    const { createSavefileEngine } = await import('../capture/savefile.ts');
+    const { createSavefileEngine } = await import('../capture/savefile/savefile.ts');
     return { engine: createSavefileEngine() };
   }
   const addon = loadCaptureAddon();

@@ -1,6 +1,6 @@
 /** Entry of the data-plane thread: libpcap through the addon, and nothing else in this thread's way. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { createLibpcapEngine } from '../capture/libpcap.ts';
+import { createLibpcapEngine } from '../capture/libpcap/libpcap.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { type DataPlaneMessage, type DataPlanePorts, type DataPlaneSetup, dataPlane } from './data-plane.ts';

@@ -84,7 +84,7 @@ function runOnThisThread(setup: DataPlaneSetup, ports: DataPlanePorts, listeners
   let ended: Promise<void> = Promise.resolve();
   const ready = new Promise<readonly string[]>((resolve, reject) => {
     const tell = (message: DataPlaneMessage) => take(message, resolve, reject, listeners);
-    ended = import('../capture/cap.ts').then(async ({ createCapEngine }) => {
+    ended = import('../capture/cap/cap.ts').then(async ({ createCapEngine }) => {
       await dataPlane(setup, createCapEngine(), loadCaptureAddon(), ports, tell);
     });
     ended.catch(reject);

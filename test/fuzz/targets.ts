@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import type { ByteSource } from '../../agent/capture/byte-source.ts';
-import { createSavefileEngine } from '../../agent/capture/savefile.ts';
+import { createSavefileEngine } from '../../agent/capture/savefile/savefile.ts';
 import { loadConfiguration } from '../../agent/config/load.ts';
 import { ConntrackReader } from '../../agent/conntrack/ctnetlink.ts';
 import { TranslationTable, UNMATCHED } from '../../agent/conntrack/translation-table.ts';

@@ -9,8 +9,8 @@
  */
 import { createInterface } from 'node:readline';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { createCapEngine } from '../../dist/agent/capture/cap.js';
-import { createLibpcapEngine } from '../../dist/agent/capture/libpcap.js';
+import { createCapEngine } from '../../dist/agent/capture/cap/cap.js';
+import { createLibpcapEngine } from '../../dist/agent/capture/libpcap/libpcap.js';
 import { createPacketBatch, nextRecord } from '../../dist/agent/model/packet-batch.js';
 import { READ } from '../../dist/agent/model/packet-source.js';
 import { loadCaptureAddon } from '../../dist/agent/native/addon.js';

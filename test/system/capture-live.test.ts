@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createCapEngine } from '../../agent/capture/cap.ts';
+import { createCapEngine } from '../../agent/capture/cap/cap.ts';
 import { pcapFile } from '../support/capture-file.ts';
 import { commandMissing, LineProcess, NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
 import { arp, ethernet, icmpEcho, ipv4, ipv6, LINK_TYPE, PROTOCOL, tcp, udp } from '../support/packet-builder.ts';

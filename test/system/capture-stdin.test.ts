@@ -6,8 +6,8 @@ import { CaptureFolder } from '../support/read-source.ts';
 
 const COUNT = `
   const { loadCaptureAddon } = await import('./dist/agent/native/addon.js');
-  const { createLibpcapSavefileEngine } = await import('./dist/agent/capture/libpcap.js');
-  const { createSavefileEngine } = await import('./dist/agent/capture/savefile.js');
+  const { createLibpcapSavefileEngine } = await import('./dist/agent/capture/libpcap/libpcap.js');
+  const { createSavefileEngine } = await import('./dist/agent/capture/savefile/savefile.js');
   const { createPacketBatch } = await import('./dist/agent/model/packet-batch.js');
   const [name, readsMax] = process.argv.slice(-2);
   const engine = name === 'savefile' ? createSavefileEngine() : createLibpcapSavefileEngine(loadCaptureAddon());

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createCapEngine } from '../../agent/capture/cap.ts';
+import { createCapEngine } from '../../agent/capture/cap/cap.ts';
 import {
   type CommandOptions,
   FLOWLOGD,

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { createLibpcapSavefileEngine } from '../../agent/capture/libpcap.ts';
+import { createLibpcapSavefileEngine } from '../../agent/capture/libpcap/libpcap.ts';
 import { Judge } from '../../agent/explain/decision.ts';
 import { narrate } from '../../agent/explain/link-layers.ts';
 import { visitPackets } from '../../agent/explain/packets.ts';

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ByteSource } from '../../../agent/capture/byte-source.ts';
-import { createLibpcapSavefileEngine } from '../../../agent/capture/libpcap.ts';
+import { createLibpcapSavefileEngine } from '../../../agent/capture/libpcap/libpcap.ts';
 import { openPcapng, PCAPNG_MAGIC } from '../../../agent/capture/pcapng.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from '../../../agent/model/packet-batch.ts';

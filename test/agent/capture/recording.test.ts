@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createLibpcapSavefileEngine } from '../../../agent/capture/libpcap.ts';
+import { createLibpcapSavefileEngine } from '../../../agent/capture/libpcap/libpcap.ts';
 import { RecordingProgress, recordingEngine } from '../../../agent/capture/recording.ts';
 import { READ } from '../../../agent/model/packet-source.ts';
 import { loadCaptureAddon } from '../../../agent/native/addon.ts';

@@ -7,7 +7,7 @@
  */
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
-import { OperationalError } from '../model/operational-error.ts';
+import { OperationalError } from '../../model/operational-error.ts';
 import {
   CAPTURED_LENGTH,
   FRAME_BYTES_MAX,
@@ -17,7 +17,7 @@ import {
   RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../model/packet-batch.ts';
+} from '../../model/packet-batch.ts';
 import {
   type CaptureStatistics,
   type PacketSource,
@@ -25,7 +25,7 @@ import {
   type ReadStatus,
   type SavefileEngine,
   type SavefileOptions,
-} from '../model/packet-source.ts';
+} from '../../model/packet-source.ts';
 import {
   type ByteSource,
   damagedAfter,
@@ -34,9 +34,9 @@ import {
   peek,
   SAVEFILE_STATISTICS,
   unreadable,
-} from './byte-source.ts';
-import { LINK_TYPE_NFLOG, turnNflogAttributes } from './nflog-byte-order.ts';
-import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
+} from '../byte-source.ts';
+import { LINK_TYPE_NFLOG, turnNflogAttributes } from '../nflog-byte-order.ts';
+import { openPcapng, PCAPNG_MAGIC } from '../pcapng.ts';
 
 const MAGIC_BYTES = 4;
 const FILE_HEADER_BYTES = 24;

@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createLibpcapSavefileEngine } from '../../../agent/capture/libpcap.ts';
-import { createSavefileEngine } from '../../../agent/capture/savefile.ts';
-import { type ErrorCode, OperationalError } from '../../../agent/model/operational-error.ts';
-import { createPacketBatch, FRAME_BYTES_MAX } from '../../../agent/model/packet-batch.ts';
-import { READ } from '../../../agent/model/packet-source.ts';
-import { loadCaptureAddon } from '../../../agent/native/addon.ts';
+import { createLibpcapSavefileEngine } from '../../../../agent/capture/libpcap/libpcap.ts';
+import { createSavefileEngine } from '../../../../agent/capture/savefile/savefile.ts';
+import { type ErrorCode, OperationalError } from '../../../../agent/model/operational-error.ts';
+import { createPacketBatch, FRAME_BYTES_MAX } from '../../../../agent/model/packet-batch.ts';
+import { READ } from '../../../../agent/model/packet-source.ts';
+import { loadCaptureAddon } from '../../../../agent/native/addon.ts';
 import {
   type CapturedPacket,
   PCAP_MAGIC,
@@ -16,10 +16,10 @@ import {
   pcapHeader,
   pcapngFile,
   pcapRecord,
-} from '../../support/capture-file.ts';
-import { nflogRecord } from '../../support/nflog-record.ts';
-import { arp, concat, ethernet, ipv4, LINK_TYPE, PROTOCOL, tcp, udp } from '../../support/packet-builder.ts';
-import { CaptureFolder, packetLines, readSavefile } from '../../support/read-source.ts';
+} from '../../../support/capture-file.ts';
+import { nflogRecord } from '../../../support/nflog-record.ts';
+import { arp, concat, ethernet, ipv4, LINK_TYPE, PROTOCOL, tcp, udp } from '../../../support/packet-builder.ts';
+import { CaptureFolder, packetLines, readSavefile } from '../../../support/read-source.ts';
 
 const savefile = createSavefileEngine();
 const libpcap = createLibpcapSavefileEngine(loadCaptureAddon());
@@ -218,7 +218,7 @@ describe('the savefile engine', () => {
   });
 });
 
-const CORPUS = fileURLToPath(new URL('../../../../shared/corpus/captures/', import.meta.url));
+const CORPUS = fileURLToPath(new URL('../../../../../shared/corpus/captures/', import.meta.url));
 
 describe.skipIf(!existsSync(CORPUS))('over the shared captures', () => {
   const files = existsSync(CORPUS) ? readdirSync(CORPUS) : [];

@@ -1,13 +1,18 @@
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { createLibpcapEngine, createLibpcapSavefileEngine } from '../../../agent/capture/libpcap.ts';
-import { OperationalError } from '../../../agent/model/operational-error.ts';
-import { createPacketBatch } from '../../../agent/model/packet-batch.ts';
-import { type LiveOptions, READ } from '../../../agent/model/packet-source.ts';
-import { type CaptureAddon, type CaptureHandle, loadCaptureAddon, READ_FAILED } from '../../../agent/native/addon.ts';
-import { type CapturedPacket, PCAP_MAGIC, pcapFile, pcapHeader, pcapngFile } from '../../support/capture-file.ts';
-import { concat, ethernet, ipv4, LINK_TYPE, PROTOCOL, udp } from '../../support/packet-builder.ts';
-import { ANY_PACKET, CaptureFolder, packetLines, readSavefile, readToEnd } from '../../support/read-source.ts';
+import { createLibpcapEngine, createLibpcapSavefileEngine } from '../../../../agent/capture/libpcap/libpcap.ts';
+import { OperationalError } from '../../../../agent/model/operational-error.ts';
+import { createPacketBatch } from '../../../../agent/model/packet-batch.ts';
+import { type LiveOptions, READ } from '../../../../agent/model/packet-source.ts';
+import {
+  type CaptureAddon,
+  type CaptureHandle,
+  loadCaptureAddon,
+  READ_FAILED,
+} from '../../../../agent/native/addon.ts';
+import { type CapturedPacket, PCAP_MAGIC, pcapFile, pcapHeader, pcapngFile } from '../../../support/capture-file.ts';
+import { concat, ethernet, ipv4, LINK_TYPE, PROTOCOL, udp } from '../../../support/packet-builder.ts';
+import { ANY_PACKET, CaptureFolder, packetLines, readSavefile, readToEnd } from '../../../support/read-source.ts';
 
 const addon = loadCaptureAddon();
 const savefiles = createLibpcapSavefileEngine(addon);

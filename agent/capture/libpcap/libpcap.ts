@@ -4,9 +4,9 @@
  * error means to the user); the addon only does as told.
  */
 
-import { OperationalError } from '../model/operational-error.ts';
-import type { PacketBatch } from '../model/packet-batch.ts';
-import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import { OperationalError } from '../../model/operational-error.ts';
+import type { PacketBatch } from '../../model/packet-batch.ts';
+import { FRAME_BYTES_MAX } from '../../model/packet-batch.ts';
 import type {
   CaptureStatistics,
   LiveEngine,
@@ -16,13 +16,13 @@ import type {
   ReadStatus,
   SavefileEngine,
   SavefileOptions,
-} from '../model/packet-source.ts';
-import { READ } from '../model/packet-source.ts';
-import type { CaptureAddon, CaptureHandle } from '../native/addon.ts';
-import { READ_END, READ_FAILED } from '../native/addon.ts';
-import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS } from './byte-source.ts';
-import { exhaustedText } from './exhausted.ts';
-import { openPcapng, PCAPNG_MAGIC } from './pcapng.ts';
+} from '../../model/packet-source.ts';
+import { READ } from '../../model/packet-source.ts';
+import type { CaptureAddon, CaptureHandle } from '../../native/addon.ts';
+import { READ_END, READ_FAILED } from '../../native/addon.ts';
+import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS } from '../byte-source.ts';
+import { exhaustedText } from '../exhausted.ts';
+import { openPcapng, PCAPNG_MAGIC } from '../pcapng.ts';
 
 /** How long the kernel may hold back a partly filled block of its ring: a wake-up per block, not one per packet. */
 const RETIRE_TIMEOUT_MS = 100;

@@ -9,7 +9,7 @@
 import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
-import { OperationalError } from '../model/operational-error.ts';
+import { OperationalError } from '../../model/operational-error.ts';
 import {
   CAPTURED_LENGTH,
   NANOSECONDS,
@@ -18,7 +18,7 @@ import {
   RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../model/packet-batch.ts';
+} from '../../model/packet-batch.ts';
 import {
   type CaptureStatistics,
   type LiveEngine,
@@ -27,7 +27,7 @@ import {
   type PacketSource,
   READ,
   type ReadStatus,
-} from '../model/packet-source.ts';
+} from '../../model/packet-source.ts';
 
 const LIMITS: readonly string[] = [
   'The cap engine gives each packet the time of its arrival in this process, in milliseconds, not the time of its capture.',
