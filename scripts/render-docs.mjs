@@ -1,8 +1,10 @@
 /** Writes the pages of docs/ that are rendered from the sources. `test/docs` fails when they are not what this writes. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { withEnginesTable } from '../dist/agent/capture/engines.js';
 import { renderReferencePage } from '../dist/agent/config/reference.js';
 import { withMetricsTable } from '../dist/agent/telemetry/metrics.js';
 
 const page = (name) => new URL(`../docs/${name}`, import.meta.url);
 writeFileSync(page('configuration.md'), renderReferencePage());
+writeFileSync(page('capture.md'), withEnginesTable(readFileSync(page('capture.md'), 'utf8')));
 writeFileSync(page('operations.md'), withMetricsTable(readFileSync(page('operations.md'), 'utf8')));

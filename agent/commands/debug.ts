@@ -1,3 +1,4 @@
+import { DEFAULT_ENGINE, LIVE_ENGINES_HELP } from '../capture/engines.ts';
 import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
 import type { Command, Invocation } from '../cli/command.ts';
 import { OperationalError } from '../model/operational-error.ts';
@@ -76,8 +77,8 @@ export const debug: Command = {
     {
       name: 'engine',
       value: 'ENGINE',
-      default: 'libpcap',
-      description: 'libpcap, or cap (the npm package of that name).',
+      default: DEFAULT_ENGINE,
+      description: LIVE_ENGINES_HELP,
     },
   ],
   examples: [

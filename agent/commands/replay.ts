@@ -1,3 +1,4 @@
+import { DEFAULT_ENGINE, SAVEFILE_ENGINES_HELP } from '../capture/engines.ts';
 import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
 import type { Command } from '../cli/command.ts';
 
@@ -48,8 +49,8 @@ export const replay: Command = {
     {
       name: 'engine',
       value: 'ENGINE',
-      default: 'libpcap',
-      description: 'libpcap (all formats), or savefile (pure JavaScript: pcapng, and classic pcap with microseconds).',
+      default: DEFAULT_ENGINE,
+      description: SAVEFILE_ENGINES_HELP,
     },
     {
       name: 'to',

@@ -1,5 +1,6 @@
 /** What single options cannot see: contradictions between them. Looks only at options that are valid in themselves. */
 
+import { LIVE_ENGINE_NAMES, NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
 import type { Findings } from './findings.ts';
 import { checkRow } from './flow-log-row.ts';
 import { isInterfacePattern } from './interface-pattern.ts';
@@ -47,8 +48,10 @@ function checkTags(findings: Findings, path: string): void {
 function checkRejects(findings: Findings, path: string): void {
   const { settings } = findings;
   if (!settings.has(path)) return;
-  if (settings.get('capture.engine')?.value === 'cap') {
-    findings.problemAt(path, 'the engine cap cannot listen to NFLOG: set capture.engine to libpcap');
+  const engine = settings.get('capture.engine')?.value;
+  if (LIVE_ENGINE_NAMES.some((name) => name === engine) && !NFLOG_ENGINE_NAMES.some((name) => name === engine)) {
+    const others = NFLOG_ENGINE_NAMES.join(' or ');
+    findings.problemAt(path, `the engine ${String(engine)} cannot listen to NFLOG: set capture.engine to ${others}`);
   }
   if (settings.get('capture.filter')?.value) {
     findings.problemAt(path, 'NFLOG knows no capture.filter, so what that keeps out would come back: use exclude');

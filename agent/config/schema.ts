@@ -5,6 +5,7 @@
  * Names are the field's, in camel case, units last. Every number has bounds.
  */
 
+import { DEFAULT_ENGINE, LIVE_ENGINE_NAMES, LIVE_ENGINES_DESCRIPTION, NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
 import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
@@ -130,7 +131,7 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
       nflog: required(integer(0, NFLOG_GROUP_MAX), {
         description:
           'The NFLOG group to which rules log just before they drop or reject: that of no other program, but flow logs may share ' +
-          'one. Needs `CAP_NET_ADMIN` and the engine `libpcap`: see verdicts.md.',
+          `one. Needs \`CAP_NET_ADMIN\` and the engine ${NFLOG_ENGINE_NAMES.map((name) => `\`${name}\``).join(' or ')}: see verdicts.md.`,
         example: '5',
       }),
     },
@@ -147,10 +148,8 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
 });
 
 const capture = section('How packets are captured.', {
-  engine: option(choice(['libpcap', 'cap']), 'libpcap', {
-    description:
-      '`libpcap` is flowlogd’s own binding. `cap` is the npm package of that name, for hosts where the binding cannot be built: ' +
-      'arrival times instead of packet times, and no drop counters.',
+  engine: option(choice(LIVE_ENGINE_NAMES), DEFAULT_ENGINE, {
+    description: LIVE_ENGINES_DESCRIPTION,
   }),
   snapBytes: option(bytes(64, FRAME_BYTES_MAX), '128', {
     description:

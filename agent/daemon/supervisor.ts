@@ -2,9 +2,11 @@
  * The daemon put together: spool, exporter, recorder, data plane and rotation, started in this order and stopped in the
  * reverse one, so that nothing is ever handed to a stage that is not there. See docs/architecture.md for the drawing.
  */
+
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import type { Region } from '../annotation/regions.ts';
+import type { LiveEngineName } from '../capture/engines.ts';
 import { DEFAULT_BACKOFF } from '../export/backoff.ts';
 import { EXPORTER_DEFAULTS, Exporter } from '../export/exporter.ts';
 import { systemTimers } from '../export/timers.ts';
@@ -41,7 +43,7 @@ export interface AgentPlan {
   readonly spoolBytesMax: number;
   readonly spoolAgeSecondsMax: number;
   readonly taps: readonly TapSetup[];
-  readonly engine: 'libpcap' | 'cap';
+  readonly engine: LiveEngineName;
   readonly exclusion: ExclusionPolicy;
   readonly flowsMax: number;
   readonly ringBytesMax: number;

@@ -1,5 +1,6 @@
 /** From the options of `flowlogd debug` to what a run is to do. */
 import { randomFillSync } from 'node:crypto';
+import { LIVE_ENGINE_NAMES, type LiveEngineName } from '../capture/engines.ts';
 import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { RecordingProgress } from '../capture/recording.ts';
 import { chosenFields } from '../cli/chosen-fields.ts';
@@ -28,7 +29,7 @@ export interface DebugPlan {
   readonly interfaceNames: readonly string[];
   readonly windowSeconds: number;
   readonly durationSeconds: number;
-  readonly engine: 'libpcap' | 'cap';
+  readonly engine: LiveEngineName;
   readonly format: DebugFormat;
   /** What records say. */
   readonly row: Pick<FlowLog, 'resourceType' | 'fields'>;
@@ -62,7 +63,7 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
         ? SCREEN_WINDOW_SECONDS
         : LINES_WINDOW_SECONDS,
     durationSeconds: invocation.seconds('duration', { min: 1, max: DAY_SECONDS }),
-    engine: invocation.choice('engine', ['libpcap', 'cap']),
+    engine: invocation.choice('engine', LIVE_ENGINE_NAMES),
     format,
     row: chosenFields(invocation, 'debug'),
     hasHeader: !invocation.flag('no-header'),

@@ -1,11 +1,10 @@
 /** `flowlogd explain`: one packet of a capture file, told from its first byte to its record. */
 
-import { createLibpcapSavefileEngine } from '../capture/libpcap/libpcap.ts';
+import { DEFAULT_ENGINE, savefileEngine } from '../capture/engines.ts';
 import { linkTypeName } from '../capture/link-type-name.ts';
 import type { Invocation } from '../cli/command.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
-import { loadCaptureAddon } from '../native/addon.ts';
 import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
 import { type Explanation, explain, type Found, type Wanted } from './explanation.ts';
 import { explanationObject } from './explanation-json.ts';
@@ -19,7 +18,7 @@ export async function runExplain(invocation: Invocation, policy: ExclusionPolicy
   const windowSeconds = invocation.seconds('window', { min: 1, max: WINDOW_SECONDS_MAX });
   const wanted = wantedPacket(invocation);
   if (file === '-') throw usage('a file is read twice, so it cannot come from standard input');
-  const engine = createLibpcapSavefileEngine(loadCaptureAddon());
+  const engine = await savefileEngine(DEFAULT_ENGINE).create();
   const exclusion = new Exclusion(policy);
   const open = async () => engine.open({ path: file, filter: '' });
   const found = await explain({ wanted, windowSeconds, exclusion, open });

@@ -78,7 +78,8 @@ export interface SavefileOptions {
 
 /** A way to capture from interfaces. */
 export interface LiveEngine {
-  readonly name: 'libpcap' | 'cap';
+  /** Its name in the table of engines (capture/engines.ts). */
+  readonly name: string;
   /** What this engine cannot do, one sentence each; told to the user at start. */
   readonly limits: readonly string[];
   /** How long a packet that has arrived may be held back from `read`. */
@@ -93,7 +94,8 @@ export interface LiveEngine {
 
 /** A way to read savefiles. */
 export interface SavefileEngine {
-  readonly name: 'libpcap' | 'savefile';
+  /** Its name in the table of engines (capture/engines.ts). */
+  readonly name: string;
   /** @throws OperationalError `savefile.unreadable`, `savefile.format` or `capture.filter`. */
   open(options: SavefileOptions): PacketSource | Promise<PacketSource>;
 }

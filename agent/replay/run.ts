@@ -3,7 +3,7 @@ import { randomBytes, randomFillSync, randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
-import { createLibpcapSavefileEngine } from '../capture/libpcap/libpcap.ts';
+import { SAVEFILE_ENGINE_NAMES, savefileEngine } from '../capture/engines.ts';
 import { linkTypeName } from '../capture/link-type-name.ts';
 import { chosenFields } from '../cli/chosen-fields.ts';
 import type { Invocation } from '../cli/command.ts';
@@ -13,10 +13,9 @@ import { headerOf } from '../model/batch-id.ts';
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../model/flow-log.ts';
 import { offeredPackets } from '../model/ledger.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
-import type { SavefileEngine } from '../model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import type { WindowOutput } from '../model/window-output.ts';
-import { type CaptureAddon, loadCaptureAddon } from '../native/addon.ts';
+import { loadCaptureAddon } from '../native/addon.ts';
 import {
   AnnotatedOutput,
   BatchOutput,
@@ -46,18 +45,18 @@ const TABLE_WIDTH = 120;
 
 export async function runReplay(invocation: Invocation): Promise<ExitCode> {
   const windowSeconds = invocation.seconds('window', { min: 1, max: WINDOW_SECONDS_MAX });
-  const { engine, addon } = await openEngine(invocation.choice('engine', ['libpcap', 'savefile']));
+  const engine = savefileEngine(invocation.choice('engine', SAVEFILE_ENGINE_NAMES));
   const files = invocation.positionals;
   const progress = createProgress(invocation.flag('quiet') ? undefined : invocation.stderr, totalBytes(files));
   const report = await replay({
     files,
-    engine,
+    engine: await engine.create(),
     filter: invocation.required('filter'),
     meter: {
       windowSeconds,
       exclusion: new Exclusion(invocation.flag('no-exclude') ? EXCLUDE_NOTHING : EXCLUDE_DEFAULTS),
       hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
-      allocate: privateTableMemory(addon),
+      allocate: privateTableMemory(engine.usesAddon ? loadCaptureAddon() : undefined),
       flowsMax: FLOWS_MAX,
     },
     output: outputToAll(await createOutputs(invocation, windowSeconds)),
@@ -67,15 +66,6 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
   });
   progress.clear();
   return conclude(invocation, report);
-}
-
-async function openEngine(name: 'libpcap' | 'savefile'): Promise<{ engine: SavefileEngine; addon?: CaptureAddon }> {
-  if (name === 'savefile') {
-    const { createSavefileEngine } = await import('../capture/savefile/savefile.ts');
-    return { engine: createSavefileEngine() };
-  }
-  const addon = loadCaptureAddon();
-  return { engine: createLibpcapSavefileEngine(addon), addon };
 }
 
 /** A report alone is enough: records are printed beside it when somebody says how. */

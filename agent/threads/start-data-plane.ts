@@ -1,4 +1,5 @@
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
+import { type LiveEngineName, liveEngine } from '../capture/engines.ts';
 import { Control } from '../meter/control.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
@@ -28,10 +29,10 @@ export type OnLinks = (appeared: readonly AppearedLink[], missed: readonly Vanis
 export type OnTapEvent = (point: ObservationPoint, event: TapEvent) => void;
 export type OnRing = (change: RingChange) => void;
 
-/** Starts the data plane in a thread of its own, or on this one for the engine `cap`, which cannot run in another. */
+/** Starts the data plane in a thread of its own, or on this one for an engine that cannot run in another. */
 export function startDataPlane(
   setup: Omit<DataPlaneSetup, 'control' | 'wake'>,
-  engine: 'libpcap' | 'cap',
+  engine: LiveEngineName,
   onEvent: OnTapEvent,
   onRing: OnRing = () => undefined,
   onLinks: OnLinks = () => undefined,
@@ -42,8 +43,8 @@ export function startDataPlane(
   const wake = new WakeEvent(loadCaptureAddon().openEvent());
   const taps = new TapRequests(requests.port2, wake);
   const ports = { recorder: windows.port1, requests: requests.port1 };
-  const run = engine === 'libpcap' ? runInWorker : runOnThisThread;
-  const running = run({ ...setup, control: control.shared, wake: wake.descriptor }, ports, {
+  const run = RUN_ON[liveEngine(engine).thread];
+  const running = run(engine, { ...setup, control: control.shared, wake: wake.descriptor }, ports, {
     onEvent,
     onRing,
     onLinks,
@@ -61,9 +62,11 @@ interface Listeners {
   readonly onAnswer: (answer: Extract<DataPlaneMessage, { kind: 'answered' }>) => void;
 }
 
-function runInWorker(setup: DataPlaneSetup, ports: DataPlanePorts, listeners: Listeners) {
+const RUN_ON = { worker: runInWorker, main: runOnThisThread } as const;
+
+function runInWorker(engine: LiveEngineName, setup: DataPlaneSetup, ports: DataPlanePorts, listeners: Listeners) {
   const worker = new Worker(new URL('./data-plane-thread.js', import.meta.url), {
-    workerData: { setup, ports },
+    workerData: { engine, setup, ports },
     transferList: [ports.recorder, ports.requests],
     name: 'data-plane',
     // The tables' descriptors are opened by the addon, of which the thread's book-keeping knows nothing.
@@ -80,13 +83,13 @@ function runInWorker(setup: DataPlaneSetup, ports: DataPlanePorts, listeners: Li
   return { ready, ended };
 }
 
-function runOnThisThread(setup: DataPlaneSetup, ports: DataPlanePorts, listeners: Listeners) {
+function runOnThisThread(engine: LiveEngineName, setup: DataPlaneSetup, ports: DataPlanePorts, listeners: Listeners) {
   let ended: Promise<void> = Promise.resolve();
   const ready = new Promise<readonly string[]>((resolve, reject) => {
     const tell = (message: DataPlaneMessage) => take(message, resolve, reject, listeners);
-    ended = import('../capture/cap/cap.ts').then(async ({ createCapEngine }) => {
-      await dataPlane(setup, createCapEngine(), loadCaptureAddon(), ports, tell);
-    });
+    ended = liveEngine(engine)
+      .create()
+      .then((created) => dataPlane(setup, created, loadCaptureAddon(), ports, tell));
     ended.catch(reject);
   });
   return { ready, ended: ended.finally(() => ports.recorder.close()) };

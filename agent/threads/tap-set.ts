@@ -4,7 +4,9 @@
  * A tap that leaves takes in what waits for it and closes its windows first; the others go on between two of their rounds.
  * When the same point comes back, the pieces of its windows go on where they were: a batch identity is never used twice.
  */
+
 import { uptime } from 'node:os';
+import { NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
 import type { RejectTable } from '../flow/reject-tables.ts';
 import type { Window } from '../flow/window.ts';
 import type { LinkPackets } from '../meter/attach-loss.ts';
@@ -186,15 +188,16 @@ export class TapSet {
     if (group === undefined) return undefined;
     const open = this.#rejectLogs.find((log) => log.group === group);
     if (open !== undefined) return open;
-    if (this.#options.engine.name !== 'libpcap' || capture.filter !== '') {
+    const { engine } = this.#options;
+    if (!NFLOG_ENGINE_NAMES.some((name) => name === engine.name) || capture.filter !== '') {
       throw new OperationalError(
         'config.invalid',
-        `Listening to NFLOG group ${group} takes the engine libpcap and no capture.filter, which NFLOG does not know: change them, ` +
+        `Listening to NFLOG group ${group} takes the engine ${NFLOG_ENGINE_NAMES.join(' or ')} and no capture.filter, which NFLOG does not know: change them, ` +
           'or leave out rejects.',
       );
     }
     const log = new RejectLog({
-      engine: this.#options.engine,
+      engine,
       group,
       snapBytes: capture.snapBytes,
       now: () => performance.now(),

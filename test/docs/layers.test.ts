@@ -61,6 +61,7 @@ const PROBES: readonly Probe[] = [
   ['agent/flow-logs/x.ts', '../config/y.ts', 'forbidden'],
   ['agent/flow-logs/x.ts', 'node:fs', 'forbidden'],
   ['agent/config/x.ts', 'yaml', 'allowed'],
+  ['agent/config/x.ts', '../capture/engines.ts', 'allowed'],
   ['agent/config/x.ts', '../export/y.ts', 'forbidden'],
   ['agent/threads/x.ts', '../capture/y.ts', 'allowed'],
   ['agent/threads/x.ts', '../config/y.ts', 'forbidden'],

@@ -1,0 +1,129 @@
+/**
+ * The one table of capture engines. A new engine is a folder beside this file and a row here: option values, help, the
+ * configuration's page, the table in docs/capture.md and the choice of a thread follow from the row. Engines are loaded when
+ * they are created, so whoever reads the table needs none of them.
+ */
+import type { LiveEngine, SavefileEngine } from '../model/packet-source.ts';
+import { loadCaptureAddon } from '../native/addon.ts';
+
+/** How an engine captures from interfaces. */
+interface LiveEngineRow {
+  /** Where it can run: in a worker thread of its own, or on the main thread only. */
+  readonly thread: 'worker' | 'main';
+  /** Whether it can listen to the packet filter's NFLOG groups. */
+  readonly listensToNflog: boolean;
+  /** A noun phrase, for the help. */
+  readonly help: string;
+  /** Sentences, for the configuration's page. */
+  readonly description: string;
+  /** @throws OperationalError `capture.engine-missing` */
+  create(): Promise<LiveEngine>;
+}
+
+/** How an engine reads capture files. */
+interface SavefileEngineRow {
+  /** The formats, for the help. */
+  readonly formats: string;
+  /** Whether the native addon is loaded with it, and so of use to others, too. */
+  readonly usesAddon: boolean;
+  /** @throws OperationalError `capture.engine-missing` */
+  create(): Promise<SavefileEngine>;
+}
+
+export interface EngineRow {
+  readonly name: string;
+  /** For the table in docs/capture.md: what it reads, what must be installed, and when to choose it. */
+  readonly reads: string;
+  readonly needs: string;
+  readonly use: string;
+  readonly live?: LiveEngineRow;
+  readonly savefile?: SavefileEngineRow;
+}
+
+export const ENGINES = [
+  {
+    name: 'libpcap',
+    reads: 'interfaces; pcap, nanosecond pcap, modified pcap, pcapng',
+    needs: 'libpcap and the addon (`npm run build:native`)',
+    use: 'always, where it can be built',
+    live: {
+      thread: 'worker',
+      listensToNflog: true,
+      help: 'libpcap',
+      description: '`libpcap` is flowlogd’s own binding.',
+      create: async () => (await import('./libpcap/libpcap.ts')).createLibpcapEngine(loadCaptureAddon()),
+    },
+    savefile: {
+      formats: 'all formats',
+      usesAddon: true,
+      create: async () => (await import('./libpcap/libpcap.ts')).createLibpcapSavefileEngine(loadCaptureAddon()),
+    },
+  },
+  {
+    name: 'cap',
+    reads: 'interfaces',
+    needs: 'the npm package `cap` (optional)',
+    use: 'where only that package is allowed',
+    live: {
+      thread: 'main',
+      listensToNflog: false,
+      help: 'cap (the npm package of that name)',
+      description:
+        '`cap` is the npm package of that name, for hosts where the binding cannot be built: arrival times instead of packet ' +
+        'times, and no drop counters.',
+      create: async () => (await import('./cap/cap.ts')).createCapEngine(),
+    },
+  },
+  {
+    name: 'savefile',
+    reads: 'pcapng; classic pcap 2.4 with microseconds',
+    needs: 'nothing native',
+    use: 'to read files where no libpcap can be built',
+    savefile: {
+      formats: 'pure JavaScript: pcapng, and classic pcap with microseconds',
+      usesAddon: false,
+      create: async () => (await import('./savefile/savefile.ts')).createSavefileEngine(),
+    },
+  },
+] as const satisfies readonly EngineRow[];
+
+/** It captures, and it reads files. */
+export const DEFAULT_ENGINE = ENGINES[0].name;
+
+type Row = (typeof ENGINES)[number];
+export type LiveEngineName = Extract<Row, { live: object }>['name'];
+export type SavefileEngineName = Extract<Row, { savefile: object }>['name'];
+
+const LIVE = ENGINES.filter((row) => 'live' in row);
+const SAVEFILE = ENGINES.filter((row) => 'savefile' in row);
+export const LIVE_ENGINE_NAMES: readonly LiveEngineName[] = LIVE.map(({ name }) => name);
+export const SAVEFILE_ENGINE_NAMES: readonly SavefileEngineName[] = SAVEFILE.map(({ name }) => name);
+export const NFLOG_ENGINE_NAMES: readonly LiveEngineName[] = LIVE.filter((row) => row.live.listensToNflog).map(
+  (row) => row.name,
+);
+
+export function liveEngine(name: LiveEngineName): LiveEngineRow {
+  return LIVE.find((row) => row.name === name)!.live;
+}
+
+export function savefileEngine(name: SavefileEngineName): SavefileEngineRow {
+  return SAVEFILE.find((row) => row.name === name)!.savefile;
+}
+
+/** What the option `engine` of a live capture chooses between, for the configuration's page. */
+export const LIVE_ENGINES_DESCRIPTION = LIVE.map((row) => row.live.description).join(' ');
+/** The same for the help of a command. */
+export const LIVE_ENGINES_HELP = `${LIVE.map((row) => row.live.help).join(', or ')}.`;
+export const SAVEFILE_ENGINES_HELP = `${SAVEFILE.map((row) => `${row.name} (${row.savefile.formats})`).join(', or ')}.`;
+
+/** The page of the engines with its table as the rows are now. */
+export function withEnginesTable(page: string): string {
+  const [begin, end] = ['<!-- engines -->\n', '<!-- /engines -->'];
+  const from = page.indexOf(begin) + begin.length;
+  const rows = ENGINES.map(({ name, reads, needs, use }) => {
+    const title = name === DEFAULT_ENGINE ? `\`${name}\` (default)` : `\`${name}\``;
+    return `| ${[title, reads, needs, use].join(' | ')} |`;
+  });
+  const table = ['| engine | reads | needs | use it |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  return `${page.slice(0, from)}${table}\n${page.slice(page.indexOf(end, from))}`;
+}
