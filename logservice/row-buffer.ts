@@ -1,5 +1,5 @@
 import { BIGINT, DuckDBDataChunk, type DuckDBType, type DuckDBValue, INTEGER, VARCHAR } from '@duckdb/node-api';
-import { FIELDS } from './fields.ts';
+import { ADDED_COLUMNS, FIELDS, FIRST_COLUMNS } from './fields.ts';
 import type { Log } from './log-groups.ts';
 import { timeMs } from './log-groups.ts';
 
@@ -14,15 +14,18 @@ interface Column {
   readonly values: DuckDBValue[];
 }
 
-/** The columns before and after those of the fields. */
-const PACKAGE = 0;
-const INDEX_IN_PACKAGE = 1;
-const TIME = 2;
-const FIRST_FIELD = 3;
-const OTHER = FIRST_FIELD + FIELDS.length;
+const COLUMNS = [...FIRST_COLUMNS, ...ADDED_COLUMNS];
+const PLACE_OF: ReadonlyMap<string, number> = new Map(COLUMNS.map(({ name }, index) => [name, index]));
 
-const SLOT_OF: ReadonlyMap<string, number> = new Map(FIELDS.map(({ name }, index) => [name, FIRST_FIELD + index]));
-const IS_LONG: readonly boolean[] = FIELDS.map(({ type }) => type === 'long');
+const PACKAGE = PLACE_OF.get('package')!;
+const INDEX_IN_PACKAGE = PLACE_OF.get('pkg_log_id')!;
+const TIME = PLACE_OF.get('time')!;
+const OTHER = PLACE_OF.get('other')!;
+
+/** Where the fields are; a key of a log may be called as one of the four above, and is no field then. */
+const SLOT_OF: ReadonlyMap<string, number> = new Map(FIELDS.map(({ name }) => [name, PLACE_OF.get(name)!]));
+const IS_LONG: readonly boolean[] = COLUMNS.map(({ type }) => type === 'BIGINT');
+const DATABASE_TYPES = { BIGINT, INTEGER, VARCHAR } as const;
 
 /** Ports, protocols and most counters: made once, for a BigInt of its own for each would be half of the work. */
 const SMALL: readonly bigint[] = Array.from({ length: 65_536 }, (_, value) => BigInt(value));
@@ -39,7 +42,7 @@ export class RowBuffer {
    * @param onOtherKey hears of every key that has no column, each time
    */
   constructor(append: (chunk: DuckDBDataChunk) => void, onOtherKey: (key: string) => void) {
-    const types = [BIGINT, INTEGER, BIGINT, ...FIELDS.map(({ type }) => (type === 'long' ? BIGINT : VARCHAR)), VARCHAR];
+    const types = COLUMNS.map(({ type }) => DATABASE_TYPES[type]);
     this.#columns = types.map((type) => ({ type, values: new Array<DuckDBValue>(CHUNK_ROWS).fill(null) }));
     this.#chunk = DuckDBDataChunk.create(types);
     this.#append = append;
@@ -56,7 +59,7 @@ export class RowBuffer {
     for (const { key, value } of log.contents) {
       const slot = SLOT_OF.get(key);
       if (slot !== undefined) {
-        const typed = IS_LONG[slot - FIRST_FIELD] ? integerOf(value) : value;
+        const typed = IS_LONG[slot] ? integerOf(value) : value;
         if (typed !== undefined) {
           columns[slot]!.values[row] = typed;
           continue;

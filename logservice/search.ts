@@ -1,7 +1,14 @@
 import type { DuckDBConnection, DuckDBResult, DuckDBValue, Json } from '@duckdb/node-api';
 import { JsonDuckDBValueConverter } from '@duckdb/node-api';
-import { FIELDS, INTERNAL_FIELDS, TAG_PREFIX } from './fields.ts';
-import { type CompiledCondition, compileCondition, internalColumn } from './query/compile.ts';
+import { FIELDS, INTERNAL_FIELDS, otherType, TAG_PREFIX } from './fields.ts';
+import {
+  type CompiledCondition,
+  compileCondition,
+  fieldColumn,
+  internalColumn,
+  jsonPointer,
+  otherColumn,
+} from './query/compile.ts';
 import { QueryProblem } from './query/condition.ts';
 import { type ParsedQuery, parseQuery } from './query/parse.ts';
 import { checkSql, LOG_TABLE } from './query/sql.ts';
@@ -219,13 +226,13 @@ function logColumns(others: readonly OtherColumn[]): string {
     columns.push(`${sql} AS ${quoted(name)}`);
   };
   add('make_timestamp(l.time * 1000)', 'time');
-  for (const { name } of FIELDS) add(`l.${quoted(name)}`, name);
+  for (const { name } of FIELDS) add(fieldColumn(name), name);
   add('l.other', 'other');
   for (const { name } of INTERNAL_FIELDS) add(internalColumn(name), name);
   add('p.tags', '__TAGS__');
   for (const [column, key, name] of others) {
-    const pointer = `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-    add(`json_extract_string(${column}, '${pointer.replaceAll("'", "''")}')`, name);
+    const pointer = `'${jsonPointer(key).replaceAll("'", "''")}'`;
+    add(column === 'l.other' ? otherColumn(pointer, otherType(key)) : `json_extract_string(p.tags, ${pointer})`, name);
   }
   return columns.join(', ');
 }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
-import { FIELDS } from './fields.ts';
+import { ADDED_COLUMNS, FIRST_COLUMNS } from './fields.ts';
 import { ADDRESS_HEX_MACROS } from './query/address.ts';
 import { StoreError } from './store-error.ts';
 
@@ -11,6 +11,9 @@ import { StoreError } from './store-error.ts';
  *     packages    one row for each LogGroup: what its logs have in common, and the `contextFlow` that tells a duplicate
  *     logs        one row for each log; `package` grows with time, so that old logs are found without a look at the rest
  *     other_keys  per topic, the keys that have no column, so that SQL can name them
+ *
+ * The store of an earlier version gets the columns that it lacks, empty and at once. What its logs say of them stays in `other`,
+ * where searches look for it, until the logs are old enough to go: to move it would keep a large store closed for minutes.
  *
  * Locked down when it is opened, for as long as the process lives: no file, no network, no extension, and no statement that
  * changes that. Memory and threads are bounded; what does not fit is spilled beside the database, bounded, too.
@@ -34,10 +37,8 @@ const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS packages (
      id BIGINT PRIMARY KEY, topic VARCHAR NOT NULL, pkg_id VARCHAR, source VARCHAR, filename VARCHAR, hostname VARCHAR,
      tags VARCHAR, indexed BOOLEAN NOT NULL, logs INTEGER NOT NULL, received_ms BIGINT NOT NULL, UNIQUE (topic, pkg_id))`,
-  `CREATE TABLE IF NOT EXISTS logs (
-     package BIGINT, pkg_log_id INTEGER, time BIGINT,
-     ${FIELDS.map(({ name, type }) => `"${name}" ${type === 'long' ? 'BIGINT' : 'VARCHAR'}`).join(', ')},
-     other VARCHAR)`,
+  `CREATE TABLE IF NOT EXISTS logs (${FIRST_COLUMNS.map(({ name, type }) => `"${name}" ${type}`).join(', ')})`,
+  ...ADDED_COLUMNS.map(({ name, type }) => `ALTER TABLE logs ADD COLUMN IF NOT EXISTS "${name}" ${type}`),
   'CREATE TABLE IF NOT EXISTS other_keys (topic VARCHAR, key VARCHAR)',
   ...ADDRESS_HEX_MACROS,
 ];
@@ -70,7 +71,9 @@ export class Store {
     const connection = await instance.connect();
     try {
       for (const statement of SCHEMA) await connection.run(statement);
+      await refuseNewer(connection, path);
     } catch (error) {
+      if (error instanceof StoreError) throw error;
       const why = firstLine(error as Error);
       throw new StoreError('failed', `Writing to the database ${path} of the log service failed: ${why}.`, error);
     }
@@ -100,6 +103,19 @@ export class Store {
     this.#instance.closeSync();
     return failure;
   }
+}
+
+/** Its rows have more columns than this version writes. */
+async function refuseNewer(connection: DuckDBConnection, path: string): Promise<void> {
+  const known = FIRST_COLUMNS.length + ADDED_COLUMNS.length;
+  const reader = await connection.runAndReadAll('SELECT * FROM logs LIMIT 0');
+  if (reader.columnCount === known) return;
+  const unknown = reader.columnNames().slice(known).join(', ');
+  throw new StoreError(
+    'newer',
+    `The database ${path} of the log service is of a newer version, with columns unknown to this one (${unknown}); ` +
+      'start that version, or name another folder with --store.',
+  );
 }
 
 function makeFolder(folder: string): void {

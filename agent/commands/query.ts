@@ -53,7 +53,7 @@ export const query: Command = {
       says: 'windows that lost packets, for a spreadsheet',
     },
     {
-      line: 'flowlogd query --from 1h \'ledger-status:* | select sum("ledger-offered-packets"::bigint) as packets\'',
+      line: 'flowlogd query --from 1h \'ledger-status:* | select sum("ledger-offered-packets") as packets\'',
       says: 'the packets that came to the interfaces, by the ledgers of their windows',
     },
   ],

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { FIELDS, INTERNAL_FIELDS, TAG_PREFIX } from '../fields.ts';
+import { ADDED_FIELDS, FIELDS, INTERNAL_FIELDS, type OtherType, otherType, TAG_PREFIX } from '../fields.ts';
 import { addressHex, prefixRange } from './address.ts';
 import { type Comparison, type Condition, type Pattern, QueryProblem } from './condition.ts';
 
@@ -34,6 +34,8 @@ export function compileCondition(condition: Condition, firstParameter: number): 
 interface Operand {
   readonly type: 'text' | 'address' | 'long';
   readonly sql: string;
+  /** Of the logs, not of what the service knows of them. */
+  readonly isField?: true;
   /** Where texts of a `long` field stand that are no integers: its key among the others. */
   readonly restKey?: string;
 }
@@ -45,9 +47,24 @@ const SEPARATOR_CLASS = characterClass(SEPARATORS);
 const BOUNDARY_CLASS = characterClass(SEPARATORS + BETWEEN_FIELDS);
 
 const COLUMN_OF: ReadonlyMap<string, Operand> = new Map([
-  ...FIELDS.map(({ name, type }) => [name, { type, sql: `l."${name}"` }] as const),
+  ...FIELDS.map(({ name, type }) => [name, { type, sql: fieldColumn(name), isField: true }] as const),
   ...INTERNAL_FIELDS.map(({ name, type }) => [name, { type, sql: internalColumn(name) }] as const),
 ]);
+
+/** Where the database has a field: one of a later column may be where an earlier version of the store put it. */
+export function fieldColumn(name: string): string {
+  if (!ADDED_FIELDS.some((field) => field.name === name)) return `l."${name}"`;
+  return `coalesce(l."${name}", ${otherColumn(`'/${name}'`, 'long')})`;
+}
+
+/** Where the database has a key without a column: `pointer` is SQL of its JSON pointer. */
+export function otherColumn(pointer: string, type: OtherType): string {
+  const value = `json_extract_string(l.other, ${pointer})`;
+  if (type === 'text') return value;
+  if (type === 'double') return `TRY_CAST(${value} AS DOUBLE)`;
+  // A cast alone would round 1.5.
+  return `TRY_CAST(regexp_extract(${value}, '^-?[0-9]{1,15}$') AS BIGINT)`;
+}
 
 /** Where the database has what the service knows of a log. */
 export function internalColumn(name: string): string {
@@ -110,16 +127,15 @@ class Compiler {
 
   #operand(key: string): Operand {
     const column = COLUMN_OF.get(key);
-    if (column?.type === 'long' && column.sql.startsWith('l."')) return { ...column, restKey: key };
+    if (column?.type === 'long' && column.isField) return { ...column, restKey: key };
     if (column !== undefined) return column;
     if (key.startsWith(TAG_PREFIX)) return { type: 'text', sql: this.#other('p.tags', key.slice(TAG_PREFIX.length)) };
-    return { type: 'text', sql: this.#other('l.other', key) };
+    if (otherType(key) !== 'long') return { type: 'text', sql: this.#other('l.other', key) };
+    return { type: 'long', sql: otherColumn(this.#parameter(jsonPointer(key)), 'long'), restKey: key };
   }
 
-  /** A JSON pointer, and not a path, because it takes any key with two escapes. */
   #other(column: string, key: string): string {
-    const pointer = this.#parameter(`/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`);
-    return `json_extract_string(${column}, ${pointer})`;
+    return `json_extract_string(${column}, ${this.#parameter(jsonPointer(key))})`;
   }
 
   #present({ sql, restKey }: Operand): string {
@@ -186,6 +202,11 @@ class Compiler {
     const number = type === 'long' ? sql : `TRY_CAST(${sql} AS DOUBLE)`;
     return isTrue(`${number} ${operator} ${this.#parameter(Number(text))}`);
   }
+}
+
+/** A pointer, and not a path, because it takes any key with two escapes. */
+export function jsonPointer(key: string): string {
+  return `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`;
 }
 
 /** What all IPv4 addresses of a prefix of whole octets begin with: found ten times faster than by their number. */

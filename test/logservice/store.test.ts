@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { applyRetention } from '../../logservice/retention.ts';
 import { Store } from '../../logservice/store.ts';
@@ -145,6 +146,60 @@ test('a file that is no database is refused with what to do about it', async () 
     kind: 'damaged',
     message: expect.stringContaining('move it away') as string,
   });
+});
+
+/** What the first version of the store wrote: four flows and two ledgers, with every number beside the documented rows as text. */
+function layFirstStore(): void {
+  const database = readFileSync(new URL('stores/store-1.duckdb.gz', import.meta.url));
+  writeFileSync(join(folder, 'logs.duckdb'), gunzipSync(database));
+}
+
+const STORED_AT = 1_700_000_100_000;
+const AGAIN: TestGroup = {
+  contextFlow: 'NEW-1',
+  logs: [
+    {
+      time: STORED_AT,
+      contents: { 'tcp-flags': '2', 'handshake-rtt': '100', first: '1700000050', last: '1700000050' },
+    },
+  ],
+};
+
+test('the numbers in a store of the first version are numbers, together with those that come since', async () => {
+  layFirstStore();
+  const service = await startTestService(folder, { retentionMs: 10_000 * DAY_MS });
+  try {
+    const sums =
+      '| select max("handshake-rtt"), sum("tcp-flags"), min(first), max(last), max("window-end") - min("window-start")';
+    expect((await search(service, sums)).rows).toEqual([[74, 47, 1_700_000_041, 1_700_000_054, 60]]);
+    expect((await search(service, '| select max("ledger-offered-packets")')).rows).toEqual([[74]]);
+    expect((await upload(service, [AGAIN])).status).toBe(200);
+    expect((await search(service, sums)).rows).toEqual([[100, 49, 1_700_000_041, 1_700_000_054, 60]]);
+    expect((await search(service, 'tcp-flags:2 | select count(*)')).rows).toEqual([[2]]);
+    expect((await search(service, 'handshake-rtt>9 | select count(*)')).rows).toEqual([[2]]);
+    expect((await search(service, 'tcp-flags:* | select count(*)')).rows).toEqual([[5]]);
+  } finally {
+    await service.stop();
+  }
+});
+
+test('the batches of a store of the first version are duplicates, and its logs go when they are old', async () => {
+  layFirstStore();
+  const { store, writer } = await openWriter(() => STORED_AT);
+  const old = encodeGroups([batch('OLD-1')]);
+  expect(await writer.write(TOPIC, old)).toEqual({ logs: 0, duplicates: 1 });
+  const bounds = { retentionMs: 7 * DAY_MS, storeBytesMax: 1024 ** 3 };
+  expect(await applyRetention(store, writer, bounds, STORED_AT + 8 * DAY_MS)).toMatchObject({ logsDeleted: 6 });
+  await store.close();
+});
+
+test('a store of a newer version is refused as it is', async () => {
+  const { store } = await openWriter(Date.now);
+  await store.connection.run('ALTER TABLE logs ADD COLUMN "icmp-kind" BIGINT');
+  await store.close();
+  const error: unknown = await Store.open(folder).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({ kind: 'newer', message: expect.stringContaining('(icmp-kind)') as string });
+  expect((error as StoreError).message).toMatch(/start that version, or name another folder with --store\.$/);
 });
 
 test('requests under way when the service stops are answered', async () => {

@@ -169,7 +169,7 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
     }[];
     const [{ sums } = { sums: 0 }] = (await stored(
       store,
-      `ledger-status:* AND end<=${ledgers[0]!['end']} | select count("ledger-offered-packets"::bigint) as sums`,
+      `ledger-status:* AND end<=${ledgers[0]!['end']} | select count("ledger-offered-packets") as sums`,
     )) as { sums?: number }[];
     expect(rows).toBe(sums);
     expect(await agent.stop()).toMatchObject({ code: 0 });
