@@ -15,16 +15,27 @@ export function isSharedFolder(path: string): boolean {
   return folder !== undefined && (folder.mode & SHARED) === SHARED;
 }
 
-/** @throws what `node:fs` throws, and an Error about a file of somebody else */
+/** Opens it and empties it. @throws what `node:fs` throws, and an Error about a file of somebody else */
 export function openOutputFile(path: string, mode: number): number {
-  if (!isSharedFolder(dirname(path))) return openSync(path, 'w', mode);
+  const file = openUnemptied(path, mode);
+  emptyFile(file);
+  return file;
+}
+
+/** What is in it stays for now. @throws as openOutputFile */
+export function openUnemptied(path: string, mode: number): number {
   const { O_WRONLY, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  if (!isSharedFolder(dirname(path))) return openSync(path, O_WRONLY | O_CREAT, mode);
   const file = openSync(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, mode);
   const found = fstatSync(file);
   if (!found.isFile() || found.uid !== process.geteuid!()) {
     closeSync(file);
     throw new Error(`it is there already and not a file of yours, in a folder that all users share: ${path}`);
   }
-  ftruncateSync(file);
   return file;
+}
+
+/** Pipes and devices have nothing to empty. */
+export function emptyFile(file: number): void {
+  if (fstatSync(file).isFile()) ftruncateSync(file);
 }

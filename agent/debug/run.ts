@@ -18,7 +18,7 @@ import type { LiveContext } from './live-table.ts';
 import { createSetup, type DebugPlan, readPlan } from './plan.ts';
 import type { Presenter } from './presenter.ts';
 import { beginText, eventText, programTitle, writingText } from './remarks.ts';
-import { startProgram, type TracedProgram } from './traced-program.ts';
+import { programProblem, startProgram, type TracedProgram } from './traced-program.ts';
 import { readWindows } from './windows.ts';
 
 /** The last packets of a program may still be on their way when it has ended. */
@@ -53,16 +53,23 @@ export async function runDebug(
   const plan = readPlan(invocation, interfaceNames);
   const asides = new Asides(stderr);
   const { say } = asides;
+  const [programName] = plan.program;
+  const problem = programName === undefined ? undefined : programProblem(programName, invocation.env['PATH']);
+  if (problem !== undefined) {
+    say(problem.problem);
+    return problem.exitCode;
+  }
   say(neighbour);
   // A program would inherit the priority, and behave otherwise than without us.
   if (neighbour !== undefined && plan.program.length === 0) setPriority(LOW_PRIORITY);
   const report = createReport(plan);
   const plane = startDataPlane(createSetup(plan), plan.engine, (point, event) => say(eventText(point, event)));
-  for (const limit of await plane.ready) say(limit);
+  for (const limit of await readyOr(plane, () => report?.abandon())) say(limit);
   const program = plan.program.length === 0 ? undefined : startTraced(plan, invocation);
   const failed = await program?.failed;
   if (failed !== undefined) {
     await endUnread(plan, plane);
+    await report?.abandon();
     say(failed.problem);
     return failed.exitCode;
   }
@@ -80,6 +87,15 @@ export async function runDebug(
   stderr.write(formatLedger(tally.ledger, tally, plan.color && stderr.isTTY === true));
   say(writingText(plan));
   return program === undefined ? EXIT.ok : await endProgram(program, over);
+}
+
+async function readyOr(plane: RunningDataPlane, abandon: () => Promise<void> | undefined): Promise<readonly string[]> {
+  try {
+    return await plane.ready;
+  } catch (error) {
+    await abandon();
+    throw error;
+  }
 }
 
 /** From the first packet to the last; the terminal is given back whatever happens. */

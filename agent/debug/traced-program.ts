@@ -1,6 +1,8 @@
 /** The program whose traffic is watched: started with our terminal and streams as its own. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants as fileConstants, statSync } from 'node:fs';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 
 /** As shells say it. */
 const NOT_FOUND = 127;
@@ -22,6 +24,36 @@ export interface TracedProgram {
   readonly failed: Promise<ProgramEnd | undefined>;
   /** Asks it to end. */
   stop(): void;
+}
+
+/**
+ * Why a program cannot be started as far as its name tells, before anything is made for its run. It is looked for as execvp(3)
+ * does it.
+ *
+ * @param path the variable PATH; without one only execvp(3) knows
+ */
+export function programProblem(name: string, path: string | undefined): ProgramEnd | undefined {
+  if (name === '') return failureOf(name, { code: 'ENOENT', message: '' });
+  if (name.includes('/')) return problemOfFiles(name, [name]);
+  if (path === undefined) return undefined;
+  const places = path.split(':').map((folder) => join(folder || '.', name));
+  return problemOfFiles(name, places);
+}
+
+function problemOfFiles(name: string, places: readonly string[]): ProgramEnd | undefined {
+  const codes = places.map(executionError);
+  if (codes.includes(undefined)) return undefined;
+  const code = codes.includes('EACCES') ? 'EACCES' : places.length === 1 ? codes[0] : 'ENOENT';
+  return failureOf(name, { code, message: `spawn ${code}` });
+}
+
+function executionError(path: string): string | undefined {
+  try {
+    accessSync(path, fileConstants.X_OK);
+    return statSync(path).isFile() ? undefined : 'EACCES';
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'EIO';
+  }
 }
 
 /** @param sharesTerminal whether signals from the keyboard reach it, too */
@@ -53,7 +85,7 @@ export function startProgram(words: readonly string[], sharesTerminal: boolean):
   };
 }
 
-function failureOf(name: string, { code, message }: NodeJS.ErrnoException): ProgramEnd {
+function failureOf(name: string, { code, message }: Pick<NodeJS.ErrnoException, 'code' | 'message'>): ProgramEnd {
   // Node refuses an empty name itself, before any system call.
   if (code === 'ENOENT' || name === '') {
     return { exitCode: NOT_FOUND, problem: `Starting '${name}' failed: no such program. Check its name and PATH.` };

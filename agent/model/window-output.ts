@@ -14,4 +14,6 @@ export interface WindowOutput {
   write(window: OutputWindow): void | Promise<void>;
   /** Everything was written. */
   end(): Promise<void>;
+  /** Instead of `end`, where nothing was written because nothing could be read: leaves no empty file. */
+  abandon(): Promise<void>;
 }

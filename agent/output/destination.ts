@@ -1,7 +1,7 @@
 /** Where closed windows go when they are not shipped: printed or encoded into a file or a stream. */
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, unlinkSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';
-import { openOutputFile } from '../capture/output-file.ts';
+import { emptyFile, openUnemptied } from '../capture/output-file.ts';
 import type { DirectDelivery } from '../export/direct.ts';
 import type { WindowHeader } from '../model/batch-id.ts';
 import type { FlowLog, ObservationPoint } from '../model/flow-log.ts';
@@ -23,30 +23,51 @@ import { encodeBatches, lengthPrefix } from '../wire/flow-batch.ts';
 export interface ByteDestination {
   write(bytes: Uint8Array): void | Promise<void>;
   end(): void;
+  /** Instead of `end`, where nothing was written: as if it had never been opened. */
+  abandon(): void;
 }
 
 /** Less the umask: whom records are for is up to who asks for them. */
 const FILE_MODE = 0o666;
 
-/** @throws OperationalError `output.failed` */
+/**
+ * Opened at once, so that a bad path is known at once; emptied before the first byte, so that a run which comes to nothing
+ * takes nothing away.
+ *
+ * @throws OperationalError `output.failed`
+ */
 export function fileDestination(path: string): ByteDestination {
   const failed = (error: unknown) =>
     new OperationalError('output.failed', `Writing records to ${path} failed: ${(error as Error).message}.`, error);
-  let file: number;
-  try {
-    file = openOutputFile(path, FILE_MODE);
-  } catch (error) {
-    throw failed(error);
-  }
+  const attempt = <Result>(action: () => Result): Result => {
+    try {
+      return action();
+    } catch (error) {
+      throw failed(error);
+    }
+  };
+  const wasThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  const file = attempt(() => openUnemptied(path, FILE_MODE));
+  let isEmptied = false;
+  const empty = () => {
+    if (!isEmptied) attempt(() => emptyFile(file));
+    isEmptied = true;
+  };
   return {
     write(bytes) {
-      try {
+      empty();
+      attempt(() => {
         for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-      } catch (error) {
-        throw failed(error);
-      }
+      });
     },
-    end: () => closeSync(file),
+    end() {
+      empty();
+      closeSync(file);
+    },
+    abandon() {
+      closeSync(file);
+      if (!wasThere) attempt(() => unlinkSync(path));
+    },
   };
 }
 
@@ -67,6 +88,7 @@ export function streamDestination(stream: Writable): ByteDestination {
         throw new OperationalError('output.failed', `Writing to standard output failed: ${text}.`, error);
       }),
     end: () => undefined,
+    abandon: () => undefined,
   };
 }
 
@@ -131,6 +153,10 @@ export class PrintedOutput implements WindowOutput {
     this.#destination.end();
   }
 
+  async abandon(): Promise<void> {
+    this.#destination.abandon();
+  }
+
   async #writeHeader(): Promise<void> {
     if (this.#header !== '') await this.#destination.write(Buffer.from(this.#header));
     this.#header = '';
@@ -157,6 +183,10 @@ export class AnnotatedOutput implements WindowOutput {
   end(): Promise<void> {
     return this.#output.end();
   }
+
+  abandon(): Promise<void> {
+    return this.#output.abandon();
+  }
 }
 
 /** The largest flows of every window, for people. */
@@ -179,6 +209,10 @@ export class TableOutput implements WindowOutput {
 
   async end(): Promise<void> {
     this.#destination.end();
+  }
+
+  async abandon(): Promise<void> {
+    this.#destination.abandon();
   }
 }
 
@@ -217,6 +251,10 @@ export class DeliveredOutput implements WindowOutput {
     await this.#delivery.drain();
     await this.#sink.close();
   }
+
+  abandon(): Promise<void> {
+    return this.end();
+  }
 }
 
 /** What all batches of a replay say of themselves. */
@@ -243,5 +281,9 @@ export class BatchOutput implements WindowOutput {
 
   async end(): Promise<void> {
     this.#destination.end();
+  }
+
+  async abandon(): Promise<void> {
+    this.#destination.abandon();
   }
 }

@@ -10,7 +10,7 @@ export interface ReportSubject {
   readonly details: readonly string[];
 }
 
-/** Gathers every window, and writes the page at the end. The file is made at once, so that a bad path is known at once. */
+/** Gathers every window, and writes the page at the end. The file is opened at once, so that a bad path is known at once. */
 export class ReportOutput implements WindowOutput {
   readonly #survey: Survey;
   readonly #subject: ReportSubject;
@@ -33,6 +33,10 @@ export class ReportOutput implements WindowOutput {
     await this.#destination.write(Buffer.from(page));
     this.#destination.end();
   }
+
+  async abandon(): Promise<void> {
+    this.#destination.abandon();
+  }
 }
 
 /** Hands every window to each of them. */
@@ -43,6 +47,9 @@ export function outputToAll(outputs: readonly WindowOutput[]): WindowOutput {
     },
     async end() {
       for (const output of outputs) await output.end();
+    },
+    async abandon() {
+      for (const output of outputs) await output.abandon();
     },
   };
 }

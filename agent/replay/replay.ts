@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import type { Window } from '../flow/window.ts';
 import { Meter, type MeterOptions } from '../meter/meter.ts';
-import { addLedger, createLedger, type Ledger } from '../model/ledger.ts';
+import { addLedger, createLedger, type Ledger, offeredPackets } from '../model/ledger.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { type PacketSource, READ, type SavefileEngine } from '../model/packet-source.ts';
@@ -48,6 +48,8 @@ export interface ReplayReport {
   readonly splitWindows: number;
   /** What went wrong, by file; the records of the packets before it were handed over. */
   readonly failures: readonly OperationalError[];
+  /** There were failures, and no packet. */
+  readonly hasReadNothing: boolean;
 }
 
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
@@ -103,13 +105,16 @@ class Replay {
   async finish(): Promise<ReplayReport> {
     this.#meter.closeAll();
     await this.#writeClosed();
-    await this.#options.output.end();
+    const { output } = this.#options;
+    const hasReadNothing = this.#failures.length > 0 && offeredPackets(this.#ledger) === 0;
+    await (hasReadNothing ? output.abandon() : output.end());
     return {
       ledger: this.#ledger,
       windows: this.#windows,
       records: this.#records,
       splitWindows: this.#splitWindows,
       failures: this.#failures,
+      hasReadNothing,
     };
   }
 

@@ -11,7 +11,6 @@ import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { privateTableMemory } from '../meter/table-memory.ts';
 import { headerOf } from '../model/batch-id.ts';
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../model/flow-log.ts';
-import { offeredPackets } from '../model/ledger.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import type { WindowOutput } from '../model/window-output.ts';
@@ -79,8 +78,9 @@ async function createOutputs(invocation: Invocation, windowSeconds: number): Pro
     subject: names.slice(0, FILES_NAMED_MAX).join(', ') + more,
     details: filter === '' ? [] : [`filter: ${filter}`],
   };
-  const report = new ReportOutput(invocation.required('html'), windowSeconds, subject);
-  return printsRecords ? [await createOutput(invocation, windowSeconds), report] : [report];
+  // What may be refused comes first: a report that is never written leaves no file.
+  const outputs = printsRecords ? [await createOutput(invocation, windowSeconds)] : [];
+  return [...outputs, new ReportOutput(invocation.required('html'), windowSeconds, subject)];
 }
 
 /** Records with the fields that are asked for, and annotated where one of those needs it. */
@@ -148,8 +148,7 @@ function totalBytes(files: readonly string[]): number | undefined {
 function conclude(invocation: Invocation, report: ReplayReport): ExitCode {
   const { stderr } = invocation;
   for (const failure of report.failures) stderr.write(`flowlogd: ${failure.message}\n`);
-  const readNothing = report.failures.length > 0 && offeredPackets(report.ledger) === 0;
-  if (!invocation.flag('quiet') && !readNothing) {
+  if (!invocation.flag('quiet') && !report.hasReadNothing) {
     stderr.write(formatLedger(report.ledger, report, stderr.isTTY === true));
   }
   if (report.splitWindows > 0) {

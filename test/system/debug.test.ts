@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -280,12 +280,23 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     ['has no name', '', 127, "Starting '' failed: no such program."],
     ['is not executable', '/etc/passwd', 126, "Starting '/etc/passwd' failed: it is not executable."],
     ['is below a file', '/etc/passwd/x', 126, "Starting '/etc/passwd/x' failed: spawn ENOTDIR."],
-  ])('ends as a shell does, without any table, when the program %s', async (_, program, code, sentence) => {
-    for (const words of [[], ['--json']]) {
+  ])('ends as a shell does, without any table or file, when the program %s', async (_, program, code, sentence) => {
+    const files = ['--html', 'none.html', '--write', 'none.pcap'];
+    for (const words of [[], ['--json'], files]) {
       const end = await startCommand(['debug', '-i', 'obs0', ...words, '--', program], surroundings()).ended;
       expect(end).toMatchObject({ code, stdout: '' });
       expect(end.stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(`flowlogd: ${sentence}`)]);
     }
+    expect(readdirSync(folder).filter((name) => name.startsWith('none'))).toEqual([]);
+  });
+
+  test('leaves the report of the run before where only the kernel knows that the program cannot run', async () => {
+    const [program, report] = ['interpreted', 'report.html'].map((name) => join(folder, name));
+    writeFileSync(program!, '#!/no/such/interpreter\n', { mode: 0o755 });
+    writeFileSync(report!, 'the run before');
+    const words = ['debug', '-i', 'obs0', '--html', report!, '--', program!];
+    expect((await startCommand(words, surroundings()).ended).code).toBe(127);
+    expect(readFileSync(report!, 'utf8')).toBe('the run before');
   });
 
   test('says beside a program that the traffic is that of the whole host', async () => {
@@ -448,9 +459,12 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
     ['a report that cannot be written', ['-i', 'obs0', '--html', '/nowhere/report.html'], 74, /nowhere/],
     ['a file of packets that cannot be written', ['-i', 'obs0', '--write', '/nowhere/a.pcap'], 74, /nowhere/],
     ['a format that is not there', ['-i', 'obs0', '--format', 'batch'], 64, /--format 'batch'/],
-  ])('refuses %s in a sentence', async (_what, words, exitCode, message) => {
-    const { code, stdout, stderr } = await startCommand(['debug', ...words], surroundingsOf(hosts, temporaryFolder()))
+  ])('refuses %s in a sentence, and leaves no file', async (_what, words, exitCode, message) => {
+    const folder = temporaryFolder();
+    const files = words.includes('--html') ? [] : ['--html', 'report.html'];
+    const { code, stdout, stderr } = await startCommand(['debug', ...files, ...words], surroundingsOf(hosts, folder))
       .ended;
+    expect(readdirSync(folder)).toEqual([]);
     expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(NO_STACK);

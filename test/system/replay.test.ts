@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
@@ -168,6 +168,35 @@ test('reports captures that lie years apart with their own times, and an average
   expect(report).toContain('<b>373 bit/s</b><span>on average over 12 s, pauses left out</span>');
   expect(report).toContain('each bar 1 min, empty times longer than 12 min left out');
   expect(report).toContain('aria-label="2028-11-12 22:14:00: 280 B, 2 packets"');
+});
+
+test('writes no file where nothing could be read, and leaves one that is there', async () => {
+  const folder = temporaryFolder();
+  const file = (name: string, content?: string) => {
+    if (content !== undefined) writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const captures = [file('missing.pcap'), file('empty.pcap', ''), file('foreign.pcap', 'no capture'), folder];
+  const outputs = [['--html'], ['--output'], ['--format', 'batch', '--output'], ['--format', 'table', '--output']];
+  for (const capture of captures) {
+    for (const words of outputs) {
+      const old = file('old', 'from the run before');
+      expect((await runCommand(['replay', capture, ...words, old])).code).not.toBe(0);
+      expect((await runCommand(['replay', capture, ...words, file('new')])).code).not.toBe(0);
+      expect(readFileSync(old, 'utf8')).toBe('from the run before');
+    }
+  }
+  expect((await runCommand(['replay', folder, '--html', file('new'), '--format', 'parquet'])).code).toBe(64);
+  expect(readdirSync(folder).sort()).toEqual(['empty.pcap', 'foreign.pcap', 'old']);
+}, 60_000);
+
+test('empties the file that it writes where a capture has no packet', async () => {
+  const folder = temporaryFolder();
+  const [capture, output] = ['none.pcap', 'records'].map((name) => join(folder, name));
+  writeFileSync(capture!, pcapFile([]));
+  writeFileSync(output!, 'from the run before');
+  expect((await runCommand(['replay', capture!, '--output', output!])).code).toBe(0);
+  expect(readFileSync(output!, 'utf8')).toBe('');
 });
 
 test('adds several files up into one record for each window and flow', async () => {
