@@ -60,7 +60,7 @@ describe.skipIf(missing !== undefined)('an agent that starts before its interfac
     await until(({ late0 }) => late0 === 'capturing ');
 
     expect((await agent.stop()).code).toBe(0);
-    const logs = await service.query('*');
+    const logs = await service.query();
     const flows = logs.filter((log) => isFlow(log) && log['dstport'] === PORT);
     expect(flows.reduce((sum, log) => sum + Number(log['packets']), 0)).toBe(20);
     const gaps = logs.filter((log) => isLedger(log) && String(log['ledger-gap-reasons']).includes('interface-gone'));
