@@ -151,6 +151,7 @@ async function deliver(spool: Spool, endpoint: URL, compression: Compression): P
       onDelivered: () => undefined,
       onQuarantined: (batch, reason) => console.error(`${batch} was refused: ${reason}`),
       onSplit: () => undefined,
+      onNewer: () => undefined,
     },
   });
   await exporter.idle();

@@ -4,8 +4,8 @@ export const STORE_ERRORS = {
   'in-use': 69,
   'cannot-create': 73,
   damaged: 65,
-  /** A newer version wrote it. */
-  newer: 65,
+  /** A newer flowlogd wrote it. */
+  newer: 78,
   /** A disk that is full, or failing. */
   failed: 74,
 } as const;

@@ -111,10 +111,15 @@ async function refuseNewer(connection: DuckDBConnection, path: string): Promise<
   const reader = await connection.runAndReadAll('SELECT * FROM logs LIMIT 0');
   if (reader.columnCount === known) return;
   const unknown = reader.columnNames().slice(known).join(', ');
-  throw new StoreError(
+  throw newerError(path, `columns ${unknown}`);
+}
+
+function newerError(path: string, what: string, cause?: unknown): StoreError {
+  return new StoreError(
     'newer',
-    `The database ${path} of the log service is of a newer version, with columns unknown to this one (${unknown}); ` +
-      'start that version, or name another folder with --store.',
+    `Opening the database ${path} of the log service failed: a newer flowlogd wrote it (${what}). ` +
+      'Install that version again, or name another folder with --store.',
+    cause,
   );
 }
 
@@ -140,6 +145,7 @@ function openError(folder: string, path: string, error: Error): StoreError {
     );
   }
   const why = firstLine(error);
+  if (/newer version|version number/i.test(why)) return newerError(path, why, error);
   const kind = /permission|cannot open/i.test(why) ? 'cannot-create' : 'damaged';
   return new StoreError(
     kind,

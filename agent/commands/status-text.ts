@@ -167,7 +167,8 @@ function translationLines({ translations }: AgentStatus): string[] {
 }
 
 function spoolLine({ spool }: AgentStatus): string {
-  const { batches, bytes, bytesMax, oldestAgeSeconds, dropped, quarantinedBatches, isReadingIndex } = spool;
+  const { batches, bytes, bytesMax, oldestAgeSeconds, dropped, quarantinedBatches, newerBatches, isReadingIndex } =
+    spool;
   const age = oldestAgeSeconds === null ? '' : `, the oldest for ${duration(oldestAgeSeconds)}`;
   const parts = [
     batches === 0
@@ -177,6 +178,7 @@ function spoolLine({ spool }: AgentStatus): string {
   if (isReadingIndex) parts.unshift(readingIndex(spool));
   if (dropped.batches > 0)
     parts.push(`${batchCount(dropped.batches)} given up (${counted(dropped.packets, 'packet')})`);
+  if (newerBatches > 0) parts.push(`${batchCount(newerBatches)} of a newer flowlogd`);
   if (quarantinedBatches > 0) parts.push(`${batchCount(quarantinedBatches)} set aside`);
   return `Spool     ${parts.join('; ')}`;
 }

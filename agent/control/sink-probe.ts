@@ -57,6 +57,7 @@ function answerOf(outcome: SendOutcome): Asked {
     // Who finds an empty group too large takes no records either.
     case 'blocked':
     case 'too-large':
+    case 'newer':
       return { kind: 'refused', reason: outcome.reason };
   }
 }

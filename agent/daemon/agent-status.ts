@@ -71,6 +71,7 @@ function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
     quarantinedBatches: quarantined,
     untoldBatches: untold,
     quarantineFiles: spool.quarantinedFiles,
+    newerBatches: spool.newer,
     vanishedBatches: vanished,
     vanishedPackets,
     vanishedUnaccountedBatches: vanishedUnaccounted,

@@ -86,6 +86,12 @@ export function logRecorder(log: Log, message: RecorderMessage): void {
         reason: message.reason,
       });
       break;
+    case 'newer':
+      log.warn('an open window of a newer flowlogd stays in tables; install that version again', {
+        file: message.file,
+        reason: message.reason,
+      });
+      break;
     case 'unreadable':
       log.warn(
         'windows that an earlier run may have left open cannot be read: they stay where they are, it is tried again',

@@ -256,6 +256,8 @@ export class Supervisor {
         onDelivered: (batch, bytes) => log.debug('delivered', { batch, bytes }),
         onQuarantined: (batch, reason) => log.error('the log service can never accept a batch', { batch, reason }),
         onSplit: (batch, reason) => log.info('a batch was cut in two', { batch, reason }),
+        onNewer: (batch, reason) =>
+          log.warn('batches of a newer flowlogd stay in the spool; install that version again', { batch, reason }),
       },
     });
   }

@@ -5,6 +5,7 @@
  *     retry      everybody waits (capped exponential, jittered, at least what the service asked for), then it goes again
  *     blocked    everybody waits for the next slow probe; somebody must change a configuration
  *     too-large  the store holds its halves instead
+ *     newer      the store holds it for the flowlogd that wrote it, and the others pass it
  *     poison     the store sets it aside
  *
  * Nothing is ever given up here: how long batches wait is the store's bound alone. Two habits keep one bad batch or one bad
@@ -29,6 +30,8 @@ export interface ExporterEvents {
   onDelivered(name: string, bytes: number): void;
   onQuarantined(name: string, reason: string): void;
   onSplit(name: string, reason: string): void;
+  /** The first batch of this run that a newer flowlogd wrote. */
+  onNewer(name: string, reason: string): void;
 }
 
 export interface ExporterCounters {
@@ -41,6 +44,8 @@ export interface ExporterCounters {
   blocked: number;
   split: number;
   quarantined: number;
+  /** Batches that only a newer flowlogd can deliver. */
+  newer: number;
   /** Batches that the store could not give back whole. */
   damaged: number;
 }
@@ -88,6 +93,7 @@ export class Exporter {
     blocked: 0,
     split: 0,
     quarantined: 0,
+    newer: 0,
     damaged: 0,
   };
   #state: ExporterState = 'idle';
@@ -207,7 +213,8 @@ export class Exporter {
       await this.#attempt(name, round);
     } catch (error) {
       if (!isOperational(error)) throw error;
-      this.#retryLater(name, round, `the spool: ${error.message}`, 0);
+      if (isNewer(error)) this.#hold(name, error.message);
+      else this.#retryLater(name, round, `the spool: ${error.message}`, 0);
     }
     this.#inFlight.delete(name);
     this.#options.store.giveBack(name);
@@ -237,6 +244,8 @@ export class Exporter {
         return this.#block(name, outcome.reason);
       case 'too-large':
         return this.#split(name, bytes, outcome.reason);
+      case 'newer':
+        return this.#hold(name, outcome.reason);
       case 'poison':
         return this.#quarantine(name, outcome.reason);
     }
@@ -299,6 +308,13 @@ export class Exporter {
     this.#failuresOf.delete(name);
     this.#counters.split++;
     this.#options.events.onSplit(name, reason);
+  }
+
+  #hold(name: string, reason: string): void {
+    this.#options.store.hold(name);
+    this.#failuresOf.delete(name);
+    this.#counters.newer++;
+    if (this.#counters.newer === 1) this.#options.events.onNewer(name, reason);
   }
 
   async #quarantine(name: string, reason: string): Promise<void> {
@@ -366,14 +382,18 @@ function windowEnd(bytes: Uint8Array): number {
   return windowStart + windowSeconds;
 }
 
-/** Undefined when there is nothing to cut. */
+/** Undefined when there is nothing to cut. @throws OperationalError `spool.newer` */
 function halvesOf(bytes: Uint8Array): readonly Uint8Array[] | undefined {
   try {
     return splitBatch(bytes);
   } catch (error) {
-    if (error instanceof OperationalError) return undefined;
+    if (error instanceof OperationalError && !isNewer(error)) return undefined;
     throw error;
   }
+}
+
+function isNewer(error: Error): boolean {
+  return error instanceof OperationalError && error.code === 'spool.newer';
 }
 
 /** What a store may fail with: its own errors and the file system's. Anything else is a bug and ends the process. */

@@ -4,7 +4,8 @@
  *     {"schema": 1, "sha256": checksum of the JSON text of flowLogs, "flowLogs": [FlowLogEntry ...]}
  *
  * A new version is written beside the old one, made durable, and takes its name in one step; whatever is cut short leaves
- * the old one. A file that cannot be believed is never written over: it is set aside under another name.
+ * the old one. A file that cannot be believed is never written over: it is set aside under another name; one of a newer
+ * flowlogd ends the start. Members of an entry that this version does not know stay with it.
  */
 import { createHash } from 'node:crypto';
 import { OperationalError } from '../model/operational-error.ts';
@@ -30,7 +31,7 @@ export type ReadRegistry =
   | { readonly kind: 'entries'; readonly entries: Entries }
   | { readonly kind: 'damaged'; readonly reason: string };
 
-/** What the folder has; no file is an empty registry. @throws OperationalError `registry.unusable` */
+/** What the folder has; no file is an empty registry. @throws OperationalError `registry.unusable`, `registry.newer` */
 export function readRegistry(disk: RegistryDisk, folder: string): ReadRegistry {
   const path = `${folder}/${REGISTRY_FILE}`;
   let bytes: Uint8Array;
@@ -82,7 +83,11 @@ function parse(text: string, path: string): ReadRegistry {
   }
   const { schema, sha256, flowLogs } = value ?? {};
   if (typeof schema === 'number' && schema > SCHEMA) {
-    throw unusable('Reading', path, `a newer flowlogd has written it (schema ${schema})`);
+    throw new OperationalError(
+      'registry.newer',
+      `Reading the flow logs of this host in ${path} failed: a newer flowlogd wrote it (schema ${schema}, this version reads ${SCHEMA}). ` +
+        'Install that version again, or move the file away: the flow logs of the configuration are then created anew.',
+    );
   }
   if (schema !== SCHEMA || !Array.isArray(flowLogs)) return { kind: 'damaged', reason: 'it is no list of flow logs' };
   if (sha256 !== checksum(JSON.stringify(flowLogs))) return { kind: 'damaged', reason: 'its checksum is wrong' };

@@ -14,7 +14,9 @@ export const PAGE_BYTES = 4096;
 
 /**
  * The layout of everything in these files: this block, the notes of a ledger (ledger-notes.ts), the sketch of folded keys
- * (flow/key-sketch.ts) and the slots (flow/key-layout.ts). Raise it with any change of these: a file with another number is set aside, never read.
+ * (flow/key-sketch.ts) and the slots (flow/key-layout.ts). Raise it with any change of these, and with a new reason of gaps:
+ * windows with a lower number are set aside, those with a higher one stay for the flowlogd that wrote them. The block itself and
+ * the words of presence.ts have been the same in every layout.
  */
 export const LAYOUT_VERSION = 3;
 
@@ -25,7 +27,16 @@ const DIGEST_AT = 16;
 const TEXT_BYTES_MAX = 1024 * 1024;
 
 export type FoundHeader =
-  | { readonly kind: 'header'; readonly value: unknown /** Of the block, whole pages. */; readonly bytes: number }
+  | {
+      readonly kind: 'header';
+      readonly value: unknown;
+      /** Of the block, whole pages. */
+      readonly bytes: number;
+      /** `LAYOUT_VERSION` or one before it. */
+      readonly layout: number;
+    }
+  /** Nothing behind its number can be believed by this version. */
+  | { readonly kind: 'newer'; readonly layout: number }
   /** Nothing was written here yet: its writer died before. */
   | { readonly kind: 'blank' }
   | { readonly kind: 'damaged'; readonly reason: string };
@@ -47,15 +58,21 @@ export function decodeHeader(file: Uint8Array): FoundHeader {
   if (file.length < PAGE_BYTES) return damaged('it is cut short');
   const [magic = 0, layout = 0, length = 0] = new Uint32Array(new Uint8Array(file.subarray(0, 12)).buffer);
   if (magic !== MAGIC) return damaged('it does not begin as a file of flowlogd on this kind of machine does');
-  if (layout !== LAYOUT_VERSION) {
-    return damaged(`another version of flowlogd wrote it (layout ${layout}, this one is ${LAYOUT_VERSION})`);
-  }
+  if (layout > LAYOUT_VERSION && !isOfLayout(file, length, LAYOUT_VERSION)) return { kind: 'newer', layout };
   if (length > TEXT_BYTES_MAX || TEXT_AT + length > file.length) return damaged('its header is cut short');
   const digest = digestOf(file, length);
   if (!digest.every((byte, index) => byte === file[DIGEST_AT + index])) return damaged('its header is damaged');
   const text = new TextDecoder().decode(file.subarray(TEXT_AT, TEXT_AT + length));
   const bytes = Math.ceil((TEXT_AT + length) / PAGE_BYTES) * PAGE_BYTES;
-  return { kind: 'header', value: JSON.parse(text), bytes };
+  return { kind: 'header', value: JSON.parse(text), bytes, layout };
+}
+
+/** Whether its digest would be right with another layout in it. */
+function isOfLayout(file: Uint8Array, length: number, layout: number): boolean {
+  if (length > TEXT_BYTES_MAX) return false;
+  const block = Uint8Array.from(file.subarray(0, TEXT_AT + length));
+  new Uint32Array(block.buffer, 0, 2)[1] = layout;
+  return digestOf(block, length).every((byte, index) => byte === file[DIGEST_AT + index]);
 }
 
 function digestOf(block: Uint8Array, length: number): Uint8Array {

@@ -7,6 +7,8 @@ export type SendOutcome =
   | { readonly kind: 'blocked'; readonly reason: string }
   /** The batch must be cut into smaller ones. */
   | { readonly kind: 'too-large'; readonly reason: string }
+  /** A newer flowlogd wrote it, and this one would deliver less than it says: keep it for that version. */
+  | { readonly kind: 'newer'; readonly reason: string }
   /** This batch can never be accepted. */
   | { readonly kind: 'poison'; readonly reason: string };
 

@@ -26,8 +26,10 @@ export interface EvictionParts {
   /** Grows with what goes over a bound. */
   readonly dropped: DroppedTotals;
   /** What the batch says of itself; undefined where that is damaged, or it is gone. @throws OperationalError `spool.unusable` */
-  readonly readLost: (name: string) => LostBatch | undefined;
+  readonly readLost: (name: string) => LostBatch | 'newer' | undefined;
   readonly onDamaged: (name: string, reason: string) => void;
+  /** A batch went of which this version cannot read how many packets were in it. */
+  readonly onUnaccounted: () => void;
 }
 
 export class Eviction {
@@ -103,7 +105,8 @@ export class Eviction {
     for (const name of names) {
       if (!folder.attempt(() => splits.clear(name))) continue;
       const lost = readLost(name);
-      if (lost === undefined) onDamaged(name, 'it had to go over a bound, and what it says of itself is damaged');
+      if (lost === 'newer') this.#evictUnread(name, reason);
+      else if (lost === undefined) onDamaged(name, 'it had to go over a bound, and what it says of itself is damaged');
       else {
         const point = pointOf(lost.header);
         points.set(point, [...(points.get(point) ?? []), lost]);
@@ -120,6 +123,14 @@ export class Eviction {
         this.#reported.add(batch.name);
         this.#evicted(batch.name, reason, batch.records);
       }
+  }
+
+  /** Oldest first holds for all: what only a newer flowlogd can read goes in its turn, too, and nobody can report its packets. */
+  #evictUnread(name: string, reason: DropReason): void {
+    const { folder, onUnaccounted } = this.#parts;
+    if (!folder.attempt(() => unlinkIfThere(folder.disk, folder.file(name)))) return;
+    this.#evicted(name, reason, { records: 0, packets: 0, bytes: 0 });
+    onUnaccounted();
   }
 
   /** Deleting makes the room that there is not. */

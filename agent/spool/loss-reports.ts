@@ -11,6 +11,8 @@
  * An account is on the disk before its batches go, with their names, so that a restart deletes what a kill or a power cut
  * left of them. A name stays in the list until its deletion is surely on the disk, too.
  *
+ * A newer flowlogd's account, in a layout or with members that this one does not know, stays in its file for that version.
+ *
  * Bounds: one open and one closed account for each observation point; gaps beyond a few are joined.
  */
 import type { BatchHeader } from '../model/batch-id.ts';
@@ -19,6 +21,7 @@ import { OperationalError } from '../model/operational-error.ts';
 import { encodeHeader, encodeLedger, type RecordTotals } from '../wire/flow-batch.ts';
 import { FlowBatchReader, sumRecords } from '../wire/flow-batch-reader.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
+import { type LossReport, lossReportText, parseLossReport } from './loss-report-text.ts';
 import { FILE_BYTES_MAX, labelEndOf, readLabel, readSpoolFile, SPOOL_HEADER_BYTES, spoolHeader } from './spool-file.ts';
 import { parseSpoolName, TEMPORARY_SUFFIX } from './spool-name.ts';
 
@@ -37,15 +40,6 @@ export interface LostBatch {
   readonly records: RecordTotals;
 }
 
-interface LossReport {
-  /** Of its file, without a suffix. */
-  readonly sequence: string;
-  readonly header: BatchHeader;
-  readonly ledger: Ledger;
-  /** Batches in it whose files may still be there. */
-  readonly counted: readonly string[];
-}
-
 export class LossReports {
   readonly #disk: Disk;
   readonly #folder: string;
@@ -53,6 +47,8 @@ export class LossReports {
   readonly #open = new Map<string, LossReport>();
   /** By name, and the points that have one. */
   readonly #closed = new Map<string, LossReport>();
+  /** Names of accounts that only a newer flowlogd can send. */
+  readonly #newer = new Set<string>();
   /** Open accounts that the disk did not take as they are. */
   readonly #unwritten = new Set<string>();
 
@@ -73,7 +69,11 @@ export class LossReports {
   recover(name: string): readonly string[] | undefined {
     const found = readSpoolFile(this.#disk.readNow(`${this.#folder}/${name}`));
     if (found.kind === 'damaged') return undefined;
-    const account = JSON.parse(new TextDecoder().decode(found.payload)) as LossReport;
+    const account = found.kind === 'newer' ? 'newer' : parseLossReport(found.payload);
+    if (account === 'newer') {
+      this.#newer.add(name);
+      return [];
+    }
     if (name.endsWith(OPEN_SUFFIX)) this.#open.set(pointOf(account.header), account);
     else this.#closed.set(name, account);
     return account.counted;
@@ -84,7 +84,13 @@ export class LossReports {
     const accounts = [...this.#open.values(), ...this.#closed.values()];
     const names = accounts.flatMap(({ counted }) => counted);
     const sequences = names.map((name) => parseSpoolName(name)?.sequence ?? -1);
-    return Math.max(-1, ...sequences, ...accounts.map(({ sequence }) => Number(sequence)));
+    const kept = Array.from(this.#newer, (name) => Number.parseInt(name, 10));
+    return Math.max(-1, ...kept, ...sequences, ...accounts.map(({ sequence }) => Number(sequence)));
+  }
+
+  /** Accounts that stay for a newer flowlogd. */
+  get newer(): number {
+    return this.#newer.size;
   }
 
   /** Those that can be sent. */
@@ -194,7 +200,7 @@ export class LossReports {
   }
 
   #write(account: LossReport, suffix = OPEN_SUFFIX): void {
-    const content = new TextEncoder().encode(JSON.stringify(account));
+    const content = lossReportText(account);
     const path = this.#path(account.sequence + suffix);
     unlinkIfThere(this.#disk, path + TEMPORARY_SUFFIX);
     this.#disk.create(path + TEMPORARY_SUFFIX, [spoolHeader(content, 0), content]);
@@ -209,18 +215,21 @@ function newReport({ name, header }: LostBatch): LossReport {
 }
 
 /**
- * The batch as an account takes it, whatever became of its records; undefined when its label is damaged or unreadable.
+ * The batch as an account takes it, whatever became of its records; undefined when its label is damaged or unreadable, and
+ * `newer` when only a newer flowlogd can read it.
  *
  * @throws what the file system throws that says nothing of the file, or that it is gone
  */
-export function readLostBatch(disk: Disk, path: string, name: string): LostBatch | undefined {
+export function readLostBatch(disk: Disk, path: string, name: string): LostBatch | 'newer' | undefined {
   try {
     const header = disk.readNow(path, SPOOL_HEADER_BYTES);
-    const label = readLabel(disk.readNow(path, Math.min(labelEndOf(header), FILE_BYTES_MAX)));
-    if (label === undefined) return undefined;
+    const start = disk.readNow(path, Math.min(labelEndOf(header), FILE_BYTES_MAX));
+    const label = readLabel(start);
+    if (label === undefined) return readSpoolFile(start).kind === 'newer' ? 'newer' : undefined;
     const batch = new FlowBatchReader(label);
     return { name, header: batch.header, ledger: batch.ledger, records: batch.totals ?? sumRecords(batch) };
   } catch (error) {
+    if (error instanceof OperationalError && error.code === 'spool.newer') return 'newer';
     const isOfFile = isFileSystemError(error) && !NOT_OF_FILE.has(error.code);
     if (isOfFile || error instanceof OperationalError) return undefined;
     throw error;

@@ -12,7 +12,7 @@
  * than any disk.
  *
  * Version 1, which earlier versions of flowlogd left behind, is read, too: `payloadBytes` and one digest, of bytes 0 to 16
- * and the payload, and then the payload at 32.
+ * and the payload, and then the payload at 32. A higher version is a newer flowlogd's: nothing behind the version is believed.
  */
 import { createHash } from 'node:crypto';
 import { labelBytes } from '../wire/flow-batch-reader.ts';
@@ -50,11 +50,14 @@ export function spoolFile(batch: Uint8Array): readonly Uint8Array[] {
 
 export type SpoolFileContent =
   | { readonly kind: 'whole'; readonly payload: Uint8Array }
+  /** Whether it is whole, only that version knows. */
+  | { readonly kind: 'newer'; readonly version: number }
   | { readonly kind: 'damaged'; readonly reason: string };
 
-/** Never throws: any bytes are whole or damaged. */
+/** Never throws: any bytes are whole, newer or damaged. */
 export function readSpoolFile(bytes: Uint8Array): SpoolFileContent {
   const opening = readOpening(bytes);
+  if (opening.kind === 'newer') return isOfOwnVersion(bytes) ? damaged('its version was changed') : opening;
   if (opening.kind === 'damaged') return opening;
   const { version, payloadBytes, headerBytes } = opening;
   const payload = bytes.subarray(headerBytes);
@@ -94,17 +97,25 @@ interface Opening {
   readonly headerBytes: number;
 }
 
-function readOpening(bytes: Uint8Array): Opening | { readonly kind: 'damaged'; readonly reason: string } {
+function readOpening(bytes: Uint8Array): Opening | Exclude<SpoolFileContent, { kind: 'whole' }> {
   if (bytes.length < VERSION_1_HEADER_BYTES) return damaged(`it has ${bytes.length} bytes, too few for a header`);
   if (MAGIC.some((byte, index) => bytes[index] !== byte)) return damaged('it does not begin as a spool file does');
   const view = viewOf(bytes);
   const version = view.getUint32(8, true);
-  if (version !== VERSION && version !== VERSION_1) {
-    return damaged(`its version is ${version}, this flowlogd reads ${VERSION_1} and ${VERSION}`);
-  }
+  if (version < VERSION_1) return damaged(`its version is ${version}, and the first one is ${VERSION_1}`);
+  if (version > VERSION) return { kind: 'newer', version };
   const headerBytes = version === VERSION_1 ? VERSION_1_HEADER_BYTES : SPOOL_HEADER_BYTES;
   if (bytes.length < headerBytes) return damaged(`it has ${bytes.length} bytes, too few for a header`);
   return { kind: 'opened', version, payloadBytes: view.getUint32(12, true), headerBytes };
+}
+
+/** Whether it would be whole with a version in its header that is read here. */
+function isOfOwnVersion(bytes: Uint8Array): boolean {
+  const other = Uint8Array.from(bytes);
+  return [VERSION, VERSION_1].some((version) => {
+    viewOf(other).setUint32(8, version, true);
+    return readSpoolFile(other).kind === 'whole';
+  });
 }
 
 function damaged(reason: string): { readonly kind: 'damaged'; readonly reason: string } {

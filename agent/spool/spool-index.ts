@@ -12,6 +12,8 @@ export class SpoolIndex {
   #files = new Map<string, number>();
   /** In the records of those batches of which that is known: the ones that this run wrote. */
   readonly #packets = new Map<string, number>();
+  /** Of a newer flowlogd: pending for that version alone. */
+  readonly #held = new Set<string>();
   #newest = '';
   #bytes = 0;
   /** Names that were loaded, of which those before `#measuredTo` were looked at. */
@@ -54,6 +56,19 @@ export class SpoolIndex {
 
   names(): Iterable<string> {
     return this.#files.keys();
+  }
+
+  /** Keeps one that this version cannot deliver. */
+  hold(name: string): void {
+    if (this.#files.has(name)) this.#held.add(name);
+  }
+
+  isHeld(name: string): boolean {
+    return this.#held.has(name);
+  }
+
+  get held(): number {
+    return this.#held.size;
   }
 
   /** Begins with the names of an earlier run, oldest first; their sizes are unknown. */
@@ -100,6 +115,7 @@ export class SpoolIndex {
     if (bytes === undefined) return false;
     this.#files.delete(name);
     this.#packets.delete(name);
+    this.#held.delete(name);
     if (bytes !== UNMEASURED) this.#bytes -= bytes;
     return true;
   }

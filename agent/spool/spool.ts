@@ -23,6 +23,7 @@
  * top, and batches on their way to the service stay); the quarantine's and the accounts' own; in memory one index entry for a file.
  */
 import type { BatchStore } from '../model/batch-store.ts';
+import { newer } from '../wire/protobuf-reader.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
 import { Eviction } from './eviction.ts';
 import type { HeldLock } from './lock-file.ts';
@@ -134,6 +135,7 @@ export class Spool implements BatchStore {
       dropped: this.counters.dropped,
       readLost: (name) => this.#readLost(name),
       onDamaged: (name, reason) => this.#damaged(name, reason),
+      onUnaccounted: () => this.counters.untold++,
     });
     this.#quarantine = new Quarantine(disk, `${folder}/quarantine`, quarantineBytesMax);
     this.#reading = this.#readIndex();
@@ -190,7 +192,7 @@ export class Spool implements BatchStore {
     const names = this.#reports.closed.slice(0, limit);
     for (const name of this.#index.names()) {
       if (names.length >= limit) break;
-      names.push(name);
+      if (!this.#index.isHeld(name)) names.push(name);
     }
     return names;
   }
@@ -225,11 +227,21 @@ export class Spool implements BatchStore {
       return this.#vanished(name, error);
     }
     const found = readSpoolFile(content);
+    if (found.kind === 'newer') throw newer(`spool file of version ${found.version}`);
     return found.kind === 'whole' ? found.payload : this.#damaged(name, found.reason);
   }
 
   giveBack(name: string): void {
     this.#lent.delete(name);
+  }
+
+  hold(name: string): void {
+    this.#index.hold(name);
+  }
+
+  /** Files that only a newer flowlogd can deliver, as far as they were looked at: kept on the disk, within the bounds. */
+  get newer(): number {
+    return this.#index.held + this.#reports.newer;
   }
 
   async remove(name: string): Promise<void> {
@@ -393,7 +405,8 @@ export class Spool implements BatchStore {
 
   #setAside(name: string, reason: string): void {
     this.#folder.demand(() => this.#splits.clear(name));
-    const lost = this.#readLost(name);
+    const found = this.#readLost(name);
+    const lost = found === 'newer' ? undefined : found;
     const bytes = this.#index.has(name) ? this.#bytesOf(name) : undefined;
     if (bytes === undefined) return;
     const told = lost === undefined ? `${reason}; how many packets were in it is unknown` : reason;
@@ -410,7 +423,7 @@ export class Spool implements BatchStore {
   }
 
   /** Undefined where nobody can know what was in it, or it is gone. @throws OperationalError `spool.unusable` when nothing can be read now */
-  #readLost(name: string): LostBatch | undefined {
+  #readLost(name: string): LostBatch | 'newer' | undefined {
     try {
       return readLostBatch(this.#options.disk, this.#folder.file(name), name);
     } catch (error) {

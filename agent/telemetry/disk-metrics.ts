@@ -1,7 +1,12 @@
 /** Metrics of what stands between the meter and the exporter: the recorder, what it recovers, the spool. */
 import { counter, gauge, type Metric, numbersOf } from './metric.ts';
 
-export const DISK_METRICS: readonly Metric[] = [...recorderMetrics(), ...recoveryMetrics(), ...spoolMetrics()];
+export const DISK_METRICS: readonly Metric[] = [
+  ...recorderMetrics(),
+  ...recoveryMetrics(),
+  ...spoolMetrics(),
+  ...undeliverableMetrics(),
+];
 
 function recorderMetrics(): readonly Metric[] {
   const of = numbersOf(({ recorder }) => recorder);
@@ -84,6 +89,12 @@ function recoveryMetrics(): readonly Metric[] {
       'Files of earlier runs that could not be believed.',
       of((recovered) => recovered.setAside),
     ),
+    gauge(
+      'flowlogd_recovery_newer_windows',
+      'windows',
+      'Windows that a newer flowlogd left open: they stay for that version.',
+      of((recovered) => recovered.newer),
+    ),
   ];
 }
 
@@ -132,6 +143,13 @@ function spoolMetrics(): readonly Metric[] {
       'Packets of those records.',
       of(({ dropped }) => dropped.packets),
     ),
+  ];
+}
+
+/** Of what stays in the spool or leaves it undelivered. */
+function undeliverableMetrics(): readonly Metric[] {
+  const of = numbersOf(({ spool }) => spool);
+  return [
     counter(
       'flowlogd_spool_damaged_batches_total',
       'batches',
@@ -155,6 +173,12 @@ function spoolMetrics(): readonly Metric[] {
       'files',
       'Batches in the quarantine now, of earlier runs, too.',
       of(({ quarantineFiles }) => quarantineFiles),
+    ),
+    gauge(
+      'flowlogd_spool_newer_batches',
+      'batches',
+      'Pending batches that only the newer flowlogd that wrote them can deliver.',
+      of(({ newerBatches }) => newerBatches),
     ),
   ];
 }

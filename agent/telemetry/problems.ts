@@ -37,6 +37,7 @@ export const PROBLEM_CODES = {
   'exporter-backing-off': 'warning',
   'spool-filling': 'warning',
   'batches-quarantined': 'warning',
+  'newer-state': 'warning',
   'batches-vanished': 'warning',
   'dropped-by-kernel': 'warning',
   'dropped-by-interface': 'warning',
@@ -58,6 +59,7 @@ export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] 
     ...recoveryProblems(seen),
     ...stateProblems(seen),
     ...spoolProblems(seen, isDropping),
+    ...newerProblems(seen),
     ...stalledProblems(seen),
     ...logServiceProblems(seen),
     ...exporterProblems(seen),
@@ -287,6 +289,17 @@ function logServiceProblems({ logService, spool }: Seen): readonly Problem[] {
       'logservice-down',
       `The embedded log service is down since ${utcText(logService.sinceSeconds)}, ${spool.batches} batches are pending on disk: ${logService.lastError}`,
       `It is restarted automatically; if it ends again, see the log, and the disk and the files of ${logService.storeFolder}.`,
+    ),
+  ];
+}
+
+function newerProblems({ spool, recorder: { recovered } }: Seen): readonly Problem[] {
+  if (spool.newerBatches + recovered.newer === 0) return [];
+  return [
+    problem(
+      'newer-state',
+      `A newer flowlogd wrote ${spool.newerBatches} pending batches and left ${recovered.newer} open windows: this version cannot deliver them.`,
+      'Install that version again to deliver them; until then they stay on disk, within spool.bytesMax.',
     ),
   ];
 }

@@ -16,6 +16,8 @@ export interface SpoolStatus {
   readonly untoldBatches: number;
   /** In the quarantine now, those of earlier runs included. */
   readonly quarantineFiles: number;
+  /** Of those that are pending, known to be a newer flowlogd's: they stay for that version. */
+  readonly newerBatches: number;
   readonly vanishedBatches: number;
   readonly vanishedPackets: number;
   /** Of those, nobody knows how many packets were in them. */

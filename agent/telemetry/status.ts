@@ -90,6 +90,8 @@ export interface RecoveredNumbers {
   readonly packets: number;
   readonly slotsDamaged: number;
   readonly windowsLost: number;
+  /** Windows that stay for the newer flowlogd that left them. */
+  readonly newer: number;
   readonly setAside: number;
   readonly deleted: number;
   /** Why windows of earlier runs cannot be read now. */
@@ -395,6 +397,7 @@ export const NOTHING_RECORDED: RecorderNumbers = {
     packets: 0,
     slotsDamaged: 0,
     windowsLost: 0,
+    newer: 0,
     setAside: 0,
     deleted: 0,
     failing: null,

@@ -7,7 +7,8 @@
  * What is in the slots is what was counted; the ledger beside it is as old as the last round. Where the notes know of more
  * packets than the slots (pages that a power cut took), the rest is overflowed: the sum of what was offered holds.
  *
- * A file that is damaged, or of another version, is never read on: it is moved to `tables/quarantine/`, counted and told. Where
+ * A window that a newer flowlogd left stays as it is, for that version: it is counted and told, once. A file that is damaged,
+ * or of an earlier layout, is never read on: it is moved to `tables/quarantine/`, counted and told. Where
  * it is the window's own, its name still says which window of which point is lost: that gets a ledger with an unknown loss.
  * What refuses for reasons of its own (permissions, no file left to open) says nothing about a window: it stays where it is,
  * and is tried again.
@@ -19,7 +20,7 @@ import type { HashSeed } from '../flow/hash.ts';
 import { estimateKeys, SKETCH_BYTES } from '../flow/key-sketch.ts';
 import { clearDamagedSlots, type SlotSums } from '../flow/slot-check.ts';
 import type { TableSlots } from '../flow/table-cursor.ts';
-import { decodeHeader, PAGE_BYTES } from '../meter/header-block.ts';
+import { decodeHeader, LAYOUT_VERSION, PAGE_BYTES } from '../meter/header-block.ts';
 import { noteRoom, readNotes } from '../meter/ledger-notes.ts';
 import { GRACE_SECONDS } from '../meter/rotation.ts';
 import {
@@ -48,6 +49,8 @@ export interface OrphanCounters {
   slotsDamaged: number;
   /** Windows of which nothing but a ledger of unknown loss is left. */
   windowsLost: number;
+  /** Windows that stay for the newer flowlogd that left them. */
+  newer: number;
   /** Files in the quarantine, and files that went from there to make room. */
   setAside: number;
   deleted: number;
@@ -64,6 +67,8 @@ export interface OrphansOptions {
   readonly points: readonly ObservationPoint[];
   readonly hashSeed: HashSeed;
   readonly onSetAside: (file: string, reason: string) => void;
+  /** A window stays for a newer flowlogd. */
+  readonly onNewer: (file: string, reason: string) => void;
   readonly quarantineBytesMax?: number;
 }
 
@@ -87,6 +92,7 @@ export class Orphans {
     packets: 0,
     slotsDamaged: 0,
     windowsLost: 0,
+    newer: 0,
     setAside: 0,
     deleted: 0,
   };
@@ -181,9 +187,11 @@ export class Orphans {
     if (typeof file === 'string') return lost(file);
     const header = decodeHeader(file);
     if (header.kind === 'blank' && files.length === 1) return this.#remove(files);
+    if (header.kind === 'newer') return this.#stays(own, header.layout);
     if (header.kind !== 'header') {
       return lost(header.kind === 'blank' ? 'its header was never on the disk' : header.reason);
     }
+    if (header.layout !== LAYOUT_VERSION) return lost(`an earlier flowlogd wrote it (layout ${header.layout})`);
     const window = header.value as KeptWindow;
     const words = new Float64Array(
       file.buffer,
@@ -281,6 +289,11 @@ export class Orphans {
     for (const { path } of files) this.#unlink(path);
   }
 
+  #stays(own: string, layout: number): undefined {
+    this.counters.newer += 1;
+    this.#options.onNewer(basename(own), `its layout is ${layout}, this version reads ${LAYOUT_VERSION}`);
+  }
+
   /**
    * The window whose own file cannot be believed, as a ledger; undefined where no point of this run has that name, or where
    * the disk refuses. Its own file goes last, when the ledger is durable: without it, what stays would be taken for the rest
@@ -365,6 +378,7 @@ function checkedSlots(
   const slotBytes = file.length - PAGE_BYTES;
   const header = decodeHeader(file.subarray(Math.max(slotBytes, 0)));
   if (header.kind === 'damaged') return header.reason;
+  if (header.kind === 'newer') return 'its layout is not that of its window';
   if (header.kind === 'blank') return file.every((byte) => byte === 0) ? undefined : 'its header was never on the disk';
   const { stem, family, generation, slots, rejection } = header.value as KeptTable;
   const isExpected =

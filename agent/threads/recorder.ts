@@ -85,6 +85,8 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
     }
   /** A file of an earlier run cannot be believed: it is in the quarantine. */
   | { readonly kind: 'set-aside'; readonly file: string; readonly reason: string }
+  /** A window of a newer flowlogd stays where it is, for that version. */
+  | { readonly kind: 'newer'; readonly file: string; readonly reason: string }
   /** Once for each change to it: windows of earlier runs cannot be read now; it is tried again. */
   | { readonly kind: 'unreadable'; readonly reason: string }
   /** All windows that earlier runs left are durable; told only if there was anything, or could not be read before. */
@@ -119,7 +121,8 @@ export async function recordWindows(
   });
   const { tablesFolders, runId, hostId, points, hashSeed } = setup;
   const onSetAside = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason, status: status() });
-  const orphans = new Orphans({ disk, folders: tablesFolders, runId, hostId, points, hashSeed, onSetAside });
+  const onNewer = (file: string, reason: string) => tell({ kind: 'newer', file, reason, status: status() });
+  const orphans = new Orphans({ disk, folders: tablesFolders, runId, hostId, points, hashSeed, onSetAside, onNewer });
   const recorder = new Recorder({
     writer: new SpoolWriter({ disk, folder, nextSequence, now: Date.now }),
     heldWindowsMax,

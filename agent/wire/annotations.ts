@@ -8,7 +8,7 @@ import {
   INITIATORS,
   TRANSLATIONS,
 } from '../model/annotations.ts';
-import { damaged, type ProtobufReader } from './protobuf-reader.ts';
+import { newer, type ProtobufReader } from './protobuf-reader.ts';
 import { writeAddress, writeCounter, writeSmall, writeVarint14 } from './protobuf-writer.ts';
 
 /** Their field in a record. */
@@ -104,7 +104,7 @@ export function readAnnotations(wire: ProtobufReader, into: Annotations): void {
     else if (tag === TAG.sourceRegion) into.sourceRegion = wire.text();
     else if (tag === TAG.destinationRegion) into.destinationRegion = wire.text();
     else if (tag === TAG.handshake) into.handshakeMicroseconds = Math.floor(wire.varint() / 1000);
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
 }
@@ -125,9 +125,9 @@ function readTranslatedDestination(wire: ProtobufReader, into: Annotations): voi
   into.translatedDestination3 = isIpv6 ? wire.word() : 0;
 }
 
-/** A name that a newer version gave is damage to this one: it must not be taken for another. */
+/** A value that a newer version gave must not be taken for another. */
 function named<Name extends string>(names: readonly Name[], number: number): Name {
   const name = names[number];
-  if (name === undefined) throw damaged('an annotation has a value that this version does not know');
+  if (name === undefined) throw newer(`value ${number} of an annotation`);
   return name;
 }

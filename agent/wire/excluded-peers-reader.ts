@@ -18,7 +18,7 @@ export function readExcludedPeers(wire: ProtobufReader, into: Record<string, Exc
     if (tag === PEERS_TAG.rule) rule = wire.text();
     else if (tag === PEERS_TAG.peer) peers.push(readPeer(wire));
     else if (tag === PEERS_TAG.unlistedBytesMax) unlistedBytesMax = wire.varint();
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
   // As of the rules' tallies: this one name would lead into every object of the process.
@@ -46,7 +46,7 @@ function readPeer(wire: ProtobufReader): ExcludedPeer {
     else if (tag === PEER_TAG.packets) peer.packets = wire.varint();
     else if (tag === PEER_TAG.bytes) peer.bytes = wire.varint();
     else if (tag === PEER_TAG.missedBytesMax) peer.missedBytesMax = wire.varint();
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
   if (peer.protocol > PROTOCOL_MAX || peer.port > PORT_MAX)

@@ -1,7 +1,8 @@
 /**
  * The reader of `proto/flowlog.proto` (grammar: `flow-batch.ts`). It takes any bytes: what is no batch is refused with
- * `spool.damaged`, and no length in the bytes leads a read past their end. Unknown fields are skipped, fields may stand in
- * any order, numbers that the agent cannot hold exactly (2^53 and more) or that no packet can have (a port of 70,000) are damage.
+ * `spool.damaged`, and no length in the bytes leads a read past their end. Fields may stand in any order; numbers that the agent
+ * cannot hold exactly (2^53 and more) or that no packet can have (a port of 70,000) are damage. Fields and names that this
+ * version does not know are refused with `spool.newer`: a batch is delivered once, so what it says has to arrive whole.
  */
 
 import { clearAnnotations } from '../model/annotations.ts';
@@ -20,7 +21,7 @@ import {
   type RecordTotals,
   TOTALS_TAG,
 } from './flow-batch.ts';
-import { damaged, ProtobufReader } from './protobuf-reader.ts';
+import { damaged, newer, ProtobufReader } from './protobuf-reader.ts';
 
 /** One encoded batch: its header and ledger at once, its records in place, one after the other. */
 export class FlowBatchReader implements RecordCursor {
@@ -32,7 +33,7 @@ export class FlowBatchReader implements RecordCursor {
   readonly totals: RecordTotals | undefined;
   readonly #records: ProtobufReader;
 
-  /** @throws OperationalError `spool.damaged`; so does `next`. */
+  /** @throws OperationalError `spool.damaged`, `spool.newer`; so does `next`. */
   constructor(bytes: Uint8Array) {
     const envelope = readEnvelope(bytes);
     this.header = envelope.header;
@@ -47,7 +48,7 @@ export class FlowBatchReader implements RecordCursor {
   }
 }
 
-/** @throws OperationalError `spool.damaged`. */
+/** @throws OperationalError `spool.damaged`, `spool.newer` */
 export function readBatchHeader(bytes: Uint8Array): BatchHeader {
   return readEnvelope(bytes).header;
 }
@@ -79,7 +80,7 @@ export function sumRecords(records: RecordCursor): RecordTotals {
  * Cuts a batch that is too large for a sink in two: the records in halves, the ledger with the second, and the cut written
  * down in the identity (`split`), so that both halves keep a stable one. Undefined when there are less than two records.
  *
- * @throws OperationalError `spool.damaged`.
+ * @throws OperationalError `spool.damaged`, `spool.newer`
  */
 export function splitBatch(bytes: Uint8Array): [Uint8Array, Uint8Array] | undefined {
   const { header, ledger, records } = readEnvelope(bytes);
@@ -187,7 +188,7 @@ function readEnvelope(bytes: Uint8Array): Envelope {
       ledger ??= createLedger([]);
       readLedger(wire, ledger);
     } else if (tag === BATCH_TAG.totals) totals = readTotals(wire);
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   return { header, ledger, totals, records };
 }
@@ -200,16 +201,17 @@ function readTotals(wire: ProtobufReader): RecordTotals {
     if (tag === TOTALS_TAG.records) totals.records = wire.varint();
     else if (tag === TOTALS_TAG.packets) totals.packets = wire.varint();
     else if (tag === TOTALS_TAG.bytes) totals.bytes = wire.varint();
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
   return totals;
 }
 
-/** A type that a newer version knows is damage to this one: its records say other things under the same names. */
+/** Records of an unknown type say other things under the same names. */
 function readResourceType(wire: ProtobufReader): ResourceType {
-  const resourceType = RESOURCE_TYPES[wire.varint()];
-  if (resourceType === undefined) throw damaged('its resource type is one that this version does not know');
+  const number = wire.varint();
+  const resourceType = RESOURCE_TYPES[number];
+  if (resourceType === undefined) throw newer(`resource type ${number}`);
   return resourceType;
 }
 
@@ -221,7 +223,7 @@ function readConstant(wire: ProtobufReader, constants: Record<string, string>): 
     const tag = wire.tag();
     if (tag === 0x0a) name = wire.text();
     else if (tag === 0x12) value = wire.text();
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
   if (name === '__proto__') throw damaged('a constant has a name that no field can have');
@@ -248,7 +250,7 @@ function readLedger(wire: ProtobufReader, ledger: Ledger): void {
     else if (tag === LEDGER_TAG.dropsUnknown) ledger.dropsUnknown = wire.varint() !== 0;
     else if (tag === LEDGER_TAG.excludedPeers) readExcludedPeers(wire, ledger.excludedPeers);
     else if (tag === LEDGER_TAG.gaps) ledger.gaps.push(readGap(wire));
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
 }
@@ -261,7 +263,7 @@ function readExcluded(wire: ProtobufReader, ledger: Ledger): void {
     const tag = wire.tag();
     if (tag === 0x0a) name = wire.text();
     else if (tag === 0x12) readTally(wire, tally);
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
   // Whoever adds ledgers up indexes by this name, and this one name would lead into every object of the process.
@@ -275,7 +277,7 @@ function readTally(wire: ProtobufReader, tally: Tally): void {
     const tag = wire.tag();
     if (tag === 0x08) tally.packets = wire.varint();
     else if (tag === 0x10) tally.bytes = wire.varint();
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
 }
@@ -290,10 +292,11 @@ function readGap(wire: ProtobufReader): Gap {
     if (tag === 0x09) fromSeconds = wire.double();
     else if (tag === 0x11) toSeconds = wire.double();
     else if (tag === 0x1a) reason = wire.text();
-    else wire.skip(tag);
+    else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
-  if (!isGapReason(reason)) throw damaged('a gap has no known reason');
+  if (reason === '') throw damaged('a gap has no reason');
+  if (!isGapReason(reason)) throw newer(`gap reason '${reason}'`);
   return { fromSeconds, toSeconds, reason };
 }
 
@@ -353,7 +356,7 @@ function readRecord(wire: ProtobufReader, record: FlowRecord): void {
         record.isAnnotated = true;
         break;
       default:
-        wire.skip(tag);
+        wire.refuseUnknown(tag);
     }
   }
   if (sourceBytes !== destinationBytes || sourceBytes === 0)

@@ -7,6 +7,14 @@ export function damaged(what: string): OperationalError {
   );
 }
 
+/** @param what the batch has that this version does not know */
+export function newer(what: string): OperationalError {
+  return new OperationalError(
+    'spool.newer',
+    `Reading a flow batch failed: a newer flowlogd wrote it (${what}). Install that version again to deliver it.`,
+  );
+}
+
 /** A place in the bytes and the end of the message that it is in; every read checks against that end first. */
 export class ProtobufReader {
   readonly #bytes: Uint8Array;
@@ -137,6 +145,12 @@ export class ProtobufReader {
       this.#need(length);
       this.at += length;
     } else throw damaged('a field has a type that proto3 does not know');
+  }
+
+  /** Of a field that this version does not know, whose tag was just read: passing over it would lose what it says. */
+  refuseUnknown(tag: number): never {
+    this.skip(tag);
+    throw newer(`field ${tag >>> 3}`);
   }
 
   /** Unlike `varint` this takes all 64 bits: a field that we do not know may use them. */

@@ -59,7 +59,13 @@ test('packets of the records and packets given up are, in the end, what was mete
         });
         const reader = new Reader();
         const timers = new FakeTimers();
-        const events = { onState: () => {}, onDelivered: () => {}, onQuarantined: () => {}, onSplit: () => {} };
+        const events = {
+          onState: () => {},
+          onDelivered: () => {},
+          onQuarantined: () => {},
+          onSplit: () => {},
+          onNewer: () => {},
+        };
         const options = { ...EXPORTER_DEFAULTS, store: spool, sink: reader, timers, events, backoff: DEFAULT_BACKOFF };
         const exporter = new Exporter({ ...options, random: () => 0.5 });
         let metered = 0;

@@ -198,8 +198,9 @@ test('a store of a newer version is refused as it is', async () => {
   await store.connection.run('ALTER TABLE logs ADD COLUMN "icmp-kind" BIGINT');
   await store.close();
   const error: unknown = await Store.open(folder).catch((reason: unknown) => reason);
-  expect(error).toMatchObject({ kind: 'newer', message: expect.stringContaining('(icmp-kind)') as string });
-  expect((error as StoreError).message).toMatch(/start that version, or name another folder with --store\.$/);
+  expect(error).toMatchObject({ kind: 'newer', message: expect.stringContaining('(columns icmp-kind)') as string });
+  expect((error as StoreError).message).toMatch(/Install that version again, or name another folder with --store\.$/);
+  expect((error as StoreError).exitCode).toBe(78);
 });
 
 test('requests under way when the service stops are answered', async () => {
@@ -312,3 +313,23 @@ test('a database that is deleted while it is open ends the service, which would 
     await service.stop();
   }
 });
+
+test('a database file of a newer DuckDB is newer, not damaged', async () => {
+  await (await Store.open(folder)).close();
+  const path = join(folder, 'logs.duckdb');
+  const file = readFileSync(path);
+  file.writeBigUInt64LE(99n, 12);
+  file.writeBigUInt64LE(headerChecksum(file), 0);
+  writeFileSync(path, file);
+  await expect(Store.open(folder)).rejects.toMatchObject({
+    kind: 'newer',
+    message: expect.stringContaining('number 99'),
+  });
+});
+
+/** As DuckDB sums up its first block. */
+function headerChecksum(file: Buffer): bigint {
+  let sum = 5381n;
+  for (let at = 8; at < 4096; at += 8) sum ^= BigInt.asUintN(64, file.readBigUInt64LE(at) * 0xbf58476d1ce4e5b9n);
+  return sum;
+}

@@ -92,6 +92,7 @@ export class StatusWorld {
     quarantinedBatches: 0,
     untoldBatches: 0,
     quarantineFiles: 0,
+    newerBatches: 0,
     vanishedBatches: 0,
     vanishedPackets: 0,
     vanishedUnaccountedBatches: 0,

@@ -11,6 +11,7 @@ export class FakeStore implements BatchStore {
   readonly quarantinedBytes: Uint8Array[] = [];
   /** Called before each operation; may throw what a file system throws. */
   fault: (operation: 'read' | 'remove' | 'quarantine' | 'replace', name: string) => void = () => {};
+  readonly held = new Set<string>();
   /** Names that `read` finds damaged. */
   readonly damaged = new Set<string>();
 
@@ -19,7 +20,10 @@ export class FakeStore implements BatchStore {
   }
 
   oldest(limit: number): readonly string[] {
-    return [...this.waiting.keys()].sort().slice(0, limit);
+    return [...this.waiting.keys()]
+      .filter((name) => !this.held.has(name))
+      .sort()
+      .slice(0, limit);
   }
 
   async read(name: string): Promise<Uint8Array | undefined> {
@@ -35,6 +39,10 @@ export class FakeStore implements BatchStore {
 
   giveBack(name: string): void {
     this.lent.delete(name);
+  }
+
+  hold(name: string): void {
+    this.held.add(name);
   }
 
   async remove(name: string): Promise<void> {

@@ -50,12 +50,16 @@ export interface Found {
   readonly orphans: Orphans;
   /** `file: reason` */
   readonly setAside: readonly string[];
+  /** Likewise. */
+  readonly newer: readonly string[];
 }
 
 /** What the run `run9` finds; nothing of it is removed. */
 export function findOrphans(folder: string, disk: Disk = nodeDisk, points: readonly ObservationPoint[] = []): Found {
   const setAside: string[] = [];
+  const newer: string[] = [];
   const onSetAside = (file: string, reason: string) => void setAside.push(`${file}: ${reason}`);
+  const onNewer = (file: string, reason: string) => void newer.push(`${file}: ${reason}`);
   const orphans = new Orphans({
     disk,
     folders: [folder],
@@ -64,10 +68,11 @@ export function findOrphans(folder: string, disk: Disk = nodeDisk, points: reado
     points,
     hashSeed: new Int32Array(19),
     onSetAside,
+    onNewer,
   });
   const windows: RecordedWindow[] = [];
   for (let window = orphans.next(); window !== undefined; window = orphans.next()) windows.push(window);
-  return { windows, orphans, setAside };
+  return { windows, orphans, setAside, newer };
 }
 
 export function recordsOf(window: RecordedWindow): FlowRecord[] {

@@ -122,7 +122,7 @@ export class ClsSink implements Sink {
       return compression === 'none' ? encoded.bytes.slice() : compress(compression, encoded.bytes);
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
-      return { kind: 'poison', reason: error.message };
+      return { kind: error.code === 'spool.newer' ? 'newer' : 'poison', reason: error.message };
     }
   }
 

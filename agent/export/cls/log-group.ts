@@ -17,7 +17,7 @@ import { VALUE_BYTES_MAX } from '../../record/field-values.ts';
 import { type Dress, layOutRows, type Row, type Rows, windowRow } from '../../record/row.ts';
 import { contextFlow } from '../../wire/context-flow.ts';
 import { FlowBatchReader } from '../../wire/flow-batch-reader.ts';
-import { damaged } from '../../wire/protobuf-reader.ts';
+import { newer } from '../../wire/protobuf-reader.ts';
 import {
   type Contents,
   contentFields,
@@ -98,12 +98,12 @@ export class LogGroupEncoder {
     this.#limits = limits;
   }
 
-  /** @throws OperationalError `spool.damaged` when the bytes are no batch. */
+  /** @throws OperationalError `spool.damaged` when the bytes are no batch, `spool.newer` when this version cannot read all of it */
   encode(batch: Uint8Array): LogGroupResult {
     const reader = new FlowBatchReader(batch);
     const { header, ledger } = reader;
     const columns = columnsOf(header.resourceType, header.fields);
-    if (columns === undefined) throw damaged('it has a field that this version does not know');
+    if (columns === undefined) throw newer(`field ${unknownField(header)}`);
     const rows = ledger === undefined ? [] : windowRows(columns, header, ledger, this.#options.ledgerLog);
     const logs = reader.records + rows.length;
     if (logs === 0) return { kind: 'empty' };
@@ -186,6 +186,10 @@ export class LogGroupEncoder {
     this.#buffer.set(length, start + 1);
     return this.#buffer.subarray(start, end);
   }
+}
+
+function unknownField({ resourceType, fields }: BatchHeader): string | undefined {
+  return fields.find((name) => columnsOf(resourceType, [name]) === undefined);
 }
 
 function tooLarge(what: string): LogGroupResult {

@@ -10,7 +10,7 @@ import type { SendOutcome } from '../../model/sink.ts';
 export interface Refusal {
   readonly errorcode: string;
   readonly status: number;
-  readonly kind: Exclude<SendOutcome['kind'], 'accepted'>;
+  readonly kind: Exclude<SendOutcome['kind'], 'accepted' | 'newer'>;
   readonly meaning: string;
 }
 

@@ -87,7 +87,13 @@ describe('exporter, sink and a service that misbehaves', () => {
         backoff: { initialMs: 1, capMs: 4 },
         probeMs: 10,
         inFlightMax: 4,
-        events: { onState: () => {}, onDelivered: () => {}, onQuarantined: () => {}, onSplit: () => {} },
+        events: {
+          onState: () => {},
+          onDelivered: () => {},
+          onQuarantined: () => {},
+          onSplit: () => {},
+          onNewer: () => {},
+        },
       });
       expect(await exporter.idle()).toBe(true);
       await sink.close();

@@ -10,6 +10,7 @@ import {
 } from '../../../agent/export/exporter.ts';
 import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
+import { OperationalError } from '../../../agent/model/operational-error.ts';
 import type { SendOutcome, Sink } from '../../../agent/model/sink.ts';
 import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
@@ -102,6 +103,7 @@ function world(batches: readonly string[], options: Partial<ExporterOptions> = {
   const timers = new FakeTimers();
   const states: string[] = [];
   const delivered: string[] = [];
+  const newer: string[] = [];
   const exporter = new Exporter({
     store,
     sink,
@@ -114,13 +116,26 @@ function world(batches: readonly string[], options: Partial<ExporterOptions> = {
       onDelivered: (name) => delivered.push(name),
       onQuarantined: () => {},
       onSplit: () => {},
+      onNewer: (name, reason) => newer.push(`${name}: ${reason}`),
     },
     ...options,
   });
-  return { store, sink, timers, exporter, states, delivered };
+  return { store, sink, timers, exporter, states, delivered, newer };
 }
 
 describe('the exporter', () => {
+  it('passes what a newer flowlogd wrote, says so once, and neither sends it again nor sets it aside', async () => {
+    const { store, sink, exporter, delivered, newer, states } = world(['a', 'b', 'c', 'd']);
+    store.fault = (operation, name) => {
+      if (operation === 'read' && name === 'c') throw new OperationalError('spool.newer', 'of a newer layout');
+    };
+    sink.answer = (name) => (name === 'a' ? { kind: 'newer', reason: 'a field' } : ACCEPTED);
+    expect(await exporter.idle()).toBe(true);
+    expect([delivered, newer, [...store.held]]).toEqual([['b', 'd'], ['a: a field'], ['a', 'c']]);
+    expect([[...store.waiting.keys()], store.quarantined.size, states.at(-1)]).toEqual([['a', 'c'], 0, 'idle']);
+    expect(exporter.counters).toMatchObject({ newer: 2, retries: 0, blocked: 0, quarantined: 0 });
+  });
+
   it('sends everything, oldest first and one at a time, and is idle then', async () => {
     const { exporter, sink, store, states, delivered } = world(names(5));
     exporter.wake();

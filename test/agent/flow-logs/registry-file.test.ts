@@ -116,10 +116,15 @@ describe('the registry on disk', () => {
     expect(entriesOn(disk)).toEqual([] satisfies FlowLogEntry[]);
   });
 
-  test('of a newer version is left alone', () => {
+  test('of a newer flowlogd is left alone: the start ends with what to do', () => {
     const disk = new CrashingDisk(1);
     disk.create(PATH, [Buffer.from('{"schema":2,"flowLogs":[]}')]);
-    expect(() => readRegistry(disk, FOLDER)).toThrow(/a newer flowlogd has written it \(schema 2\)/);
+    const refusal = {
+      code: 'registry.newer',
+      exitCode: 78,
+      message: expect.stringMatching(/newer .*schema 2.*Install/),
+    };
+    expect(() => readRegistry(disk, FOLDER)).toThrow(expect.objectContaining(refusal));
   });
 
   test('that cannot be read is no empty one', () => {

@@ -1,4 +1,4 @@
-import { cpSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -190,6 +190,7 @@ describe('a window that a killed run left open', () => {
       hostId: 'host-1',
       points: [],
       onSetAside: () => undefined,
+      onNewer: () => undefined,
     });
     expect(own.next()).toBeUndefined();
     expect(left().length).toBe(1);
@@ -321,12 +322,6 @@ describe('a file that cannot be believed', () => {
   beforeEach(async () => round(run(600), 601, [...flows(40), udp6(1)]));
 
   test.each<[string, string, (bytes: Buffer) => void, RegExp]>([
-    [
-      'a window of another version',
-      '.window',
-      (bytes) => bytes.writeUInt32LE(LAYOUT_VERSION + 1, 4),
-      /another version/,
-    ],
     ['a window with a damaged header', '.window', (bytes) => bytes.writeUInt8(1, 40), /header is damaged/],
     ['a window with a damaged ledger', '.window', (bytes) => bytes.fill(0xff, 4096), /ledger is damaged/],
     ['a window whose header was lost', '.window', (bytes) => bytes.fill(0, 0, 4096), /never on the disk/],
@@ -339,6 +334,21 @@ describe('a file that cannot be believed', () => {
     for (const line of setAside) expect(line).toMatch(reason);
     expect(setAside.at(-1)).toMatch(/\.window: /);
     expect([left(), inQuarantine(), orphans.counters.setAside]).toEqual([[], names, names.length]);
+  });
+
+  test('none is a window of a newer flowlogd: it stays for that version, and is said at each start', () => {
+    rewrite(fileNamed('.window'), (bytes) => {
+      bytes.writeUInt32LE(LAYOUT_VERSION + 1, 4);
+      bytes.fill(7, 16);
+    });
+    const names = left().sort();
+    for (const _start of [1, 2]) {
+      const { windows, setAside, newer, orphans } = findOrphans(folder, nodeDisk, [POINT]);
+      expect([windows, setAside, orphans.next()]).toEqual([[], [], undefined]);
+      expect(newer).toEqual([expect.stringMatching(/\.window: its layout is 4, this version reads 3$/)]);
+      expect(orphans.counters).toMatchObject({ newer: 1, setAside: 0, windowsLost: 0 });
+      expect([left().sort(), existsSync(join(folder, 'quarantine'))]).toEqual([names, false]);
+    }
   });
 
   test('a window that nothing but its name is left of is a ledger of unknown loss, and the reader gets it once', () => {
@@ -367,9 +377,9 @@ describe('a file that cannot be believed', () => {
 
   test.each<[string, (path: string) => void, RegExp]>([
     [
-      'of another version',
-      (path) => rewrite(path, (bytes) => bytes.writeUInt32LE(9, bytes.length - 4092)),
-      /another version/,
+      'of another layout than its window',
+      (path) => rewrite(path, (bytes) => bytes.fill(9, bytes.length - 4092, bytes.length - 4070)),
+      /layout is not that of its window/,
     ],
     [
       'with a damaged header',
@@ -534,6 +544,7 @@ test('the quarantine is bounded: its oldest windows go', async () => {
     hostId: 'host-1',
     points: [],
     onSetAside: () => undefined,
+    onNewer: () => undefined,
     quarantineBytesMax,
   });
   expect(orphans.next()).toBeUndefined();
