@@ -70,7 +70,7 @@ export async function storedBatches(
   service: LogServiceProcess,
 ): Promise<Map<string, { logs: number; places: number }>> {
   const rows = await service.query(
-    `interface-id:${BACKLOG_INTERFACE} AND version:* | ` +
+    `interface-id:${BACKLOG_INTERFACE} AND (version:* OR ledger-status:*) | ` +
       'select __PKGID__ as id, count(*) as logs, count(distinct __PKGLOGID__) as places group by 1 limit 10000',
   );
   return new Map(rows.map(({ id, logs, places }) => [String(id), { logs: Number(logs), places: Number(places) }]));

@@ -35,7 +35,7 @@ interface Damaged {
   readonly metered: number;
 }
 
-describe.skipIf(missing !== undefined)('an outage longer than the spool', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('an outage longer than the spool', { timeout: 240_000 }, () => {
   let host: ObservedHost;
   let folder: string;
   beforeEach(async () => {
