@@ -34,7 +34,7 @@ const MAIN = `
   const workers = [];
 `;
 
-describe.skipIf(missing !== undefined)('a capture that nobody closes', { timeout: 30_000 }, () => {
+describe.skipIf(missing !== undefined)('a capture that nobody closes', { timeout: 180_000 }, () => {
   let namespace: NetworkNamespace;
   beforeEach(() => {
     namespace = new NetworkNamespace();

@@ -45,7 +45,7 @@ const numberIn = (packet: Packet) =>
 const numbers = (lines: readonly ProbeLine[]) => packets(lines).map(numberIn);
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
 
-describe.skipIf(missing !== undefined)('live capture', { timeout: 30_000 }, () => {
+describe.skipIf(missing !== undefined)('live capture', { timeout: 180_000 }, () => {
   let namespace: NetworkNamespace;
   beforeEach(() => {
     namespace = new NetworkNamespace();

@@ -46,7 +46,7 @@ function taggedFrames(): Uint8Array[] {
   });
 }
 
-describe.skipIf(missing !== undefined)('frames with VLAN tags that arrive', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('frames with VLAN tags that arrive', { timeout: 180_000 }, () => {
   let hosts: TwoHosts;
   beforeEach(() => {
     hosts = new TwoHosts();

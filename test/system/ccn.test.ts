@@ -196,7 +196,7 @@ function lifetimes(logs: readonly StoredLog[]): { first: number; last: number }[
 
 describe.each(TUNNELS)(
   'a CCN flow log of a gateway whose tunnel is $tunnel',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   ({ tunnel, missing }) => {
     let regions: JoinedRegions | undefined;
     afterEach(() => regions?.remove());

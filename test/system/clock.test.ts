@@ -19,7 +19,7 @@ if (missing !== undefined) process.stderr.write(`clock: ${missing}\n`);
 
 const WINDOW_SECONDS = 2;
 
-describe.skipIf(missing !== undefined)('an agent whose clock is set', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('an agent whose clock is set', { timeout: 180_000 }, () => {
   test.each([3600, -7200])('by %i s counts every packet once', async (stepSeconds) => {
     const host = await ObservedHost.start(WINDOW_SECONDS);
     onTestFinished(() => host.hosts.remove());

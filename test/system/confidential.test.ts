@@ -52,7 +52,7 @@ function entriesUnder(folder: string): Entry[] {
   });
 }
 
-describe.skipIf(missing !== undefined)('an agent', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('an agent', { timeout: 180_000 }, () => {
   let namespace: NetworkNamespace;
   beforeAll(() => {
     namespace = new NetworkNamespace();

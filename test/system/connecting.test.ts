@@ -31,7 +31,7 @@ const PORT = 8080;
 const SECURE_PORT = 8443;
 const PROXY_PORT = 3128;
 
-describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 180_000 }, () => {
   let hosts: TwoHosts;
   beforeEach(() => {
     hosts = new TwoHosts();

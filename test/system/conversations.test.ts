@@ -98,7 +98,7 @@ const hasRoundTrip = ({ question }: Seen) => (question['handshake-rtt'] ?? null)
 const told = ({ question, answer }: Seen) =>
   [question, answer].map((log) => [log['direction'], log['initiator'], log['initiator-evidence']].join(' '));
 
-describe.skipIf(missing !== undefined)('a conversation through a gateway', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('a conversation through a gateway', { timeout: 180_000 }, () => {
   let regions: JoinedRegions;
   beforeEach(async () => {
     regions = await JoinedRegions.start('tun', DELAY_MS);

@@ -21,7 +21,7 @@ function runnable(line: string): string {
     .replace(/^flowlogd debug/, 'flowlogd debug --duration 1s');
 }
 
-describe.skipIf(missing !== undefined)('the commands of docs/debug.md', { timeout: 20_000 }, () => {
+describe.skipIf(missing !== undefined)('the commands of docs/debug.md', { timeout: 180_000 }, () => {
   let hosts: TwoHosts;
   let folder: string;
   beforeAll(() => {

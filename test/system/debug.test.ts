@@ -75,7 +75,7 @@ function surroundingsOf(hosts: TwoHosts, folder: string): CommandOptions {
   return { namespace: hosts.observed, folder, env };
 }
 
-describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
+describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
   let hosts: TwoHosts;
   let folder: string;
   beforeEach(() => {
@@ -432,7 +432,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
 });
 
 /** Nothing is captured, so one pair of hosts is enough. */
-describe.skipIf(missing !== undefined)('debug', { timeout: 30_000 }, () => {
+describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
   let hosts: TwoHosts;
   beforeAll(() => {
     hosts = new TwoHosts();

@@ -10,7 +10,7 @@ if (missing !== undefined) process.stderr.write(`delivery: ${missing}\n`);
 
 const WINDOW_SECONDS = 2;
 
-describe.skipIf(missing !== undefined)('an agent in trouble', { timeout: 90_000 }, () => {
+describe.skipIf(missing !== undefined)('an agent in trouble', { timeout: 180_000 }, () => {
   let host: ObservedHost;
   beforeEach(async () => {
     host = await ObservedHost.start(WINDOW_SECONDS);

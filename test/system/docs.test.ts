@@ -237,7 +237,7 @@ describe('the commands of the documentation', () => {
   });
 });
 
-describe.skipIf(missing !== undefined)('every other command runs', { timeout: 30_000 }, () => {
+describe.skipIf(missing !== undefined)('every other command runs', { timeout: 180_000 }, () => {
   let sandbox: Sandbox;
   beforeAll(async () => {
     sandbox = new Sandbox();

@@ -22,7 +22,7 @@ const FIELDS = '[log-status, srcaddr, dstport, flow-direction, initiator, vpc-id
 
 test.skipIf(missing !== undefined)(
   'records say what the configuration names, and nothing else',
-  { timeout: 30_000 },
+  { timeout: 180_000 },
   async () => {
     const hosts = new TwoHosts();
     onTestFinished(() => hosts.remove());

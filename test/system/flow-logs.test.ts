@@ -18,7 +18,7 @@ if (missing !== undefined) process.stderr.write(`flow logs: ${missing}\n`);
 
 const WINDOW_SECONDS = 2;
 
-describe.skipIf(missing !== undefined)('the flow logs of a running agent', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('the flow logs of a running agent', { timeout: 180_000 }, () => {
   let host: ObservedHost;
   beforeEach(async () => {
     host = await ObservedHost.start(WINDOW_SECONDS);

@@ -14,7 +14,7 @@ if (missing !== undefined) process.stderr.write(`host id: ${missing}\n`);
 /** In a mount namespace of its own, so that nobody else reads the file. */
 const WITH_MACHINE_ID = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/machine-id && exec "$@"'];
 
-describe.skipIf(missing !== undefined)('records of a host that never got a machine id', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('records of a host that never got a machine id', { timeout: 180_000 }, () => {
   test('have the host name as their source', async () => {
     const namespace = new NetworkNamespace();
     onTestFinished(() => namespace.remove());

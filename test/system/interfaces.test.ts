@@ -35,7 +35,7 @@ function packetsOf(logs: readonly StoredLog[], interfaceIds: readonly string[]):
   return mine.reduce((sum, log) => sum + Number(log['packets']), 0);
 }
 
-describe.skipIf(missing !== undefined)('a flow log of', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('a flow log of', { timeout: 180_000 }, () => {
   let namespace: NetworkNamespace;
   let service: LogServiceProcess;
   let agent: AgentProcess;

@@ -91,7 +91,7 @@ function lookedUp({ translations }: AgentStatus): number {
   return translations === null ? 0 : translations.matched + translations.same + translations.unmatched;
 }
 
-describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout: 180_000 }, () => {
   let hosts: NatGateway;
   beforeEach(() => {
     hosts = new NatGateway();

@@ -18,7 +18,7 @@ if (missing !== undefined) process.stderr.write(`new-interfaces: ${missing}\n`);
 
 const PORT = 9999;
 
-describe.skipIf(missing !== undefined)('an interface that is made while the agent runs', { timeout: 90_000 }, () => {
+describe.skipIf(missing !== undefined)('an interface that is made while the agent runs', { timeout: 180_000 }, () => {
   let namespace: NetworkNamespace;
   let service: LogServiceProcess;
   let agent: AgentProcess;

@@ -44,7 +44,7 @@ async function transfer(hosts: TwoHosts, bytes: number): Promise<void> {
   for (const end of [await client.ended, await server.ended]) expect(end).toMatchObject({ code: 0, stderr: '' });
 }
 
-describe.skipIf(missing !== undefined)('the agent with a log service', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('the agent with a log service', { timeout: 180_000 }, () => {
   let host: ObservedHost;
   beforeEach(async () => {
     host = await ObservedHost.start(WINDOW_SECONDS);
@@ -151,7 +151,7 @@ describe.skipIf(missing !== undefined)('the agent with a log service', { timeout
   });
 });
 
-describe.skipIf(missing !== undefined)('the agent on embedded defaults', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('the agent on embedded defaults', { timeout: 180_000 }, () => {
   let hosts: TwoHosts;
   beforeEach(() => {
     hosts = new TwoHosts();

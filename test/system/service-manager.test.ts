@@ -74,7 +74,7 @@ function childrenOf(pid: number): number[] {
   );
 }
 
-describe.skipIf(missing !== undefined)('a service that root has started', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('a service that root has started', { timeout: 180_000 }, () => {
   function inNamespace(): NetworkNamespace {
     const namespace = new NetworkNamespace();
     onTestFinished(() => namespace.remove());

@@ -41,7 +41,7 @@ function listeningPorts(pid: number): string[] {
     .map(([, local = '']) => String(Number.parseInt(local.split(':')[1]!, 16)));
 }
 
-describe.skipIf(missing !== undefined)('a hang-up', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('a hang-up', { timeout: 180_000 }, () => {
   let hosts: TwoHosts;
   let folder: string;
   beforeEach(() => {
@@ -113,7 +113,7 @@ describe.skipIf(missing !== undefined)('a hang-up', { timeout: 60_000 }, () => {
   }
 });
 
-describe('replay of a pipe that is silent', { timeout: 60_000 }, () => {
+describe('replay of a pipe that is silent', { timeout: 180_000 }, () => {
   const addresses = { source: '10.0.0.1', destination: '10.0.0.2', protocol: PROTOCOL.udp };
   const packet = ethernet({}, ipv4(addresses, udp({ sourcePort: 5353, destinationPort: 53 })));
   /** More than a pipe holds: when all of it is written, most of it was read. */

@@ -66,7 +66,7 @@ function rightSide(ledger: LedgerStatus): number {
   return tallies.reduce((sum, { packets }) => sum + packets, droppedByKernel + droppedByInterface);
 }
 
-describe.skipIf(missing !== undefined)('the status of a running agent', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('the status of a running agent', { timeout: 180_000 }, () => {
   let host: ObservedHost;
   beforeEach(async () => {
     host = await ObservedHost.start(WINDOW_SECONDS);
@@ -204,7 +204,7 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
   });
 });
 
-describe.skipIf(missing !== undefined)('the status of an agent on embedded defaults', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('the status of an agent on embedded defaults', { timeout: 180_000 }, () => {
   test('is found from the folder in which it runs', async () => {
     const hosts = new TwoHosts();
     const folder = temporaryFolder();

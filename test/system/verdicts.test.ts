@@ -78,7 +78,7 @@ function verdictLines(logs: readonly StoredLog[]): string[] {
   return [...sums].map(([key, { packets, bytes }]) => `${key} ${packets} ${bytes}`).sort();
 }
 
-describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeout: 180_000 }, () => {
   let hosts: TwoHosts;
   let service: LogServiceProcess;
   let folder: string;

@@ -14,7 +14,7 @@ if (missing !== undefined) process.stderr.write(`waiting: ${missing}\n`);
 
 const PORT = 9999;
 
-describe.skipIf(missing !== undefined)('an agent that starts before its interfaces', { timeout: 60_000 }, () => {
+describe.skipIf(missing !== undefined)('an agent that starts before its interfaces', { timeout: 180_000 }, () => {
   let namespace: NetworkNamespace;
   let service: LogServiceProcess;
   let agent: AgentProcess;
