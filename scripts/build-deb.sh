@@ -28,7 +28,7 @@ modules() {
 
 copy_program() {
   mkdir -p "$home/dist" "$home/agent/native/build/Release"
-  cp -R dist/agent dist/logservice "$home/dist/"
+  cp -R dist/agent dist/logservice dist/schema "$home/dist/"
   find "$home/dist" -name '*.map' -delete
   chmod 755 "$home/dist/agent/main.js"
   cp -R proto "$home/"

@@ -119,7 +119,7 @@ build_typescript() {
 }
 
 newer_sources() {
-  for folder in agent logservice bench; do
+  for folder in agent logservice schema bench; do
     [ -d "$folder" ] && find "$folder" -path '*/native/build' -prune -o \
       \( -name '*.ts' -o -type d \) -newer dist/.built -print -quit
   done

@@ -1,16 +1,5 @@
+import { LEDGER_ROWS, type LedgerNumbers, type LedgerRow } from '../../schema/ledger-numbers.ts';
 import { addExcludedPeers, type ExcludedPeers } from './excluded-peers.ts';
-
-/**
- * The ledger of one window at one observation point: where every offered packet went.
- *
- *     offered = metered + excluded (by rule) + notIp + malformed + overflowed + droppedByKernel + droppedByInterface
- *
- * `bytes` are IP bytes for metered and excluded packets, frame bytes for the others (their IP length is not known).
- */
-export interface Tally {
-  packets: number;
-  bytes: number;
-}
 
 /** A time without capture. */
 export interface Gap {
@@ -33,104 +22,77 @@ export const GAP_REASONS = [
 ] as const;
 export type GapReason = (typeof GAP_REASONS)[number];
 
-export interface Ledger {
-  readonly metered: Tally;
-  /** Of the metered: packets whose flow had no room of its own and that are in a coarser record. */
-  readonly folded: Tally;
-  /** Different flows among those, estimated with a standard error of 1.6 % (flow/key-sketch.ts). */
-  foldedKeys: number;
-  /** Of the metered: packets whose records were given up later, over a bound of the spool or as undeliverable. */
-  readonly givenUp: Tally;
-  /** Of the metered: packets that the packet filter rejected, in REJECT records alone. */
-  readonly rejected: Tally;
-  /** Beside the metered: packets in REJECT records that could be taken from no flow of the tap (flow/verdict-cursor.ts). */
-  readonly rejectsUnmatched: Tally;
-  /** Rejections that the kernel or a bound of ours kept from us: these packets are taken for accepted. */
-  rejectsLost: number;
+export type Tally = LedgerNumbers['metered'];
+
+/**
+ * The ledger of one window at one observation point: where every offered packet went, in the numbers of the schema.
+ *
+ *     offered = metered + excluded (by rule) + notIp + malformed + overflowed + droppedByKernel + droppedByInterface
+ */
+export interface Ledger extends LedgerNumbers {
   /** By the rule's name, in the order of the rules. */
   readonly excluded: Record<string, Tally>;
   /** Who exchanged most of that, by the rule's name; of rules that excluded nothing, nothing. */
   excludedPeers: Record<string, ExcludedPeers>;
-  /** ARP, LLDP ...: link layers that carry no IP packet. */
-  readonly notIp: Tally;
-  /** Announced as IP but not an IP packet, or cut before its header ends. */
-  readonly malformed: Tally;
-  /** Not counted because a stated bound was met. */
-  readonly overflowed: Tally;
-  /** The packet ring was full. Counted in packets: their lengths are lost with them. */
-  droppedByKernel: number;
-  droppedByInterface: number;
-  /** Some loss of this window cannot be counted by the capture engine in use. */
-  dropsUnknown: boolean;
   readonly gaps: Gap[];
 }
 
+const ZERO = { tally: () => ({ packets: 0, bytes: 0 }), count: () => 0, flag: () => false } as const;
+
 export function createLedger(ruleNames: readonly string[]): Ledger {
   return {
-    metered: { packets: 0, bytes: 0 },
-    folded: { packets: 0, bytes: 0 },
-    foldedKeys: 0,
-    givenUp: { packets: 0, bytes: 0 },
-    rejected: { packets: 0, bytes: 0 },
-    rejectsUnmatched: { packets: 0, bytes: 0 },
-    rejectsLost: 0,
+    ...(Object.fromEntries(LEDGER_ROWS.map(({ name, kind }) => [name, ZERO[kind]()])) as unknown as LedgerNumbers),
     excluded: Object.fromEntries(ruleNames.map((name) => [name, { packets: 0, bytes: 0 }])),
     excludedPeers: {},
-    notIp: { packets: 0, bytes: 0 },
-    malformed: { packets: 0, bytes: 0 },
-    overflowed: { packets: 0, bytes: 0 },
-    droppedByKernel: 0,
-    droppedByInterface: 0,
-    dropsUnknown: false,
     gaps: [],
   };
 }
 
-/** Packets that came to the observation point, whatever became of them. */
+/** The sum of the numbers that `takes` names; of a count of packets the bytes are unknown. */
+function sumOf(ledger: Ledger, takes: (row: LedgerRow) => boolean): Tally {
+  const sum: Tally = { packets: 0, bytes: 0 };
+  for (const row of LEDGER_ROWS) {
+    if (!takes(row)) continue;
+    if (row.kind === 'tally') addTally(sum, ledger[row.name]);
+    else if (row.unit === 'packets') sum.packets += Number(ledger[row.name]);
+  }
+  return sum;
+}
+
+/** What came to the observation point, whatever became of it; bytes as far as they are known. */
+function offered(ledger: Ledger): Tally {
+  const sum = sumOf(ledger, ({ part }) => part === 'outcome');
+  for (const tally of Object.values(ledger.excluded)) addTally(sum, tally);
+  return sum;
+}
+
+/** Packets that came to the observation point. */
 export function offeredPackets(ledger: Ledger): number {
-  let offered = ledger.metered.packets + ledger.notIp.packets + ledger.malformed.packets + ledger.overflowed.packets;
-  for (const tally of Object.values(ledger.excluded)) offered += tally.packets;
-  return offered + ledger.droppedByKernel + ledger.droppedByInterface;
+  return offered(ledger).packets;
 }
 
 /** Bytes of what came, as far as they are known. */
 export function offeredBytes(ledger: Ledger): number {
-  const tallies = [
-    ledger.metered,
-    ledger.notIp,
-    ledger.malformed,
-    ledger.overflowed,
-    ...Object.values(ledger.excluded),
-  ];
-  return tallies.reduce((sum, { bytes }) => sum + bytes, 0);
+  return offered(ledger).bytes;
 }
 
 /** Packets that should be in a record and are not. */
 export function lostPackets(ledger: Ledger): number {
-  const { overflowed, droppedByKernel, droppedByInterface, givenUp } = ledger;
-  return overflowed.packets + droppedByKernel + droppedByInterface + givenUp.packets;
+  return sumOf(ledger, ({ isLoss }) => isLoss === true).packets;
 }
 
 /** Adds what `from` counted to `into`. */
 export function addLedger(into: Ledger, from: Ledger): void {
-  addTally(into.metered, from.metered);
-  addTally(into.folded, from.folded);
-  into.foldedKeys += from.foldedKeys;
-  addTally(into.givenUp, from.givenUp);
-  addTally(into.rejected, from.rejected);
-  addTally(into.rejectsUnmatched, from.rejectsUnmatched);
-  into.rejectsLost += from.rejectsLost;
+  for (const row of LEDGER_ROWS) {
+    if (row.kind === 'tally') addTally(into[row.name], from[row.name]);
+    else if (row.kind === 'count') into[row.name] += from[row.name];
+    else into[row.name] ||= from[row.name];
+  }
   for (const [name, tally] of Object.entries(from.excluded)) {
     if (!Object.hasOwn(into.excluded, name)) into.excluded[name] = { packets: 0, bytes: 0 };
     addTally(into.excluded[name]!, tally);
   }
   addExcludedPeers(into.excludedPeers, from.excludedPeers);
-  addTally(into.notIp, from.notIp);
-  addTally(into.malformed, from.malformed);
-  addTally(into.overflowed, from.overflowed);
-  into.droppedByKernel += from.droppedByKernel;
-  into.droppedByInterface += from.droppedByInterface;
-  into.dropsUnknown ||= from.dropsUnknown;
   into.gaps.push(...from.gaps);
 }
 
@@ -152,7 +114,7 @@ export type LogStatus = 'OK' | 'NODATA' | 'SKIPDATA';
 
 /** SKIPDATA when packets or verdicts were lost or flows were folded, else NODATA when nothing was metered, else OK. */
 export function logStatus(ledger: Ledger): LogStatus {
-  const { folded, gaps, rejectsLost } = ledger;
-  if (lostPackets(ledger) > 0 || folded.packets > 0 || gaps.length > 0 || rejectsLost > 0) return 'SKIPDATA';
+  const amiss = sumOf(ledger, ({ isLoss, isDoubt }) => isLoss === true || isDoubt === true);
+  if (amiss.packets > 0 || ledger.gaps.length > 0) return 'SKIPDATA';
   return ledger.metered.packets > 0 ? 'OK' : 'NODATA';
 }

@@ -1,4 +1,5 @@
 /** What users read about fields, rendered from the catalogue. */
+import { LEDGER_ROWS, logKeys } from '../../schema/ledger-numbers.ts';
 import { type Column, RECORD_FIELDS, type RecordField } from './catalogue.ts';
 
 /** The columns of a row as a Markdown table. */
@@ -17,6 +18,17 @@ export function fieldTable(): string {
       `| ${[name, ...aliases].map((each) => `\`${each}\``).join(', ')} | ${type} | ${source} | ${meaning} |`,
   );
   return ['| field, other names | type | source | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+const PARTS = { outcome: 'a term of the sum', metered: 'of the metered', beside: 'beside the sum' } as const;
+
+/** Every number of a ledger, as a Markdown table. */
+export function ledgerTable(): string {
+  const rows = LEDGER_ROWS.map((row) => {
+    const keys = logKeys(row).map((key) => `\`${key}\``);
+    return `| \`${row.name}\` | ${keys.join(', ')} | ${PARTS[row.part]} | ${row.meaning} | ${row.since} |`;
+  });
+  return ['| number | keys of its log | is | meaning | since |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
 }
 
 /** How CLS is to index a field. */

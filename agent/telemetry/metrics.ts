@@ -4,6 +4,7 @@
  * Names follow Prometheus' own rules: base units, `_total` for what only grows. Totals of packets move when windows close and
  * are durable. What is a property of the process itself has the names that Prometheus' client libraries give it.
  */
+import { LEDGER_ROWS } from '../../schema/ledger-numbers.ts';
 import type { Tally } from '../model/ledger.ts';
 import { DISK_METRICS } from './disk-metrics.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
@@ -18,11 +19,12 @@ export const EXPORTER_STATE_LABELS = ['idle', 'sending', 'backing-off', 'blocked
 const OUTCOMES: Readonly<Record<string, (ledger: LedgerStatus) => Tally | number>> = {
   metered: ({ metered }) => metered,
   excluded: ({ excluded }) => sumOf(Object.values(excluded)),
-  not_ip: ({ notIp }) => notIp,
-  malformed: ({ malformed }) => malformed,
-  overflowed: ({ overflowed }) => overflowed,
-  dropped_by_kernel: ({ droppedByKernel }) => droppedByKernel,
-  dropped_by_interface: ({ droppedByInterface }) => droppedByInterface,
+  ...Object.fromEntries(
+    LEDGER_ROWS.flatMap(({ name, part, key }) => {
+      if (part !== 'outcome') return [];
+      return [[key.replaceAll('-', '_'), (ledger: LedgerStatus) => ledger[name as 'metered' | 'droppedByKernel']]];
+    }),
+  ),
 };
 
 export const METRICS: readonly Metric[] = [

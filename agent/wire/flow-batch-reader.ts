@@ -5,6 +5,7 @@
  * version does not know are refused with `spool.newer`: a batch is delivered once, so what it says has to arrive whole.
  */
 
+import { LEDGER_ROWS, type LedgerRow } from '../../schema/ledger-numbers.ts';
 import { clearAnnotations } from '../model/annotations.ts';
 import type { BatchHeader } from '../model/batch-id.ts';
 import { RESOURCE_TYPES, type ResourceType } from '../model/flow-log.ts';
@@ -18,6 +19,7 @@ import {
   encodeLedger,
   encodeTotals,
   LEDGER_TAG,
+  numberTag,
   type RecordTotals,
   TOTALS_TAG,
 } from './flow-batch.ts';
@@ -230,29 +232,26 @@ function readConstant(wire: ProtobufReader, constants: Record<string, string>): 
   constants[name] = value;
 }
 
+const LEDGER_ROW: ReadonlyMap<number, LedgerRow> = new Map(LEDGER_ROWS.map((row) => [numberTag(row), row]));
+
 function readLedger(wire: ProtobufReader, ledger: Ledger): void {
   const outerEnd = wire.enter();
   while (wire.at < wire.end) {
     const tag = wire.tag();
-    if (tag === LEDGER_TAG.metered) readTally(wire, ledger.metered);
+    const row = LEDGER_ROW.get(tag);
+    if (row !== undefined) readNumber(wire, row, ledger);
     else if (tag === LEDGER_TAG.excluded) readExcluded(wire, ledger);
-    else if (tag === LEDGER_TAG.notIp) readTally(wire, ledger.notIp);
-    else if (tag === LEDGER_TAG.malformed) readTally(wire, ledger.malformed);
-    else if (tag === LEDGER_TAG.overflowed) readTally(wire, ledger.overflowed);
-    else if (tag === LEDGER_TAG.folded) readTally(wire, ledger.folded);
-    else if (tag === LEDGER_TAG.givenUp) readTally(wire, ledger.givenUp);
-    else if (tag === LEDGER_TAG.rejected) readTally(wire, ledger.rejected);
-    else if (tag === LEDGER_TAG.rejectsUnmatched) readTally(wire, ledger.rejectsUnmatched);
-    else if (tag === LEDGER_TAG.rejectsLost) ledger.rejectsLost = wire.varint();
-    else if (tag === LEDGER_TAG.foldedKeys) ledger.foldedKeys = wire.varint();
-    else if (tag === LEDGER_TAG.droppedByKernel) ledger.droppedByKernel = wire.varint();
-    else if (tag === LEDGER_TAG.droppedByInterface) ledger.droppedByInterface = wire.varint();
-    else if (tag === LEDGER_TAG.dropsUnknown) ledger.dropsUnknown = wire.varint() !== 0;
     else if (tag === LEDGER_TAG.excludedPeers) readExcludedPeers(wire, ledger.excludedPeers);
     else if (tag === LEDGER_TAG.gaps) ledger.gaps.push(readGap(wire));
     else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
+}
+
+function readNumber(wire: ProtobufReader, row: LedgerRow, ledger: Ledger): void {
+  if (row.kind === 'tally') readTally(wire, ledger[row.name]);
+  else if (row.kind === 'count') ledger[row.name] = wire.varint();
+  else ledger[row.name] = wire.varint() !== 0;
 }
 
 function readExcluded(wire: ProtobufReader, ledger: Ledger): void {

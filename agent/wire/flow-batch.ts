@@ -12,6 +12,7 @@
  * that went with them. It is known only when the records are written, and yet stands first, so that the spool can keep it
  * under a digest of its own: room is left for the longest, and the batch begins where the label then has to.
  */
+import { LEDGER_ROWS, type LedgerRow } from '../../schema/ledger-numbers.ts';
 import type { BatchHeader, WindowHeader } from '../model/batch-id.ts';
 import type { ExcludedPeers } from '../model/excluded-peers.ts';
 import { RESOURCE_TYPES } from '../model/flow-log.ts';
@@ -48,24 +49,14 @@ export const BATCH_TAG = {
   totals: 0x7a,
 } as const;
 export const TOTALS_TAG = { records: 0x08, packets: 0x10, bytes: 0x18 } as const;
-export const LEDGER_TAG = {
-  metered: 0x0a,
-  excluded: 0x12,
-  notIp: 0x1a,
-  malformed: 0x22,
-  overflowed: 0x2a,
-  droppedByKernel: 0x30,
-  droppedByInterface: 0x38,
-  dropsUnknown: 0x40,
-  gaps: 0x4a,
-  folded: 0x52,
-  foldedKeys: 0x58,
-  givenUp: 0x62,
-  rejected: 0x6a,
-  rejectsUnmatched: 0x72,
-  rejectsLost: 0x78,
-  excludedPeers: 0x82,
-} as const;
+/** Parts of a ledger that are lists; its numbers have theirs from the schema. */
+export const LEDGER_TAG = { excluded: 0x12, gaps: 0x4a, excludedPeers: 0x82 } as const;
+
+/** The tag of a number of the ledger: its field, and the wire type of what its kind is written as. */
+export function numberTag({ field, kind }: LedgerRow): number {
+  return (field << 3) | (kind === 'tally' ? 2 : 0);
+}
+
 export const PEERS_TAG = { rule: 0x0a, peer: 0x12, unlistedBytesMax: 0x18 } as const;
 export const PEER_TAG = {
   source: 0x0a,
@@ -236,31 +227,39 @@ export function encodeTotals({ records, packets, bytes }: RecordTotals): Uint8Ar
   return new Message().bytes(BATCH_TAG.totals, body.finish()).finish();
 }
 
-/** The batch's ledger field, tag and length included. */
+/** The batch's ledger field, tag and length included; within it fields stand in the order of their numbers. */
 export function encodeLedger(ledger: Ledger): Uint8Array {
-  const body = new Message().tally(LEDGER_TAG.metered, ledger.metered);
-  for (const [name, tally] of Object.entries(ledger.excluded)) {
-    body.bytes(LEDGER_TAG.excluded, new Message().text(0x0a, name).tally(0x12, tally).finish());
-  }
-  body
-    .tally(LEDGER_TAG.notIp, ledger.notIp)
-    .tally(LEDGER_TAG.malformed, ledger.malformed)
-    .tally(LEDGER_TAG.overflowed, ledger.overflowed)
-    .counter(LEDGER_TAG.droppedByKernel, ledger.droppedByKernel)
-    .counter(LEDGER_TAG.droppedByInterface, ledger.droppedByInterface)
-    .counter(LEDGER_TAG.dropsUnknown, ledger.dropsUnknown ? 1 : 0);
-  for (const gap of ledger.gaps) body.bytes(LEDGER_TAG.gaps, encodeGap(gap));
-  body
-    .tally(LEDGER_TAG.folded, ledger.folded)
-    .counter(LEDGER_TAG.foldedKeys, ledger.foldedKeys)
-    .tally(LEDGER_TAG.givenUp, ledger.givenUp)
-    .tally(LEDGER_TAG.rejected, ledger.rejected)
-    .tally(LEDGER_TAG.rejectsUnmatched, ledger.rejectsUnmatched)
-    .counter(LEDGER_TAG.rejectsLost, ledger.rejectsLost);
-  for (const [rule, peers] of Object.entries(ledger.excludedPeers)) {
-    body.bytes(LEDGER_TAG.excludedPeers, encodePeers(rule, peers));
-  }
+  const fields = [...LEDGER_ROWS.map((row) => numberField(row, ledger)), ...listFields(ledger)];
+  fields.sort((left, right) => left.tag - right.tag);
+  const body = new Message();
+  for (const { write } of fields) write(body);
   return new Message().bytes(BATCH_TAG.ledger, body.finish()).finish();
+}
+
+interface LedgerField {
+  readonly tag: number;
+  readonly write: (body: Message) => unknown;
+}
+
+function numberField(row: LedgerRow, ledger: Ledger): LedgerField {
+  const tag = numberTag(row);
+  if (row.kind === 'tally') return { tag, write: (body) => body.tally(tag, ledger[row.name]) };
+  return { tag, write: (body) => body.counter(tag, Number(ledger[row.name])) };
+}
+
+function listFields(ledger: Ledger): LedgerField[] {
+  const { excluded, gaps, excludedPeers } = LEDGER_TAG;
+  return [
+    ...Object.entries(ledger.excluded).map(([name, tally]) =>
+      bytesField(excluded, new Message().text(0x0a, name).tally(0x12, tally).finish()),
+    ),
+    ...ledger.gaps.map((gap) => bytesField(gaps, encodeGap(gap))),
+    ...Object.entries(ledger.excludedPeers).map(([rule, peers]) => bytesField(excludedPeers, encodePeers(rule, peers))),
+  ];
+}
+
+function bytesField(tag: number, bytes: Uint8Array): LedgerField {
+  return { tag, write: (body) => body.bytes(tag, bytes) };
 }
 
 function encodePeers(rule: string, { peers, unlistedBytesMax }: ExcludedPeers): Uint8Array {
@@ -302,8 +301,10 @@ class Message {
   }
 
   counter(tag: number, value: number): this {
-    const bytes = new Uint8Array(10);
-    this.#bytes.push(...bytes.subarray(0, writeCounter(tag, value, bytes, 0)));
+    if (value === 0) return this;
+    const bytes = new Uint8Array(11);
+    const end = writeCounter(0, value, bytes, 0);
+    this.#bytes.push(...lengthPrefix(tag), ...bytes.subarray(1, end));
     return this;
   }
 

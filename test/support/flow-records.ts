@@ -13,7 +13,8 @@ import type { WindowHeader } from '../../agent/model/batch-id.ts';
 import { type ExcludedPeer, type ExcludedPeers, PEERS_MAX, summaryOf } from '../../agent/model/excluded-peers.ts';
 import { RESOURCE_TYPES } from '../../agent/model/flow-log.ts';
 import type { FlowRecord, RecordCursor } from '../../agent/model/flow-record.ts';
-import { GAP_REASONS, type Ledger } from '../../agent/model/ledger.ts';
+import { GAP_REASONS, type Ledger, type Tally } from '../../agent/model/ledger.ts';
+import { LEDGER_ROWS, type LedgerNumbers } from '../../schema/ledger-numbers.ts';
 
 /** A cursor over records that are already there. */
 export function cursorOver(records: readonly FlowRecord[]): RecordCursor {
@@ -121,14 +122,19 @@ export const excludedPeers: fc.Arbitrary<ExcludedPeers> = fc
   .tuple(fc.uniqueArray(peer, { maxLength: PEERS_MAX, selector: ({ source }) => source }), fc.nat())
   .map(([peers, unlistedBytesMax]) => summaryOf(peers, unlistedBytesMax));
 
+type NumberOf = {
+  readonly tally: fc.Arbitrary<Tally>;
+  readonly count: fc.Arbitrary<number>;
+  readonly flag: fc.Arbitrary<boolean>;
+};
+
+/** Every number of the schema, by the kind that it is. */
+export function ledgerNumbers(of: NumberOf): { [name in keyof LedgerNumbers]: fc.Arbitrary<LedgerNumbers[name]> } {
+  return Object.fromEntries(LEDGER_ROWS.map(({ name, kind }) => [name, of[kind]])) as never;
+}
+
 export const ledger: fc.Arbitrary<Ledger> = fc.record({
-  metered: tally,
-  folded: tally,
-  foldedKeys: counter,
-  givenUp: tally,
-  rejected: tally,
-  rejectsUnmatched: tally,
-  rejectsLost: fc.nat(),
+  ...ledgerNumbers({ tally, count: counter, flag: fc.boolean() }),
   excluded: fc.dictionary(
     fc.string({ maxLength: 12 }).filter((name) => name !== '__proto__'),
     tally,
@@ -139,12 +145,6 @@ export const ledger: fc.Arbitrary<Ledger> = fc.record({
     excludedPeers,
     { maxKeys: 3, noNullPrototype: true },
   ),
-  notIp: tally,
-  malformed: tally,
-  overflowed: tally,
-  droppedByKernel: counter,
-  droppedByInterface: counter,
-  dropsUnknown: fc.boolean(),
   gaps: fc.array(
     fc.record({
       fromSeconds: fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }),

@@ -8,6 +8,7 @@
  * digits and addresses are written in place. Nothing is allocated for a record; tests prove the bytes equal to what the
  * published schema says by decoding them with it.
  */
+import { LEDGER_ROWS, type LedgerRow, logKeys, tallyKeys } from '../../../schema/ledger-numbers.ts';
 import type { BatchHeader } from '../../model/batch-id.ts';
 import { createFlowRecord, type FlowRecord } from '../../model/flow-record.ts';
 import { type Ledger, logStatus, offeredPackets, type Tally } from '../../model/ledger.ts';
@@ -304,30 +305,22 @@ function ledgerContents(ledger: Ledger): Contents {
   return [
     ['ledger-status', logStatus(ledger)],
     ['ledger-offered-packets', String(offeredPackets(ledger))],
-    ...tallyContents('metered', ledger.metered),
-    ...Object.entries(ledger.excluded).flatMap(([rule, tally]) => tallyContents(`excluded-${indexable(rule)}`, tally)),
-    ...tallyContents('not-ip', ledger.notIp),
-    ...tallyContents('malformed', ledger.malformed),
-    ...tallyContents('folded', ledger.folded),
-    ['ledger-folded-keys', String(ledger.foldedKeys)],
-    ...tallyContents('given-up', ledger.givenUp),
-    ...tallyContents('rejected', ledger.rejected),
-    ...tallyContents('rejects-unmatched', ledger.rejectsUnmatched),
-    ['ledger-rejects-lost-packets', String(ledger.rejectsLost)],
-    ...tallyContents('overflowed', ledger.overflowed),
-    ['ledger-dropped-by-kernel-packets', String(ledger.droppedByKernel)],
-    ['ledger-dropped-by-interface-packets', String(ledger.droppedByInterface)],
-    ['ledger-drops-unknown', String(ledger.dropsUnknown)],
+    ...LEDGER_ROWS.flatMap((row) => numberContents(row, ledger)),
+    ...Object.entries(ledger.excluded).flatMap(([rule, tally]) =>
+      tallyContents(tallyKeys(`excluded-${indexable(rule)}`), tally),
+    ),
     ['ledger-gap-seconds', String(Math.round(gapSeconds * 1000) / 1000)],
     ...(reasons.length === 0 ? [] : [['ledger-gap-reasons', reasons.join(',')] as const]),
   ];
 }
 
-function tallyContents(name: string, tally: Tally): Contents {
-  return [
-    [`ledger-${name}-packets`, String(tally.packets)],
-    [`ledger-${name}-bytes`, String(tally.bytes)],
-  ];
+function numberContents(row: LedgerRow, ledger: Ledger): Contents {
+  if (row.kind === 'tally') return tallyContents(logKeys(row), ledger[row.name]);
+  return logKeys(row).map((key) => [key, String(ledger[row.name])]);
+}
+
+function tallyContents(keys: readonly string[], { packets, bytes }: Tally): Contents {
+  return [packets, bytes].map((value, index) => [keys[index]!, String(value)]);
 }
 
 /** The service indexes keys of these characters only. */

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { LedgerNotes, NOTED_GAPS_MAX, noteBytes, readNotes } from '../../../agent/meter/ledger-notes.ts';
 import { createLedger, GAP_REASONS, type Ledger, offeredPackets } from '../../../agent/model/ledger.ts';
+import { ledgerNumbers } from '../../support/flow-records.ts';
 
 const RULES = ['dhcp', 'mine'];
 const WORDS = noteBytes(RULES.length) / 8;
@@ -9,13 +10,12 @@ const PROGRESS = { untilSeconds: 1_700_000_001.25, isClosed: false, droppedByKer
 
 const count = fc.integer({ min: 0, max: 2 ** 40 });
 const tally = fc.record({ packets: count, bytes: count });
+/** Of the numbers that no note has. */
+const NOTHING = { packets: 0, bytes: 0 };
 const ledger: fc.Arbitrary<Ledger> = fc.record({
+  ...ledgerNumbers({ tally: fc.constant(NOTHING), count: fc.constant(0), flag: fc.constant(false) }),
   metered: tally,
   folded: tally,
-  foldedKeys: fc.constant(0),
-  givenUp: fc.constant({ packets: 0, bytes: 0 }),
-  rejected: fc.constant({ packets: 0, bytes: 0 }),
-  rejectsUnmatched: fc.constant({ packets: 0, bytes: 0 }),
   rejectsLost: fc.nat(),
   excluded: fc.record({ dhcp: tally, mine: tally }),
   excludedPeers: fc.constant({}),

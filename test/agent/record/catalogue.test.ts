@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { columnsOf, ENI_COLUMNS, FIELD_NAMES, NDJSON_COLUMNS, RECORD_FIELDS } from '../../../agent/record/catalogue.ts';
-import { columnTable, fieldTable, indexRules } from '../../../agent/record/field-docs.ts';
+import { columnTable, fieldTable, indexRules, ledgerTable } from '../../../agent/record/field-docs.ts';
 
 const { UPDATE_DOCS } = process.env;
 const NAT_COLUMNS = columnsOf('NAT', [])!;
@@ -30,6 +30,7 @@ test.each([
       'fields: nat': columnTable(NAT_COLUMNS.slice(ENI_COLUMNS.length)),
       'fields: ccn': columnTable(CCN_COLUMNS),
       'fields: all': fieldTable(),
+      'ledger: numbers': ledgerTable(),
     },
   ],
   ['docs/cls.md', { 'index: eni': json(indexRules(ENI_COLUMNS)), 'index: ccn': json(indexRules(CCN_COLUMNS)) }],

@@ -21,7 +21,7 @@ import {
   variedLedger,
   WINDOW_SECONDS,
 } from '../../support/agent-status.ts';
-import { excludedPeers } from '../../support/flow-records.ts';
+import { excludedPeers, ledgerNumbers } from '../../support/flow-records.ts';
 
 /** The right side of the equation, from what the status shows and nothing else. */
 function rightSide(ledger: LedgerStatus): number {
@@ -32,21 +32,9 @@ function rightSide(ledger: LedgerStatus): number {
 
 const tally = fc.record({ packets: fc.nat(1_000_000), bytes: fc.nat(1_000_000_000) });
 const arbitraryLedger: fc.Arbitrary<Ledger> = fc.record({
-  metered: tally,
-  folded: tally,
-  foldedKeys: fc.nat(1000),
-  givenUp: fc.constant({ packets: 0, bytes: 0 }),
-  rejected: fc.constant({ packets: 0, bytes: 0 }),
-  rejectsUnmatched: fc.constant({ packets: 0, bytes: 0 }),
-  rejectsLost: fc.nat(),
+  ...ledgerNumbers({ tally, count: fc.nat(1000), flag: fc.boolean() }),
   excluded: fc.dictionary(fc.constantFrom('dhcp', 'dhcpv6', 'backup'), tally, { noNullPrototype: true }),
   excludedPeers: fc.dictionary(fc.constantFrom('dhcp', 'dhcpv6', 'backup'), excludedPeers, { noNullPrototype: true }),
-  notIp: tally,
-  malformed: tally,
-  overflowed: tally,
-  droppedByKernel: fc.nat(1000),
-  droppedByInterface: fc.nat(1000),
-  dropsUnknown: fc.boolean(),
   gaps: fc.array(
     fc.record({
       fromSeconds: fc.nat(10),
