@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { DEFAULT_BACKOFF } from '../agent/export/backoff.ts';
-import { ClsSink } from '../agent/export/cls/cls-sink.ts';
+import { ClsSink, REQUESTS_MAX } from '../agent/export/cls/cls-sink.ts';
 import { EXPORTER_DEFAULTS, Exporter } from '../agent/export/exporter.ts';
 import { DEFAULT_TIMEOUTS } from '../agent/export/http/exchange.ts';
 import { systemTimers } from '../agent/export/timers.ts';
@@ -136,7 +136,7 @@ async function deliver(spool: Spool, endpoint: URL, compression: Compression): P
     compression,
     timeouts: DEFAULT_TIMEOUTS,
     ledgerLog: true,
-    socketsMax: EXPORTER_DEFAULTS.inFlightMax,
+    socketsMax: REQUESTS_MAX,
     nowMs: Date.now,
   });
   const exporter = new Exporter({

@@ -1,11 +1,7 @@
-import type { SendOutcome } from '../model/sink.ts';
+import type { ProbeOutcome, Sink } from '../model/sink.ts';
 import type { Asked } from '../telemetry/readiness.ts';
 
-/** Asks the log service whether it would take records, without sending any. */
-export interface Probe {
-  /** Never fails for what the network or the service does. */
-  probe(signal: AbortSignal): Promise<SendOutcome>;
-}
+type Probe = Pick<Sink, 'probe'>;
 
 /**
  * Whether the topic can be reached, for those who ask before the first upload: nobody should wait a window's length for the
@@ -46,18 +42,13 @@ export class TopicProbe {
   }
 }
 
-function answerOf(outcome: SendOutcome): Asked {
+function answerOf(outcome: ProbeOutcome): Asked {
   switch (outcome.kind) {
-    // It has looked at the body, and so at the credentials and the topic before.
     case 'accepted':
-    case 'poison':
       return 'open';
     case 'retry':
       return { kind: 'unreachable', reason: outcome.reason };
-    // Who finds an empty group too large takes no records either.
     case 'blocked':
-    case 'too-large':
-    case 'newer':
       return { kind: 'refused', reason: outcome.reason };
   }
 }

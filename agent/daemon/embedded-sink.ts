@@ -1,8 +1,7 @@
 /** Uploads to the embedded log service of this agent, wherever it listens now. */
-import { ClsSink } from '../export/cls/cls-sink.ts';
-import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
+import { ClsSink, REQUESTS_MAX } from '../export/cls/cls-sink.ts';
 import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
-import type { SendOutcome, Sink } from '../model/sink.ts';
+import type { ProbeOutcome, SendOutcome, Sink, SinkLimits } from '../model/sink.ts';
 import type { LogServiceKeeper } from './log-service-keeper.ts';
 
 /** Nobody resolves it: requests go through the socket. */
@@ -28,9 +27,13 @@ export class EmbeddedSink implements Sink {
       compression: 'lz4',
       ledgerLog: true,
       timeouts: DEFAULT_TIMEOUTS,
-      socketsMax: EXPORTER_DEFAULTS.inFlightMax,
+      socketsMax: REQUESTS_MAX,
       nowMs: Date.now,
     });
+  }
+
+  get limits(): SinkLimits {
+    return this.#sink.limits;
   }
 
   get clockAheadMs(): number | undefined {
@@ -43,7 +46,7 @@ export class EmbeddedSink implements Sink {
     return this.#sink.send(batch, signal);
   }
 
-  async probe(signal: AbortSignal): Promise<SendOutcome> {
+  async probe(signal: AbortSignal): Promise<ProbeOutcome> {
     await this.#keeper.started;
     return this.#sink.probe(signal);
   }

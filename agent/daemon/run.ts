@@ -6,9 +6,8 @@ import type { Invocation, Output } from '../cli/command.ts';
 import { ownCommand, quoted } from '../cli/own-command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
 import { flowLogRoutes } from '../control/flow-log-routes.ts';
-import { type Probe, TopicProbe } from '../control/sink-probe.ts';
-import { ClsSink, type ClsSinkOptions } from '../export/cls/cls-sink.ts';
-import { EXPORTER_DEFAULTS } from '../export/exporter.ts';
+import { TopicProbe } from '../control/sink-probe.ts';
+import { ClsSink, type ClsSinkOptions, REQUESTS_MAX } from '../export/cls/cls-sink.ts';
 import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import { systemTimers } from '../export/timers.ts';
 import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
@@ -102,7 +101,7 @@ export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promis
 }
 
 interface Target {
-  readonly sink: Sink & Probe;
+  readonly sink: Sink;
   readonly logService?: () => LogServiceStatus;
   readonly keeper?: LogServiceKeeper;
 }
@@ -138,7 +137,7 @@ interface Surround {
 
 async function supervise(
   invocation: Invocation,
-  options: Omit<SupervisorOptions, 'onLinks'> & { readonly sink: Probe },
+  options: Omit<SupervisorOptions, 'onLinks'>,
   surround: Surround,
 ): Promise<ExitCode> {
   const { flowLogs, listen, reloadable, configPath } = surround;
@@ -209,7 +208,7 @@ function createSink({ requestTimeoutMs, ...rest }: SinkPlan): ClsSink {
       responseMs: Math.min(DEFAULT_TIMEOUTS.responseMs, requestTimeoutMs),
       totalMs: requestTimeoutMs,
     },
-    socketsMax: EXPORTER_DEFAULTS.inFlightMax,
+    socketsMax: REQUESTS_MAX,
     nowMs: Date.now,
   });
 }

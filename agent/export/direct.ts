@@ -5,8 +5,8 @@
  */
 import { OperationalError } from '../model/operational-error.ts';
 import type { SendOutcome, Sink } from '../model/sink.ts';
-import { splitBatch } from '../wire/flow-batch-reader.ts';
 import { type BackoffLimits, backoffMs } from './backoff.ts';
+import { halvesOf, sendWithinLimits } from './parts.ts';
 import type { Timers } from './timers.ts';
 
 export interface DirectDeliveryOptions {
@@ -15,13 +15,11 @@ export interface DirectDeliveryOptions {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly backoff: BackoffLimits;
-  /** Batches in memory and on their way at once; `push` waits beyond. */
-  readonly inFlightMax: number;
   /** How long a service may take nothing before it counts as unreachable. */
   readonly unreachableMs: number;
 }
 
-export const DIRECT_DEFAULTS = { inFlightMax: 4, unreachableMs: 120_000 } as const;
+export const DIRECT_DEFAULTS = { unreachableMs: 120_000 } as const;
 
 export class DirectDelivery {
   readonly #options: DirectDeliveryOptions;
@@ -36,13 +34,13 @@ export class DirectDelivery {
     this.#options = options;
   }
 
-  /** Batches that the service has. */
+  /** Batches that the service has, or was sent where it acknowledges nothing; a batch taken in parts counts by part. */
   get delivered(): number {
     return this.#delivered;
   }
 
   /**
-   * Takes a batch, whose bytes nobody may change from now on, and waits until there is room for one more.
+   * Takes a batch, whose bytes nobody may change from now on, and waits until the sink has room for one more.
    *
    * @throws OperationalError `sink.refused` or `sink.unreachable`, of this batch or of one before.
    */
@@ -50,7 +48,7 @@ export class DirectDelivery {
     this.#check();
     const delivery = this.#deliver(batch).finally(() => this.#inFlight.delete(delivery));
     this.#inFlight.add(delivery);
-    while (this.#inFlight.size >= this.#options.inFlightMax) await Promise.race(this.#inFlight);
+    while (this.#inFlight.size >= this.#options.sink.limits.inFlight) await Promise.race(this.#inFlight);
     this.#check();
   }
 
@@ -73,14 +71,15 @@ export class DirectDelivery {
   async #deliver(batch: Uint8Array): Promise<void> {
     const { sink, backoff, random, timers } = this.#options;
     for (let failures = 1; !this.#abort.signal.aborted; failures++) {
-      const outcome = await sink.send(batch, this.#abort.signal);
-      if (outcome.kind === 'accepted') {
+      const outcome = await sendWithinLimits(sink, batch, this.#abort.signal);
+      if (outcome.kind === 'accepted' || outcome.kind === 'sent') {
         this.#troubleSince = undefined;
         this.#delivered++;
         return;
       }
       if (this.#abort.signal.aborted) return;
       if (outcome.kind === 'too-large') return this.#deliverHalves(batch, outcome.reason);
+      if (outcome.kind === 'partial') return this.#deliverRest(outcome);
       if (outcome.kind !== 'retry') return this.#refused(outcome.reason);
       this.#troubleSince ??= timers.now();
       const waitMs = (outcome.afterMs ?? 0) + backoffMs(backoff, failures, random);
@@ -90,8 +89,16 @@ export class DirectDelivery {
     }
   }
 
+  /** Parts that the service had no time for; what it took counts as news of it. */
+  async #deliverRest({ rest, afterMs }: Extract<SendOutcome, { kind: 'partial' }>): Promise<void> {
+    const { backoff, random } = this.#options;
+    this.#troubleSince = undefined;
+    await this.#pause((afterMs ?? 0) + backoffMs(backoff, 1, random));
+    for (const part of rest) await this.#deliver(part);
+  }
+
   async #deliverHalves(batch: Uint8Array, reason: string): Promise<void> {
-    const halves = splitBatch(batch);
+    const halves = halvesOf(batch);
     if (halves === undefined) return this.#refused(`one record alone is too large: ${reason}`);
     for (const half of halves) await this.#deliver(half);
   }

@@ -2,6 +2,8 @@
  * Drains the spool into a sink: the oldest batch first, one at a time, a few at a time when many wait.
  *
  *     accepted   the batch is removed from the store, and from nowhere before
+ *     sent       the same, of a protocol without acknowledgement
+ *     partial    the store holds what remains of it, and everybody waits as for a retry
  *     retry      everybody waits (capped exponential, jittered, at least what the service asked for), then it goes again
  *     blocked    everybody waits for the next slow probe; somebody must change a configuration
  *     too-large  the store holds its halves instead
@@ -16,9 +18,12 @@
 import type { BatchStore } from '../model/batch-store.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { SendOutcome, Sink } from '../model/sink.ts';
-import { readBatchHeader, splitBatch } from '../wire/flow-batch-reader.ts';
+import { readBatchHeader } from '../wire/flow-batch-reader.ts';
 import { type BackoffLimits, backoffMs, jitterMs } from './backoff.ts';
+import { halvesOf, sendWithinLimits } from './parts.ts';
 import type { Timers } from './timers.ts';
+
+type Partial = Extract<SendOutcome, { kind: 'partial' }>;
 
 /** `backing-off` and `blocked` last until a batch is accepted, so one trouble is one episode. */
 export const EXPORTER_STATES = ['idle', 'sending', 'backing-off', 'blocked'] as const;
@@ -35,14 +40,17 @@ export interface ExporterEvents {
 }
 
 export interface ExporterCounters {
-  /** Batches that the service has, and their bytes as the spool holds them. */
+  /** Batches that the service has, those handed to a protocol without acknowledgement, and the bytes of both as the spool holds them. */
   delivered: number;
+  sent: number;
   bytes: number;
   /** Times that a batch was handed to the sink, and those of them that ended in `retry` or `blocked`. */
   attempts: number;
   retries: number;
   blocked: number;
   split: number;
+  /** Times that the service took a part of a batch; the rest is pending. */
+  partial: number;
   quarantined: number;
   /** Batches that only a newer flowlogd can deliver. */
   newer: number;
@@ -60,11 +68,9 @@ export interface ExporterOptions {
   readonly backoff: BackoffLimits;
   /** Between two probes of a service that is blocked. */
   readonly probeMs: number;
-  /** Batches on their way at once, at most, while a long backlog drains. */
-  readonly inFlightMax: number;
 }
 
-export const EXPORTER_DEFAULTS = { probeMs: 30_000, inFlightMax: 4 } as const;
+export const EXPORTER_DEFAULTS = { probeMs: 30_000 } as const;
 
 /** From this many waiting batches on, order matters less than draining. */
 export const LONG_BACKLOG_BATCHES = 8;
@@ -87,11 +93,13 @@ export class Exporter {
   readonly #acceptedInStore = new Set<string>();
   readonly #counters: ExporterCounters = {
     delivered: 0,
+    sent: 0,
     bytes: 0,
     attempts: 0,
     retries: 0,
     blocked: 0,
     split: 0,
+    partial: 0,
     quarantined: 0,
     newer: 0,
     damaged: 0,
@@ -184,7 +192,7 @@ export class Exporter {
   #width(): number {
     const trouble = this.#state === 'backing-off' || this.#state === 'blocked';
     const long = this.#options.store.backlog().batches >= LONG_BACKLOG_BATCHES;
-    return long && !trouble ? this.#options.inFlightMax : 1;
+    return long && !trouble ? this.#options.sink.limits.inFlight : 1;
   }
 
   /** The oldest of those that have had the fewest turns. */
@@ -229,13 +237,16 @@ export class Exporter {
     if (bytes === undefined) return this.#unreadable(name, round);
     if (this.#stopping) return;
     this.#counters.attempts++;
-    await this.#conclude(name, bytes, round, await sink.send(bytes, this.#abort.signal));
+    await this.#conclude(name, bytes, round, await sendWithinLimits(sink, bytes, this.#abort.signal));
   }
 
   async #conclude(name: string, bytes: Uint8Array, round: number, outcome: SendOutcome): Promise<void> {
     switch (outcome.kind) {
       case 'accepted':
-        return this.#accepted(name, bytes);
+      case 'sent':
+        return this.#accepted(name, bytes, outcome.kind);
+      case 'partial':
+        return this.#keepRest(name, bytes, round, outcome);
       case 'retry':
         if (this.#stopping) return;
         this.#counters.retries++;
@@ -251,18 +262,31 @@ export class Exporter {
     }
   }
 
-  async #accepted(name: string, bytes: Uint8Array): Promise<void> {
+  async #accepted(name: string, bytes: Uint8Array, kind: 'accepted' | 'sent'): Promise<void> {
     // A batch that failed before and passes now shows that the failures were the service's: everybody's count starts anew.
     if (this.#failuresOf.has(name)) this.#failuresOf.clear();
     this.#failures = 0;
     this.#quarantineRun = 0;
     this.#acceptedInStore.add(name);
-    this.#counters.delivered++;
+    this.#counters[kind === 'sent' ? 'sent' : 'delivered']++;
     this.#counters.bytes += bytes.length;
     this.#deliveredUntil = Math.max(windowEnd(bytes), this.#deliveredUntil ?? Number.NEGATIVE_INFINITY);
     if (this.#cancelPause === undefined) this.#enter('sending', undefined);
     this.#options.events.onDelivered(name, bytes.length);
     await this.#remove(name);
+  }
+
+  /** The rest takes the batch's place before anything else is sent of it. */
+  async #keepRest(name: string, bytes: Uint8Array, round: number, { rest, reason, afterMs }: Partial): Promise<void> {
+    await this.#options.store.replace(name, rest);
+    this.#counters.partial++;
+    this.#counters.bytes += Math.max(0, bytes.length - rest.reduce((sum, part) => sum + part.length, 0));
+    // The service takes records, so the wait begins anew.
+    this.#failures = 0;
+    this.#quarantineRun = 0;
+    if (this.#stopping) return;
+    this.#retryLater(name, round, reason, afterMs ?? 0);
+    this.#failuresOf.delete(name);
   }
 
   async #remove(name: string): Promise<void> {
@@ -380,16 +404,6 @@ function steady(reason: string): string {
 function windowEnd(bytes: Uint8Array): number {
   const { windowStart, windowSeconds } = readBatchHeader(bytes);
   return windowStart + windowSeconds;
-}
-
-/** Undefined when there is nothing to cut. @throws OperationalError `spool.newer` */
-function halvesOf(bytes: Uint8Array): readonly Uint8Array[] | undefined {
-  try {
-    return splitBatch(bytes);
-  } catch (error) {
-    if (error instanceof OperationalError && !isNewer(error)) return undefined;
-    throw error;
-  }
 }
 
 function isNewer(error: Error): boolean {

@@ -1,6 +1,15 @@
 /** What became of one attempt to deliver one batch. */
 export type SendOutcome =
   | { readonly kind: 'accepted' }
+  /** Handed to a protocol that acknowledges nothing: it may have arrived, and is not sent again. */
+  | { readonly kind: 'sent' }
+  /** The service has some of it. `rest` are the batches that remain, cut from this one; they go again later, the accepted part never. */
+  | {
+      readonly kind: 'partial';
+      readonly rest: readonly Uint8Array[];
+      readonly reason: string;
+      readonly afterMs?: number;
+    }
   /** The service or the way to it is in trouble; the same batch again, later. */
   | { readonly kind: 'retry'; readonly reason: string; readonly afterMs?: number }
   /** The service refuses until somebody changes its configuration or ours: keep everything, probe slowly, say so loudly. */
@@ -12,13 +21,29 @@ export type SendOutcome =
   /** This batch can never be accepted. */
   | { readonly kind: 'poison'; readonly reason: string };
 
+/** Whether records would be taken now. */
+export type ProbeOutcome = Extract<SendOutcome, { kind: 'accepted' | 'retry' | 'blocked' }>;
+
+/** What a sink takes; batches beyond are cut before they reach `send`. `Infinity` where only the encoded request tells. */
+export interface SinkLimits {
+  /** Records of one batch. */
+  readonly records: number;
+  /** Bytes of one batch as the spool holds it. */
+  readonly bytes: number;
+  /** Batches on their way at once. */
+  readonly inFlight: number;
+}
+
 /** A remote log service. */
 export interface Sink {
   /** Where it sends, for people. */
   readonly description: string;
+  readonly limits: SinkLimits;
   /** What the service's clock showed more than ours, as of its last answer; undefined where nobody knows. */
   readonly clockAheadMs?: number | undefined;
   /** One attempt to deliver one encoded `flowlog.v1.FlowBatch`. Never throws for what the network or the service does. */
   send(batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome>;
+  /** Asks the service whether it would take records, without sending any. Never throws for what the network or the service does. */
+  probe(signal: AbortSignal): Promise<ProbeOutcome>;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** `flowlogd replay --to URL`: a log service named on the command line. */
 import type { Invocation } from '../cli/command.ts';
 import { DEFAULT_BACKOFF } from '../export/backoff.ts';
-import { ClsSink } from '../export/cls/cls-sink.ts';
+import { ClsSink, REQUESTS_MAX } from '../export/cls/cls-sink.ts';
 import { DIRECT_DEFAULTS, DirectDelivery } from '../export/direct.ts';
 import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import { proxyFor } from '../export/http/proxy.ts';
@@ -21,7 +21,7 @@ export function deliverTo(invocation: Invocation, header: ReplayHeader): Deliver
     proxy: proxyFor(url, undefined, invocation.env),
     requestIdRequired: invocation.env['FLOWLOGD_CLS_REQUEST_ID_REQUIRED'] !== 'false',
     ledgerLog: true,
-    socketsMax: DIRECT_DEFAULTS.inFlightMax,
+    socketsMax: REQUESTS_MAX,
     nowMs: Date.now,
   });
   const delivery = new DirectDelivery({

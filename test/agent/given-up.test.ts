@@ -11,6 +11,7 @@ import { CrashingDisk } from '../support/crashing-disk.ts';
 import { FakeTimers, settled } from '../support/fake-timers.ts';
 import { freeLock } from '../support/free-lock.ts';
 import { openSpool } from '../support/open-spool.ts';
+import { probeOpen, ROOMY } from '../support/sink-limits.ts';
 import { batchOf } from '../support/spool-batches.ts';
 
 const step = fc.oneof(
@@ -25,6 +26,8 @@ class Reader {
   givenUp = 0;
   answer = 'accepted';
   readonly description = 'a reader';
+  readonly limits = ROOMY;
+  readonly probe = probeOpen;
 
   async send(batch: Uint8Array): Promise<SendOutcome> {
     const reader = new FlowBatchReader(batch);

@@ -5,6 +5,9 @@ import { shownProxy } from '../http/proxy.ts';
 import { managementRefusal, type Refusal, refusalByStatus, refusalOf } from './refusal.ts';
 import { isOnlyRequestIds, type NamedError, namedError } from './reply.ts';
 
+/** A request is taken whole or not at all. */
+export type RequestOutcome = { readonly kind: 'accepted' } | Extract<SendOutcome, { kind: Refusal['kind'] }>;
+
 export type Answer = Extract<Exchanged, { kind: 'answer' }>;
 
 /** The longest wait that a `Retry-After` may ask for: a wrong date must not silence an agent for a year. */
@@ -27,7 +30,7 @@ const STRICT: AcceptanceRules = { requestIdRequired: true };
  *
  * @param nowMs the local clock, for a `Retry-After` that is a date
  */
-export function outcomeOf(answer: Answer, nowMs: number, rules: AcceptanceRules = STRICT): SendOutcome {
+export function outcomeOf(answer: Answer, nowMs: number, rules: AcceptanceRules = STRICT): RequestOutcome {
   if (isAcceptance(answer, rules)) return { kind: 'accepted' };
   const error = namedError(answer.body);
   const refusal = error === undefined ? undefined : refusalOf(error.code);

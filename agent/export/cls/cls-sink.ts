@@ -1,10 +1,10 @@
 import { OperationalError } from '../../model/operational-error.ts';
-import type { SendOutcome, Sink } from '../../model/sink.ts';
+import type { ProbeOutcome, SendOutcome, Sink, SinkLimits } from '../../model/sink.ts';
 import { type Compression, compress } from '../../wire/compression.ts';
 import { type Exchanged, type ExchangeTimeouts, type ExchangeTls, HttpExchange } from '../http/exchange.ts';
 import { proxySecrets } from '../http/proxy.ts';
-import { type Answer, dateMs, isSignatureExpired, outcomeOf } from './answer.ts';
-import { LogGroupEncoder } from './log-group.ts';
+import { type Answer, dateMs, isSignatureExpired, outcomeOf, type RequestOutcome } from './answer.ts';
+import { LOG_GROUP_LIMITS, LogGroupEncoder } from './log-group.ts';
 import { signRequest } from './signature.ts';
 
 /** Keys of an account that may upload (`cls:UploadLog`). Read at every attempt, so getters may give renewed ones. */
@@ -45,6 +45,8 @@ export interface ClsSinkOptions {
 
 /** A LogGroupList of one LogGroup that has nothing in it. */
 const EMPTY_GROUP = Uint8Array.of(0x0a, 0x00);
+/** Requests at once, at most: enough to hide the way to the service while a backlog drains. */
+export const REQUESTS_MAX = 4;
 const CONTENT_TYPE = 'application/x-protobuf';
 /** A signature is good from a minute ago, for clocks a little apart, to five minutes ahead, for a slow upload. */
 const SIGNED_BEFORE_SECONDS = 60;
@@ -58,6 +60,7 @@ const CLOCK_TOLERANCE_MS = 10_000;
  */
 export class ClsSink implements Sink {
   readonly description: string;
+  readonly limits: SinkLimits;
   readonly #options: ClsSinkOptions;
   readonly #encoder: LogGroupEncoder;
   readonly #exchange: HttpExchange;
@@ -67,6 +70,12 @@ export class ClsSink implements Sink {
 
   constructor(options: ClsSinkOptions) {
     this.description = options.description ?? `CLS topic ${options.topicId} at ${options.endpoint.origin}`;
+    // Bytes are counted of the request that the encoder makes, which says so when they are too many.
+    this.limits = {
+      records: LOG_GROUP_LIMITS.logs,
+      bytes: Number.POSITIVE_INFINITY,
+      inFlight: options.socketsMax,
+    };
     this.#options = options;
     this.#encoder = new LogGroupEncoder(options);
     this.#exchange = new HttpExchange(options);
@@ -84,19 +93,22 @@ export class ClsSink implements Sink {
 
   /**
    * Uploads a group without logs, which the service refuses for its content, once it has found nothing wrong with the
-   * credentials and the topic: `poison` and `accepted` both mean that records would be taken.
+   * credentials and the topic: so `poison` is good news. Who finds an empty group too large takes no records either.
    */
-  probe(signal: AbortSignal): Promise<SendOutcome> {
+  async probe(signal: AbortSignal): Promise<ProbeOutcome> {
     const { compression } = this.#options;
-    return this.#upload(compression === 'none' ? EMPTY_GROUP : compress(compression, EMPTY_GROUP), signal);
+    const body = compression === 'none' ? EMPTY_GROUP : compress(compression, EMPTY_GROUP);
+    const outcome = await this.#upload(body, signal);
+    if (outcome.kind === 'poison') return { kind: 'accepted' };
+    return outcome.kind === 'too-large' ? { ...outcome, kind: 'blocked' } : outcome;
   }
 
-  async #upload(body: Uint8Array, signal: AbortSignal): Promise<SendOutcome> {
+  async #upload(body: Uint8Array, signal: AbortSignal): Promise<RequestOutcome> {
     const first = await this.#attempt(body, signal);
     this.#observeClock(first);
     // Asked again at once: the batch has waited for nothing but our clock.
     const last = this.#learnClock(first) ? await this.#attempt(body, signal) : first;
-    const outcome: SendOutcome =
+    const outcome: RequestOutcome =
       last.kind === 'failure'
         ? { kind: last.isRefusal === true ? 'blocked' : 'retry', reason: last.reason }
         : outcomeOf(this.#answerWithoutSecrets(last), this.#options.nowMs(), {

@@ -1,5 +1,3 @@
-import type { SendOutcome } from '../../model/sink.ts';
-
 /**
  * What each refusal of the upload endpoint means for a batch: the one table, from which `docs/cls.md` is checked.
  *
@@ -10,7 +8,7 @@ import type { SendOutcome } from '../../model/sink.ts';
 export interface Refusal {
   readonly errorcode: string;
   readonly status: number;
-  readonly kind: Exclude<SendOutcome['kind'], 'accepted' | 'newer'>;
+  readonly kind: 'retry' | 'blocked' | 'too-large' | 'poison';
   readonly meaning: string;
 }
 

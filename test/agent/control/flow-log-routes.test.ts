@@ -5,7 +5,7 @@ import { type Endpoint, openControlSocket, openListener } from '../../../agent/c
 import { flowLogRoutes } from '../../../agent/control/flow-log-routes.ts';
 import { TopicProbe } from '../../../agent/control/sink-probe.ts';
 import type { FlowLogControl } from '../../../agent/flow-logs/reconciler.ts';
-import type { SendOutcome } from '../../../agent/model/sink.ts';
+import type { ProbeOutcome } from '../../../agent/model/sink.ts';
 import { StatusWorld } from '../../support/agent-status.ts';
 import { declaration } from '../../support/flow-log-entries.ts';
 import { FlowLogHost } from '../../support/flow-log-host.ts';
@@ -19,7 +19,7 @@ interface Answer {
 let path: string;
 let control: FlowLogControl;
 let world: StatusWorld;
-let probe: SendOutcome;
+let probe: ProbeOutcome;
 const open: Endpoint[] = [];
 
 beforeEach(async () => {

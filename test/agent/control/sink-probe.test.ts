@@ -1,20 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { TopicProbe } from '../../../agent/control/sink-probe.ts';
-import type { SendOutcome } from '../../../agent/model/sink.ts';
+import type { ProbeOutcome } from '../../../agent/model/sink.ts';
 
-const answering = (outcome: SendOutcome) => new TopicProbe({ probe: async () => outcome });
+const answering = (outcome: ProbeOutcome) => new TopicProbe({ probe: async () => outcome });
 
 describe('a probe of the topic', () => {
-  test.each<[SendOutcome, unknown]>([
+  test.each<[ProbeOutcome, unknown]>([
     [{ kind: 'accepted' }, 'open'],
-    [{ kind: 'poison', reason: '400 MissingContent' }, 'open'],
     [
       { kind: 'blocked', reason: '401 SecretIdNotFound' },
       { kind: 'refused', reason: '401 SecretIdNotFound' },
-    ],
-    [
-      { kind: 'too-large', reason: '413 with text/html' },
-      { kind: 'refused', reason: '413 with text/html' },
     ],
     [
       { kind: 'retry', reason: 'ECONNREFUSED' },
@@ -29,7 +24,7 @@ describe('a probe of the topic', () => {
 
   test('is one, however many ask, and is ended with the agent', async () => {
     const signals: AbortSignal[] = [];
-    let end: (outcome: SendOutcome) => void = () => undefined;
+    let end: (outcome: ProbeOutcome) => void = () => undefined;
     const probe = new TopicProbe({
       probe(signal) {
         signals.push(signal);

@@ -86,7 +86,6 @@ describe('exporter, sink and a service that misbehaves', () => {
         random,
         backoff: { initialMs: 1, capMs: 4 },
         probeMs: 10,
-        inFlightMax: 4,
         events: {
           onState: () => {},
           onDelivered: () => {},

@@ -8,6 +8,7 @@ import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
 import { FakeTimers, settled } from '../../support/fake-timers.ts';
 import { cursorOver } from '../../support/flow-records.ts';
+import { probeOpen, ROOMY } from '../../support/sink-limits.ts';
 
 const RETRY: SendOutcome = { kind: 'retry', reason: 'ECONNREFUSED' };
 
@@ -36,6 +37,8 @@ function world(answer: (reader: FlowBatchReader, attempt: number) => SendOutcome
   const load = { atOnce: 0, atOnceMax: 0 };
   const sink: Sink = {
     description: 'a fake',
+    limits: ROOMY,
+    probe: probeOpen,
     async send(bytes) {
       const reader = new FlowBatchReader(bytes);
       sent.push(`${reader.header.part}${reader.header.split}`);
@@ -63,7 +66,7 @@ describe('direct delivery', () => {
     for (let part = 0; part < 50; part++) await delivery.push(batch(part));
     await delivery.drain();
     expect(delivery.delivered).toBe(50);
-    expect(load.atOnceMax).toBe(DIRECT_DEFAULTS.inFlightMax);
+    expect(load.atOnceMax).toBe(ROOMY.inFlight);
     expect(new Set(sent).size).toBe(50);
   });
 
@@ -78,7 +81,7 @@ describe('direct delivery', () => {
       }
     })();
     for (let turn = 0; turn < 20; turn++) await settled();
-    expect(pushed).toBe(DIRECT_DEFAULTS.inFlightMax - 1);
+    expect(pushed).toBe(ROOMY.inFlight - 1);
     while (delivery.delivered < 6) {
       answers.shift()?.({ kind: 'accepted' });
       await settled();
@@ -140,5 +143,18 @@ describe('direct delivery', () => {
     for (let turn = 0; turn < 5; turn++) await settled();
     await delivery.abort();
     expect(timers.nextMs).toBeUndefined();
+  });
+
+  it('sends what remains of a batch that was taken in part, after a wait', async () => {
+    const rest = [batch(8), batch(9)];
+    const { delivery, timers, sent } = world((reader) =>
+      reader.header.part === 1 ? { kind: 'partial', rest, reason: 'full' } : { kind: 'accepted' },
+    );
+    const pushed = delivery.push(batch(1)).then(() => delivery.drain());
+    await settled();
+    await timers.advance(DEFAULT_BACKOFF.initialMs);
+    await settled();
+    await pushed;
+    expect(sent).toEqual(['1', '8', '9']);
   });
 });

@@ -17,6 +17,7 @@ import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
 import { FakeStore, fileSystemError } from '../../support/fake-store.ts';
 import { FakeTimers, settled } from '../../support/fake-timers.ts';
 import { cursorOver } from '../../support/flow-records.ts';
+import { probeOpen, ROOMY } from '../../support/sink-limits.ts';
 
 const ACCEPTED: SendOutcome = { kind: 'accepted' };
 const RETRY: SendOutcome = { kind: 'retry', reason: 'the service is away' };
@@ -69,6 +70,8 @@ const names = (count: number): string[] => Array.from({ length: count }, (_, n) 
 /** Answers as told and remembers what it was sent, and how much of it at once. */
 class FakeSink implements Sink {
   readonly description = 'a fake';
+  limits = ROOMY;
+  readonly probe = probeOpen;
   readonly sent: string[] = [];
   readonly accepted: string[] = [];
   readonly acceptedBytes: Uint8Array[] = [];
@@ -153,11 +156,11 @@ describe('the exporter', () => {
   it('sends a few at once while a long backlog drains, and never more', async () => {
     const { exporter, sink } = world(names(40));
     await exporter.idle();
-    expect(sink.atOnceMax).toBe(EXPORTER_DEFAULTS.inFlightMax);
+    expect(sink.atOnceMax).toBe(ROOMY.inFlight);
     expect(new Set(sink.sent).size).toBe(40);
     // The first of each group stands no further from its place than the group is wide.
     for (const [index, name] of sink.sent.entries()) {
-      expect(Math.abs(names(40).indexOf(name) - index)).toBeLessThan(EXPORTER_DEFAULTS.inFlightMax);
+      expect(Math.abs(names(40).indexOf(name) - index)).toBeLessThan(ROOMY.inFlight);
     }
   });
 
@@ -239,7 +242,7 @@ describe('a service in trouble', () => {
     sink.answer = () => (down ? RETRY : ACCEPTED);
     exporter.wake();
     await settled();
-    expect(sink.sent).toHaveLength(EXPORTER_DEFAULTS.inFlightMax);
+    expect(sink.sent).toHaveLength(ROOMY.inFlight);
     sink.atOnceMax = 0;
     await timers.advance(60_000);
     expect(sink.atOnceMax).toBe(1);
@@ -449,6 +452,8 @@ describe('stopping', () => {
     const store = new FakeStore([['b000', batch('b000')]]);
     const sink: Sink = {
       description: 'hangs',
+      limits: ROOMY,
+      probe: probeOpen,
       send: (_bytes, signal) =>
         new Promise((resolve) => signal.addEventListener('abort', () => resolve({ kind: 'retry', reason: 'aborted' }))),
       close: async () => {},
@@ -466,7 +471,13 @@ describe('stopping', () => {
   it('does not wait for ever for a sink that cannot be aborted', async () => {
     const timers = new FakeTimers();
     const store = new FakeStore([['b000', batch('b000')]]);
-    const sink: Sink = { description: 'dead', send: () => new Promise(() => {}), close: async () => {} };
+    const sink: Sink = {
+      description: 'dead',
+      limits: ROOMY,
+      send: () => new Promise(() => {}),
+      probe: probeOpen,
+      close: async () => {},
+    };
     const { exporter } = world([], { store, sink, timers });
     exporter.wake();
     await settled();
@@ -484,6 +495,57 @@ describe('stopping', () => {
     await exporter.stop(0);
     expect(await idle).toBe(false);
     expect(timers.nextMs).toBeUndefined();
+  });
+});
+
+describe('a batch of which the sink takes a part', () => {
+  it('is replaced by what remains, which goes again after a wait; what was taken never does', async () => {
+    const { exporter, sink, store, timers } = world([]);
+    store.waiting.set('b100', batch('b100', 8));
+    sink.limits = { ...ROOMY, records: 2 };
+    sink.answer = (_name, attempt) => (sink.sent.length === 3 && attempt === 1 ? RETRY : ACCEPTED);
+    exporter.wake();
+    await settled();
+    expect(exporter.state).toBe('backing-off');
+    expect(exporter.counters).toMatchObject({ partial: 1, delivered: 0, retries: 0 });
+    expect(recordsOf(sink.acceptedBytes)).toHaveLength(4);
+    expect(recordsOf(store.waiting.values())).toHaveLength(4);
+    await timers.advance(DEFAULT_BACKOFF.initialMs);
+    await settled();
+    expect(store.waiting.size).toBe(0);
+    expect(recordsOf(sink.acceptedBytes).toSorted()).toEqual(names(8).map((_, n) => `b100/${n + 1}`));
+    expect(exporter.state).toBe('idle');
+  });
+
+  it('goes again whole where the store cannot hold the rest', async () => {
+    const { exporter, sink, store, timers } = world([]);
+    store.waiting.set('b100', batch('b100', 4));
+    sink.answer = (_name, attempt) =>
+      attempt === 1 ? { kind: 'partial', rest: [batch('b100', 1)], reason: 'full' } : ACCEPTED;
+    store.fault = (operation) => {
+      if (operation === 'replace') throw fileSystemError('ENOSPC');
+    };
+    exporter.wake();
+    await settled();
+    await timers.advance(DEFAULT_BACKOFF.initialMs);
+    await settled();
+    expect(sink.accepted).toEqual(['b100']);
+    expect(store.waiting.size).toBe(0);
+  });
+
+  it('counts as sent, not delivered, where nothing is acknowledged', async () => {
+    const { exporter, sink, store } = world(names(2));
+    sink.answer = () => ({ kind: 'sent' });
+    expect(await exporter.idle()).toBe(true);
+    expect(exporter.counters).toMatchObject({ sent: 2, delivered: 0 });
+    expect(store.waiting.size).toBe(0);
+  });
+
+  it('is never one of more on their way than the sink takes', async () => {
+    const { exporter, sink } = world(names(40));
+    sink.limits = { ...ROOMY, inFlight: 2 };
+    await exporter.idle();
+    expect(sink.atOnceMax).toBe(2);
   });
 });
 

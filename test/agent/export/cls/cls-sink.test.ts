@@ -622,6 +622,23 @@ describe('TLS', () => {
   });
 });
 
+describe('a probe of the service', () => {
+  it.each([
+    [400, 'MissingContent', { kind: 'accepted' }],
+    [401, 'SecretIdNotFound', { kind: 'blocked' }],
+    [403, 'LogSizeExceed', { kind: 'blocked' }],
+    [500, 'InternalError', { kind: 'retry' }],
+  ])('that is answered %i %s means %o', async (status, errorcode, outcome) => {
+    const server = await kept(
+      httpServer((_request, response) => {
+        response.writeHead(status, { 'content-type': 'application/json', 'x-cls-requestid': 'r-1' });
+        response.end(JSON.stringify({ errorcode, errormessage: 'no' }));
+      }),
+    );
+    expect(await sinkTo(server.url).probe(new AbortController().signal)).toMatchObject(outcome);
+  });
+});
+
 interface Certificates {
   readonly cert: string;
   readonly key: string;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { DEFAULT_BACKOFF } from '../../../../agent/export/backoff.ts';
+import { REQUESTS_MAX } from '../../../../agent/export/cls/cls-sink.ts';
 import { LOG_GROUP_LIMITS } from '../../../../agent/export/cls/log-group.ts';
 import { EXPORTER_DEFAULTS, LONG_BACKLOG_BATCHES, QUARANTINE_RUN_MAX } from '../../../../agent/export/exporter.ts';
 import { ANSWER_BYTES_MAX, DEFAULT_TIMEOUTS } from '../../../../agent/export/http/exchange.ts';
@@ -22,7 +23,7 @@ it.each([
   `${ANSWER_BYTES_MAX / 1024} KiB of answer`,
   `up to ${seconds(DEFAULT_BACKOFF.initialMs)}, doubling to ${seconds(DEFAULT_BACKOFF.capMs)}`,
   `asks again every ${seconds(EXPORTER_DEFAULTS.probeMs)}`,
-  `from ${LONG_BACKLOG_BATCHES} waiting batches on up to ${EXPORTER_DEFAULTS.inFlightMax} at once`,
+  `from ${LONG_BACKLOG_BATCHES} waiting batches on up to ${REQUESTS_MAX} at once`,
   `After ${QUARANTINE_RUN_MAX} quarantined batches`,
 ])('docs/cls.md says what the code does: %s', (sentence) => {
   expect(docs).toContain(sentence);
