@@ -1,6 +1,6 @@
 import type { Command, Invocation } from '../cli/command.ts';
-import type { ClsConfiguration, Configuration } from '../config/load.ts';
-import { proxyFor, shownProxy } from '../export/http/proxy.ts';
+import type { Configuration } from '../config/load.ts';
+import { describeSink, type SinkPlan } from '../export/sinks.ts';
 import { EXIT } from '../model/operational-error.ts';
 import type { incidentRow } from '../record/incident-fields.ts';
 
@@ -36,10 +36,13 @@ export const check: Command = {
     const { loadOnHost } = await import('../config/load.ts');
     const { configuration, warnings } = loadOnHost(path, invocation.env, !invocation.flag('skip-files'));
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
-    const { incidentRow } = await import('../record/incident-fields.ts');
+    const [{ incidentRow }, { configuredSink }] = await Promise.all([
+      import('../record/incident-fields.ts'),
+      import('./plan.ts'),
+    ]);
     const { ringEstimate } = await import('./ring-estimate.ts');
     const lines = [
-      `${path} is valid: ${summarise(configuration, invocation.env)}`,
+      `${path} is valid: ${summarise(configuration, configuredSink(configuration), invocation.env)}`,
       ...incidentHints(configuration, incidentRow),
       ringEstimate(configuration),
     ];
@@ -62,14 +65,9 @@ function incidentHints({ flowLogs }: Configuration, row: typeof incidentRow): st
 }
 
 /** `2 flow logs (web on eth0; vpn on wg*), to the topic ... at https://...`. */
-function summarise({ flowLogs, cls }: Configuration, environment: Invocation['env']): string {
+function summarise({ flowLogs }: Configuration, sink: SinkPlan | undefined, environment: Invocation['env']): string {
   const named = flowLogs.map(({ name, interfaces }) => `${name} on ${interfaces.join(', ')}`).join('; ');
   const count = flowLogs.length === 1 ? '1 flow log' : `${flowLogs.length} flow logs`;
-  const target = cls === undefined ? 'the embedded log service' : describeTarget(cls, environment);
+  const target = sink === undefined ? 'the embedded log service' : describeSink(sink, environment);
   return flowLogs.length === 0 ? 'no flow logs: nothing is captured' : `${count} (${named}), to ${target}`;
-}
-
-function describeTarget({ topicId, endpoint, proxy: configured }: ClsConfiguration, environment: Invocation['env']) {
-  const proxy = proxyFor(endpoint, configured, environment);
-  return `topic ${topicId} at ${endpoint.origin}${proxy === undefined ? '' : ` through proxy ${shownProxy(proxy)}`}`;
 }

@@ -3,12 +3,11 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { ringBytesMaxOf } from '../capture/host-memory.ts';
-import type { Invocation } from '../cli/command.ts';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
-import type { ClsConfiguration, Configuration } from '../config/load.ts';
-import type { RunPlan, SinkPlan } from '../daemon/run.ts';
-import { proxyFor } from '../export/http/proxy.ts';
-import { clsStorage, EMBEDDED_STORAGE } from '../flow-logs/storage.ts';
+import type { Configuration } from '../config/load.ts';
+import type { RunPlan } from '../daemon/run.ts';
+import { type SinkPlan, storageOf } from '../export/sinks.ts';
+import { EMBEDDED_STORAGE } from '../flow-logs/storage.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 import { declarationOf, flowLogWords, type Waiting } from './flow-log-words.ts';
 import { defaultHostId } from './host-id.ts';
@@ -48,11 +47,17 @@ function plan(configuration: Configuration, waiting: Waiting): RunPlan {
 }
 
 /** The flow logs as the configuration wants them, at a start and on SIGHUP. */
-export function desired({ flowLogs, cls }: Configuration): Pick<RunPlan, 'declarations' | 'storage'> {
+export function desired(configuration: Configuration): Pick<RunPlan, 'declarations' | 'storage'> {
+  const sink = configuredSink(configuration);
   return {
-    declarations: flowLogs.map(declarationOf),
-    storage: cls === undefined ? EMBEDDED_STORAGE : clsStorage(cls.endpoint, cls.topicId),
+    declarations: configuration.flowLogs.map(declarationOf),
+    storage: sink === undefined ? EMBEDDED_STORAGE : storageOf(sink),
   };
+}
+
+/** Undefined: the embedded log service. */
+export function configuredSink({ cls }: Configuration): SinkPlan | undefined {
+  return cls === undefined ? undefined : { name: 'cls', kind: 'cls', options: cls };
 }
 
 function machineIdFile(): string | undefined {
@@ -61,11 +66,4 @@ function machineIdFile(): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** @throws OperationalError `config.invalid` for a proxy in the environment that is none */
-export function planSink(cls: ClsConfiguration, environment: Invocation['env']): SinkPlan {
-  const { requestTimeoutSeconds, ...rest } = cls;
-  const proxy = proxyFor(cls.endpoint, cls.proxy, environment);
-  return { ...rest, proxy, requestTimeoutMs: requestTimeoutSeconds * 1000 };
 }

@@ -1,6 +1,7 @@
 import { DEFAULT_ENGINE, SAVEFILE_ENGINES_HELP } from '../capture/engines.ts';
 import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
 import type { Command } from '../cli/command.ts';
+import { SINK_URL_EXAMPLES, SINK_URL_HELP } from '../export/sinks.ts';
 
 export const replay: Command = {
   name: 'replay',
@@ -56,9 +57,7 @@ export const replay: Command = {
       name: 'to',
       value: 'URL',
       excludes: ['format', 'output', 'no-header'],
-      description:
-        'Send the records to a log service instead of printing them, e.g. https://ap-guangzhou.cls.tencentcs.com?topic_id=ID. ' +
-        'The key comes from FLOWLOGD_CLS_SECRET_ID and FLOWLOGD_CLS_SECRET_KEY.',
+      description: `Send the records to a log service instead of printing them, e.g. ${SINK_URL_EXAMPLES}. ${SINK_URL_HELP}`,
     },
     { name: 'quiet', short: 'q', description: 'No progress bar and no ledger.' },
   ],

@@ -33,7 +33,7 @@ export const run: Command = {
       { loadOnHost },
       { changedOptions },
       { storedFlowLogs },
-      { desired, planConfigured, planEmbedded, planSink },
+      { configuredSink, desired, planConfigured, planEmbedded },
       { keepNeededCapabilities },
       { runEmbedded, runService },
       { refuseSecondAgent },
@@ -58,7 +58,7 @@ export const run: Command = {
       return runEmbedded(invocation, plan);
     }
     await refuseSecondAgent(configuration.stateDirectory, invocation.env);
-    const sink = configuration.cls === undefined ? undefined : planSink(configuration.cls, invocation.env);
+    const sink = configuredSink(configuration);
     const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen, configPath: path };
     const readAgain = () => {
       const now = loadOnHost(path, invocation.env);

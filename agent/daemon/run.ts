@@ -7,15 +7,14 @@ import { ownCommand, quoted } from '../cli/own-command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
 import { flowLogRoutes } from '../control/flow-log-routes.ts';
 import { TopicProbe } from '../control/sink-probe.ts';
-import { ClsSink, type ClsSinkOptions, REQUESTS_MAX } from '../export/cls/cls-sink.ts';
-import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
+import { createSink, type SinkPlan } from '../export/sinks.ts';
 import { systemTimers } from '../export/timers.ts';
 import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogWords } from '../flow-logs/reconciler.ts';
 import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
-import type { Storage } from '../flow-logs/storage.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
 import type { Sink } from '../model/sink.ts';
+import type { Storage } from '../model/storage.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.ts';
@@ -31,15 +30,6 @@ import { createNotify, type Reloading, serveManager } from './service-manager.ts
 import { refuseForeignState } from './state-folder.ts';
 import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { showWindow } from './window-report.ts';
-
-/** A log service as the configuration names it. */
-export type SinkPlan = Pick<
-  ClsSinkOptions,
-  'endpoint' | 'topicId' | 'credentials' | 'compression' | 'tls' | 'requestIdRequired' | 'ledgerLog'
-> & {
-  readonly proxy: URL | undefined;
-  readonly requestTimeoutMs: number;
-};
 
 /** Largest records of each window that are printed on embedded defaults. */
 const TOP_RECORDS = 10;
@@ -78,8 +68,10 @@ export async function runService(
   reloadable: Reloadable,
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
+  const context = { environment: invocation.env, nowMs: Date.now };
+  const created = sink === undefined ? undefined : { sink: await createSink(sink, context) };
   const flowLogs = loadFlowLogs(plan, log);
-  const target: Target = sink === undefined ? embeddedTarget(plan, log) : { sink: createSink(sink) };
+  const target: Target = created ?? embeddedTarget(plan, log);
   return supervise(
     invocation,
     { ...plan, taps: flowLogs.taps(), ...target, log, topRecords: 0, onWindow: () => undefined },
@@ -198,19 +190,6 @@ function reloading({ hangUps, readAgain }: Reloadable, flowLogs: FlowLogControl)
     return { restartFor, flowLogs: await flowLogs.reload(declarations, storage) };
   };
   return { hangUps, reload };
-}
-
-function createSink({ requestTimeoutMs, ...rest }: SinkPlan): ClsSink {
-  return new ClsSink({
-    ...rest,
-    timeouts: {
-      ...DEFAULT_TIMEOUTS,
-      responseMs: Math.min(DEFAULT_TIMEOUTS.responseMs, requestTimeoutMs),
-      totalMs: requestTimeoutMs,
-    },
-    socketsMax: REQUESTS_MAX,
-    nowMs: Date.now,
-  });
 }
 
 function welcome(stdout: Output, taps: readonly TapSetup[], { url, storeFolder, lastError }: LogServiceStatus): void {

@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from '../model/operational-error.ts';
-import type { Storage } from './storage.ts';
+import type { Storage } from '../model/storage.ts';
 
 export const NAME_CHARACTERS_MAX = 60;
 export const DESCRIPTION_CHARACTERS_MAX = 512;

@@ -11,6 +11,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { AppearedLink, VanishedLink } from '../model/link-changes.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import type { Storage } from '../model/storage.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
 import { type Claims, claimInterfaces, describeConflict, type Sight } from './claims.ts';
@@ -18,7 +19,7 @@ import { called, type Declaration, type FlowLogEntry, type Refusal } from './flo
 import { newFlowLogId } from './flow-log-id.ts';
 import { type AttributeChange, create, type Entries, modify, type Outcome, reconcile, remove } from './registry.ts';
 import { type RegistryDisk, readRegistry, setRegistryAside, writeRegistry } from './registry-file.ts';
-import { describeStorage, isSameStorage, type Storage } from './storage.ts';
+import { describeStorage, isSameStorage } from './storage.ts';
 
 /** What only the configuration knows of flow logs. */
 export interface FlowLogWords {

@@ -7,6 +7,7 @@
  * something else than it said before.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { Storage } from '../model/storage.ts';
 import {
   ATTRIBUTES,
   type Attributes,
@@ -19,7 +20,7 @@ import {
   type Json,
   type Refusal,
 } from './flow-log-entry.ts';
-import { describeStorage, isSameStorage, type Storage } from './storage.ts';
+import { describeStorage, isSameStorage } from './storage.ts';
 
 /** The one part of a definition that may change, for one type: the period of CCN in the cloud's own flow logs. */
 const PERIOD = 'windowSeconds';

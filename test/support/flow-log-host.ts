@@ -1,11 +1,12 @@
 /** A host without a kernel: which interfaces there are, and which of them capture, are lists that a test sets and reads. */
 
+import { clsStorage } from '../../agent/export/cls/kind.ts';
 import type { Declaration } from '../../agent/flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogWords, type Observer } from '../../agent/flow-logs/reconciler.ts';
-import { clsStorage, type Storage } from '../../agent/flow-logs/storage.ts';
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';
+import type { Storage } from '../../agent/model/storage.ts';
 import type { Log } from '../../agent/telemetry/log.ts';
 import type { TapSetup } from '../../agent/threads/tap-set.ts';
 import { CrashingDisk } from './crashing-disk.ts';

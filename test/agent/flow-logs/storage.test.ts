@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { clsStorage, describeStorage, EMBEDDED_STORAGE, isSameStorage } from '../../../agent/flow-logs/storage.ts';
+import { clsStorage } from '../../../agent/export/cls/kind.ts';
+import { describeStorage, EMBEDDED_STORAGE, isSameStorage } from '../../../agent/flow-logs/storage.ts';
 
 const PUBLIC = 'https://ap-guangzhou.cls.tencentcs.com';
 const at = (endpoint: string, topicId = 'topic') => clsStorage(new URL(endpoint), topicId);
