@@ -10,7 +10,7 @@
 import { createHash } from 'node:crypto';
 import { OperationalError } from '../model/operational-error.ts';
 import { isSystemError } from '../model/system-error.ts';
-import type { FlowLogEntry } from './flow-log-entry.ts';
+import type { Attributes, FlowLogEntry } from './flow-log-entry.ts';
 import type { Entries } from './registry.ts';
 
 export const REGISTRY_FILE = 'flow-logs.json';
@@ -91,7 +91,15 @@ function parse(text: string, path: string): ReadRegistry {
   }
   if (schema !== SCHEMA || !Array.isArray(flowLogs)) return { kind: 'damaged', reason: 'it is no list of flow logs' };
   if (sha256 !== checksum(JSON.stringify(flowLogs))) return { kind: 'damaged', reason: 'its checksum is wrong' };
-  return { kind: 'entries', entries: flowLogs as readonly FlowLogEntry[] };
+  return { kind: 'entries', entries: (flowLogs as readonly StoredEntry[]).map(entryOf) };
+}
+
+/** The first flowlogds with a registry wrote down the attributes alone of what the file declared. */
+type StoredEntry = Omit<FlowLogEntry, 'declared'> & { readonly declared?: FlowLogEntry['declared'] | Attributes };
+
+function entryOf({ declared, ...entry }: StoredEntry): FlowLogEntry {
+  if (declared === undefined || 'attributes' in declared) return { ...entry, declared };
+  return { ...entry, declared: { attributes: declared, definition: entry.definition } };
 }
 
 function checksum(text: string): string {
