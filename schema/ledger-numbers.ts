@@ -146,6 +146,18 @@ const NUMBERS = [
     since: '0.1.0',
   },
   {
+    name: 'beforeAttach',
+    kind: 'count',
+    unit: 'packets',
+    part: 'beside',
+    isDoubt: true,
+    field: 17,
+    key: 'before-attach',
+    meaning:
+      'Packets that the interface carried while the agent ran and before its capture began, by its own counters.',
+    since: '0.2.0',
+  },
+  {
     name: 'dropsUnknown',
     kind: 'flag',
     part: 'beside',

@@ -304,6 +304,7 @@ export class Tap {
       this.#gaps.add({ fromSeconds, toSeconds: seconds, reason: 'before-attach' });
       this.#coverage.reopen(fromSeconds, seconds);
     }
+    this.#meter.windowAt(seconds).ledger.beforeAttach += packets;
     this.#tell({ kind: 'before-attach', packets, gapSeconds: seconds - fromSeconds });
   }
 

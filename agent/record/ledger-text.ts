@@ -96,6 +96,9 @@ function lossLines(ledger: Ledger): string[] {
   if (ledger.rejectsLost > 0) {
     lines.push(`LOST the verdict on ${counted(ledger.rejectsLost, 'packet')}: rejected, and taken for accepted.`);
   }
+  if (ledger.beforeAttach > 0) {
+    lines.push(`NOT CAPTURED: ${counted(ledger.beforeAttach, 'packet')} that came before capture began.`);
+  }
   for (const gap of ledger.gaps.slice(0, GAPS_SHOWN)) {
     const seconds = Number((gap.toSeconds - gap.fromSeconds).toFixed(3));
     lines.push(`NOT CAPTURING for ${seconds} s from ${timeText(gap.fromSeconds)}: ${gap.reason}.`);

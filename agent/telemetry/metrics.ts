@@ -181,6 +181,13 @@ export const METRICS: readonly Metric[] = [
     ['interface'],
   ),
   counter(
+    'flowlogd_before_attach_packets_total',
+    'packets',
+    'Packets that the interface carried while the agent ran and before its capture began, by its own counters; in no outcome.',
+    eachInterface(({ ledger }) => [one(ledger.beforeAttach)]),
+    ['interface'],
+  ),
+  counter(
     'flowlogd_rejects_unmatched_packets_total',
     'packets',
     'Packets in REJECT records that could be taken from no flow of the tap: rewritten or reassembled before the filter.',

@@ -42,6 +42,7 @@ export function variedLedger(factor = 1): Ledger {
     rejected: tally(29),
     rejectsUnmatched: tally(31),
     rejectsLost: 37 * factor,
+    beforeAttach: 41 * factor,
     excluded: { dhcp: tally(3), 'back"up': tally(5) },
     excludedPeers: { dhcp: VARIED_PEERS },
     notIp: tally(11),

@@ -64,6 +64,7 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
     const ledgers = logs.filter((log) => isLedger(log) && log['interface-id'] === interfaceId);
     return {
       packets: flows.reduce((sum, log) => sum + Number(log['packets']), 0),
+      beforeAttach: ledgers.reduce((sum, log) => sum + Number(log['ledger-before-attach-packets']), 0),
       ledgers: [
         ...new Set(ledgers.map((log) => `${log['ledger-status']} ${log['ledger-gap-reasons'] ?? ''}`.trim())),
       ].filter((status) => status !== 'NODATA'),
@@ -76,7 +77,7 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
     await untilCapturing();
     const packets = send(50);
     expect(await interfaceStatus()).toMatchObject({ beforeAttachPackets: 0 });
-    expect(await stored()).toEqual({ packets, ledgers: ['OK'] });
+    expect(await stored()).toEqual({ packets, beforeAttach: 0, ledgers: ['OK'] });
   });
 
   test('has the packets that came before its capture said beside the sum, in a window that is not whole', async () => {
@@ -88,8 +89,8 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
     await untilCapturing();
     const late = send(30);
     expect(await interfaceStatus()).toMatchObject({ beforeAttachPackets: early });
-    const { packets, ledgers } = await stored();
-    expect([early, packets]).toEqual([20, late]);
+    const { packets, beforeAttach, ledgers } = await stored();
+    expect([early, beforeAttach, packets]).toEqual([20, 20, late]);
     expect(ledgers).toContain('SKIPDATA before-attach');
   });
 
@@ -99,7 +100,8 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
     const sent = send(50);
     await untilCapturing();
     const { beforeAttachPackets } = (await interfaceStatus())!;
-    const { packets, ledgers } = await stored();
+    const { packets, beforeAttach, ledgers } = await stored();
+    expect(beforeAttach).toBe(beforeAttachPackets);
     expect(packets + beforeAttachPackets).toBe(sent);
     expect(ledgers.includes('SKIPDATA before-attach')).toBe(beforeAttachPackets > 0);
   });

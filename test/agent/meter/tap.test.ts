@@ -147,6 +147,10 @@ describe('an interface that appeared while the agent ran', () => {
       [60, [60, 70]],
     ]);
     expect(tapped.closed[0]!.ledger.gaps[0]!.reason).toBe('before-attach');
+    expect(tapped.closed.map(({ ledger }) => [ledger.beforeAttach, offeredPackets(ledger)])).toEqual([
+      [0, 0],
+      [7, 0],
+    ]);
   });
 
   it('has no gap where it carried nothing until then, down as it was made', async () => {
@@ -172,6 +176,7 @@ describe('an interface that appeared while the agent ran', () => {
     expect(tapped.events.at(-2)).toEqual({ kind: 'before-attach', packets: 3, gapSeconds: 10 });
     tapped.tap.end();
     expect(gapsByWindow(tapped)).toEqual([[0, [0, 10]]]);
+    expect(tapped.closed.map(({ ledger }) => ledger.beforeAttach)).toEqual([3]);
   });
 
   it('has nothing missed where it was there before the agent', () => {

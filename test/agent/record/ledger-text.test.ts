@@ -62,6 +62,12 @@ describe('the ledger on one screen', () => {
     expect(formatLedger(lossy, TOTALS, true)).toContain('\u001b[1;31mLOST 100 packets');
   });
 
+  test('says how many packets came before capture began', () => {
+    const text = formatLedger({ ...createLedger([]), beforeAttach: 7 }, TOTALS, false);
+    expect(text).toContain('\nNOT CAPTURED: 7 packets that came before capture began.\n');
+    expect(formatLedger(createLedger([]), TOTALS, false)).not.toContain('before capture');
+  });
+
   test('says when and why nothing was captured, and that some loss cannot be counted', () => {
     const gap = { fromSeconds: 1_700_000_000, toSeconds: 1_700_000_002.5, reason: 'interface-gone' as const };
     const text = formatLedger({ ...createLedger([]), gaps: new Array(7).fill(gap), dropsUnknown: true }, TOTALS, false);

@@ -80,6 +80,7 @@ describe('the ledger of the status', () => {
       rejected: { packets: 29, bytes: 2900 },
       rejectsUnmatched: { packets: 31, bytes: 3100 },
       rejectsLost: 37,
+      beforeAttach: 41,
       excluded: { dhcp: { packets: 3, bytes: 300 }, 'back"up': { packets: 5, bytes: 500 } },
       excludedPeers: { dhcp: VARIED_PEERS },
       notIp: { packets: 11, bytes: 1100 },
