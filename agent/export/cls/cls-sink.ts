@@ -53,6 +53,8 @@ const SIGNED_BEFORE_SECONDS = 60;
 const SIGNED_AHEAD_SECONDS = 300;
 /** A clock that is nearer than this to the service's is not why a signature had expired. */
 const CLOCK_TOLERANCE_MS = 10_000;
+/** Anything shorter is no secret, and would be cut out of ordinary words. */
+const SECRET_CHARACTERS_MIN = 4;
 
 /**
  * Uploads flow batches to Tencent Cloud Log Service, or to anything that speaks its `POST /structuredlog`: one batch, one
@@ -194,7 +196,9 @@ export class ClsSink implements Sink {
     const { credentials, proxy } = this.#options;
     const { secretId, secretKey, token } = credentials;
     const ofProxy = proxy === undefined ? [] : proxySecrets(proxy);
-    const secrets = [secretKey, secretId, token ?? '', ...ofProxy].filter((secret) => secret !== '');
+    const secrets = [secretKey, secretId, token ?? '', ...ofProxy].filter(
+      ({ length }) => length >= SECRET_CHARACTERS_MIN,
+    );
     // JSON may write a slash, which keys have, with a backslash.
     const spellings = secrets.flatMap((secret) => [secret, secret.replaceAll('/', '\\/')]);
     return spellings.reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);

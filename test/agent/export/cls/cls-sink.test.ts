@@ -344,6 +344,15 @@ describe('an answer of the service', () => {
     expect(reason).not.toContain(SECRET_KEY);
   });
 
+  it('leaves words and request ids whole where a credential is a letter', async () => {
+    const server = await kept(httpServer((_request, response) => response.end('{"RequestId":"1"}')));
+    const credentials = { secretId: 'e', secretKey: 'k' };
+    expect((await send(sinkTo(server.url, { credentials, requestIdRequired: false }))).kind).toBe('accepted');
+    await server.close();
+    expect(reasonOf(await send(sinkTo(server.url, { credentials })))).toMatch(/ECONNREFUSED/);
+    expect(reasonOf(await send(sinkTo(server.url, { credentials })))).not.toContain('[secret]');
+  });
+
   it('never brings a part of a secret into the reason, wherever that is cut', async () => {
     const before: string[] = [];
     const server = await kept(
