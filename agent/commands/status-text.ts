@@ -17,8 +17,8 @@
  *     2024-05-01 12:05:00Z    OK        1,234    1,200  512.1 kB     0      312
  *
  *     Rings     1 ring, 64 MiB of 3013 MiB
- *     Recorder  125 windows written, none waits
- *     Spool     nothing waits (of 1.1 GB)
+ *     Recorder  125 windows written, 0 pending
+ *     Spool     empty (limit 1.1 GB)
  *     Exporter  idle, to topic ...; 125 batches delivered in 125 uploads, the last one 12 s ago
  */
 
@@ -152,11 +152,11 @@ function ringLine({ rings: { rings, bytes, bytesMax, refused } }: AgentStatus): 
 
 function recorderLine({ recorder }: AgentStatus): string {
   const { windows, waitingWindows, heldBytes, windowsGivenUp, recovered } = recorder;
-  const waiting = waitingWindows === 0 ? 'none waits' : `${waitingWindows} wait (${humanBytes(heldBytes)} of memory)`;
-  const lost = windowsGivenUp === 0 ? '' : `, ${counted(windowsGivenUp, 'window')} gave up their records`;
+  const held = waitingWindows === 0 ? '' : ` (${humanBytes(heldBytes)} of memory)`;
+  const lost = windowsGivenUp === 0 ? '' : `, records of ${counted(windowsGivenUp, 'window')} evicted`;
   const orphans = recovered.windows === 0 ? '' : `; ${counted(recovered.windows, 'window')} of earlier runs recovered`;
-  const aside = recovered.setAside === 0 ? '' : `, ${counted(recovered.setAside, 'file')} of them set aside`;
-  return `Recorder  ${counted(windows, 'window')} written, ${waiting}${lost}${orphans}${aside}`;
+  const aside = recovered.setAside === 0 ? '' : `, ${counted(recovered.setAside, 'file')} of them quarantined`;
+  return `Recorder  ${counted(windows, 'window')} written, ${humanCount(waitingWindows)} pending${held}${lost}${orphans}${aside}`;
 }
 
 function translationLines({ translations }: AgentStatus): string[] {
@@ -172,14 +172,13 @@ function spoolLine({ spool }: AgentStatus): string {
   const age = oldestAgeSeconds === null ? '' : `, the oldest for ${duration(oldestAgeSeconds)}`;
   const parts = [
     batches === 0
-      ? `nothing waits (room for ${humanBytes(bytesMax)})`
-      : `${batchCount(batches)} ${batches === 1 ? 'waits' : 'wait'}: ${humanBytes(bytes)} of ${humanBytes(bytesMax)}${age}`,
+      ? `empty (limit ${humanBytes(bytesMax)})`
+      : `${batchCount(batches)} pending: ${humanBytes(bytes)} of ${humanBytes(bytesMax)}${age}`,
   ];
   if (isReadingIndex) parts.unshift(readingIndex(spool));
-  if (dropped.batches > 0)
-    parts.push(`${batchCount(dropped.batches)} given up (${counted(dropped.packets, 'packet')})`);
+  if (dropped.batches > 0) parts.push(`${batchCount(dropped.batches)} evicted (${counted(dropped.packets, 'packet')})`);
   if (newerBatches > 0) parts.push(`${batchCount(newerBatches)} of a newer flowlogd`);
-  if (quarantinedBatches > 0) parts.push(`${batchCount(quarantinedBatches)} set aside`);
+  if (quarantinedBatches > 0) parts.push(`${batchCount(quarantinedBatches)} quarantined`);
   return `Spool     ${parts.join('; ')}`;
 }
 

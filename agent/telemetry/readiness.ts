@@ -44,14 +44,14 @@ export function readinessOf(exporter: ExporterStatus, windowSeconds: number, ask
 function refused(why: string): Readiness {
   return {
     state: 'refused',
-    message: `The log service refuses records until somebody changes something, and they wait on disk: ${sentence(why)}`,
+    message: `The log service rejects uploads; operator action required. Records are pending on disk: ${sentence(why)}`,
   };
 }
 
 function unreachable(sink: string, why: string): Readiness {
   return {
     state: 'unreachable',
-    message: `Uploads to ${sink} fail and are tried again, the records wait on disk: ${sentence(why)}`,
+    message: `Uploads to ${sink} fail and are retried; records are pending on disk: ${sentence(why)}`,
   };
 }
 

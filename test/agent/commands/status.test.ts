@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { dispatch } from '../../../agent/commands/dispatch.ts';
 import { duration, formatStatus } from '../../../agent/commands/status-text.ts';
 import { openControlSocket } from '../../../agent/control/control-socket.ts';
+import { NOTHING_RECORDED } from '../../../agent/telemetry/status.ts';
 import {
   ETH0,
   plainLedger,
@@ -75,8 +76,8 @@ WINDOWS OF eth0 (60 s)  STATUS  OFFERED  METERED     BYTES  LOST  RECORDS
 2023-11-14 22:14:20Z    OK        1,201    1,201  120.1 kB     0      312
 
 Rings     1 ring, 64 MiB of 1024 MiB
-Recorder  0 windows written, none waits
-Spool     nothing waits (room for 1.0 MB)
+Recorder  0 windows written, 0 pending
+Spool     empty (limit 1.0 MB)
 Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514
           4 batches delivered in 4 uploads, the last one 12 s ago
           windows delivered until 2023-11-14 22:17:20Z, its clock is 3.2 s behind ours
@@ -110,6 +111,15 @@ back"up                 5  500 B
     );
   });
 
+  test('says what the recorder and the spool evicted', () => {
+    const world = new StatusWorld();
+    world.keeper.recorder({ ...NOTHING_RECORDED, waitingWindows: 3, heldBytes: 8_000_000, windowsGivenUp: 2 });
+    Object.assign(world.spool, { dropped: { batches: 3, records: 6, packets: 1200, bytes: 9 } });
+    const text = formatStatus(world.keeper.read(), START_SECONDS, false);
+    expect(text).toContain('3 pending (8.0 MB of memory), records of 2 windows evicted\n');
+    expect(text).toContain('Spool     empty (limit 1.0 MB); 3 batches evicted (1,200 packets)\n');
+  });
+
   test('of one in trouble says what is wrong and what to do, the gravest first', () => {
     const world = new StatusWorld();
     world.close(0, variedLedger());
@@ -119,7 +129,9 @@ back"up                 5  500 B
     const text = formatStatus(world.keeper.read(), START_SECONDS + 5, false);
     expect(text).toContain('flowlogd 1.2.3 on web-1 is NOT healthy');
     expect(text).toMatch(/^eth0 +detached +5 s +1,091 +1,000 +8 +24 +59 +2$/m);
-    expect(text).toContain('Spool     1 batch waits: 4.1 kB of 1.0 MB, the oldest for 1 min; 2 batches set aside\n');
+    expect(text).toContain(
+      'Spool     1 batch pending: 4.1 kB of 1.0 MB, the oldest for 1 min; 2 batches quarantined\n',
+    );
     expect(text).toContain('          last error: the topic is gone\n');
     const marks = [...text.matchAll(/^(ERROR|WARNING) {2}(.*)\n {2}-> (.*)$/gm)].map(
       ([, mark, what]) => `${mark} ${what}`,

@@ -22,7 +22,7 @@ describe('whether records arrive', () => {
     expect(readinessOf(world(), 60, refused)).toEqual({
       state: 'refused',
       message:
-        'The log service refuses records until somebody changes something, and they wait on disk: 404 TopicNotExist; no such ' +
+        'The log service rejects uploads; operator action required. Records are pending on disk: 404 TopicNotExist; no such ' +
         'topic in this region.',
     });
     expect(readinessOf(world(), 60, { kind: 'unreachable', reason: 'refused' })).toMatchObject({
