@@ -1,50 +1,52 @@
 /** What is told when files of the state directory were deleted while the agent runs: once in the log, and in the status. */
 import type { Spool } from '../spool/spool.ts';
 import type { Log } from '../telemetry/log.ts';
-import { STATE_IN_PLACE } from '../telemetry/state-status.ts';
+import { STATE_IN_PLACE, type StateStatus } from '../telemetry/state-status.ts';
 import type { StatusKeeper } from '../telemetry/status.ts';
 import type { StateWatchEvents } from './state-watch.ts';
+
+const UNMADE = 'files of the state directory are missing and cannot be made again; a stop would lose what is in memory';
 
 /** @param onRemade there may be something to send */
 export function stateEvents(
   log: Log,
   status: Pick<StatusKeeper, 'state'>,
-  spool: Pick<Spool, 'counters'>,
+  spool: Pick<Spool, 'counters' | 'noticeDeleted'>,
   onRemade: () => void,
 ): StateWatchEvents {
   let state = STATE_IN_PLACE;
   let before = { ...spool.counters };
-  const lossSince = () => {
-    const { vanished, vanishedPackets, vanishedUnaccounted } = spool.counters;
-    const loss = {
-      lostBatches: vanished - before.vanished,
-      lostPackets: vanishedPackets - before.vanishedPackets,
-      unaccountedBatches: vanishedUnaccounted - before.vanishedUnaccounted,
-    };
-    before = { ...spool.counters };
-    return loss;
+  const enter = (next: Partial<StateStatus>) => {
+    state = { ...state, ...next };
+    status.state(state);
   };
   return {
     onRemade(names) {
-      state = { ...state, remade: state.remade + 1, remadeSeconds: Math.floor(Date.now() / 1000) };
-      status.state(state);
+      const made = names.join(', ');
+      enter({ remade: state.remade + 1, remadeSeconds: Math.floor(Date.now() / 1000) });
       log.error('files of the state directory were deleted or replaced; capture continues, and they were made again', {
-        made: names.join(', '),
-        ...lossSince(),
+        made,
+        reason: `missing: ${made}`,
       });
       onRemade();
     },
     onState(failure) {
-      state = { ...state, failing: failure ?? null };
-      status.state(state);
+      enter({ failing: failure ?? null });
       if (failure === undefined) log.info('the state directory is complete again');
-      else
-        log.error(
-          'files of the state directory are missing and cannot be made again; a stop would lose what is in memory',
-          {
-            reason: failure,
-          },
-        );
+      else log.error(UNMADE, { reason: failure });
+    },
+    onLooked() {
+      spool.noticeDeleted();
+      const { vanished, vanishedPackets, vanishedUnaccounted } = spool.counters;
+      if (vanished === before.vanished) return;
+      log.error('pending batches were deleted from the spool before delivery', {
+        lostBatches: vanished - before.vanished,
+        lostPackets: vanishedPackets - before.vanishedPackets,
+        unaccountedBatches: vanishedUnaccounted - before.vanishedUnaccounted,
+        // Further losses are no repeats, and the last line that is written has all of them.
+        reason: `since the start ${vanished} batches with ${vanishedPackets} packets, ${vanishedUnaccounted} of unknown content`,
+      });
+      before = { ...spool.counters };
     },
   };
 }

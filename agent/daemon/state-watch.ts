@@ -25,6 +25,8 @@ export interface StateWatchEvents {
   readonly onRemade: (names: readonly string[]) => void;
   /** Once for each change: what cannot be made again and why, or undefined when everything is there. */
   readonly onState: (failure: string | undefined) => void;
+  /** The parts were looked at, and are made again where they can be. */
+  readonly onLooked: () => void;
 }
 
 export class StateWatch {
@@ -77,9 +79,9 @@ export class StateWatch {
       }
     }
     if (remade.length > 0) this.#events.onRemade(remade);
-    if (failure === this.#failure) return;
+    if (failure !== this.#failure) this.#events.onState(failure);
     this.#failure = failure;
-    this.#events.onState(failure);
+    this.#events.onLooked();
   }
 }
 

@@ -180,6 +180,8 @@ export class Supervisor {
       new Promise((resolve) => deadline.addEventListener('abort', resolve, { once: true })),
     ]);
     await this.#exporter.stop(EXPORT_STOP_MS);
+    // What was on its way may be known to be lost by now.
+    await this.state.look();
     this.#logBacklog();
     await this.state.stop();
     this.#spool.close();

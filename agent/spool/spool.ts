@@ -325,7 +325,30 @@ export class Spool implements BatchStore {
     this.#lock.release();
   }
 
-  #reconcile(): void {
+  /**
+   * Batches that somebody deleted have vanished, though nobody asks for them now. Looks at one file of hundreds of thousands:
+   * the oldest; where it is gone, at all.
+   */
+  noticeDeleted(): void {
+    if (!this.#isListed) return;
+    for (const name of this.#index.names()) {
+      if (this.#lent.has(name)) continue;
+      if (this.#isGone(name)) this.#folder.attempt(() => this.#loseMissing());
+      return;
+    }
+  }
+
+  #isGone(name: string): boolean {
+    try {
+      this.#options.disk.size(this.#folder.file(name));
+      return false;
+    } catch (error) {
+      return isFileSystemError(error) && error.code === 'ENOENT';
+    }
+  }
+
+  /** Answers what is there and not pending. */
+  #loseMissing(): Set<string> {
     const there = new Set<string>();
     for (const name of this.#options.disk.names(this.#options.folder)) {
       if (parseSpoolName(name) !== undefined) there.add(name);
@@ -335,7 +358,13 @@ export class Spool implements BatchStore {
       if (!there.has(name) && !this.#lent.has(name)) this.#lose(name);
       there.delete(name);
     }
-    const found = [...there].sort().map((name) => ({ name, bytes: this.#options.disk.size(this.#folder.file(name)) }));
+    return there;
+  }
+
+  #reconcile(): void {
+    const found = [...this.#loseMissing()]
+      .sort()
+      .map((name) => ({ name, bytes: this.#options.disk.size(this.#folder.file(name)) }));
     if (found.length > 0) this.#index.insert(found);
   }
 

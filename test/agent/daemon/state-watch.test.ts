@@ -5,7 +5,7 @@ import { type StatePart, StateWatch, watchedFolder } from '../../../agent/daemon
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 function watch(...parts: StatePart[]) {
-  const events = { onRemade: vi.fn(), onState: vi.fn() };
+  const events = { onRemade: vi.fn(), onState: vi.fn(), onLooked: vi.fn() };
   const watching = new StateWatch(parts, events);
   onTestFinished(() => watching.stop());
   return { watching, ...events };

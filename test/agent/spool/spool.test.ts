@@ -687,6 +687,18 @@ describe('a folder that somebody deletes while the spool is open', () => {
     expect(spool.oldest(1)[0]).toMatch(/^000000000003-/);
   });
 
+  test('notices batches that were deleted, though nobody asks for them', async () => {
+    const spool = open({ lock });
+    const names = spool.writeAll([batchOf(0, 2), batchOf(1, 3), batchOf(2, 4), batchOf(3, 5)]);
+    spool.noticeDeleted();
+    expect(spool.counters.vanished).toBe(0);
+    await spool.read(names[0]!);
+    for (const name of names.slice(0, 3)) rmSync(path(name));
+    spool.noticeDeleted();
+    expect(spool.counters).toMatchObject({ vanished: 2, vanishedPackets: 7, vanishedUnaccounted: 0 });
+    expect(spool.backlog().batches).toBe(2);
+  });
+
   test('keeps what is on its way to the service, until that is known to be lost', async () => {
     const spool = open({ lock });
     const [name] = spool.writeAll([batchOf(0, 3)]);
