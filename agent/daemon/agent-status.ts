@@ -16,6 +16,7 @@ import type { AgentPlan } from './supervisor.ts';
 export interface StatusParts {
   readonly spool: Spool;
   readonly exporter: Exporter;
+  readonly sinkName: string;
   readonly sink: Sink;
   readonly logService?: (() => LogServiceStatus) | undefined;
   readonly plane: Pick<RunningDataPlane, 'control'>;
@@ -80,18 +81,21 @@ function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
   };
 }
 
-function exporterNumbers({ exporter, sink }: StatusParts): ExporterNumbers {
+function exporterNumbers({ exporter, sink, sinkName }: StatusParts): ExporterNumbers {
   const { delivered, bytes, ...counters } = exporter.counters;
   return {
+    name: sinkName,
     sink: sink.description,
     state: exporter.state,
     lastError: exporter.lastError ?? null,
     deliveredBatches: delivered,
+    sentBatches: counters.sent,
     deliveredBytes: bytes,
     attempts: counters.attempts,
     retries: counters.retries,
     blocked: counters.blocked,
     split: counters.split,
+    partial: counters.partial,
     quarantined: counters.quarantined,
     deliveredUntilSeconds: exporter.deliveredUntil ?? null,
     clockAheadSeconds: sink.clockAheadMs === undefined ? null : Number((sink.clockAheadMs / 1000).toFixed(1)),

@@ -4,6 +4,7 @@ import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import type { ProbeOutcome, SendOutcome, Sink, SinkLimits } from '../model/sink.ts';
 import type { LogServiceKeeper } from './log-service-keeper.ts';
 
+export const EMBEDDED_SINK_NAME = 'embedded';
 /** Nobody resolves it: requests go through the socket. */
 const ENDPOINT = new URL('http://localhost');
 

@@ -22,7 +22,7 @@ import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { OnLinks } from '../threads/start-data-plane.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
 import { EMBEDDED_TOPIC_ID } from './embedded-service.ts';
-import { EmbeddedSink } from './embedded-sink.ts';
+import { EMBEDDED_SINK_NAME, EmbeddedSink } from './embedded-sink.ts';
 import type { HangUps } from './hang-ups.ts';
 import { LogServiceKeeper, requireLogService } from './log-service-keeper.ts';
 import { logEnd, logStart, logStatus } from './run-log.ts';
@@ -69,7 +69,7 @@ export async function runService(
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
   const context = { environment: invocation.env, nowMs: Date.now };
-  const created = sink === undefined ? undefined : { sink: await createSink(sink, context) };
+  const created = sink === undefined ? undefined : { sinkName: sink.name, sink: await createSink(sink, context) };
   const flowLogs = loadFlowLogs(plan, log);
   const target: Target = created ?? embeddedTarget(plan, log);
   return supervise(
@@ -93,6 +93,7 @@ export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promis
 }
 
 interface Target {
+  readonly sinkName: string;
   readonly sink: Sink;
   readonly logService?: () => LogServiceStatus;
   readonly keeper?: LogServiceKeeper;
@@ -108,7 +109,8 @@ function embeddedTarget({ stateDirectory }: RunPlan, log: Log): Required<Target>
     random: Math.random,
     nowSeconds: () => Math.floor(Date.now() / 1000),
   });
-  return { keeper, sink: new EmbeddedSink(keeper, EMBEDDED_TOPIC_ID), logService: () => keeper.status };
+  const sink = new EmbeddedSink(keeper, EMBEDDED_TOPIC_ID);
+  return { keeper, sinkName: EMBEDDED_SINK_NAME, sink, logService: () => keeper.status };
 }
 
 function loadFlowLogs({ words, declarations, storage, stateDirectory }: RunPlan, log: Log): FlowLogControl {

@@ -52,6 +52,8 @@ export interface AgentPlan {
 }
 
 export interface SupervisorOptions extends AgentPlan {
+  /** By which metrics and status know it. */
+  readonly sinkName: string;
   readonly sink: Sink;
   /** Where the sink is the embedded log service. */
   readonly logService?: (() => LogServiceStatus) | undefined;

@@ -8,12 +8,11 @@ import { LEDGER_ROWS } from '../../schema/ledger-numbers.ts';
 import type { Tally } from '../model/ledger.ts';
 import { DISK_METRICS } from './disk-metrics.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
-import { counter, gauge, type Metric, numbersOf, one, type Read, type Sample } from './metric.ts';
+import { counter, gauge, type Metric, one, type Read, type Sample } from './metric.ts';
 import { RING_METRICS } from './ring-metrics.ts';
+import { SINK_METRICS } from './sink-metrics.ts';
 import type { InterfaceStatus } from './status.ts';
 import { TRANSLATION_METRICS } from './translation-metrics.ts';
-
-export const EXPORTER_STATE_LABELS = ['idle', 'sending', 'backing-off', 'blocked'] as const;
 
 /** The parts of the ledger's equation, by the label that they have. */
 const OUTCOMES: Readonly<Record<string, (ledger: LedgerStatus) => Tally | number>> = {
@@ -232,7 +231,7 @@ export const METRICS: readonly Metric[] = [
 
   ...RING_METRICS,
   ...DISK_METRICS,
-  ...exporterMetrics(),
+  ...SINK_METRICS,
   ...TRANSLATION_METRICS,
 
   counter('process_cpu_seconds_total', 'seconds', 'CPU time, user and system, of all threads.', ({ agent }) => [
@@ -246,73 +245,6 @@ export const METRICS: readonly Metric[] = [
     one(agent.heapBytes),
   ]),
 ];
-
-function exporterMetrics(): readonly Metric[] {
-  const of = numbersOf(({ exporter }) => exporter);
-  return [
-    gauge(
-      'flowlogd_exporter_state',
-      '',
-      '1 for the state that the exporter is in, 0 for the others.',
-      ({ exporter }) => EXPORTER_STATE_LABELS.map((state) => one(Number(state === exporter.state), state)),
-      ['state'],
-    ),
-    counter(
-      'flowlogd_exporter_delivered_batches_total',
-      'batches',
-      'Batches that the log service has accepted.',
-      of(({ deliveredBatches }) => deliveredBatches),
-    ),
-    counter(
-      'flowlogd_exporter_delivered_bytes_total',
-      'bytes',
-      'Their bytes as the spool holds them.',
-      of(({ deliveredBytes }) => deliveredBytes),
-    ),
-    counter(
-      'flowlogd_exporter_attempts_total',
-      'attempts',
-      'Uploads tried.',
-      of(({ attempts }) => attempts),
-    ),
-    counter(
-      'flowlogd_exporter_retries_total',
-      'attempts',
-      'Uploads that failed and are tried again.',
-      of(({ retries }) => retries),
-    ),
-    counter(
-      'flowlogd_exporter_blocked_total',
-      'attempts',
-      'Uploads refused until somebody changes something.',
-      of(({ blocked }) => blocked),
-    ),
-    counter(
-      'flowlogd_exporter_split_batches_total',
-      'batches',
-      'Batches cut in two because they were too large for the log service.',
-      of(({ split }) => split),
-    ),
-    gauge(
-      'flowlogd_exporter_delivered_until_timestamp_seconds',
-      'seconds',
-      'End of the latest window of which a batch was accepted, Unix time.',
-      ({ exporter }) => (exporter.deliveredUntilSeconds === null ? [] : [one(exporter.deliveredUntilSeconds)]),
-    ),
-    gauge(
-      'flowlogd_exporter_clock_ahead_seconds',
-      'seconds',
-      'What the clock of the log service shows more than ours, from its last answer.',
-      ({ exporter }) => (exporter.clockAheadSeconds === null ? [] : [one(exporter.clockAheadSeconds)]),
-    ),
-    gauge(
-      'flowlogd_exporter_last_delivery_timestamp_seconds',
-      'seconds',
-      'Latest acceptance by the log service in this run, Unix time.',
-      ({ exporter }) => (exporter.lastDeliveredSeconds === null ? [] : [one(exporter.lastDeliveredSeconds)]),
-    ),
-  ];
-}
 
 /** The samples of every interface, its name their first label. */
 function eachInterface(samples: (status: InterfaceStatus) => readonly Sample[]): Read {

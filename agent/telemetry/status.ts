@@ -104,15 +104,20 @@ export interface RecorderStatus extends RecorderNumbers {
 }
 
 export interface ExporterNumbers {
+  /** The name of the sink, and what it is. */
+  readonly name: string;
   readonly sink: string;
   readonly state: string;
   readonly lastError: string | null;
   readonly deliveredBatches: number;
+  /** To a service that acknowledges none. */
+  readonly sentBatches: number;
   readonly deliveredBytes: number;
   readonly attempts: number;
   readonly retries: number;
   readonly blocked: number;
   readonly split: number;
+  readonly partial: number;
   readonly quarantined: number;
   /** End of the latest window of which a batch was accepted. */
   readonly deliveredUntilSeconds: number | null;
@@ -126,6 +131,8 @@ export interface ExporterStatus extends ExporterNumbers {
   /** For how long batches have been pending without one delivered; 0 when one was since, or none is. */
   readonly undeliveredSeconds: number;
 }
+
+export type SinkStatus = ExporterStatus;
 
 export interface DataPlaneStatus {
   /** Whether it took a round lately; an idle one takes two a second. */
@@ -174,7 +181,10 @@ export interface AgentStatus {
   readonly recorder: RecorderStatus;
   readonly spool: SpoolStatus;
   readonly state: StateStatus;
+  /** The first of `sinks`. */
   readonly exporter: ExporterStatus;
+  /** Each with the way to it. */
+  readonly sinks: readonly SinkStatus[];
   /** Null where the agent ships to another one. */
   readonly logService: LogServiceStatus | null;
   /** Null where no flow log is of type NAT. */
@@ -316,12 +326,14 @@ export class StatusKeeper {
     this.#rounds = rounds;
     for (const one of this.#interfaces) one.look(this.#elapsed());
     this.#lookAtDelivery();
-    this.#delivery.look(this.#sources.spool().batches, this.#sources.exporter().deliveredBatches);
+    const { deliveredBatches, sentBatches } = this.#sources.exporter();
+    this.#delivery.look(this.#sources.spool().batches, deliveredBatches + sentBatches);
   }
 
   read(): AgentStatus {
     this.#lookAtDelivery();
     const nowSeconds = this.#seconds();
+    const exporter = this.#exporter();
     const seen = {
       dataPlane: {
         advancing: this.#silentLooks < SILENT_LOOKS_MAX,
@@ -335,12 +347,8 @@ export class StatusKeeper {
       translations: this.#translations,
       spool: this.#sources.spool(),
       state: this.#state,
-      exporter: {
-        ...this.#sources.exporter(),
-        sinceSeconds: this.#exporterSinceSeconds,
-        lastDeliveredSeconds: this.#lastDeliveredSeconds,
-        undeliveredSeconds: this.#delivery.undeliveredSeconds,
-      },
+      exporter,
+      sinks: [exporter],
       logService: this.#sources.logService?.() ?? null,
     };
     const isDropping = nowSeconds - this.#droppedAtSeconds < DROPPING_SECONDS;
@@ -359,6 +367,15 @@ export class StatusKeeper {
     };
   }
 
+  #exporter(): ExporterStatus {
+    return {
+      ...this.#sources.exporter(),
+      sinceSeconds: this.#exporterSinceSeconds,
+      lastDeliveredSeconds: this.#lastDeliveredSeconds,
+      undeliveredSeconds: this.#delivery.undeliveredSeconds,
+    };
+  }
+
   #seconds(): number {
     return Math.floor(this.#now() / 1000);
   }
@@ -369,12 +386,13 @@ export class StatusKeeper {
 
   /** What changed since the last look happened now, to the second. */
   #lookAtDelivery(): void {
-    const { state, deliveredBatches } = this.#sources.exporter();
+    const { state, deliveredBatches, sentBatches } = this.#sources.exporter();
+    const delivered = deliveredBatches + sentBatches;
     const nowSeconds = this.#seconds();
     if (state !== this.#exporterState) this.#exporterSinceSeconds = nowSeconds;
     this.#exporterState = state;
-    if (deliveredBatches > this.#delivered) this.#lastDeliveredSeconds = nowSeconds;
-    this.#delivered = deliveredBatches;
+    if (delivered > this.#delivered) this.#lastDeliveredSeconds = nowSeconds;
+    this.#delivered = delivered;
     const { batches } = this.#sources.spool().dropped;
     if (batches > this.#droppedBatches) this.#droppedAtSeconds = nowSeconds;
     this.#droppedBatches = batches;

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { SCHEMA } from '../../agent/config/schema.ts';
-import { EXPORTER_STATE_LABELS, METRICS } from '../../agent/telemetry/metrics.ts';
+import { METRICS } from '../../agent/telemetry/metrics.ts';
 import { PROBLEM_CODES } from '../../agent/telemetry/problems.ts';
+import { EXPORTER_STATE_LABELS } from '../../agent/telemetry/sink-metrics.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FOLDER = new URL('../../monitoring/', import.meta.url).pathname;

@@ -101,15 +101,18 @@ export class StatusWorld {
     unmeasuredBatches: 0,
   };
   readonly exporter: Mutable<ExporterNumbers> = {
+    name: 'cls',
     sink: 'topic flowlog at http://127.0.0.1:9514',
     state: 'idle',
     lastError: null,
     deliveredBatches: 0,
+    sentBatches: 0,
     deliveredBytes: 0,
     attempts: 0,
     retries: 0,
     blocked: 0,
     split: 0,
+    partial: 0,
     quarantined: 0,
     deliveredUntilSeconds: null,
     clockAheadSeconds: null,

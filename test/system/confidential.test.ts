@@ -104,6 +104,8 @@ describe.skipIf(missing !== undefined)('an agent', { timeout: 180_000 }, () => {
       if (!isFolder && !isSocket) said[path] = readFileSync(path, 'latin1');
     }
     expect(said['/status']).toContain('"exporter"');
+    expect(said['/status']).toContain('"sinks":[{"name":"cls"');
+    expect(said['/metrics']).toMatch(/^flowlogd_exporter_state\{sink="cls",state="blocked"\} [01]$/m);
     expect(said['log']).toContain('403');
     for (const [where, words] of Object.entries(said)) {
       for (const [name, secret] of Object.entries(SECRETS))

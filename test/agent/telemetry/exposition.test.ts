@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { EXPORTER_STATES } from '../../../agent/export/exporter.ts';
 import { renderMetric, renderMetrics } from '../../../agent/telemetry/exposition.ts';
 import type { Metric } from '../../../agent/telemetry/metric.ts';
-import { EXPORTER_STATE_LABELS, METRICS, withMetricsTable } from '../../../agent/telemetry/metrics.ts';
+import { METRICS, withMetricsTable } from '../../../agent/telemetry/metrics.ts';
+import { EXPORTER_STATE_LABELS } from '../../../agent/telemetry/sink-metrics.ts';
 import {
   ETH0,
   observationPoint,
@@ -78,7 +79,9 @@ flowlogd_packets_total{interface="wg-é",outcome="dropped_by_interface"} 0
     expect(text).toContain('flowlogd_folded_keys_total{interface="eth0"} 5\n');
     expect(text).toContain('flowlogd_unaccounted_packets{interface="eth0"} 0\n');
     expect(text).toContain('flowlogd_windows_total{interface="eth0",status="SKIPDATA"} 1\n');
-    expect(text).toContain('flowlogd_exporter_state{state="idle"} 1\nflowlogd_exporter_state{state="sending"} 0\n');
+    expect(text).toContain(
+      'flowlogd_exporter_state{sink="cls",state="idle"} 1\nflowlogd_exporter_state{sink="cls",state="sending"} 0\n',
+    );
     expect(text).toContain('flowlogd_build_info{version="1.2.3"} 1\n');
     expect(text.endsWith('\n')).toBe(true);
   });
@@ -110,7 +113,7 @@ flowlogd_packets_total{interface="wg-é",outcome="dropped_by_interface"} 0
   });
 
   test('has every metric of the list once, with all of its labels', () => {
-    const status = { ...busyAgent(), exporter: { ...busyAgent().exporter, ...DELIVERED } };
+    const status = { ...busyAgent(), sinks: [{ ...busyAgent().exporter, ...DELIVERED }] };
     const text = renderMetrics(status);
     for (const { name, type } of METRICS) expect(text.split(`# TYPE ${name} ${type}\n`), name).toHaveLength(2);
     const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -120,7 +123,7 @@ flowlogd_packets_total{interface="wg-é",outcome="dropped_by_interface"} 0
 
   test.skipIf(!promtool)('passes promtool check metrics', () => {
     const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
-      input: renderMetrics({ ...busyAgent(), exporter: { ...busyAgent().exporter, ...DELIVERED } }),
+      input: renderMetrics({ ...busyAgent(), sinks: [{ ...busyAgent().exporter, ...DELIVERED }] }),
       encoding: 'utf8',
     });
     expect(`${stdout}${stderr}`).toBe('');

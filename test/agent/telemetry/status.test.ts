@@ -182,6 +182,23 @@ describe('the data plane', () => {
 });
 
 describe('the exporter', () => {
+  test('is the first of the sinks, by its name', () => {
+    const { exporter, sinks } = new StatusWorld().keeper.read();
+    expect(sinks).toEqual([exporter]);
+    expect(exporter).toMatchObject({ name: 'cls', sink: 'topic flowlog at http://127.0.0.1:9514' });
+  });
+
+  test('of a service that acknowledges nothing is not stalled while it sends', () => {
+    const world = new StatusWorld();
+    world.pass(5);
+    Object.assign(world.exporter, { state: 'sending', sentBatches: 1 });
+    world.keeper.observe();
+    expect(world.keeper.read().exporter).toMatchObject({
+      deliveredBatches: 0,
+      lastDeliveredSeconds: START_SECONDS + 5,
+    });
+  });
+
   test('has a time for its state and for what it delivered last', () => {
     const world = new StatusWorld();
     expect(world.keeper.read().exporter).toMatchObject({ sinceSeconds: START_SECONDS, lastDeliveredSeconds: null });
