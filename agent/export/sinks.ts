@@ -36,7 +36,10 @@ export function storageOf({ kind, options }: SinkPlan): Storage {
 export function sinkFromUrl(url: URL, environment: Environment): SinkPlan | { readonly needs: string } | undefined {
   for (const row of SINKS) {
     const read = row.url.read(url, environment);
-    if (read !== undefined) return 'needs' in read ? read : { name: row.kind, kind: row.kind, options: read.options };
+    if (read === undefined) continue;
+    if ('needs' in read) return read;
+    // A row reads its own options, which the union of all rows does not remember.
+    return { name: row.kind, kind: row.kind, options: read.options } as SinkPlan;
   }
   return undefined;
 }
