@@ -1,6 +1,6 @@
 /**
  * Loaded into every thread of a measured agent (`node --import memory-probe.js`): writes once in a while what its JavaScript
- * heap holds, to a file of the folder `FLOWLOGD_PROBE`. The data plane's thread never comes to its timers, so it has no file.
+ * heap holds, to a file of the folder `FLOWLOGD_PROBE`.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

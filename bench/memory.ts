@@ -105,7 +105,7 @@ function row(minute: number, processId: number, folder: string): string {
   return line([String(minute), ...shown.map((each) => (each / 1024).toFixed(1))]);
 }
 
-/** Of the threads that write theirs: main and recorder. */
+/** Of all threads. */
 function heapsOf(folder: string): HeapUse[] {
   return readdirSync(folder)
     .filter((name) => name.startsWith('heap-'))
