@@ -185,6 +185,10 @@ class RecordingSource implements PacketSource {
     return this.inner.isReady ?? true;
   }
 
+  get isEnding(): boolean {
+    return this.inner.isEnding ?? false;
+  }
+
   get failure(): OperationalError | undefined {
     return this.inner.failure;
   }

@@ -175,8 +175,13 @@ export class Tap {
   /** An interface has come or changed: one that is waited for is tried at once. */
   retryNow(): void {
     if (this.source !== undefined) return;
-    this.#retryAtMs = 0;
+    this.retrySoon();
     this.#reattach();
+  }
+
+  /** The same with the next drain. */
+  retrySoon(): void {
+    this.#retryAtMs = 0;
   }
 
   /** Takes in what waits, up to a bound; answers whether nothing more waits. */
@@ -187,8 +192,8 @@ export class Tap {
     for (let round = 0; round < BATCHES_PER_ROUND && this.source !== undefined; round++) {
       const read = this.source.read(batch);
       const status = typeof read === 'number' ? read : await read;
-      if (status === READ.packets) this.#count(batch);
-      else if (status === READ.idle) return this.#idle();
+      if (status === READ.packets) this.#count(batch, this.source);
+      else if (status === READ.idle) return this.#idle(this.source);
       else this.#detach(this.source.failure?.message ?? 'the capture ended');
     }
     return this.source === undefined;
@@ -333,13 +338,15 @@ export class Tap {
     this.#drops.begin(seconds);
   }
 
-  #count(batch: PacketBatch): void {
-    this.#watermark.readBatch(firstSeconds(batch));
+  #count(batch: PacketBatch, { isEnding }: PacketSource): void {
+    if (isEnding !== true) this.#watermark.readBatch(firstSeconds(batch));
     this.#meter.add(batch, this.#attachment.decode);
     this.#lookAtDrops();
   }
 
-  #idle(): true {
+  /** What is read of an interface that is gone says nothing of another that may have its name. */
+  #idle({ isEnding }: PacketSource): boolean {
+    if (isEnding === true) return false;
     this.#watermark.readAll(this.#options.engine.holdMs);
     return true;
   }

@@ -37,6 +37,11 @@ export interface PacketSource {
   readonly interfaceIndex?: number;
   /** Whether packets waited, or a failure, when `LiveEngine.wait` last came back; absent where the engine cannot say. */
   readonly isReady?: boolean;
+  /**
+   * Its interface is gone, and what the kernel still holds of it comes: `read` answers idle or packets until that is over, then
+   * `failed`. Idle says nothing of an interface that has the name by now.
+   */
+  readonly isEnding?: boolean;
   /** Why `read` answered `failed`. */
   readonly failure: OperationalError | undefined;
   /** Fills the batch from its start, with as much as waits and fits. A live source never blocks here: `LiveEngine.wait` does. */
@@ -66,7 +71,7 @@ export interface LiveOptions {
 
 /** How an engine is asked. */
 export interface OpenOptions extends LiveOptions {
-  /** The capture was closed: what it took of the system is free. Called once. */
+  /** The capture was closed, and what it took of the system is free, which may be later. Called once. */
   readonly onClosed?: () => void;
 }
 

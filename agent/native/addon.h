@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct capture;
+struct closer;
 struct mapping;
 struct pollfd;
 
@@ -23,6 +24,8 @@ struct instance {
   /* What `wait` hands to the kernel, and how many have room in it. */
   struct pollfd *polled;
   uint32_t polled_room;
+  struct closer *closer;
+  int question_socket; /* for questions about interfaces by name; -1 until the first */
 };
 
 /* The callback's arguments; absent ones are undefined. Answers the instance, or NULL with an exception pending. */
@@ -44,6 +47,7 @@ napi_value throw_errno(napi_env env, int number, const char *doing);
 napi_value library_version(napi_env env, napi_callback_info info);
 napi_value list_interfaces(napi_env env, napi_callback_info info);
 napi_value interface_index(napi_env env, napi_callback_info info);
+napi_value is_interface_up(napi_env env, napi_callback_info info);
 napi_value open_live(napi_env env, napi_callback_info info);
 napi_value open_file(napi_env env, napi_callback_info info);
 napi_value first_byte(napi_env env, napi_callback_info info);
@@ -56,6 +60,7 @@ napi_value stop_intake(napi_env env, napi_callback_info info);
 napi_value statistics(napi_env env, napi_callback_info info);
 napi_value error_text(napi_env env, napi_callback_info info);
 napi_value close_handle(napi_env env, napi_callback_info info);
+napi_value is_handle_closing(napi_env env, napi_callback_info info);
 napi_value tune_nflog(napi_env env, napi_callback_info info);
 
 napi_value memory_file(napi_env env, napi_callback_info info);
@@ -76,5 +81,9 @@ napi_value lock_file(napi_env env, napi_callback_info info);
 /* Close what is open and forget it; the finalizers still free the structs. Called when the environment ends. */
 void abandon_captures(struct instance *instance);
 void abandon_mappings(struct instance *instance);
+
+/* Makes what closes captures (closing.c), or answers NULL; its end waits until all are closed. */
+struct closer *create_closer(void);
+void end_closer(struct closer *closer);
 
 #endif

@@ -54,6 +54,8 @@ export interface CaptureAddon {
   interfaces(): CaptureInterface[];
   /** The kernel’s number for an interface, 0 when none has that name, -1 when it cannot be asked now. */
   interfaceIndex(name: string): number;
+  /** False where the kernel says that the interface is down. */
+  isInterfaceUp(name: string): boolean;
   /** @throws Error with code `PCAP_ERROR...` as in pcap_activate(3), or `PCAP_FILTER`. */
   openLive(parameters: LiveParameters): CaptureHandle;
   /**
@@ -81,7 +83,8 @@ export interface CaptureAddon {
   describe(handle: CaptureHandle): CaptureDescription;
   /**
    * Fills the batch with at most `copyBytes` of each frame, waiting up to `timeoutMs` for the first packet (live only).
-   * Answers the number of packets, `READ_END` or `READ_FAILED`; packets before an end or a failure come first.
+   * Answers the number of packets, `READ_END` or `READ_FAILED`; packets before an end or a failure come first. After the failure
+   * of a live capture there may be more, when the kernel hands over the last that its ring holds.
    */
   readBatch(handle: CaptureHandle, batch: DataView, copyBytes: number, timeoutMs: number): number;
   /** Waits until a capture has packets or has failed; answers how many, and sets in `ready` the byte of each to 1, of the others to 0. */
@@ -99,8 +102,13 @@ export interface CaptureAddon {
   pollDescriptor(fileDescriptor: number): CaptureHandle;
   /** A new eventfd(2) that never waits: eight bytes written make it readable, and one read clears it. Close it with `fs.closeSync`. */
   openEvent(): number;
-  /** Closes; closing again does nothing, any other use afterwards throws. */
+  /**
+   * Closes; closing again does nothing, any other use afterwards throws. The kernel's ring takes longer to go, which is waited
+   * for beside this thread.
+   */
   close(handle: CaptureHandle): void;
+  /** Whether what a closed capture took of the kernel is still to go. */
+  isClosing(handle: CaptureHandle): boolean;
 
   /** A new file descriptor of a file that lives in memory alone; close it with `fs.closeSync`. */
   memoryFile(name: string): number;

@@ -14,9 +14,8 @@
 #define WITHOUT_POLL_MS 10
 #define NANOSECONDS_PER_SECOND 1000000000
 
-/* The kernel hands over its partly filled block within 250 ms; libpcap.ts asks for a read timeout of 100. */
-#define DRAIN_ATTEMPTS 25
-#define DRAIN_PAUSE_MS 10
+/* Errors of one socket that may wait before what its ring holds; each is met once. */
+#define ATTEMPTS_AFTER_FAILURE 4
 
 enum { READ_END = -1, READ_FAILED = -2 };
 
@@ -108,18 +107,15 @@ static void fill(struct capture *capture, struct batch *batch) {
 }
 
 /*
- * When its interface vanishes, libpcap fails before it hands out what the ring still holds; asked again, it does. What the
- * ring of a dead interface holds is finite, so this comes to an end. It pauses rather than polls: such a socket reports several
- * errors one after the other, and each would end a poll before the kernel hands over its last block.
+ * When its interface vanishes, libpcap fails before it hands out what the ring still holds; asked again, it does. The kernel
+ * may hand over its last block later: until then there is nothing, and whoever reads asks again.
  */
-static void drain(struct capture *capture, struct batch *batch) {
+static void read_after_failure(struct capture *capture, struct batch *batch) {
   size_t room = batch->size / longest_record(batch->copy_bytes);
-  for (int attempt = 0; attempt < DRAIN_ATTEMPTS; attempt++) {
-    int got = pcap_dispatch(capture->pcap, room > INT32_MAX ? INT32_MAX : (int)room, copy_packet, (u_char *)batch);
-    if (got > 0) return;
-    poll(NULL, 0, DRAIN_PAUSE_MS);
+  int wanted = room > INT32_MAX ? INT32_MAX : (int)room;
+  for (int attempt = 0; attempt < ATTEMPTS_AFTER_FAILURE && batch->count == 0; attempt++) {
+    pcap_dispatch(capture->pcap, wanted, copy_packet, (u_char *)batch);
   }
-  capture->drained = 1;
 }
 
 static int take_batch(napi_env env, napi_value *arguments, struct batch *batch) {
@@ -163,7 +159,7 @@ napi_value read_batch(napi_env env, napi_callback_info info) {
       if (wait_readable(capture, timeout_ms) > 0) fill(capture, &batch);
     }
   }
-  if (batch.count == 0 && capture->failed && capture->live && !capture->drained) drain(capture, &batch);
+  if (batch.count == 0 && capture->failed && capture->live) read_after_failure(capture, &batch);
   /* What was read before the end or the failure is handed out first; the next call tells. */
   if (batch.count == 0 && capture->failed) return number_of(env, READ_FAILED);
   if (batch.count == 0 && capture->ended) return number_of(env, READ_END);

@@ -10,6 +10,9 @@
 #include <pcap/pcap.h>
 #include <stdio.h>
 
+struct closer;
+struct closing;
+
 struct counter {
   uint64_t total;
   uint32_t last;
@@ -18,6 +21,7 @@ struct counter {
 struct capture {
   pcap_t *pcap; /* NULL once closed, and of a file that libpcap does not read */
   FILE *file;   /* an opened file until libpcap takes it over */
+  struct closing *closing; /* after its end, of a capture that is closed beside */
   struct instance *instance;
   struct capture *next;
   struct capture **link;
@@ -27,7 +31,6 @@ struct capture {
   int microseconds; /* the device has no finer clock */
   int ended;
   int failed;
-  int drained; /* nothing more comes after the failure */
   int asks_first; /* dispatches only what waits: its device fails where nothing does */
   int holds_more; /* the last dispatch was full, so libpcap may hold packets of its last read */
   /* A classic savefile's times are unsigned, but libpcap reads those in our byte order as signed. 0 for other sources. */
@@ -47,5 +50,13 @@ napi_value hand_out(napi_env env, struct instance *instance, struct capture *cap
 /* The capture behind a JavaScript value, or NULL with an exception pending; `open_` refuses a closed one too. */
 struct capture *handle_of(napi_env env, struct instance *instance, napi_value value);
 struct capture *open_handle_of(napi_env env, struct instance *instance, napi_value value);
+
+/* Whether the kernel has a packet ring for the capture. */
+int is_packet_capture(const struct capture *capture);
+
+/* Closes beside this thread; NULL where there is no room to, and then nothing was done. */
+struct closing *close_beside(struct closer *closer, pcap_t *pcap);
+int is_closing(struct closer *closer, const struct closing *closing);
+void forget_closing(struct closer *closer, struct closing *closing);
 
 #endif

@@ -13,6 +13,10 @@ static int is_packet_socket(int fd) {
   return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_PACKET;
 }
 
+int is_packet_capture(const struct capture *capture) {
+  return is_packet_socket(pcap_fileno(capture->pcap));
+}
+
 napi_value stop_intake(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   napi_value result = NULL;

@@ -6,11 +6,22 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pcap/pcap.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 napi_value library_version(napi_env env, napi_callback_info info) {
   (void)info;
   return string_of(env, pcap_lib_version());
+}
+
+/* Asks the kernel about an interface by name, over one socket: a thousand names are asked for several times a second. 0, or an errno. */
+static int ask(struct instance *instance, unsigned long question, const char *name, struct ifreq *answer) {
+  memset(answer, 0, sizeof *answer);
+  if (strlen(name) >= sizeof answer->ifr_name) return ENODEV;
+  strcpy(answer->ifr_name, name);
+  if (instance->question_socket < 0) instance->question_socket = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  return ioctl(instance->question_socket, question, answer) == 0 ? 0 : errno;
 }
 
 /*
@@ -20,10 +31,25 @@ napi_value library_version(napi_env env, napi_callback_info info) {
 napi_value interface_index(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   char name[256];
-  if (arguments_of(env, info, 1, arguments) == NULL) return NULL;
-  if (take_string(env, arguments[0], "name", name, sizeof name) != 0) return NULL;
-  unsigned index = if_nametoindex(name);
-  return number_of(env, index == 0 && errno != ENODEV && errno != ENXIO ? -1.0 : (double)index);
+  struct ifreq answer;
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL || take_string(env, arguments[0], "name", name, sizeof name) != 0) return NULL;
+  int error = ask(instance, SIOCGIFINDEX, name, &answer);
+  if (error == 0) return number_of(env, answer.ifr_ifindex);
+  return number_of(env, error == ENODEV || error == ENXIO ? 0 : -1);
+}
+
+/* False where the kernel says that the interface is down; of what it cannot be asked, libpcap knows more. */
+napi_value is_interface_up(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  napi_value result = NULL;
+  char name[256];
+  struct ifreq answer;
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL || take_string(env, arguments[0], "name", name, sizeof name) != 0) return NULL;
+  bool is_down = ask(instance, SIOCGIFFLAGS, name, &answer) == 0 && (answer.ifr_flags & IFF_UP) == 0;
+  napi_get_boolean(env, !is_down, &result);
+  return result;
 }
 
 static napi_value addresses_of(napi_env env, const pcap_addr_t *first) {

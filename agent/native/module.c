@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void end_of_environment(void *data) {
   struct instance *instance = data;
   abandon_captures(instance);
+  if (instance->question_socket >= 0) close(instance->question_socket);
   abandon_mappings(instance);
   free(instance->polled);
   free(instance);
@@ -19,6 +21,7 @@ static const struct {
   {"libraryVersion", library_version},
   {"interfaces", list_interfaces},
   {"interfaceIndex", interface_index},
+  {"isInterfaceUp", is_interface_up},
   {"openLive", open_live},
   {"openFile", open_file},
   {"firstByte", first_byte},
@@ -31,6 +34,7 @@ static const struct {
   {"statistics", statistics},
   {"errorText", error_text},
   {"close", close_handle},
+  {"isClosing", is_handle_closing},
   {"tuneNflog", tune_nflog},
   {"memoryFile", memory_file},
   {"reserveFile", reserve_file},
@@ -48,8 +52,14 @@ static const struct {
 
 NAPI_MODULE_INIT() {
   struct instance *instance = calloc(1, sizeof *instance);
-  if (instance == NULL) return throw_errno(env, ENOMEM, "loading the capture addon");
+  if (instance != NULL) instance->closer = create_closer();
+  if (instance == NULL || instance->closer == NULL) {
+    free(instance);
+    return throw_errno(env, ENOMEM, "loading the capture addon");
+  }
+  instance->question_socket = -1;
   if (napi_add_env_cleanup_hook(env, end_of_environment, instance) != napi_ok) {
+    end_closer(instance->closer);
     free(instance);
     return throw_coded(env, "ERR_CAPTURE_ADDON", "the environment takes no clean-up hook");
   }

@@ -27,6 +27,15 @@ static void close_capture(struct capture *capture) {
   capture->file_buffer = NULL;
 }
 
+/* What has no packet ring is closed at once: an NFLOG group, say, can be listened to again only then. */
+static void close_beside_if_ring(struct instance *instance, struct capture *capture) {
+  if (capture->pcap != NULL && capture->live && is_packet_capture(capture)) {
+    capture->closing = close_beside(instance->closer, capture->pcap);
+    if (capture->closing != NULL) capture->pcap = NULL;
+  }
+  close_capture(capture);
+}
+
 static struct capture **bucket_of(struct instance *instance, const void *address) {
   uint64_t hash = (uint64_t)(uintptr_t)address * UINT64_C(0x9e3779b97f4a7c15);
   return &instance->captures[hash >> 32 & (CAPTURE_BUCKETS - 1)];
@@ -42,17 +51,26 @@ static void unlink_capture(struct capture *capture) {
 static void finalize_capture(napi_env env, void *data, void *hint) {
   (void)env;
   (void)hint;
-  unlink_capture(data);
-  close_capture(data);
-  free(data);
+  struct capture *capture = data;
+  if (capture->closing != NULL) forget_closing(capture->instance->closer, capture->closing);
+  unlink_capture(capture);
+  close_capture(capture);
+  free(capture);
 }
 
 void abandon_captures(struct instance *instance) {
   for (size_t i = 0; i < CAPTURE_BUCKETS; i++) {
+    for (struct capture *each = instance->captures[i]; each != NULL; each = each->next) {
+      close_beside_if_ring(instance, each);
+    }
+  }
+  end_closer(instance->closer);
+  for (size_t i = 0; i < CAPTURE_BUCKETS; i++) {
     while (instance->captures[i] != NULL) {
       struct capture *capture = instance->captures[i];
       unlink_capture(capture);
-      close_capture(capture);
+      free(capture->closing);
+      capture->closing = NULL;
     }
   }
 }
@@ -329,6 +347,17 @@ napi_value close_handle(napi_env env, napi_callback_info info) {
   struct instance *instance = arguments_of(env, info, 1, arguments);
   if (instance == NULL) return NULL;
   struct capture *capture = handle_of(env, instance, arguments[0]);
-  if (capture != NULL) close_capture(capture);
+  if (capture != NULL) close_beside_if_ring(instance, capture);
   return NULL;
+}
+
+napi_value is_handle_closing(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  napi_value result = NULL;
+  struct instance *instance = arguments_of(env, info, 1, arguments);
+  if (instance == NULL) return NULL;
+  struct capture *capture = handle_of(env, instance, arguments[0]);
+  if (capture == NULL) return NULL;
+  napi_get_boolean(env, capture->closing != NULL && is_closing(instance->closer, capture->closing), &result);
+  return result;
 }

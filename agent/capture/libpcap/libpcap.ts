@@ -32,8 +32,8 @@ const HOLD_MS = 2.5 * RETIRE_TIMEOUT_MS;
 const DLT_LINUX_SLL2 = 276;
 /** A busy capture looks this seldom whether its interface still has its name; a quiet one looks whenever it is idle. */
 const READS_PER_NAME_CHECK = 64;
-/** What the kernel still holds of a vanished interface is handed over within its retire timeout. */
-const LAST_LOOK_MS = 250;
+/** The interfaces that are named to who asks for another are at most so old. */
+const NAMES_KEPT_MS = 5_000;
 const RENAMED = 'it was renamed, removed or replaced';
 /** Interfaces named in a message at most. */
 const INTERFACES_NAMED_MAX = 20;
@@ -49,6 +49,8 @@ const GONE = /disappeared|went down|hangup|no such device|network is down|bad fi
 /** The kernel lets one socket listen to a group; who may not listen at all is told before. */
 const GROUP_TAKEN = /listen on group/i;
 const NOT_PERMITTED = /not permitted|permission/i;
+/** Devices of libpcap's that are no interfaces of the kernel's. */
+const NO_INTERFACE = /^(any$|nflog|nfqueue|usbmon|bluetooth|dbus-)/;
 /** Devices that libpcap offers everywhere and nobody means when a name was mistyped. */
 const PSEUDO_DEVICE = /^(any|nflog|nfqueue|usbmon\d*|bluetooth.*|dbus-.*)$/;
 
@@ -60,6 +62,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Those that a user may have meant, as a list. */
 function interfaceNames(addon: CaptureAddon): string {
   try {
     const names = addon.interfaces().map((each) => each.name);
@@ -71,12 +74,19 @@ function interfaceNames(addon: CaptureAddon): string {
   }
 }
 
-function noInterface(addon: CaptureAddon, name: string, cause: unknown): OperationalError {
-  const names = interfaceNames(addon);
+function noInterface(name: string, names: string, cause?: unknown): OperationalError {
   const hint = names === '' ? 'see flowlogd interfaces' : `the interfaces here are ${names}`;
   return new OperationalError(
     'capture.no-interface',
     `Capturing on ${name} failed, there is no such interface: ${hint}.`,
+    cause,
+  );
+}
+
+function interfaceDown(name: string, cause?: unknown): OperationalError {
+  return new OperationalError(
+    'capture.no-interface',
+    `Capturing on ${name} failed, the interface is down: bring it up with ip link set ${name} up.`,
     cause,
   );
 }
@@ -107,7 +117,7 @@ function badFilter(name: string, filter: string, cause: unknown): OperationalErr
 }
 
 /** What a failed pcap_activate means. A device that is down cannot be opened, which for its user is a device to wait for. */
-function liveError(addon: CaptureAddon, options: LiveOptions, error: unknown): OperationalError {
+function liveError(options: LiveOptions, names: () => string, error: unknown): OperationalError {
   const name = options.interfaceName;
   const text = textOf(error);
   switch (codeOf(error)) {
@@ -117,13 +127,9 @@ function liveError(addon: CaptureAddon, options: LiveOptions, error: unknown): O
     case 'PCAP_ERROR_PROMISC_PERM_DENIED':
       return permission(name, error);
     case 'PCAP_ERROR_NO_SUCH_DEVICE':
-      return noInterface(addon, name, error);
+      return noInterface(name, names(), error);
     case 'PCAP_ERROR_IFACE_NOT_UP':
-      return new OperationalError(
-        'capture.no-interface',
-        `Capturing on ${name} failed, the interface is down: bring it up with ip link set ${name} up.`,
-        error,
-      );
+      return interfaceDown(name, error);
   }
   if (GROUP_TAKEN.test(text)) {
     return new OperationalError(
@@ -140,6 +146,11 @@ function liveError(addon: CaptureAddon, options: LiveOptions, error: unknown): O
   return new OperationalError('capture.failed', `Capturing on ${name} failed: ${text}.`, error);
 }
 
+interface LiveSourceOptions extends LiveOptions {
+  readonly awakeMs: () => number;
+  readonly close: () => void;
+}
+
 /** One live capture. Its interface may go down and come up unnoticed; a removed or renamed one ends it with `capture.gone`. */
 class LiveSource implements PacketSource {
   readonly name: string;
@@ -153,11 +164,14 @@ class LiveSource implements PacketSource {
   readonly #snapBytes: number;
   readonly interfaceIndex: number;
   #readsToNameCheck = READS_PER_NAME_CHECK;
-  #lastLook = false;
-  #onClosed: (() => void) | undefined;
+  #ending: { readonly text: string; readonly atMs: number } | undefined;
+  readonly #awakeMs: () => number;
+  readonly #close: () => void;
+  #isClosed = false;
 
-  constructor(addon: CaptureAddon, handle: CaptureHandle, options: OpenOptions) {
-    this.#onClosed = options.onClosed;
+  constructor(addon: CaptureAddon, handle: CaptureHandle, options: LiveSourceOptions) {
+    this.#close = options.close;
+    this.#awakeMs = options.awakeMs;
     this.#addon = addon;
     this.handle = handle;
     this.name = options.interfaceName;
@@ -166,20 +180,38 @@ class LiveSource implements PacketSource {
     this.interfaceIndex = addon.interfaceIndex(options.interfaceName);
   }
 
+  /** How long what the kernel may still hold is waited for; infinite of a capture that is not ending. */
+  get restMs(): number {
+    return this.#ending === undefined ? Number.POSITIVE_INFINITY : Math.max(0, this.#ending.atMs - this.#awakeMs());
+  }
+
+  get isEnding(): boolean {
+    return this.#ending !== undefined && this.failure === undefined;
+  }
+
   read(batch: PacketBatch): ReadStatus {
     batch.count = 0;
     if (this.failure !== undefined) return READ.failed;
-    if (this.#readsToNameCheck-- <= 0 && this.#nameIsLost()) return this.#fail(RENAMED);
-    let count = this.#addon.readBatch(this.handle, batch.view, this.#snapBytes, 0);
-    if (count === 0 && this.#nameIsLost()) {
-      if (this.#lastLook) return this.#fail(RENAMED);
-      this.#lastLook = true;
-      count = this.#addon.readBatch(this.handle, batch.view, this.#snapBytes, LAST_LOOK_MS);
-    }
-    if (count === READ_FAILED) return this.#fail(this.#addon.errorText(this.handle));
-    batch.count = count;
+    if (!this.isEnding && this.#readsToNameCheck-- <= 0 && this.#nameIsLost()) return this.#fail(RENAMED);
+    // Before the read, which then finds all that the kernel held.
+    const isOver = this.restMs === 0;
+    const count = this.#addon.readBatch(this.handle, batch.view, this.#snapBytes, 0);
     this.mayHold = count > 0;
-    return count > 0 ? READ.packets : READ.idle;
+    if (count > 0) {
+      batch.count = count;
+      return READ.packets;
+    }
+    if (isOver) return this.#fail(this.#ending!.text);
+    if (count === READ_FAILED) this.#beginEnd(this.#addon.errorText(this.handle));
+    else if (this.#nameIsLost()) this.#beginEnd(RENAMED);
+    return READ.idle;
+  }
+
+  /** Nothing more comes in: an interface that was renamed goes on to have packets. */
+  #beginEnd(text: string): void {
+    if (this.#ending !== undefined) return;
+    this.stopIntake();
+    this.#ending = { text, atMs: this.#awakeMs() + HOLD_MS };
   }
 
   /**
@@ -211,10 +243,15 @@ class LiveSource implements PacketSource {
   }
 
   close(): void {
-    this.#addon.close(this.handle);
-    this.#onClosed?.();
-    this.#onClosed = undefined;
+    if (!this.#isClosed) this.#close();
+    this.#isClosed = true;
   }
+}
+
+/** A capture that was closed, whose ring the kernel has not let go of yet. */
+interface Closing {
+  readonly handle: CaptureHandle;
+  readonly onClosed: () => void;
 }
 
 class LibpcapLiveEngine implements LiveEngine {
@@ -222,15 +259,23 @@ class LibpcapLiveEngine implements LiveEngine {
   readonly limits: readonly string[] = [];
   readonly holdMs = HOLD_MS;
   readonly #addon: CaptureAddon;
-  readonly #handles: CaptureHandle[] = [];
+  readonly #awakeMs: () => number;
   readonly #wakers: CaptureHandle[] = [];
+  /** What is waited for, in the order of `#handles`; and the rest, whose time is nearly over. */
+  readonly #polled: LiveSource[] = [];
+  readonly #ending: LiveSource[] = [];
+  readonly #handles: CaptureHandle[] = [];
   #ready = new Uint8Array(64);
+  #closing: Closing[] = [];
+  #names: { readonly text: string; readonly atMs: number } | undefined;
 
-  constructor(addon: CaptureAddon) {
+  constructor(addon: CaptureAddon, awakeMs: () => number) {
     this.#addon = addon;
+    this.#awakeMs = awakeMs;
   }
 
   open(options: OpenOptions): PacketSource {
+    this.#refuseAtOnce(options.interfaceName);
     const group = nflogGroup(options.interfaceName);
     let handle: CaptureHandle | undefined;
     try {
@@ -249,9 +294,11 @@ class LibpcapLiveEngine implements LiveEngine {
       }
     } catch (error) {
       if (handle !== undefined) this.#addon.close(handle);
-      throw liveError(this.#addon, options, error);
+      throw liveError(options, () => this.#interfaceNames(), error);
     }
-    return new LiveSource(this.#addon, handle, options);
+    const opened = handle;
+    const close = () => this.#close({ handle: opened, onClosed: options.onClosed ?? (() => undefined) });
+    return new LiveSource(this.#addon, handle, { ...options, awakeMs: this.#awakeMs, close });
   }
 
   alsoWaitFor(fileDescriptor: number): void {
@@ -259,14 +306,61 @@ class LibpcapLiveEngine implements LiveEngine {
   }
 
   wait(sources: readonly PacketSource[], timeoutMs: number): void {
-    const live = sources.filter((source) => source instanceof LiveSource);
-    const handles = live.length + this.#wakers.length;
-    if (handles > this.#ready.length) this.#ready = new Uint8Array(2 * handles);
+    this.#tellClosed();
+    const restMs = this.#enlist(sources);
+    if (this.#handles.length > this.#ready.length) this.#ready = new Uint8Array(2 * this.#handles.length);
+    this.#addon.wait(this.#handles, Math.ceil(Math.min(timeoutMs, restMs)), this.#ready);
+    for (const [at, source] of this.#polled.entries()) source.isReady = source.mayHold || this.#ready[at] === 1;
+    for (const source of this.#ending) source.isReady = source.mayHold || source.restMs === 0;
+  }
+
+  /** Answers how long nothing need be read of those that are ending. */
+  #enlist(sources: readonly PacketSource[]): number {
+    let restMs = Number.POSITIVE_INFINITY;
+    this.#polled.length = 0;
+    this.#ending.length = 0;
     this.#handles.length = 0;
-    for (const { handle } of live) this.#handles.push(handle);
+    for (const source of sources) {
+      if (!(source instanceof LiveSource)) continue;
+      restMs = Math.min(restMs, source.restMs);
+      if (source.isEnding) this.#ending.push(source);
+      else {
+        this.#polled.push(source);
+        this.#handles.push(source.handle);
+      }
+    }
     this.#handles.push(...this.#wakers);
-    this.#addon.wait(this.#handles, timeoutMs, this.#ready);
-    for (const [at, source] of live.entries()) source.isReady = source.mayHold || this.#ready[at] === 1;
+    return restMs;
+  }
+
+  /** A capture takes the kernel tens of milliseconds to open, even where that fails. */
+  #refuseAtOnce(name: string): void {
+    if (NO_INTERFACE.test(name)) return;
+    const index = this.#addon.interfaceIndex(name);
+    if (index === 0) throw noInterface(name, this.#interfaceNames());
+    if (index > 0 && !this.#addon.isInterfaceUp(name)) throw interfaceDown(name);
+  }
+
+  #interfaceNames(): string {
+    const nowMs = this.#awakeMs();
+    if (this.#names === undefined || nowMs > this.#names.atMs + NAMES_KEPT_MS) {
+      this.#names = { text: interfaceNames(this.#addon), atMs: nowMs };
+    }
+    return this.#names.text;
+  }
+
+  #close(closing: Closing): void {
+    this.#addon.close(closing.handle);
+    this.#closing.push(closing);
+    this.#tellClosed();
+  }
+
+  #tellClosed(): void {
+    if (this.#closing.length === 0) return;
+    const isOver = ({ handle }: Closing) => !this.#addon.isClosing(handle);
+    const over = this.#closing.filter(isOver);
+    this.#closing = this.#closing.filter((closing) => !over.includes(closing));
+    for (const { onClosed } of over) onClosed();
   }
 }
 
@@ -342,8 +436,8 @@ class SavefileSource implements PacketSource {
   }
 }
 
-export function createLibpcapEngine(addon: CaptureAddon): LiveEngine {
-  return new LibpcapLiveEngine(addon);
+export function createLibpcapEngine(addon: CaptureAddon, awakeMs = () => performance.now()): LiveEngine {
+  return new LibpcapLiveEngine(addon, awakeMs);
 }
 
 /** The bytes of a file that libpcap does not take over. */

@@ -256,6 +256,9 @@ function fakeAddon(live: Partial<CaptureAddon>): CaptureAddon {
     describe: () => ({ linkType: 1, linkTypeName: 'EN10MB', snapshot: 128, nanosecond: true }),
     readBatch: () => 0,
     close: () => undefined,
+    isClosing: () => false,
+    stopIntake: () => true,
+    isInterfaceUp: () => true,
     ...live,
   };
 }
@@ -325,33 +328,94 @@ describe('the libpcap engine on interfaces', () => {
   test.each([
     ['The interface disappeared', 'capture.gone'],
     ['recvfrom failed: weather', 'capture.failed'],
-  ])('turns the failure "%s" into %s', (text, code) => {
-    const engine = createLibpcapEngine(fakeAddon({ readBatch: () => READ_FAILED, errorText: () => text }));
+  ])('turns the failure "%s" into %s, once nothing more can come', (text, code) => {
+    let nowMs = 0;
+    const engine = createLibpcapEngine(fakeAddon({ readBatch: () => READ_FAILED, errorText: () => text }), () => nowMs);
     const source = engine.open(OPTIONS);
     const batch = createPacketBatch(1 << 20);
+    expect(source.read(batch)).toBe(READ.idle);
+    nowMs = 250;
     expect(source.read(batch)).toBe(READ.failed);
     expect(source.failure).toMatchObject({ code, message: expect.stringContaining(text) });
     expect(source.read(batch)).toBe(READ.failed);
   });
 
-  test('ends an idle capture whose name is now another interface, after a last look', () => {
-    let index = 7;
-    const waits: number[] = [];
-    const answers = [0, 0, 3, 0];
+  test('ends an idle capture whose name is now another interface when all that it held is read, without waiting', () => {
+    let [index, nowMs, stopped] = [7, 0, 0];
+    const answers: number[] = [];
     const readBatch: CaptureAddon['readBatch'] = (_handle, _batch, _copyBytes, timeoutMs) => {
-      waits.push(timeoutMs);
+      expect(timeoutMs).toBe(0);
       return answers.shift() ?? 0;
     };
-    const engine = createLibpcapEngine(fakeAddon({ interfaceIndex: () => index, readBatch }));
+    const stopIntake = () => {
+      stopped++;
+      return true;
+    };
+    const engine = createLibpcapEngine(fakeAddon({ interfaceIndex: () => index, readBatch, stopIntake }), () => nowMs);
     const source = engine.open(OPTIONS);
     const batch = createPacketBatch(1 << 20);
-    expect(source.read(batch)).toBe(READ.idle);
+    expect([source.read(batch), source.isEnding]).toEqual([READ.idle, false]);
     index = 8;
-    expect(source.read(batch)).toBe(READ.packets);
-    expect(batch.count).toBe(3);
-    expect(source.read(batch)).toBe(READ.failed);
-    expect(source.failure?.code).toBe('capture.gone');
-    expect(waits).toEqual([0, 0, 250, 0]);
+    expect([source.read(batch), source.isEnding, stopped]).toEqual([READ.idle, true, 1]);
+    nowMs = 249;
+    expect(source.read(batch)).toBe(READ.idle);
+    nowMs = 300;
+    answers.push(3);
+    expect([source.read(batch), batch.count]).toEqual([READ.packets, 3]);
+    expect([source.read(batch), source.failure?.code, stopped]).toEqual([READ.failed, 'capture.gone', 1]);
+  });
+
+  test('waits for those that go on, and no longer than until one is to be read to its end', () => {
+    let nowMs = 0;
+    const indexes: Record<string, number> = { eth1: 1, eth2: 2 };
+    const waits: number[][] = [];
+    const wait: CaptureAddon['wait'] = (handles, timeoutMs) => waits.push([handles.length, timeoutMs]);
+    const interfaceIndex = (name: string) => indexes[name] ?? 0;
+    const engine = createLibpcapEngine(fakeAddon({ interfaceIndex, wait, stopIntake: () => true }), () => nowMs);
+    const sources = ['eth1', 'eth2'].map((interfaceName) => engine.open({ ...OPTIONS, interfaceName }));
+    const batch = createPacketBatch(1 << 20);
+    delete indexes['eth2'];
+    for (const source of sources) source.read(batch);
+    void engine.wait(sources, 500);
+    expect(sources.map(({ isReady }) => isReady)).toEqual([false, false]);
+    nowMs = 250;
+    void engine.wait(sources, 500);
+    expect(sources.map(({ isReady }) => isReady)).toEqual([false, true]);
+    expect(waits).toEqual([
+      [1, 250],
+      [1, 0],
+    ]);
+  });
+
+  test('refuses what is absent or down without asking libpcap for a capture', () => {
+    const openLive = () => {
+      throw new Error('opening takes long');
+    };
+    const absent = createLibpcapEngine(fakeAddon({ openLive, interfaceIndex: () => 0 }));
+    expect(errorOf(() => absent.open(OPTIONS)).message).toContain('the interfaces here are eth0, lo.');
+    const down = createLibpcapEngine(fakeAddon({ openLive, isInterfaceUp: () => false }));
+    expect(errorOf(() => down.open(OPTIONS)).message).toContain('ip link set eth9 up');
+  });
+
+  test('tells that a capture is closed when the kernel has let go of it', () => {
+    const closing = new Set<CaptureHandle>();
+    const told: string[] = [];
+    const engine = createLibpcapEngine(
+      fakeAddon({ wait: () => 0, close: (handle) => closing.add(handle), isClosing: (handle) => closing.has(handle) }),
+    );
+    const sources = ['eth1', 'eth2'].map((interfaceName) =>
+      engine.open({ ...OPTIONS, interfaceName, onClosed: () => told.push(interfaceName) }),
+    );
+    for (const source of [...sources, ...sources]) source.close();
+    void engine.wait([], 500);
+    expect(told).toEqual([]);
+    const [, second] = closing;
+    closing.delete(second!);
+    void engine.wait([], 500);
+    expect(told).toEqual(['eth2']);
+    closing.clear();
+    void engine.wait([], 500);
+    expect(told).toEqual(['eth2', 'eth1']);
   });
 
   test('ends a busy capture whose name is lost within a bounded number of reads', () => {
@@ -372,7 +436,8 @@ describe('the libpcap engine on interfaces', () => {
       asked.push(dataLink);
       return {} as CaptureHandle;
     };
-    const engine = createLibpcapEngine(fakeAddon({ openLive, interfaceIndex: () => 0 }));
+    const interfaceIndex = (name: string) => (name === 'any' ? 0 : 7);
+    const engine = createLibpcapEngine(fakeAddon({ openLive, interfaceIndex }));
     const source = engine.open({ ...OPTIONS, interfaceName: 'any' });
     engine.open(OPTIONS);
     expect(asked).toEqual([276, -1]);
