@@ -6,7 +6,7 @@ import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { boundedEngine } from '../capture/bounded-engine.ts';
 import { type RecordingSetup, recordingEngine } from '../capture/recording.ts';
 import { Control } from '../meter/control.ts';
-import { runDataPlane } from '../meter/data-plane.ts';
+import { runDataPlane, SLICE_MS } from '../meter/data-plane.ts';
 import type { PageMapper } from '../meter/table-memory.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
 import type { KeepSetup } from '../meter/window-keeper.ts';
@@ -103,6 +103,10 @@ export async function dataPlane(
   });
   const batch = createPacketBatch(BATCH_BYTES);
   let asked: Asked[] = [];
+  const first = new FirstTaps(setup.taps, () => {
+    const limits = links?.limit === undefined ? engine.limits : [...engine.limits, links.limit];
+    tell({ kind: 'ready', limits });
+  });
   const onRound = async () => {
     wake.clear();
     const changes = links?.read();
@@ -112,16 +116,21 @@ export async function dataPlane(
       if (request.kind === 'leave') set.stopIntake(request.point);
       asked.push({ request, dueMs: performance.now() + delayMs(request, engine) });
     }
+    const isWaiting = first.observe(set);
+    const endsAtMs = performance.now() + SLICE_MS;
     const due = asked.filter(({ dueMs }) => dueMs <= performance.now());
-    asked = asked.filter((one) => !due.includes(one));
-    for (const { request } of due) {
+    const done = new Set<Asked>();
+    for (const one of due) {
+      const { request } = one;
       tell({ kind: 'answered', id: request.id, refusal: await carryOut(request, set, batch) });
+      done.add(one);
+      if (performance.now() >= endsAtMs) break;
     }
+    asked = asked.filter((one) => !done.has(one));
+    return isWaiting || done.size < due.length;
   };
   try {
-    for (const tap of setup.taps) set.observe(tap);
-    const limits = links?.limit === undefined ? engine.limits : [...engine.limits, links.limit];
-    tell({ kind: 'ready', limits });
+    first.observe(set);
     const control = new Control(setup.control);
     await runDataPlane({ engine, taps: set.taps, rejectLogs: set.rejectLogs, batch, control, onRound });
   } catch (error) {
@@ -130,6 +139,31 @@ export async function dataPlane(
   } finally {
     links?.close();
     send(recorder, { kind: 'end' });
+  }
+}
+
+/** The taps of the start. Those that capture already are read meanwhile: a thousand take the kernel half a minute to open. */
+class FirstTaps {
+  readonly #setups: readonly TapSetup[];
+  readonly #onAll: () => void;
+  #observed = 0;
+  #isOver = false;
+
+  constructor(setups: readonly TapSetup[], onAll: () => void) {
+    this.#setups = setups;
+    this.#onAll = onAll;
+  }
+
+  /** For as long as others may wait; answers whether there are more. */
+  observe(set: TapSet): boolean {
+    const endsAtMs = performance.now() + SLICE_MS;
+    while (this.#observed < this.#setups.length && performance.now() < endsAtMs) {
+      set.observe(this.#setups[this.#observed++]!);
+    }
+    const isWaiting = this.#observed < this.#setups.length;
+    if (!isWaiting && !this.#isOver) this.#onAll();
+    this.#isOver = !isWaiting;
+    return isWaiting;
   }
 }
 

@@ -11,7 +11,7 @@ import type { RejectTable } from '../flow/reject-tables.ts';
 import type { Window } from '../flow/window.ts';
 import type { LinkPackets } from '../meter/attach-loss.ts';
 import type { Capture } from '../meter/attachment.ts';
-import { endTap } from '../meter/data-plane.ts';
+import { endTap, SLICE_MS } from '../meter/data-plane.ts';
 import type { MeterOptions } from '../meter/meter.ts';
 import { RejectLog } from '../meter/reject-log.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
@@ -134,9 +134,13 @@ export class TapSet {
     }
   }
 
-  /** Interfaces came or changed: those that are waited for are tried at once. */
+  /** Interfaces came or changed: those that are waited for are tried at once, or with their next drain where they are many. */
   retryNow(): void {
-    for (const tap of this.#taps) tap.retryNow();
+    const endsAtMs = performance.now() + SLICE_MS;
+    for (const tap of this.#taps) {
+      if (performance.now() < endsAtMs) tap.retryNow();
+      else tap.retrySoon();
+    }
   }
 
   /** Whether the capture of a tap is, or was, of the interface with this number. */
