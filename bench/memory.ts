@@ -108,6 +108,6 @@ function row(minute: number, processId: number, folder: string): string {
 /** Of all threads. */
 function heapsOf(folder: string): HeapUse[] {
   return readdirSync(folder)
-    .filter((name) => name.startsWith('heap-'))
+    .filter((name) => name.startsWith('heap-') && name.endsWith('.json'))
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as HeapUse);
 }
