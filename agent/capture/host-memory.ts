@@ -1,7 +1,17 @@
+import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
+import { cgroupMemoryLimit } from './cgroup-memory.ts';
 import { defaultRingBytesMax } from './ring-budget.ts';
 
-/** The bound over all packet rings. Node.js knows the limit of its cgroup, of version 1 and 2. */
+/** The bound over all packet rings. */
 export function ringBytesMaxOf(configured: number | undefined): number {
-  return configured ?? defaultRingBytesMax(totalmem(), process.constrainedMemory());
+  return configured ?? defaultRingBytesMax(totalmem(), cgroupMemoryLimit(readText));
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }
