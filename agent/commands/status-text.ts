@@ -1,7 +1,7 @@
 /**
  * The status of an agent on one screen:
  *
- *     flowlogd 0.1.0 on web-1 is healthy: pid 812, up 2 h 5 min, 71.3 MB of memory
+ *     flowlogd 0.2.0 on web-1 is healthy: pid 812, up 2 h 5 min, 71.3 MB of memory
  *
  *     INTERFACE  STATE      SINCE      OFFERED  METERED  EXCLUDED  NON-IP/MALFORMED  LOST  RECORDS
  *     eth0       capturing  2 h 5 min   12,345   12,000       300                45     0    3,210
