@@ -13,6 +13,14 @@ export interface InterfaceCounters {
   readonly tx: { readonly packets: number; readonly bytes: number };
 }
 
+/** Sends frames from an interface. */
+export function sendFrames(namespace: NetworkNamespace, interfaceName: string, frames: readonly Uint8Array[]): void {
+  const parts = frames.flatMap((frame) => [Uint8Array.of(frame.length >>> 8, frame.length & 255), frame]);
+  const words = ['netns', 'exec', namespace.name, compiled('send-frames.c'), interfaceName];
+  const sent = execFileSync('ip', words, { input: Buffer.concat(parts), encoding: 'utf8' });
+  if (Number(sent) !== frames.length) throw new Error(`${frames.length} frames were to be sent, not ${sent}`);
+}
+
 /**
  * Two namespaces joined by a veth pair: `observed` with obs0 (10.9.0.1), where the agent runs, and `peer` with peer0
  * (10.9.0.2). Neither sends a packet by itself: no IPv6 of the kernel's, no ARP between the two.
@@ -20,7 +28,6 @@ export interface InterfaceCounters {
 export class TwoHosts {
   readonly observed = new NetworkNamespace();
   readonly peer = new NetworkNamespace();
-  readonly #sender = compiled('send-frames.c');
 
   constructor() {
     this.join();
@@ -47,10 +54,7 @@ export class TwoHosts {
 
   /** Sends frames from the peer: they arrive at obs0, addressed to nobody there. */
   send(frames: readonly Uint8Array[]): void {
-    const parts = frames.flatMap((frame) => [Uint8Array.of(frame.length >>> 8, frame.length & 255), frame]);
-    const words = ['netns', 'exec', this.peer.name, this.#sender, 'peer0'];
-    const sent = execFileSync('ip', words, { input: Buffer.concat(parts), encoding: 'utf8' });
-    if (Number(sent) !== frames.length) throw new Error(`${frames.length} frames were to be sent, not ${sent}`);
+    sendFrames(this.peer, 'peer0', frames);
   }
 
   /** The kernel's own counters of obs0, since it was made. */
