@@ -3,15 +3,9 @@ import type { PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine, PacketSource } from '../model/packet-source.ts';
 import type { Control } from './control.ts';
 import type { RejectLog } from './reject-log.ts';
+import { Sweeps } from './sweeps.ts';
 import type { Tap } from './tap.ts';
 
-/**
- * How long the data plane sleeps when nothing comes; also the longest that it takes to notice a request. It wakes as each second
- * begins, too, and so with each window: what is dropped then is known to be of that window (drops.ts).
- */
-const WAIT_MS = 500;
-/** What may wait goes on so long at most before the taps that have packets have their turn again. */
-export const SLICE_MS = 50;
 /** At the end a tap is drained at most this often where packets never cease, and where none comes any more: enough for 2 GiB. */
 const DRAINS_AT_END = 8;
 const DRAINS_OF_A_RING = 256;
@@ -26,6 +20,8 @@ export interface DataPlaneOptions {
   readonly control: Control;
   /** Unix milliseconds. */
   readonly now?: () => number;
+  /** Milliseconds by a clock that nobody sets. */
+  readonly elapsed?: () => number;
   /** Called once a round, for what the thread around it has to do; answers whether there is more of it. */
   readonly onRound: () => boolean | Promise<boolean>;
 }
@@ -40,8 +36,8 @@ export interface DataPlaneOptions {
  * opened and closed), in slices.
  */
 export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
-  const { engine, taps, rejectLogs = [], batch, control, onRound, now = Date.now } = options;
-  const sweeps = new Sweeps(now);
+  const { engine, taps, rejectLogs = [], batch, control, onRound } = options;
+  const sweeps = new Sweeps(options.now ?? Date.now, options.elapsed ?? (() => performance.now()));
   let hasMore = false;
   while (!control.stopRequested) {
     await engine.wait(openSources([...taps, ...rejectLogs]), hasMore ? 0 : sweeps.nextMs);
@@ -62,65 +58,6 @@ export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
     log.end();
   }
   for (const tap of taps) await endTap(tap, batch);
-}
-
-/** When the quiet taps have their turn, too: twice a second, as a second begins, and when windows become due. */
-class Sweeps {
-  readonly #now: () => number;
-  /** Those of the present sweep that had no turn yet. */
-  readonly #waiting = new Set<Tap>();
-  #isUnderWay = false;
-  #roundEndsAtMs = 0;
-  #sweptAtMs = performance.now();
-  #second: number;
-  #closeBefore = 0;
-
-  constructor(now: () => number) {
-    this.#now = now;
-    this.#second = Math.floor(now() / 1000);
-  }
-
-  /** Until the next one, or the rest of the present one. */
-  get nextMs(): number {
-    if (this.#isUnderWay) return 0;
-    const restMs = Math.max(1, Math.ceil(this.#sweptAtMs + WAIT_MS - performance.now()));
-    return Math.min(WAIT_MS, restMs, 1000 - (this.#now() % 1000));
-  }
-
-  /** One begins when the one before is over: else those who come last in it would never have a turn. */
-  beginWhenDue(taps: readonly Tap[], closeBefore: number): void {
-    this.#roundEndsAtMs = performance.now() + SLICE_MS;
-    if (this.#isUnderWay || !this.#isDue(closeBefore)) return;
-    this.#isUnderWay = true;
-    for (const tap of taps) this.#waiting.add(tap);
-  }
-
-  /** Whether a tap has its turn now: one with packets in every round. */
-  hasTurn(tap: Tap): boolean {
-    const isReady = tap.source !== undefined && tap.source.isReady !== false;
-    const hasTurn = isReady || (this.#waiting.has(tap) && performance.now() < this.#roundEndsAtMs);
-    if (hasTurn) this.#waiting.delete(tap);
-    return hasTurn;
-  }
-
-  /** Answers whether a sweep is over with this round. */
-  endRound(): boolean {
-    if (!this.#isUnderWay) return false;
-    // With time left, only taps can wait that have ended meanwhile.
-    if (performance.now() < this.#roundEndsAtMs) this.#waiting.clear();
-    this.#isUnderWay = this.#waiting.size > 0;
-    return !this.#isUnderWay;
-  }
-
-  #isDue(closeBefore: number): boolean {
-    const second = Math.floor(this.#now() / 1000);
-    const isLong = performance.now() >= this.#sweptAtMs + WAIT_MS;
-    const isDue = isLong || second !== this.#second || closeBefore !== this.#closeBefore;
-    if (isDue) this.#sweptAtMs = performance.now();
-    this.#second = second;
-    this.#closeBefore = closeBefore;
-    return isDue;
-  }
 }
 
 function openSources(readers: readonly (Tap | RejectLog)[]): PacketSource[] {

@@ -246,8 +246,8 @@ describe('the data plane', () => {
       if (waits.length === wakings.length) control.requestStop();
     };
     const now = () => wakings[waits.length]!;
-    await runDataPlane({ engine, taps: [], batch: emptyBatch(), control, now, onRound: () => false });
-    expect(waits).toEqual([300, 1, 500, 500]);
+    await runDataPlane({ engine, taps: [], batch: emptyBatch(), control, now, elapsed: now, onRound: () => false });
+    expect(waits).toEqual([300, 1, 500, 100]);
   });
 
   it('calls for the thread around it once a round, and counts its rounds', async () => {
