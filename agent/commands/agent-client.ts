@@ -1,7 +1,7 @@
 /** Asks a running agent over its control socket. */
 import { request } from 'node:http';
 import { OperationalError } from '../model/operational-error.ts';
-import { type AgentStatus, STATUS_SCHEMA } from '../telemetry/status.ts';
+import { type AgentStatus, STATUS_SCHEMA } from '../telemetry/agent-status.ts';
 
 /** The agent answers from memory; one that takes longer is in trouble itself. */
 const ANSWER_TIMEOUT_MS = 5000;

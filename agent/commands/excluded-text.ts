@@ -8,7 +8,7 @@
 import { alignRows } from '../cli/rows.ts';
 import { largestPeersText } from '../record/excluded-peer.ts';
 import { humanBytes, humanCount } from '../record/human.ts';
-import type { InterfaceStatus } from '../telemetry/status.ts';
+import type { InterfaceStatus } from '../telemetry/agent-status.ts';
 
 export function excludedLines({ interface: name, ledger }: InterfaceStatus): string[] {
   const rules = Object.entries(ledger.excluded).filter(([, { packets }]) => packets > 0);

@@ -3,7 +3,7 @@ import { ownCommand, quoted } from '../cli/own-command.ts';
 import { controlSocketPath } from '../control/control-socket.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { utcText } from '../model/utc-text.ts';
-import type { AgentStatus } from '../telemetry/status.ts';
+import type { AgentStatus } from '../telemetry/agent-status.ts';
 import { askAgent } from './agent-client.ts';
 
 /**

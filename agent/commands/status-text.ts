@@ -26,8 +26,8 @@ import { humanMebibytes } from '../capture/ring-budget.ts';
 import { alignRows } from '../cli/rows.ts';
 import { utcText } from '../model/utc-text.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
+import type { AgentStatus, InterfaceStatus, Problem } from '../telemetry/agent-status.ts';
 import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
-import type { AgentStatus, InterfaceStatus, Problem } from '../telemetry/status.ts';
 import { excludedLines } from './excluded-text.ts';
 
 const BOLD_RED = '\u001b[1;31m';

@@ -14,9 +14,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { connect, type ListenOptions } from 'node:net';
 import { dirname, join } from 'node:path';
 import { OperationalError } from '../model/operational-error.ts';
+import type { AgentStatus } from '../telemetry/agent-status.ts';
 import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { AgentStatus, StatusKeeper } from '../telemetry/status.ts';
+import type { StatusKeeper } from '../telemetry/status.ts';
 import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
 import { OwnSocket } from './own-socket.ts';
 

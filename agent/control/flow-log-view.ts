@@ -8,8 +8,8 @@ import { claimInterfaces, describeConflict } from '../flow-logs/claims.ts';
 import type { Definition, Refusal } from '../flow-logs/flow-log-entry.ts';
 import type { FlowLogControl } from '../flow-logs/reconciler.ts';
 import type { ResourceType, TrafficType } from '../model/flow-log.ts';
+import type { AgentStatus } from '../telemetry/agent-status.ts';
 import { type Asked, type Readiness, readinessOf } from '../telemetry/readiness.ts';
-import type { AgentStatus } from '../telemetry/status.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
 
 export const FLOW_LOGS_SCHEMA = 1;

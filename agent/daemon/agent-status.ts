@@ -5,12 +5,13 @@ import type { Exporter } from '../export/exporter.ts';
 import type { Sink } from '../model/sink.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { Spool } from '../spool/spool.ts';
+import type { ExporterNumbers, ProcessStatus } from '../telemetry/agent-status.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { SpoolStatus } from '../telemetry/spool-status.ts';
-import { type ExporterNumbers, type ProcessStatus, StatusKeeper } from '../telemetry/status.ts';
+import { StatusKeeper } from '../telemetry/status.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
 import type { RunningDataPlane } from '../threads/start-data-plane.ts';
-import type { AgentPlan } from './supervisor.ts';
+import type { AgentPlan } from './agent-plan.ts';
 
 /** The stages, asked for only when somebody looks: the status is there before they are. */
 export interface StatusParts {

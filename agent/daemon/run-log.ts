@@ -1,8 +1,8 @@
 /** What a service logs of itself as a whole: one line at its start, one at its end, and one whenever SIGUSR1 asks. */
 import { readVersion } from '../cli/version.ts';
 import type { Sink } from '../model/sink.ts';
+import type { AgentStatus } from '../telemetry/agent-status.ts';
 import type { Facts, Log } from '../telemetry/log.ts';
-import type { AgentStatus } from '../telemetry/status.ts';
 
 /** What counts in this run. */
 export interface StartFacts {

@@ -21,6 +21,7 @@ import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { OnLinks } from '../threads/start-data-plane.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
+import type { AgentPlan } from './agent-plan.ts';
 import { EMBEDDED_TOPIC_ID } from './embedded-service.ts';
 import { EMBEDDED_SINK_NAME, EmbeddedSink } from './embedded-sink.ts';
 import type { HangUps } from './hang-ups.ts';
@@ -28,7 +29,7 @@ import { LogServiceKeeper, requireLogService } from './log-service-keeper.ts';
 import { logEnd, logStart, logStatus } from './run-log.ts';
 import { createNotify, type Reloading, serveManager } from './service-manager.ts';
 import { refuseForeignState } from './state-folder.ts';
-import { type AgentPlan, Supervisor, type SupervisorOptions } from './supervisor.ts';
+import { Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { showWindow } from './window-report.ts';
 
 /** Largest records of each window that are printed on embedded defaults. */

@@ -5,8 +5,6 @@
 
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
-import type { Region } from '../annotation/regions.ts';
-import type { LiveEngineName } from '../capture/engines.ts';
 import { DEFAULT_BACKOFF } from '../export/backoff.ts';
 import { EXPORTER_DEFAULTS, Exporter } from '../export/exporter.ts';
 import { systemTimers } from '../export/timers.ts';
@@ -14,7 +12,6 @@ import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { startRotation } from '../meter/rotation.ts';
 import type { Sink } from '../model/sink.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
-import type { ExclusionPolicy } from '../packet/exclusion.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { RECORDER_DEFAULTS } from '../spool/recorder.ts';
 import { SPOOL_DEFAULTS, Spool } from '../spool/spool.ts';
@@ -25,8 +22,8 @@ import type { StatusKeeper } from '../telemetry/status.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
 import { type OnLinks, type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
 import { startRecorder } from '../threads/start-recorder.ts';
-import type { TapSetup } from '../threads/tap-set.ts';
 import { requireTranslations } from '../threads/translations.ts';
+import type { AgentPlan } from './agent-plan.ts';
 import { createStatus, recorderTold } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
 import { ExportLog } from './export-log.ts';
@@ -35,21 +32,6 @@ import { LiveTaps } from './live-taps.ts';
 import { SpoolReading } from './spool-reading.ts';
 import { stateEvents } from './state-events.ts';
 import { StateWatch, watchedFolder } from './state-watch.ts';
-
-/** What an agent observes and how, wherever it ships to. */
-export interface AgentPlan {
-  readonly hostId: string;
-  readonly stateDirectory: string;
-  readonly spoolBytesMax: number;
-  readonly spoolAgeSecondsMax: number;
-  readonly taps: readonly TapSetup[];
-  readonly engine: LiveEngineName;
-  readonly exclusion: ExclusionPolicy;
-  readonly flowsMax: number;
-  readonly ringBytesMax: number;
-  readonly tableDirectory?: string | undefined;
-  readonly regions: readonly Region[];
-}
 
 export interface SupervisorOptions extends AgentPlan {
   /** By which metrics and status know it. */

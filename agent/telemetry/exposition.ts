@@ -1,7 +1,8 @@
 /** Prometheus' text format, version 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). */
+
+import type { AgentStatus } from './agent-status.ts';
 import type { Metric, Sample } from './metric.ts';
 import { METRICS } from './metrics.ts';
-import type { AgentStatus } from './status.ts';
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 

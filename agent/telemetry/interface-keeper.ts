@@ -1,10 +1,18 @@
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { type Ledger, type LogStatus, logStatus } from '../model/ledger.ts';
 import { LiveBlock } from '../model/live-figures.ts';
+import type { InterfaceState, InterfaceStatus } from './agent-status.ts';
 import { LedgerSum } from './ledger-sum.ts';
 import { LiveRates } from './live-rates.ts';
 import type { RingKeeper } from './ring-status.ts';
-import type { ClosedNews, InterfaceState, InterfaceStatus } from './status.ts';
+
+/** A window that has become durable. */
+export interface ClosedNews {
+  readonly point: ObservationPoint;
+  readonly windowStart: number;
+  readonly records: number;
+  readonly ledger: Ledger;
+}
 
 /** Closed windows of each interface that are kept one by one. */
 export const LAST_WINDOWS = 10;

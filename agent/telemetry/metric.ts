@@ -1,5 +1,5 @@
 /** What one metric is, and how it is written down. */
-import type { AgentStatus } from './status.ts';
+import type { AgentStatus } from './agent-status.ts';
 
 export interface Metric {
   readonly name: string;

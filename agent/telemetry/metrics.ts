@@ -6,12 +6,12 @@
  */
 import { LEDGER_ROWS } from '../../schema/ledger-numbers.ts';
 import type { Tally } from '../model/ledger.ts';
+import type { InterfaceStatus } from './agent-status.ts';
 import { DISK_METRICS } from './disk-metrics.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
 import { counter, gauge, type Metric, one, type Read, type Sample } from './metric.ts';
 import { RING_METRICS } from './ring-metrics.ts';
 import { SINK_METRICS } from './sink-metrics.ts';
-import type { InterfaceStatus } from './status.ts';
 import { TRANSLATION_METRICS } from './translation-metrics.ts';
 
 /** The parts of the ledger's equation, by the label that they have. */

@@ -1,8 +1,8 @@
 /** From what is seen of an agent to what is wrong with it, and what to do: each problem names the knob to turn. */
 import { utcText } from '../model/utc-text.ts';
+import type { AgentStatus, InterfaceStatus, Problem } from './agent-status.ts';
 import { isDeliveryStalled } from './delivery-watch.ts';
 import { stateFailure, vanishedLoss } from './state-status.ts';
-import type { AgentStatus, InterfaceStatus, Problem } from './status.ts';
 
 type Seen = Pick<
   AgentStatus,

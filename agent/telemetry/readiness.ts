@@ -3,8 +3,8 @@
  * answered last. An index that is switched off cannot be told from there: the service takes records that nobody can search.
  */
 import { utcText } from '../model/utc-text.ts';
+import type { ExporterStatus } from './agent-status.ts';
 import { isDeliveryStalled } from './delivery-watch.ts';
-import type { ExporterStatus } from './status.ts';
 
 export const READINESS_STATES = ['ready', 'unknown', 'refused', 'unreachable', 'waiting', 'disabled'] as const;
 

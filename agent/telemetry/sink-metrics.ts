@@ -1,6 +1,7 @@
 /** Metrics of the way from the spool to each sink; its name is their first label. */
+
+import type { SinkStatus } from './agent-status.ts';
 import { counter, gauge, type Metric, one, type Read, type Sample } from './metric.ts';
-import type { SinkStatus } from './status.ts';
 
 export const EXPORTER_STATE_LABELS = ['idle', 'sending', 'backing-off', 'blocked'] as const;
 

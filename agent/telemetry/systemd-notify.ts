@@ -6,7 +6,7 @@
  * nothing is fed, and systemd ends the process and starts another, which ships the windows that were open. An idle data plane
  * takes two rounds a second.
  */
-import type { AgentStatus } from './status.ts';
+import type { AgentStatus } from './agent-status.ts';
 
 export interface NotifyOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;

@@ -3,13 +3,9 @@ import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
 import { LiveBlock } from '../../agent/model/live-figures.ts';
 import type { TranslationNumbers } from '../../agent/model/translation-numbers.ts';
+import type { ExporterNumbers, RecorderNumbers } from '../../agent/telemetry/agent-status.ts';
 import type { SpoolStatus } from '../../agent/telemetry/spool-status.ts';
-import {
-  type ExporterNumbers,
-  NOTHING_RECORDED,
-  type RecorderNumbers,
-  StatusKeeper,
-} from '../../agent/telemetry/status.ts';
+import { NOTHING_RECORDED, StatusKeeper } from '../../agent/telemetry/status.ts';
 
 export const START_SECONDS = 1_700_000_000;
 export const WINDOW_SECONDS = 60;

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
 import { LOCK_NAME } from '../../agent/spool/spool-lock.ts';
-import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { mountMemory } from '../support/mounted-disk.ts';

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { ManyInterfaces } from '../support/many-interfaces.ts';
 import { ObservedHost } from '../support/observed-host.ts';

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/agent-status.ts';
 import { type AgentOptions, AgentProcess } from '../support/agent-process.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import type { RunningCommand } from '../support/command.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/agent-status.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { runCommand } from '../support/command.ts';
 import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';

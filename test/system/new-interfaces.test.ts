@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { LogServiceProcess } from '../support/log-service-process.ts';

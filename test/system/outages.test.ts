@@ -8,7 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/agent-status.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { startProgram } from '../support/command.ts';
 import { compiled } from '../support/compiled.ts';

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { REFUSALS } from '../../agent/export/cls/refusal.ts';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
-import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { askAgent } from '../support/agent-socket.ts';

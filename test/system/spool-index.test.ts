@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
 import { formatSpoolName, parseSpoolName } from '../../agent/spool/spool-name.ts';
-import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { writeBacklog } from '../support/backlog.ts';

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { copyGoldenState, GOLDEN_FLOWS, GOLDENS } from '../support/golden.ts';

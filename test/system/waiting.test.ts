@@ -1,6 +1,6 @@
 /** Interfaces that are not there, or down, when the agent starts: it captures the others, and these once they are. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus } from '../../agent/telemetry/status.ts';
+import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { LogServiceProcess } from '../support/log-service-process.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { AgentStatus } from '../../../agent/telemetry/status.ts';
+import type { AgentStatus } from '../../../agent/telemetry/agent-status.ts';
 import { SystemdNotify, statusLine } from '../../../agent/telemetry/systemd-notify.ts';
 
 function notifying(environment: Record<string, string>, failure?: string) {

@@ -1,0 +1,19 @@
+import type { Region } from '../annotation/regions.ts';
+import type { LiveEngineName } from '../capture/engines.ts';
+import type { ExclusionPolicy } from '../packet/exclusion.ts';
+import type { TapSetup } from '../threads/tap-set.ts';
+
+/** What an agent observes and how, wherever it ships to. */
+export interface AgentPlan {
+  readonly hostId: string;
+  readonly stateDirectory: string;
+  readonly spoolBytesMax: number;
+  readonly spoolAgeSecondsMax: number;
+  readonly taps: readonly TapSetup[];
+  readonly engine: LiveEngineName;
+  readonly exclusion: ExclusionPolicy;
+  readonly flowsMax: number;
+  readonly ringBytesMax: number;
+  readonly tableDirectory?: string | undefined;
+  readonly regions: readonly Region[];
+}
