@@ -7,16 +7,6 @@
 #include <linux/filter.h>
 #include <sys/socket.h>
 
-static int is_packet_socket(int fd) {
-  int domain = 0;
-  socklen_t length = sizeof domain;
-  return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_PACKET;
-}
-
-int is_packet_capture(const struct capture *capture) {
-  return is_packet_socket(pcap_fileno(capture->pcap));
-}
-
 napi_value stop_intake(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   napi_value result = NULL;
@@ -27,7 +17,8 @@ napi_value stop_intake(napi_env env, napi_callback_info info) {
   struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
   struct sock_fprog program = {.len = 1, .filter = &nothing};
   int fd = pcap_fileno(capture->pcap);
-  bool stopped = is_packet_socket(fd) && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+  bool stopped =
+    is_packet_capture(capture) && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
   napi_get_boolean(env, stopped, &result);
   return result;
 }

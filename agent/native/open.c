@@ -9,6 +9,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define FILTER_BYTES_MAX 65536
@@ -17,6 +18,13 @@
 #define SAVEFILE_BUFFER_BYTES 262144
 
 /* ---- life of a handle ---- */
+
+int is_packet_capture(const struct capture *capture) {
+  int fd = pcap_fileno(capture->pcap);
+  int domain = 0;
+  socklen_t length = sizeof domain;
+  return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_PACKET;
+}
 
 static void close_capture(struct capture *capture) {
   if (capture->pcap != NULL) pcap_close(capture->pcap);
