@@ -226,7 +226,7 @@ class LiveSource implements PacketSource {
   }
 
   #fail(text: string): ReadStatus {
-    const gone = GONE.test(text) || this.#nameIsLost();
+    const gone = text === RENAMED || GONE.test(text) || this.#nameIsLost();
     this.failure = gone
       ? new OperationalError('capture.gone', `Capturing on ${this.name} ended, the interface is gone: ${text}.`)
       : new OperationalError('capture.failed', `Capturing on ${this.name} failed: ${text}.`);

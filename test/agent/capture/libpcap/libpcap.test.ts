@@ -365,6 +365,17 @@ describe('the libpcap engine on interfaces', () => {
     expect([source.read(batch), source.failure?.code, stopped]).toEqual([READ.failed, 'capture.gone', 1]);
   });
 
+  test('says of an interface that was away and is back under its name that it was gone', () => {
+    let [index, nowMs] = [7, 0];
+    const engine = createLibpcapEngine(fakeAddon({ interfaceIndex: () => index, readBatch: () => 0 }), () => nowMs);
+    const source = engine.open(OPTIONS);
+    const batch = createPacketBatch(1 << 20);
+    index = 0;
+    expect(source.read(batch)).toBe(READ.idle);
+    [index, nowMs] = [7, 250];
+    expect([source.read(batch), source.failure?.code]).toEqual([READ.failed, 'capture.gone']);
+  });
+
   test('waits for those that go on, and no longer than until one is to be read to its end', () => {
     let nowMs = 0;
     const indexes: Record<string, number> = { eth1: 1, eth2: 2 };
