@@ -23,18 +23,12 @@ import { READ_END, READ_FAILED } from '../../native/addon.ts';
 import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS } from '../byte-source.ts';
 import { exhaustedText } from '../exhausted.ts';
 import { openPcapng, PCAPNG_MAGIC } from '../pcapng.ts';
+import { HOLD_MS, LiveSource, RETIRE_TIMEOUT_MS } from './live-source.ts';
 
-/** How long the kernel may hold back a partly filled block of its ring: a wake-up per block, not one per packet. */
-const RETIRE_TIMEOUT_MS = 100;
-/** The kernel's timer retires a block that it has met twice, so up to two of its turns after the first packet; and some slack. */
-const HOLD_MS = 2.5 * RETIRE_TIMEOUT_MS;
 /** Cooked capture with the interface index in it, for the device `any`; the first version says less. */
 const DLT_LINUX_SLL2 = 276;
-/** A busy capture looks this seldom whether its interface still has its name; a quiet one looks whenever it is idle. */
-const READS_PER_NAME_CHECK = 64;
 /** The interfaces that are named to who asks for another are at most so old. */
 const NAMES_KEPT_MS = 5_000;
-const RENAMED = 'it was renamed, removed or replaced';
 /** Interfaces named in a message at most. */
 const INTERFACES_NAMED_MAX = 20;
 
@@ -44,8 +38,6 @@ const NFLOG_READ_BYTES = 65_535;
 const NFLOG_FLUSH_CENTISECONDS = 2;
 const NFLOG_DEVICE = /^nflog:(\d+)$/;
 
-/** What libpcap answers once the device behind a capture is no more; not one of them has a code of its own. */
-const GONE = /disappeared|went down|hangup|no such device|network is down|bad file descriptor/i;
 /** The kernel lets one socket listen to a group; who may not listen at all is told before. */
 const GROUP_TAKEN = /listen on group/i;
 const NOT_PERMITTED = /not permitted|permission/i;
@@ -144,108 +136,6 @@ function liveError(options: LiveOptions, names: () => string, error: unknown): O
   if (exhausted !== undefined)
     return new OperationalError('capture.no-room', `Capturing on ${name} failed, ${exhausted}`, error);
   return new OperationalError('capture.failed', `Capturing on ${name} failed: ${text}.`, error);
-}
-
-interface LiveSourceOptions extends LiveOptions {
-  readonly awakeMs: () => number;
-  readonly close: () => void;
-}
-
-/** One live capture. Its interface may go down and come up unnoticed; a removed or renamed one ends it with `capture.gone`. */
-class LiveSource implements PacketSource {
-  readonly name: string;
-  readonly linkType: number;
-  readonly handle: CaptureHandle;
-  isReady = true;
-  /** The last read did not come to an end of what waits. */
-  mayHold = true;
-  failure: OperationalError | undefined;
-  readonly #addon: CaptureAddon;
-  readonly #snapBytes: number;
-  readonly interfaceIndex: number;
-  #readsToNameCheck = READS_PER_NAME_CHECK;
-  #ending: { readonly text: string; readonly atMs: number } | undefined;
-  readonly #awakeMs: () => number;
-  readonly #close: () => void;
-  #isClosed = false;
-
-  constructor(addon: CaptureAddon, handle: CaptureHandle, options: LiveSourceOptions) {
-    this.#close = options.close;
-    this.#awakeMs = options.awakeMs;
-    this.#addon = addon;
-    this.handle = handle;
-    this.name = options.interfaceName;
-    this.#snapBytes = Math.min(options.snapBytes, FRAME_BYTES_MAX);
-    this.linkType = addon.describe(handle).linkType;
-    this.interfaceIndex = addon.interfaceIndex(options.interfaceName);
-  }
-
-  /** How long what the kernel may still hold is waited for; infinite of a capture that is not ending. */
-  get restMs(): number {
-    return this.#ending === undefined ? Number.POSITIVE_INFINITY : Math.max(0, this.#ending.atMs - this.#awakeMs());
-  }
-
-  get isEnding(): boolean {
-    return this.#ending !== undefined && this.failure === undefined;
-  }
-
-  read(batch: PacketBatch): ReadStatus {
-    batch.count = 0;
-    if (this.failure !== undefined) return READ.failed;
-    if (!this.isEnding && this.#readsToNameCheck-- <= 0 && this.#nameIsLost()) return this.#fail(RENAMED);
-    // Before the read, which then finds all that the kernel held.
-    const isOver = this.restMs === 0;
-    const count = this.#addon.readBatch(this.handle, batch.view, this.#snapBytes, 0);
-    this.mayHold = count > 0;
-    if (count > 0) {
-      batch.count = count;
-      return READ.packets;
-    }
-    if (isOver) return this.#fail(this.#ending!.text);
-    if (count === READ_FAILED) this.#beginEnd(this.#addon.errorText(this.handle));
-    else if (this.#nameIsLost()) this.#beginEnd(RENAMED);
-    return READ.idle;
-  }
-
-  /** Nothing more comes in: an interface that was renamed goes on to have packets. */
-  #beginEnd(text: string): void {
-    if (this.#ending !== undefined) return;
-    this.stopIntake();
-    this.#ending = { text, atMs: this.#awakeMs() + HOLD_MS };
-  }
-
-  /**
-   * libpcap goes on capturing from an interface that was renamed while up. A flow log is bound to a name, so such a capture
-   * would count another interface's packets: it ends, and opening the name again finds the right one.
-   */
-  #nameIsLost(): boolean {
-    this.#readsToNameCheck = READS_PER_NAME_CHECK;
-    if (this.interfaceIndex <= 0) return false;
-    const index = this.#addon.interfaceIndex(this.name);
-    return index >= 0 && index !== this.interfaceIndex;
-  }
-
-  #fail(text: string): ReadStatus {
-    const gone = text === RENAMED || GONE.test(text) || this.#nameIsLost();
-    this.failure = gone
-      ? new OperationalError('capture.gone', `Capturing on ${this.name} ended, the interface is gone: ${text}.`)
-      : new OperationalError('capture.failed', `Capturing on ${this.name} failed: ${text}.`);
-    return READ.failed;
-  }
-
-  stopIntake(): boolean {
-    return this.#addon.stopIntake(this.handle);
-  }
-
-  statistics(): CaptureStatistics {
-    const counters = this.#addon.statistics(this.handle);
-    return { received: counters?.[0], droppedByKernel: counters?.[1], droppedByInterface: counters?.[2] };
-  }
-
-  close(): void {
-    if (!this.#isClosed) this.#close();
-    this.#isClosed = true;
-  }
 }
 
 /** A capture that was closed, whose ring the kernel has not let go of yet. */
