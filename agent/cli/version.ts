@@ -1,8 +1,16 @@
 import { readFileSync } from 'node:fs';
 
-/** The package's own version. Read, not imported: importing JSON warns on Node 20. */
+let version: string | undefined;
+
+/** The package's own version, read once: later there may be no file descriptor left. */
 export function readVersion(): string {
-  // This file is agent/cli/version.ts in the sources and dist/agent/commands/version.js when built.
+  version ??= manifestVersion();
+  return version;
+}
+
+/** Read, not imported: importing JSON warns on Node 20. */
+function manifestVersion(): string {
+  // This file is agent/cli/version.ts in the sources and dist/agent/cli/version.js when built.
   for (const path of ['../../package.json', '../../../package.json']) {
     try {
       const manifest: unknown = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
