@@ -48,7 +48,9 @@ test('an agent in a process namespace of its own is kept out, and let in at once
   const options = { namespace, folder, service, windowSeconds: 10, interfaceName: 'lo' };
   const first = new AgentProcess(options);
   await first.start();
-  const second = new AgentProcess({ ...options, through: ['unshare', '--pid', '--fork', '--mount-proc'] });
+  // With another socket's folder it cannot ask the first one, as in a container that shares no more than the volume.
+  const apart = ['env', `RUNTIME_DIRECTORY=${temporaryFolder()}`, 'unshare', '--pid', '--fork', '--mount-proc'];
+  const second = new AgentProcess({ ...options, through: apart });
   const { code, stderr } = await second.launch().ended;
   expect(code).toBe(EXIT.unavailable);
   expect(stderr).toMatch(
