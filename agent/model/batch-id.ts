@@ -21,6 +21,22 @@ export interface BatchHeader
   extends BatchId,
     Pick<FlowLog, 'accountId' | 'windowSeconds' | 'resourceType' | 'fields' | 'constants'> {}
 
+/** What a header is before anything of it was read. */
+export const EMPTY_BATCH_HEADER: BatchHeader = {
+  hostId: '',
+  runId: '',
+  flowLogId: '',
+  interfaceId: '',
+  accountId: '',
+  windowStart: 0,
+  windowSeconds: 0,
+  part: 0,
+  split: '',
+  resourceType: 'NETWORKINTERFACE',
+  fields: [],
+  constants: {},
+};
+
 /** What all batches of one window say. */
 export type WindowHeader = Omit<BatchHeader, 'part' | 'split'>;
 

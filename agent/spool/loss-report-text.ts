@@ -3,7 +3,7 @@
  * version wrote fewer members; those that are not there say nothing. A newer one writes more, and passing over them would
  * lose what they say.
  */
-import type { BatchHeader } from '../model/batch-id.ts';
+import { type BatchHeader, EMPTY_BATCH_HEADER } from '../model/batch-id.ts';
 import { RESOURCE_TYPES } from '../model/flow-log.ts';
 import { createLedger, GAP_REASONS, type Ledger } from '../model/ledger.ts';
 
@@ -16,21 +16,6 @@ export interface LossReport {
   readonly counted: readonly string[];
 }
 
-const NO_HEADER: BatchHeader = {
-  hostId: '',
-  runId: '',
-  flowLogId: '',
-  interfaceId: '',
-  accountId: '',
-  windowStart: 0,
-  windowSeconds: 0,
-  part: 0,
-  split: '',
-  resourceType: 'NETWORKINTERFACE',
-  fields: [],
-  constants: {},
-};
-
 export function lossReportText(report: LossReport): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(report));
 }
@@ -40,7 +25,7 @@ export function parseLossReport(text: Uint8Array): LossReport | 'newer' {
   const found = JSON.parse(new TextDecoder().decode(text)) as LossReport;
   const report = {
     ...found,
-    header: { ...NO_HEADER, ...found.header },
+    header: { ...EMPTY_BATCH_HEADER, ...found.header },
     ledger: { ...createLedger([]), ...found.ledger },
   };
   return isKnown(report) ? report : 'newer';
@@ -49,7 +34,7 @@ export function parseLossReport(text: Uint8Array): LossReport | 'newer' {
 function isKnown({ header, ledger, ...rest }: LossReport): boolean {
   return (
     hasOnly(rest, ['sequence', 'counted']) &&
-    hasOnly(header, Object.keys(NO_HEADER)) &&
+    hasOnly(header, Object.keys(EMPTY_BATCH_HEADER)) &&
     hasOnly(ledger, Object.keys(createLedger([]))) &&
     RESOURCE_TYPES.includes(header.resourceType) &&
     ledger.gaps.every(({ reason }) => GAP_REASONS.includes(reason))

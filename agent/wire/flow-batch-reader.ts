@@ -7,7 +7,7 @@
 
 import { LEDGER_ROWS, type LedgerRow } from '../../schema/ledger-numbers.ts';
 import { clearAnnotations } from '../model/annotations.ts';
-import type { BatchHeader } from '../model/batch-id.ts';
+import { type BatchHeader, EMPTY_BATCH_HEADER } from '../model/batch-id.ts';
 import { RESOURCE_TYPES, type ResourceType } from '../model/flow-log.ts';
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import { createLedger, GAP_REASONS, type Gap, type GapReason, type Ledger, type Tally } from '../model/ledger.ts';
@@ -152,20 +152,7 @@ interface Envelope {
 /** Everything but the records, which are only counted. */
 function readEnvelope(bytes: Uint8Array): Envelope {
   const wire = new ProtobufReader(bytes, 0, bytes.length);
-  const header = {
-    hostId: '',
-    runId: '',
-    flowLogId: '',
-    interfaceId: '',
-    accountId: '',
-    windowStart: 0,
-    windowSeconds: 0,
-    part: 0,
-    split: '',
-    resourceType: RESOURCE_TYPES[0] as ResourceType,
-    fields: [] as string[],
-    constants: {} as Record<string, string>,
-  };
+  const header = { ...EMPTY_BATCH_HEADER, fields: [] as string[], constants: {} as Record<string, string> };
   let ledger: Ledger | undefined;
   let totals: RecordTotals | undefined;
   let records = 0;
