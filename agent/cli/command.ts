@@ -64,7 +64,7 @@ export interface Bounds {
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
 
 /** What a command gets of the process around it. */
-export interface Surroundings {
+export interface ProcessContext {
   readonly stdin: Readable;
   readonly stdout: Output;
   readonly stderr: Output;
@@ -84,7 +84,7 @@ export interface Surroundings {
  * One parsed command line. Getters apply the option's own default and throw `usage.invalid`, naming the option, the value
  * and what is accepted. Asking for an option that is not in the command's table is a bug and throws a plain Error.
  */
-export interface Invocation extends Surroundings {
+export interface Invocation extends ProcessContext {
   readonly positionals: readonly string[];
   /** The words behind `--` of a command that takes a program; empty without one. */
   readonly program: readonly string[];

@@ -12,7 +12,7 @@ import {
   SIZE_FORMS,
 } from '../config/quantity.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import type { Bounds, Command, Invocation, OptionSpec, Surroundings } from './command.ts';
+import type { Bounds, Command, Invocation, OptionSpec, ProcessContext } from './command.ts';
 
 /** Every command knows it. */
 export const HELP_OPTION: OptionSpec = { name: 'help', short: 'h', description: 'Show this help.' };
@@ -33,13 +33,13 @@ interface Words {
  * Parses the words that follow `flowlogd NAME`.
  * @throws OperationalError `usage.invalid`.
  */
-export function createInvocation(command: Command, words: readonly string[], surroundings: Surroundings): Invocation {
+export function createInvocation(command: Command, words: readonly string[], context: ProcessContext): Invocation {
   const parsed = parseWords(command, words);
   if (!parsed.values.has(HELP_OPTION.name)) {
     checkPositionals(command, parsed.positionals);
     checkCombinations(command, parsed.values);
   }
-  return bindGetters(command, parsed, surroundings);
+  return bindGetters(command, parsed, context);
 }
 
 function parseWords(command: Command, words: readonly string[]): Words {
@@ -121,7 +121,7 @@ function usageError(command: Command, problem: string): OperationalError {
   return new OperationalError('usage.invalid', `${command.name}: ${problem} (see flowlogd ${command.name} --help)`);
 }
 
-function bindGetters(command: Command, words: Words, surroundings: Surroundings): Invocation {
+function bindGetters(command: Command, words: Words, context: ProcessContext): Invocation {
   const specs = new Map(allOptions(command).map((option) => [option.name, option]));
   const spec = (name: string): OptionSpec => {
     const known = specs.get(name);
@@ -144,16 +144,16 @@ function bindGetters(command: Command, words: Words, surroundings: Surroundings)
     );
   };
   return {
-    stdin: surroundings.stdin,
-    stdout: surroundings.stdout,
-    stderr: surroundings.stderr,
-    env: surroundings.env,
+    stdin: context.stdin,
+    stdout: context.stdout,
+    stderr: context.stderr,
+    env: context.env,
     // A getter, because looking at the signal is what takes the process's signals over.
     get signal() {
-      return surroundings.signal;
+      return context.signal;
     },
-    onHangUp: (listener) => surroundings.onHangUp(listener),
-    onStatusRequest: (listener) => surroundings.onStatusRequest(listener),
+    onHangUp: (listener) => context.onHangUp(listener),
+    onStatusRequest: (listener) => context.onStatusRequest(listener),
     positionals: words.positionals,
     program: words.program,
     has: (name) => words.values.has(spec(name).name),

@@ -9,7 +9,7 @@ import type { RunPlan } from '../daemon/run.ts';
 import { type SinkPlan, storageOf } from '../export/sinks.ts';
 import { EMBEDDED_STORAGE } from '../flow-logs/storage.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
-import { declarationOf, flowLogWords, type Waiting } from './flow-log-words.ts';
+import { declarationOf, flowLogResolver, type Waiting } from './flow-log-resolver.ts';
 import { defaultHostId } from './host-id.ts';
 
 /** Windows of the embedded defaults: a newcomer should not wait five minutes for the first records. */
@@ -41,7 +41,7 @@ function plan(configuration: Configuration, waiting: Waiting): RunPlan {
     flowsMax: table.flowsMax,
     ringBytesMax: ringBytesMaxOf(capture.memoryMax),
     tableDirectory: table.directory,
-    words: flowLogWords(configuration, waiting),
+    resolver: flowLogResolver(configuration, waiting),
     ...desired(configuration),
   };
 }

@@ -40,7 +40,7 @@ export const run: Command = {
     ] = await Promise.all([
       import('../config/load.ts'),
       import('../config/changes.ts'),
-      import('./flow-log-words.ts'),
+      import('./flow-log-resolver.ts'),
       import('./plan.ts'),
       import('../daemon/privileges.ts'),
       import('../daemon/run.ts'),

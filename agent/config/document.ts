@@ -221,13 +221,13 @@ class Reader {
       return this.#parse(schema, inherited, path, { from: 'environment', variable: schema.inherits });
     }
     if (schema.default !== undefined) return this.#parse(schema, schema.default, path, { from: 'default' });
-    if (schema.required) this.#findings.problem(path, at, `it is missing and must be ${schema.kind.accepts}`);
+    if (schema.required) this.#findings.problem(path, at, `it is missing and must be ${schema.kind.expected}`);
     return undefined;
   }
 
   #scalarText(schema: OptionNode<unknown>, yaml: ParsedNode, path: string, at: Origin): string | undefined {
     if (!isScalar(yaml) || yaml.value === null) {
-      this.#findings.problem(path, at, `it must be ${schema.kind.accepts}, not ${nameOf(yaml)}`);
+      this.#findings.problem(path, at, `it must be ${schema.kind.expected}, not ${nameOf(yaml)}`);
       return undefined;
     }
     // The source, so that an account id keeps its leading zeros; a quoted text is its value.
@@ -240,7 +240,7 @@ class Reader {
       const said = schema.secret ? 'the value' : `'${text}'`;
       const nearest = nearestWord(text, schema.kind.known ?? []);
       const meant = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-      this.#findings.problem(path, origin, `${said} is not accepted: it must be ${schema.kind.accepts}${meant}`);
+      this.#findings.problem(path, origin, `${said} is not accepted: it must be ${schema.kind.expected}${meant}`);
     } else {
       const isSecret = schema.secret && (schema.kind.isConfidential?.(value) ?? true);
       this.#set(path, value, isSecret ? '(hidden)' : text, origin, isSecret);

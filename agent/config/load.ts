@@ -219,7 +219,7 @@ function readProxy(findings: Findings, files: SecretFiles): URL | 'none' | undef
   const text = files.text('cls.proxyFile', true);
   const proxy = text === undefined ? undefined : PROXY.parse(text);
   if (text !== undefined && proxy === undefined) {
-    findings.problemAt('cls.proxyFile', `its content is invalid: expected ${PROXY.accepts}`);
+    findings.problemAt('cls.proxyFile', `its content is invalid: expected ${PROXY.expected}`);
   }
   return proxy;
 }

@@ -19,7 +19,7 @@ import {
 
 export interface Kind<T> {
   /** What is accepted, to follow 'must be': `a duration from 1s to 10m`. */
-  readonly accepts: string;
+  readonly expected: string;
   /** Undefined when the text is not accepted. */
   parse(text: string): T | undefined;
   /** Words that a misspelt text may have been meant to be. */
@@ -157,59 +157,59 @@ export function optionalSection<F extends Fields>(description: string, fields: F
 }
 
 /** Any text, not empty. */
-export const TEXT: Kind<string> = { accepts: 'a text', parse: (text) => (text === '' ? undefined : text) };
+export const TEXT: Kind<string> = { expected: 'a text', parse: (text) => (text === '' ? undefined : text) };
 
 /** A path, absolute or relative to where the option says. */
-export const FILE_PATH: Kind<string> = { accepts: 'a path', parse: (text) => (text === '' ? undefined : text) };
+export const FILE_PATH: Kind<string> = { expected: 'a path', parse: (text) => (text === '' ? undefined : text) };
 
 /** Any text, the empty one too. */
-export const TEXT_OR_NOTHING: Kind<string> = { accepts: 'a text', parse: (text) => text };
+export const TEXT_OR_NOTHING: Kind<string> = { expected: 'a text', parse: (text) => text };
 
 export const BOOLEAN: Kind<boolean> = {
-  accepts: 'true or false',
+  expected: 'true or false',
   parse: (text) => (text === 'true' ? true : text === 'false' ? false : undefined),
 };
 
 export const NETWORK: Kind<Network> = {
-  accepts: 'an address or a network such as 10.0.0.0/8 or 2001:db8::/32',
+  expected: 'an address or a network such as 10.0.0.0/8 or 2001:db8::/32',
   parse: parseNetwork,
 };
 
 export const ABSOLUTE_PATH: Kind<string> = {
-  accepts: 'an absolute path',
+  expected: 'an absolute path',
   parse: (text) => (text.startsWith('/') ? text : undefined),
 };
 
 /** A text that matches the pattern as a whole. */
-export function pattern(accepts: string, regex: RegExp): Kind<string> {
-  return { accepts, parse: (text) => (regex.test(text) ? text : undefined) };
+export function pattern(expected: string, regex: RegExp): Kind<string> {
+  return { expected, parse: (text) => (regex.test(text) ? text : undefined) };
 }
 
 export function choice<const T extends string>(accepted: readonly T[]): Kind<T> {
-  return { accepts: `one of ${accepted.join(', ')}`, parse: (text) => accepted.find((value) => value === text) };
+  return { expected: `one of ${accepted.join(', ')}`, parse: (text) => accepted.find((value) => value === text) };
 }
 
 /** One word of a list of fields. */
 export const FIELD_WORD: Kind<string> = {
-  accepts: 'a field of docs/formats.md, or eni, nat or ccn for all fields of that row',
+  expected: 'a field of docs/formats.md, or eni, nat or ccn for all fields of that row',
   parse: fieldWord,
   known: FIELD_NAMES,
 };
 
 export function integer(min: number, max: number): Kind<number> {
-  return { accepts: `a whole number from ${min} to ${max}`, parse: (text) => inside(parseInteger(text), min, max) };
+  return { expected: `a whole number from ${min} to ${max}`, parse: (text) => inside(parseInteger(text), min, max) };
 }
 
 export function seconds(min: number, max: number): Kind<number> {
   return {
-    accepts: `a duration from ${formatSeconds(min)} to ${formatSeconds(max)}: ${DURATION_FORMS}`,
+    expected: `a duration from ${formatSeconds(min)} to ${formatSeconds(max)}: ${DURATION_FORMS}`,
     parse: (text) => inside(parseSeconds(text), min, max),
   };
 }
 
 export function bytes(min: number, max: number): Kind<number> {
   return {
-    accepts: `a size from ${formatBytes(min)} to ${formatBytes(max)}: ${SIZE_FORMS}`,
+    expected: `a size from ${formatBytes(min)} to ${formatBytes(max)}: ${SIZE_FORMS}`,
     parse: (text) => inside(parseBytes(text), min, max),
   };
 }
@@ -220,7 +220,7 @@ function inside(value: number | undefined, min: number, max: number): number | u
 
 /** `https://host[:port]`: whatever would be ignored of a URL is refused. */
 export const ORIGIN: Kind<URL> = {
-  accepts: 'a URL such as https://ap-guangzhou.cls.tencentcs.com, without user, path or query',
+  expected: 'a URL such as https://ap-guangzhou.cls.tencentcs.com, without user, path or query',
   parse: (text) => {
     if (!/^https?:\/\/[^/?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return undefined;
     return new URL(text);
@@ -229,7 +229,7 @@ export const ORIGIN: Kind<URL> = {
 
 /** A proxy with its user and password, or `none`. */
 export const PROXY: Kind<URL | 'none'> = {
-  accepts: 'a URL such as http://proxy.example.net:3128 (https too, user:password@ where it asks for them), or none',
+  expected: 'a URL such as http://proxy.example.net:3128 (https too, user:password@ where it asks for them), or none',
   parse: (text) => {
     if (text === 'none') return 'none';
     if (!/^https?:\/\/(?:[^/?#@\s]+@)?[^/?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return undefined;
@@ -240,7 +240,7 @@ export const PROXY: Kind<URL | 'none'> = {
 
 /** `127.0.0.1:9753`, `[::1]:9753`: an address, not a name, so that it is clear who can reach it. */
 export const LISTEN_ADDRESS: Kind<{ readonly host: string; readonly port: number }> = {
-  accepts: 'an IP address and a port such as 127.0.0.1:9753 or [::1]:9753',
+  expected: 'an IP address and a port such as 127.0.0.1:9753 or [::1]:9753',
   parse: (text) => {
     const [, six, four, digits] = /^(?:\[([\da-fA-F:.]+)\]|([\d.]+)):(\d{1,5})$/.exec(text) ?? [];
     const host = six ?? four ?? '';
@@ -251,7 +251,7 @@ export const LISTEN_ADDRESS: Kind<{ readonly host: string; readonly port: number
 
 /** `tcp`, `icmp`, 47 ...: the number of an IP protocol. */
 export const PROTOCOL: Kind<number> = {
-  accepts: 'a protocol by number (0 to 255) or one of icmp, igmp, tcp, udp, dccp, gre, esp, ah, icmpv6, ospf, sctp',
+  expected: 'a protocol by number (0 to 255) or one of icmp, igmp, tcp, udp, dccp, gre, esp, ah, icmpv6, ospf, sctp',
   parse: (text) => PROTOCOL_NUMBERS.get(text.toLowerCase()) ?? inside(parseInteger(text), 0, 255),
 };
 
@@ -272,7 +272,7 @@ const PROTOCOL_NUMBERS: ReadonlyMap<string, number> = new Map([
 
 /** `53` or `8000-8099`. */
 export const PORT_RANGE: Kind<readonly [from: number, to: number]> = {
-  accepts: 'a port (53) or a range of ports (8000-8099)',
+  expected: 'a port (53) or a range of ports (8000-8099)',
   parse: (text) => {
     const match = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text);
     if (match === null) return undefined;
@@ -291,7 +291,7 @@ export const INTERFACE_PATTERN: Kind<string> = pattern(
 
 /** `key=value`: what stands before the first `=` is the key. */
 export const TAG: Kind<readonly [key: string, value: string]> = {
-  accepts: 'a tag such as env=production: a key of 1 to 127 characters and a value of at most 255',
+  expected: 'a tag such as env=production: a key of 1 to 127 characters and a value of at most 255',
   parse: (text) => {
     const [, key, value] = /^([^=]{1,127})=(.{0,255})$/su.exec(text) ?? [];
     return key === undefined || value === undefined ? undefined : [key, value];

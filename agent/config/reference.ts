@@ -65,8 +65,8 @@ function pageRow(path: string, node: Node): string[] {
 }
 
 function acceptsOf(node: OptionNode<unknown> | ListNode<Node>): string {
-  if (node.node === 'option') return node.kind.accepts;
-  const entries = node.item.node === 'option' ? node.item.kind.accepts : 'sections as below';
+  if (node.node === 'option') return node.kind.expected;
+  const entries = node.item.node === 'option' ? node.item.kind.expected : 'sections as below';
   return `a list of ${node.min} to ${node.max}: ${entries}`;
 }
 
@@ -134,8 +134,8 @@ function isName(field: Node): boolean {
 
 function optionProse(node: OptionNode<unknown>, indent: string): string[] {
   const rank = node.required ? 'Required: ' : 'Must be ';
-  const accepts = node.kind.accepts === TEXT.accepts ? '' : ` ${rank}${node.kind.accepts}.`;
-  return prose(`${node.description}${accepts}`, indent);
+  const expected = node.kind.expected === TEXT.expected ? '' : ` ${rank}${node.kind.expected}.`;
+  return prose(`${node.description}${expected}`, indent);
 }
 
 function prose(text: string, indent: string): string[] {

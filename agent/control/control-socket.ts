@@ -17,7 +17,7 @@ import { OperationalError } from '../model/operational-error.ts';
 import type { AgentStatus } from '../telemetry/agent-status.ts';
 import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { StatusKeeper } from '../telemetry/status.ts';
+import type { StatusCollector } from '../telemetry/status-collector.ts';
 import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
 import { OwnSocket } from './own-socket.ts';
 
@@ -92,7 +92,7 @@ export interface OpenEndpoints {
 }
 
 /** Opens both. Who cannot be asked still works, so a failure is a warning in the log. */
-export async function openEndpoints(plan: EndpointsPlan, status: StatusKeeper, log: Log): Promise<OpenEndpoints> {
+export async function openEndpoints(plan: EndpointsPlan, status: StatusCollector, log: Log): Promise<OpenEndpoints> {
   const read = () => status.read();
   const { socketPath, listen, operate } = plan;
   let socket = await unlessUnavailable(openControlSocket(socketPath, read, { operate }), log);

@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { FlowLogControl } from '../flow-logs/reconciler.ts';
 import type { AttributeChange } from '../flow-logs/registry.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
-import type { StatusKeeper } from '../telemetry/status.ts';
+import type { StatusCollector } from '../telemetry/status-collector.ts';
 import { viewFlowLogs } from './flow-log-view.ts';
 import type { TopicProbe } from './sink-probe.ts';
 
@@ -29,7 +29,7 @@ export interface JsonAnswer {
 /** Never fails for what the request is. @param body parsed, undefined without one */
 export type Operate = (method: string, path: string, body: unknown) => Promise<JsonAnswer>;
 
-export function flowLogRoutes(control: FlowLogControl, status: StatusKeeper, topic: TopicProbe): Operate {
+export function flowLogRoutes(control: FlowLogControl, status: StatusCollector, topic: TopicProbe): Operate {
   const all = async () => {
     // Until the first upload nobody has heard from the log service; no longer than a network that swallows everything allows.
     if (status.read().exporter.attempts === 0)

@@ -3,7 +3,7 @@
  * added, and none changes its meaning while `schema` stays the same. docs/flow-logs.md says what each is.
  */
 
-import type { Sight } from '../flow-logs/claims.ts';
+import type { Resolution } from '../flow-logs/claims.ts';
 import { claimInterfaces, describeConflict } from '../flow-logs/claims.ts';
 import type { Definition, Refusal } from '../flow-logs/flow-log-entry.ts';
 import type { FlowLogControl } from '../flow-logs/reconciler.ts';
@@ -58,10 +58,10 @@ export interface FlowLogList {
 
 /** @param asked what the log service said last when it was asked without an upload */
 export function viewFlowLogs(control: FlowLogControl, status: AgentStatus, asked: Asked): FlowLogList {
-  const sights = control.sights();
-  const conflicts = claimInterfaces(sights).conflicts;
+  const resolutions = control.resolutions();
+  const conflicts = claimInterfaces(resolutions).conflicts;
   const { refusals } = control;
-  const remarksOf = ({ entry, missing }: Sight<TapSetup>) => [
+  const remarksOf = ({ entry, missing }: Resolution<TapSetup>) => [
     ...refusals.filter(({ flowLogId }) => flowLogId === entry.id).map(({ message }) => message),
     ...conflicts.filter(({ flowLogId }) => flowLogId === entry.id).map((each) => `${describeConflict(each)}.`),
     ...missing.map((pattern) => `No interface of this host is ${pattern} now.`),
@@ -72,13 +72,13 @@ export function viewFlowLogs(control: FlowLogControl, status: AgentStatus, asked
   ];
   return {
     schema: FLOW_LOGS_SCHEMA,
-    flowLogs: sights.map((sight) => view(sight, status, remarksOf(sight), asked)),
+    flowLogs: resolutions.map((resolution) => view(resolution, status, remarksOf(resolution), asked)),
     refusals,
   };
 }
 
 function view(
-  { entry, flowLog, patterns }: Sight<TapSetup>,
+  { entry, flowLog, patterns }: Resolution<TapSetup>,
   status: AgentStatus,
   remarks: readonly string[],
   asked: Asked,

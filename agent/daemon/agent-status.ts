@@ -8,7 +8,7 @@ import type { Spool } from '../spool/spool.ts';
 import type { ExporterNumbers, ProcessStatus } from '../telemetry/agent-status.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { SpoolStatus } from '../telemetry/spool-status.ts';
-import { StatusKeeper } from '../telemetry/status.ts';
+import { StatusCollector } from '../telemetry/status-collector.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
 import type { RunningDataPlane } from '../threads/start-data-plane.ts';
 import type { AgentPlan } from './agent-plan.ts';
@@ -27,9 +27,9 @@ export function createStatus(
   plan: Pick<AgentPlan, 'hostId' | 'stateDirectory' | 'spoolBytesMax' | 'taps' | 'flowsMax' | 'ringBytesMax'>,
   runId: string,
   parts: () => StatusParts,
-): StatusKeeper {
+): StatusCollector {
   const { hostId, stateDirectory, spoolBytesMax, taps, flowsMax, ringBytesMax } = plan;
-  return new StatusKeeper({
+  return new StatusCollector({
     identity: { version: readVersion(), pid: process.pid, hostId, runId, stateDirectory },
     points: taps.map(({ point }) => point),
     flowsMax,
@@ -47,7 +47,7 @@ export function createStatus(
 }
 
 /** Takes in what the recorder tells. */
-export function recorderTold(status: StatusKeeper, message: RecorderMessage): void {
+export function recorderTold(status: StatusCollector, message: RecorderMessage): void {
   const { counters, waiting, heldBytes, orphans, orphansFailing, translations } = message.status;
   status.recorder({
     ...counters,

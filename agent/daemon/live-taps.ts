@@ -1,18 +1,18 @@
 import type { Observer } from '../flow-logs/reconciler.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import type { StatusKeeper } from '../telemetry/status.ts';
+import type { StatusCollector } from '../telemetry/status-collector.ts';
 import type { TapRequests } from '../threads/tap-requests.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
 
 /** The taps of a running data plane, and what the status tells of them. */
 export class LiveTaps implements Observer {
   readonly #taps: TapRequests;
-  readonly #status: StatusKeeper;
+  readonly #status: StatusCollector;
   readonly #followsConnections: boolean;
 
   /** @param startPoints what was observed from the start */
-  constructor(taps: TapRequests, status: StatusKeeper, startPoints: readonly ObservationPoint[]) {
+  constructor(taps: TapRequests, status: StatusCollector, startPoints: readonly ObservationPoint[]) {
     this.#taps = taps;
     this.#status = status;
     this.#followsConnections = startPoints.some(({ flowLog }) => flowLog.resourceType === 'NAT');

@@ -10,7 +10,7 @@ import { TopicProbe } from '../control/sink-probe.ts';
 import { createSink, type SinkPlan } from '../export/sinks.ts';
 import { systemTimers } from '../export/timers.ts';
 import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
-import { FlowLogControl, type FlowLogWords } from '../flow-logs/reconciler.ts';
+import { FlowLogControl, type FlowLogResolver } from '../flow-logs/reconciler.ts';
 import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
 import type { Sink } from '../model/sink.ts';
@@ -45,7 +45,7 @@ export interface TelemetryPlan {
 
 /** An agent before its flow logs are known. */
 export interface RunPlan extends Omit<AgentPlan, 'taps'> {
-  readonly words: FlowLogWords;
+  readonly resolver: FlowLogResolver;
   /** The flow logs of the configuration, and where it wants their records. */
   readonly declarations: readonly Declaration[];
   readonly storage: Storage;
@@ -114,13 +114,21 @@ function embeddedTarget({ stateDirectory }: RunPlan, log: Log): Required<Target>
   return { keeper, sinkName: EMBEDDED_SINK_NAME, sink, logService: () => keeper.status };
 }
 
-function loadFlowLogs({ words, declarations, storage, stateDirectory }: RunPlan, log: Log): FlowLogControl {
+function loadFlowLogs({ resolver, declarations, storage, stateDirectory }: RunPlan, log: Log): FlowLogControl {
   refuseForeignState(stateDirectory);
-  const options = { words, storage, disk: nodeDisk, folder: stateDirectory, log, now: Date.now, random: Math.random };
+  const options = {
+    resolver,
+    storage,
+    disk: nodeDisk,
+    folder: stateDirectory,
+    log,
+    now: Date.now,
+    random: Math.random,
+  };
   return FlowLogControl.load(options, declarations);
 }
 
-interface Surround {
+interface RunContext {
   readonly flowLogs: FlowLogControl;
   readonly keeper: LogServiceKeeper | undefined;
   readonly listen?: ListenAddress | undefined;
@@ -133,16 +141,16 @@ interface Surround {
 async function supervise(
   invocation: Invocation,
   options: Omit<SupervisorOptions, 'onLinks'>,
-  surround: Surround,
+  context: RunContext,
 ): Promise<ExitCode> {
-  const { flowLogs, listen, reloadable, configPath } = surround;
+  const { flowLogs, listen, reloadable, configPath } = context;
   // Asked for before anything captures: from then on Ctrl-C shuts down gracefully.
   const { signal, env } = invocation;
   const notify = createNotify(loadCaptureAddon(), env, options.log);
   const onLinks: OnLinks = (appeared, missed) => flowLogs.linksChanged(appeared, missed);
   const supervisor = await Supervisor.start({ ...options, onLinks });
   logStart(options.log, { ...options, configPath, flowLogs: flowLogs.entries.map(called) });
-  startLogService(surround, supervisor, signal);
+  startLogService(context, supervisor, signal);
   flowLogs.begin(supervisor.taps);
   const topic = new TopicProbe(options.sink);
   const socketPath = controlSocketPath(options.stateDirectory, env);
@@ -173,14 +181,14 @@ async function supervise(
     await supervisor.state.look();
     await endpoints.stop();
     await supervisor.stop();
-    await surround.keeper?.stop();
+    await context.keeper?.stop();
     logEnd(options.log, supervisor.status.read(), performance.now() - endsAt);
   }
   return signal.aborted ? EXIT.ok : EXIT.unavailable;
 }
 
 /** Nothing waits for it: it captures meanwhile, and batches are pending on disk. */
-function startLogService({ keeper, onLogService }: Surround, supervisor: Supervisor, signal: AbortSignal): void {
+function startLogService({ keeper, onLogService }: RunContext, supervisor: Supervisor, signal: AbortSignal): void {
   const started = keeper?.start(() => supervisor.deliverNow());
   void started?.then(() => {
     if (keeper !== undefined && !signal.aborted) onLogService?.(keeper.status);

@@ -2,7 +2,7 @@
 import type { Spool } from '../spool/spool.ts';
 import type { Log } from '../telemetry/log.ts';
 import { STATE_IN_PLACE, type StateStatus } from '../telemetry/state-status.ts';
-import type { StatusKeeper } from '../telemetry/status.ts';
+import type { StatusCollector } from '../telemetry/status-collector.ts';
 import type { StateWatchEvents } from './state-watch.ts';
 
 const UNMADE = 'files of the state directory are missing and cannot be made again; a stop would lose what is in memory';
@@ -10,7 +10,7 @@ const UNMADE = 'files of the state directory are missing and cannot be made agai
 /** @param onRemade there may be something to send */
 export function stateEvents(
   log: Log,
-  status: Pick<StatusKeeper, 'state'>,
+  status: Pick<StatusCollector, 'state'>,
   spool: Pick<Spool, 'counters' | 'noticeDeleted'>,
   onRemade: () => void,
 ): StateWatchEvents {

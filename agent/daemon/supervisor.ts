@@ -18,7 +18,7 @@ import { SPOOL_DEFAULTS, Spool } from '../spool/spool.ts';
 import { lockSpool } from '../spool/spool-lock.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
-import type { StatusKeeper } from '../telemetry/status.ts';
+import type { StatusCollector } from '../telemetry/status-collector.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
 import { type OnLinks, type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
 import { startRecorder } from '../threads/start-recorder.ts';
@@ -59,7 +59,7 @@ const DROPPING = {
 } as const;
 
 export class Supervisor {
-  readonly status: StatusKeeper;
+  readonly status: StatusCollector;
   /** What else it is to observe, and what no longer. */
   readonly taps: LiveTaps;
   /** What is made again where somebody deletes it. */

@@ -7,14 +7,14 @@ import { hostAddresses } from '../threads/host-addresses.ts';
 import type { FlowTally } from './flow-tally.ts';
 import { LiveScreen } from './live-screen.ts';
 import type { LiveContext } from './live-table.ts';
+import { programTitle } from './messages.ts';
 import { Names } from './names.ts';
 import type { DebugPlan } from './plan.ts';
 import { jsonPresenter, livePresenter, type Presenter, recordPresenter, tablePresenter } from './presenter.ts';
-import { programTitle } from './remarks.ts';
 
 const NAME_TIMEOUT_MS = 2000;
 /** What a run without configuration can know. */
-const EVIDENCE = { regions: [], interfaces: hostAddresses, seed: () => randomInt(2 ** 32) };
+const ANNOTATOR_SOURCES = { regions: [], interfaces: hostAddresses, seed: () => randomInt(2 ** 32) };
 
 /** The presenter for the format of the run. */
 export function createPresenter(
@@ -41,7 +41,7 @@ export function createPresenter(
     case 'text': {
       const printer = createPrinter(plan.format, plan.row);
       const header = plan.hasHeader ? printer.header : '';
-      return recordPresenter(printer, header, createAnnotators(EVIDENCE), shown.stdout);
+      return recordPresenter(printer, header, createAnnotators(ANNOTATOR_SOURCES), shown.stdout);
     }
   }
 }

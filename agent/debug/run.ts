@@ -11,13 +11,13 @@ import { EXIT } from '../model/operational-error.ts';
 import { ReportOutput } from '../output/report-output.ts';
 import { formatLedger } from '../record/ledger-text.ts';
 import { type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
-import { Asides } from './asides.ts';
 import { createPresenter } from './choose-presenter.ts';
 import { FlowTally } from './flow-tally.ts';
 import type { LiveContext } from './live-table.ts';
+import { beginText, eventText, programTitle, writingText } from './messages.ts';
+import { Notices } from './notices.ts';
 import { createSetup, type DebugPlan, readPlan } from './plan.ts';
 import type { Presenter } from './presenter.ts';
-import { beginText, eventText, programTitle, writingText } from './remarks.ts';
 import { programProblem, startProgram, type TracedProgram } from './traced-program.ts';
 import { readWindows } from './windows.ts';
 
@@ -51,41 +51,41 @@ export async function runDebug(
   // Asked for before anything starts: from then on Ctrl-C ends it in good order.
   const { signal, stderr } = invocation;
   const plan = readPlan(invocation, interfaceNames);
-  const asides = new Asides(stderr);
-  const { say } = asides;
+  const notices = new Notices(stderr);
+  const { notify } = notices;
   const [programName] = plan.program;
   const problem = programName === undefined ? undefined : programProblem(programName, invocation.env['PATH']);
   if (problem !== undefined) {
-    say(problem.problem);
+    notify(problem.problem);
     return problem.exitCode;
   }
-  say(neighbour);
+  notify(neighbour);
   // A program would inherit the priority, and behave otherwise than without us.
   if (neighbour !== undefined && plan.program.length === 0) setPriority(LOW_PRIORITY);
   const report = createReport(plan);
-  const plane = startDataPlane(createSetup(plan), plan.engine, (point, event) => say(eventText(point, event)));
-  for (const limit of await readyOr(plane, () => report?.abandon())) say(limit);
+  const plane = startDataPlane(createSetup(plan), plan.engine, (point, event) => notify(eventText(point, event)));
+  for (const limit of await readyOr(plane, () => report?.abandon())) notify(limit);
   const program = plan.program.length === 0 ? undefined : startTraced(plan, invocation);
   const failed = await program?.failed;
   if (failed !== undefined) {
     await endUnread(plan, plane);
     await report?.abandon();
-    say(failed.problem);
+    notify(failed.problem);
     return failed.exitCode;
   }
   stderr.write(`${beginText(plan)}\n`);
 
   const quit = new AbortController();
   const tally = new FlowTally(plan.windowSeconds, Date.now() / 1000);
-  const context = () => contextOf(plan, tally, [neighbour, programTitle(plan), writingText(plan), asides.latest]);
+  const context = () => contextOf(plan, tally, [neighbour, programTitle(plan), writingText(plan), notices.latest]);
   const presenter = createPresenter(invocation, plan, tally, context, () => quit.abort());
   const over = AbortSignal.any([signal, quit.signal]);
-  await watch({ plan, plane, tally, presenter, report, program, over }, asides);
+  await watch({ plan, plane, tally, presenter, report, program, over }, notices);
   tally.end(Date.now() / 1000);
   await presenter.end();
   await report?.end(tally.observedSeconds);
   stderr.write(formatLedger(tally.ledger, tally, plan.color && stderr.isTTY === true));
-  say(writingText(plan));
+  notify(writingText(plan));
   return program === undefined ? EXIT.ok : await endProgram(program, over);
 }
 
@@ -99,9 +99,9 @@ async function readyOr(plane: RunningDataPlane, abandon: () => Promise<void> | u
 }
 
 /** From the first packet to the last; the terminal is given back whatever happens. */
-async function watch(run: Run, asides: Asides): Promise<void> {
+async function watch(run: Run, notices: Notices): Promise<void> {
   const { plan, plane, tally, presenter, report, program, over } = run;
-  if (plan.format === 'live') asides.hold();
+  if (plan.format === 'live') notices.hold();
   presenter.begin();
   try {
     const read = readWindows(plane, plan.interfaceNames.length, {
@@ -121,7 +121,7 @@ async function watch(run: Run, asides: Asides): Promise<void> {
     await plane.ended;
   } finally {
     presenter.close();
-    asides.release();
+    notices.release();
   }
 }
 

@@ -3,7 +3,7 @@ import type { FlowLog } from '../model/flow-log.ts';
 import { called, type FlowLogEntry } from './flow-log-entry.ts';
 
 /** What an entry stands for on the host as it is now. */
-export interface Sight<Tap> {
+export interface Resolution<Tap> {
   readonly entry: FlowLogEntry;
   readonly flowLog: FlowLog;
   /** Interfaces as the user named them. */
@@ -27,10 +27,10 @@ export interface Claims {
 }
 
 /** A disabled flow log keeps its interfaces: enabling it must not fail because somebody came in between. */
-export function claimInterfaces(sights: readonly Sight<unknown>[]): Claims {
+export function claimInterfaces(resolutions: readonly Resolution<unknown>[]): Claims {
   const owners = new Map<string, FlowLogEntry>();
   const conflicts: Conflict[] = [];
-  for (const { entry, patterns, found } of sights) {
+  for (const { entry, patterns, found } of resolutions) {
     const names = new Set([...patterns, ...found.map(({ interfaceName }) => interfaceName)]);
     for (const name of names) {
       const owner = owners.get(name);

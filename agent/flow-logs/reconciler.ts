@@ -14,7 +14,7 @@ import { OperationalError } from '../model/operational-error.ts';
 import type { Storage } from '../model/storage.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
-import { type Claims, claimInterfaces, describeConflict, type Sight } from './claims.ts';
+import { type Claims, claimInterfaces, describeConflict, type Resolution } from './claims.ts';
 import { called, type Declaration, type FlowLogEntry, type Refusal } from './flow-log-entry.ts';
 import { newFlowLogId } from './flow-log-id.ts';
 import { type AttributeChange, create, type Entries, modify, type Outcome, reconcile, remove } from './registry.ts';
@@ -22,11 +22,11 @@ import { type RegistryDisk, readRegistry, setRegistryAside, writeRegistry } from
 import { describeStorage, isSameStorage } from './storage.ts';
 
 /** What only the configuration knows of flow logs. */
-export interface FlowLogWords {
+export interface FlowLogResolver {
   /** From options as the configuration file has them, `id` among them. @throws OperationalError `config.invalid` */
   read(options: Readonly<Record<string, unknown>>): Declaration;
   /** What they stand for on the host as it is now, in their order. */
-  look(entries: Entries): readonly Sight<TapSetup>[];
+  resolve(entries: Entries): readonly Resolution<TapSetup>[];
   /** Of all interfaces that there are. */
   names(): ReadonlySet<string>;
   /** Whether a pattern stands for an interface of that name, there or not. */
@@ -46,7 +46,7 @@ export interface Observer {
 }
 
 export interface FlowLogControlOptions {
-  readonly words: FlowLogWords;
+  readonly resolver: FlowLogResolver;
   readonly disk: RegistryDisk;
   /** The state directory. */
   readonly folder: string;
@@ -69,12 +69,12 @@ interface RunningTap {
   readonly entryId: string;
   readonly tap: TapSetup;
   /** Looks in a row at which nothing stood for it. */
-  absentLooks: number;
+  absences: number;
 }
 
 /** Between two looks for interfaces that came or went. */
-const LOOK_MS = 2_000;
-const ABSENT_LOOKS_MAX = 2;
+const REFRESH_MS = 2_000;
+const ABSENCES_MAX = 2;
 
 export class FlowLogControl {
   readonly #options: FlowLogControlOptions;
@@ -83,7 +83,7 @@ export class FlowLogControl {
   /** Why the registry on the disk cannot be believed, until it is set aside. */
   #damage: string | undefined;
   #observer: Observer | undefined;
-  #looking: NodeJS.Timeout | undefined;
+  #refreshing: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
   /** When interfaces appeared that were not looked at since, Unix seconds. */
   readonly #appeared = new Map<string, number>();
@@ -127,7 +127,7 @@ export class FlowLogControl {
 
   /** What to observe from the start. */
   taps(): readonly TapSetup[] {
-    this.#known = { names: this.#options.words.names(), atSeconds: this.#options.now() / 1000 };
+    this.#known = { names: this.#options.resolver.names(), atSeconds: this.#options.now() / 1000 };
     const wanted = this.#wanted();
     for (const [key, running] of wanted) this.#running.set(key, running);
     return [...wanted.values()].map(({ tap }) => tap);
@@ -146,7 +146,7 @@ export class FlowLogControl {
     }
     this.#warnOfMissing(this.#entries);
     // An agent that ends refuses what it is asked for; nobody looks for interfaces then.
-    this.#looking = setInterval(() => void this.look().catch(ignoreRefusal), LOOK_MS);
+    this.#refreshing = setInterval(() => void this.refresh().catch(ignoreRefusal), REFRESH_MS);
   }
 
   /** Writes the list anew, where its file was deleted. @throws OperationalError `registry.unusable` */
@@ -155,25 +155,25 @@ export class FlowLogControl {
   }
 
   end(): void {
-    clearInterval(this.#looking);
+    clearInterval(this.#refreshing);
   }
 
   /** Interfaces came; others went without ever being captured. */
   linksChanged(appeared: readonly AppearedLink[], missed: readonly VanishedLink[]): void {
     for (const { name, atSeconds } of appeared) this.#appeared.set(name, atSeconds);
     for (const link of missed) this.#tellMissed(link);
-    if (appeared.length > 0) void this.look().catch(ignoreRefusal);
+    if (appeared.length > 0) void this.refresh().catch(ignoreRefusal);
   }
 
   /** Looks which interfaces came and went. */
-  look(): Promise<void> {
+  refresh(): Promise<void> {
     return this.#serial(() => this.#apply());
   }
 
   /** @throws OperationalError `flow-log.refused`, `config.invalid`, `registry.unusable`: nothing has changed then */
   create(options: Readonly<Record<string, unknown>>): Promise<FlowLogEntry> {
     return this.#serial(async () => {
-      const declaration = this.#options.words.read({ id: this.#freeId(), ...options });
+      const declaration = this.#options.resolver.read({ id: this.#freeId(), ...options });
       const { entries, entry } = changed(create(this.#entries, declaration, this.#nowSeconds()));
       const problem = this.#conflictOf(entry, entries) ?? this.#missingOf(entry, entries);
       if (problem !== undefined) throw problem;
@@ -193,7 +193,7 @@ export class FlowLogControl {
     return this.#change(() => {
       const outcome = modify(this.#entries, id, change);
       // The configuration knows which periods there are.
-      if (outcome.kind === 'changed') this.#options.words.read({ id, ...outcome.entry.definition });
+      if (outcome.kind === 'changed') this.#options.resolver.read({ id, ...outcome.entry.definition });
       return outcome;
     });
   }
@@ -219,8 +219,8 @@ export class FlowLogControl {
   }
 
   /** What each flow log stands for now. */
-  sights(): readonly Sight<TapSetup>[] {
-    return this.#options.words.look(this.#entries);
+  resolutions(): readonly Resolution<TapSetup>[] {
+    return this.#options.resolver.resolve(this.#entries);
   }
 
   /** Why interfaces of the flow log are not observed, a sentence each. */
@@ -256,7 +256,7 @@ export class FlowLogControl {
 
   /** Why a new flow log cannot be. */
   #conflictOf(entry: FlowLogEntry, entries: Entries): OperationalError | undefined {
-    const { conflicts } = claimInterfaces(this.#options.words.look(entries));
+    const { conflicts } = claimInterfaces(this.#options.resolver.resolve(entries));
     const conflict = conflicts.find(({ flowLogId }) => flowLogId === entry.id);
     return (
       conflict && refused(`The flow log ${entry.attributes.name} cannot be created: ${describeConflict(conflict)}.`)
@@ -265,27 +265,30 @@ export class FlowLogControl {
 
   /** Why one cannot be created by hand: its name is mistyped, as a rule. One of the file waits, as interfaces come late in a boot. */
   #missingOf(entry: FlowLogEntry, entries: Entries): OperationalError | undefined {
-    const { missing = [] } = this.#options.words.look(entries).find((sight) => sight.entry.id === entry.id) ?? {};
-    return missing.map((pattern) => this.#options.words.explainMissing(pattern)).find((error) => error !== undefined);
+    const { missing = [] } =
+      this.#options.resolver.resolve(entries).find((resolution) => resolution.entry.id === entry.id) ?? {};
+    return missing
+      .map((pattern) => this.#options.resolver.explainMissing(pattern))
+      .find((error) => error !== undefined);
   }
 
   #tellMissed({ name, packets }: VanishedLink): void {
-    const covers = ({ entry, patterns }: Sight<TapSetup>) =>
-      entry.attributes.enabled && patterns.some((pattern) => this.#options.words.covers(pattern, name));
-    const sight = this.sights().find(covers);
-    if (sight === undefined || packets === 0) return;
-    const facts = { flowLog: sight.entry.id, interface: name, packets };
+    const covers = ({ entry, patterns }: Resolution<TapSetup>) =>
+      entry.attributes.enabled && patterns.some((pattern) => this.#options.resolver.covers(pattern, name));
+    const resolution = this.resolutions().find(covers);
+    if (resolution === undefined || packets === 0) return;
+    const facts = { flowLog: resolution.entry.id, interface: name, packets };
     this.#options.log.warn('interface came and went before it could be captured', facts);
     this.#observer?.missed(packets);
   }
 
   #warnOfMissing(entries: readonly FlowLogEntry[]): void {
     const ids = new Set(entries.map(({ id }) => id));
-    for (const { entry, missing } of this.sights()) {
+    for (const { entry, missing } of this.resolutions()) {
       if (!entry.attributes.enabled || !ids.has(entry.id)) continue;
       for (const pattern of missing) {
         // A pattern may stand for nothing.
-        if (this.#options.words.explainMissing(pattern) === undefined) continue;
+        if (this.#options.resolver.explainMissing(pattern) === undefined) continue;
         this.#options.log.warn('no such interface; capture begins when there is one', {
           flowLog: entry.id,
           interface: pattern,
@@ -334,15 +337,15 @@ export class FlowLogControl {
   async #apply(): Promise<void> {
     const observer = this.#observer;
     if (observer === undefined) return;
-    const known = { names: this.#options.words.names(), atSeconds: this.#options.now() / 1000 };
-    const sights = this.sights();
-    const wanted = this.#wanted(sights);
+    const known = { names: this.#options.resolver.names(), atSeconds: this.#options.now() / 1000 };
+    const resolutions = this.resolutions();
+    const wanted = this.#wanted(resolutions);
     this.#appeared.clear();
     this.#known = known;
-    for (const [key, running] of this.#running) if (wanted.has(key)) running.absentLooks = 0;
+    for (const [key, running] of this.#running) if (wanted.has(key)) running.absences = 0;
     for (const key of this.#failures.keys()) if (!wanted.has(key)) this.#failures.delete(key);
     // Those that go together wait for one round of the data plane, and so do those that come.
-    const going = [...this.#running].filter(([key, running]) => !wanted.has(key) && this.#mayGo(running, sights));
+    const going = [...this.#running].filter(([key, running]) => !wanted.has(key) && this.#mayGo(running, resolutions));
     await Promise.all(going.map(([key, running]) => this.#leave(observer, key, running)));
     const coming = [...wanted].filter(
       ([key, { tap }]) => !isDeepStrictEqual(this.#running.get(key)?.tap.point.flowLog, tap.point.flowLog),
@@ -376,28 +379,28 @@ export class FlowLogControl {
     return this.#appeared.get(interfaceName) ?? (isKnown ? undefined : this.#known?.atSeconds);
   }
 
-  /** @param sights as of now */
-  #wanted(sights = this.sights()): Map<string, RunningTap> {
-    const { owners }: Claims = claimInterfaces(sights);
+  /** @param resolutions as of now */
+  #wanted(resolutions = this.resolutions()): Map<string, RunningTap> {
+    const { owners }: Claims = claimInterfaces(resolutions);
     const wanted = new Map<string, RunningTap>();
-    for (const { entry, found } of sights) {
+    for (const { entry, found } of resolutions) {
       if (!entry.attributes.enabled) continue;
       for (const { interfaceName, tap: setup } of found) {
         if (owners.get(interfaceName)?.id !== entry.id) continue;
         const tap = { ...setup, appearedAtSeconds: this.#appearedAt(interfaceName) };
-        wanted.set(`${entry.id}/${interfaceName}`, { entryId: entry.id, tap, absentLooks: 0 });
+        wanted.set(`${entry.id}/${interfaceName}`, { entryId: entry.id, tap, absences: 0 });
       }
     }
     return wanted;
   }
 
   /** Whether a tap that nothing stands for now is to go. */
-  #mayGo(running: RunningTap, sights: readonly Sight<TapSetup>[]): boolean {
-    const sight = sights.find(({ entry }) => entry.id === running.entryId);
-    if (sight === undefined || !sight.entry.attributes.enabled) return true;
-    const { patterns, missing } = sight;
+  #mayGo(running: RunningTap, resolutions: readonly Resolution<TapSetup>[]): boolean {
+    const resolution = resolutions.find(({ entry }) => entry.id === running.entryId);
+    if (resolution === undefined || !resolution.entry.attributes.enabled) return true;
+    const { patterns, missing } = resolution;
     const waits = patterns.includes(running.tap.point.interfaceName) || missing.includes('default');
-    return !waits && ++running.absentLooks >= ABSENT_LOOKS_MAX;
+    return !waits && ++running.absences >= ABSENCES_MAX;
   }
 
   #freeId(): string {

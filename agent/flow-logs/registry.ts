@@ -95,7 +95,7 @@ export interface Reconciled {
 }
 
 /** What the configuration says of all flow logs, and what a new one needs. */
-export interface Surround {
+export interface ReconcileContext {
   /** Where it wants the records of all flow logs. */
   readonly storage: Storage;
   readonly nowSeconds: number;
@@ -104,7 +104,7 @@ export interface Surround {
 }
 
 /** Makes the entries what the configuration declares. */
-export function reconcile(before: Entries, declarations: readonly Declaration[], wanted: Surround): Reconciled {
+export function reconcile(before: Entries, declarations: readonly Declaration[], wanted: ReconcileContext): Reconciled {
   const declaredIds = new Set(declarations.map(({ id }) => id));
   const removed = before.filter(({ id, origin }) => origin === 'file' && !declaredIds.has(id));
   let entries = before.filter((entry) => !removed.includes(entry));
@@ -133,7 +133,7 @@ export function reconcile(before: Entries, declarations: readonly Declaration[],
 }
 
 /** The file speaks of a flow log that there is. */
-function redeclare(entries: Entries, known: FlowLogEntry, declaration: Declaration, wanted: Surround): Outcome {
+function redeclare(entries: Entries, known: FlowLogEntry, declaration: Declaration, wanted: ReconcileContext): Outcome {
   const { attributes, definition } = declaration;
   const differences = [...definitionChanges(known.definition, definition), ...storageChanges(known, wanted.storage)];
   if (differences.length > 0) {

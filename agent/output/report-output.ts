@@ -2,7 +2,7 @@
 import { readVersion } from '../cli/version.ts';
 import type { OutputWindow, WindowOutput } from '../model/window-output.ts';
 import { renderReport } from '../report/page.ts';
-import { Survey } from '../report/survey.ts';
+import { ReportSummary } from '../report/summary.ts';
 import { fileDestination } from './destination.ts';
 
 export interface ReportSubject {
@@ -12,24 +12,24 @@ export interface ReportSubject {
 
 /** Gathers every window, and writes the page at the end. The file is opened at once, so that a bad path is known at once. */
 export class ReportOutput implements WindowOutput {
-  readonly #survey: Survey;
+  readonly #summary: ReportSummary;
   readonly #subject: ReportSubject;
   readonly #destination: ReturnType<typeof fileDestination>;
 
   /** @throws OperationalError `output.failed` */
   constructor(path: string, windowSeconds: number, subject: ReportSubject) {
-    this.#survey = new Survey(windowSeconds);
+    this.#summary = new ReportSummary(windowSeconds);
     this.#subject = subject;
     this.#destination = fileDestination(path);
   }
 
   write(window: OutputWindow): void {
-    this.#survey.add(window);
+    this.#summary.add(window);
   }
 
   /** @param observedSeconds how long packets were captured; files do not say it */
   async end(observedSeconds?: number): Promise<void> {
-    const page = renderReport(this.#survey, { ...this.#subject, version: readVersion(), observedSeconds });
+    const page = renderReport(this.#summary, { ...this.#subject, version: readVersion(), observedSeconds });
     await this.#destination.write(Buffer.from(page));
     this.#destination.end();
   }

@@ -5,7 +5,7 @@ import { type Ledger, logStatus } from '../model/ledger.ts';
 import { template, writeBytes } from './ascii.ts';
 import { type Column, NDJSON_COLUMNS, type RowContext } from './catalogue.ts';
 import { CONTEXT_TEXT_BYTES_MAX, contextText, type RecordPrinter } from './printer.ts';
-import { type Dress, layOutRows, NO_ROWS, windowRow } from './row.ts';
+import { layOutRows, NO_ROWS, type RowEncoding, windowRow } from './row.ts';
 
 const SPACE = 0x20;
 const QUOTE = 0x22;
@@ -19,7 +19,7 @@ const ESCAPED_BYTES_MAX = 6 * ANNOTATION_TEXT_BYTES_MAX;
 const PUNCTUATION_BYTES = 8;
 
 /** Each column begins with a comma; the first one becomes the brace. */
-const DRESS: Dress = {
+const ENCODING: RowEncoding = {
   finished: ({ label, field }, value) =>
     value === undefined
       ? NOTHING
@@ -45,7 +45,7 @@ export class NdjsonPrinter implements RecordPrinter {
 
   begin(context: RowContext): void {
     this.#context = context;
-    this.#rows = layOutRows(this.#columns, context, DRESS);
+    this.#rows = layOutRows(this.#columns, context, ENCODING);
   }
 
   print(record: FlowRecord, buffer: Uint8Array, at: number): number {
@@ -66,7 +66,7 @@ export class NdjsonPrinter implements RecordPrinter {
     const row = windowRow(this.#columns, this.#context, logStatus(ledger));
     if (row === undefined) return at;
     let end = at;
-    for (const [column, value] of row) end = writeBytes(DRESS.finished(column, value), buffer, end);
+    for (const [column, value] of row) end = writeBytes(ENCODING.finished(column, value), buffer, end);
     return closeLine(buffer, at, end);
   }
 }

@@ -26,8 +26,8 @@ export interface Row {
   readonly valueBytes: number;
 }
 
-/** How a format dresses columns. */
-export interface Dress {
+/** How a format writes columns. */
+export interface RowEncoding {
   /** A whole column whose value is known; undefined is none. */
   finished(column: Column, value: string | undefined): Uint8Array;
   /** What stands before a value. */
@@ -47,25 +47,25 @@ function noRows(): Rows {
   return { plain: row, annotated: row };
 }
 
-export function layOutRows(columns: readonly Column[], context: RowContext, dress: Dress): Rows {
-  return { plain: layOut(columns, context, dress, true), annotated: layOut(columns, context, dress, false) };
+export function layOutRows(columns: readonly Column[], context: RowContext, encoding: RowEncoding): Rows {
+  return { plain: layOut(columns, context, encoding, true), annotated: layOut(columns, context, encoding, false) };
 }
 
-function layOut(columns: readonly Column[], context: RowContext, dress: Dress, isPlain: boolean): Row {
+function layOut(columns: readonly Column[], context: RowContext, encoding: RowEncoding, isPlain: boolean): Row {
   const steps: Step[] = [];
   let finished: Uint8Array[] = [];
   let valueBytes = 0;
   for (const column of columns) {
     const { write, shared, unannotated } = column.field;
     if (write !== undefined && !(isPlain && unannotated !== undefined)) {
-      const opening = dress.open(column);
+      const opening = encoding.open(column);
       const before = concatenated([...finished, opening]);
       const { label, field } = column;
       steps.push({ before, openingBytes: opening.length, write, type: field.type, label });
       finished = [];
     } else {
       const value = write === undefined ? shared?.(context, 'OK') : (unannotated ?? undefined);
-      finished.push(dress.finished(column, value));
+      finished.push(encoding.finished(column, value));
       valueBytes += template(value ?? '').length;
     }
   }

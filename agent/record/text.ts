@@ -12,7 +12,7 @@ import { writeBytes } from './ascii.ts';
 import { type Column, ENI_COLUMNS, type RowContext } from './catalogue.ts';
 import { VALUE_BYTES_MAX } from './field-values.ts';
 import { CONTEXT_TEXT_BYTES_MAX, contextText, type RecordPrinter } from './printer.ts';
-import { type Dress, layOutRows, NO_ROWS, windowRow } from './row.ts';
+import { layOutRows, NO_ROWS, type RowEncoding, windowRow } from './row.ts';
 
 const SPACE = 0x20;
 const LINE_FEED = 0x0a;
@@ -21,7 +21,7 @@ const UNDERSCORE = 0x5f;
 const NOTHING = new Uint8Array(0);
 
 /** Each column ends in a space; the last one becomes the line's end. */
-const DRESS: Dress = { finished: (_, value) => word(value), open: () => NOTHING };
+const ENCODING: RowEncoding = { finished: (_, value) => word(value), open: () => NOTHING };
 
 export class TextPrinter implements RecordPrinter {
   readonly bytesMax: number;
@@ -42,7 +42,7 @@ export class TextPrinter implements RecordPrinter {
 
   begin(context: RowContext): void {
     this.#context = context;
-    this.#rows = layOutRows(this.#columns, context, DRESS);
+    this.#rows = layOutRows(this.#columns, context, ENCODING);
   }
 
   print(record: FlowRecord, buffer: Uint8Array, at: number): number {

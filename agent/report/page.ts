@@ -5,7 +5,7 @@ import { type Bar, barChart, timelineChart } from './charts.ts';
 import { type Markup, markup, Markup as Trusted } from './markup.ts';
 import type { Ranked, Ranking, Sums } from './ranking.ts';
 import { STYLE } from './style.ts';
-import type { Survey } from './survey.ts';
+import type { ReportSummary } from './summary.ts';
 import { flowSection, forgottenNote, ledgerSection, shareText } from './tables.ts';
 import { type Drawing, EMPTY_STEPS_MAX, type Step } from './timeline.ts';
 import { durationText, spanText } from './times.ts';
@@ -30,9 +30,9 @@ const LEGEND = {
   received: ['second', 'received'],
 } as const;
 
-export function renderReport(survey: Survey, context: ReportContext): string {
-  const drawing = survey.timeline.draw();
-  const whole = survey.timeline.sum();
+export function renderReport(summary: ReportSummary, context: ReportContext): string {
+  const drawing = summary.timeline.draw();
+  const whole = summary.timeline.sum();
   const page = markup`<!doctype html>
 <html lang="en">
 <head>
@@ -45,12 +45,12 @@ export function renderReport(survey: Survey, context: ReportContext): string {
 <body>
 <main>
 <header><h1>Flows of ${context.subject}</h1><p>${subtitle(whole, context)}</p></header>
-${tiles(survey, averageOf(survey, context.observedSeconds))}
-${timelineSection(survey, drawing, whole)}
-<div class="column">${talkerSection(survey)}${ledgerSection(survey)}</div>
-<div class="column">${rankingSection('Services', survey.services, survey, 'by the smaller port')}${rankingSection('Protocols', survey.protocols, survey)}</div>
-${flowSection('Largest flows', survey.flows, survey.ledger.metered.bytes)}
-${survey.rejected.size === 0 ? undefined : flowSection('Rejected', survey.rejected, survey.rejectedSum.bytes)}
+${tiles(summary, averageOf(summary, context.observedSeconds))}
+${timelineSection(summary, drawing, whole)}
+<div class="column">${talkerSection(summary)}${ledgerSection(summary)}</div>
+<div class="column">${rankingSection('Services', summary.services, summary, 'by the smaller port')}${rankingSection('Protocols', summary.protocols, summary)}</div>
+${flowSection('Largest flows', summary.flows, summary.ledger.metered.bytes)}
+${summary.rejected.size === 0 ? undefined : flowSection('Rejected', summary.rejected, summary.rejectedSum.bytes)}
 <footer>Written by flowlogd ${context.version}. Bytes are those of IP packets, headers included; times are UTC.</footer>
 </main>
 </body>
@@ -65,15 +65,15 @@ function subtitle({ first, last }: Step, { details }: ReportContext): string {
   return [`first to last packet: ${spanText(first, last)} UTC${lasted}`, ...details].join(' · ');
 }
 
-function tiles(survey: Survey, average: Average | undefined): Markup {
-  const { ledger } = survey;
+function tiles(summary: ReportSummary, average: Average | undefined): Markup {
+  const { ledger } = summary;
   const lost = lostPackets(ledger);
   const tile = (value: string, label: string, kind = '') =>
     markup`<div class="tile ${kind}"><b>${value}</b><span>${label}</span></div>`;
   return markup`<div class="tiles">${[
     tile(humanBytes(ledger.metered.bytes), 'in records'),
     tile(humanCount(ledger.metered.packets), 'packets in records'),
-    tile(`${humanCount(survey.flows.size)}${survey.flows.forgotten > 0 ? '+' : ''}`, 'flows'),
+    tile(`${humanCount(summary.flows.size)}${summary.flows.forgotten > 0 ? '+' : ''}`, 'flows'),
     average === undefined
       ? tile('–', 'on average: no time passed')
       : tile(`${humanBytes(average.bitsPerSecond).replace('B', 'bit')}/s`, `on average over ${average.over}`),
@@ -88,7 +88,7 @@ interface Average {
 }
 
 /** Over the time that was observed; of files, which do not say it, over the time from first to last packet without pauses. */
-function averageOf({ ledger, timeline }: Survey, observedSeconds?: number): Average | undefined {
+function averageOf({ ledger, timeline }: ReportSummary, observedSeconds?: number): Average | undefined {
   const { seconds: active, hasPauses } = timeline.activity();
   const seconds = observedSeconds ?? active;
   if (seconds <= 0) return undefined;
@@ -99,10 +99,10 @@ function averageOf({ ledger, timeline }: Survey, observedSeconds?: number): Aver
   };
 }
 
-function timelineSection(survey: Survey, drawing: Drawing, whole: Step): Markup {
+function timelineSection(summary: ReportSummary, drawing: Drawing, whole: Step): Markup {
   const { stepSeconds, stretches } = drawing;
   const legend = legendOf([
-    ...(survey.rejected.size > 0 ? [LEGEND.accepted, LEGEND.rejected] : []),
+    ...(summary.rejected.size > 0 ? [LEGEND.accepted, LEGEND.rejected] : []),
     ...(whole.isIncomplete ? [LEGEND.incomplete] : []),
   ]);
   const left =
@@ -111,8 +111,8 @@ function timelineSection(survey: Survey, drawing: Drawing, whole: Step): Markup 
 ${stretches.length === 0 ? NO_TRAFFIC : timelineChart(drawing)}</section>`;
 }
 
-function talkerSection(survey: Survey): Markup {
-  const bars = survey.talkers.largest(LINES_MAX).map(({ label, sums }): Bar => {
+function talkerSection(summary: ReportSummary): Markup {
+  const bars = summary.talkers.largest(LINES_MAX).map(({ label, sums }): Bar => {
     return {
       label,
       value: humanBytes(sums.bytes),
@@ -123,13 +123,13 @@ function talkerSection(survey: Survey): Markup {
     };
   });
   const legend = legendOf([LEGEND.sent, LEGEND.received]);
-  const rest = survey.talkers.size - bars.length;
+  const rest = summary.talkers.size - bars.length;
   const note = rest === 0 ? undefined : markup`<p class="note">and ${counted(rest, 'smaller one')}</p>`;
-  return markup`<section><h2>Top talkers${legend}</h2>${barsOrNothing(bars)}${note}${forgottenNote(survey.talkers)}</section>`;
+  return markup`<section><h2>Top talkers${legend}</h2>${barsOrNothing(bars)}${note}${forgottenNote(summary.talkers)}</section>`;
 }
 
-function rankingSection(title: string, ranking: Ranking<Sums>, survey: Survey, note = ''): Markup {
-  const all = survey.ledger.metered.bytes;
+function rankingSection(title: string, ranking: Ranking<Sums>, summary: ReportSummary, note = ''): Markup {
+  const all = summary.ledger.metered.bytes;
   const largest = ranking.largest(LINES_MAX);
   const bars = largest.map(({ label, sums }): Bar => {
     return {

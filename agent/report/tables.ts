@@ -5,7 +5,7 @@ import { peerText } from '../record/excluded-peer.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import { type Markup, markup } from './markup.ts';
 import type { Ranked, Ranking, Sums } from './ranking.ts';
-import type { Survey } from './survey.ts';
+import type { ReportSummary } from './summary.ts';
 
 /** Rows of a table: more than are read, few enough to be searched in the browser. */
 export const FLOWS_MAX = 500;
@@ -38,7 +38,7 @@ function flowCaption({ size, forgotten }: Ranking<Sums>, shown: readonly Ranked<
 }
 
 /** Where every packet went; terms without packets are left out. */
-export function ledgerSection({ ledger, records, windows }: Survey): Markup {
+export function ledgerSection({ ledger, records, windows }: ReportSummary): Markup {
   const row = (label: string, { packets, bytes }: Tally, kind = '') =>
     markup`<tr class="${kind}"><th scope="row">${label}</th><td>${humanCount(packets)}</td><td>${bytes > 0 ? humanBytes(bytes) : ''}</td></tr>`;
   const term = (label: string, tally: Tally, kind = '') => (tally.packets > 0 ? [row(label, tally, kind)] : []);
@@ -63,7 +63,7 @@ export function ledgerSection({ ledger, records, windows }: Survey): Markup {
   ]}</tbody></table>${ledgerNotes(ledger).map((note) => markup`<p class="note">${note}</p>`)}</section>`;
 }
 
-function ledgerNotes({ gaps, dropsUnknown }: Survey['ledger']): string[] {
+function ledgerNotes({ gaps, dropsUnknown }: ReportSummary['ledger']): string[] {
   const seconds = gaps.reduce((sum, gap) => sum + gap.toSeconds - gap.fromSeconds, 0);
   return [
     ...(gaps.length > 0 ? [`Not capturing for ${seconds.toFixed(1)} s, in ${counted(gaps.length, 'gap')}.`] : []),

@@ -12,7 +12,7 @@ export interface RingStatus {
   readonly refusal: string | null;
 }
 
-export class RingKeeper {
+export class RingCollector {
   readonly #bytesMax: number;
   readonly #rings = new Map<string, number>();
   readonly #refusals = new Map<string, string>();

@@ -144,7 +144,7 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
   test('every member of its status is in that of today, of the same kind', () => {
     const world = new StatusWorld();
     world.close(0, plainLedger(1));
-    const missing = missingFrom(world.keeper.read(), goldenStatus(golden.commit));
+    const missing = missingFrom(world.collector.read(), goldenStatus(golden.commit));
     expect(missing.filter((member) => !GONE_BEFORE_RELEASE.includes(member))).toEqual([]);
   });
 });

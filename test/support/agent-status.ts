@@ -5,7 +5,7 @@ import { LiveBlock } from '../../agent/model/live-figures.ts';
 import type { TranslationNumbers } from '../../agent/model/translation-numbers.ts';
 import type { ExporterNumbers, RecorderNumbers } from '../../agent/telemetry/agent-status.ts';
 import type { SpoolStatus } from '../../agent/telemetry/spool-status.ts';
-import { NOTHING_RECORDED, StatusKeeper } from '../../agent/telemetry/status.ts';
+import { NOTHING_RECORDED, StatusCollector } from '../../agent/telemetry/status-collector.ts';
 
 export const START_SECONDS = 1_700_000_000;
 export const WINDOW_SECONDS = 60;
@@ -75,7 +75,7 @@ export const TRANSLATIONS: TranslationNumbers = {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** A keeper of eth0 (and others) in a world that the test turns by hand. */
+/** A status collector of eth0 (and others) in a world that the test turns by hand. */
 export class StatusWorld {
   nowMs = START_SECONDS * 1000;
   rounds = 1;
@@ -115,10 +115,10 @@ export class StatusWorld {
   };
   /** Of each interface. */
   readonly live = new LiveBlock();
-  readonly keeper: StatusKeeper;
+  readonly collector: StatusCollector;
 
   constructor(points: readonly ObservationPoint[] = [ETH0]) {
-    this.keeper = new StatusKeeper({
+    this.collector = new StatusCollector({
       identity: { version: '1.2.3', pid: 812, hostId: 'web-1', runId: 'c0ffee', stateDirectory: '/var/lib/flowlogd' },
       points,
       flowsMax: 1000,
@@ -133,8 +133,8 @@ export class StatusWorld {
       },
     });
     for (const point of points) {
-      this.keeper.captured(point, { kind: 'attached' });
-      this.keeper.captured(point, { kind: 'live', live: this.live.shared });
+      this.collector.captured(point, { kind: 'attached' });
+      this.collector.captured(point, { kind: 'live', live: this.live.shared });
     }
   }
 
@@ -144,10 +144,10 @@ export class StatusWorld {
 
   /** The window that began so many windows after the start is durable. */
   close(window: number, ledger: Ledger, records = 2, point: ObservationPoint = ETH0): void {
-    this.keeper.closed({ point, windowStart: START_SECONDS + window * WINDOW_SECONDS, records, ledger });
+    this.collector.closed({ point, windowStart: START_SECONDS + window * WINDOW_SECONDS, records, ledger });
   }
 
   get problems(): readonly string[] {
-    return this.keeper.read().problems.map(({ code }) => code);
+    return this.collector.read().problems.map(({ code }) => code);
   }
 }

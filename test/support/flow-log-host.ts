@@ -2,7 +2,7 @@
 
 import { clsStorage } from '../../agent/export/cls/kind.ts';
 import type { Declaration } from '../../agent/flow-logs/flow-log-entry.ts';
-import { FlowLogControl, type FlowLogWords, type Observer } from '../../agent/flow-logs/reconciler.ts';
+import { FlowLogControl, type FlowLogResolver, type Observer } from '../../agent/flow-logs/reconciler.ts';
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';
@@ -27,12 +27,12 @@ export class FlowLogHost {
   storage: Storage = clsStorage(new URL('https://ap-guangzhou.cls.tencentcs.com'), 'topic-1');
   #random = 0;
 
-  readonly words: FlowLogWords = {
+  readonly resolver: FlowLogResolver = {
     read: (options) => {
       const { id, name = ATTRIBUTES.name, interfaces = ['default'], ...definition } = options as Record<string, string>;
       return { id: id!, attributes: { ...ATTRIBUTES, name }, definition: { interfaces, ...definition } };
     },
-    look: (entries) =>
+    resolve: (entries) =>
       entries.map((entry) => {
         const patterns = entry.definition['interfaces'] as readonly string[];
         const matches = patterns.map((pattern) => [pattern, this.#matches(pattern)] as const);
@@ -70,7 +70,7 @@ export class FlowLogHost {
     const log: Log = { error: keep, warn: keep, info: keep, debug: keep };
     const control = FlowLogControl.load(
       {
-        words: this.words,
+        resolver: this.resolver,
         storage: this.storage,
         disk: this.disk,
         folder: '/state',

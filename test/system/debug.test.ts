@@ -64,7 +64,7 @@ function windowWithBorderAt(second: number): number {
 const isCapturing = ({ stderr }: RunningCommand) => stderr.includes('Capturing on ');
 
 /** Every folder that it could think of leaving something in is the test's own. */
-function surroundingsOf(hosts: TwoHosts, folder: string): CommandOptions {
+function contextOf(hosts: TwoHosts, folder: string): CommandOptions {
   const env = {
     HOME: folder,
     TMPDIR: folder,
@@ -84,10 +84,10 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
   });
   afterEach(() => hosts.remove());
 
-  const surroundings = () => surroundingsOf(hosts, folder);
+  const context = () => contextOf(hosts, folder);
 
   async function startDebug(...words: string[]): Promise<RunningCommand> {
-    const running = startCommand(['debug', '-i', 'obs0', ...words], surroundings());
+    const running = startCommand(['debug', '-i', 'obs0', ...words], context());
     await running.until(isCapturing);
     return running;
   }
@@ -151,7 +151,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
       ...words,
     ];
     const running = startProgram(['script', '-qefc', line.join(' '), join(folder, 'typescript')], {
-      ...surroundings(),
+      ...context(),
       openInput: true,
     });
     await running.until(isCapturingOnTerminal);
@@ -200,7 +200,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
   test.skipIf(scriptMissing !== undefined)('is without colours where NO_COLOR says so', async () => {
     const running = startProgram(
       ['script', '-qefc', `${process.execPath} ${FLOWLOGD} debug -i obs0 --duration 1s`, '/dev/null'],
-      { ...surroundings(), env: { ...surroundings().env, NO_COLOR: '1' } },
+      { ...context(), env: { ...context().env, NO_COLOR: '1' } },
     );
     const { stdout } = await running.ended;
     expect(stdout).toContain(LEAVE_SCREEN);
@@ -261,7 +261,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
       '-c',
       'echo out; read line; echo $line >&2; exit 7',
     ];
-    const running = startCommand(words, { ...surroundings(), openInput: true });
+    const running = startCommand(words, { ...context(), openInput: true });
     await running.until(({ stdout }) => stdout === 'out\n');
     const [burst] = send([0]);
     running.child.stdin!.end('done\n');
@@ -283,7 +283,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
   ])('ends as a shell does, without any table or file, when the program %s', async (_, program, code, sentence) => {
     const files = ['--html', 'none.html', '--write', 'none.pcap'];
     for (const words of [[], ['--json'], files]) {
-      const end = await startCommand(['debug', '-i', 'obs0', ...words, '--', program], surroundings()).ended;
+      const end = await startCommand(['debug', '-i', 'obs0', ...words, '--', program], context()).ended;
       expect(end).toMatchObject({ code, stdout: '' });
       expect(end.stderr.trimEnd().split('\n')).toEqual([expect.stringContaining(`flowlogd: ${sentence}`)]);
     }
@@ -295,14 +295,14 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
     writeFileSync(program!, '#!/no/such/interpreter\n', { mode: 0o755 });
     writeFileSync(report!, 'the run before');
     const words = ['debug', '-i', 'obs0', '--html', report!, '--', program!];
-    expect((await startCommand(words, surroundings()).ended).code).toBe(127);
+    expect((await startCommand(words, context()).ended).code).toBe(127);
     expect(readFileSync(report!, 'utf8')).toBe('the run before');
   });
 
   test('says beside a program that the traffic is that of the whole host', async () => {
     const title = 'All traffic on obs0 while sleep ran, that of other programs included.';
     const words = ['debug', '-i', 'obs0', '--html', 'report.html'];
-    const running = startCommand([...words, '--', 'sleep', '1'], surroundings());
+    const running = startCommand([...words, '--', 'sleep', '1'], context());
     await running.until(isCapturing);
     send([0]);
     const { code, stderr } = await running.ended;
@@ -310,7 +310,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
     const lines = stderr.split('\n');
     expect(lines[lines.findIndex((line) => line.startsWith('proto ')) - 1]).toBe(title);
     expect(readFileSync(join(folder, 'report.html'), 'utf8')).toContain(title);
-    const json = await startCommand(['debug', '-i', 'obs0', '--json', '--', 'sleep', '0'], surroundings()).ended;
+    const json = await startCommand(['debug', '-i', 'obs0', '--json', '--', 'sleep', '0'], context()).ended;
     const last = json.stderr.split('\n').findLast((line) => line.startsWith('{'));
     expect(JSON.parse(last!)).toMatchObject({
       kind: 'end',
@@ -462,8 +462,7 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
   ])('refuses %s in a sentence, and leaves no file', async (_what, words, exitCode, message) => {
     const folder = temporaryFolder();
     const files = words.includes('--html') ? [] : ['--html', 'report.html'];
-    const { code, stdout, stderr } = await startCommand(['debug', ...files, ...words], surroundingsOf(hosts, folder))
-      .ended;
+    const { code, stdout, stderr } = await startCommand(['debug', ...files, ...words], contextOf(hosts, folder)).ended;
     expect(readdirSync(folder)).toEqual([]);
     expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });
     expect(stderr).toMatch(message);

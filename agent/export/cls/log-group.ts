@@ -15,7 +15,7 @@ import { type Ledger, logStatus, offeredPackets, type Tally } from '../../model/
 import { writeBytes } from '../../record/ascii.ts';
 import { type Column, columnsOf, type RowContext } from '../../record/catalogue.ts';
 import { VALUE_BYTES_MAX } from '../../record/field-values.ts';
-import { type Dress, layOutRows, type Row, type Rows, windowRow } from '../../record/row.ts';
+import { layOutRows, type Row, type RowEncoding, type Rows, windowRow } from '../../record/row.ts';
 import { contextFlow } from '../../wire/context-flow.ts';
 import { FlowBatchReader } from '../../wire/flow-batch-reader.ts';
 import { newer } from '../../wire/protobuf-reader.ts';
@@ -61,7 +61,7 @@ export type LogGroupResult =
 const FILENAME = 'flowlogd';
 const NOTHING = new Uint8Array(0);
 
-const DRESS: Dress = {
+const ENCODING: RowEncoding = {
   finished: ({ label }, value) => (value === undefined ? NOTHING : contentFields([[label, value]])),
   open: ({ label }) => contentTemplate(label),
 };
@@ -209,7 +209,7 @@ function longestValue({ accountId, interfaceId, constants }: BatchHeader, rows: 
 }
 
 function frameOf(columns: readonly Column[], header: BatchHeader): Frame {
-  const rows = layOutRows(columns, header, DRESS);
+  const rows = layOutRows(columns, header, ENCODING);
   const time = timeField(timeOf(header));
   const logBytesMax = time.length + Math.max(bodyBytesMax(rows.plain), bodyBytesMax(rows.annotated));
   return { windowStart: header.windowStart, time, rows, logBytesMax };

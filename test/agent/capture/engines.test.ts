@@ -27,7 +27,7 @@ describe('the table of engines', () => {
 
   it('is what the configuration, the help of both commands and the page say', () => {
     const { kind } = SCHEMA.fields.capture.fields.engine;
-    expect(kind.accepts).toBe(`one of ${LIVE_ENGINE_NAMES.join(', ')}`);
+    expect(kind.expected).toBe(`one of ${LIVE_ENGINE_NAMES.join(', ')}`);
     for (const name of LIVE_ENGINE_NAMES) {
       expect(kind.parse(name)).toBe(name);
       expect(engineOption(debug).description).toContain(name);

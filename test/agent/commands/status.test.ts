@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { dispatch } from '../../../agent/commands/dispatch.ts';
 import { duration, formatStatus } from '../../../agent/commands/status-text.ts';
 import { openControlSocket } from '../../../agent/control/control-socket.ts';
-import { NOTHING_RECORDED } from '../../../agent/telemetry/status.ts';
+import { NOTHING_RECORDED } from '../../../agent/telemetry/status-collector.ts';
 import {
   ETH0,
   plainLedger,
@@ -42,12 +42,12 @@ describe('the screen of flowlogd status', () => {
   test('of an agent that does well is exactly this', () => {
     const world = new StatusWorld();
     const ring = { interfaceName: 'eth0', ringBytes: 2 ** 26, refusal: undefined, bytes: 2 ** 26, rings: 1 };
-    world.keeper.rings.changed(ring);
+    world.collector.rings.changed(ring);
     world.pass(7500);
     for (const window of [0, 1, 2, 3]) world.close(window, plainLedger(1200 + window), 312);
     Object.assign(world.exporter, { deliveredBatches: 4, attempts: 4 });
     Object.assign(world.exporter, { deliveredUntilSeconds: START_SECONDS + 240, clockAheadSeconds: -3.2 });
-    world.keeper.observe();
+    world.collector.observe();
     world.pass(5);
     world.live.write({
       packets: 6170,
@@ -58,8 +58,8 @@ describe('the screen of flowlogd status', () => {
       unwrittenWindows: 0,
       openPackets: 1364,
     });
-    world.keeper.observe();
-    const text = formatStatus(world.keeper.read(), START_SECONDS + 7512, false);
+    world.collector.observe();
+    const text = formatStatus(world.collector.read(), START_SECONDS + 7512, false);
     expect(text).toBe(`flowlogd 1.2.3 on web-1 is healthy: pid 812, up 2 h 5 min, 70.0 MB of memory
   state in /var/lib/flowlogd, run c0ffee
 
@@ -87,7 +87,7 @@ Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514
   test('names what exclusion rules kept out of the records, and who exchanged most of it', () => {
     const world = new StatusWorld();
     world.close(0, variedLedger());
-    expect(formatStatus(world.keeper.read(), START_SECONDS, false)).toContain(`
+    expect(formatStatus(world.collector.read(), START_SECONDS, false)).toContain(`
 EXCLUDED ON eth0  PACKETS  BYTES  LARGEST PEERS
 dhcp                    3  300 B  0.0.0.0 > 255.255.255.255 udp/67 (300 B)
 back"up                 5  500 B
@@ -96,26 +96,26 @@ back"up                 5  500 B
 
   test('of a gateway says what is known of its translations', () => {
     const world = new StatusWorld();
-    world.keeper.translations(TRANSLATIONS);
-    const text = formatStatus(world.keeper.read(), START_SECONDS, false);
+    world.collector.translations(TRANSLATIONS);
+    const text = formatStatus(world.collector.read(), START_SECONDS, false);
     expect(text).toContain('NAT       101 records translated, 103 not, 107 unmatched; 109 connections known\n');
   });
 
   test('says how far the index of the spool is read', () => {
     const world = new StatusWorld();
     Object.assign(world.spool, { isReadingIndex: true });
-    expect(formatStatus(world.keeper.read(), START_SECONDS, false)).toContain('Spool     reading index; ');
+    expect(formatStatus(world.collector.read(), START_SECONDS, false)).toContain('Spool     reading index; ');
     Object.assign(world.spool, { batches: 700_000, unmeasuredBatches: 650_000 });
-    expect(formatStatus(world.keeper.read(), START_SECONDS, false)).toContain(
+    expect(formatStatus(world.collector.read(), START_SECONDS, false)).toContain(
       'Spool     reading index: 50,000 of 700,000 batches measured; ',
     );
   });
 
   test('says what the recorder and the spool evicted', () => {
     const world = new StatusWorld();
-    world.keeper.recorder({ ...NOTHING_RECORDED, waitingWindows: 3, heldBytes: 8_000_000, windowsGivenUp: 2 });
+    world.collector.recorder({ ...NOTHING_RECORDED, waitingWindows: 3, heldBytes: 8_000_000, windowsGivenUp: 2 });
     Object.assign(world.spool, { dropped: { batches: 3, records: 6, packets: 1200, bytes: 9 } });
-    const text = formatStatus(world.keeper.read(), START_SECONDS, false);
+    const text = formatStatus(world.collector.read(), START_SECONDS, false);
     expect(text).toContain('3 pending (8.0 MB of memory), records of 2 windows evicted\n');
     expect(text).toContain('Spool     empty (limit 1.0 MB); 3 batches evicted (1,200 packets)\n');
   });
@@ -123,10 +123,10 @@ back"up                 5  500 B
   test('of one in trouble says what is wrong and what to do, the gravest first', () => {
     const world = new StatusWorld();
     world.close(0, variedLedger());
-    world.keeper.captured(ETH0, { kind: 'detached', reason: 'it went away' });
+    world.collector.captured(ETH0, { kind: 'detached', reason: 'it went away' });
     Object.assign(world.spool, { batches: 1, bytes: 4096, oldestAgeSeconds: 61, quarantinedBatches: 2 });
     Object.assign(world.exporter, { state: 'blocked', lastError: 'the topic is gone' });
-    const text = formatStatus(world.keeper.read(), START_SECONDS + 5, false);
+    const text = formatStatus(world.collector.read(), START_SECONDS + 5, false);
     expect(text).toContain('flowlogd 1.2.3 on web-1 is NOT healthy');
     expect(text).toMatch(/^eth0 +detached +5 s +1,091 +1,000 +8 +24 +59 +2$/m);
     expect(text).toContain(
@@ -142,7 +142,7 @@ back"up                 5  500 B
     );
     expect(marks).toHaveLength(8);
     expect(text).not.toContain('\u001b');
-    expect(formatStatus(world.keeper.read(), START_SECONDS, true)).toContain('\u001b[1;31mERROR\u001b[0m');
+    expect(formatStatus(world.collector.read(), START_SECONDS, true)).toContain('\u001b[1;31mERROR\u001b[0m');
   });
 
   test.each([
@@ -166,7 +166,7 @@ describe('flowlogd status', () => {
     world.close(0, plainLedger(5));
     const socket = join(folder, 'control.sock');
     const endpoint = await openControlSocket(socket, () => {
-      const status = world.keeper.read();
+      const status = world.collector.read();
       return { ...status, agent: { ...status.agent, stateDirectory: folder } };
     });
     const bySocket = await statusCommand(['--socket', socket, '--json']);
@@ -196,7 +196,7 @@ describe('flowlogd status', () => {
   test('does not take another service for an agent', async () => {
     const socket = join(temporaryFolder(), 'control.sock');
     const world = new StatusWorld();
-    const endpoint = await openControlSocket(socket, () => ({ ...world.keeper.read(), schema: 2 as 1 }));
+    const endpoint = await openControlSocket(socket, () => ({ ...world.collector.read(), schema: 2 as 1 }));
     const { code, stderr } = await statusCommand(['--socket', socket]);
     expect(code).toBe(69);
     expect(stderr).toContain('another version of flowlogd');

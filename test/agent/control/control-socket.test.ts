@@ -60,7 +60,7 @@ const started = async (opening: Promise<Endpoint>) => {
   open.push(endpoint);
   return endpoint;
 };
-const read = () => world.keeper.read();
+const read = () => world.collector.read();
 
 beforeEach(() => {
   world = new StatusWorld();
@@ -89,13 +89,13 @@ describe('the control socket', () => {
 
   test('says 503 with the reasons while something is wrong, and 200 again', async () => {
     await started(openControlSocket(path, read));
-    world.keeper.captured(ETH0, { kind: 'detached', reason: 'it went away' });
+    world.collector.captured(ETH0, { kind: 'detached', reason: 'it went away' });
     Object.assign(world.exporter, { state: 'blocked', lastError: 'a warning' });
     expect(await ask({ socketPath: path }, '/health')).toMatchObject({
       code: 503,
       body: 'interface-detached: eth0 is not captured: it went away.\n',
     });
-    world.keeper.captured(ETH0, { kind: 're-attached' });
+    world.collector.captured(ETH0, { kind: 're-attached' });
     expect(await ask({ socketPath: path }, '/health')).toMatchObject({ code: 200, body: 'ok\n' });
   });
 
@@ -206,7 +206,7 @@ describe('the endpoints of an agent', () => {
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as { port: number };
     const socketPath = join(path, 'not', 'there', 'control.sock');
-    const endpoints = await openEndpoints({ socketPath, listen: { host: '127.0.0.1', port } }, world.keeper, log);
+    const endpoints = await openEndpoints({ socketPath, listen: { host: '127.0.0.1', port } }, world.collector, log);
     await endpoints.stop();
     taken.close();
     expect(warnings).toEqual([
@@ -217,7 +217,7 @@ describe('the endpoints of an agent', () => {
 
   test('are the socket alone when no address is configured', async () => {
     const { log, warnings } = collectedLog();
-    const endpoints = await openEndpoints({ socketPath: path, listen: undefined }, world.keeper, log);
+    const endpoints = await openEndpoints({ socketPath: path, listen: undefined }, world.collector, log);
     expect(await ask({ socketPath: path }, '/health')).toMatchObject({ code: 200 });
     await endpoints.stop();
     expect(existsSync(path)).toBe(false);
@@ -226,7 +226,7 @@ describe('the endpoints of an agent', () => {
 
   test('a control socket that was deleted is missed, and answers again at its path', async () => {
     const { log } = collectedLog();
-    const endpoints = await openEndpoints({ socketPath: path, listen: undefined }, world.keeper, log);
+    const endpoints = await openEndpoints({ socketPath: path, listen: undefined }, world.collector, log);
     expect(endpoints.isInPlace()).toBe(true);
     rmSync(path);
     expect(endpoints.isInPlace()).toBe(false);

@@ -27,8 +27,8 @@ beforeEach(async () => {
   control = new FlowLogHost().start(declaration('fl-a', { tags: { env: 'test' } }, { interfaces: ['eth0'] }));
   world = new StatusWorld([]);
   probe = { kind: 'accepted' };
-  const operate = flowLogRoutes(control, world.keeper, new TopicProbe({ probe: async () => probe }));
-  open.push(await openControlSocket(path, () => world.keeper.read(), { operate }));
+  const operate = flowLogRoutes(control, world.collector, new TopicProbe({ probe: async () => probe }));
+  open.push(await openControlSocket(path, () => world.collector.read(), { operate }));
 });
 afterEach(async () => {
   for (const endpoint of open.splice(0)) await endpoint.stop();
@@ -98,7 +98,7 @@ describe('flow logs over the control socket', () => {
   });
 
   test('are told by nobody on TCP', async () => {
-    const listener = await openListener({ host: '127.0.0.1', port: 0 }, () => world.keeper.read());
+    const listener = await openListener({ host: '127.0.0.1', port: 0 }, () => world.collector.read());
     open.push(listener);
     for (const method of ['GET', 'POST']) {
       const { status } = await fetch(`http://${listener.address}/flow-logs`, { method });
@@ -107,9 +107,13 @@ describe('flow logs over the control socket', () => {
   });
 
   test('ask the log service until the first upload, and no longer', async () => {
-    const capturing = { flowLog: { ...control.sights()[0]!.flowLog }, interfaceId: 'if-eth0', interfaceName: 'eth0' };
-    world.keeper.add(capturing);
-    world.keeper.captured(capturing, { kind: 'attached' });
+    const capturing = {
+      flowLog: { ...control.resolutions()[0]!.flowLog },
+      interfaceId: 'if-eth0',
+      interfaceName: 'eth0',
+    };
+    world.collector.add(capturing);
+    world.collector.captured(capturing, { kind: 'attached' });
     const readiness = async () => {
       const { flowLogs } = (await json('GET', '/flow-logs')).body as { flowLogs: { readiness: { state: string } }[] };
       return flowLogs[0]!.readiness.state;

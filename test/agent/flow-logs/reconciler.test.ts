@@ -46,7 +46,7 @@ describe('flow logs at a start', () => {
       expect.objectContaining({ code: 'capture.no-interface', message: expect.stringMatching(/there is no eth8/) }),
     );
     host.interfaces = [...host.interfaces, 'eth7'];
-    await control.look();
+    await control.refresh();
     expect(running()).toEqual(['fl-a/eth0', 'fl-b/eth7']);
   });
 
@@ -57,7 +57,7 @@ describe('flow logs at a start', () => {
     const control = host.start(on('fl-a', 'eth0'));
     expect(running()).toEqual([]);
     host.interfaces = ['eth0', 'lo'];
-    await control.look();
+    await control.refresh();
     expect(running()).toEqual(['fl-a/eth0']);
   });
 
@@ -253,40 +253,40 @@ describe('interfaces that come and go', () => {
     const control = host.start(on('fl-a', 'veth*'));
     expect(running()).toEqual([]);
     host.interfaces = ['veth1', 'veth2'];
-    await control.look();
+    await control.refresh();
     expect(running()).toEqual(['fl-a/veth1', 'fl-a/veth2']);
     host.interfaces = ['veth2'];
-    await control.look();
+    await control.refresh();
     expect(running()).toEqual(['fl-a/veth1', 'fl-a/veth2']);
     host.interfaces = ['veth1', 'veth2'];
-    await control.look();
+    await control.refresh();
     host.interfaces = ['veth2'];
-    await control.look();
-    await control.look();
+    await control.refresh();
+    await control.refresh();
     expect(running()).toEqual(['fl-a/veth2']);
   });
 
   test('are waited for by name', async () => {
     const control = host.start(on('fl-a', 'eth0'));
     host.interfaces = [];
-    for (let look = 0; look < 5; look++) await control.look();
+    for (let look = 0; look < 5; look++) await control.refresh();
     expect(running()).toEqual(['fl-a/eth0']);
   });
 
   test('are followed as the default route moves, but not when it is gone for a while', async () => {
     const control = host.start(on('fl-a', 'default'));
     host.defaultName = undefined;
-    for (let look = 0; look < 5; look++) await control.look();
+    for (let look = 0; look < 5; look++) await control.refresh();
     expect(running()).toEqual(['fl-a/eth0']);
     host.defaultName = 'eth1';
-    for (let look = 0; look < 2; look++) await control.look();
+    for (let look = 0; look < 2; look++) await control.refresh();
     expect(running()).toEqual(['fl-a/eth1']);
   });
 
   test('belong to the flow log that was created first', async () => {
     const control = host.start(on('fl-a', 'v*'), on('fl-b', 'veth*'));
     host.interfaces = ['veth0'];
-    await control.look();
+    await control.refresh();
     expect(running()).toEqual(['fl-a/veth0']);
   });
 
@@ -300,9 +300,9 @@ describe('interfaces that come and go', () => {
       return observe(tap);
     };
     control.linksChanged([{ index: 7, name: 'veth0', atSeconds: 12 }], []);
-    await control.look();
+    await control.refresh();
     host.interfaces = ['veth0', 'veth1'];
-    await control.look();
+    await control.refresh();
     expect(running()).toEqual(['fl-a/veth0', 'fl-a/veth1']);
     expect(seen).toEqual([12, host.nowSeconds]);
   });
@@ -319,11 +319,11 @@ describe('interfaces that come and go', () => {
     const control = host.start(on('fl-a', 'veth*'));
     host.interfaces = ['veth0'];
     host.broken = ['veth0'];
-    for (let look = 0; look < 3; look++) await control.look();
+    for (let look = 0; look < 3; look++) await control.refresh();
     expect(host.said).toEqual(['veth0 is broken.']);
     expect(control.failuresOf('fl-a')).toEqual(['veth0 is broken.']);
     host.broken = [];
-    await control.look();
+    await control.refresh();
     expect(running()).toEqual(['fl-a/veth0']);
     expect(control.failuresOf('fl-a')).toEqual([]);
   });
@@ -348,8 +348,8 @@ test('whatever is asked in whatever order, what runs is what is enabled, and the
         else if (each.kind === 'create') await control.create({ interfaces: each.interfaces }).catch(() => undefined);
         else if (id !== undefined && each.kind === 'remove') await control.remove(id);
         else if (id !== undefined) await control.modify(id, { enabled: each.kind === 'enable' });
-        await control.look();
-        await control.look();
+        await control.refresh();
+        await control.refresh();
       }
       const claimed = new Set<string>();
       const expected = control.entries.flatMap(({ id, attributes, definition }) => {

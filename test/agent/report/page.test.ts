@@ -5,7 +5,7 @@ import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-rec
 import { createLedger } from '../../../agent/model/ledger.ts';
 import { niceCeiling } from '../../../agent/report/charts.ts';
 import { renderReport } from '../../../agent/report/page.ts';
-import { Survey } from '../../../agent/report/survey.ts';
+import { ReportSummary } from '../../../agent/report/summary.ts';
 import { FLOWS_MAX } from '../../../agent/report/tables.ts';
 import { cursorOver } from '../../support/flow-records.ts';
 
@@ -32,10 +32,10 @@ function windowOf(start: number, records: readonly FlowRecord[], droppedByKernel
   return { start, ledger, records: () => cursorOver(records) };
 }
 
-function surveyOf(...windows: readonly ReturnType<typeof windowOf>[]): Survey {
-  const survey = new Survey(10);
-  for (const window of windows) survey.add(window);
-  return survey;
+function summaryOf(...windows: readonly ReturnType<typeof windowOf>[]): ReportSummary {
+  const summary = new ReportSummary(10);
+  for (const window of windows) summary.add(window);
+  return summary;
 }
 
 /** What a reader sees, without the marks. */
@@ -48,7 +48,7 @@ const textOf = (page: string) =>
 describe('a report', () => {
   test('shows talkers, services, protocols, flows and the ledger of all windows', () => {
     const page = renderReport(
-      surveyOf(
+      summaryOf(
         windowOf(START, [flow(1, 443, 900_000)]),
         windowOf(START + 10, [flow(1, 443, 100_000), flow(2, 53, 5000)]),
       ),
@@ -73,7 +73,7 @@ describe('a report', () => {
   });
 
   test('shows what was rejected by which rule, and what was lost', () => {
-    const page = renderReport(surveyOf(windowOf(START, [flow(1, 22, 3000, 'no ssh')], 7)), CONTEXT);
+    const page = renderReport(summaryOf(windowOf(START, [flow(1, 22, 3000, 'no ssh')], 7)), CONTEXT);
     const text = textOf(page);
     expect(text).toContain('10.0.0.1:50000 → 192.0.2.1:22 TCP (no ssh) 3 3.0 kB 100.0 %');
     expect(text).toContain('7 packets lost');
@@ -82,11 +82,11 @@ describe('a report', () => {
   });
 
   test('is a page without any window, too', () => {
-    expect(textOf(renderReport(new Survey(10), CONTEXT))).toContain('no packet in any record');
+    expect(textOf(renderReport(new ReportSummary(10), CONTEXT))).toContain('no packet in any record');
   });
 
   test('needs nothing from elsewhere, and lets nothing be fetched', () => {
-    const page = renderReport(surveyOf(windowOf(START, [flow(1, 443, 1)])), CONTEXT);
+    const page = renderReport(summaryOf(windowOf(START, [flow(1, 443, 1)])), CONTEXT);
     expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
     expect(page).not.toMatch(/<script|<link|<img|https?:|url\(|@import/);
   });
@@ -97,7 +97,7 @@ describe('a report', () => {
       fc.constantFrom('<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "</title>'&<!--", '</style>'),
     );
     const [plain, other] = ['plain', 'other'].map((name) =>
-      renderReport(surveyOf(windowOf(START, [flow(1, 22, 1, name)])), {
+      renderReport(summaryOf(windowOf(START, [flow(1, 22, 1, name)])), {
         subject: name,
         details: [name],
         version: name,
@@ -107,20 +107,20 @@ describe('a report', () => {
     expect(shape(plain!)).toBe(shape(other!));
     fc.assert(
       fc.property(hostile, (name) => {
-        const survey = surveyOf(windowOf(START, [flow(1, 22, 1, name || 'rule')]));
-        const page = renderReport(survey, { subject: name, details: [name], version: name });
+        const summary = summaryOf(windowOf(START, [flow(1, 22, 1, name || 'rule')]));
+        const page = renderReport(summary, { subject: name, details: [name], version: name });
         expect(shape(page)).toBe(shape(plain!));
       }),
     );
   });
 
   test('says years, and leaves out the time between two captures, in the chart and in the average', () => {
-    const survey = surveyOf(
+    const summary = summaryOf(
       windowOf(START, [flow(1, 443, 9000)]),
       windowOf(START - 8 * 365 * 86_400, [flow(1, 443, 1000)]),
       windowOf(START + 10, [flow(1, 443, 2000)]),
     );
-    const text = textOf(renderReport(survey, CONTEXT));
+    const text = textOf(renderReport(summary, CONTEXT));
     expect(text).toContain('2015-11-16 22:13:22 to 2023-11-14 22:13:33 UTC (8 years) · on a host');
     expect(text).toContain('each bar 10 s, empty times longer than 2 min left out');
     expect(text).toContain('8.0 kbit/s on average over 12 s, pauses left out');
@@ -130,7 +130,7 @@ describe('a report', () => {
   });
 
   test('has the average of the time that was observed where that is known', () => {
-    const page = renderReport(surveyOf(windowOf(START, [flow(1, 443, 9000)])), { ...CONTEXT, observedSeconds: 90 });
+    const page = renderReport(summaryOf(windowOf(START, [flow(1, 443, 9000)])), { ...CONTEXT, observedSeconds: 90 });
     expect(textOf(page)).toContain('800 bit/s on average over 1 min 30 s of capture');
   });
 
@@ -138,7 +138,7 @@ describe('a report', () => {
     const flows = Array.from({ length: FLOWS_MAX + 100 }, (_, index) =>
       flow(index, 443, index < FLOWS_MAX ? 1000 : 100),
     );
-    const page = renderReport(surveyOf(windowOf(START, flows)), CONTEXT);
+    const page = renderReport(summaryOf(windowOf(START, flows)), CONTEXT);
     expect(page.match(/<tr><th scope="row">/g)).toHaveLength(FLOWS_MAX);
     expect(textOf(page)).toContain(
       'The 500 flows with the most bytes: 98.0 % of the bytes. Not listed: 100 smaller, with 10.0 kB (2.0 %).',
@@ -147,7 +147,7 @@ describe('a report', () => {
   });
 
   test('has tables with headings, and bars that keys reach', () => {
-    const page = renderReport(surveyOf(windowOf(START, [flow(1, 22, 3000, 'no ssh')], 7)), CONTEXT);
+    const page = renderReport(summaryOf(windowOf(START, [flow(1, 22, 3000, 'no ssh')], 7)), CONTEXT);
     const tables = page.match(/<table>.*?<\/table>/gs)!;
     expect(tables).toHaveLength(3);
     for (const table of tables) {

@@ -24,11 +24,11 @@ if (!promtool) process.stderr.write('exposition: promtool skipped: it is not ins
 function busyAgent() {
   const world = new StatusWorld([ETH0, observationPoint('wg-é')]);
   world.close(0, variedLedger(), 99);
-  world.keeper.recorder(RECORDER);
-  world.keeper.translations(TRANSLATIONS);
+  world.collector.recorder(RECORDER);
+  world.collector.translations(TRANSLATIONS);
   Object.assign(world.exporter, { deliveredBatches: 4, deliveredBytes: 4096, attempts: 6, retries: 1, blocked: 1 });
   Object.assign(world.spool, { batches: 2, bytes: 8192, oldestAgeSeconds: 61 });
-  return world.keeper.read();
+  return world.collector.read();
 }
 
 const probe = (help: string, labels: readonly string[]): Metric => ({

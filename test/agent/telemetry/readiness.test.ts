@@ -5,7 +5,7 @@ import { StatusWorld } from '../../support/agent-status.ts';
 const world = (change: object = {}) => {
   const made = new StatusWorld();
   Object.assign(made.exporter, change);
-  return made.keeper.read().exporter;
+  return made.collector.read().exporter;
 };
 
 describe('whether records arrive', () => {

@@ -16,10 +16,10 @@ import {
   STATUS_SCHEMA,
 } from './agent-status.ts';
 import { DeliveryWatch } from './delivery-watch.ts';
-import { type ClosedNews, InterfaceKeeper } from './interface-keeper.ts';
+import { InterfaceCollector, type WindowClosed } from './interface-collector.ts';
 import type { LogServiceStatus } from './log-service-status.ts';
 import { problemsOf } from './problems.ts';
-import { RingKeeper } from './ring-status.ts';
+import { RingCollector } from './ring-status.ts';
 import type { SpoolStatus } from './spool-status.ts';
 import { STATE_IN_PLACE, type StateStatus } from './state-status.ts';
 
@@ -53,15 +53,15 @@ export interface StatusOptions {
 }
 
 /** Gathers what happens, and answers what is. Bounded: nothing in it grows but with interfaces and exclusion rules. */
-export class StatusKeeper {
-  readonly rings: RingKeeper;
+export class StatusCollector {
+  readonly rings: RingCollector;
   readonly #identity: AgentIdentity;
   readonly #sources: StatusSources;
   readonly #now: () => number;
   readonly #elapsed: () => number;
   readonly #startedSeconds: number;
   readonly #flowsMax: number;
-  #interfaces: readonly InterfaceKeeper[];
+  #interfaces: readonly InterfaceCollector[];
   #recorder: RecorderNumbers = NOTHING_RECORDED;
   #spoolFailing: string | null = null;
   #translations: TranslationNumbers | null = null;
@@ -85,15 +85,15 @@ export class StatusKeeper {
     this.#startedSeconds = this.#seconds();
     this.#exporterSinceSeconds = this.#startedSeconds;
     this.#flowsMax = options.flowsMax;
-    this.rings = new RingKeeper(options.ringBytesMax);
+    this.rings = new RingCollector(options.ringBytesMax);
     this.#interfaces = options.points.map(
-      (point) => new InterfaceKeeper(point, options.flowsMax, this.#startedSeconds),
+      (point) => new InterfaceCollector(point, options.flowsMax, this.#startedSeconds),
     );
   }
 
   /** The point is to be observed from now on. */
   add(point: ObservationPoint): void {
-    this.#interfaces = [...this.#interfaces, new InterfaceKeeper(point, this.#flowsMax, this.#seconds())];
+    this.#interfaces = [...this.#interfaces, new InterfaceCollector(point, this.#flowsMax, this.#seconds())];
   }
 
   /** Nobody observes the point any more: what is known of it goes. */
@@ -124,7 +124,7 @@ export class StatusKeeper {
     else one?.measured(event.live);
   }
 
-  closed(news: ClosedNews): void {
+  closed(news: WindowClosed): void {
     this.#interface(news.point)?.closed(news);
   }
 
@@ -209,7 +209,7 @@ export class StatusKeeper {
     return Math.floor(this.#now() / 1000);
   }
 
-  #interface(point: ObservationPoint): InterfaceKeeper | undefined {
+  #interface(point: ObservationPoint): InterfaceCollector | undefined {
     return this.#interfaces.find((one) => one.is(point));
   }
 

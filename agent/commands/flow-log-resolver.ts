@@ -17,7 +17,7 @@ import {
   type FlowLogEntry,
   type Json,
 } from '../flow-logs/flow-log-entry.ts';
-import type { FlowLogWords } from '../flow-logs/reconciler.ts';
+import type { FlowLogResolver } from '../flow-logs/reconciler.ts';
 import { readRegistry } from '../flow-logs/registry-file.ts';
 import type { FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
@@ -37,10 +37,10 @@ export function declarationOf(flowLog: FlowLogConfiguration): Declaration {
   };
 }
 
-export function flowLogWords(
+export function flowLogResolver(
   { capture, constants }: Pick<Configuration, 'capture' | 'constants'>,
   { mayLack }: Waiting,
-): FlowLogWords {
+): FlowLogResolver {
   const { snapBytes, bufferBytes, promiscuous, filter } = capture;
   const tapOf = (configured: FlowLogConfiguration, found: HostInterface) => ({
     interfaceName: found.name,
@@ -56,7 +56,7 @@ export function flowLogWords(
   });
   return {
     read: (options) => declarationOf(loadFlowLog(options)),
-    look(entries) {
+    resolve(entries) {
       const known = listInterfaces();
       return entries.map((entry) => {
         const configured = configurationOf(entry);

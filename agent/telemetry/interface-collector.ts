@@ -4,10 +4,10 @@ import { LiveBlock } from '../model/live-figures.ts';
 import type { InterfaceState, InterfaceStatus } from './agent-status.ts';
 import { LedgerSum } from './ledger-sum.ts';
 import { LiveRates } from './live-rates.ts';
-import type { RingKeeper } from './ring-status.ts';
+import type { RingCollector } from './ring-status.ts';
 
 /** A window that has become durable. */
-export interface ClosedNews {
+export interface WindowClosed {
   readonly point: ObservationPoint;
   readonly windowStart: number;
   readonly records: number;
@@ -24,7 +24,7 @@ interface KeptWindow {
 }
 
 /** One observation point as it is told. */
-export class InterfaceKeeper {
+export class InterfaceCollector {
   readonly #point: ObservationPoint;
   readonly #flowsMax: number;
   #figures = new LiveBlock();
@@ -65,7 +65,7 @@ export class InterfaceKeeper {
     this.#beforeAttachPackets += packets;
   }
 
-  closed({ windowStart, records, ledger }: ClosedNews): void {
+  closed({ windowStart, records, ledger }: WindowClosed): void {
     this.#records += records;
     this.#windows[logStatus(ledger)]++;
     this.#total.add(ledger);
@@ -87,7 +87,7 @@ export class InterfaceKeeper {
     this.#rates.look(atMs, this.#figures.read());
   }
 
-  read(rings: RingKeeper): InterfaceStatus {
+  read(rings: RingCollector): InterfaceStatus {
     const figures = this.#figures.read();
     const { interfaceName, interfaceId, flowLog } = this.#point;
     return {

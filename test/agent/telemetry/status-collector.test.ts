@@ -3,11 +3,11 @@ import { resolve } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createLedger, GAP_REASONS, type Ledger, logStatus } from '../../../agent/model/ledger.ts';
-import { LAST_WINDOWS } from '../../../agent/telemetry/interface-keeper.ts';
+import { LAST_WINDOWS } from '../../../agent/telemetry/interface-collector.ts';
 import type { LedgerStatus } from '../../../agent/telemetry/ledger-sum.ts';
 import { PROBLEM_CODES } from '../../../agent/telemetry/problems.ts';
 import { readinessOf } from '../../../agent/telemetry/readiness.ts';
-import { SILENT_LOOKS_MAX } from '../../../agent/telemetry/status.ts';
+import { SILENT_LOOKS_MAX } from '../../../agent/telemetry/status-collector.ts';
 import {
   ETH0,
   observationPoint,
@@ -55,7 +55,7 @@ describe('the ledger of the status', () => {
           world.close(window, ledger);
           offered += rightSide({ ...ledger, offeredPackets: 0, lostPackets: 0, gapSeconds: {} });
         }
-        const [eth0] = world.keeper.read().interfaces;
+        const [eth0] = world.collector.read().interfaces;
         expect(eth0!.ledger.offeredPackets).toBe(offered);
         for (const ledger of [eth0!.ledger, ...eth0!.lastWindows.map((window) => window.ledger)]) {
           expect(ledger.offeredPackets).toBe(rightSide(ledger));
@@ -70,7 +70,7 @@ describe('the ledger of the status', () => {
   test('shows each part where it belongs', () => {
     const world = new StatusWorld();
     world.close(0, variedLedger(), 99);
-    const [eth0] = world.keeper.read().interfaces;
+    const [eth0] = world.collector.read().interfaces;
     expect(eth0!.ledger).toEqual({
       offeredPackets: VARIED_OFFERED,
       lostPackets: VARIED_LOST,
@@ -99,14 +99,14 @@ describe('the ledger of the status', () => {
     const world = new StatusWorld([ETH0, eth1]);
     world.close(0, plainLedger(5), 1, eth1);
     world.close(0, plainLedger(8), 1, observationPoint('unknown'));
-    const offered = world.keeper.read().interfaces.map(({ ledger }) => ledger.offeredPackets);
+    const offered = world.collector.read().interfaces.map(({ ledger }) => ledger.offeredPackets);
     expect(offered).toEqual([0, 5]);
   });
 
   test('is not changed by what somebody does to what was read', () => {
     const world = new StatusWorld();
     world.close(0, plainLedger(5));
-    const first = world.keeper.read().interfaces[0]!;
+    const first = world.collector.read().interfaces[0]!;
     world.close(1, plainLedger(6));
     expect(first.ledger.metered.packets).toBe(5);
     expect(first.windows.OK).toBe(1);
@@ -118,7 +118,7 @@ describe('the last windows', () => {
   test('are the latest ten, the newest first, in whatever order they became durable', () => {
     const world = new StatusWorld();
     for (const window of [3, 1, 2, 0, 12, 11, 10, 4, 5, 6, 7, 8, 9]) world.close(window, plainLedger(window));
-    const { lastWindows } = world.keeper.read().interfaces[0]!;
+    const { lastWindows } = world.collector.read().interfaces[0]!;
     const windows = lastWindows.map(({ startSeconds }) => (startSeconds - START_SECONDS) / WINDOW_SECONDS);
     expect(windows).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
     expect(lastWindows).toHaveLength(LAST_WINDOWS);
@@ -132,7 +132,7 @@ describe('the last windows', () => {
     world.close(0, plainLedger(5), 1);
     world.close(0, { ...createLedger([]), gaps: [gap] }, 3);
     world.close(0, plainLedger(1), 1);
-    const [window, ...others] = world.keeper.read().interfaces[0]!.lastWindows;
+    const [window, ...others] = world.collector.read().interfaces[0]!.lastWindows;
     expect(others).toEqual([]);
     expect(window).toMatchObject({ status: 'SKIPDATA', records: 5 });
     expect(window!.ledger.metered.packets).toBe(6);
@@ -143,23 +143,23 @@ describe('the last windows', () => {
 describe('an interface', () => {
   test('is detached with a reason, and capturing since it came back', () => {
     const world = new StatusWorld();
-    const state = () => world.keeper.read().interfaces[0]!;
+    const state = () => world.collector.read().interfaces[0]!;
     expect(state()).toMatchObject({ state: 'capturing', sinceSeconds: START_SECONDS, reason: null, detachments: 0 });
     world.pass(5);
-    world.keeper.captured(ETH0, { kind: 'detached', reason: 'eth0 went away' });
+    world.collector.captured(ETH0, { kind: 'detached', reason: 'eth0 went away' });
     expect(state()).toMatchObject({
       state: 'detached',
       sinceSeconds: START_SECONDS + 5,
       reason: 'eth0 went away',
       detachments: 1,
     });
-    expect(world.keeper.read().healthy).toBe(false);
+    expect(world.collector.read().healthy).toBe(false);
     expect(world.problems).toEqual(['interface-detached']);
     world.pass(7);
-    world.keeper.captured(ETH0, { kind: 're-attached' });
-    world.keeper.captured(ETH0, { kind: 'something else' });
+    world.collector.captured(ETH0, { kind: 're-attached' });
+    world.collector.captured(ETH0, { kind: 'something else' });
     expect(state()).toMatchObject({ state: 'capturing', sinceSeconds: START_SECONDS + 12, reason: null });
-    expect(world.keeper.read().healthy).toBe(true);
+    expect(world.collector.read().healthy).toBe(true);
   });
 });
 
@@ -168,22 +168,25 @@ describe('the data plane', () => {
     const world = new StatusWorld();
     for (let look = 0; look <= SILENT_LOOKS_MAX - 1; look++) {
       expect(world.problems).toEqual([]);
-      world.keeper.observe();
+      world.collector.observe();
       world.pass(1000);
     }
     expect(world.problems).toEqual([]);
-    world.keeper.observe();
+    world.collector.observe();
     expect(world.problems).toEqual(['data-plane-stuck']);
-    expect(world.keeper.read()).toMatchObject({ healthy: false, dataPlane: { advancing: false, stalledSeconds: 10 } });
+    expect(world.collector.read()).toMatchObject({
+      healthy: false,
+      dataPlane: { advancing: false, stalledSeconds: 10 },
+    });
     world.rounds++;
-    world.keeper.observe();
-    expect(world.keeper.read()).toMatchObject({ healthy: true, dataPlane: { advancing: true, stalledSeconds: 0 } });
+    world.collector.observe();
+    expect(world.collector.read()).toMatchObject({ healthy: true, dataPlane: { advancing: true, stalledSeconds: 0 } });
   });
 });
 
 describe('the exporter', () => {
   test('is the first of the sinks, by its name', () => {
-    const { exporter, sinks } = new StatusWorld().keeper.read();
+    const { exporter, sinks } = new StatusWorld().collector.read();
     expect(sinks).toEqual([exporter]);
     expect(exporter).toMatchObject({ name: 'cls', sink: 'topic flowlog at http://127.0.0.1:9514' });
   });
@@ -192,8 +195,8 @@ describe('the exporter', () => {
     const world = new StatusWorld();
     world.pass(5);
     Object.assign(world.exporter, { state: 'sending', sentBatches: 1 });
-    world.keeper.observe();
-    expect(world.keeper.read().exporter).toMatchObject({
+    world.collector.observe();
+    expect(world.collector.read().exporter).toMatchObject({
       deliveredBatches: 0,
       lastDeliveredSeconds: START_SECONDS + 5,
     });
@@ -201,12 +204,12 @@ describe('the exporter', () => {
 
   test('has a time for its state and for what it delivered last', () => {
     const world = new StatusWorld();
-    expect(world.keeper.read().exporter).toMatchObject({ sinceSeconds: START_SECONDS, lastDeliveredSeconds: null });
+    expect(world.collector.read().exporter).toMatchObject({ sinceSeconds: START_SECONDS, lastDeliveredSeconds: null });
     world.pass(3);
     Object.assign(world.exporter, { state: 'sending', deliveredBatches: 2 });
-    world.keeper.observe();
+    world.collector.observe();
     world.pass(4);
-    const { exporter } = world.keeper.read();
+    const { exporter } = world.collector.read();
     expect(exporter).toMatchObject({
       sinceSeconds: START_SECONDS + 3,
       lastDeliveredSeconds: START_SECONDS + 3,
@@ -218,8 +221,8 @@ describe('the exporter', () => {
     const world = new StatusWorld();
     Object.assign(world.exporter, { state: 'blocked', lastError: 'the topic is gone' });
     expect(world.problems).toEqual(['exporter-blocked']);
-    expect(world.keeper.read()).toMatchObject({ healthy: true });
-    expect(world.keeper.read().problems[0]!.message).toContain('the topic is gone');
+    expect(world.collector.read()).toMatchObject({ healthy: true });
+    expect(world.collector.read().problems[0]!.message).toContain('the topic is gone');
     Object.assign(world.exporter, { state: 'backing-off', lastError: 'connection refused' });
     expect(world.problems).toEqual(['exporter-backing-off']);
     Object.assign(world.exporter, { state: 'sending' });
@@ -230,9 +233,9 @@ describe('the exporter', () => {
 describe('the spool', () => {
   test('that cannot be written is an error until it can', () => {
     const world = new StatusWorld();
-    world.keeper.recorder({ ...RECORDER, waitingWindows: 2, heldBytes: 4096 });
-    world.keeper.spoolFailing('Writing the spool failed: no space.');
-    const failing = world.keeper.read();
+    world.collector.recorder({ ...RECORDER, waitingWindows: 2, heldBytes: 4096 });
+    world.collector.spoolFailing('Writing the spool failed: no space.');
+    const failing = world.collector.read();
     expect(failing.recorder).toEqual({
       ...RECORDER,
       waitingWindows: 2,
@@ -240,14 +243,14 @@ describe('the spool', () => {
       failing: 'Writing the spool failed: no space.',
     });
     expect(failing.problems).toMatchObject([{ code: 'spool-failing', severity: 'error' }]);
-    world.keeper.spoolFailing(undefined);
+    world.collector.spoolFailing(undefined);
     expect(world.problems).toEqual([]);
   });
 
   test('that gives up batches says so for ten minutes after the last', () => {
     const world = new StatusWorld();
     world.spool.dropped = { batches: 1, records: 10, packets: 100, bytes: 1000 };
-    world.keeper.observe();
+    world.collector.observe();
     world.pass(599);
     expect(world.problems).toEqual(['spool-dropping']);
     world.pass(1);
@@ -270,8 +273,8 @@ describe('closed windows', () => {
     waiting(2);
     expect(world.problems).toEqual([]);
     waiting(3);
-    expect(world.keeper.read().problems).toMatchObject([{ code: 'windows-unwritten', interface: 'eth0' }]);
-    world.keeper.spoolFailing('ENOSPC');
+    expect(world.collector.read().problems).toMatchObject([{ code: 'windows-unwritten', interface: 'eth0' }]);
+    world.collector.spoolFailing('ENOSPC');
     expect(world.problems).toEqual(['spool-failing']);
   });
 });
@@ -279,26 +282,26 @@ describe('closed windows', () => {
 describe('open windows', () => {
   test('in memory alone are a warning that says since when and why, until they are kept again', () => {
     const world = new StatusWorld();
-    world.keeper.captured(ETH0, { kind: 'volatile', reason: 'ENOSPC: no space left on device' });
-    const { problems, healthy, interfaces } = world.keeper.read();
+    world.collector.captured(ETH0, { kind: 'volatile', reason: 'ENOSPC: no space left on device' });
+    const { problems, healthy, interfaces } = world.collector.read();
     expect(healthy).toBe(true);
     expect(problems).toMatchObject([{ code: 'windows-in-memory', interface: 'eth0' }]);
     expect(problems[0]!.message).toContain('since 2023-11-14 22:13:20Z');
     expect(problems[0]!.message).toContain('ENOSPC');
     expect(interfaces[0]).toMatchObject({ volatile: true, volatileSinceSeconds: START_SECONDS });
-    world.keeper.captured(ETH0, { kind: 'kept' });
+    world.collector.captured(ETH0, { kind: 'kept' });
     expect(world.problems).toEqual([]);
-    expect(world.keeper.read().interfaces[0]).toMatchObject({ volatile: false, volatileSinceSeconds: null });
+    expect(world.collector.read().interfaces[0]).toMatchObject({ volatile: false, volatileSinceSeconds: null });
   });
 
   test('of an earlier run that wait on disk, or are lost, are a warning each', () => {
     const world = new StatusWorld();
     const { recovered } = RECORDER;
-    world.keeper.recorder({ ...RECORDER, recovered: { ...recovered, failing: 'EACCES: permission denied' } });
+    world.collector.recorder({ ...RECORDER, recovered: { ...recovered, failing: 'EACCES: permission denied' } });
     expect(world.problems).toEqual(['recovery-failing']);
-    world.keeper.recorder({ ...RECORDER, recovered: { ...recovered, windowsLost: 1, setAside: 3 } });
+    world.collector.recorder({ ...RECORDER, recovered: { ...recovered, windowsLost: 1, setAside: 3 } });
     expect(world.problems).toEqual(['windows-lost']);
-    expect(world.keeper.read().problems[0]!.message).toContain('3 files');
+    expect(world.collector.read().problems[0]!.message).toContain('3 files');
   });
 });
 
@@ -313,7 +316,7 @@ describe('loss in the last windows', () => {
       'flows-folded',
       'verdicts-lost',
     ]);
-    const advice = world.keeper.read().problems.map((problem) => problem.advice);
+    const advice = world.collector.read().problems.map((problem) => problem.advice);
     expect(advice[0]).toContain('capture.bufferBytes');
     expect(advice[3]).toContain('table.flowsMax');
     for (let window = 1; window <= LAST_WINDOWS; window++) world.close(window, plainLedger(1));
@@ -323,8 +326,8 @@ describe('loss in the last windows', () => {
   test('comes after what is graver', () => {
     const world = new StatusWorld();
     world.close(0, variedLedger());
-    world.keeper.spoolFailing('no space');
-    const [first] = world.keeper.read().problems;
+    world.collector.spoolFailing('no space');
+    const [first] = world.collector.read().problems;
     expect(first).toMatchObject({ code: 'spool-failing' });
   });
 });
@@ -352,7 +355,7 @@ describe('docs/operations.md', () => {
         gather(inner);
       }
     };
-    gather(world.keeper.read());
+    gather(world.collector.read());
     const section = page.slice(page.indexOf('## The status as JSON'), page.indexOf('## Metrics'));
     const named = new Set([...section.matchAll(/`\.?([A-Za-z-]+)(?:\[\])?`/g)].map(([, name]) => name));
     expect(names.size).toBeGreaterThan(50);
@@ -364,10 +367,10 @@ describe('batches that are pending without a delivery', () => {
   const look = (world: StatusWorld, seconds: number) => {
     for (let second = 0; second < seconds; second++) {
       world.rounds++;
-      world.keeper.observe();
+      world.collector.observe();
     }
   };
-  const codes = (world: StatusWorld) => world.keeper.read().problems.map(({ code }) => code);
+  const codes = (world: StatusWorld) => world.collector.read().problems.map(({ code }) => code);
 
   test('for three windows make the agent unhealthy, whatever the exporter is at, and one delivery heals it', () => {
     for (const state of ['sending', 'backing-off', 'blocked'] as const) {
@@ -376,16 +379,16 @@ describe('batches that are pending without a delivery', () => {
       world.spool.batches = 5;
       look(world, 3 * WINDOW_SECONDS - 1);
       expect(codes(world)).not.toContain('delivery-stalled');
-      expect(world.keeper.read().healthy).toBe(true);
+      expect(world.collector.read().healthy).toBe(true);
       look(world, 1);
-      const { healthy, exporter, problems } = world.keeper.read();
+      const { healthy, exporter, problems } = world.collector.read();
       expect(healthy).toBe(false);
       expect(exporter.undeliveredSeconds).toBe(3 * WINDOW_SECONDS);
       expect(problems[0]).toMatchObject({ code: 'delivery-stalled', severity: 'error' });
       expect(problems[0]!.message).toContain('403 AccountArrears');
       world.exporter.deliveredBatches++;
       look(world, 1);
-      expect(world.keeper.read()).toMatchObject({ healthy: true, exporter: { undeliveredSeconds: 0 } });
+      expect(world.collector.read()).toMatchObject({ healthy: true, exporter: { undeliveredSeconds: 0 } });
     }
   });
 
@@ -394,8 +397,8 @@ describe('batches that are pending without a delivery', () => {
     look(world, 10 * WINDOW_SECONDS);
     expect(codes(world)).not.toContain('delivery-stalled');
     const slow = { ...ETH0, interfaceName: 'eth9', flowLog: { ...ETH0.flowLog, id: 'fl-slow', windowSeconds: 600 } };
-    world.keeper.add(slow);
-    world.keeper.captured(slow, { kind: 'attached' });
+    world.collector.add(slow);
+    world.collector.captured(slow, { kind: 'attached' });
     world.spool.batches = 1;
     look(world, 1799);
     expect(codes(world)).not.toContain('delivery-stalled');
@@ -404,7 +407,7 @@ describe('batches that are pending without a delivery', () => {
   });
 
   test('are said where a flow log is described, though the last upload was taken', () => {
-    const { exporter } = new StatusWorld().keeper.read();
+    const { exporter } = new StatusWorld().collector.read();
     const stalled = { ...exporter, state: 'sending', lastDeliveredSeconds: START_SECONDS, undeliveredSeconds: 180 };
     expect(readinessOf(stalled, 60, 'open')).toMatchObject({ state: 'unreachable' });
     expect(readinessOf({ ...stalled, undeliveredSeconds: 179 }, 60, 'open')).toMatchObject({ state: 'ready' });

@@ -19,7 +19,7 @@ export interface Talker extends Sums {
   receivedBytes: number;
 }
 
-export interface SurveyedWindow {
+export interface SummarizedWindow {
   /** Unix seconds. */
   readonly start: number;
   readonly ledger: Ledger;
@@ -28,7 +28,7 @@ export interface SurveyedWindow {
 
 const sums = (): Sums => ({ packets: 0, bytes: 0 });
 
-export class Survey {
+export class ReportSummary {
   readonly ledger = createLedger([]);
   readonly talkers = new Ranking<Talker>(() => ({ ...sums(), sentBytes: 0, receivedBytes: 0 }), addressLabel);
   readonly protocols = new Ranking(sums, (protocol) => protocolName(Number(protocol)));
@@ -46,7 +46,7 @@ export class Survey {
     this.timeline = new Timeline(windowSeconds);
   }
 
-  add(window: SurveyedWindow): void {
+  add(window: SummarizedWindow): void {
     const step = this.timeline.of(window.start);
     step.packets += window.ledger.metered.packets;
     step.bytes += window.ledger.metered.bytes;
@@ -78,7 +78,7 @@ export class Survey {
     this.records += 1;
   }
 
-  #addRejected(step: Step, window: SurveyedWindow): void {
+  #addRejected(step: Step, window: SummarizedWindow): void {
     const rejected = this.#addFlows(this.rejected, rejectedOf(window.records()));
     step.rejectedBytes += rejected.bytes;
     add(this.rejectedSum, rejected);

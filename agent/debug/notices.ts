@@ -4,7 +4,7 @@ import type { Output } from '../cli/command.ts';
 const HELD_MAX = 100;
 
 /** Sentences on standard error, which wait while a screen is drawn on the same terminal. */
-export class Asides {
+export class Notices {
   readonly #stderr: Output;
   #held: string[] | undefined;
   #leftOut = 0;
@@ -13,7 +13,7 @@ export class Asides {
     this.#stderr = stderr;
   }
 
-  readonly say = (sentence: string | undefined): void => {
+  readonly notify = (sentence: string | undefined): void => {
     if (sentence === undefined) return;
     if (this.#held === undefined) this.#stderr.write(`flowlogd: ${sentence}\n`);
     else if (this.#held.length < HELD_MAX) this.#held.push(sentence);
@@ -32,7 +32,7 @@ export class Asides {
   release(): void {
     const held = this.#held ?? [];
     this.#held = undefined;
-    for (const sentence of held) this.say(sentence);
-    if (this.#leftOut > 0) this.say(`${this.#leftOut} more such events were not kept.`);
+    for (const sentence of held) this.notify(sentence);
+    if (this.#leftOut > 0) this.notify(`${this.#leftOut} more such events were not kept.`);
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { declarationOf, flowLogWords } from '../../../agent/commands/flow-log-words.ts';
+import { declarationOf, flowLogResolver } from '../../../agent/commands/flow-log-resolver.ts';
 import { loadConfiguration, loadFlowLog } from '../../../agent/config/load.ts';
 import { SCHEMA } from '../../../agent/config/schema.ts';
 import { reconcile } from '../../../agent/flow-logs/registry.ts';
@@ -20,7 +20,7 @@ const EVERYTHING = {
   constants: { vpcId: 'vpc-1' },
 };
 
-function words() {
+function resolver() {
   const { configuration } = loadConfiguration({
     path: undefined,
     environment: {},
@@ -28,7 +28,7 @@ function words() {
     zstd: false,
     readNamedFiles: false,
   });
-  return flowLogWords(configuration, { mayLack: (pattern) => pattern.includes('*') });
+  return flowLogResolver(configuration, { mayLack: (pattern) => pattern.includes('*') });
 }
 
 describe('a flow log between the file and the registry', () => {
@@ -83,19 +83,19 @@ describe('a flow log between the file and the registry', () => {
   });
 
   test('stands for the interfaces that are there', () => {
-    const { entries } = reconcile([], [words().read(EVERYTHING)], {
+    const { entries } = reconcile([], [resolver().read(EVERYTHING)], {
       nowSeconds: 0,
       suggestId: () => 'fl-1',
       storage: EMBEDDED_STORAGE,
     });
-    const [sight] = words().look(entries);
-    expect(sight).toMatchObject({
+    const [resolution] = resolver().resolve(entries);
+    expect(resolution).toMatchObject({
       patterns: ['lo', 'never*'],
       missing: ['never*'],
       flowLog: { id: 'fl-4kd02xq9', windowSeconds: 7, trafficType: 'REJECT' },
     });
-    expect(sight!.found.map(({ interfaceName }) => interfaceName)).toEqual(['lo']);
-    expect(words().explainMissing('never0')?.message).toMatch(/no interface never0/);
-    expect(words().explainMissing('never*')).toBeUndefined();
+    expect(resolution!.found.map(({ interfaceName }) => interfaceName)).toEqual(['lo']);
+    expect(resolver().explainMissing('never0')?.message).toMatch(/no interface never0/);
+    expect(resolver().explainMissing('never*')).toBeUndefined();
   });
 });
