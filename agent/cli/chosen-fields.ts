@@ -1,7 +1,8 @@
 /** `--fields 'srcaddr dstaddr tcp-flags'`: what records on the terminal say. */
-import { nearestWord } from '../config/nearest.ts';
+
 import { type FlowLog, ROW_DEFAULTS } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import { nearestWord } from '../options/nearest.ts';
 import { expandWords, FIELD_NAMES, fieldWord } from '../record/catalogue.ts';
 import type { Invocation, OptionSpec } from './command.ts';
 

@@ -1,7 +1,8 @@
 /** From a command's words to its typed values. */
 
 import { parseArgs } from 'node:util';
-import { nearestWord } from '../config/nearest.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { nearestWord } from '../options/nearest.ts';
 import {
   DURATION_FORMS,
   formatBytes,
@@ -10,8 +11,7 @@ import {
   parseInteger,
   parseSeconds,
   SIZE_FORMS,
-} from '../config/quantity.ts';
-import { OperationalError } from '../model/operational-error.ts';
+} from '../options/quantity.ts';
 import type { Bounds, Command, Invocation, OptionSpec, ProcessContext } from './command.ts';
 
 /** Every command knows it. */

@@ -1,7 +1,7 @@
 import type { Command, CommandTable, OptionSpec } from '../cli/command.ts';
 import { allOptions } from '../cli/invocation.ts';
-import { nearestWord } from '../config/nearest.ts';
 import { EXIT, OperationalError } from '../model/operational-error.ts';
+import { nearestWord } from '../options/nearest.ts';
 import { wrap } from '../record/wrap.ts';
 
 /** Help texts fit a terminal of this width. */

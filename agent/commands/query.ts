@@ -1,7 +1,7 @@
 import type { Command, Invocation } from '../cli/command.ts';
-import { parseSeconds } from '../config/quantity.ts';
 import { EXIT, OperationalError } from '../model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
+import { parseSeconds } from '../options/quantity.ts';
 import { DEFAULT_STORE_FOLDER, LogServiceClient, locateLogService, type SearchAnswer } from './logservice-client.ts';
 import { formatFound, SEARCH_FORMATS } from './search-text.ts';
 

@@ -4,7 +4,7 @@ import { LIVE_ENGINE_NAMES, NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
 import type { Findings } from './findings.ts';
 import { checkRow } from './flow-log-row.ts';
 import { isInterfacePattern } from './interface-pattern.ts';
-import { PROTOCOL } from './option.ts';
+import { PROTOCOL } from './kinds.ts';
 
 /** Names that the built-in exclusions have in the ledger. */
 const BUILT_IN_RULES: ReadonlySet<unknown> = new Set(['dhcp', 'dhcpv6', 'windows-activation']);

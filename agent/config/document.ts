@@ -5,10 +5,10 @@
  */
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument, type YAMLMap } from 'yaml';
+import { nearestWord } from '../options/nearest.ts';
+import type { Fields, ListNode, Node, OptionNode, SectionNode } from '../options/option.ts';
 import { type Environment, readVariable, variableOf } from './environment.ts';
 import type { Findings, Origin } from './findings.ts';
-import { nearestWord } from './nearest.ts';
-import type { Fields, ListNode, Node, OptionNode, SectionNode } from './option.ts';
 
 type YamlNode = ParsedNode | null | undefined;
 

@@ -1,5 +1,5 @@
-import { nearestWord } from './nearest.ts';
-import type { Node } from './option.ts';
+import { nearestWord } from '../options/nearest.ts';
+import type { Node } from '../options/option.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

@@ -9,8 +9,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { OperationalError } from '../model/operational-error.ts';
+import { nearestWord } from '../options/nearest.ts';
 import { DEFAULT_INTERFACE, isInterfacePattern, matchesInterface } from './interface-pattern.ts';
-import { nearestWord } from './nearest.ts';
 
 export interface HostInterface {
   readonly name: string;

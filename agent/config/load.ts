@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { dirname, resolve } from 'node:path';
 import * as zlib from 'node:zlib';
 import { OperationalError } from '../model/operational-error.ts';
+import { PROXY } from '../options/kinds.ts';
 import { captureWarnings } from './capture-warnings.ts';
 import { checkConsistency } from './consistency.ts';
 import { readDocument } from './document.ts';
@@ -14,7 +15,6 @@ import { type Environment, misspeltVariables } from './environment.ts';
 import { describeFileError, type ReadTextFile, readTextFile } from './files.ts';
 import { Findings, type Setting } from './findings.ts';
 import { rowWarnings, windowSecondsOf } from './flow-log-row.ts';
-import { PROXY } from './option.ts';
 import { type ClsOptions, CONFIGURATION_BYTES_MAX, type FlowLogOptions, type Options, SCHEMA } from './schema.ts';
 
 /** Secrets and certificates are short. */

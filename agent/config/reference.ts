@@ -1,7 +1,8 @@
 /** Renders the option table: as the page of the documentation, and as a commented example file. */
 
+import { TEXT } from '../options/kinds.ts';
+import type { Fields, ListNode, Node, OptionNode, SectionNode } from '../options/option.ts';
 import { variableOf } from './environment.ts';
-import { type Fields, type ListNode, type Node, type OptionNode, type SectionNode, TEXT } from './option.ts';
 import { SCHEMA } from './schema.ts';
 
 const COMMENT_COLUMNS = 110;

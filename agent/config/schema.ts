@@ -10,36 +10,32 @@ import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
-import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
 import {
   ABSOLUTE_PATH,
   BOOLEAN,
   bytes,
   choice,
-  FIELD_WORD,
   FILE_PATH,
-  INTERFACE_PATTERN,
   integer,
-  LISTEN_ADDRESS,
+  ORIGIN,
+  PROXY,
+  pattern,
+  seconds,
+  TEXT_OR_NOTHING,
+} from '../options/kinds.ts';
+import {
   list,
   listOf,
-  NETWORK,
-  ORIGIN,
   option,
   optional,
   optionalSection,
-  PORT_RANGE,
-  PROTOCOL,
-  PROXY,
-  pattern,
   required,
-  seconds,
   secret,
   section,
-  TAG,
-  TEXT_OR_NOTHING,
   type ValueOf,
-} from './option.ts';
+} from '../options/option.ts';
+import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
+import { FIELD_WORD, INTERFACE_PATTERN, LISTEN_ADDRESS, NETWORK, PORT_RANGE, PROTOCOL, TAG } from './kinds.ts';
 
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 ** 2;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nearestWord } from '../../../agent/config/nearest.ts';
-import { formatBytes, formatSeconds, parseBytes, parseInteger, parseSeconds } from '../../../agent/config/quantity.ts';
+import { nearestWord } from '../../../agent/options/nearest.ts';
+import { formatBytes, formatSeconds, parseBytes, parseInteger, parseSeconds } from '../../../agent/options/quantity.ts';
 
 describe('quantities', () => {
   test.each([
