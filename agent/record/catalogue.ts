@@ -5,7 +5,7 @@
  */
 import type { ResourceType } from '../model/flow-log.ts';
 import type { LogStatus } from '../model/ledger.ts';
-import * as values from './field-values.ts';
+import * as text from './field-text.ts';
 
 /** What all records of one window share. */
 export interface RowContext {
@@ -47,7 +47,7 @@ interface FieldText {
   /** The value in rows that stand for a window, and in all rows of it where a record has none of its own. */
   readonly shared?: SharedValue;
   /** The value of one record. */
-  readonly write?: values.WriteValue;
+  readonly write?: text.WriteValue;
   /** What `write` says of each record without annotations, where it needs them: a text, or null for nothing. */
   readonly unannotated?: string | null;
 }
@@ -102,29 +102,29 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     type: 'address',
     source: 'key',
     meaning: 'Source address of the outermost IP header; IPv6 as RFC 5952 writes it.',
-    write: values.source,
+    write: text.source,
   },
   {
     name: 'dstaddr',
     type: 'address',
     source: 'key',
     meaning: 'Destination address of the outermost IP header; IPv6 as RFC 5952 writes it.',
-    write: values.destination,
+    write: text.destination,
   },
-  { name: 'srcport', type: 'integer', source: 'key', meaning: `Source port ${PORTS}`, write: values.sourcePort },
+  { name: 'srcport', type: 'integer', source: 'key', meaning: `Source port ${PORTS}`, write: text.sourcePort },
   {
     name: 'dstport',
     type: 'integer',
     source: 'key',
     meaning: `Destination port ${PORTS}`,
-    write: values.destinationPort,
+    write: text.destinationPort,
   },
   {
     name: 'protocol',
     type: 'integer',
     source: 'key',
     meaning: 'IANA protocol number; for IPv6 the one after the extension headers.',
-    write: values.protocol,
+    write: text.protocol,
   },
   {
     name: 'packets',
@@ -132,7 +132,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'counted',
     meaning:
       'Packets of the flow in the window, duplicates included. A super-frame of segmentation offload is one packet.',
-    write: values.packets,
+    write: text.packets,
   },
   {
     name: 'bytes',
@@ -140,7 +140,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'counted',
     meaning:
       'Bytes of IP header and payload of those packets, without link layer, padding and checksum. A super-frame has one header.',
-    write: values.bytes,
+    write: text.bytes,
   },
   {
     name: 'start',
@@ -162,7 +162,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'packet-filter',
     meaning: '`REJECT` where the packet filter said so, else `ACCEPT`: a tap sees what passes.',
-    write: values.action,
+    write: text.action,
     unannotated: 'ACCEPT',
   },
   {
@@ -179,7 +179,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'conntrack',
     meaning: `Source address on the other side of the translation; ${NO_TRANSLATION}`,
-    write: values.translatedSource,
+    write: text.translatedSource,
     unannotated: null,
   },
   {
@@ -188,7 +188,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'conntrack',
     meaning: `Destination address on the other side of the translation; ${NO_TRANSLATION}`,
-    write: values.translatedDestination,
+    write: text.translatedDestination,
     unannotated: null,
   },
   {
@@ -197,7 +197,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'conntrack',
     meaning: 'Source port on the other side, known when `pkt-srcaddr` is.',
-    write: values.translatedSourcePort,
+    write: text.translatedSourcePort,
     unannotated: null,
   },
   {
@@ -206,7 +206,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'conntrack',
     meaning: 'Destination port on the other side, known when `pkt-dstaddr` is.',
-    write: values.translatedDestinationPort,
+    write: text.translatedDestinationPort,
     unannotated: null,
   },
   {
@@ -216,7 +216,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     evidence: 'conntrack',
     meaning:
       '`matched`: translated; `same`: connection tracking knows the flow and translates nothing; `unmatched`: it does not know it.',
-    write: values.translation,
+    write: text.translation,
     unannotated: null,
   },
   constant('ccn-id', 'The network that joins the regions.', ['ccnid']),
@@ -227,7 +227,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'regions',
     meaning: 'Region of the source address, by the longest prefix of `regions`.',
-    write: values.sourceRegion,
+    write: text.sourceRegion,
     unannotated: null,
   },
   {
@@ -236,7 +236,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'regions',
     meaning: 'Region of the destination address, by the longest prefix of `regions`.',
-    write: values.destinationRegion,
+    write: text.destinationRegion,
     unannotated: null,
   },
   constant('vpc-id', 'The VPC of the interface.'),
@@ -249,7 +249,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     type: 'text',
     source: 'key',
     meaning: '`IPv4` or `IPv6`.',
-    write: values.family,
+    write: text.family,
   },
   {
     name: 'tcp-flags',
@@ -257,7 +257,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     type: 'integer',
     source: 'counted',
     meaning: 'Bitwise OR of the low eight TCP flag bits of all packets; 0 where there is no TCP header.',
-    write: values.tcpFlags,
+    write: text.tcpFlags,
   },
   {
     name: 'direction',
@@ -266,7 +266,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'addresses',
     meaning: '`ingress` or `egress`, seen from the interface: by the addresses and networks of the host’s interfaces.',
-    write: values.direction,
+    write: text.direction,
     unannotated: null,
   },
   {
@@ -275,7 +275,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'conversation',
     meaning: 'Who began the conversation that the flow is one direction of: `source` or `destination`.',
-    write: values.initiator,
+    write: text.initiator,
     unannotated: null,
   },
   {
@@ -284,7 +284,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'conversation',
     meaning: 'Why `initiator` says so: `syn`, `conntrack`, or `port` (a guess).',
-    write: values.initiatorEvidence,
+    write: text.initiatorEvidence,
     unannotated: null,
   },
   {
@@ -293,7 +293,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'packet-filter',
     meaning: 'The rule that rejected the packets, by its log prefix.',
-    write: values.rejectRule,
+    write: text.rejectRule,
     unannotated: null,
   },
   {
@@ -302,7 +302,7 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'evidence',
     evidence: 'conversation',
     meaning: 'Microseconds from the SYN to the answering SYN-ACK, as seen here; where the window shows both.',
-    write: values.handshake,
+    write: text.handshake,
     unannotated: null,
   },
   {
@@ -310,14 +310,14 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     type: 'integer',
     source: 'counted',
     meaning: 'Time of the earliest packet of the record, whole Unix seconds.',
-    write: values.firstSecond,
+    write: text.firstSecond,
   },
   {
     name: 'last',
     type: 'integer',
     source: 'counted',
     meaning: 'Time of the latest packet of the record, whole Unix seconds.',
-    write: values.lastSecond,
+    write: text.lastSecond,
   },
   {
     name: 'start-ns',
@@ -325,14 +325,14 @@ export const RECORD_FIELDS: readonly RecordField[] = [
     source: 'counted',
     meaning:
       'Time of the earliest packet in Unix nanoseconds, to the microsecond. A text: 19 digits are more than JSON numbers and `long` indexes hold.',
-    write: values.firstNanosecond,
+    write: text.firstNanosecond,
   },
   {
     name: 'end-ns',
     type: 'text',
     source: 'counted',
     meaning: 'Time of the latest packet in Unix nanoseconds, likewise.',
-    write: values.lastNanosecond,
+    write: text.lastNanosecond,
   },
   {
     name: 'window-start',
@@ -362,14 +362,14 @@ const CCN_FIELDS: readonly RecordField[] = [
     index: 'text',
     source: 'key',
     meaning: `Source port ${PORTS_CCN}`,
-    write: values.sourcePortWhereAny,
+    write: text.sourcePortWhereAny,
   },
   {
     name: 'dstport',
     type: 'integer',
     source: 'key',
     meaning: `Destination port ${PORTS_CCN}`,
-    write: values.destinationPortWhereAny,
+    write: text.destinationPortWhereAny,
   },
   {
     name: 'start',
@@ -377,7 +377,7 @@ const CCN_FIELDS: readonly RecordField[] = [
     source: 'counted',
     meaning: 'Time of the earliest packet, Unix seconds; the window’s start in the row of a window.',
     shared: windowStart,
-    write: values.firstSecond,
+    write: text.firstSecond,
   },
   {
     name: 'end',
@@ -385,7 +385,7 @@ const CCN_FIELDS: readonly RecordField[] = [
     source: 'counted',
     meaning: 'Time of the latest packet, Unix seconds; the window’s end in the row of a window.',
     shared: windowEnd,
-    write: values.lastSecond,
+    write: text.lastSecond,
   },
 ];
 

@@ -5,7 +5,7 @@
 import type { LogStatus } from '../model/ledger.ts';
 import { template } from './ascii.ts';
 import type { Column, RecordField, RowContext } from './catalogue.ts';
-import type { WriteValue } from './field-values.ts';
+import type { WriteValue } from './field-text.ts';
 
 /** One value that each record has for itself, and what stands before it. */
 export interface Step {

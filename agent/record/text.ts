@@ -10,7 +10,7 @@ import type { FlowRecord } from '../model/flow-record.ts';
 import { type Ledger, logStatus } from '../model/ledger.ts';
 import { writeBytes } from './ascii.ts';
 import { type Column, ENI_COLUMNS, type RowContext } from './catalogue.ts';
-import { VALUE_BYTES_MAX } from './field-values.ts';
+import { VALUE_BYTES_MAX } from './field-text.ts';
 import { CONTEXT_TEXT_BYTES_MAX, contextText, type RecordPrinter } from './printer.ts';
 import { layOutRows, NO_ROWS, type RowEncoding, windowRow } from './row.ts';
 

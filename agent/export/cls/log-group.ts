@@ -14,7 +14,7 @@ import { createFlowRecord, type FlowRecord } from '../../model/flow-record.ts';
 import { type Ledger, logStatus, offeredPackets, type Tally } from '../../model/ledger.ts';
 import { writeBytes } from '../../record/ascii.ts';
 import { type Column, columnsOf, type RowContext } from '../../record/catalogue.ts';
-import { VALUE_BYTES_MAX } from '../../record/field-values.ts';
+import { VALUE_BYTES_MAX } from '../../record/field-text.ts';
 import { layOutRows, type Row, type RowEncoding, type Rows, windowRow } from '../../record/row.ts';
 import { contextFlow } from '../../wire/context-flow.ts';
 import { FlowBatchReader } from '../../wire/flow-batch-reader.ts';

@@ -5,7 +5,7 @@ import { createLedger } from '../../../agent/model/ledger.ts';
 import type { AnnotatedWindow, RecordAnnotator } from '../../../agent/model/record-annotator.ts';
 import { parseNetwork } from '../../../agent/packet/address.ts';
 import { columnsOf, FIELD_NAMES, type RecordField } from '../../../agent/record/catalogue.ts';
-import { VALUE_BYTES_MAX } from '../../../agent/record/field-values.ts';
+import { VALUE_BYTES_MAX } from '../../../agent/record/field-text.ts';
 import type { RecordedWindow } from '../../../agent/spool/recorder.ts';
 import { annotated, createAnnotators } from '../../../agent/threads/annotators.ts';
 import { POINT } from '../../support/closed-windows.ts';
