@@ -3,7 +3,8 @@
 import { type FlowLog, ROW_DEFAULTS } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { nearestWord } from '../options/nearest.ts';
-import { expandWords, FIELD_NAMES, fieldWord } from '../record/catalogue.ts';
+import { FIELD_NAMES } from '../record/catalogue.ts';
+import { expandWords, fieldWord } from '../record/row-formats.ts';
 import type { Invocation, OptionSpec } from './command.ts';
 
 export const FIELDS_OPTION: OptionSpec = {

@@ -1,6 +1,9 @@
 /** What a flow log records: its fields, the values of those that the host cannot know, and the length of its windows. */
+
+import type { AnnotationSource } from '../../schema/field.ts';
 import type { FlowLog } from '../model/flow-log.ts';
-import { columnsOf, constantsOf, type Evidence, expandWords } from '../record/catalogue.ts';
+import { columnsOf, constantsOf } from '../record/field-columns.ts';
+import { expandWords } from '../record/row-formats.ts';
 import type { Findings } from './findings.ts';
 import type { FlowLogOptions, Options } from './schema.ts';
 
@@ -40,7 +43,7 @@ export function fieldOfConstant(option: string): string {
 export function rowWarnings(flowLog: FlowLogOptions, host: Pick<Options, 'constants' | 'regions'>): string[] {
   const { name, resourceType, trafficType, rejects } = flowLog;
   const columns = columnsOf(resourceType, expandWords(flowLog.fields))!;
-  const labelsOf = (evidence: Evidence) =>
+  const labelsOf = (evidence: AnnotationSource) =>
     columns.filter(({ field }) => field.evidence === evidence && field.name !== 'action').map(({ label }) => label);
   const { constants } = rowOf(flowLog, host.constants);
   const empty = [

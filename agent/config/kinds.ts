@@ -5,7 +5,8 @@ import { inside, type Kind, pattern } from '../options/kinds.ts';
 import { parseInteger } from '../options/quantity.ts';
 import type { Network } from '../packet/address.ts';
 import { parseNetwork } from '../packet/address.ts';
-import { FIELD_NAMES, fieldWord } from '../record/catalogue.ts';
+import { FIELD_NAMES } from '../record/catalogue.ts';
+import { fieldWord } from '../record/row-formats.ts';
 
 export const NETWORK: Kind<Network> = {
   expected: 'an address or a network such as 10.0.0.0/8 or 2001:db8::/32',

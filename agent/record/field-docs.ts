@@ -1,6 +1,7 @@
 /** What users read about fields, rendered from the catalogue. */
 import { LEDGER_ROWS, logKeys } from '../../schema/ledger-numbers.ts';
-import { type Column, RECORD_FIELDS, type RecordField } from './catalogue.ts';
+import { RECORD_FIELDS, type RecordField } from './catalogue.ts';
+import type { Column } from './field-columns.ts';
 
 /** The columns of a row as a Markdown table. */
 export function columnTable(columns: readonly Column[]): string {

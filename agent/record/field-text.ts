@@ -3,12 +3,14 @@
  * offset after them; where the record has no value it writes nothing and answers `at`, and the format decides how nothing
  * looks. Hot: they run a dozen times for each record, and make no object.
  */
-import { ANNOTATION_TEXT_BYTES_MAX, type Annotations } from '../model/annotations.ts';
+import { ANNOTATION_TEXT_BYTES_MAX } from '../model/annotations.ts';
 import type { FlowRecord } from '../model/flow-record.ts';
 import { template, writeAddress, writeBytes, writeDecimal, writeInteger } from './ascii.ts';
 
 /** @param windowStart Unix seconds; the record's times count from there */
 export type WriteValue = (record: FlowRecord, windowStart: number, buffer: Uint8Array, at: number) => number;
+
+type ReadValue = (record: FlowRecord, windowStart: number) => number | bigint | string | Uint8Array | undefined;
 
 /** The longest of them is a text. */
 export const VALUE_BYTES_MAX = ANNOTATION_TEXT_BYTES_MAX;
@@ -40,7 +42,7 @@ export const sourcePortWhereAny: WriteValue = (record, windowStart, buffer, at) 
 export const destinationPortWhereAny: WriteValue = (record, windowStart, buffer, at) =>
   hasPorts(record) ? destinationPort(record, windowStart, buffer, at) : at;
 
-function hasPorts({ protocol }: FlowRecord): boolean {
+export function hasPorts({ protocol }: FlowRecord): boolean {
   return protocol === TCP || protocol === UDP;
 }
 
@@ -80,19 +82,22 @@ const REJECT = template('REJECT');
 export const action: WriteValue = (record, _, buffer, at) =>
   writeBytes(record.isAnnotated && record.annotations.action === 'REJECT' ? REJECT : ACCEPT, buffer, at);
 
-export const rejectRule: WriteValue = text(({ rejectRule }) => rejectRule);
-export const sourceRegion: WriteValue = text(({ sourceRegion }) => sourceRegion);
-export const destinationRegion: WriteValue = text(({ destinationRegion }) => destinationRegion);
-export const direction: WriteValue = text(({ direction }) => (direction === 'unknown' ? '' : direction));
-export const initiator: WriteValue = text(({ initiator }) => (initiator === 'unknown' ? '' : initiator));
-export const initiatorEvidence: WriteValue = text(({ initiatorEvidence }) =>
-  initiatorEvidence === 'none' ? '' : initiatorEvidence,
-);
-export const translation: WriteValue = text(({ translation }) => (translation === 'none' ? '' : translation));
+/** Writes what has to be made anyway, or is asked for seldom. */
+export function valueWriter(read: ReadValue): WriteValue {
+  return (record, windowStart, buffer, at) => {
+    const value = read(record, windowStart);
+    if (value === undefined) return at;
+    if (typeof value === 'number') return writeInteger(value, buffer, at);
+    if (typeof value === 'string') return writeText(value, buffer, at);
+    return typeof value === 'bigint' ? writeText(String(value), buffer, at) : writeAddressBytes(value, buffer, at);
+  };
+}
 
-/** A text of the annotations; an empty one is none. */
-function text(of: (annotations: Annotations) => string): WriteValue {
-  return (record, _, buffer, at) => (record.isAnnotated ? writeText(of(record.annotations), buffer, at) : at);
+function writeAddressBytes(bytes: Uint8Array, buffer: Uint8Array, at: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const word0 = view.getUint32(0);
+  if (bytes.length === 4) return writeAddress(4, word0, 0, 0, 0, buffer, at);
+  return writeAddress(6, word0, view.getUint32(4), view.getUint32(8), view.getUint32(12), buffer, at);
 }
 
 const UTF8 = new TextEncoder();
@@ -109,11 +114,6 @@ function writeText(text: string, buffer: Uint8Array, at: number): number {
   }
   return at + length;
 }
-
-export const handshake: WriteValue = (record, _, buffer, at) =>
-  record.isAnnotated && record.annotations.handshakeMicroseconds > 0
-    ? writeDecimal(record.annotations.handshakeMicroseconds, buffer, at)
-    : at;
 
 /** The other side of a translation, the same side where nothing is translated, nothing where that is not known. */
 export const translatedSource: WriteValue = (record, windowStart, buffer, at) => {

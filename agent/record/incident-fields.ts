@@ -3,7 +3,7 @@
  * made, refused or broken off, who began it, how sure that is, and how far the other side was.
  */
 import type { ResourceType } from '../model/flow-log.ts';
-import { fieldsOf, ROW_FORMATS } from './catalogue.ts';
+import { fieldsOf, ROW_FORMATS } from './row-formats.ts';
 
 export const INCIDENT_FIELDS = ['direction', 'tcp-flags', 'initiator', 'initiator-evidence', 'handshake-rtt'] as const;
 /** Of a flow log that listens to the packet filter. */

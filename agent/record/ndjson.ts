@@ -3,9 +3,10 @@ import { ANNOTATION_TEXT_BYTES_MAX } from '../model/annotations.ts';
 import type { FlowRecord } from '../model/flow-record.ts';
 import { type Ledger, logStatus } from '../model/ledger.ts';
 import { template, writeBytes } from './ascii.ts';
-import { type Column, NDJSON_COLUMNS, type RowContext } from './catalogue.ts';
+import { type Column, NDJSON_COLUMNS } from './field-columns.ts';
 import { CONTEXT_TEXT_BYTES_MAX, contextText, type RecordPrinter } from './printer.ts';
 import { layOutRows, NO_ROWS, type RowEncoding, windowRow } from './row.ts';
+import type { RowContext } from './row-context.ts';
 
 const SPACE = 0x20;
 const QUOTE = 0x22;

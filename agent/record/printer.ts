@@ -1,6 +1,6 @@
 import type { FlowRecord } from '../model/flow-record.ts';
 import type { Ledger } from '../model/ledger.ts';
-import type { RowContext } from './catalogue.ts';
+import type { RowContext } from './row-context.ts';
 
 /** A text that all records of a window share may be this long once it is encoded (and escaped). */
 export const CONTEXT_TEXT_BYTES_MAX = 1024;

@@ -4,8 +4,10 @@
  */
 import type { LogStatus } from '../model/ledger.ts';
 import { template } from './ascii.ts';
-import type { Column, RecordField, RowContext } from './catalogue.ts';
+import type { RecordField } from './catalogue.ts';
+import type { Column } from './field-columns.ts';
 import type { WriteValue } from './field-text.ts';
+import type { RowContext } from './row-context.ts';
 
 /** One value that each record has for itself, and what stands before it. */
 export interface Step {
@@ -64,7 +66,7 @@ function layOut(columns: readonly Column[], context: RowContext, encoding: RowEn
       steps.push({ before, openingBytes: opening.length, write, type: field.type, label });
       finished = [];
     } else {
-      const value = write === undefined ? shared?.(context, 'OK') : (unannotated ?? undefined);
+      const value = write === undefined ? shared?.(context, 'OK') : unannotated || undefined;
       finished.push(encoding.finished(column, value));
       valueBytes += template(value ?? '').length;
     }

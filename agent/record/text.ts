@@ -9,10 +9,11 @@
 import type { FlowRecord } from '../model/flow-record.ts';
 import { type Ledger, logStatus } from '../model/ledger.ts';
 import { writeBytes } from './ascii.ts';
-import { type Column, ENI_COLUMNS, type RowContext } from './catalogue.ts';
+import { type Column, ENI_COLUMNS } from './field-columns.ts';
 import { VALUE_BYTES_MAX } from './field-text.ts';
 import { CONTEXT_TEXT_BYTES_MAX, contextText, type RecordPrinter } from './printer.ts';
 import { layOutRows, NO_ROWS, type RowEncoding, windowRow } from './row.ts';
+import type { RowContext } from './row-context.ts';
 
 const SPACE = 0x20;
 const LINE_FEED = 0x0a;

@@ -1,3 +1,4 @@
+import { ANNOTATION_SOURCES, type AnnotationSource } from '../../schema/field.ts';
 import { annotateDirection, type InterfaceAddresses } from '../annotation/direction.ts';
 import { annotateInitiator } from '../annotation/initiator.ts';
 import { annotateRegions, type Region } from '../annotation/regions.ts';
@@ -5,7 +6,7 @@ import type { FlowLog, ObservationPoint } from '../model/flow-log.ts';
 import type { RecordCursor } from '../model/flow-record.ts';
 import type { AnnotatedWindow, RecordAnnotator } from '../model/record-annotator.ts';
 import { AnnotatedCursor } from '../record/annotated-cursor.ts';
-import { columnsOf, EVIDENCE, type Evidence, evidenceOf } from '../record/catalogue.ts';
+import { columnsOf, evidenceOf } from '../record/field-columns.ts';
 import type { RecordedWindow } from '../spool/recorder.ts';
 
 /** What annotates the records of an observation point, in this order. */
@@ -24,7 +25,7 @@ export interface AnnotatorSources {
 
 /** An annotator works for the flow logs that record one of its fields, and costs the others nothing. */
 export function createAnnotators({ regions, interfaces, seed, translations }: AnnotatorSources): AnnotatorsOf {
-  const annotators: Readonly<Record<Evidence, RecordAnnotator | undefined>> = {
+  const annotators: Readonly<Record<AnnotationSource, RecordAnnotator | undefined>> = {
     // What is rejected has been counted apart from what is accepted before the window was closed.
     'packet-filter': undefined,
     conntrack: translations,
@@ -33,13 +34,13 @@ export function createAnnotators({ regions, interfaces, seed, translations }: An
     conversation: annotateInitiator(seed),
   };
   return ({ flowLog }) =>
-    EVIDENCE.filter((evidence) => isAsked(evidence, flowLog))
+    ANNOTATION_SOURCES.filter((evidence) => isAsked(evidence, flowLog))
       .map((evidence) => annotators[evidence])
       .filter((annotator) => annotator !== undefined);
 }
 
 /** Connection tracking is followed for NAT, whatever it records: the initiator, too, is known from there first. */
-function isAsked(evidence: Evidence, { resourceType, fields }: FlowLog): boolean {
+function isAsked(evidence: AnnotationSource, { resourceType, fields }: FlowLog): boolean {
   if (evidence === 'conntrack') return resourceType === 'NAT';
   return evidenceOf(columnsOf(resourceType, fields) ?? []).includes(evidence);
 }

@@ -8,7 +8,7 @@ import { ROW_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { decodeEthernet } from '../../agent/packet/decode.ts';
 import { EXCLUDE_NOTHING, Exclusion } from '../../agent/packet/exclusion.ts';
-import { columnsOf } from '../../agent/record/catalogue.ts';
+import { columnsOf } from '../../agent/record/field-columns.ts';
 import { NdjsonPrinter } from '../../agent/record/ndjson.ts';
 import type { RecordPrinter } from '../../agent/record/printer.ts';
 import { TextPrinter } from '../../agent/record/text.ts';

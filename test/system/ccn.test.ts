@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ROW_FORMATS } from '../../agent/record/catalogue.ts';
+import { ROW_FORMATS } from '../../agent/record/row-formats.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { GATEWAY_MAC, JoinedRegions, joinedRegionsMissing, SILENT } from '../support/joined-regions.ts';
 import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { columnsOf, ENI_COLUMNS, FIELD_NAMES, NDJSON_COLUMNS, RECORD_FIELDS } from '../../../agent/record/catalogue.ts';
+import { FIELD_NAMES, RECORD_FIELDS } from '../../../agent/record/catalogue.ts';
+import { columnsOf, ENI_COLUMNS, NDJSON_COLUMNS } from '../../../agent/record/field-columns.ts';
 import { columnTable, fieldTable, indexRules, ledgerTable } from '../../../agent/record/field-docs.ts';
 
 const { UPDATE_DOCS } = process.env;

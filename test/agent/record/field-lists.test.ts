@@ -4,16 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { type Annotations, createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../../agent/model/ledger.ts';
-import {
-  columnsOf,
-  expandWords,
-  FIELD_NAMES,
-  fieldWord,
-  RECORD_FIELDS,
-  type RowContext,
-} from '../../../agent/record/catalogue.ts';
+import { FIELD_NAMES, RECORD_FIELDS } from '../../../agent/record/catalogue.ts';
+import { columnsOf } from '../../../agent/record/field-columns.ts';
 import { NdjsonPrinter } from '../../../agent/record/ndjson.ts';
 import type { RecordPrinter } from '../../../agent/record/printer.ts';
+import type { RowContext } from '../../../agent/record/row-context.ts';
+import { expandWords, fieldWord } from '../../../agent/record/row-formats.ts';
 import { TextPrinter } from '../../../agent/record/text.ts';
 import { EXPECTED_FIELDS, expectedValues, listedHeader } from '../../support/expected-fields.ts';
 import { flowRecord } from '../../support/flow-records.ts';

@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { renderExample } from '../../../agent/config/reference.ts';
 import { RESOURCE_TYPES } from '../../../agent/model/flow-log.ts';
-import { columnsOf, expandWords, fieldsOf } from '../../../agent/record/catalogue.ts';
+import { columnsOf } from '../../../agent/record/field-columns.ts';
 import { INCIDENT_FIELDS, incidentRow } from '../../../agent/record/incident-fields.ts';
+import { expandWords, fieldsOf } from '../../../agent/record/row-formats.ts';
 
 describe('the fields that incident analysis needs', () => {
   test.each(RESOURCE_TYPES)('are beside the documented row of %s, and in none', (resourceType) => {

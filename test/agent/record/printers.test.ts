@@ -3,9 +3,10 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../../agent/model/ledger.ts';
-import { ENI_COLUMNS, NDJSON_COLUMNS, type RowContext } from '../../../agent/record/catalogue.ts';
+import { ENI_COLUMNS, NDJSON_COLUMNS } from '../../../agent/record/field-columns.ts';
 import { NdjsonPrinter } from '../../../agent/record/ndjson.ts';
 import { CONTEXT_TEXT_BYTES_MAX, type RecordPrinter } from '../../../agent/record/printer.ts';
+import type { RowContext } from '../../../agent/record/row-context.ts';
 import { TextPrinter } from '../../../agent/record/text.ts';
 import { flowRecord } from '../../support/flow-records.ts';
 

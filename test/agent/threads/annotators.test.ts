@@ -4,7 +4,8 @@ import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-rec
 import { createLedger } from '../../../agent/model/ledger.ts';
 import type { AnnotatedWindow, RecordAnnotator } from '../../../agent/model/record-annotator.ts';
 import { parseNetwork } from '../../../agent/packet/address.ts';
-import { columnsOf, FIELD_NAMES, type RecordField } from '../../../agent/record/catalogue.ts';
+import { FIELD_NAMES, type RecordField } from '../../../agent/record/catalogue.ts';
+import { columnsOf } from '../../../agent/record/field-columns.ts';
 import { VALUE_BYTES_MAX } from '../../../agent/record/field-text.ts';
 import type { RecordedWindow } from '../../../agent/spool/recorder.ts';
 import { annotated, createAnnotators } from '../../../agent/threads/annotators.ts';
