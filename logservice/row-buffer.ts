@@ -1,5 +1,5 @@
-import { BIGINT, DuckDBDataChunk, type DuckDBType, type DuckDBValue, INTEGER, VARCHAR } from '@duckdb/node-api';
-import { ADDED_COLUMNS, FIELDS, FIRST_COLUMNS } from './fields.ts';
+import { BIGINT, DuckDBDataChunk, type DuckDBValue, INTEGER, VARCHAR } from '@duckdb/node-api';
+import { FIELDS, type StoredColumn } from './fields.ts';
 import type { Log } from './log-groups.ts';
 import { timeMs } from './log-groups.ts';
 
@@ -10,21 +10,10 @@ import { timeMs } from './log-groups.ts';
 export const CHUNK_ROWS = 2048;
 
 interface Column {
-  readonly type: DuckDBType;
+  readonly isLong: boolean;
   readonly values: DuckDBValue[];
 }
 
-const COLUMNS = [...FIRST_COLUMNS, ...ADDED_COLUMNS];
-const PLACE_OF: ReadonlyMap<string, number> = new Map(COLUMNS.map(({ name }, index) => [name, index]));
-
-const PACKAGE = PLACE_OF.get('package')!;
-const INDEX_IN_PACKAGE = PLACE_OF.get('pkg_log_id')!;
-const TIME = PLACE_OF.get('time')!;
-const OTHER = PLACE_OF.get('other')!;
-
-/** Where the fields are; a key of a log may be called as one of the four above, and is no field then. */
-const SLOT_OF: ReadonlyMap<string, number> = new Map(FIELDS.map(({ name }) => [name, PLACE_OF.get(name)!]));
-const IS_LONG: readonly boolean[] = COLUMNS.map(({ type }) => type === 'BIGINT');
 const DATABASE_TYPES = { BIGINT, INTEGER, VARCHAR } as const;
 
 /** Ports, protocols and most counters: made once, for a BigInt of its own for each would be half of the work. */
@@ -33,35 +22,53 @@ const SMALL: readonly bigint[] = Array.from({ length: 65_536 }, (_, value) => Bi
 export class RowBuffer {
   readonly #chunk: DuckDBDataChunk;
   readonly #columns: readonly Column[];
+  readonly #package: DuckDBValue[];
+  readonly #indexInPackage: DuckDBValue[];
+  readonly #time: DuckDBValue[];
+  readonly #other: DuckDBValue[];
+  /** By the names of fields; a key of a log may be called as one of the four above, and is no field then. */
+  readonly #fields: ReadonlyMap<string, Column>;
   readonly #append: (chunk: DuckDBDataChunk) => void;
   readonly #onOtherKey: (key: string) => void;
   #rows = 0;
 
   /**
+   * @param stored the columns of the table, in its order
    * @param append takes a full chunk, which is used again afterwards
    * @param onOtherKey hears of every key that has no column, each time
    */
-  constructor(append: (chunk: DuckDBDataChunk) => void, onOtherKey: (key: string) => void) {
-    const types = COLUMNS.map(({ type }) => DATABASE_TYPES[type]);
-    this.#columns = types.map((type) => ({ type, values: new Array<DuckDBValue>(CHUNK_ROWS).fill(null) }));
-    this.#chunk = DuckDBDataChunk.create(types);
+  constructor(
+    stored: readonly StoredColumn[],
+    append: (chunk: DuckDBDataChunk) => void,
+    onOtherKey: (key: string) => void,
+  ) {
+    this.#columns = stored.map(({ type }) => ({
+      isLong: type === 'BIGINT',
+      values: new Array<DuckDBValue>(CHUNK_ROWS).fill(null),
+    }));
+    const column = (name: string) => this.#columns[stored.findIndex((each) => each.name === name)]!;
+    this.#package = column('package').values;
+    this.#indexInPackage = column('pkg_log_id').values;
+    this.#time = column('time').values;
+    this.#other = column('other').values;
+    this.#fields = new Map(FIELDS.map(({ name }) => [name, column(name)]));
+    this.#chunk = DuckDBDataChunk.create(stored.map(({ type }) => DATABASE_TYPES[type]));
     this.#append = append;
     this.#onOtherKey = onOtherKey;
   }
 
   add(packageId: bigint, indexInPackage: number, log: Log): void {
     const row = this.#rows;
-    const columns = this.#columns;
-    columns[PACKAGE]!.values[row] = packageId;
-    columns[INDEX_IN_PACKAGE]!.values[row] = indexInPackage;
-    columns[TIME]!.values[row] = BigInt(timeMs(log.time));
+    this.#package[row] = packageId;
+    this.#indexInPackage[row] = indexInPackage;
+    this.#time[row] = BigInt(timeMs(log.time));
     let other: Record<string, string> | undefined;
     for (const { key, value } of log.contents) {
-      const slot = SLOT_OF.get(key);
-      if (slot !== undefined) {
-        const typed = IS_LONG[slot] ? integerOf(value) : value;
+      const column = this.#fields.get(key);
+      if (column !== undefined) {
+        const typed = column.isLong ? integerOf(value) : value;
         if (typed !== undefined) {
-          columns[slot]!.values[row] = typed;
+          column.values[row] = typed;
           continue;
         }
       } else {
@@ -71,7 +78,7 @@ export class RowBuffer {
       other ??= Object.create(null) as Record<string, string>;
       other[key] = value;
     }
-    if (other !== undefined) columns[OTHER]!.values[row] = JSON.stringify(other);
+    if (other !== undefined) this.#other[row] = JSON.stringify(other);
     this.#rows = row + 1;
     if (this.#rows === CHUNK_ROWS) this.flush();
   }

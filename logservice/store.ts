@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
-import { ADDED_COLUMNS, FIRST_COLUMNS } from './fields.ts';
+import { ADDED_COLUMNS, FIRST_COLUMNS, type StoredColumn } from './fields.ts';
 import { ADDRESS_HEX_MACROS } from './query/address.ts';
 import { StoreError } from './store-error.ts';
 
@@ -47,12 +47,20 @@ export class Store {
   readonly path: string;
   /** For writing, one transaction at a time; the writer alone uses it. */
   readonly connection: DuckDBConnection;
+  /** Of the table `logs`, in the order in which this store got them. */
+  readonly columns: readonly StoredColumn[];
   readonly #instance: DuckDBInstance;
 
-  private constructor(path: string, instance: DuckDBInstance, connection: DuckDBConnection) {
+  private constructor(
+    path: string,
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    columns: readonly StoredColumn[],
+  ) {
     this.path = path;
     this.#instance = instance;
     this.connection = connection;
+    this.columns = columns;
   }
 
   /**
@@ -71,13 +79,12 @@ export class Store {
     const connection = await instance.connect();
     try {
       for (const statement of SCHEMA) await connection.run(statement);
-      await refuseNewer(connection, path);
+      return new Store(path, instance, connection, await columnsOf(connection, path));
     } catch (error) {
       if (error instanceof StoreError) throw error;
       const why = firstLine(error as Error);
       throw new StoreError('failed', `Writing to the database ${path} of the log service failed: ${why}.`, error);
     }
-    return new Store(path, instance, connection);
   }
 
   /** A connection for one search: the caller closes it. */
@@ -105,13 +112,13 @@ export class Store {
   }
 }
 
-/** Its rows have more columns than this version writes. */
-async function refuseNewer(connection: DuckDBConnection, path: string): Promise<void> {
-  const known = FIRST_COLUMNS.length + ADDED_COLUMNS.length;
-  const reader = await connection.runAndReadAll('SELECT * FROM logs LIMIT 0');
-  if (reader.columnCount === known) return;
-  const unknown = reader.columnNames().slice(known).join(', ');
-  throw newerError(path, `columns ${unknown}`);
+/** @throws StoreError where its rows have columns that this version would not write */
+async function columnsOf(connection: DuckDBConnection, path: string): Promise<readonly StoredColumn[]> {
+  const names = (await connection.runAndReadAll('SELECT * FROM logs LIMIT 0')).columnNames();
+  const known = new Map([...FIRST_COLUMNS, ...ADDED_COLUMNS].map((column) => [column.name, column]));
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length > 0) throw newerError(path, `columns ${unknown.join(', ')}`);
+  return names.map((name) => known.get(name)!);
 }
 
 function newerError(path: string, what: string, cause?: unknown): StoreError {

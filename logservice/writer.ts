@@ -56,6 +56,7 @@ export class Writer {
     this.#known = state.known;
     this.#insert = state.insert;
     this.#rows = new RowBuffer(
+      store.columns,
       (chunk) => this.#appender!.appendDataChunk(chunk),
       (key) => this.#noteKey(key),
     );

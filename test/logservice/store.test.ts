@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { ADDED_COLUMNS, FIRST_COLUMNS } from '../../logservice/fields.ts';
 import { applyRetention } from '../../logservice/retention.ts';
 import { Store } from '../../logservice/store.ts';
 import type { StoreError } from '../../logservice/store-error.ts';
@@ -191,6 +193,19 @@ test('the batches of a store of the first version are duplicates, and its logs g
   const bounds = { retentionMs: 7 * DAY_MS, storeBytesMax: 1024 ** 3 };
   expect(await applyRetention(store, writer, bounds, STORED_AT + 8 * DAY_MS)).toMatchObject({ logsDeleted: 6 });
   await store.close();
+});
+
+test('a store that got its columns in another order takes each value into its own', async () => {
+  const instance = await DuckDBInstance.create(join(folder, 'logs.duckdb'));
+  const connection = await instance.connect();
+  const columns = [...FIRST_COLUMNS, ...ADDED_COLUMNS.toReversed()].map(({ name, type }) => `"${name}" ${type}`);
+  await connection.run(`CREATE TABLE logs (${columns.join(', ')})`);
+  connection.closeSync();
+  instance.closeSync();
+  const service = await startTestService(folder);
+  await upload(service, [{ contextFlow: 'AB-1', logs: [{ contents: { 'tcp-flags': '27', 'window-end': '60' } }] }]);
+  expect((await search(service, '| select "tcp-flags", "window-end", other')).rows).toEqual([[27, 60, null]]);
+  await service.stop();
 });
 
 test('a store of a newer version is refused as it is', async () => {
