@@ -6,7 +6,7 @@ export interface FlowLog {
   readonly windowSeconds: number;
   readonly resourceType: ResourceType;
   readonly trafficType: TrafficType;
-  /** What its records say, by the names of record/catalogue.ts, in this order; empty for the documented row of its resource type. */
+  /** What its records say, by the names of schema/fields.ts, in this order; empty for the documented row of its resource type. */
   readonly fields: readonly string[];
   /** Values of fields that this host cannot know (`vpc-id` ...), by name. */
   readonly constants: Readonly<Record<string, string>>;
