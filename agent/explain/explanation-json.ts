@@ -1,15 +1,15 @@
 import { addressText } from '../record/endpoint.ts';
+import type { KeyFound } from './decode-trace.ts';
 import type { Explanation } from './explanation.ts';
 import { type ExplanationContext, timeText } from './explanation-text.ts';
-import type { KeyFound } from './story.ts';
 
 /** Goes up when a member changes its meaning or goes away. */
 export const EXPLAIN_SCHEMA = 1;
 
 /** The same as the text says, for programs. Members of records are named as replay names them. */
 export function explanationObject(explanation: Explanation, context: ExplanationContext): object {
-  const { story, record, inFile } = explanation;
-  const { ending } = story;
+  const { trace, record, inFile } = explanation;
+  const { ending } = trace;
   return {
     schema: EXPLAIN_SCHEMA,
     file: context.file,
@@ -18,7 +18,7 @@ export function explanationObject(explanation: Explanation, context: Explanation
     link_type: explanation.linkType,
     captured_bytes: explanation.captured,
     wire_bytes: explanation.wire,
-    steps: story.steps,
+    steps: trace.steps,
     decision: explanation.decision,
     refusal: ending.kind === 'key' ? null : { offset: ending.offset, reason: ending.reason },
     key: ending.kind === 'key' ? keyObject(ending) : null,

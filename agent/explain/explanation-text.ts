@@ -2,8 +2,8 @@ import { addressText, joinPort } from '../record/endpoint.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import { tcpFlagLetters } from '../record/table.ts';
 import { wrap } from '../record/wrap.ts';
+import type { KeyFound } from './decode-trace.ts';
 import { type Explanation, NUMBERS_MAX } from './explanation.ts';
-import type { KeyFound } from './story.ts';
 import { protocolTitle } from './transport.ts';
 
 /** What the explanation is about, beside the packet. */
@@ -21,8 +21,8 @@ const OFFSET_WIDTH = 6;
 
 /** @param width of the terminal */
 export function formatExplanation(explanation: Explanation, context: ExplanationContext, width: number): string {
-  const { story, number, captured, wire } = explanation;
-  const layerWidth = Math.max(...story.steps.map(({ layer }) => layer.length), 0);
+  const { trace, number, captured, wire } = explanation;
+  const layerWidth = Math.max(...trace.steps.map(({ layer }) => layer.length), 0);
   const lines = [
     `Packet ${number} of ${context.file}`,
     ...paragraph('time', timeText(explanation.seconds, explanation.nanoseconds), width),
@@ -34,17 +34,17 @@ export function formatExplanation(explanation: Explanation, context: Explanation
     ),
     '',
   ];
-  for (const { layer, offset, says } of story.steps) {
+  for (const { layer, offset, says } of trace.steps) {
     const head = `  ${`@${offset}`.padEnd(OFFSET_WIDTH)}${layer.padEnd(layerWidth)}  `;
     lines.push(...hanging(head, says, width));
   }
-  if (story.steps.length > 0) lines.push('');
+  if (trace.steps.length > 0) lines.push('');
   for (const [label, text] of conclusions(explanation, context)) lines.push(...paragraph(label, text, width));
   return `${lines.join('\n')}\n`;
 }
 
 function conclusions(explanation: Explanation, context: ExplanationContext): [string, string][] {
-  const { ending } = explanation.story;
+  const { ending } = explanation.trace;
   const { inFile } = explanation;
   const window = `${timeText(explanation.windowStart, 0)} and ${context.windowSeconds} s on`;
   if (ending.kind !== 'key') {

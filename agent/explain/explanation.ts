@@ -1,15 +1,15 @@
 /**
- * Everything that happens to one packet of a savefile, found in two passes over the file: the first finds the packet and tells
- * its story, the second adds up the record that it belongs to. Memory: one batch, and one number per window of the flow.
+ * Everything that happens to one packet of a savefile, found in two passes over the file: the first finds the packet and
+ * traces it, the second adds up the record that it belongs to. Memory: one batch, and one number per window of the flow.
  */
 import type { PacketSource } from '../model/packet-source.ts';
 import { windowStart } from '../model/window-bounds.ts';
 import type { Exclusion } from '../packet/exclusion.ts';
-import { type Decision, isSameKey, Judge } from './decision.ts';
+import { Classifier, type Decision, isSameKey } from './classifier.ts';
+import type { DecodeTrace } from './decode-trace.ts';
 import { type FlowPattern, isOfFlow } from './flow-pattern.ts';
-import { narrate } from './link-layers.ts';
 import { type VisitedPacket, visitPackets } from './packets.ts';
-import type { Story } from './story.ts';
+import { traceFrame } from './trace.ts';
 
 /** Which packet: the one of this number, or the first of this flow. */
 export type Wanted = { readonly number: number } | { readonly flow: FlowPattern };
@@ -31,7 +31,7 @@ export interface Explanation {
   readonly linkType: number;
   readonly captured: number;
   readonly wire: number;
-  readonly story: Story;
+  readonly trace: DecodeTrace;
   readonly decision: Decision;
   /** The rule that excluded it. */
   readonly ruleName: string | undefined;
@@ -69,14 +69,18 @@ export async function explain(question: Question): Promise<Found> {
 }
 
 async function findPacket({ wanted, windowSeconds, exclusion, open }: Question) {
-  const judge = new Judge(exclusion);
+  const classifier = new Classifier(exclusion);
   let found: { kind: 'found'; explanation: Explanation; row: Int32Array } | undefined;
   let unknown: number | undefined;
   const { packets, damage } = await pass(open, (packet) => {
-    const decision = judge.decide(packet);
+    const decision = classifier.classify(packet);
     if (decision === undefined) unknown = packet.linkType;
-    else if (isWanted(wanted, packet, judge)) {
-      found = { kind: 'found', explanation: describe(packet, decision, judge, windowSeconds), row: judge.row };
+    else if (isWanted(wanted, packet, classifier)) {
+      found = {
+        kind: 'found',
+        explanation: describe(packet, decision, classifier, windowSeconds),
+        row: classifier.row,
+      };
     }
     return found === undefined && unknown === undefined;
   });
@@ -85,22 +89,27 @@ async function findPacket({ wanted, windowSeconds, exclusion, open }: Question) 
   return { kind: 'absent', packets, damage } as const;
 }
 
-function isWanted(wanted: Wanted, packet: VisitedPacket, judge: Judge): boolean {
+function isWanted(wanted: Wanted, packet: VisitedPacket, classifier: Classifier): boolean {
   if ('number' in wanted) return packet.number === wanted.number;
-  return judge.family !== undefined && isOfFlow(wanted.flow, judge.row, 0, judge.family);
+  return classifier.family !== undefined && isOfFlow(wanted.flow, classifier.row, 0, classifier.family);
 }
 
-function describe(packet: VisitedPacket, decision: Decision, judge: Judge, windowSeconds: number): Explanation {
+function describe(
+  packet: VisitedPacket,
+  decision: Decision,
+  classifier: Classifier,
+  windowSeconds: number,
+): Explanation {
   const { number, seconds, nanoseconds, linkType, captured, wire, view, at } = packet;
-  const story = narrate(linkType, new Uint8Array(view.buffer, view.byteOffset + at, captured), wire);
-  if (story === undefined || !judge.agreesWith(story.ending)) {
-    throw new Error(`the story of packet ${number} ends otherwise than the decoder: ${JSON.stringify(story)}`);
+  const trace = traceFrame(linkType, new Uint8Array(view.buffer, view.byteOffset + at, captured), wire);
+  if (trace === undefined || !classifier.agreesWith(trace.ending)) {
+    throw new Error(`the trace of packet ${number} disagrees with the decoder: ${JSON.stringify(trace)}`);
   }
   return {
-    ...{ number, seconds, nanoseconds, linkType, captured, wire, story, decision },
-    ruleName: judge.ruleName,
+    ...{ number, seconds, nanoseconds, linkType, captured, wire, trace, decision },
+    ruleName: classifier.ruleName,
     windowStart: windowStart(seconds, windowSeconds),
-    record: judge.family && {
+    record: classifier.family && {
       packets: 0,
       bytes: 0,
       tcpFlags: 0,
@@ -113,31 +122,31 @@ function describe(packet: VisitedPacket, decision: Decision, judge: Judge, windo
 
 /** Adds the packets that share the explained one's key, or fate, to its totals; answers what ended the file too early. */
 async function addUp({ windowSeconds, exclusion, open }: Question, explanation: Explanation, row: Int32Array) {
-  const judge = new Judge(exclusion);
+  const classifier = new Classifier(exclusion);
   const { record, inFile, decision } = explanation;
   const starts = new Set<number>();
   const { damage } = await pass(open, (packet) => {
-    const decided = judge.decide(packet);
+    const decided = classifier.classify(packet);
     if (decided === undefined) return false;
-    if (decided !== decision || (record !== undefined && !isSameKey(judge.row, row))) return true;
-    const bytes = record === undefined ? packet.wire : judge.bytes;
+    if (decided !== decision || (record !== undefined && !isSameKey(classifier.row, row))) return true;
+    const bytes = record === undefined ? packet.wire : classifier.bytes;
     const start = windowStart(packet.seconds, windowSeconds);
     starts.add(start);
     inFile.packets += 1;
     inFile.bytes += bytes;
     if (inFile.numbers.length < NUMBERS_MAX) inFile.numbers.push(packet.number);
-    if (start === explanation.windowStart && record !== undefined) count(record, packet, judge);
+    if (start === explanation.windowStart && record !== undefined) count(record, packet, classifier);
     return true;
   });
   inFile.windows = starts.size;
   return damage;
 }
 
-function count(record: RecordTotals, packet: VisitedPacket, judge: Judge): void {
+function count(record: RecordTotals, packet: VisitedPacket, classifier: Classifier): void {
   const time = packet.seconds + packet.nanoseconds / 1e9;
   record.packets += 1;
-  record.bytes += judge.bytes;
-  record.tcpFlags |= judge.tcpFlags;
+  record.bytes += classifier.bytes;
+  record.tcpFlags |= classifier.tcpFlags;
   record.first = Math.min(record.first, time);
   record.last = Math.max(record.last, time);
 }

@@ -1,14 +1,5 @@
 /** What the packet filter logs (NFLOG), attribute by attribute, down to the packet in it. */
-import type { Telling } from './story.ts';
-
-/** Where the packet stands in the record, and what is known of it. */
-export interface LoggedPacket {
-  readonly at: number;
-  /** Bytes of it that were captured. */
-  readonly held: number;
-  readonly protocol: 'ethernet' | 4 | 6 | undefined;
-  readonly linkHeaderBytes: number;
-}
+import type { FrameReader, LayerName, Outcome } from './frame-reader.ts';
 
 const FAMILIES: ReadonlyMap<number, string> = new Map([
   [2, 'IPv4'],
@@ -28,42 +19,57 @@ const PAYLOAD = 9;
 const PREFIX = 10;
 const LINK_HEADER = 21;
 
-/** Undefined where an attribute says that it is shorter than its own header. */
-export function tellNflog(telling: Telling): LoggedPacket | undefined {
-  const family = telling.u8(0);
-  telling.say('NFLOG', 0, `family ${family} (${FAMILIES.get(family) ?? 'unknown here'}), group ${telling.u16(2)}`);
+/** The longest packet of which an IP header can tell. */
+const LOGGED_BYTES_MAX = 40 + 65_535;
+
+/** Of how long the packet was only the packet's own header tells. */
+export function readNflog(frame: FrameReader): Outcome {
+  if (frame.u8(1) !== 0) return frame.malformed(1, `NFLOG version ${frame.u8(1)} is unknown, 0 is the only one`);
+  const family = frame.u8(0);
+  frame.say(0, `family ${family} (${FAMILIES.get(family) ?? 'unknown here'}), group ${frame.u16(2)}`);
+  const found = readAttributes(frame);
+  if (found === undefined) return frame.malformed(4, 'an NFLOG attribute says that it is shorter than its own header');
+  const { at, held, protocol, hook, linkHeaderBytes } = found;
+  const within = (layer: LayerName, bytes: number): Outcome => {
+    frame.narrow(at + held, at + Math.max(held, bytes));
+    return { layer, at };
+  };
+  const lengthAt = (offset: number) => (held < 6 ? 0 : frame.u16(at + offset));
+  if (family === 5 && hook === 1 && linkHeaderBytes >= 14)
+    return within('ethernet', LOGGED_BYTES_MAX + linkHeaderBytes);
+  if (family === 2 || protocol === 0x0800) return within('ipv4', lengthAt(2) || LOGGED_BYTES_MAX);
+  if (family === 10 || protocol === 0x86dd)
+    return within('ipv6', lengthAt(4) === 0 ? LOGGED_BYTES_MAX : 40 + lengthAt(4));
+  return frame.notIp(0, 'what was logged is no IP packet');
+}
+
+/** Undefined where an attribute says that it is shorter than its own header. `at` and `held` are those of the packet. */
+function readAttributes(frame: FrameReader) {
   const found = { at: 0, held: 0, protocol: 0, hook: 0, linkHeaderBytes: 0 };
-  for (let next = 4; telling.holds(next, 4); ) {
-    const length = telling.u16(next, true);
+  for (let next = 4; frame.holds(next, 4); ) {
+    const length = frame.u16(next, true);
     if (length < 4) return undefined;
     const at = next + 4;
-    const held = Math.min(length, telling.captured - next) - 4;
-    const type = telling.u16(next + 2, true) & 0x3fff;
+    const held = Math.min(length, frame.captured - next) - 4;
+    const type = frame.u16(next + 2, true) & 0x3fff;
     if (type === PACKET_HEADER && held >= 3) {
-      Object.assign(found, { protocol: telling.u16(at), hook: telling.u8(at + 2) });
+      Object.assign(found, { protocol: frame.u16(at), hook: frame.u8(at + 2) });
     } else if (type === PAYLOAD) Object.assign(found, { at, held });
     else if (type === LINK_HEADER) found.linkHeaderBytes = held;
-    else tellAttribute(telling, type, at, held);
+    else sayAttribute(frame, type, at, held);
     next += (length + 3) & ~3;
   }
-  const { hook, protocol, ...rest } = found;
-  const isFrame = family === 5 && hook === 1 && rest.linkHeaderBytes >= 14;
-  return { ...rest, protocol: isFrame ? 'ethernet' : versionOf(family, protocol) };
+  return found;
 }
 
-function tellAttribute(telling: Telling, type: number, at: number, held: number): void {
+function sayAttribute(frame: FrameReader, type: number, at: number, held: number): void {
   const does = INTERFACES.get(type);
-  if (does !== undefined && held >= 4) telling.say('NFLOG', at, `${does} number ${telling.u32(at)}`);
-  if (type === PREFIX) telling.say('NFLOG', at, `prefix ${JSON.stringify(textAt(telling, at, held))}`);
+  if (does !== undefined && held >= 4) frame.say(at, `${does} number ${frame.u32(at)}`);
+  if (type === PREFIX) frame.say(at, `prefix ${JSON.stringify(textAt(frame, at, held))}`);
 }
 
-function versionOf(family: number, protocol: number): 4 | 6 | undefined {
-  if (family === 2 || protocol === 0x0800) return 4;
-  return family === 10 || protocol === 0x86dd ? 6 : undefined;
-}
-
-function textAt(telling: Telling, at: number, held: number): string {
-  const bytes = Array.from({ length: held }, (_, index) => telling.u8(at + index));
+function textAt(frame: FrameReader, at: number, held: number): string {
+  const bytes = Array.from({ length: held }, (_, index) => frame.u8(at + index));
   const end = bytes.indexOf(0);
   return new TextDecoder().decode(Uint8Array.from(end < 0 ? bytes : bytes.slice(0, end)));
 }

@@ -1,9 +1,17 @@
 import { protocolName } from '../record/protocol-name.ts';
 import { tcpFlagLetters } from '../record/table.ts';
-import type { Telling } from './story.ts';
+import type { Ending } from './decode-trace.ts';
+import type { FrameReader, LayerName } from './frame-reader.ts';
 
-const TCP = 6;
-const UDP = 17;
+const TRANSPORTS: ReadonlyMap<number, LayerName> = new Map([
+  [6, 'tcp'],
+  [17, 'udp'],
+]);
+
+/** The layer of an IP protocol that is no extension header. */
+export function transportLayer(protocol: number): LayerName {
+  return TRANSPORTS.get(protocol) ?? 'transport';
+}
 
 /** `6 (TCP)`, or the number alone where it has no name that people know. */
 export function protocolTitle(protocol: number): string {
@@ -11,36 +19,40 @@ export function protocolTitle(protocol: number): string {
   return name === String(protocol) ? name : `${protocol} (${name})`;
 }
 
-/**
- * Ports and TCP flags, from what was captured of the transport header and lies inside the packet, which ends at `end`.
- *
- * @param protocol undefined for a later fragment, which has no such header
- */
-export function tellTransport(telling: Telling, protocol: number | undefined, at: number, end: number) {
-  const none = { sourcePort: 0, destinationPort: 0, tcpFlags: 0 };
-  if (protocol === undefined) return none;
-  if (protocol !== TCP && protocol !== UDP) {
-    telling.say('transport', at, `protocol ${protocolTitle(protocol)} has no ports that a record knows`);
-    return none;
-  }
-  const layer = protocol === TCP ? 'TCP' : 'UDP';
-  if (at + 4 > end) {
-    telling.say(
-      layer,
-      at,
-      `${Math.max(0, end - at)} bytes of its header are there, too few for the ports: they count as 0`,
-    );
-    return none;
-  }
-  const ports = { sourcePort: telling.u16(at), destinationPort: telling.u16(at + 2) };
-  const text = `port ${ports.sourcePort} > ${ports.destinationPort}`;
-  if (protocol === UDP) {
-    telling.say(layer, at, text);
-    return { ...ports, tcpFlags: 0 };
-  }
-  const tcpFlags = at + 14 <= end ? telling.u8(at + 13) : 0;
-  const flags =
-    at + 14 <= end ? `flags ${tcpFlagLetters(tcpFlags) || 'none'}` : 'cut before its flags: they count as 0';
-  telling.say(layer, at, `${text}, ${flags}`);
-  return { ...ports, tcpFlags };
+export function readUdp(frame: FrameReader, at: number): Ending {
+  const ports = readPorts(frame, at);
+  if (ports !== undefined) frame.say(at, portsText(ports));
+  return frame.key(ports);
+}
+
+export function readTcp(frame: FrameReader, at: number): Ending {
+  const ports = readPorts(frame, at);
+  if (ports === undefined) return frame.key();
+  const hasFlags = at + 14 <= frame.end;
+  const tcpFlags = hasFlags ? frame.u8(at + 13) : 0;
+  const flags = hasFlags ? `flags ${tcpFlagLetters(tcpFlags) || 'none'}` : 'cut before its flags: they count as 0';
+  frame.say(at, `${portsText(ports)}, ${flags}`);
+  return frame.key({ ...ports, tcpFlags });
+}
+
+export function readOtherTransport(frame: FrameReader, at: number): Ending {
+  frame.say(at, `protocol ${protocolTitle(frame.protocol)} has no ports that a record knows`);
+  return frame.key();
+}
+
+interface Ports {
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}
+
+/** From what was captured of the header and lies inside the packet; undefined where that is not enough. */
+function readPorts(frame: FrameReader, at: number): Ports | undefined {
+  if (at + 4 <= frame.end) return { sourcePort: frame.u16(at), destinationPort: frame.u16(at + 2) };
+  const there = Math.max(0, frame.end - at);
+  frame.say(at, `${there} bytes of its header are there, too few for the ports: they count as 0`);
+  return undefined;
+}
+
+function portsText({ sourcePort, destinationPort }: Ports): string {
+  return `port ${sourcePort} > ${destinationPort}`;
 }

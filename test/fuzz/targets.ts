@@ -8,7 +8,7 @@ import { createSavefileEngine } from '../../agent/capture/savefile/savefile.ts';
 import { loadConfiguration } from '../../agent/config/load.ts';
 import { ConntrackReader } from '../../agent/conntrack/ctnetlink.ts';
 import { TranslationTable, UNMATCHED } from '../../agent/conntrack/translation-table.ts';
-import { narrate } from '../../agent/explain/link-layers.ts';
+import { traceFrame } from '../../agent/explain/trace.ts';
 import { outcomeOf } from '../../agent/export/cls/answer.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';
@@ -75,8 +75,8 @@ function runFrame(input: Uint8Array): void {
   const view = new CountingView(bytes.buffer as ArrayBuffer);
   decoderFor(linkType)!(view, 0, bytes.length, frame.wireLength, new Int32Array(ROW_WORDS), 0);
   assert.ok(view.looks <= LOOKS_FIXED + 4 * bytes.length, `${view.looks} looks at ${bytes.length} bytes`);
-  const story = narrate(linkType, bytes, frame.wireLength)!;
-  assert.equal(story.ending.kind, 'refusal' in answer ? answer.refusal : 'key');
+  const trace = traceFrame(linkType, bytes, frame.wireLength)!;
+  assert.equal(trace.ending.kind, 'refusal' in answer ? answer.refusal : 'key');
 }
 
 /** A record of the packet filter's log, alone: no reference decoder knows it, but two readers of ours do. */
@@ -86,7 +86,7 @@ function runNflog(bytes: Uint8Array): void {
   const rows = new Int32Array(ROW_WORDS);
   const decoded = decoderFor(LINKTYPE_NFLOG)!(view, 0, input.length, input.length, rows, 0);
   assert.ok(view.looks <= LOOKS_FIXED + 4 * input.length, `${view.looks} looks at ${input.length} bytes`);
-  const { ending } = narrate(LINKTYPE_NFLOG, input, input.length)!;
+  const { ending } = traceFrame(LINKTYPE_NFLOG, input, input.length)!;
   const expected = decoded === NOT_IP ? 'not-ip' : decoded === MALFORMED ? 'malformed' : 'key';
   assert.equal(ending.kind, expected);
   if (ending.kind === 'key') assert.equal(ending.bytes, rows[IP_BYTES]! >>> 0);

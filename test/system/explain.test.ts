@@ -2,9 +2,9 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { createLibpcapSavefileEngine } from '../../agent/capture/libpcap/libpcap.ts';
-import { Judge } from '../../agent/explain/decision.ts';
-import { narrate } from '../../agent/explain/link-layers.ts';
+import { Classifier } from '../../agent/explain/classifier.ts';
 import { visitPackets } from '../../agent/explain/packets.ts';
+import { traceFrame } from '../../agent/explain/trace.ts';
 import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../agent/packet/exclusion.ts';
 import { pcapFile } from '../support/capture-file.ts';
@@ -17,16 +17,16 @@ const CORPUS = join(resolve(process.env['FLOWLOGD_CORPUS'] ?? '../shared/corpus'
 const captures = existsSync(CORPUS) ? readdirSync(CORPUS) : [];
 if (captures.length === 0) process.stderr.write(`explain: skipped: there is no capture corpus in ${CORPUS}\n`);
 
-describe.skipIf(captures.length === 0)('the story of every packet of the corpus', () => {
+describe.skipIf(captures.length === 0)('the trace of every packet of the corpus', () => {
   test.each(captures)('%s ends as the decoder does', async (file) => {
-    const judge = new Judge(new Exclusion(EXCLUDE_DEFAULTS));
+    const classifier = new Classifier(new Exclusion(EXCLUDE_DEFAULTS));
     const source = await createLibpcapSavefileEngine(loadCaptureAddon()).open({ path: join(CORPUS, file), filter: '' });
     const seen = visitPackets(source, (packet) => {
-      const decision = judge.decide(packet);
+      const decision = classifier.classify(packet);
       const { linkType, view, at, captured, wire, number } = packet;
-      const story = narrate(linkType, new Uint8Array(view.buffer, at, captured), wire);
-      expect(story === undefined, `packet ${number}`).toBe(decision === undefined);
-      if (story !== undefined) expect(judge.agreesWith(story.ending), `packet ${number}`).toBe(true);
+      const trace = traceFrame(linkType, new Uint8Array(view.buffer, at, captured), wire);
+      expect(trace === undefined, `packet ${number}`).toBe(decision === undefined);
+      if (trace !== undefined) expect(classifier.agreesWith(trace.ending), `packet ${number}`).toBe(true);
       return true;
     });
     await seen.catch((error) => expect(error).toBe(source.failure));

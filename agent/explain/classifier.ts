@@ -3,13 +3,13 @@ import { type Decoded, type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode
 import { type Exclusion, KEEP } from '../packet/exclusion.ts';
 import { DESTINATION, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, ROW_WORDS, SOURCE } from '../packet/key-row.ts';
 import { decoderFor } from '../packet/link-type.ts';
+import type { Ending } from './decode-trace.ts';
 import type { VisitedPacket } from './packets.ts';
-import type { Ending } from './story.ts';
 
 export type Decision = 'record' | 'excluded' | 'not-ip' | 'malformed';
 
 /** Decides packets one at a time; `row`, `family` and `rule` say more of the one that was decided last. */
-export class Judge {
+export class Classifier {
   readonly row = new Int32Array(ROW_WORDS);
   readonly #exclusion: Exclusion;
   #decode: Decoder | undefined;
@@ -22,7 +22,7 @@ export class Judge {
   }
 
   /** Undefined for a link type that flowlogd does not know. */
-  decide(packet: VisitedPacket): Decision | undefined {
+  classify(packet: VisitedPacket): Decision | undefined {
     if (packet.linkType !== this.#linkType) {
       this.#linkType = packet.linkType;
       this.#decode = decoderFor(packet.linkType);
@@ -53,7 +53,7 @@ export class Judge {
     return this.row[PROTOCOL_AND_FLAGS]! >>> 8;
   }
 
-  /** Whether a story ends as the decoder did, in every field of the key. */
+  /** Whether a trace ends as the decoder did, in every field of the key. */
   agreesWith(ending: Ending): boolean {
     if (ending.kind !== 'key') return this.family === undefined && ending.kind === this.#refusal;
     const { row } = this;
