@@ -46,13 +46,13 @@ export function formatExplanation(explanation: Explanation, context: Explanation
 function conclusions(explanation: Explanation, context: ExplanationContext): [string, string][] {
   const { ending } = explanation.trace;
   const { inFile } = explanation;
-  const window = `${timeText(explanation.windowStart, 0)} and ${context.windowSeconds} s on`;
+  const window = `${timeText(explanation.windowStart, 0)}, ${context.windowSeconds} s`;
   if (ending.kind !== 'key') {
     const kind = ending.kind === 'not-ip' ? 'not IP' : 'malformed';
     return [
       ['refused', `${kind}, at byte ${ending.offset}: ${ending.reason}.`],
       ['window', window],
-      ['ledger', `counted as ${kind}, with ${counted(inFile.packets, 'packet')} of the file in all`],
+      ['ledger', `counted as ${kind}, one of ${counted(inFile.packets, 'packet')} in the file`],
     ];
   }
   const lines: [string, string][] = [
@@ -62,7 +62,7 @@ function conclusions(explanation: Explanation, context: ExplanationContext): [st
   ];
   const totals = `${counted(inFile.packets, 'packet')}, ${humanBytes(inFile.bytes)}`;
   if (explanation.decision === 'excluded') {
-    lines.push(['ledger', `counted as excluded by ${explanation.ruleName}; of this key in the file: ${totals}`]);
+    lines.push(['ledger', `counted as excluded by rule ${explanation.ruleName}; this flow in the file: ${totals}`]);
   } else lines.push(['record', recordText(explanation)]);
   const records = explanation.decision === 'excluded' ? '' : ` in ${counted(inFile.windows, 'record')}`;
   lines.push(['in the file', `${totals}${records}: packet${inFile.packets === 1 ? '' : 's'} ${numbersText(inFile)}`]);
@@ -84,16 +84,16 @@ function keyText(key: KeyFound): string {
 }
 
 function exclusionText(ruleName: string | undefined, ruleNames: readonly string[]): string {
-  if (ruleName !== undefined) return `the rule ${ruleName} matches, so it is in no record`;
-  if (ruleNames.length === 0) return 'there are no rules';
-  return `kept: ${ruleNames.length === 1 ? '' : 'none of '}${ruleNames.join(', ')} matches${ruleNames.length === 1 ? ' not' : ''}`;
+  if (ruleName !== undefined) return `excluded by rule ${ruleName}`;
+  if (ruleNames.length === 0) return 'no rules';
+  return `not excluded: no match in ${ruleNames.join(', ')}`;
 }
 
 function recordText({ record }: Explanation): string {
   const { packets, bytes, first, last, tcpFlags } = record!;
   const flags = tcpFlags === 0 ? '' : `, flags ${tcpFlagLetters(tcpFlags)}`;
   return (
-    `${counted(packets, 'packet')}, ${humanBytes(bytes)} of this key in this window, ` +
+    `${counted(packets, 'packet')}, ${humanBytes(bytes)} in this flow and window, ` +
     `over ${(last - first).toFixed(6)} s${flags}`
   );
 }

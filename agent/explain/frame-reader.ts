@@ -105,12 +105,11 @@ export class FrameReader {
     return { kind: 'malformed', offset, reason };
   }
 
-  /** The capture ends inside of a header that must be there. */
+  /** The capture ends inside of a required header. */
   cut(offset: number, header: string, bytes: number): RefusalFound {
-    const left = Math.max(0, this.captured - offset);
     return this.malformed(
       offset,
-      `${header} takes ${bytes} bytes, of which ${left === 0 ? 'none was' : `${left} ${left === 1 ? 'was' : 'were'}`} captured`,
+      `truncated ${header}: ${Math.max(0, this.captured - offset)} of ${bytes} bytes captured`,
     );
   }
 }

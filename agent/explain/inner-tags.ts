@@ -7,13 +7,13 @@ import { ipv6Claim } from './ip-readers.ts';
 
 const TAGS: readonly number[] = [0x8100, 0x88a8, 0x9100];
 
-/** How well an IP header stands, and what says so. */
-interface Standing {
-  readonly rank: 0 | 1 | 2 | 3;
-  readonly because: string;
-}
-
-const NO_HEADER: Standing = { rank: 0, because: '' };
+/** What speaks for a reading, by its rank: how well the outermost IP header stands. */
+const BECAUSE = [
+  'no IP header',
+  'an IP header whose length fits the frame',
+  'an IP packet that ends with the frame',
+  'an IPv4 header with a valid checksum',
+] as const;
 
 /**
  * Reads the tags that stand at `at`; answers where what `type` announces begins.
@@ -31,13 +31,13 @@ export function behindInnerTags(
   const [plain, tagged] = [at, behind].map((from) => {
     const trial = frame.fresh();
     reread(trial, from);
-    return standingOf(trial);
+    return rankOf(trial);
   });
-  if (tagged!.rank <= plain!.rank) return at;
+  if (tagged! <= plain!) return at;
   for (let next = at; next < behind; next += 4) {
     const control = frame.u16(next);
-    const says = `id ${control & 0xfff}, priority ${control >> 13}, left by the kernel in front of what it announces`;
-    frame.say(next, `${says}: behind it ${tagged!.because}`, 'inner VLAN');
+    const says = `id ${control & 0xfff}, priority ${control >> 13}, left by the kernel`;
+    frame.say(next, `${says}: followed by ${BECAUSE[tagged!]}`, 'inner VLAN');
   }
   return behind;
 }
@@ -51,33 +51,22 @@ function behindTags(frame: FrameReader, type: number, at: number): number | unde
   return undefined;
 }
 
-/** Of the outermost IP header that was read. */
-function standingOf(frame: FrameReader): Standing {
+function rankOf(frame: FrameReader): number {
   const header = frame.steps.find(({ layer }) => layer === 'IPv4' || layer === 'IPv6');
-  if (header === undefined) return NO_HEADER;
-  return header.layer === 'IPv4' ? standingOfIpv4(frame, header.offset) : standingOfIpv6(frame, header.offset);
-}
-
-function standingOfIpv4(frame: FrameReader, ip: number): Standing {
+  if (header === undefined) return 0;
+  const { layer, offset: ip } = header;
+  const left = frame.wire - ip;
+  if (layer === 'IPv6') return lengthRank(ipv6Claim(frame, ip).claimed ?? left, left);
   const headerBytes = (frame.u8(ip) & 15) * 4;
   const total = frame.u16(ip + 2);
-  const left = frame.wire - ip;
-  const isPossible = headerBytes <= left && total <= left && (total === 0 || total >= headerBytes);
-  if (isPossible && hasRightChecksum(frame, ip, headerBytes)) {
-    return { rank: 3, because: 'is an IPv4 header with the right checksum' };
-  }
-  return isPossible && total > 0 ? ofLength('IPv4', total, left) : NO_HEADER;
+  if (headerBytes > left || total > left || (total !== 0 && total < headerBytes)) return 0;
+  if (hasRightChecksum(frame, ip, headerBytes)) return 3;
+  return total === 0 ? 0 : lengthRank(total, left);
 }
 
-function standingOfIpv6(frame: FrameReader, ip: number): Standing {
-  const left = frame.wire - ip;
-  const bytes = ipv6Claim(frame, ip).claimed ?? left;
-  return bytes > left ? NO_HEADER : ofLength('IPv6', bytes, left);
-}
-
-function ofLength(version: string, bytes: number, left: number): Standing {
-  if (bytes === left) return { rank: 2, because: `is an ${version} packet that ends where the frame does` };
-  return { rank: 1, because: `is an ${version} header whose length fits the frame` };
+function lengthRank(bytes: number, left: number): number {
+  if (bytes > left) return 0;
+  return bytes === left ? 2 : 1;
 }
 
 function hasRightChecksum(frame: FrameReader, ip: number, headerBytes: number): boolean {

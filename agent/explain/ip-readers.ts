@@ -19,16 +19,15 @@ const OPTION_JUMBO_PAYLOAD = 0xc2;
 
 export function readIpv4(frame: FrameReader, ip: number): Outcome {
   const version = frame.u8(ip) >> 4;
-  if (version !== 4) return frame.malformed(ip, `it is announced as IPv4 and says version ${version}`);
+  if (version !== 4) return frame.malformed(ip, `IP version ${version}, expected 4`);
   const headerBytes = (frame.u8(ip) & 15) * 4;
-  if (headerBytes < 20)
-    return frame.malformed(ip, `the header says that it is ${headerBytes} bytes long, 20 is the least`);
+  if (headerBytes < 20) return frame.malformed(ip, `header length ${headerBytes}, expected at least 20`);
   const [source, destination] = [[frame.u32(ip + 12)], [frame.u32(ip + 16)]];
   frame.protocol = frame.u8(ip + 9);
   frame.say(
     ip,
     `${addressText(4, source)} > ${addressText(4, destination)}, protocol ${protocolTitle(frame.protocol)}, ` +
-      `header of ${headerBytes} bytes, time to live ${frame.u8(ip + 8)}`,
+      `header length ${headerBytes}, TTL ${frame.u8(ip + 8)}`,
   );
   const bytes = ipv4Length(frame, ip, headerBytes);
   if (typeof bytes !== 'number') return bytes;
@@ -39,42 +38,48 @@ export function readIpv4(frame: FrameReader, ip: number): Outcome {
 
 function ipv4Length(frame: FrameReader, ip: number, headerBytes: number): number | Ending {
   const total = frame.u16(ip + 2);
-  const left = frame.wire - ip;
   if (total !== 0 && total < headerBytes) {
-    return frame.malformed(ip + 2, `total length ${total} is less than the header's ${headerBytes} bytes`);
+    return frame.malformed(ip + 2, `total length ${total} is below the header length ${headerBytes}`);
   }
-  const bytes = total === 0 || total > left ? left : total;
-  if (bytes < headerBytes) {
-    return frame.malformed(ip, `the frame had ${left} bytes from here on, less than the header's ${headerBytes}`);
-  }
-  frame.say(ip + 2, `${bytes} bytes: ${ipv4LengthRule(total, left)}`, 'length');
-  return bytes;
+  const left = frame.wire - ip;
+  if (left < headerBytes) return frame.malformed(ip, `${left} bytes left in the frame, header length ${headerBytes}`);
+  return countedBytes(frame, ip, ip + 2, 'total length', total === 0 ? undefined : total);
 }
 
-function ipv4LengthRule(total: number, left: number): string {
-  if (total === 0) return 'the total length is 0 (segmentation offload), so the rest of the frame counts';
-  if (total > left) return `the total length ${total} is more than the frame had, so the rest of the frame counts`;
-  return total === left ? 'the total length' : `the total length; ${left - total} more are padding or a trailer`;
+/**
+ * The bytes that a record counts.
+ *
+ * @param claimed by the header; undefined where segmentation offload left it out
+ */
+function countedBytes(frame: FrameReader, ip: number, at: number, source: string, claimed: number | undefined): number {
+  const left = frame.wire - ip;
+  const bytes = Math.min(claimed ?? left, left);
+  let rule = source;
+  if (claimed === undefined) rule += ' 0 (segmentation offload): the rest of the frame counts';
+  else if (claimed > left) rule += ` ${claimed} exceeds the frame: the rest of the frame counts`;
+  else if (claimed < left) rule += `; ${left - claimed} more are padding or a trailer`;
+  frame.say(at, `${bytes} bytes: ${rule}`, 'length');
+  return bytes;
 }
 
 /** A later fragment has no transport header. */
 function isLaterIpv4Fragment(frame: FrameReader, ip: number): boolean {
   const word = frame.u16(ip + 6);
-  const offset = word & 0x1fff;
+  const offset = (word & 0x1fff) * 8;
   const hasMore = (word & 0x2000) !== 0;
   if (offset === 0 && !hasMore) return false;
-  const identification = `of packet ${hex(frame.u16(ip + 4))}`;
-  const which =
-    offset === 0
-      ? `the first ${identification}: it has the transport header`
-      : `a later one ${identification}, from byte ${offset * 8} on: no ports, no flags`;
-  frame.say(ip + 6, which, 'fragment');
+  frame.say(ip + 6, fragmentText(offset, hex(frame.u16(ip + 4))), 'fragment');
   return offset !== 0;
+}
+
+function fragmentText(offset: number, identification: string): string {
+  const which = offset === 0 ? 'first' : `later (from byte ${offset}, no ports or flags)`;
+  return `${which}, packet ${identification}`;
 }
 
 export function readIpv6(frame: FrameReader, ip: number): Outcome {
   const version = frame.u8(ip) >> 4;
-  if (version !== 6) return frame.malformed(ip, `it is announced as IPv6 and says version ${version}`);
+  if (version !== 6) return frame.malformed(ip, `IP version ${version}, expected 6`);
   const [source, destination] = [words(frame, ip + 8), words(frame, ip + 24)];
   const nextHeader = frame.u8(ip + 6);
   frame.say(
@@ -82,7 +87,9 @@ export function readIpv6(frame: FrameReader, ip: number): Outcome {
     `${addressText(6, source)} > ${addressText(6, destination)}, next header ${headerTitle(nextHeader)}, ` +
       `hop limit ${frame.u8(ip + 7)}`,
   );
-  frame.enter(ip, { family: 6, source, destination, bytes: ipv6Length(frame, ip) });
+  const { claimed, source: field } = ipv6Claim(frame, ip);
+  const bytes = countedBytes(frame, ip, ip + 4, field, claimed);
+  frame.enter(ip, { family: 6, source, destination, bytes });
   return nextLayer(frame, nextHeader, ip + 40);
 }
 
@@ -101,26 +108,14 @@ function nextLayer(frame: FrameReader, nextHeader: number, at: number): Outcome 
   return { layer: extension, at };
 }
 
-/** The packet's length by its own header; undefined where segmentation offload left it out. */
-export function ipv6Claim(frame: FrameReader, ip: number) {
+/** The packet's length by its own header, undefined where segmentation offload left it out, and where that stands. */
+export function ipv6Claim(frame: FrameReader, ip: number): { claimed: number | undefined; source: string } {
   const payload = frame.u16(ip + 4);
   const nextHeader = frame.u8(ip + 6);
-  const jumbo = payload === 0 && nextHeader === HOP_BY_HOP ? jumboPayload(frame, ip + 40) : undefined;
-  const claimed = payload !== 0 || nextHeader === NO_NEXT_HEADER ? payload + 40 : jumbo && jumbo.bytes + 40;
-  return { payload, jumbo, claimed };
-}
-
-function ipv6Length(frame: FrameReader, ip: number): number {
-  const left = frame.wire - ip;
-  const { payload, jumbo, claimed } = ipv6Claim(frame, ip);
-  const bytes = Math.min(claimed ?? left, left);
-  let rule = 'the payload length is 0 (segmentation offload), so the rest of the frame counts';
-  if (jumbo !== undefined) rule = `40 and the ${jumbo.bytes} of the Jumbo Payload option at byte ${jumbo.offset}`;
-  else if (claimed !== undefined) rule = `40 and the payload length ${payload}`;
-  if (claimed !== undefined && claimed > left) rule += ' are more than the frame had, so the rest of the frame counts';
-  else if (claimed !== undefined && claimed < left) rule += `; ${left - claimed} more are padding or a trailer`;
-  frame.say(ip + 4, `${bytes} bytes: ${rule}`, 'length');
-  return bytes;
+  if (payload !== 0 || nextHeader === NO_NEXT_HEADER) return { claimed: payload + 40, source: '40 + payload length' };
+  const jumbo = nextHeader === HOP_BY_HOP ? jumboPayload(frame, ip + 40) : undefined;
+  if (jumbo === undefined) return { claimed: undefined, source: 'payload length' };
+  return { claimed: jumbo.bytes + 40, source: `40 + Jumbo Payload option at byte ${jumbo.offset}` };
 }
 
 /** RFC 2675 section 2; undefined when the Hop-by-Hop header at `at` has no such option, or it was not captured whole. */
@@ -154,18 +149,16 @@ function extension(frame: FrameReader, at: number, bytesOf: () => number): Outco
 }
 
 function endOfChain(frame: FrameReader, at: number): Outcome {
-  frame.say(at, 'fewer than 8 bytes of it are there: the chain ends here, and it is taken for the protocol');
+  frame.say(at, 'truncated (fewer than 8 bytes): recorded as the protocol');
   return { layer: 'transport', at };
 }
 
 export function readFragment(frame: FrameReader, at: number): Outcome {
   if (at + 8 > frame.end) return endOfChain(frame, at);
   const next = frame.u8(at);
-  const word = frame.u16(at + 2);
-  const isLater = word >> 3 !== 0;
-  const which = isLater ? `a later one, from byte ${word & 0xfff8} on: no ports, no flags` : 'the first one';
-  frame.say(at, `${which}; of packet ${hex(frame.u32(at + 4), 8)}, next header ${headerTitle(next)}`);
-  if (!isLater) return nextLayer(frame, next, at + 8);
+  const offset = frame.u16(at + 2) & 0xfff8;
+  frame.say(at, `${fragmentText(offset, hex(frame.u32(at + 4), 8))}, next header ${headerTitle(next)}`);
+  if (offset === 0) return nextLayer(frame, next, at + 8);
   frame.protocol = next;
   return frame.key();
 }

@@ -24,7 +24,7 @@ const ETHERTYPES: ReadonlyMap<number, readonly [name: string, layer?: LayerName]
   [0x88cc, ['LLDP']],
   [0x88e5, ['MACsec']],
   [0x88f7, ['PTP']],
-  [0x9100, ['VLAN tag of old', 'vlan']],
+  [0x9100, ['legacy VLAN tag', 'vlan']],
 ]);
 const PPP_PROTOCOLS: ReadonlyMap<number, readonly [name: string, layer?: LayerName]> = new Map([
   [0x0021, ['IPv4', 'ipv4']],
@@ -57,11 +57,11 @@ export function readCooked2(frame: FrameReader, at: number, follow: Follow): Out
 
 /** Tags that are announced, then those that are not. */
 function cooked(frame: FrameReader, first: number, start: number, follow: Follow): Outcome {
-  frame.say(0, `${start} bytes instead of the link layer, ${typeText(first)}`);
+  frame.say(0, `${start}-byte header, ${typeText(first)}`);
   let type = first;
   let at = start;
   for (; layerOf(type) === 'vlan'; at += 4) {
-    if (!frame.holds(at, 4)) return frame.cut(at, 'a VLAN tag', 4);
+    if (!frame.holds(at, 4)) return frame.cut(at, 'VLAN tag', 4);
     type = vlanTag(frame, at);
   }
   const reread = (trial: FrameReader, from: number) => follow(trial, announced(trial, type, from));
@@ -87,14 +87,14 @@ export function readLoopback(frame: FrameReader, at: number): Outcome {
   frame.say(at, `address family ${family}, ${order}`);
   if (family === AF_INET) return { layer: 'ipv4', at: at + 4 };
   if (AF_INET6.includes(family)) return { layer: 'ipv6', at: at + 4 };
-  return frame.notIp(at, `address family ${family} is not an IP one (2 is IPv4; 10, 23, 24, 28, 30 are IPv6)`);
+  return frame.notIp(at, `address family ${family} is not IP (2 is IPv4; 10, 23, 24, 28, 30 are IPv6)`);
 }
 
 export function readRaw(frame: FrameReader, at: number): Outcome {
-  if (!frame.holds(at, 1)) return frame.cut(at, 'an IP header', 20);
+  if (!frame.holds(at, 1)) return frame.cut(at, 'IP header', 20);
   const version = frame.u8(at) >> 4;
-  frame.say(at, `no link layer, the first four bits say version ${version}`);
-  const reason = `a raw IP packet has version 4 or 6, this one has ${version}`;
+  frame.say(at, `no link layer, IP version ${version}`);
+  const reason = `IP version ${version}, expected 4 or 6`;
   return ofVersion(version, at) ?? frame.malformed(at, reason);
 }
 
@@ -104,13 +104,13 @@ export function readSnap(frame: FrameReader, at: number): Outcome {
   const held = header.slice(0, Math.max(0, frame.captured - at));
   const odd = held.findIndex((byte, index) => frame.u8(at + index) !== byte);
   if (odd >= 0) {
-    const what = odd < 3 ? 'LLC header is not that of SNAP (AA AA 03)' : 'SNAP organisation is not 00 00 00';
-    return frame.notIp(at + odd, `the ${what}, so what follows is no EtherType`);
+    const what = odd < 3 ? 'LLC header other than SNAP (AA AA 03)' : 'SNAP organisation other than 00 00 00';
+    return frame.notIp(at + odd, `${what}: no EtherType follows`);
   }
-  if (!frame.holds(at, 8)) return frame.cut(at, 'an LLC/SNAP header', 8);
+  if (!frame.holds(at, 8)) return frame.cut(at, 'LLC/SNAP header', 8);
   const type = frame.u16(at + 6);
   frame.say(at, typeText(type));
-  if (type < ETHERTYPE_MIN) return frame.notIp(at + 6, `${hex(type)} in a SNAP header is no EtherType`);
+  if (type < ETHERTYPE_MIN) return frame.notIp(at + 6, `${hex(type)} in the SNAP header is not an EtherType`);
   return announced(frame, type, at + 8);
 }
 
@@ -119,30 +119,30 @@ export function readMpls(frame: FrameReader, at: number): Outcome {
   const word = frame.u32(at);
   const next = at + 4;
   const isBottom = (word & 0x100) !== 0;
-  frame.say(at, `label ${word >>> 12}, ${isBottom ? 'the bottom of the stack' : 'more labels follow'}`);
+  frame.say(at, `label ${word >>> 12}, ${isBottom ? 'bottom of the stack' : 'more labels follow'}`);
   if (!isBottom) return { layer: 'mpls', at: next };
-  if (!frame.holds(next, 1)) return frame.malformed(next, 'nothing was captured behind the last MPLS label');
+  if (!frame.holds(next, 1)) return frame.malformed(next, 'nothing captured after the last MPLS label');
   const version = frame.u8(next) >> 4;
-  const reason = `behind the last MPLS label stands ${version} where an IP packet has its version, 4 or 6`;
+  const reason = `IP version ${version} after the last MPLS label, expected 4 or 6`;
   return ofVersion(version, next) ?? frame.notIp(next, reason);
 }
 
 export function readPppoe(frame: FrameReader, at: number): Outcome {
   const isCompressed = frame.holds(at, 7) && (frame.u8(at + 6) & 1) === 1;
   const header = isCompressed ? 7 : 8;
-  if (!frame.holds(at, header)) return frame.cut(at, 'a PPPoE header with its PPP protocol', header);
+  if (!frame.holds(at, header)) return frame.cut(at, 'PPPoE header with PPP protocol', header);
   const protocol = isCompressed ? frame.u8(at + 6) : frame.u16(at + 6);
   const [name, layer] = PPP_PROTOCOLS.get(protocol) ?? [];
   const digits = isCompressed ? `${hex(protocol, 2)}, compressed to one byte` : hex(protocol);
   const text = `PPP protocol ${digits}${name === undefined ? '' : ` (${name})`}`;
   frame.say(at, `session ${frame.u16(at + 2)}, ${text}`);
-  return layer === undefined ? frame.notIp(at + 6, `${text} carries no IP packet`) : { layer, at: at + header };
+  return layer === undefined ? frame.notIp(at + 6, `${text} carries no IP`) : { layer, at: at + header };
 }
 
 /** What an EtherType that ends at `at` announces. */
 function announced(frame: FrameReader, type: number, at: number): Outcome {
   const layer = layerOf(type);
-  return layer === undefined ? frame.notIp(at - 2, `${typeText(type)}, carries no IP packet`) : { layer, at };
+  return layer === undefined ? frame.notIp(at - 2, `${typeText(type)} carries no IP`) : { layer, at };
 }
 
 function layerOf(type: number): LayerName | undefined {
@@ -155,8 +155,8 @@ function ofVersion(version: number, at: number): Outcome | undefined {
 }
 
 function typeText(type: number): string {
-  if (type < ETHERTYPE_MIN) return `${hex(type)} is below 0x0600 and so no EtherType: LLC follows`;
-  return `EtherType ${hex(type)} (${ETHERTYPES.get(type)?.[0] ?? 'unknown here'})`;
+  if (type < ETHERTYPE_MIN) return `length ${hex(type)} (below 0x0600): LLC follows`;
+  return `EtherType ${hex(type)} (${ETHERTYPES.get(type)?.[0] ?? 'unknown'})`;
 }
 
 function macAddress(frame: FrameReader, at: number): string {

@@ -12,23 +12,23 @@ const FAMILIES: ReadonlyMap<number, string> = new Map([
 /** Numbers of linux/netfilter/nfnetlink_log.h. */
 const PACKET_HEADER = 1;
 const INTERFACES: ReadonlyMap<number, string> = new Map([
-  [4, 'came in through interface'],
-  [5, 'would go out of interface'],
+  [4, 'received on interface'],
+  [5, 'to be sent on interface'],
 ]);
 const PAYLOAD = 9;
 const PREFIX = 10;
 const LINK_HEADER = 21;
 
-/** The longest packet of which an IP header can tell. */
+/** The longest packet that an IP header can state. */
 const LOGGED_BYTES_MAX = 40 + 65_535;
 
-/** Of how long the packet was only the packet's own header tells. */
+/** The length of the packet is in its own header alone. */
 export function readNflog(frame: FrameReader): Outcome {
-  if (frame.u8(1) !== 0) return frame.malformed(1, `NFLOG version ${frame.u8(1)} is unknown, 0 is the only one`);
+  if (frame.u8(1) !== 0) return frame.malformed(1, `NFLOG version ${frame.u8(1)} is unknown, expected 0`);
   const family = frame.u8(0);
-  frame.say(0, `family ${family} (${FAMILIES.get(family) ?? 'unknown here'}), group ${frame.u16(2)}`);
+  frame.say(0, `family ${family} (${FAMILIES.get(family) ?? 'unknown'}), group ${frame.u16(2)}`);
   const found = readAttributes(frame);
-  if (found === undefined) return frame.malformed(4, 'an NFLOG attribute says that it is shorter than its own header');
+  if (found === undefined) return frame.malformed(4, 'NFLOG attribute shorter than its own header');
   const { at, held, protocol, hook, linkHeaderBytes } = found;
   const within = (layer: LayerName, bytes: number): Outcome => {
     frame.narrow(at + held, at + Math.max(held, bytes));
@@ -40,10 +40,10 @@ export function readNflog(frame: FrameReader): Outcome {
   if (family === 2 || protocol === 0x0800) return within('ipv4', lengthAt(2) || LOGGED_BYTES_MAX);
   if (family === 10 || protocol === 0x86dd)
     return within('ipv6', lengthAt(4) === 0 ? LOGGED_BYTES_MAX : 40 + lengthAt(4));
-  return frame.notIp(0, 'what was logged is no IP packet');
+  return frame.notIp(0, 'no IP packet in the NFLOG record');
 }
 
-/** Undefined where an attribute says that it is shorter than its own header. `at` and `held` are those of the packet. */
+/** Undefined where an attribute is shorter than its own header. `at` and `held` are those of the packet. */
 function readAttributes(frame: FrameReader) {
   const found = { at: 0, held: 0, protocol: 0, hook: 0, linkHeaderBytes: 0 };
   for (let next = 4; frame.holds(next, 4); ) {

@@ -1,4 +1,4 @@
-/** `flowlogd explain`: one packet of a capture file, told from its first byte to its record. */
+/** `flowlogd explain`: one packet of a capture file, from its first byte to its record. */
 
 import { DEFAULT_ENGINE, savefileEngine } from '../capture/engines.ts';
 import { linkTypeName } from '../capture/link-type-name.ts';
@@ -17,7 +17,7 @@ export async function runExplain(invocation: Invocation, policy: ExclusionPolicy
   const file = invocation.positionals[0]!;
   const windowSeconds = invocation.seconds('window', { min: 1, max: WINDOW_SECONDS_MAX });
   const wanted = wantedPacket(invocation);
-  if (file === '-') throw usage('a file is read twice, so it cannot come from standard input');
+  if (file === '-') throw usage('standard input is not supported: the file is read twice');
   const engine = await savefileEngine(DEFAULT_ENGINE).create();
   const exclusion = new Exclusion(policy);
   const open = async () => engine.open({ path: file, filter: '' });
@@ -40,11 +40,11 @@ function print(invocation: Invocation, explanation: Explanation, context: Explan
 
 function wantedPacket(invocation: Invocation): Wanted {
   if (invocation.has('packet') === invocation.has('flow'))
-    throw usage('it needs --packet N or --flow FLOW, and one of them');
+    throw usage('expected exactly one of --packet N and --flow FLOW');
   if (invocation.has('packet')) return { number: invocation.integer('packet', { min: 1 }) };
   const text = invocation.required('flow');
   const flow = parseFlow(text);
-  if (flow === undefined) throw usage(`--flow '${text}' is no flow: it takes ${FLOW_FORMS}`);
+  if (flow === undefined) throw usage(`invalid --flow '${text}': expected ${FLOW_FORMS}`);
   return { flow };
 }
 
@@ -55,12 +55,12 @@ function explained(found: Found, file: string, wanted: Wanted): Explanation {
     case 'unknown-link-type':
       throw new OperationalError(
         'savefile.link-type',
-        `Reading ${file}: its link type is ${linkTypeName(found.linkType)}, which flowlogd cannot decode.`,
+        `Reading ${file} failed: unsupported link type ${linkTypeName(found.linkType)}.`,
       );
     case 'absent': {
       if (found.damage !== undefined) throw found.damage;
-      const what = 'number' in wanted ? `there is no packet ${wanted.number}` : 'none of them is of that flow';
-      throw usage(`${file} has ${found.packets} packet${found.packets === 1 ? '' : 's'}; ${what}`);
+      const what = 'number' in wanted ? `no packet ${wanted.number}` : 'no packet of that flow';
+      throw usage(`${what} in ${file}, which has ${found.packets} packet${found.packets === 1 ? '' : 's'}`);
     }
   }
 }

@@ -30,13 +30,13 @@ export function readTcp(frame: FrameReader, at: number): Ending {
   if (ports === undefined) return frame.key();
   const hasFlags = at + 14 <= frame.end;
   const tcpFlags = hasFlags ? frame.u8(at + 13) : 0;
-  const flags = hasFlags ? `flags ${tcpFlagLetters(tcpFlags) || 'none'}` : 'cut before its flags: they count as 0';
+  const flags = hasFlags ? `flags ${tcpFlagLetters(tcpFlags) || 'none'}` : 'truncated before the flags: recorded as 0';
   frame.say(at, `${portsText(ports)}, ${flags}`);
   return frame.key({ ...ports, tcpFlags });
 }
 
 export function readOtherTransport(frame: FrameReader, at: number): Ending {
-  frame.say(at, `protocol ${protocolTitle(frame.protocol)} has no ports that a record knows`);
+  frame.say(at, `protocol ${protocolTitle(frame.protocol)}: no ports in its records`);
   return frame.key();
 }
 
@@ -48,8 +48,7 @@ interface Ports {
 /** From what was captured of the header and lies inside the packet; undefined where that is not enough. */
 function readPorts(frame: FrameReader, at: number): Ports | undefined {
   if (at + 4 <= frame.end) return { sourcePort: frame.u16(at), destinationPort: frame.u16(at + 2) };
-  const there = Math.max(0, frame.end - at);
-  frame.say(at, `${there} bytes of its header are there, too few for the ports: they count as 0`);
+  frame.say(at, `truncated before the ports (${Math.max(0, frame.end - at)} of 4 bytes): recorded as 0`);
   return undefined;
 }
 

@@ -86,10 +86,10 @@ describe('explain', () => {
     expect(byNumber).toMatchObject({ code: 0, stderr: '' });
     for (const line of [
       'Packet 2 of ',
-      '  @14   IPv4      10.0.0.1 > 10.0.0.2, protocol 6 (TCP), header of 20 bytes, time to live 64',
+      '  @14   IPv4      10.0.0.1 > 10.0.0.2, protocol 6 (TCP), header length 20, TTL 64',
       '  @34   TCP       port 51000 > 443, flags S',
       `  key          ${flow}, 40 bytes, flags S`,
-      '  record       2 packets, 140 B of this key in this window, over 2.500000 s, flags SP',
+      '  record       2 packets, 140 B in this flow and window, over 2.500000 s, flags SP',
     ]) {
       expect(byNumber.stdout).toContain(line);
     }
@@ -97,8 +97,8 @@ describe('explain', () => {
 
   test.each([
     ['1', /refused +not IP, at byte 12: EtherType 0x0806 \(ARP\)/],
-    ['3', /exclusion +the rule dhcp matches, so it is in no record/],
-    ['6', /refused +malformed, at byte 14: an IPv4 header takes 20 bytes, of which 16 were captured/],
+    ['3', /exclusion +excluded by rule dhcp/],
+    ['6', /refused +malformed, at byte 14: truncated IPv4 header: 16 of 20 bytes captured/],
   ])('says why packet %s is in no record', async (number, reason) => {
     const { code, stdout } = await runCommand(['explain', writeCapture(), '--packet', number]);
     expect(code).toBe(0);
@@ -116,11 +116,11 @@ describe('explain', () => {
   });
 
   test.each([
-    ['a packet behind the end', ['-p', '7'], 64, /has 6 packets; there is no packet 7/],
-    ['a flow that is not there', ['--flow', '10.0.0.9 > 10.0.0.2/icmp'], 64, /none of them is of that flow/],
-    ['what is no flow', ['--flow', 'port 53'], 64, /is no flow: it takes/],
-    ['both at once', ['-p', '1', '--flow', '10.0.0.9 > 10.0.0.2/icmp'], 64, /one of them/],
-    ['neither', [], 64, /needs --packet N or --flow FLOW/],
+    ['a packet behind the end', ['-p', '7'], 64, /no packet 7 in .*, which has 6 packets/],
+    ['a flow that is not there', ['--flow', '10.0.0.9 > 10.0.0.2/icmp'], 64, /no packet of that flow/],
+    ['what is no flow', ['--flow', 'port 53'], 64, /invalid --flow 'port 53': expected/],
+    ['both at once', ['-p', '1', '--flow', '10.0.0.9 > 10.0.0.2/icmp'], 64, /exactly one of/],
+    ['neither', [], 64, /exactly one of --packet N and --flow FLOW/],
   ])('refuses %s in a sentence', async (_what, words, exitCode, message) => {
     const { code, stdout, stderr } = await runCommand(['explain', writeCapture(), ...words]);
     expect({ code, stdout }).toEqual({ code: exitCode, stdout: '' });

@@ -32,7 +32,7 @@ describe('a command that an option would have no effect on', () => {
     ['config flowlogd.yaml', "unexpected argument 'flowlogd.yaml'"],
     ['check flowlogd.yaml', "unexpected argument 'flowlogd.yaml'"],
     ['explain x.pcap --packet 1 --no-exclude --config c', '--no-exclude cannot be combined with --config'],
-    ['explain x.pcap --packet 1 --flow f', 'it needs --packet N or --flow FLOW, and one of them'],
+    ['explain x.pcap --packet 1 --flow f', 'expected exactly one of --packet N and --flow FLOW'],
     ['debug --json --format ndjson', '--json cannot be combined with --format'],
     ['debug --json --fields eni', '--json cannot be combined with --format or --fields'],
     ['debug --write-max 1MiB', '--write-max requires --write'],

@@ -77,7 +77,7 @@ describe('the trace of a frame', () => {
       ...['Linux cooked 2@0', 'inner VLAN@20', 'inner VLAN@24', 'IPv4@28', 'length@30', 'TCP@48'],
     ]);
     expect(trace.steps[1]!.says).toBe(
-      'id 1288, priority 2, left by the kernel in front of what it announces: behind it is an IPv4 header with the right checksum',
+      'id 1288, priority 2, left by the kernel: followed by an IPv4 header with a valid checksum',
     );
   });
 
@@ -91,7 +91,7 @@ describe('the trace of a frame', () => {
 
   test('names what a frame carries that is not IP, and the byte that says so', () => {
     const { ending } = ethernetTrace(arp());
-    expect(ending).toEqual({ kind: 'not-ip', offset: 12, reason: 'EtherType 0x0806 (ARP), carries no IP packet' });
+    expect(ending).toEqual({ kind: 'not-ip', offset: 12, reason: 'EtherType 0x0806 (ARP) carries no IP' });
   });
 
   test('says how many bytes of a cut header there are', () => {
@@ -103,7 +103,7 @@ describe('the trace of a frame', () => {
     expect(ending).toEqual({
       kind: 'malformed',
       offset: 14,
-      reason: 'an IPv6 header takes 40 bytes, of which 36 were captured',
+      reason: 'truncated IPv6 header: 36 of 40 bytes captured',
     });
   });
 
