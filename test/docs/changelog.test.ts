@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 test('the changelog has a section for each version, the newest first, and the first is that of the package', () => {
-  const versions = [...read('CHANGELOG.md').matchAll(/^## (\S+)(?: \(unreleased\))?$/gm)].map(
+  const versions = [...read('CHANGELOG.md').matchAll(/^## (\S+)(?: \((?:unreleased|\d{4}-\d{2}-\d{2})\))?$/gm)].map(
     ([, version = '']) => version,
   );
   expect(read('CHANGELOG.md').match(/^## /gm)).toHaveLength(versions.length);
