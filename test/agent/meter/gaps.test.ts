@@ -50,4 +50,40 @@ describe('gaps', () => {
       { fromSeconds: 75, toSeconds: 80, reason: 'capture-failed' },
     ]);
   });
+
+  it('that ended are not the only ones: an open one alone is in the window, too', () => {
+    const gaps = new Gaps();
+    gaps.begin('interface-gone', 30);
+    expect(gaps.within(0, 60, 50)).toEqual([{ fromSeconds: 30, toSeconds: 50, reason: 'interface-gone' }]);
+  });
+
+  it('of no length are in no window: one that ends where it begins, or begins where it ends', () => {
+    const gaps = new Gaps();
+    gaps.add({ fromSeconds: 50, toSeconds: 60, reason: 'suspended' });
+    gaps.add({ fromSeconds: 120, toSeconds: 130, reason: 'suspended' });
+    gaps.add({ fromSeconds: 90, toSeconds: 90, reason: 'suspended' });
+    gaps.begin('interface-gone', 100);
+    expect(gaps.within(60, 120, 100)).toEqual([]);
+  });
+
+  it('that are over reach to their last second and no further', () => {
+    const gaps = new Gaps();
+    gaps.add({ fromSeconds: 50, toSeconds: 61, reason: 'suspended' });
+    gaps.begin('interface-gone', 90);
+    expect([60, 61, 62, 90].map((second) => gaps.reachTo(second))).toEqual([true, true, false, false]);
+    gaps.forgetUpTo(61);
+    expect(gaps.reachTo(50)).toBe(false);
+  });
+
+  it.each([60, 70])('that only a clock made from second %i on are no more when it is set back to second 60', (from) => {
+    const gaps = new Gaps();
+    gaps.add({ fromSeconds: from, toSeconds: 80, reason: 'clock-jumped' });
+    gaps.unjump(60);
+    expect(gaps.reachTo(60)).toBe(false);
+  });
+
+  it('take no memory where there are none', () => {
+    expect(new Gaps().within(0, 60, 60)).toEqual([]);
+    expect(new Gaps().within(0, 60, 60)).toBe(new Gaps().within(60, 120, 120));
+  });
 });
