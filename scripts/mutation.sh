@@ -1,0 +1,64 @@
+#!/bin/sh
+# Mutation tests of the rooms without I/O: changes their code in small ways, and counts how many changes a test notices. Prints the
+# score of each room, and exits 1 if one is below 85 %. For the night: about two hours on one core.
+#
+#     scripts/mutation.sh [ROOM...]        all rooms of scripts/mutation/rooms.json, unless some are named
+#
+# A mutant of the files of a room counts as noticed by the tests of that room alone, not by an end-to-end test that passes through.
+# Survivors are in dist/mutation/ROOM.log, all mutants in dist/mutation/ROOM.json. MUTATION_WORKERS=N runs N at once (1 when not
+# given). Stryker is installed into dist/mutation at the first run: `npm install` brings nothing of it. On a busy machine a mutant that
+only runs slowly is taken for one that hangs, and counts as noticed: run it where nothing else does.
+set -eu
+cd "$(dirname "$0")/.."
+
+STRYKER=9.6.1 # The last version that runs on Node.js 20.
+SCORE_MIN=85
+
+folder=dist/mutation
+stryker=$folder/node_modules/@stryker-mutator
+say() { printf 'mutation: %s\n' "$*" >&2; }
+
+rooms() { node -p 'Object.keys(require("./scripts/mutation/rooms.json")).join(" ")'; }
+
+check_names() {
+  for room in "$@"; do
+    case " $(rooms) " in
+    *" $room "*) ;;
+    *)
+      say "unknown room '$room', expected one of: $(rooms)"
+      exit 64
+      ;;
+    esac
+  done
+}
+
+install_stryker() {
+  [ "$(node -p "require('./$stryker/core/package.json').version" 2>/dev/null)" = "$STRYKER" ] && return 0
+  say "installing Stryker $STRYKER into $folder"
+  mkdir -p "$folder"
+  echo '{ "private": true }' >"$folder/package.json"
+  # Without its peers: the runner takes the vitest of this clone.
+  npm install --prefix "$folder" --legacy-peer-deps --no-audit --no-fund --loglevel=error \
+    "@stryker-mutator/core@$STRYKER" "@stryker-mutator/vitest-runner@$STRYKER" >&2
+}
+
+mutate() {
+  rm -f "$folder/$1.json"
+  MUTATION_ROOM=$1 node "$stryker/core/bin/stryker.js" run scripts/mutation/stryker.config.mjs >"$folder/$1.log" 2>&1 || {
+    tail -n 20 "$folder/$1.log" >&2
+    say "the mutation test of $1 failed, see above; all of it is in $folder/$1.log"
+    exit 70
+  }
+}
+
+check_names "$@"
+sh scripts/setup.sh
+install_stryker
+# shellcheck disable=SC2046 # a list of words
+[ $# -gt 0 ] || set -- $(rooms)
+status=0
+for room in "$@"; do
+  mutate "$room"
+  node scripts/mutation/score.mjs "$room" "$SCORE_MIN" || status=1
+done
+exit $status
