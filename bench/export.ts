@@ -112,7 +112,7 @@ function record(window: Window, spool: Spool, folder: string): void {
     events: {
       onDurable: (_window, entries) => spool.adopt(entries),
       onState: () => undefined,
-      onGivenUp: () => undefined,
+      onEvicted: () => undefined,
     },
   });
   const flowLog = { ...FLOW_LOG_DEFAULTS, id: 'fl-bench001', accountId: '1251762227', windowSeconds: 60 };

@@ -21,6 +21,8 @@ interface LedgerNumber {
   readonly field: number;
   /** In the keys of its log: `ledger-<key>-packets`, and `-bytes` of a tally. */
   readonly key: string;
+  /** Name and key in version 0.1, which 0.2 writes beside the new ones and reads in what an earlier one left. */
+  readonly former?: { readonly name: string; readonly key: string };
   readonly meaning: string;
   /** The version of flowlogd that first counted it. */
   readonly since: string;
@@ -55,32 +57,35 @@ const NUMBERS = [
     since: '0.1.0',
   },
   {
-    name: 'folded',
+    name: 'coarsened',
     kind: 'tally',
     part: 'metered',
     isDoubt: true,
     field: 10,
-    key: 'folded',
+    key: 'coarsened',
+    former: { name: 'folded', key: 'folded' },
     meaning: 'Packets whose flow found the table full, in coarser records.',
     since: '0.1.0',
   },
   {
-    name: 'foldedKeys',
+    name: 'coarsenedKeys',
     kind: 'count',
     unit: 'keys',
     part: 'beside',
     field: 11,
-    key: 'folded',
+    key: 'coarsened',
+    former: { name: 'foldedKeys', key: 'folded' },
     meaning: 'Different flows among those, estimated with a standard error of 1.6 %.',
     since: '0.1.0',
   },
   {
-    name: 'givenUp',
+    name: 'evicted',
     kind: 'tally',
     part: 'metered',
     isLoss: true,
     field: 12,
-    key: 'given-up',
+    key: 'evicted',
+    former: { name: 'givenUp', key: 'given-up' },
     meaning: 'Packets whose records were dropped before delivery: over a limit of the spool, or as undeliverable.',
     since: '0.1.0',
   },
@@ -196,6 +201,11 @@ export const LEDGER_ROWS: readonly LedgerRow[] = NUMBERS;
 export function logKeys(row: LedgerRow): readonly string[] {
   if (row.kind === 'tally') return tallyKeys(row.key);
   return [row.kind === 'count' ? `ledger-${row.key}-${row.unit}` : `ledger-${row.key}`];
+}
+
+/** The keys that held them in the release before, if these were others. */
+export function formerLogKeys(row: LedgerRow): readonly string[] {
+  return row.former === undefined ? [] : logKeys({ ...row, key: row.former.key });
 }
 
 /** Likewise of what a rule excluded, `key` being `excluded-<rule>`. */

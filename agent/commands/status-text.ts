@@ -102,7 +102,7 @@ function interfaceLines(interfaces: readonly InterfaceStatus[], nowSeconds: numb
 
 function liveLines(interfaces: readonly InterfaceStatus[]): string[] {
   const heading = ['LIVE', 'PACKETS/S', 'BITS/S', 'LOST/S', 'PACKETS', 'FLOWS', 'RING', 'TABLE USE'];
-  const rows = interfaces.map(({ interface: name, live, ringBytes, volatile: isVolatile }) => [
+  const rows = interfaces.map(({ interface: name, live, ringBytes, memoryOnly: isMemoryOnly }) => [
     name,
     humanCount(Math.round(live.packetsPerSecond)),
     `${humanBytes(live.bitsPerSecond).replace(/B$/, 'b')}/s`,
@@ -110,7 +110,7 @@ function liveLines(interfaces: readonly InterfaceStatus[]): string[] {
     humanCount(live.openPackets),
     humanCount(live.flows),
     ringBytes === 0 ? '-' : humanMebibytes(ringBytes),
-    `${Math.floor((100 * live.flows) / live.flowsMax)} %${isVolatile ? ', memory-only' : ''}`,
+    `${Math.floor((100 * live.flows) / live.flowsMax)} %${isMemoryOnly ? ', memory-only' : ''}`,
   ]);
   return alignRows(heading, rows, 1);
 }
@@ -151,12 +151,12 @@ function ringLine({ rings: { rings, bytes, bytesMax, refused } }: AgentStatus): 
 }
 
 function recorderLine({ recorder }: AgentStatus): string {
-  const { windows, waitingWindows, heldBytes, windowsGivenUp, recovered } = recorder;
-  const held = waitingWindows === 0 ? '' : ` (${humanBytes(heldBytes)} of memory)`;
-  const lost = windowsGivenUp === 0 ? '' : `, records of ${counted(windowsGivenUp, 'window')} evicted`;
+  const { windows, pendingWindows, heldBytes, windowsEvicted, recovered } = recorder;
+  const held = pendingWindows === 0 ? '' : ` (${humanBytes(heldBytes)} of memory)`;
+  const lost = windowsEvicted === 0 ? '' : `, records of ${counted(windowsEvicted, 'window')} evicted`;
   const orphans = recovered.windows === 0 ? '' : `; ${counted(recovered.windows, 'window')} of earlier runs recovered`;
-  const aside = recovered.setAside === 0 ? '' : `, ${counted(recovered.setAside, 'file')} of them quarantined`;
-  return `Recorder  ${counted(windows, 'window')} written, ${humanCount(waitingWindows)} pending${held}${lost}${orphans}${aside}`;
+  const aside = recovered.quarantined === 0 ? '' : `, ${counted(recovered.quarantined, 'file')} of them quarantined`;
+  return `Recorder  ${counted(windows, 'window')} written, ${humanCount(pendingWindows)} pending${held}${lost}${orphans}${aside}`;
 }
 
 function translationLines({ translations }: AgentStatus): string[] {

@@ -352,7 +352,7 @@ export const SCHEMA = section('The configuration of flowlogd.', {
     flowsMax: option(integer(1024, 16 * MEBIBYTE), '1000000', {
       description:
         'Flows of one window, interface and address family that are kept apart, at 48 to 96 bytes (IPv6: twice that) each. The packets ' +
-        'of further ones are folded into coarser records: the sums of the window stay exact, and it says SKIPDATA.',
+        'of further ones go to coarser records: the sums of the window stay exact, and it says SKIPDATA.',
     }),
     directory: optional(ABSOLUTE_PATH, {
       description:

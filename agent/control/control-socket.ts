@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import { OperationalError } from '../model/operational-error.ts';
 import type { AgentStatus } from '../telemetry/agent-status.ts';
 import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
+import { withFormerNames } from '../telemetry/former-names.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
 import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
@@ -62,7 +63,7 @@ const LOCAL_ROUTES: Readonly<Record<string, Route>> = {
 };
 const CONTROL_ROUTES: Readonly<Record<string, Route>> = {
   ...LOCAL_ROUTES,
-  '/status': (status) => ({ code: 200, type: JSON_TYPE, body: `${JSON.stringify(status)}\n` }),
+  '/status': (status) => ({ code: 200, type: JSON_TYPE, body: `${JSON.stringify(withFormerNames(status))}\n` }),
 };
 
 /** The socket of an agent: in the folder that systemd made for it, else beside its state. */

@@ -51,7 +51,7 @@ export function recorderTold(status: StatusCollector, message: RecorderMessage):
   const { counters, waiting, heldBytes, orphans, orphansFailing, translations } = message.status;
   status.recorder({
     ...counters,
-    waitingWindows: waiting,
+    pendingWindows: waiting,
     heldBytes,
     recovered: { ...orphans, failing: orphansFailing ?? null },
   });
@@ -71,7 +71,7 @@ function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
     dropped: { ...dropped },
     damagedBatches: damaged,
     quarantinedBatches: quarantined,
-    untoldBatches: untold,
+    unaccountedBatches: untold,
     quarantineFiles: spool.quarantinedFiles,
     newerBatches: spool.newer,
     vanishedBatches: vanished,

@@ -46,14 +46,14 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
     case 'resumed':
       log.info('nobody captured since the run before', { ...facts, gapSeconds: event.gapSeconds });
       break;
-    case 'volatile':
+    case 'memory-only':
       log.warn('open windows are in memory alone, where a kill would lose them: the disk refuses their files', {
         ...facts,
         reason: event.reason,
       });
       break;
-    case 'kept':
-      log.warn('open windows are kept on disk again', { ...facts, volatileTables: event.volatileTables });
+    case 'persisted':
+      log.warn('open windows are kept on disk again', { ...facts, memoryOnlyTables: event.memoryOnlyTables });
       break;
   }
 }
@@ -73,7 +73,7 @@ export function logRecorder(log: Log, message: RecorderMessage): void {
     case 'well':
       log.error('the spool can be written again');
       break;
-    case 'given-up':
+    case 'evicted':
       log.error('too many windows waited for the disk: the records of one are lost, its ledger says how many packets', {
         interface: message.point.interfaceName,
         windowStart: message.windowStart,

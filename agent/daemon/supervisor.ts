@@ -192,7 +192,7 @@ export class Supervisor {
       lock: (folder) => lockSpool(folder, loadCaptureAddon().lockFile),
       events: {
         onDropping: (reason) => log.error(DROPPING[reason]),
-        onDropped: (totals) => log.error('the spool is within its bounds again', { givenUp: totals }),
+        onDropped: (totals) => log.error('the spool is within its bounds again', { evicted: totals }),
         onQuarantined: (batch, reason) => log.error('a batch was set aside', { batch, reason }),
       },
     });

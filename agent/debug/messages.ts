@@ -37,8 +37,8 @@ export function eventText(point: ObservationPoint, event: TapEvent): string | un
     case 'attached':
     case 'live':
     case 'resumed':
-    case 'volatile':
-    case 'kept':
+    case 'memory-only':
+    case 'persisted':
       return undefined;
     case 'before-attach':
       return `${counted(event.packets, 'packet')} passed ${point.interfaceName} before capture began.`;

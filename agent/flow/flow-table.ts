@@ -5,7 +5,7 @@
  * touch every slot in a loop that does nothing else, so that the processor overlaps the cache misses; probe and update. Past
  * a hundred thousand flows the table lives in memory, not in cache, and this halves the time per packet.
  *
- * Limits: a table holds `flowsMax` flows; packets of further flows are folded into coarser records (fold.ts), for which an
+ * Limits: a table holds `flowsMax` flows; packets of further flows go to coarser records (coarsen.ts), for which an
  * eighth of the slots is kept. What even then finds no room, or would make a counter wrap, is counted as overflowed. It doubles when two thirds
  * are full, so a flow takes 48 to 96 bytes (IPv6 twice that); small tables, where memory is no matter, already when a quarter
  * is, because probes that find their flow at once are what a processor predicts. It grows between two groups, never within
@@ -14,7 +14,7 @@
 import type { Ledger } from '../model/ledger.ts';
 import type { AllocateTableMemory, TableMemory } from '../model/table-memory.ts';
 import { IP_BYTES } from '../packet/key-row.ts';
-import { FOLDS } from './fold.ts';
+import { COARSENINGS } from './coarsen.ts';
 import type { HashSeed } from './hash.ts';
 import type { KeySketch } from './key-sketch.ts';
 
@@ -26,11 +26,11 @@ export interface FlowTableOptions {
   /** Hard cap on flows. */
   readonly flowsMax: number;
   /** Counts the keys that find no room. */
-  readonly foldedKeys?: KeySketch;
+  readonly coarsenedKeys?: KeySketch;
 }
 
 /** Where the packets of a group are counted. */
-export type FlowTallies = Pick<Ledger, 'metered' | 'folded' | 'overflowed'>;
+export type FlowTallies = Pick<Ledger, 'metered' | 'coarsened' | 'overflowed'>;
 
 /** Slots of the smallest table: one page of IPv4, two of IPv6. */
 const SLOTS_MIN = 128;
@@ -53,7 +53,7 @@ export abstract class FlowTable {
   protected spilled = new Int32Array(0);
   readonly #allocate: AllocateTableMemory;
   readonly #flowsMax: number;
-  readonly #foldedKeys: KeySketch | undefined;
+  readonly #coarsenedKeys: KeySketch | undefined;
   #memory: TableMemory;
   #growAt = 0;
 
@@ -61,7 +61,7 @@ export abstract class FlowTable {
     this.hashSeed = options.hashSeed;
     this.#allocate = options.allocate;
     this.#flowsMax = options.flowsMax;
-    this.#foldedKeys = options.foldedKeys;
+    this.#coarsenedKeys = options.coarsenedKeys;
     const slots = slotsFor(Math.min(options.flowsExpected, options.flowsMax));
     this.#memory = firstMemory(slots * slotWords * 4, SLOTS_MIN * slotWords * 4, options.allocate);
     this.slots = new Int32Array(this.#memory.buffer);
@@ -76,7 +76,7 @@ export abstract class FlowTable {
     this.locate(rows, members, count);
     this.touch(rows, members, count);
     const spilled = this.update(rows, members, count, tallies);
-    if (spilled > 0) this.#fold(rows, spilled, tallies);
+    if (spilled > 0) this.#coarsen(rows, spilled, tallies);
   }
 
   protected abstract locate(rows: Int32Array, members: Int32Array, count: number): void;
@@ -105,27 +105,27 @@ export abstract class FlowTable {
   }
 
   /** Takes the spilled packets down the ladder; each step may use half of the room that is left. */
-  #fold(rows: Int32Array, spilled: number, { metered, folded, overflowed }: FlowTallies): void {
+  #coarsen(rows: Int32Array, spilled: number, { metered, coarsened, overflowed }: FlowTallies): void {
     const exactMax = this.usedMax;
     const packets = metered.packets;
     const bytes = metered.bytes;
     const members = Int32Array.from(this.spilled.subarray(0, spilled));
-    for (const row of members) this.#foldedKeys?.add(this.hashOf(rows, row));
+    for (const row of members) this.#coarsenedKeys?.add(this.hashOf(rows, row));
     let count = spilled;
     let room = Math.floor(this.slots.length / this.slotWords / 8);
-    for (const fold of FOLDS) {
-      for (let member = 0; member < count; member++) fold(rows, members[member]!);
-      const isLast = fold === FOLDS.at(-1);
+    for (const coarsen of COARSENINGS) {
+      for (let member = 0; member < count; member++) coarsen(rows, members[member]!);
+      const isLast = coarsen === COARSENINGS.at(-1);
       room = isLast ? room : Math.floor(room / 2);
       this.usedMax += room;
       this.locate(rows, members, count);
-      count = this.update(rows, members, count, { metered, folded, overflowed });
+      count = this.update(rows, members, count, { metered, coarsened, overflowed });
       if (count === 0) break;
       members.set(this.spilled.subarray(0, count));
     }
     this.usedMax = exactMax;
-    folded.packets += metered.packets - packets;
-    folded.bytes += metered.bytes - bytes;
+    coarsened.packets += metered.packets - packets;
+    coarsened.bytes += metered.bytes - bytes;
     overflowed.packets += count;
     for (let member = 0; member < count; member++) overflowed.bytes += rows[members[member]! + IP_BYTES]! >>> 0;
   }

@@ -3,7 +3,7 @@
  * not, so that REJECT records can be made beside the others and the others be lowered (verdict-cursor.ts).
  *
  * Limits: 64 rules, those of further ones under one name; the flows of one table and the memory of all. Where a table finds
- * no more memory its further flows are folded into coarser records, like those of any table.
+ * no more memory its further flows go to coarser records, like those of any table.
  */
 import { type NumberedRejection, OTHER_RULES, REJECT_RULES_MAX, type Rejection } from '../model/rejection.ts';
 import type { TableMemory } from '../model/table-memory.ts';

@@ -8,7 +8,7 @@
  * The lowered records keep the first and last time and the TCP flags of all packets that the tap saw. Nothing is written
  * into the tables, so the same window gives the same records as often as it is read, also after a kill.
  *
- * What was rejected and is in no flow of the tap (it was rewritten or reassembled before the filter, or its flow was folded)
+ * What was rejected and is in no flow of the tap (it was rewritten or reassembled before the filter, or its flow was coarsened)
  * is unmatched: it is in a REJECT record, and in an ACCEPT record, too, if the tap saw it as another flow.
  */
 import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';

@@ -16,7 +16,7 @@ export class Window {
   readonly piece: number;
   readonly ledger: Ledger;
   /** Of both families; the ledger has its number when the window is closed. */
-  readonly foldedKeys = new KeySketch();
+  readonly coarsenedKeys = new KeySketch();
   /** Undefined until the packet filter rejects a packet of the window. */
   rejects: RejectTables | undefined;
   /** Who exchanged most of what was excluded, by the index of the rule; the ledger has it when the window is closed. */
@@ -43,12 +43,12 @@ export class Window {
   }
 
   get ipv4(): Ipv4Table {
-    this.#ipv4 ??= new Ipv4Table({ ...this.#ipv4Options, foldedKeys: this.foldedKeys });
+    this.#ipv4 ??= new Ipv4Table({ ...this.#ipv4Options, coarsenedKeys: this.coarsenedKeys });
     return this.#ipv4;
   }
 
   get ipv6(): Ipv6Table {
-    this.#ipv6 ??= new Ipv6Table({ ...this.#ipv6Options, foldedKeys: this.foldedKeys });
+    this.#ipv6 ??= new Ipv6Table({ ...this.#ipv6Options, coarsenedKeys: this.coarsenedKeys });
     return this.#ipv6;
   }
 

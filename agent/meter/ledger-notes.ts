@@ -14,8 +14,8 @@ import { PAGE_BYTES } from './header-block.ts';
 const NUMBERS = [
   'meteredPackets',
   'meteredBytes',
-  'foldedPackets',
-  'foldedBytes',
+  'coarsenedPackets',
+  'coarsenedBytes',
   'notIpPackets',
   'notIpBytes',
   'malformedPackets',
@@ -82,7 +82,7 @@ export class LedgerNotes {
     const start = this.#sequence % 2 === 0 ? length : 0;
     let at = start;
     words[at++] = this.#sequence;
-    const tallies = [ledger.metered, ledger.folded, ledger.notIp, ledger.malformed, ledger.overflowed];
+    const tallies = [ledger.metered, ledger.coarsened, ledger.notIp, ledger.malformed, ledger.overflowed];
     for (const tally of tallies) {
       words[at++] = tally.packets;
       words[at++] = tally.bytes;
@@ -144,14 +144,14 @@ function isNote(copy: Float64Array, rules: number): boolean {
 
 function toNote(copy: Float64Array, ruleNames: readonly string[]): FoundNote {
   const number = (name: (typeof NUMBERS)[number]) => copy[1 + NUMBERS.indexOf(name)]!;
-  const tally = (name: 'metered' | 'folded' | 'notIp' | 'malformed' | 'overflowed') => ({
+  const tally = (name: 'metered' | 'coarsened' | 'notIp' | 'malformed' | 'overflowed') => ({
     packets: number(`${name}Packets`),
     bytes: number(`${name}Bytes`),
   });
   const ledger: Ledger = {
     ...createLedger(ruleNames),
     metered: tally('metered'),
-    folded: tally('folded'),
+    coarsened: tally('coarsened'),
     notIp: tally('notIp'),
     malformed: tally('malformed'),
     overflowed: tally('overflowed'),

@@ -224,7 +224,7 @@ export class Meter {
       this.#rememberSize(window);
       this.#current = undefined;
     }
-    window.ledger.foldedKeys = window.foldedKeys.keys;
+    window.ledger.coarsenedKeys = window.coarsenedKeys.keys;
     window.ledger.excludedPeers = excludedPeersOf(window.excludedPeers, this.#options.exclusion.ruleNames);
     this.#options.onClosed(window);
   }

@@ -62,7 +62,11 @@ export class RejectMeter {
     }
     // Metered by the tap: what finds no room here is not lost, but keeps its place among the accepted.
     const overflowed = { packets: 0, bytes: 0 };
-    table.add(this.#rows, this.#members, 1, { metered: { packets: 0, bytes: 0 }, folded: ledger.folded, overflowed });
+    table.add(this.#rows, this.#members, 1, {
+      metered: { packets: 0, bytes: 0 },
+      coarsened: ledger.coarsened,
+      overflowed,
+    });
     ledger.rejectsLost += overflowed.packets;
   }
 

@@ -33,7 +33,7 @@ export class TapFigures {
   }
 
   /** @param drops that no ledger has */
-  tell(windows: Iterable<Window>, current: Window | undefined, drops: Drops, volatileTables: number): void {
+  tell(windows: Iterable<Window>, current: Window | undefined, drops: Drops, memoryOnlyTables: number): void {
     const onFigures = this.#onFigures;
     if (onFigures === undefined || Math.abs(this.#now() - this.#toldAt) < FIGURES_MS) return;
     this.#toldAt = this.#now();
@@ -48,6 +48,6 @@ export class TapFigures {
     const flows = Math.max(0, ...(current?.tables ?? []).map(({ table }) => table.flows));
     const openPackets = sums.packets - this.#closed.packets;
     const unwrittenWindows = this.#unwrittenWindows;
-    onFigures({ ...sums, lostPackets: lost, flows, volatileTables, unwrittenWindows, openPackets });
+    onFigures({ ...sums, lostPackets: lost, flows, memoryOnlyTables, unwrittenWindows, openPackets });
   }
 }

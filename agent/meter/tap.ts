@@ -37,7 +37,7 @@ export interface TapOptions {
   readonly packetsOf?: LinkPackets | undefined;
   /** Where the windows outlive a kill; without it they live in memory alone. */
   readonly keeper?: WindowKeeper | undefined;
-  /** Whether a table may take so many bytes more now; where it may not, its window folds early. */
+  /** Whether a table may take so many bytes more now; where it may not, its window is coarsened early. */
   readonly hasRoom?: (bytes: number) => boolean;
   /** Told several times a second how the tap does now. */
   readonly onFigures?: (figures: LiveFigures) => void;
@@ -257,8 +257,8 @@ export class Tap {
     }
     this.#note(drained);
     const { windows, currentWindow } = this.#meter;
-    const volatileTables = this.#options.keeper?.volatileTables ?? 0;
-    this.#figures.tell(windows, currentWindow, this.#drops.pending, volatileTables);
+    const memoryOnlyTables = this.#options.keeper?.memoryOnlyTables ?? 0;
+    this.#figures.tell(windows, currentWindow, this.#drops.pending, memoryOnlyTables);
   }
 
   /** A closed window is safe elsewhere. */

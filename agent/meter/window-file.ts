@@ -2,7 +2,7 @@
  * The files of windows that are not yet in the spool, in the folder `tables/` of the state directory. For each window
  *
  *     STEM.window    header block (KeptWindow), then its ledger as of the last round (ledger-notes.ts), then a page of
- *                    registers: the folded keys (flow/key-sketch.ts)
+ *                    registers: the coarsened keys (flow/key-sketch.ts)
  *     STEM.ipv4-G    slots as in flow/key-layout.ts, then a header block (KeptTable) of one page
  *     STEM.ipv6-G
  *     STEM.rejectN-ipv4-G, STEM.rejectN-ipv6-G

@@ -67,9 +67,9 @@ export interface WindowKeeperOptions {
 /** Told once for each change. */
 export type KeeperEvent =
   /** The disk refuses: from now on tables may be in memory alone, which a kill takes away. */
-  | { readonly kind: 'volatile'; readonly reason: string }
+  | { readonly kind: 'memory-only'; readonly reason: string }
   /** It takes files again; so many tables were in memory alone since the run began. */
-  | { readonly kind: 'kept'; readonly volatileTables: number };
+  | { readonly kind: 'persisted'; readonly memoryOnlyTables: number };
 
 /** The file of one open window, mapped. */
 interface OpenFile {
@@ -91,7 +91,7 @@ export class WindowKeeper {
   #presence: ArrayBuffer | undefined;
   #until: Float64Array | undefined;
   #isVolatile = false;
-  #volatileTables = 0;
+  #memoryOnlyTables = 0;
 
   constructor(options: WindowKeeperOptions) {
     this.#options = options;
@@ -116,7 +116,7 @@ export class WindowKeeper {
     const file = this.#open.get(keyOf(purpose.windowStart, purpose.piece));
     const memory = file && this.#attempt(() => this.#createTable(file, purpose, bytes));
     if (memory !== undefined) return memory;
-    this.#volatileTables += 1;
+    this.#memoryOnlyTables += 1;
     return this.#options.fallback(bytes, purpose);
   };
 
@@ -139,8 +139,8 @@ export class WindowKeeper {
   }
 
   /** Tables that had to be in memory alone. */
-  get volatileTables(): number {
-    return this.#volatileTables;
+  get memoryOnlyTables(): number {
+    return this.#memoryOnlyTables;
   }
 
   /** Nothing more comes to the window: its files are the receiver's to remove, by name. */
@@ -227,7 +227,7 @@ export class WindowKeeper {
     const path = `${this.#folderFor(bytes)}/${windowFileName(stem)}`;
     const { buffer, fileDescriptor } = this.#mapNew(path, bytes, bytes, (file) => writeAll(file, header, 0));
     closeSync(fileDescriptor);
-    window.foldedKeys.keepIn(new Uint8Array(buffer, sketchAt, SKETCH_BYTES));
+    window.coarsenedKeys.keepIn(new Uint8Array(buffer, sketchAt, SKETCH_BYTES));
     return {
       stem,
       buffer,
@@ -269,12 +269,12 @@ export class WindowKeeper {
   #attempt<Result>(make: () => Result): Result | undefined {
     try {
       const made = make();
-      if (this.#isVolatile) this.#options.onEvent({ kind: 'kept', volatileTables: this.#volatileTables });
+      if (this.#isVolatile) this.#options.onEvent({ kind: 'persisted', memoryOnlyTables: this.#memoryOnlyTables });
       this.#isVolatile = false;
       return made;
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      if (!this.#isVolatile) this.#options.onEvent({ kind: 'volatile', reason: error.message });
+      if (!this.#isVolatile) this.#options.onEvent({ kind: 'memory-only', reason: error.message });
       this.#isVolatile = true;
       return undefined;
     }

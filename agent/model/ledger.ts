@@ -112,7 +112,16 @@ export function addTally(into: Tally, from: Tally): void {
 
 export type LogStatus = 'OK' | 'NODATA' | 'SKIPDATA';
 
-/** SKIPDATA when packets or verdicts were lost or flows were folded, else NODATA when nothing was metered, else OK. */
+/** A ledger as version 0.1 named its numbers. */
+export function withCurrentNames(ledger: Ledger): Ledger {
+  const entries = Object.entries(ledger).map(([name, value]) => {
+    const row = LEDGER_ROWS.find(({ former }) => former?.name === name);
+    return [row?.name ?? name, value];
+  });
+  return Object.fromEntries(entries) as Ledger;
+}
+
+/** SKIPDATA when packets or verdicts were lost or flows were coarsened, else NODATA when nothing was metered, else OK. */
 export function logStatus(ledger: Ledger): LogStatus {
   const amiss = sumOf(ledger, ({ isLoss, isDoubt }) => isLoss === true || isDoubt === true);
   if (amiss.packets > 0 || ledger.gaps.length > 0) return 'SKIPDATA';

@@ -2,7 +2,7 @@
  * The open window in numbers, for whoever asks between two closed ones: a block of shared memory which a tap fills a few times
  * a second, never for a packet, and the control plane reads at any time.
  *
- *     float64: packets bytes lostPackets flows volatileTables unwrittenWindows openPackets
+ *     float64: packets bytes lostPackets flows memoryOnlyTables unwrittenWindows openPackets
  *
  * A reader may meet the numbers of two rounds; each for itself is whole, because the words are aligned.
  */
@@ -14,7 +14,7 @@ export interface LiveFigures {
   /** Flows in the open window, of the address family that has more. */
   readonly flows: number;
   /** Tables that had to be in memory alone since the tap began, where a kill would lose them. */
-  readonly volatileTables: number;
+  readonly memoryOnlyTables: number;
   /** Closed windows that are not durable yet. */
   readonly unwrittenWindows: number;
   /** Of the packets: those that no closed window has. */
@@ -33,13 +33,13 @@ export class LiveBlock {
   }
 
   write(figures: LiveFigures): void {
-    const { packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows, openPackets } = figures;
-    this.#words.set([packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows, openPackets]);
+    const { packets, bytes, lostPackets, flows, memoryOnlyTables, unwrittenWindows, openPackets } = figures;
+    this.#words.set([packets, bytes, lostPackets, flows, memoryOnlyTables, unwrittenWindows, openPackets]);
   }
 
   read(): LiveFigures {
     const [packets = 0, bytes = 0, lostPackets = 0, flows = 0, ...counts] = this.#words;
-    const [volatileTables = 0, unwrittenWindows = 0, openPackets = 0] = counts;
-    return { packets, bytes, lostPackets, flows, volatileTables, unwrittenWindows, openPackets };
+    const [memoryOnlyTables = 0, unwrittenWindows = 0, openPackets = 0] = counts;
+    return { packets, bytes, lostPackets, flows, memoryOnlyTables, unwrittenWindows, openPackets };
   }
 }

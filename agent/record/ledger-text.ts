@@ -62,11 +62,11 @@ function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
     rules.push({ label: `      ${name}`, ...tally, note: largestPeersText(ledger.excludedPeers, name) });
   }
   const note = `in ${counted(totals.records, 'record')} of ${counted(totals.windows, 'window')}`;
-  const foldedNote = `of about ${counted(ledger.foldedKeys, 'flow')} into coarser records`;
+  const coarsenedNote = `of about ${counted(ledger.coarsenedKeys, 'flow')} into coarser records`;
   const terms: Row[] = [
-    { label: '      folded', ...ledger.folded, note: foldedNote },
+    { label: '      coarsened', ...ledger.coarsened, note: coarsenedNote },
     { label: '      rejected', ...ledger.rejected },
-    { label: '      given up', ...ledger.givenUp, loss: true },
+    { label: '      evicted', ...ledger.evicted, loss: true },
     { label: '+ excluded', ...excluded },
     ...rules,
     { label: '+ not IP', ...ledger.notIp },

@@ -5,7 +5,7 @@
  */
 import { type BatchHeader, EMPTY_BATCH_HEADER } from '../model/batch-id.ts';
 import { RESOURCE_TYPES } from '../model/flow-log.ts';
-import { createLedger, GAP_REASONS, type Ledger } from '../model/ledger.ts';
+import { createLedger, GAP_REASONS, type Ledger, withCurrentNames } from '../model/ledger.ts';
 
 export interface LossReport {
   /** Of its file, without a suffix. */
@@ -26,7 +26,7 @@ export function parseLossReport(text: Uint8Array): LossReport | 'newer' {
   const report = {
     ...found,
     header: { ...EMPTY_BATCH_HEADER, ...found.header },
-    ledger: { ...createLedger([]), ...found.ledger },
+    ledger: { ...createLedger([]), ...withCurrentNames(found.ledger) },
   };
   return isKnown(report) ? report : 'newer';
 }

@@ -6,7 +6,7 @@
  *
  * The number is that of the first batch in it, so no two accounts have the same. Its content (header of spool-file.ts, then
  * JSON) is a batch without records: from the first window to the end of the last, with the ledgers that went and the packets
- * of the records that went (`givenUp`). So what arrives and what its ledgers say still add up to what was metered.
+ * of the records that went (`evicted`). So what arrives and what its ledgers say still add up to what was metered.
  *
  * An account is on the disk before its batches go, with their names, so that a restart deletes what a kill or a power cut
  * left of them. A name stays in the list until its deletion is surely on the disk, too.
@@ -185,7 +185,7 @@ export class LossReports {
     addLedger(ledger, before.ledger);
     for (const batch of batches) {
       if (batch.ledger !== undefined) addLedger(ledger, batch.ledger);
-      addTally(ledger.givenUp, batch.records);
+      addTally(ledger.evicted, batch.records);
     }
     joinGaps(ledger.gaps, GAPS_MAX);
     const headers = [before.header, ...batches.map(({ header }) => header)];

@@ -46,7 +46,7 @@ export interface RecorderEvents {
   /** Once for each change: why the spool cannot be written, or undefined when it can again. */
   onState(failure: OperationalError | undefined): void;
   /** A window gave up its records. */
-  onGivenUp(window: RecordedWindow): void;
+  onEvicted(window: RecordedWindow): void;
 }
 
 export interface RecorderOptions {
@@ -77,8 +77,8 @@ export interface RecorderCounters {
   records: number;
   failures: number;
   /** Windows that gave up their records, and the packets of those. */
-  windowsGivenUp: number;
-  packetsGivenUp: number;
+  windowsEvicted: number;
+  packetsEvicted: number;
   /** Bare ledgers that became one with the next of their observation point. */
   ledgersMerged: number;
 }
@@ -98,8 +98,8 @@ export class Recorder {
     batches: 0,
     records: 0,
     failures: 0,
-    windowsGivenUp: 0,
-    packetsGivenUp: 0,
+    windowsEvicted: 0,
+    packetsEvicted: 0,
     ledgersMerged: 0,
   };
 
@@ -227,10 +227,10 @@ export class Recorder {
     while (this.#held.length > 0 && (this.#held.length > heldWindowsMax || this.#heldBytes > heldBytesMax)) {
       const window = this.#held.shift()!;
       this.#bare.push(withoutRecords(window));
-      this.counters.windowsGivenUp++;
-      this.counters.packetsGivenUp += window.ledger.metered.packets;
+      this.counters.windowsEvicted++;
+      this.counters.packetsEvicted += window.ledger.metered.packets;
       this.#heldBytes -= window.heldBytes;
-      this.#options.events.onGivenUp(window);
+      this.#options.events.onEvicted(window);
       window.release();
     }
     while (this.#bare.length > BARE_LEDGERS_MAX) {
@@ -281,8 +281,8 @@ function withoutRecords(window: RecordedWindow): RecordedWindow {
     ledger: {
       ...ledger,
       metered: { packets: 0, bytes: 0 },
-      folded: { packets: 0, bytes: 0 },
-      foldedKeys: 0,
+      coarsened: { packets: 0, bytes: 0 },
+      coarsenedKeys: 0,
       rejected: { packets: 0, bytes: 0 },
       rejectsUnmatched: { packets: 0, bytes: 0 },
       overflowed,

@@ -44,10 +44,10 @@ export interface InterfaceStatus {
   /** The open window; not in any total until it is closed. */
   readonly live: LiveStatus;
   /** Whether open windows are in memory alone, where a kill would lose them, and how many tables had to be since the start. */
-  readonly volatile: boolean;
-  readonly volatileSinceSeconds: number | null;
-  readonly volatileReason: string | null;
-  readonly volatileTables: number;
+  readonly memoryOnly: boolean;
+  readonly memoryOnlySinceSeconds: number | null;
+  readonly memoryOnlyReason: string | null;
+  readonly memoryOnlyTables: number;
   /** Closed windows that are not durable yet. */
   readonly unwrittenWindows: number;
   /** Closed and durable, by log status. A window that is closed in pieces, because of late packets, counts with each. */
@@ -63,10 +63,10 @@ export interface RecorderNumbers {
   readonly batches: number;
   readonly records: number;
   readonly failures: number;
-  readonly windowsGivenUp: number;
-  readonly packetsGivenUp: number;
+  readonly windowsEvicted: number;
+  readonly packetsEvicted: number;
   readonly ledgersMerged: number;
-  readonly waitingWindows: number;
+  readonly pendingWindows: number;
   readonly heldBytes: number;
   /** What came of the windows that earlier runs had left open. */
   readonly recovered: RecoveredNumbers;
@@ -80,7 +80,7 @@ export interface RecoveredNumbers {
   readonly windowsLost: number;
   /** Windows that stay for the newer flowlogd that left them. */
   readonly newer: number;
-  readonly setAside: number;
+  readonly quarantined: number;
   readonly deleted: number;
   /** Why windows of earlier runs cannot be read now. */
   readonly failing: string | null;

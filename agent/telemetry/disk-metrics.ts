@@ -24,10 +24,10 @@ function recorderMetrics(): readonly Metric[] {
       of(({ failures }) => failures),
     ),
     gauge(
-      'flowlogd_recorder_waiting_windows',
+      'flowlogd_recorder_pending_windows',
       'windows',
       'Closed windows that wait for the disk.',
-      of(({ waitingWindows }) => waitingWindows),
+      of(({ pendingWindows }) => pendingWindows),
     ),
     gauge(
       'flowlogd_recorder_held_bytes',
@@ -42,16 +42,16 @@ function recorderMetrics(): readonly Metric[] {
       of(({ batches }) => batches),
     ),
     counter(
-      'flowlogd_recorder_given_up_windows_total',
+      'flowlogd_recorder_evicted_windows_total',
       'windows',
       'Windows that gave up their records because too many waited for the disk.',
-      of(({ windowsGivenUp }) => windowsGivenUp),
+      of(({ windowsEvicted }) => windowsEvicted),
     ),
     counter(
-      'flowlogd_recorder_given_up_packets_total',
+      'flowlogd_recorder_evicted_packets_total',
       'packets',
       'Packets of those records; they are overflowed in the ledger of their window.',
-      of(({ packetsGivenUp }) => packetsGivenUp),
+      of(({ packetsEvicted }) => packetsEvicted),
     ),
     counter(
       'flowlogd_recorder_merged_ledgers_total',
@@ -84,10 +84,10 @@ function recoveryMetrics(): readonly Metric[] {
       of((recovered) => recovered.windowsLost),
     ),
     counter(
-      'flowlogd_recovery_set_aside_files_total',
+      'flowlogd_recovery_quarantined_files_total',
       'files',
       'Files of earlier runs that could not be believed.',
-      of((recovered) => recovered.setAside),
+      of((recovered) => recovered.quarantined),
     ),
     gauge(
       'flowlogd_recovery_newer_windows',
@@ -163,10 +163,10 @@ function undeliverableMetrics(): readonly Metric[] {
       of(({ quarantinedBatches }) => quarantinedBatches),
     ),
     counter(
-      'flowlogd_spool_untold_batches_total',
+      'flowlogd_spool_unaccounted_batches_total',
       'batches',
       'Batches set aside that say nothing of themselves any more: no ledger tells of their packets.',
-      of(({ untoldBatches }) => untoldBatches),
+      of(({ unaccountedBatches }) => unaccountedBatches),
     ),
     gauge(
       'flowlogd_spool_quarantine_files',

@@ -1,13 +1,23 @@
 /** Prometheus' text format, version 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). */
 
 import type { AgentStatus } from './agent-status.ts';
+import { FORMER_METRICS } from './former-names.ts';
 import type { Metric, Sample } from './metric.ts';
 import { METRICS } from './metrics.ts';
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export function renderMetrics(status: AgentStatus): string {
-  return METRICS.map((metric) => renderMetric(metric, metric.samples(status))).join('');
+  return METRICS.map((metric) => {
+    const samples = metric.samples(status);
+    return renderMetric(metric, samples) + renderFormer(metric, samples);
+  }).join('');
+}
+
+function renderFormer(metric: Metric, samples: readonly Sample[]): string {
+  const name = FORMER_METRICS[metric.name];
+  if (name === undefined) return '';
+  return renderMetric({ ...metric, name, help: `Former name of ${metric.name}, until version 0.3.` }, samples);
 }
 
 /** Nothing at all for a metric without samples: its absence says that there is no value. */

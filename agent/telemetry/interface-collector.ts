@@ -29,7 +29,7 @@ export class InterfaceCollector {
   readonly #flowsMax: number;
   #figures = new LiveBlock();
   #rates = new LiveRates();
-  #volatile: { readonly sinceSeconds: number; readonly reason: string } | undefined;
+  #memoryOnly: { readonly sinceSeconds: number; readonly reason: string } | undefined;
   #state: InterfaceState = 'starting';
   #sinceSeconds: number;
   #reason: string | null = null;
@@ -52,8 +52,8 @@ export class InterfaceCollector {
   }
 
   captured(kind: string, reason: string | undefined, nowSeconds: number): void {
-    if (kind === 'volatile') this.#volatile = { sinceSeconds: nowSeconds, reason: reason ?? '' };
-    else if (kind === 'kept') this.#volatile = undefined;
+    if (kind === 'memory-only') this.#memoryOnly = { sinceSeconds: nowSeconds, reason: reason ?? '' };
+    else if (kind === 'persisted') this.#memoryOnly = undefined;
     if (kind === 'detached') this.#detachments++;
     else if (kind !== 'attached' && kind !== 're-attached' && kind !== 'waiting') return;
     this.#state = kind === 'detached' || kind === 'waiting' ? kind : 'capturing';
@@ -103,10 +103,10 @@ export class InterfaceCollector {
       refused: rings.hasRefused(interfaceName),
       beforeAttachPackets: this.#beforeAttachPackets,
       live: this.#rates.read(this.#flowsMax, figures),
-      volatile: this.#volatile !== undefined,
-      volatileSinceSeconds: this.#volatile?.sinceSeconds ?? null,
-      volatileReason: this.#volatile?.reason ?? null,
-      volatileTables: figures.volatileTables,
+      memoryOnly: this.#memoryOnly !== undefined,
+      memoryOnlySinceSeconds: this.#memoryOnly?.sinceSeconds ?? null,
+      memoryOnlyReason: this.#memoryOnly?.reason ?? null,
+      memoryOnlyTables: figures.memoryOnlyTables,
       unwrittenWindows: figures.unwrittenWindows,
       windows: { ...this.#windows },
       records: this.#records,

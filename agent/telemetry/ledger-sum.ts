@@ -14,7 +14,7 @@ import {
 } from '../model/ledger.ts';
 
 /** The numbers of a ledger but those of lost batches, which the status has beside the spool's. */
-export interface LedgerStatus extends Omit<LedgerNumbers, 'givenUp'> {
+export interface LedgerStatus extends Omit<LedgerNumbers, 'evicted'> {
   /** metered + excluded + notIp + malformed + overflowed + droppedByKernel + droppedByInterface, in packets. */
   readonly offeredPackets: number;
   /** Packets that should be in a record and are not: overflowed and dropped. */
@@ -45,7 +45,7 @@ export class LedgerSum {
   }
 
   read(): LedgerStatus {
-    const { excluded, excludedPeers, gaps: _, givenUp: __, ...numbers } = structuredClone(this.#sum);
+    const { excluded, excludedPeers, gaps: _, evicted: __, ...numbers } = structuredClone(this.#sum);
     return {
       ...numbers,
       offeredPackets: offeredPackets(this.#sum),

@@ -42,7 +42,7 @@ export const PROBLEM_CODES = {
   'dropped-by-kernel': 'warning',
   'dropped-by-interface': 'warning',
   'packets-overflowed': 'warning',
-  'flows-folded': 'warning',
+  'flows-coarsened': 'warning',
   'verdicts-lost': 'warning',
 } as const satisfies Record<string, Problem['severity']>;
 export type ProblemCode = keyof typeof PROBLEM_CODES;
@@ -116,14 +116,14 @@ function unwrittenProblems({ interfaces, recorder }: Seen): readonly Problem[] {
       problem(
         'windows-unwritten',
         `${unwrittenWindows} closed windows of ${name} are not written yet: the disk of the state directory is slow, or hangs.`,
-        'Look at the disk (iostat -x, dmesg); capture goes on, and windows fold early when too many wait.',
+        'Look at the disk (iostat -x, dmesg); capture goes on, and windows are coarsened early when too many wait.',
         name,
       ),
     );
 }
 
 function keepingProblems(one: InterfaceStatus): readonly Problem[] {
-  const { interface: name, volatileSinceSeconds: since, volatileReason: reason } = one;
+  const { interface: name, memoryOnlySinceSeconds: since, memoryOnlyReason: reason } = one;
   if (since === null) return [];
   return [
     problem(
@@ -146,11 +146,11 @@ function recoveryProblems({ recorder: { recovered } }: Seen): readonly Problem[]
       ),
     );
   }
-  if (recovered.windowsLost + recovered.setAside > 0) {
+  if (recovered.windowsLost + recovered.quarantined > 0) {
     problems.push(
       problem(
         'windows-lost',
-        `Of what an earlier run left open ${recovered.setAside} files could not be believed, ${recovered.windowsLost} windows are lost.`,
+        `Of what an earlier run left open ${recovered.quarantined} files could not be believed, ${recovered.windowsLost} windows are lost.`,
         'See the log for the reason of each, and the health of the disk; the files are in tables/quarantine of the state directory.',
       ),
     );
@@ -207,8 +207,8 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
     'See why windows wait for the disk, and give flowlogd more memory.',
   );
   found(
-    'flows-folded',
-    sum(({ ledger }) => ledger.folded.packets),
+    'flows-coarsened',
+    sum(({ ledger }) => ledger.coarsened.packets),
     'are in coarser records because the flow table was full',
     'Raise table.flowsMax, or exclude what makes so many flows (exclude.rules).',
   );
@@ -236,7 +236,7 @@ function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly
     problems.push(
       problem(
         'spool-failing',
-        `The spool cannot be written, ${recorder.waitingWindows} windows wait in memory: ${recorder.failing}`,
+        `The spool cannot be written, ${recorder.pendingWindows} windows wait in memory: ${recorder.failing}`,
         'Make room on its disk or repair it; flowlogd writes what waits by itself.',
       ),
     );

@@ -13,7 +13,7 @@ export interface SpoolStatus {
   readonly damagedBatches: number;
   readonly quarantinedBatches: number;
   /** Of those, nobody knows how many packets were in them. */
-  readonly untoldBatches: number;
+  readonly unaccountedBatches: number;
   /** In the quarantine now, those of earlier runs included. */
   readonly quarantineFiles: number;
   /** Of those that are pending, known to be a newer flowlogd's: they stay for that version. */

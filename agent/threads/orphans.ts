@@ -52,7 +52,7 @@ export interface OrphanCounters {
   /** Windows that stay for the newer flowlogd that left them. */
   newer: number;
   /** Files in the quarantine, and files that went from there to make room. */
-  setAside: number;
+  quarantined: number;
   deleted: number;
 }
 
@@ -66,7 +66,7 @@ export interface OrphansOptions {
   /** Of this run: names of files say which is theirs. */
   readonly points: readonly ObservationPoint[];
   readonly hashSeed: HashSeed;
-  readonly onSetAside: (file: string, reason: string) => void;
+  readonly onQuarantined: (file: string, reason: string) => void;
   /** A window stays for a newer flowlogd. */
   readonly onNewer: (file: string, reason: string) => void;
   readonly quarantineBytesMax?: number;
@@ -93,7 +93,7 @@ export class Orphans {
     slotsDamaged: 0,
     windowsLost: 0,
     newer: 0,
-    setAside: 0,
+    quarantined: 0,
     deleted: 0,
   };
   readonly #options: OrphansOptions;
@@ -202,7 +202,7 @@ export class Orphans {
     if (note.kind === 'damaged') return lost('its ledger is damaged');
     const tables = this.#bestTables(orphan, window.point.flowLog.windowSeconds);
     const ledger = settle(note.ledger, tables);
-    ledger.foldedKeys = foldedKeys(file, header.bytes + noteRoom(window.ruleNames.length), ledger);
+    ledger.coarsenedKeys = coarsenedKeys(file, header.bytes + noteRoom(window.ruleNames.length), ledger);
     enterVerdicts(ledger, tables, this.#options.hashSeed);
     if (!note.isClosed) addLastGap(ledger, window, note.untilSeconds);
     this.counters.packets += ledger.metered.packets;
@@ -269,7 +269,7 @@ export class Orphans {
     const file = this.#read(path);
     const found = typeof file === 'string' ? file : checkedSlots(file, { stem, ...table! });
     if (typeof found !== 'string') return found;
-    this.#setAside(path, found);
+    this.#putAway(path, found);
     return undefined;
   }
 
@@ -301,8 +301,8 @@ export class Orphans {
    */
   #lost(orphan: Orphan, own: string, reason: string): RecordedWindow | undefined {
     const { stem, windowStart, files } = orphan;
-    const moved = files.filter(({ table }) => table !== undefined).map(({ path }) => this.#setAside(path, reason));
-    this.#tellSetAside(own, reason);
+    const moved = files.filter(({ table }) => table !== undefined).map(({ path }) => this.#putAway(path, reason));
+    this.#reportQuarantined(own, reason);
     if (!moved.every(Boolean)) return undefined;
     const { hostId, points } = this.#options;
     const { runId, piece } = files[0]!;
@@ -318,14 +318,14 @@ export class Orphans {
     return this.#recorded(orphan, { hostId, runId, point, windowStart, piece }, ledger, [], () => this.#move(own));
   }
 
-  #setAside(path: string, reason: string): boolean {
-    this.#tellSetAside(path, reason);
+  #putAway(path: string, reason: string): boolean {
+    this.#reportQuarantined(path, reason);
     return this.#move(path);
   }
 
-  #tellSetAside(path: string, reason: string): void {
-    this.counters.setAside += 1;
-    this.#options.onSetAside(basename(path), reason);
+  #reportQuarantined(path: string, reason: string): void {
+    this.counters.quarantined += 1;
+    this.#options.onQuarantined(basename(path), reason);
   }
 
   /** Into the quarantine. False where the disk refuses: the file stays, and is looked at again at the next start. */
@@ -414,9 +414,9 @@ function settle(noted: Ledger, tables: readonly FoundTable[]): Ledger {
   return {
     ...noted,
     metered,
-    folded: {
-      packets: Math.min(noted.folded.packets, metered.packets),
-      bytes: Math.min(noted.folded.bytes, metered.bytes),
+    coarsened: {
+      packets: Math.min(noted.coarsened.packets, metered.packets),
+      bytes: Math.min(noted.coarsened.bytes, metered.bytes),
     },
     overflowed: {
       packets: noted.overflowed.packets + lostPackets,
@@ -426,9 +426,9 @@ function settle(noted: Ledger, tables: readonly FoundTable[]): Ledger {
 }
 
 /** Of a sketch that a power cut took there is less, or nothing; at the least one key and at the most one for each packet. */
-function foldedKeys(file: Uint8Array, sketchAt: number, { folded }: Ledger): number {
+function coarsenedKeys(file: Uint8Array, sketchAt: number, { coarsened }: Ledger): number {
   const keys = estimateKeys(file.subarray(sketchAt, sketchAt + SKETCH_BYTES));
-  return Math.min(Math.max(keys, 1), folded.packets);
+  return Math.min(Math.max(keys, 1), coarsened.packets);
 }
 
 /** What arrived in the last moments of the run may not have been taken in; the time after that is the next run's to tell. */

@@ -78,7 +78,7 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
   | { readonly kind: 'waiting' }
   /** The window's records are lost: too many windows waited. Its ledger is not. */
   | {
-      readonly kind: 'given-up';
+      readonly kind: 'evicted';
       readonly point: ObservationPoint;
       readonly windowStart: number;
       readonly packets: number;
@@ -120,9 +120,18 @@ export async function recordWindows(
     orphansFailing: orphans.failure,
   });
   const { tablesFolders, runId, hostId, points, hashSeed } = setup;
-  const onSetAside = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason, status: status() });
+  const onQuarantined = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason, status: status() });
   const onNewer = (file: string, reason: string) => tell({ kind: 'newer', file, reason, status: status() });
-  const orphans = new Orphans({ disk, folders: tablesFolders, runId, hostId, points, hashSeed, onSetAside, onNewer });
+  const orphans = new Orphans({
+    disk,
+    folders: tablesFolders,
+    runId,
+    hostId,
+    points,
+    hashSeed,
+    onQuarantined,
+    onNewer,
+  });
   const recorder = new Recorder({
     writer: new SpoolWriter({ disk, folder, nextSequence, now: Date.now }),
     heldWindowsMax,
@@ -142,9 +151,9 @@ export async function recordWindows(
         if (failure === undefined) tell({ kind: 'well', status: status() });
         else tell({ kind: 'failing', code: failure.code, message: failure.message, status: status() });
       },
-      onGivenUp({ header, ledger, point }) {
+      onEvicted({ header, ledger, point }) {
         const { windowStart } = header;
-        tell({ kind: 'given-up', point, windowStart, packets: ledger.metered.packets, status: status() });
+        tell({ kind: 'evicted', point, windowStart, packets: ledger.metered.packets, status: status() });
       },
     },
   });
@@ -200,7 +209,7 @@ function recoverOrphans(
       return;
     }
     if (window === undefined) {
-      if (wasRefused || counters.windows + counters.setAside > 0) tell({ kind: 'recovered', orphans: counters });
+      if (wasRefused || counters.windows + counters.quarantined > 0) tell({ kind: 'recovered', orphans: counters });
       return;
     }
     const release = () => {

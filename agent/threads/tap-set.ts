@@ -30,7 +30,7 @@ import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
 
 /** Windows open at once: the present one, the one in its grace, and room for a clock that was set. */
 const OPEN_WINDOWS_MAX = 4;
-/** So small a table always has room: without one its packets could not even be folded. */
+/** So small a table always has room: without one its packets could not even be coarsened. */
 const SMALL_TABLE_BYTES = 8192;
 /** Points that left whose pieces are remembered: the clock may be set back to windows of theirs, however far. */
 const PIECES_KEPT_MAX = 4096;
@@ -55,7 +55,7 @@ export interface TapSetOptions {
   readonly packetsOf?: LinkPackets | undefined;
   readonly engine: LiveEngine;
   readonly mapper: PageMapper;
-  /** Of closed windows that the recorder still has: from there on open ones may not grow, and fold early. */
+  /** Of closed windows that the recorder still has: from there on open ones may not grow, and are coarsened early. */
   readonly heldBytesMax?: number;
   readonly onClosed: (window: ClosedWindow) => void;
   readonly onEvent: (point: ObservationPoint, event: TapEvent) => void;

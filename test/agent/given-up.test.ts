@@ -23,7 +23,7 @@ const step = fc.oneof(
 class Reader {
   records = 0;
   metered = 0;
-  givenUp = 0;
+  evicted = 0;
   answer = 'accepted';
   readonly description = 'a reader';
   readonly limits = ROOMY;
@@ -37,7 +37,7 @@ class Reader {
     if (this.answer === 'poison' && !isAccount) return { kind: 'poison', reason: 'refused' };
     for (const record = createFlowRecord(); reader.next(record); ) this.records += record.packets;
     this.metered += ledger?.metered.packets ?? 0;
-    this.givenUp += ledger?.givenUp.packets ?? 0;
+    this.evicted += ledger?.evicted.packets ?? 0;
     return { kind: 'accepted' };
   }
 
@@ -100,7 +100,7 @@ test('packets of the records and packets given up are, in the end, what was mete
           await settled();
         }
         expect(spool.backlog().batches).toBe(0);
-        expect([reader.metered, reader.records + reader.givenUp]).toEqual([metered, metered]);
+        expect([reader.metered, reader.records + reader.evicted]).toEqual([metered, metered]);
       },
     ),
     { numRuns: 60 },

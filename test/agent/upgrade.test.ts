@@ -11,6 +11,7 @@ import { createFlowRecord, type RecordCursor } from '../../agent/model/flow-reco
 import { offeredPackets } from '../../agent/model/ledger.ts';
 import { nodeDisk } from '../../agent/spool/disk.ts';
 import type { Spool } from '../../agent/spool/spool.ts';
+import { withFormerNames } from '../../agent/telemetry/former-names.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { plainLedger, StatusWorld } from '../support/agent-status.ts';
 import { freeLock } from '../support/free-lock.ts';
@@ -86,24 +87,24 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
     expect(report).toMatch(/\.lost$/);
     const lost = new FlowBatchReader((await spool.read(report!))!);
     expect(lost.header).toMatchObject({ flowLogId: batch.header.flowLogId, split: 'lost-000000000000' });
-    expect(lost.ledger!.givenUp.packets).toBe(batch.ledger!.metered.packets);
+    expect(lost.ledger!.evicted.packets).toBe(batch.ledger!.metered.packets);
     expect(lost.ledger!.metered.packets).toBe(batch.ledger!.metered.packets);
   });
 
   test('its open window is recovered to the packet, or set aside where its layout is an earlier one', () => {
     const { id, interfaceId, interfaceName, windowSeconds } = GOLDEN_FLOW_LOG;
     const flowLog = { ...FLOW_LOG_DEFAULTS, id, accountId: '-', windowSeconds };
-    const { windows, setAside, newer } = findOrphans(join(folder, 'tables'), nodeDisk, [
+    const { windows, quarantined, newer } = findOrphans(join(folder, 'tables'), nodeDisk, [
       { flowLog, interfaceId, interfaceName },
     ]);
     expect(newer).toEqual([]);
     const flows = windows.flatMap((window) => flowsIn(window.records()));
     if (golden.tablesLayout === LAYOUT_VERSION) {
-      expect(setAside).toEqual([]);
+      expect(quarantined).toEqual([]);
       expect(flows.filter(({ source }) => source === GOLDEN_FLOWS.open.source)).toEqual([GOLDEN_FLOWS.open]);
       expect(windows.reduce((sum, { ledger }) => sum + ledger.metered.packets, 0)).toBe(packetsOf(flows));
     } else {
-      for (const line of setAside)
+      for (const line of quarantined)
         expect(line).toContain(`an earlier flowlogd wrote it (layout ${golden.tablesLayout})`);
       expect(flows).toEqual([]);
       expect(windows.map(({ ledger }) => ledger.gaps.map(({ reason }) => reason))).toEqual([['table-damaged']]);
@@ -144,7 +145,7 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
   test('every member of its status is in that of today, of the same kind', () => {
     const world = new StatusWorld();
     world.close(0, plainLedger(1));
-    const missing = missingFrom(world.collector.read(), goldenStatus(golden.commit));
+    const missing = missingFrom(withFormerNames(world.collector.read()), goldenStatus(golden.commit));
     expect(missing.filter((member) => !GONE_BEFORE_RELEASE.includes(member))).toEqual([]);
   });
 });

@@ -26,5 +26,5 @@ test('no two numbers have a field or a key in common', () => {
 
 test('only losses of packets that were offered, or of their records, are lost', () => {
   const losses = LEDGER_ROWS.filter(({ isLoss }) => isLoss).map(({ name }) => name);
-  expect(losses).toEqual(['givenUp', 'overflowed', 'droppedByKernel', 'droppedByInterface']);
+  expect(losses).toEqual(['evicted', 'overflowed', 'droppedByKernel', 'droppedByInterface']);
 });

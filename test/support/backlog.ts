@@ -53,7 +53,7 @@ export function writeBacklog(folder: string, shape: BacklogShape, untilSeconds: 
       onState: (failure) => {
         if (failure !== undefined) throw failure;
       },
-      onGivenUp: () => undefined,
+      onEvicted: () => undefined,
     },
   });
   const accounts: WindowAccount[] = [];

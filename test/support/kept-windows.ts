@@ -49,16 +49,16 @@ export interface Found {
   readonly windows: readonly RecordedWindow[];
   readonly orphans: Orphans;
   /** `file: reason` */
-  readonly setAside: readonly string[];
+  readonly quarantined: readonly string[];
   /** Likewise. */
   readonly newer: readonly string[];
 }
 
 /** What the run `run9` finds; nothing of it is removed. */
 export function findOrphans(folder: string, disk: Disk = nodeDisk, points: readonly ObservationPoint[] = []): Found {
-  const setAside: string[] = [];
+  const quarantined: string[] = [];
   const newer: string[] = [];
-  const onSetAside = (file: string, reason: string) => void setAside.push(`${file}: ${reason}`);
+  const onQuarantined = (file: string, reason: string) => void quarantined.push(`${file}: ${reason}`);
   const onNewer = (file: string, reason: string) => void newer.push(`${file}: ${reason}`);
   const orphans = new Orphans({
     disk,
@@ -67,12 +67,12 @@ export function findOrphans(folder: string, disk: Disk = nodeDisk, points: reado
     hostId: 'host-1',
     points,
     hashSeed: new Int32Array(19),
-    onSetAside,
+    onQuarantined,
     onNewer,
   });
   const windows: RecordedWindow[] = [];
   for (let window = orphans.next(); window !== undefined; window = orphans.next()) windows.push(window);
-  return { windows, orphans, setAside, newer };
+  return { windows, orphans, quarantined, newer };
 }
 
 export function recordsOf(window: RecordedWindow): FlowRecord[] {

@@ -24,7 +24,7 @@ const SYN_IP_BYTES = 40;
 const MEBIBYTE = 1024 ** 2;
 
 const FLOWS_MAX = 20_000;
-/** The power of two of which two thirds are enough for FLOWS_MAX; folded records may take an eighth of it on top. */
+/** The power of two of which two thirds are enough for FLOWS_MAX; coarsened records may take an eighth of it on top. */
 const SLOTS = 32_768;
 const RECORDS_MAX = FLOWS_MAX + SLOTS / 8;
 const SPOOL_BYTES_MAX = 16 * MEBIBYTE;
@@ -110,14 +110,14 @@ describe.skipIf(missing !== undefined)('a SYN flood', { timeout: 120_000 + FLOOD
     expect(flooded.length).toBeGreaterThanOrEqual(Math.floor(FLOOD_SECONDS / WINDOW_SECONDS));
     for (const ledger of flooded) {
       expect(ledger['ledger-status']).toBe('SKIPDATA');
-      expect(Number(ledger['ledger-folded-packets'])).toBeGreaterThan(0);
+      expect(Number(ledger['ledger-coarsened-packets'])).toBeGreaterThan(0);
     }
     const skipped = await host.service.query('log-status:SKIPDATA');
     const starts = new Set(skipped.map((row) => row['start']));
     for (const ledger of flooded) expect(starts).toContain(ledger['start']);
     // Every SYN is a flow of its own.
-    const folded = ledgerSum(ledgers, 'ledger-folded-packets');
-    expect(Math.abs(ledgerSum(ledgers, 'ledger-folded-keys') / folded - 1)).toBeLessThan(0.1);
+    const coarsened = ledgerSum(ledgers, 'ledger-coarsened-packets');
+    expect(Math.abs(ledgerSum(ledgers, 'ledger-coarsened-keys') / coarsened - 1)).toBeLessThan(0.1);
     expect(residentBytes).toBeLessThan(RESIDENT_BYTES_MAX);
     expect(spoolBytes).toBeLessThan(SPOOL_BYTES_MAX);
     await host.service.stop();

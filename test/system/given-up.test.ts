@@ -117,7 +117,7 @@ describe.skipIf(missing !== undefined)('an outage longer than the spool', { time
     const of = (key: string) => `sum("ledger-${key}")`;
     const [row] = await host.service.query(
       `interface-id:${BACKLOG_INTERFACE} | select sum(packets) as packets, sum(bytes) as bytes, ` +
-        `${of('given-up-packets')} as lost, ${of('given-up-bytes')} as "lostBytes", ${of('metered-packets')} as metered`,
+        `${of('evicted-packets')} as lost, ${of('evicted-bytes')} as "lostBytes", ${of('metered-packets')} as metered`,
     );
     const told = (name: string) => Number(row![name]);
     expect({

@@ -67,7 +67,7 @@ describe.skipIf(missing !== undefined)('an agent whose open windows are in memor
     expect(sent.reduce((sum, tick) => sum + packetsOf(tick), 0)).toBe(packets);
     expect(await storedPackets(sent)).toEqual(sent.map(packetsOf));
     const ledgers = (await host.service.query('ledger-status:*')).filter(isLedger);
-    for (const field of ['dropped-by-kernel-packets', 'overflowed-packets', 'folded-packets', 'gap-seconds'])
+    for (const field of ['dropped-by-kernel-packets', 'overflowed-packets', 'coarsened-packets', 'gap-seconds'])
       expect(ledgerSum(ledgers, `ledger-${field}`), field).toBe(0);
     await host.service.stop();
   });

@@ -8,7 +8,7 @@
  * digits and addresses are written in place. Nothing is allocated for a record; tests prove the bytes equal to what the
  * published schema says by decoding them with it.
  */
-import { LEDGER_ROWS, type LedgerRow, logKeys, tallyKeys } from '../../../schema/ledger-numbers.ts';
+import { formerLogKeys, LEDGER_ROWS, type LedgerRow, logKeys, tallyKeys } from '../../../schema/ledger-numbers.ts';
 import type { BatchHeader } from '../../model/batch-id.ts';
 import { createFlowRecord, type FlowRecord } from '../../model/flow-record.ts';
 import { type Ledger, logStatus, offeredPackets, type Tally } from '../../model/ledger.ts';
@@ -308,7 +308,7 @@ function ledgerContents(ledger: Ledger): Contents {
     ['ledger-offered-packets', String(offeredPackets(ledger))],
     ...LEDGER_ROWS.flatMap((row) => numberContents(row, ledger)),
     ...Object.entries(ledger.excluded).flatMap(([rule, tally]) =>
-      tallyContents(tallyKeys(`excluded-${indexable(rule)}`), tally),
+      pairs(tallyKeys(`excluded-${indexable(rule)}`), tallyValues(tally)),
     ),
     ['ledger-gap-seconds', String(Math.round(gapSeconds * 1000) / 1000)],
     ...(reasons.length === 0 ? [] : [['ledger-gap-reasons', reasons.join(',')] as const]),
@@ -316,12 +316,16 @@ function ledgerContents(ledger: Ledger): Contents {
 }
 
 function numberContents(row: LedgerRow, ledger: Ledger): Contents {
-  if (row.kind === 'tally') return tallyContents(logKeys(row), ledger[row.name]);
-  return logKeys(row).map((key) => [key, String(ledger[row.name])]);
+  const values = row.kind === 'tally' ? tallyValues(ledger[row.name]) : [String(ledger[row.name])];
+  return [logKeys(row), formerLogKeys(row)].flatMap((keys) => pairs(keys, values));
 }
 
-function tallyContents(keys: readonly string[], { packets, bytes }: Tally): Contents {
-  return [packets, bytes].map((value, index) => [keys[index]!, String(value)]);
+function tallyValues({ packets, bytes }: Tally): readonly string[] {
+  return [String(packets), String(bytes)];
+}
+
+function pairs(keys: readonly string[], values: readonly string[]): Contents {
+  return keys.map((key, index) => [key, values[index]!]);
 }
 
 /** The service indexes keys of these characters only. */

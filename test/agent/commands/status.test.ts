@@ -54,7 +54,7 @@ describe('the screen of flowlogd status', () => {
       bytes: 3_250_000,
       lostPackets: 0,
       flows: 312,
-      volatileTables: 0,
+      memoryOnlyTables: 0,
       unwrittenWindows: 0,
       openPackets: 1364,
     });
@@ -113,7 +113,7 @@ back"up                 5  500 B
 
   test('says what the recorder and the spool evicted', () => {
     const world = new StatusWorld();
-    world.collector.recorder({ ...NOTHING_RECORDED, waitingWindows: 3, heldBytes: 8_000_000, windowsGivenUp: 2 });
+    world.collector.recorder({ ...NOTHING_RECORDED, pendingWindows: 3, heldBytes: 8_000_000, windowsEvicted: 2 });
     Object.assign(world.spool, { dropped: { batches: 3, records: 6, packets: 1200, bytes: 9 } });
     const text = formatStatus(world.collector.read(), START_SECONDS, false);
     expect(text).toContain('3 pending (8.0 MB of memory), records of 2 windows evicted\n');

@@ -12,6 +12,7 @@ import {
   openListener,
 } from '../../../agent/control/control-socket.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
+import { withFormerNames } from '../../../agent/telemetry/former-names.ts';
 import type { Log } from '../../../agent/telemetry/log.ts';
 import { ETH0, plainLedger, StatusWorld } from '../../support/agent-status.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -76,7 +77,7 @@ describe('the control socket', () => {
     world.close(0, plainLedger(5));
     const status = await ask({ socketPath: path }, '/status');
     expect(status).toMatchObject({ code: 200, headers: { 'content-type': 'application/json', connection: 'close' } });
-    expect(JSON.parse(status.body)).toEqual(read());
+    expect(JSON.parse(status.body)).toEqual(withFormerNames(read()));
     const metrics = await ask({ socketPath: path }, '/metrics?query=ignored');
     expect(metrics).toMatchObject({
       code: 200,

@@ -106,8 +106,8 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
     fc.assert(
       fc.property(packetsOf(family, 1500), (packets) => {
         const table = tableFor(family);
-        const { folded, overflowed } = count(table, packets);
-        expect([folded, overflowed]).toEqual([NOTHING, NOTHING]);
+        const { coarsened, overflowed } = count(table, packets);
+        expect([coarsened, overflowed]).toEqual([NOTHING, NOTHING]);
         const records = recordsOf(family, table);
         expect(new Map(records.map(named))).toEqual(aggregate(packets));
         expect(records.length).toBe(table.flows);
@@ -120,14 +120,14 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
     fc.assert(
       fc.property(packetsOf(family, 1500), fc.integer({ min: 1, max: 300 }), (packets, flowsMax) => {
         const table = tableFor(family, flowsMax);
-        const { folded, overflowed } = count(table, packets);
+        const { coarsened, overflowed } = count(table, packets);
         const records = recordsOf(family, table);
         const flows = aggregate(packets);
         expect(overflowed).toEqual(NOTHING);
         expect(sumOf(records, 'packets')).toBe(packets.length);
         expect(sumOf(records, 'bytes')).toBe(packets.reduce((sum, packet) => sum + packet.bytes, 0));
-        expect(folded.packets > 0).toBe(flows.size > flowsMax);
-        if (folded.packets === 0) expect(new Map(records.map(named))).toEqual(flows);
+        expect(coarsened.packets > 0).toBe(flows.size > flowsMax);
+        if (coarsened.packets === 0) expect(new Map(records.map(named))).toEqual(flows);
       }),
       { numRuns: 60 },
     );
@@ -153,9 +153,9 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
     const scarce: AllocateTableMemory = (bytes) => (allocations++ === 0 ? allocate(bytes) : undefined);
     const table = tableFor(family, 1_000_000, scarce);
     const packets = Array.from({ length: 500 }, (_, index) => ({ ...distinct(family, index), protocol: index & 0xff }));
-    const { folded, overflowed } = count(table, packets);
+    const { coarsened, overflowed } = count(table, packets);
     expect(allocations).toBe(2);
-    expect(folded.packets).toBeGreaterThan(0);
+    expect(coarsened.packets).toBeGreaterThan(0);
     expect(sumOf(recordsOf(family, table), 'packets') + overflowed.packets).toBe(500);
     expect(table.flows).toBeLessThanOrEqual(Math.floor((128 * 2) / 3) + 16);
   });

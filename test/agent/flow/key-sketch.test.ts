@@ -16,7 +16,7 @@ const flood = fc.record({
   repeats: fc.integer({ min: 1, max: 2 }),
 });
 
-describe('the sketch of folded keys', () => {
+describe('the sketch of coarsened keys', () => {
   test('estimates what a Set counts', () => {
     fc.assert(
       fc.property(flood, ({ keys, source, stride, portStride, repeats }) => {

@@ -33,7 +33,7 @@ class Observed {
   readonly rejects: RejectTables;
   readonly tallies = () => ({
     metered: { packets: 0, bytes: 0 },
-    folded: { packets: 0, bytes: 0 },
+    coarsened: { packets: 0, bytes: 0 },
     overflowed: { packets: 0, bytes: 0 },
   });
 

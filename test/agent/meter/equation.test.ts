@@ -103,11 +103,11 @@ test('whatever comes, is dropped, goes away or is jumped over: every packet is i
           offered: 0,
         };
         for (const { ledger, records } of tapped.closed) {
-          const { metered, folded, foldedKeys } = ledger;
+          const { metered, coarsened, coarsenedKeys } = ledger;
           expect(records.reduce((packets, record) => packets + record.packets, 0)).toBe(metered.packets);
           expect(records.reduce((bytes, record) => bytes + record.bytes, 0)).toBe(metered.bytes);
-          expect(folded.packets).toBeLessThanOrEqual(metered.packets);
-          expect(foldedKeys > 0).toBe(folded.packets > 0);
+          expect(coarsened.packets).toBeLessThanOrEqual(metered.packets);
+          expect(coarsenedKeys > 0).toBe(coarsened.packets > 0);
           expect(lostPackets(ledger)).toBe(ledger.droppedByKernel + ledger.droppedByInterface);
           sums.udp += metered.packets;
           sums.excluded += ledger.excluded['dhcp']!.packets;

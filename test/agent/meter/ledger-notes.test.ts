@@ -15,7 +15,7 @@ const NOTHING = { packets: 0, bytes: 0 };
 const ledger: fc.Arbitrary<Ledger> = fc.record({
   ...ledgerNumbers({ tally: fc.constant(NOTHING), count: fc.constant(0), flag: fc.constant(false) }),
   metered: tally,
-  folded: tally,
+  coarsened: tally,
   rejectsLost: fc.nat(),
   excluded: fc.record({ dhcp: tally, mine: tally }),
   excludedPeers: fc.constant({}),

@@ -229,7 +229,7 @@ describe('a meter', () => {
         for (const { ledger, records } of closed) {
           expect(records.reduce((sum, record) => sum + record.packets, 0)).toBe(ledger.metered.packets);
           expect(records.reduce((sum, record) => sum + record.bytes, 0)).toBe(ledger.metered.bytes);
-          // Exact flows, and the room of a small table for folded ones, by family.
+          // Exact flows, and the room of a small table for coarsened ones, by family.
           expect(records.length).toBeLessThanOrEqual(2 * (flowsMax + 16));
         }
       }),
@@ -432,8 +432,8 @@ describe('the ledger of a window', () => {
     const [window] = meterAll([packets], { flowsMax: 3 });
     expect(window!.records.length).toBe(8);
     expect(window!.ledger.metered.packets).toBe(8);
-    expect(window!.ledger.folded).toEqual({ packets: 2, bytes: 28 + 60 });
-    expect(window!.ledger.foldedKeys).toBe(2);
+    expect(window!.ledger.coarsened).toEqual({ packets: 2, bytes: 28 + 60 });
+    expect(window!.ledger.coarsenedKeys).toBe(2);
   });
 
   it('meters everything where nothing is excluded', () => {

@@ -58,8 +58,8 @@ describe('copies of windows in memory', () => {
     await sync();
     await count(tap, 50, 615);
     reboot();
-    const { windows, setAside } = findOrphans(copyFolder);
-    expect(setAside).toEqual([]);
+    const { windows, quarantined } = findOrphans(copyFolder);
+    expect(quarantined).toEqual([]);
     expect(windows.map(({ ledger }) => ledger.metered.packets)).toEqual([300]);
     expect(packetsIn(windows)).toBe(300);
     expect(absence()).toBe(605);

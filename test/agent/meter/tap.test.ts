@@ -832,13 +832,13 @@ describe('the figures of a tap', () => {
     await tapped.round(70);
     await tapped.round(70.05);
     expect(figures).toEqual([
-      { packets: 5, bytes: 5 * 28, lostPackets: 0, flows: 1, volatileTables: 0, unwrittenWindows: 0, openPackets: 5 },
+      { packets: 5, bytes: 5 * 28, lostPackets: 0, flows: 1, memoryOnlyTables: 0, unwrittenWindows: 0, openPackets: 5 },
       {
         packets: 15,
         bytes: 12 * 28,
         lostPackets: 3,
         flows: 1,
-        volatileTables: 0,
+        memoryOnlyTables: 0,
         unwrittenWindows: 1,
         openPackets: 10,
       },

@@ -147,13 +147,13 @@ describe('a disk that refuses', () => {
       wait(tap, second, udp4(1), udp6);
       await tap.round(second);
     }
-    expect(events).toEqual([{ kind: 'volatile', reason: 'no space left on device' }]);
+    expect(events).toEqual([{ kind: 'memory-only', reason: 'no space left on device' }]);
     expect(shortFiles()).toEqual(['600-0.window', 'of-point.seen']);
     refused = false;
     await tap.round(842);
     wait(tap, 842, udp4(1));
     await tap.round(842);
-    expect(events.slice(1)).toEqual([{ kind: 'kept', volatileTables: 6 }]);
+    expect(events.slice(1)).toEqual([{ kind: 'persisted', memoryOnlyTables: 6 }]);
     expect(shortFiles()).toContain('840-0.ipv4-0');
     tap.tap.end();
     expect(tap.closed.map(({ start, ledger }) => [start, ledger.metered.packets])).toEqual([
@@ -233,7 +233,7 @@ describe('a disk that refuses', () => {
     wait(tap, 601, udp4(1));
     await tap.round(601);
     tap.tap.end();
-    expect(events).toEqual([{ kind: 'volatile', reason: expect.stringContaining('ENOENT') }]);
+    expect(events).toEqual([{ kind: 'memory-only', reason: expect.stringContaining('ENOENT') }]);
     expect(tap.closed[0]!.ledger.metered.packets).toBe(1);
     expect(tap.files).toEqual([undefined]);
   });

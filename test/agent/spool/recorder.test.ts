@@ -42,7 +42,7 @@ function recorder(options: Partial<RecorderOptions> = {}): Recorder {
         log.push(`durable ${window.header.windowStart}: ${records} records in ${entries.length}`);
       },
       onState: (failure) => log.push(failure === undefined ? 'well again' : `failing: ${failure.code}`),
-      onGivenUp: (window) => log.push(`given up ${window.header.windowStart}`),
+      onEvicted: (window) => log.push(`given up ${window.header.windowStart}`),
     },
     after(delayMs, call) {
       const timer = { atMs: nowMs + delayMs, call };
@@ -194,7 +194,7 @@ describe('a spool that cannot be written', () => {
     for (const start of [60, 120, 180]) run.add(window(start));
     expect(log).toEqual(['failing: spool.unusable', 'given up 60']);
     expect([released, forgotten]).toEqual([[60], []]);
-    expect([run.counters.windowsGivenUp, run.counters.packetsGivenUp, run.heldBytes]).toEqual([1, 6, 20]);
+    expect([run.counters.windowsEvicted, run.counters.packetsEvicted, run.heldBytes]).toEqual([1, 6, 20]);
     emptyDisk();
     pass(1000);
     const [first, ...others] = batches();
@@ -274,7 +274,7 @@ describe('a spool that cannot be written', () => {
         );
         const lost = all.reduce((sum, { ledger }) => sum + (ledger?.overflowed.packets ?? 0), 0);
         expect(2 * all.reduce((sum, { records }) => sum + records, 0) + lost).toBe(packets);
-        expect(lost).toBe(run.counters.packetsGivenUp);
+        expect(lost).toBe(run.counters.packetsEvicted);
       }),
       { numRuns: 300 },
     );

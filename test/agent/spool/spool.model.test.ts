@@ -176,7 +176,7 @@ class World {
   #checkPackets(found: readonly string[], accounts: Ledger): void {
     // The service may have it, but the spool does not know that: it may still be given up.
     for (const identity of found) this.#gone.delete(identity);
-    let missing = accounts.metered.packets - accounts.givenUp.packets;
+    let missing = accounts.metered.packets - accounts.evicted.packets;
     for (const identity of [...found, ...this.#gone]) {
       const { records, metered } = this.#packets.get(identity)!;
       missing += metered - records;

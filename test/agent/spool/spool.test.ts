@@ -184,7 +184,7 @@ describe('files of version 1', () => {
     flipByte(-1)(join(folder, 'spool', spool.oldest(1)[0]!));
     expect(await identities(spool)).toEqual(['1.1', '2']);
     await spool.remove(spool.oldest(1)[0]!);
-    expect((await accounts(spool))[0]!.ledger).toMatchObject({ metered: { packets: 40 }, givenUp: { packets: 60 } });
+    expect((await accounts(spool))[0]!.ledger).toMatchObject({ metered: { packets: 40 }, evicted: { packets: 60 } });
   });
 });
 
@@ -225,7 +225,7 @@ describe('damage', () => {
     expect(events.quarantined).toEqual([expect.not.stringContaining('unknown')]);
     await spool.remove(spool.oldest(1)[0]!);
     const [account] = await accounts(spool);
-    expect(account!.ledger).toMatchObject({ metered: { packets: 40 }, givenUp: { packets: 40, bytes: 2400 } });
+    expect(account!.ledger).toMatchObject({ metered: { packets: 40 }, evicted: { packets: 40, bytes: 2400 } });
   });
 
   test.each([
@@ -415,7 +415,7 @@ describe('what is given up', () => {
     expect(others).toEqual([]);
     expect(account!.records).toBe(0);
     expect(account!.header).toMatchObject({ ...BATCH_HEADER, split: 'lost-000000000000' });
-    expect(account!.ledger).toMatchObject({ metered: { packets: 25 }, givenUp: { packets: 25, bytes: 1500 } });
+    expect(account!.ledger).toMatchObject({ metered: { packets: 25 }, evicted: { packets: 25, bytes: 1500 } });
     expect(logStatus(account!.ledger!)).toBe('SKIPDATA');
     await spool.remove(spool.oldest(1)[0]!);
     expect([await accounts(spool), readdirSync(join(folder, 'spool')).some((name) => name.includes('lost'))]).toEqual([
@@ -443,7 +443,7 @@ describe('what is given up', () => {
     const [after] = await accounts(third);
     expect(after!.header).toEqual(before!.header);
     expect(after!.ledger).toEqual(before!.ledger);
-    expect(after!.ledger!.givenUp.packets).toBe(4 + 4);
+    expect(after!.ledger!.evicted.packets).toBe(4 + 4);
     expect(third.nextSequence).toBe(4);
   });
 
@@ -457,7 +457,7 @@ describe('what is given up', () => {
     await spool.remove(spool.oldest(1)[0]!);
     const [second] = await accounts(spool);
     expect(second!.header.split).toBe('lost-000000000002');
-    expect(second!.ledger!.givenUp.packets).toBe(10);
+    expect(second!.ledger!.evicted.packets).toBe(10);
   });
 
   test('is never a batch that is on its way', async () => {
@@ -478,7 +478,7 @@ describe('what is given up', () => {
     await spool.quarantine(name!, 'poison');
     await spool.remove(next!);
     const [account] = await accounts(spool);
-    expect(account!.ledger!.givenUp).toEqual({ packets: 5, bytes: 300 });
+    expect(account!.ledger!.evicted).toEqual({ packets: 5, bytes: 300 });
     expect(readdirSync(join(folder, 'spool', 'quarantine'))).toContain(name);
     await spool.quarantine(spool.oldest(1)[0]!, 'poison');
     expect([spool.backlog().batches, spool.counters.quarantined]).toEqual([0, 2]);
@@ -496,7 +496,7 @@ describe('what is given up', () => {
     expect(spool.backlog().batches).toBe(2);
     isFull = false;
     await spool.remove(spool.oldest(1)[0]!);
-    expect((await accounts(spool))[0]!.ledger!.givenUp.packets).toBe(5);
+    expect((await accounts(spool))[0]!.ledger!.evicted.packets).toBe(5);
     expect(disk.paths()).toContain('/spool/000000000000.lost');
   });
 
@@ -734,7 +734,7 @@ describe('a folder that somebody deletes while the spool is open', () => {
     await spool.remove(spool.oldest(1)[0]!);
     const [report] = spool.oldest(1);
     expect(report).toBe('000000000000.lost');
-    expect(new FlowBatchReader((await spool.read(report!))!).ledger!.givenUp.packets).toBe(8);
+    expect(new FlowBatchReader((await spool.read(report!))!).ledger!.evicted.packets).toBe(8);
   });
 
   test('is asked for again where another process has it', () => {

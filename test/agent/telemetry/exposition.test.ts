@@ -75,8 +75,8 @@ flowlogd_packets_total{interface="wg-é",outcome="dropped_by_interface"} 0
 `,
     );
     expect(text).toContain('flowlogd_excluded_packets_total{interface="eth0",rule="back\\"up"} 5\n');
-    expect(text).toContain('flowlogd_folded_packets_total{interface="eth0"} 7\n');
-    expect(text).toContain('flowlogd_folded_keys_total{interface="eth0"} 5\n');
+    expect(text).toContain('flowlogd_coarsened_packets_total{interface="eth0"} 7\n');
+    expect(text).toContain('flowlogd_coarsened_keys_total{interface="eth0"} 5\n');
     expect(text).toContain('flowlogd_unaccounted_packets{interface="eth0"} 0\n');
     expect(text).toContain('flowlogd_windows_total{interface="eth0",status="SKIPDATA"} 1\n');
     expect(text).toContain(

@@ -6,7 +6,7 @@ const figures = (packets: number) => ({
   bytes: 100 * packets,
   lostPackets: packets / 10,
   flows: 7,
-  volatileTables: 0,
+  memoryOnlyTables: 0,
   unwrittenWindows: 0,
   openPackets: 3,
 });

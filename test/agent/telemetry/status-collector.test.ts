@@ -75,8 +75,8 @@ describe('the ledger of the status', () => {
       offeredPackets: VARIED_OFFERED,
       lostPackets: VARIED_LOST,
       metered: { packets: 1000, bytes: 100_000 },
-      folded: { packets: 7, bytes: 700 },
-      foldedKeys: 5,
+      coarsened: { packets: 7, bytes: 700 },
+      coarsenedKeys: 5,
       rejected: { packets: 29, bytes: 2900 },
       rejectsUnmatched: { packets: 31, bytes: 3100 },
       rejectsLost: 37,
@@ -233,12 +233,12 @@ describe('the exporter', () => {
 describe('the spool', () => {
   test('that cannot be written is an error until it can', () => {
     const world = new StatusWorld();
-    world.collector.recorder({ ...RECORDER, waitingWindows: 2, heldBytes: 4096 });
+    world.collector.recorder({ ...RECORDER, pendingWindows: 2, heldBytes: 4096 });
     world.collector.spoolFailing('Writing the spool failed: no space.');
     const failing = world.collector.read();
     expect(failing.recorder).toEqual({
       ...RECORDER,
-      waitingWindows: 2,
+      pendingWindows: 2,
       heldBytes: 4096,
       failing: 'Writing the spool failed: no space.',
     });
@@ -282,16 +282,16 @@ describe('closed windows', () => {
 describe('open windows', () => {
   test('in memory alone are a warning that says since when and why, until they are kept again', () => {
     const world = new StatusWorld();
-    world.collector.captured(ETH0, { kind: 'volatile', reason: 'ENOSPC: no space left on device' });
+    world.collector.captured(ETH0, { kind: 'memory-only', reason: 'ENOSPC: no space left on device' });
     const { problems, healthy, interfaces } = world.collector.read();
     expect(healthy).toBe(true);
     expect(problems).toMatchObject([{ code: 'windows-in-memory', interface: 'eth0' }]);
     expect(problems[0]!.message).toContain('since 2023-11-14 22:13:20Z');
     expect(problems[0]!.message).toContain('ENOSPC');
-    expect(interfaces[0]).toMatchObject({ volatile: true, volatileSinceSeconds: START_SECONDS });
-    world.collector.captured(ETH0, { kind: 'kept' });
+    expect(interfaces[0]).toMatchObject({ memoryOnly: true, memoryOnlySinceSeconds: START_SECONDS });
+    world.collector.captured(ETH0, { kind: 'persisted' });
     expect(world.problems).toEqual([]);
-    expect(world.collector.read().interfaces[0]).toMatchObject({ volatile: false, volatileSinceSeconds: null });
+    expect(world.collector.read().interfaces[0]).toMatchObject({ memoryOnly: false, memoryOnlySinceSeconds: null });
   });
 
   test('of an earlier run that wait on disk, or are lost, are a warning each', () => {
@@ -299,7 +299,7 @@ describe('open windows', () => {
     const { recovered } = RECORDER;
     world.collector.recorder({ ...RECORDER, recovered: { ...recovered, failing: 'EACCES: permission denied' } });
     expect(world.problems).toEqual(['recovery-failing']);
-    world.collector.recorder({ ...RECORDER, recovered: { ...recovered, windowsLost: 1, setAside: 3 } });
+    world.collector.recorder({ ...RECORDER, recovered: { ...recovered, windowsLost: 1, quarantined: 3 } });
     expect(world.problems).toEqual(['windows-lost']);
     expect(world.collector.read().problems[0]!.message).toContain('3 files');
   });
@@ -313,7 +313,7 @@ describe('loss in the last windows', () => {
       'dropped-by-kernel',
       'dropped-by-interface',
       'packets-overflowed',
-      'flows-folded',
+      'flows-coarsened',
       'verdicts-lost',
     ]);
     const advice = world.collector.read().problems.map((problem) => problem.advice);

@@ -87,8 +87,8 @@ describe('a window that a killed run left open', () => {
   test('comes back with its identity, its records and its ledger', async () => {
     const tap = run(600);
     await round(tap, 601, [...flows(3), udp4(0), udp6(1), DHCP, arp()]);
-    const { windows, setAside, orphans } = findOrphans(folder);
-    expect(setAside).toEqual([]);
+    const { windows, quarantined, orphans } = findOrphans(folder);
+    expect(quarantined).toEqual([]);
     expect(windows).toMatchObject([
       {
         point: POINT,
@@ -112,7 +112,7 @@ describe('a window that a killed run left open', () => {
     tap.tap.end();
     expect(recordsOf(windows[0]!)).toEqual(tap.closed[0]!.records);
     expect(offeredPackets(windows[0]!.ledger)).toBe(offeredPackets(tap.closed[0]!.ledger));
-    expect(orphans.counters).toMatchObject({ windows: 1, records: 4, packets: 5, slotsDamaged: 0, setAside: 0 });
+    expect(orphans.counters).toMatchObject({ windows: 1, records: 4, packets: 5, slotsDamaged: 0, quarantined: 0 });
   });
 
   test('says that its last second may not be whole, and nothing beyond it', async () => {
@@ -148,14 +148,14 @@ describe('a window that a killed run left open', () => {
     expect(tap.closed[0]!.ledger).toMatchObject({ droppedByKernel: 7, droppedByInterface: 3 });
   });
 
-  test('knows how many flows were folded, about, as its own end would have said', async () => {
+  test('knows how many flows were coarsened, about, as its own end would have said', async () => {
     const tap = run(600, addon, 'run1', { flowsMax: 100 });
     await round(tap, 601, [...flows(900), ...flows(900)]);
     const [window] = findOrphans(folder).windows;
     tap.tap.end();
-    const { folded, foldedKeys } = tap.closed[0]!.ledger;
-    expect(window!.ledger).toMatchObject({ folded, foldedKeys });
-    expect(Math.abs(foldedKeys - 800)).toBeLessThan(80);
+    const { coarsened, coarsenedKeys } = tap.closed[0]!.ledger;
+    expect(window!.ledger).toMatchObject({ coarsened, coarsenedKeys });
+    expect(Math.abs(coarsenedKeys - 800)).toBeLessThan(80);
   });
 
   test('that was closed already is whole: it has no gap of its own', async () => {
@@ -189,7 +189,7 @@ describe('a window that a killed run left open', () => {
       runId: 'run1',
       hostId: 'host-1',
       points: [],
-      onSetAside: () => undefined,
+      onQuarantined: () => undefined,
       onNewer: () => undefined,
     });
     expect(own.next()).toBeUndefined();
@@ -203,7 +203,7 @@ describe('a window that a killed run left open', () => {
     expect(left().length).toBe(all);
     window!.forget();
     expect(left().some((name) => name.endsWith('.window'))).toBe(false);
-    expect(findOrphans(folder)).toMatchObject({ windows: [], setAside: [] });
+    expect(findOrphans(folder)).toMatchObject({ windows: [], quarantined: [] });
     expect(left()).toEqual([]);
     window!.release();
   });
@@ -279,8 +279,8 @@ describe('a table that grows', () => {
     const taken = await snapshots();
     expect(taken.length).toBeGreaterThan(20);
     for (const { folder: copy, packets } of taken) {
-      const { windows, setAside } = findOrphans(copy);
-      expect(setAside).toEqual([]);
+      const { windows, quarantined } = findOrphans(copy);
+      expect(quarantined).toEqual([]);
       expect(packetsIn(windows)).toBeGreaterThanOrEqual(packets);
       expect(packetsIn(windows)).toBeLessThanOrEqual(packets + 80);
       for (const { ledger } of windows) expect(ledger.overflowed.packets).toBe(0);
@@ -328,12 +328,12 @@ describe('a file that cannot be believed', () => {
   ])('%s: the whole window is set aside', (_, file, damage, reason) => {
     rewrite(fileNamed(file), damage);
     const names = left().sort();
-    const { windows, setAside, orphans } = findOrphans(folder);
+    const { windows, quarantined, orphans } = findOrphans(folder);
     expect(windows).toEqual([]);
-    expect(setAside.length).toBe(names.length);
-    for (const line of setAside) expect(line).toMatch(reason);
-    expect(setAside.at(-1)).toMatch(/\.window: /);
-    expect([left(), inQuarantine(), orphans.counters.setAside]).toEqual([[], names, names.length]);
+    expect(quarantined.length).toBe(names.length);
+    for (const line of quarantined) expect(line).toMatch(reason);
+    expect(quarantined.at(-1)).toMatch(/\.window: /);
+    expect([left(), inQuarantine(), orphans.counters.quarantined]).toEqual([[], names, names.length]);
   });
 
   test('none is a window of a newer flowlogd: it stays for that version, and is said at each start', () => {
@@ -343,10 +343,10 @@ describe('a file that cannot be believed', () => {
     });
     const names = left().sort();
     for (const _start of [1, 2]) {
-      const { windows, setAside, newer, orphans } = findOrphans(folder, nodeDisk, [POINT]);
-      expect([windows, setAside, orphans.next()]).toEqual([[], [], undefined]);
+      const { windows, quarantined, newer, orphans } = findOrphans(folder, nodeDisk, [POINT]);
+      expect([windows, quarantined, orphans.next()]).toEqual([[], [], undefined]);
       expect(newer).toEqual([expect.stringMatching(/\.window: its layout is 4, this version reads 3$/)]);
-      expect(orphans.counters).toMatchObject({ newer: 1, setAside: 0, windowsLost: 0 });
+      expect(orphans.counters).toMatchObject({ newer: 1, quarantined: 0, windowsLost: 0 });
       expect([left().sort(), existsSync(join(folder, 'quarantine'))]).toEqual([names, false]);
     }
   });
@@ -395,8 +395,8 @@ describe('a file that cannot be believed', () => {
     ['that is another’s', (path) => writeFileSync(path, readFileSync(fileNamed('.ipv4-0'))), /another table/],
   ])('a table %s: the window comes without it, and its packets are overflowed', (_, damage, reason) => {
     damage(fileNamed('.ipv6-0'));
-    const { windows, setAside } = findOrphans(folder);
-    expect(setAside).toEqual([expect.stringMatching(reason)]);
+    const { windows, quarantined } = findOrphans(folder);
+    expect(quarantined).toEqual([expect.stringMatching(reason)]);
     expect(inQuarantine()).toEqual([expect.stringContaining('.ipv6-0')]);
     expect(windows[0]!.ledger).toMatchObject({
       metered: { packets: 40, bytes: 40 * 28 },
@@ -494,7 +494,7 @@ describe('windows that cannot be read for now', () => {
     expect(left().sort()).toEqual(before);
     refused = undefined;
     expect(packetsIn([orphans.next()!])).toBe(4);
-    expect([orphans.next(), orphans.failure, orphans.counters.setAside]).toEqual([undefined, undefined, 0]);
+    expect([orphans.next(), orphans.failure, orphans.counters.quarantined]).toEqual([undefined, undefined, 0]);
   });
 });
 
@@ -502,15 +502,15 @@ describe('files that mean nothing', () => {
   test('of a run that died while it made them go quietly', () => {
     writeFileSync(join(folder, '600-run1-0123456789abcdef-0.window'), '');
     writeFileSync(join(folder, '660-run1-0123456789abcdef-0.window'), Buffer.alloc(8192));
-    expect(findOrphans(folder)).toMatchObject({ windows: [], setAside: [] });
+    expect(findOrphans(folder)).toMatchObject({ windows: [], quarantined: [] });
     expect(left()).toEqual([]);
   });
 
   test('a table that was never begun is no loss', async () => {
     await round(run(600), 601, flows(40));
     writeFileSync(fileNamed('.ipv4-1').replace('ipv4-1', 'ipv4-2'), Buffer.alloc(8192));
-    const { windows, setAside } = findOrphans(folder);
-    expect([packetsIn(windows), setAside]).toEqual([40, []]);
+    const { windows, quarantined } = findOrphans(folder);
+    expect([packetsIn(windows), quarantined]).toEqual([40, []]);
   });
 
   test('of others are left alone', () => {
@@ -543,7 +543,7 @@ test('the quarantine is bounded: its oldest windows go', async () => {
     runId: 'run9',
     hostId: 'host-1',
     points: [],
-    onSetAside: () => undefined,
+    onQuarantined: () => undefined,
     onNewer: () => undefined,
     quarantineBytesMax,
   });

@@ -216,7 +216,7 @@ describe('windows that earlier runs left open', () => {
     await orphan('run6', 600);
     const ended = start({ tablesFolders: [tables] });
     await expect.poll(() => messages.map(({ kind }) => kind)).toEqual(['durable', 'durable', 'recovered']);
-    expect(messages[2]).toMatchObject({ orphans: { windows: 2, records: 2, packets: 2, setAside: 0 } });
+    expect(messages[2]).toMatchObject({ orphans: { windows: 2, records: 2, packets: 2, quarantined: 0 } });
     send({ kind: 'end' });
     await ended;
     expect(runsInSpool()).toEqual([

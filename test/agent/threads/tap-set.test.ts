@@ -99,7 +99,7 @@ describe('windows that the recorder does not let go of', () => {
     return windows.at(-1)!;
   }
 
-  test('leave less and less room to the next, which folds early and stays exact', async () => {
+  test('leave less and less room to the next, which is coarsened early and stays exact', async () => {
     windows.length = 0;
     set = setOn(engine, { heldBytesMax: HELD_BYTES_MAX, onClosed: (window) => windows.push(window) });
     const { rejectGroup: _, ...setup } = tapOn('eth0');

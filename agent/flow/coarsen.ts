@@ -8,9 +8,9 @@
  */
 import { DESTINATION, PORTS, SOURCE } from '../packet/key-row.ts';
 
-type Fold = (rows: Int32Array, row: number) => void;
+type Coarsening = (rows: Int32Array, row: number) => void;
 
-export const FOLDS: readonly Fold[] = [dropEphemeralPort, dropAddress, dropAllButProtocol];
+export const COARSENINGS: readonly Coarsening[] = [dropEphemeralPort, dropAddress, dropAllButProtocol];
 
 function dropEphemeralPort(rows: Int32Array, row: number): void {
   const ports = rows[row + PORTS]!;
