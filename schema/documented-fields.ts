@@ -139,7 +139,7 @@ export const DOCUMENTED_FIELDS = [
     source: 'evidence',
     evidence: 'packet-filter',
     annotation: { name: 'action', field: 1, kind: ['ACCEPT', 'REJECT'] },
-    meaning: '`REJECT` where the packet filter said so, else `ACCEPT`: a tap sees what passes.',
+    meaning: '`REJECT` where the packet filter logged a rejection, else `ACCEPT`: a tap sees what passes.',
     column: '0.1.0',
     ipfix: [{ number: 89, name: 'forwardingStatus' }],
     since: '0.1.0',

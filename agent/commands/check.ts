@@ -6,7 +6,7 @@ import type { incidentRow } from '../record/incident-fields.ts';
 
 export const check: Command = {
   name: 'check',
-  summary: 'Say whether a configuration file is right.',
+  summary: 'Validate a configuration file.',
   usage: '--config FILE [--skip-files]',
   description:
     'Reads the file as run would, the environment included, and reports every problem at once: its line and column, the ' +

@@ -4,7 +4,7 @@ import { AGENT_OPTIONS, namedAgent } from './agent-options.ts';
 
 export const status: Command = {
   name: 'status',
-  summary: 'Say how a running agent does: packets, loss, windows, spool, uploads.',
+  summary: 'Show the status of a running agent: packets, loss, windows, spool, uploads.',
   usage: '[--socket PATH | --state-directory DIR | --config FILE] [--json]',
   description:
     'Asks a running flowlogd over its control socket and shows on one screen what it captures, what it lost, its last windows, ' +
