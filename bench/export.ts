@@ -95,10 +95,11 @@ function openSpool(folder: string): Spool {
   const spool = Spool.open({
     disk: nodeDisk,
     folder,
+    sinks: ['cls'],
     ...SPOOL_DEFAULTS,
     now: Date.now,
     lock: (path) => lockSpool(path, loadCaptureAddon().lockFile),
-    events: { onDropping: () => undefined, onDropped: () => undefined, onQuarantined: () => undefined },
+    events: { onEvicting: () => undefined, onEvicted: () => undefined, onQuarantined: () => undefined },
   });
   while (spool.readSome());
   return spool;
@@ -106,7 +107,13 @@ function openSpool(folder: string): Spool {
 
 function record(window: Window, spool: Spool, folder: string): void {
   const recorder = new Recorder({
-    writer: new SpoolWriter({ disk: nodeDisk, folder, nextSequence: spool.nextSequence, now: Date.now }),
+    writer: new SpoolWriter({
+      disk: nodeDisk,
+      folder,
+      sinks: ['cls'],
+      nextSequence: spool.nextSequence,
+      now: Date.now,
+    }),
     ...RECORDER_DEFAULTS,
     after: systemTimers.after,
     events: {
@@ -140,7 +147,7 @@ async function deliver(spool: Spool, endpoint: URL, compression: Compression): P
     nowMs: Date.now,
   });
   const exporter = new Exporter({
-    store: spool,
+    store: spool.queue('cls'),
     sink,
     timers: systemTimers,
     random: Math.random,

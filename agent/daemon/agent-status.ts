@@ -62,16 +62,16 @@ export function recorderTold(status: StatusCollector, message: RecorderMessage):
 }
 
 function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
-  const { dropped, damaged, quarantined, untold, vanished, vanishedPackets, vanishedUnaccounted } = spool.counters;
+  const { evicted, damaged, quarantined, unaccounted, vanished, vanishedPackets, vanishedUnaccounted } = spool.counters;
   const spooledSeconds = spool.oldestSeconds;
   return {
     ...spool.backlog(),
     bytesMax,
     oldestAgeSeconds: spooledSeconds === undefined ? null : Math.max(0, Math.floor(Date.now() / 1000) - spooledSeconds),
-    dropped: { ...dropped },
+    dropped: evicted,
     damagedBatches: damaged,
     quarantinedBatches: quarantined,
-    unaccountedBatches: untold,
+    unaccountedBatches: unaccounted,
     quarantineFiles: spool.quarantinedFiles,
     newerBatches: spool.newer,
     vanishedBatches: vanished,

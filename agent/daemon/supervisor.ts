@@ -53,9 +53,9 @@ const EXPORT_STOP_MS = 5_000;
 /** Between two looks for batches that grew too old. */
 const SWEEP_MS = 60_000;
 
-const DROPPING = {
-  bytes: 'the spool is full and gives up its oldest batches: see why they are not delivered, or raise spool.bytesMax',
-  age: 'batches are older than the spool keeps them and go: see why they are not delivered, or raise spool.ageSecondsMax',
+const EVICTING = {
+  bytes: 'spool full, evicting the oldest batches: see why they are not delivered, or raise spool.bytesMax',
+  age: 'evicting batches over the age limit of the spool: see why they are not delivered, or raise spool.ageSecondsMax',
 } as const;
 
 export class Supervisor {
@@ -185,15 +185,16 @@ export class Supervisor {
     return Spool.open({
       disk: nodeDisk,
       folder: this.#spoolFolder,
+      sinks: [this.#options.sinkName],
       bytesMax: spoolBytesMax,
       ageSecondsMax: spoolAgeSecondsMax,
       quarantineBytesMax: SPOOL_DEFAULTS.quarantineBytesMax,
       now: Date.now,
       lock: (folder) => lockSpool(folder, loadCaptureAddon().lockFile),
       events: {
-        onDropping: (reason) => log.error(DROPPING[reason]),
-        onDropped: (totals) => log.error('the spool is within its bounds again', { evicted: totals }),
-        onQuarantined: (batch, reason) => log.error('a batch was set aside', { batch, reason }),
+        onEvicting: (reason) => log.error(EVICTING[reason]),
+        onEvicted: (totals) => log.error('the spool is within its bounds again', { evicted: totals }),
+        onQuarantined: (batch, reason, sink) => log.error('batch moved to quarantine', { sink, batch, reason }),
       },
     });
   }
@@ -231,7 +232,7 @@ export class Supervisor {
     const { sink, log } = this.#options;
     const uploads = new ExportLog(log, sink.description);
     return new Exporter({
-      store: this.#spool,
+      store: this.#spool.queue(this.#options.sinkName),
       sink,
       timers: systemTimers,
       random: Math.random,
@@ -253,6 +254,7 @@ export class Supervisor {
       hostId: this.#options.hostId,
       runId: this.#runId,
       folder: this.#spoolFolder,
+      sinks: [this.#options.sinkName],
       tablesFolders: this.#tables.folders,
       points: this.#options.taps.map(({ point }) => point),
       ...RECORDER_DEFAULTS,

@@ -225,7 +225,7 @@ export class Exporter {
       else this.#retryLater(name, round, `the spool: ${error.message}`, 0);
     }
     this.#inFlight.delete(name);
-    this.#options.store.giveBack(name);
+    this.#options.store.release(name);
     if (this.#inFlight.size === 0) for (const resolve of this.#quietWaiters.splice(0)) resolve();
     this.#fill();
   }

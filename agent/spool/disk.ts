@@ -7,12 +7,14 @@ import {
   existsSync,
   fstatSync,
   fsyncSync,
+  linkSync,
   mkdirSync,
   opendirSync,
   openSync,
   readdirSync,
   readSync,
   renameSync,
+  rmdirSync,
   statSync,
   unlinkSync,
   writeSync,
@@ -24,7 +26,9 @@ import { isSystemError } from '../model/system-error.ts';
 export interface Disk {
   /** Makes the folder and those above it, for the owner alone; an existing one is left as it is. */
   makeFolder(path: string): void;
-  /** Names of the files in a folder, in any order. */
+  /** Removes an empty folder. */
+  removeFolder(path: string): void;
+  /** Names of the files and folders in a folder, in any order. */
   list(folder: string): readonly string[];
   /** The same one after the other, for a folder of any size. */
   names(folder: string): Iterable<string>;
@@ -34,6 +38,8 @@ export interface Disk {
   /** Has the folder's entries (files made, renamed, unlinked in it) on the disk at return. */
   syncFolder(folder: string): void;
   rename(from: string, to: string): void;
+  /** One more name, which must not exist, for a file. */
+  link(from: string, to: string): void;
   unlink(path: string): void;
   read(path: string): Promise<Uint8Array>;
   /** The first bytes of a file, all of them where no bound is given. */
@@ -47,6 +53,7 @@ export const nodeDisk: Disk = {
   makeFolder(path) {
     makeFolders(path);
   },
+  removeFolder: rmdirSync,
   list: (folder) => readdirSync(folder),
   *names(path) {
     const folder = opendirSync(path, { bufferSize: NAMES_BUFFERED });
@@ -75,6 +82,7 @@ export const nodeDisk: Disk = {
     }
   },
   rename: renameSync,
+  link: linkSync,
   unlink: unlinkSync,
   read: (path) => readFile(path),
   readNow(path, bytesMax = Number.POSITIVE_INFINITY) {
@@ -97,6 +105,17 @@ export const nodeDisk: Disk = {
 /** What a file system (and nothing else) throws. */
 export function isFileSystemError(error: unknown): error is NodeJS.ErrnoException & { readonly code: string } {
   return isSystemError(error) && 'errno' in error;
+}
+
+/** Whether there is something at a path. @throws what the file system throws when it cannot say */
+export function isThere(disk: Disk, path: string): boolean {
+  try {
+    disk.size(path);
+    return true;
+  } catch (error) {
+    if (!isFileSystemError(error) || error.code !== 'ENOENT') throw error;
+    return false;
+  }
 }
 
 /** Unlinks a file that may be gone already. */

@@ -1,5 +1,5 @@
 /**
- * How batches leave the spool undelivered: their packets go into the loss report of their observation point (loss-reports.ts),
+ * How batches leave the queue of a sink undelivered: their packets go into the loss report of their observation point (loss-reports.ts),
  * and once that is surely on the disk, their files go. So a batch is either there or in a report, never in both or neither.
  */
 import { OperationalError } from '../model/operational-error.ts';
@@ -7,10 +7,8 @@ import type { RecordTotals } from '../wire/flow-batch.ts';
 import { isFileSystemError, unlinkIfThere } from './disk.ts';
 import { type LossReports, type LostBatch, pointOf } from './loss-reports.ts';
 import type { PartialSplits } from './partial-splits.ts';
-import type { DropEpisodes, DroppedTotals, DropReason } from './spool-bounds.ts';
-import { addDropped } from './spool-bounds.ts';
+import type { EvictedTotals, EvictionReason } from './spool-bounds.ts';
 import type { SpoolFolder } from './spool-folder.ts';
-import type { SpoolIndex } from './spool-index.ts';
 
 const NO_ROOM: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT']);
 
@@ -19,17 +17,17 @@ const EVICTED_AT_ONCE = 256;
 
 export interface EvictionParts {
   readonly folder: SpoolFolder;
-  readonly index: SpoolIndex;
   readonly reports: LossReports;
   readonly splits: PartialSplits;
-  readonly episodes: DropEpisodes;
-  /** Grows with what goes over a bound. */
-  readonly dropped: DroppedTotals;
   /** What the batch says of itself; undefined where that is damaged, or it is gone. @throws OperationalError `spool.unusable` */
   readonly readLost: (name: string) => LostBatch | 'newer' | undefined;
   readonly onDamaged: (name: string, reason: string) => void;
   /** A batch went of which this version cannot read how many packets were in it. */
   readonly onUnaccounted: () => void;
+  /** It is in a report, so it is pending no more. */
+  readonly onReported: (name: string) => void;
+  /** It went over a bound. */
+  readonly onEvicted: (name: string, reason: EvictionReason, totals: EvictedTotals) => void;
 }
 
 export class Eviction {
@@ -52,7 +50,7 @@ export class Eviction {
     return this.#reported;
   }
 
-  /** Makes durable what waits for the disk, as far as it does. */
+  /** Makes durable what the disk did not take before, as far as it does now. */
   settle(): void {
     const { folder, reports } = this.#parts;
     folder.attempt(() => this.#clear());
@@ -60,7 +58,7 @@ export class Eviction {
   }
 
   /** Evicts batches that are over a bound. What the disk refuses to report stays. */
-  evict(names: readonly string[], reason: DropReason): void {
+  evict(names: readonly string[], reason: EvictionReason): void {
     try {
       for (let at = 0; at < names.length; at += EVICTED_AT_ONCE) {
         this.#evict(names.slice(at, at + EVICTED_AT_ONCE), reason);
@@ -93,13 +91,13 @@ export class Eviction {
 
   /** Once it is in a report, which has to be on the disk first, a batch is pending no more: what cannot be moved is deleted. */
   moveReported(name: string, move: () => void): void {
-    const { folder, index } = this.#parts;
-    index.forget(name);
+    const { folder, onReported } = this.#parts;
+    onReported(name);
     const isMoved = folder.attempt(() => folder.sync()) && folder.attempt(move);
     (isMoved ? this.#deleted : this.#reported).add(name);
   }
 
-  #evict(names: readonly string[], reason: DropReason): void {
+  #evict(names: readonly string[], reason: EvictionReason): void {
     const { folder, splits, readLost, onDamaged } = this.#parts;
     const points = new Map<string, LostBatch[]>();
     for (const name of names) {
@@ -116,7 +114,7 @@ export class Eviction {
     folder.attempt(() => this.#clear());
   }
 
-  #evictOfPoint(batches: readonly LostBatch[], reason: DropReason): void {
+  #evictOfPoint(batches: readonly LostBatch[], reason: EvictionReason): void {
     if (!this.report(batches)) this.#evictUnwritten(batches, reason);
     else
       for (const batch of batches) {
@@ -126,7 +124,7 @@ export class Eviction {
   }
 
   /** Oldest first holds for all: what only a newer flowlogd can read goes in its turn, too, and nobody can report its packets. */
-  #evictUnread(name: string, reason: DropReason): void {
+  #evictUnread(name: string, reason: EvictionReason): void {
     const { folder, onUnaccounted } = this.#parts;
     if (!folder.attempt(() => unlinkIfThere(folder.disk, folder.file(name)))) return;
     this.#evicted(name, reason, { records: 0, packets: 0, bytes: 0 });
@@ -134,7 +132,7 @@ export class Eviction {
   }
 
   /** Deleting makes the room that there is not. */
-  #evictUnwritten(batches: readonly LostBatch[], reason: DropReason): void {
+  #evictUnwritten(batches: readonly LostBatch[], reason: EvictionReason): void {
     const { folder, reports } = this.#parts;
     for (const batch of batches) {
       if (!folder.attempt(() => unlinkIfThere(folder.disk, folder.file(batch.name)))) continue;
@@ -144,12 +142,8 @@ export class Eviction {
     folder.attempt(() => reports.flush());
   }
 
-  #evicted(name: string, reason: DropReason, { records, packets, bytes }: RecordTotals): void {
-    const { index, dropped, episodes } = this.#parts;
-    index.forget(name);
-    const totals = { batches: 1, records, packets, bytes };
-    addDropped(dropped, totals);
-    episodes.dropped(reason, totals);
+  #evicted(name: string, reason: EvictionReason, { records, packets, bytes }: RecordTotals): void {
+    this.#parts.onEvicted(name, reason, { batches: 1, records, packets, bytes });
   }
 
   /** First the reports are surely on the disk, then their batches go. */

@@ -1,19 +1,19 @@
 /**
- * What the spool had to give up, kept until the log service knows it: one account for each observation point, in a file
+ * What was evicted, until the sink that owed it knows: one loss report for each observation point, in a file of the sink's folder
  *
  *     FOLDER/000000000042.lost-open   sums up batches that went over a bound, or into the quarantine
  *     FOLDER/000000000042.lost        the same, closed: it is sent like a batch, and never changes again
  *
- * The number is that of the first batch in it, so no two accounts have the same. Its content (header of spool-file.ts, then
+ * The number is that of the first batch in it, so no two reports have the same. Its content (header of spool-file.ts, then
  * JSON) is a batch without records: from the first window to the end of the last, with the ledgers that went and the packets
  * of the records that went (`evicted`). So what arrives and what its ledgers say still add up to what was metered.
  *
- * An account is on the disk before its batches go, with their names, so that a restart deletes what a kill or a power cut
+ * A report is on the disk before its batches go, with their names, so that a restart deletes what a kill or a power cut
  * left of them. A name stays in the list until its deletion is surely on the disk, too.
  *
- * A newer flowlogd's account, in a layout or with members that this one does not know, stays in its file for that version.
+ * A newer flowlogd's report, in a layout or with members that this one does not know, stays in its file for that version.
  *
- * Bounds: one open and one closed account for each observation point; gaps beyond a few are joined.
+ * Bounds: one open and one closed report for each observation point; gaps beyond a few are joined.
  */
 import type { BatchHeader } from '../model/batch-id.ts';
 import { addLedger, addTally, createLedger, joinGaps, type Ledger } from '../model/ledger.ts';
@@ -47,9 +47,9 @@ export class LossReports {
   readonly #open = new Map<string, LossReport>();
   /** By name, and the points that have one. */
   readonly #closed = new Map<string, LossReport>();
-  /** Names of accounts that only a newer flowlogd can send. */
+  /** Names of reports that only a newer flowlogd can send. */
   readonly #newer = new Set<string>();
-  /** Open accounts that the disk did not take as they are. */
+  /** Open reports that the disk did not take as they are. */
   readonly #unwritten = new Set<string>();
 
   constructor(disk: Disk, folder: string) {
@@ -62,33 +62,33 @@ export class LossReports {
   }
 
   /**
-   * Takes up an account that an earlier run left.
+   * Takes up a report that an earlier run left.
    *
-   * @returns the batches in it, which must not be there any more; undefined when the file cannot be believed.
+   * @returns the batches in it, which must not be there any more; undefined when the file is corrupt.
    */
   recover(name: string): readonly string[] | undefined {
     const found = readSpoolFile(this.#disk.readNow(`${this.#folder}/${name}`));
     if (found.kind === 'damaged') return undefined;
-    const account = found.kind === 'newer' ? 'newer' : parseLossReport(found.payload);
-    if (account === 'newer') {
+    const report = found.kind === 'newer' ? 'newer' : parseLossReport(found.payload);
+    if (report === 'newer') {
       this.#newer.add(name);
       return [];
     }
-    if (name.endsWith(OPEN_SUFFIX)) this.#open.set(pointOf(account.header), account);
-    else this.#closed.set(name, account);
-    return account.counted;
+    if (name.endsWith(OPEN_SUFFIX)) this.#open.set(pointOf(report.header), report);
+    else this.#closed.set(name, report);
+    return report.counted;
   }
 
   /** The highest sequence number of a batch in here, or -1. */
   get sequenceMax(): number {
-    const accounts = [...this.#open.values(), ...this.#closed.values()];
-    const names = accounts.flatMap(({ counted }) => counted);
+    const reports = [...this.#open.values(), ...this.#closed.values()];
+    const names = reports.flatMap(({ counted }) => counted);
     const sequences = names.map((name) => parseSpoolName(name)?.sequence ?? -1);
     const kept = Array.from(this.#newer, (name) => Number.parseInt(name, 10));
-    return Math.max(-1, ...kept, ...sequences, ...accounts.map(({ sequence }) => Number(sequence)));
+    return Math.max(-1, ...kept, ...sequences, ...reports.map(({ sequence }) => Number(sequence)));
   }
 
-  /** Accounts that stay for a newer flowlogd. */
+  /** Reports that stay for a newer flowlogd. */
   get newer(): number {
     return this.#newer.size;
   }
@@ -98,28 +98,28 @@ export class LossReports {
     return [...this.#closed.keys()];
   }
 
-  /** Puts batches of one observation point into its account, on the disk. @throws what the file system throws; nothing is changed then */
+  /** Puts batches of one observation point into its report, on the disk. @throws what the file system throws; nothing is changed then */
   add(batches: readonly LostBatch[]): void {
-    const account = this.#with(batches);
-    this.#write(account);
-    const point = pointOf(account.header);
-    this.#open.set(point, account);
+    const report = this.#with(batches);
+    this.#write(report);
+    const point = pointOf(report.header);
+    this.#open.set(point, report);
     this.#unwritten.delete(point);
   }
 
   /** The same in memory alone, for batches that are gone already from a disk that takes no file. */
   addUnwritten(batches: readonly LostBatch[]): void {
-    const account = this.#with(batches);
-    const point = pointOf(account.header);
-    this.#open.set(point, account);
+    const report = this.#with(batches);
+    const point = pointOf(report.header);
+    this.#open.set(point, report);
     this.#unwritten.add(point);
   }
 
-  /** These files are surely gone: nobody needs their names any more. */
+  /** These files are surely gone: their names are of no use any more. */
   forget(names: ReadonlySet<string>): void {
     if (names.size === 0) return;
-    for (const [point, account] of this.#open) {
-      this.#open.set(point, { ...account, counted: account.counted.filter((name) => !names.has(name)) });
+    for (const [point, report] of this.#open) {
+      this.#open.set(point, { ...report, counted: report.counted.filter((name) => !names.has(name)) });
     }
   }
 
@@ -132,24 +132,24 @@ export class LossReports {
   }
 
   /**
-   * Makes the open accounts ready to be sent, save where an earlier one still waits. The deletion of their batches must be
+   * Makes the open reports ready to be sent, save where an earlier one is still pending. The deletion of their batches must be
    * on the disk before.
    *
    * @throws what the file system throws
    */
   close(): void {
-    const waiting = new Set(Array.from(this.#closed.values(), ({ header }) => pointOf(header)));
-    const due = [...this.#open].filter(([point]) => !waiting.has(point));
+    const pending = new Set(Array.from(this.#closed.values(), ({ header }) => pointOf(header)));
+    const due = [...this.#open].filter(([point]) => !pending.has(point));
     if (due.length === 0) return;
     this.flush();
     this.#disk.syncFolder(this.#folder);
-    for (const [point, account] of due) {
-      const name = account.sequence + CLOSED_SUFFIX;
-      this.#disk.rename(this.#path(account.sequence + OPEN_SUFFIX), this.#path(name));
+    for (const [point, report] of due) {
+      const name = report.sequence + CLOSED_SUFFIX;
+      this.#disk.rename(this.#path(report.sequence + OPEN_SUFFIX), this.#path(name));
       this.#open.delete(point);
-      this.#closed.set(name, account);
+      this.#closed.set(name, report);
     }
-    // What is sent under this name must not be taken for an open account after a power cut.
+    // What is sent under this name must not be taken for an open report after a power cut.
     this.#disk.syncFolder(this.#folder);
   }
 
@@ -161,11 +161,11 @@ export class LossReports {
     this.#unwritten.clear();
   }
 
-  /** The account as a batch. */
+  /** The report as a batch. */
   read(name: string): Uint8Array | undefined {
-    const account = this.#closed.get(name);
-    if (account === undefined) return undefined;
-    return Buffer.concat([encodeHeader(account.header), encodeLedger(account.ledger)]);
+    const report = this.#closed.get(name);
+    if (report === undefined) return undefined;
+    return Buffer.concat([encodeHeader(report.header), encodeLedger(report.ledger)]);
   }
 
   /** @throws what the file system throws */
@@ -199,23 +199,23 @@ export class LossReports {
     };
   }
 
-  #write(account: LossReport, suffix = OPEN_SUFFIX): void {
-    const content = lossReportText(account);
-    const path = this.#path(account.sequence + suffix);
+  #write(report: LossReport, suffix = OPEN_SUFFIX): void {
+    const content = lossReportText(report);
+    const path = this.#path(report.sequence + suffix);
     unlinkIfThere(this.#disk, path + TEMPORARY_SUFFIX);
     this.#disk.create(path + TEMPORARY_SUFFIX, [spoolHeader(content, 0), content]);
     this.#disk.rename(path + TEMPORARY_SUFFIX, path);
   }
 }
 
-/** A cut that no batch has: the account's identity is its own. */
+/** A cut that no batch has: the report's identity is its own. */
 function newReport({ name, header }: LostBatch): LossReport {
   const sequence = String(parseSpoolName(name)!.sequence).padStart(12, '0');
   return { sequence, header: { ...header, split: `lost-${sequence}` }, ledger: createLedger([]), counted: [] };
 }
 
 /**
- * The batch as an account takes it, whatever became of its records; undefined when its label is damaged or unreadable, and
+ * The batch as a report takes it, whatever became of its records; undefined when its label is damaged or unreadable, and
  * `newer` when only a newer flowlogd can read it.
  *
  * @throws what the file system throws that says nothing of the file, or that it is gone

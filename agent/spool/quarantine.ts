@@ -1,9 +1,9 @@
 /**
- * Batches that can never be delivered (damaged, or refused for good): kept in a folder of their own for somebody to look at,
+ * Batches that can never be delivered (damaged, or refused for good): in a folder of their own until an operator looks at them,
  * each with its reason beside it, oldest deleted first when they take more room than they may.
  */
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
-import { diskBytes } from './spool-bounds.ts';
+import { diskBytes } from './disk-use.ts';
 import { parseSpoolName } from './spool-name.ts';
 
 const REASON_SUFFIX = '.reason.txt';
@@ -44,7 +44,7 @@ export class Quarantine {
   }
 
   /**
-   * Moves a file in. Not synced: after a power cut the file may be back where it was, and will be set aside once more.
+   * Moves a file in. Not synced: after a power cut the file may be back where it was, and is moved once more.
    *
    * @throws what the file system throws; the file is then where it was.
    */

@@ -13,7 +13,7 @@ import type { RecordCursor } from '../model/flow-record.ts';
 import { addLedger, addTally, createLedger, joinGaps, type Ledger } from '../model/ledger.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { encodeBatches, RECORDS_MAX } from '../wire/flow-batch.ts';
-import type { SpoolEntry } from './spool-writer.ts';
+import type { WrittenBatch } from './spool-writer.ts';
 
 export interface RecordedWindow {
   readonly point: ObservationPoint;
@@ -36,13 +36,13 @@ export interface WindowWriter {
   /** @throws OperationalError `spool.unusable` */
   stage(batch: Uint8Array): void;
   /** @throws OperationalError `spool.unusable` */
-  commit(): readonly SpoolEntry[];
+  commit(): readonly WrittenBatch[];
   abandon(): void;
 }
 
 export interface RecorderEvents {
   /** The window is durable. Called before its memory is released. */
-  onDurable(window: RecordedWindow, entries: readonly SpoolEntry[], records: number): void;
+  onDurable(window: RecordedWindow, entries: readonly WrittenBatch[], records: number): void;
   /** Once for each change: why the spool cannot be written, or undefined when it can again. */
   onState(failure: OperationalError | undefined): void;
   /** A window gave up its records. */
@@ -174,11 +174,11 @@ export class Recorder {
     else this.#bare[next] = merged(oldest, this.#bare[next]!);
   }
 
-  #write(window: RecordedWindow): { readonly entries: readonly SpoolEntry[]; readonly records: number } | undefined {
+  #write(window: RecordedWindow): { readonly entries: readonly WrittenBatch[]; readonly records: number } | undefined {
     const { writer } = this.#options;
     let records = 0;
     let parts = 0;
-    let entries: readonly SpoolEntry[];
+    let entries: readonly WrittenBatch[];
     try {
       parts = encodeBatches(
         {

@@ -1,14 +1,15 @@
 /**
- * Which batches are pending: their names with their bytes on the disk, oldest first. In memory one entry for each file. The
- * sizes of files that an earlier run left are learnt one after the other, later than their names.
+ * Which batches are pending for one sink: their names with their bytes on the disk, oldest first. In memory one entry for each
+ * name. The sizes of files that an earlier run left are learnt one after the other, later than their names.
  */
-import { diskBytes } from './spool-bounds.ts';
+import { type BatchHolder, type DiskUse, diskBytes } from './disk-use.ts';
 import { parseSpoolName } from './spool-name.ts';
 import type { SpoolEntry } from './spool-writer.ts';
 
 const UNMEASURED = -1;
 
-export class SpoolIndex {
+export class SpoolIndex implements BatchHolder {
+  readonly #use: DiskUse;
   #files = new Map<string, number>();
   /** In the records of those batches of which that is known: the ones that this run wrote. */
   readonly #packets = new Map<string, number>();
@@ -20,11 +21,17 @@ export class SpoolIndex {
   #loaded: readonly string[] = [];
   #measuredTo = 0;
 
+  /** @param use what the batches of all sinks take */
+  constructor(use: DiskUse) {
+    this.#use = use;
+    use.add(this);
+  }
+
   get size(): number {
     return this.#files.size;
   }
 
-  /** Of all files whose sizes are known, in blocks. */
+  /** Of all batches whose sizes are known, in blocks; other sinks may owe the same ones. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -73,7 +80,7 @@ export class SpoolIndex {
 
   /** Begins with the names of an earlier run, oldest first; their sizes are unknown. */
   load(names: readonly string[]): void {
-    for (const name of names) this.#files.set(name, UNMEASURED);
+    for (const name of names) this.#add(name);
     this.#newest = names.at(-1) ?? '';
     this.#loaded = names;
   }
@@ -89,16 +96,16 @@ export class SpoolIndex {
     return names.filter((name) => this.#files.get(name) === UNMEASURED);
   }
 
+  /** Nothing for a name that is not in here. */
   measure(name: string, bytes: number): void {
-    this.#files.set(name, diskBytes(bytes));
-    this.#bytes += diskBytes(bytes);
+    if (this.#files.get(name) !== UNMEASURED) return;
+    this.#admit(name, diskBytes(bytes));
   }
 
   insert(entries: readonly SpoolEntry[]): void {
     for (const { name, bytes, packets } of entries) {
       this.forget(name);
-      this.#files.set(name, diskBytes(bytes));
-      this.#bytes += diskBytes(bytes);
+      this.#admit(name, diskBytes(bytes));
       if (packets !== undefined) this.#packets.set(name, packets);
     }
     this.#restoreOrder(entries);
@@ -117,7 +124,21 @@ export class SpoolIndex {
     this.#packets.delete(name);
     this.#held.delete(name);
     if (bytes !== UNMEASURED) this.#bytes -= bytes;
+    this.#use.forgotten(name, bytes === UNMEASURED ? undefined : bytes, this);
     return true;
+  }
+
+  #add(name: string): void {
+    if (this.#files.has(name)) return;
+    this.#use.added(name, this);
+    this.#files.set(name, UNMEASURED);
+  }
+
+  #admit(name: string, bytes: number): void {
+    this.#add(name);
+    this.#files.set(name, bytes);
+    this.#bytes += bytes;
+    this.#use.measured(name, bytes, this);
   }
 
   /** A map keeps the order of insertion; only pieces (and two writers at once) come before what is there. */

@@ -27,6 +27,12 @@ export function parseSpoolName(name: string): SpoolName | undefined {
   return { sequence: Number(match[1]), piece: match[2] ?? '', spooledSeconds: Number(match[3]) };
 }
 
+/** Whether it is a piece of a batch that was cut. */
+export function isPiece(name: string): boolean {
+  const end = name.indexOf('-');
+  return name.lastIndexOf('.', end) > 0;
+}
+
 /** The names under which the pieces of a batch stand in its place, in order. */
 export function pieceNames(name: string, count: number): readonly string[] {
   const parsed = parseSpoolName(name);

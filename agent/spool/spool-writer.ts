@@ -1,6 +1,12 @@
 /**
- * The way into the spool: makes batches durable, in the recorder's thread. A window's batches are staged one by one under
- * temporary names, each with its content on the disk, and committed together: renamed, then one sync of the folder for all.
+ * The way into the spool: makes batches durable, in the recorder's thread, for every sink that is to have them.
+ *
+ *     stage    FOLDER/sinks/FIRST/NAME.tmp    created, its content on the disk
+ *     commit   FOLDER/sinks/OTHER/NAME        linked for every other sink, then one sync of each of their folders
+ *              FOLDER/sinks/FIRST/NAME        renamed, then one sync of the folder
+ *
+ * The rename in the folder of the first sink is the commit: as long as the temporary name is there, no sink was told of the batch,
+ * and a restart removes what was linked already. Once it is gone, every link is on the disk. With one sink nothing is linked.
  *
  * Bounds: one staged window on the disk beside the spool; no memory beyond the caller's bytes. After a failure nothing of
  * the window remains; what a dying disk does not let us delete now is deleted at the next start.
@@ -9,9 +15,10 @@ import { OperationalError } from '../model/operational-error.ts';
 import { FlowBatchReader, labelBytes } from '../wire/flow-batch-reader.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
 import { SPOOL_HEADER_BYTES, spoolFile } from './spool-file.ts';
+import { sinkFolder } from './spool-layout.ts';
 import { formatSpoolName, TEMPORARY_SUFFIX } from './spool-name.ts';
 
-/** A file of the spool. */
+/** A file that is pending for a sink. */
 export interface SpoolEntry {
   readonly name: string;
   /** Of the file. */
@@ -20,9 +27,17 @@ export interface SpoolEntry {
   readonly packets?: number;
 }
 
+/** A batch that was committed, and the sinks that owe it. */
+export interface WrittenBatch extends SpoolEntry {
+  readonly sinks: readonly string[];
+}
+
 export interface SpoolWriterOptions {
   readonly disk: Disk;
+  /** The spool's. */
   readonly folder: string;
+  /** Those that get what is written, at least one. */
+  readonly sinks: readonly string[];
   /** The next sequence number: `Spool.nextSequence` when the spool was opened. */
   readonly nextSequence: number;
   /** Unix milliseconds. */
@@ -32,8 +47,8 @@ export interface SpoolWriterOptions {
 export class SpoolWriter {
   readonly #options: SpoolWriterOptions;
   #nextSequence: number;
-  #staged: SpoolEntry[] = [];
-  /** Temporary files that could not be deleted when they should have been. */
+  #staged: WrittenBatch[] = [];
+  /** Files that could not be deleted when they should have been, in the order in which they have to go. */
   readonly #leftovers = new Set<string>();
 
   constructor(options: SpoolWriterOptions) {
@@ -43,22 +58,22 @@ export class SpoolWriter {
 
   /** Writes one batch to the disk, not yet visible. @throws OperationalError `spool.unusable`; everything staged is gone then. */
   stage(batch: Uint8Array): void {
-    const { disk, now } = this.#options;
+    const { disk, now, sinks } = this.#options;
     this.#deleteLeftovers();
     const spooledSeconds = Math.floor(now() / 1000);
     const name = formatSpoolName({ sequence: this.#nextSequence, piece: '', spooledSeconds });
     this.#nextSequence++;
-    this.#staged.push({ name, bytes: SPOOL_HEADER_BYTES + batch.length, packets: packetsOf(batch) });
-    this.#attempt(() => disk.create(this.#temporary(name), spoolFile(batch)));
+    const entry = { name, bytes: SPOOL_HEADER_BYTES + batch.length, packets: packetsOf(batch), sinks };
+    this.#staged.push(entry);
+    this.#attempt(() => disk.create(this.#temporary(entry), spoolFile(batch)));
   }
 
   /** Makes everything staged a durable part of the spool. @throws OperationalError `spool.unusable`; nothing of it is then. */
-  commit(): readonly SpoolEntry[] {
-    const { disk, folder } = this.#options;
+  commit(): readonly WrittenBatch[] {
     const staged = this.#staged;
     this.#attempt(() => {
-      for (const { name } of staged) disk.rename(this.#temporary(name), this.#path(name));
-      disk.syncFolder(folder);
+      this.#linkOthers(staged);
+      this.#renameFirst(staged);
     });
     this.#staged = [];
     return staged;
@@ -66,20 +81,40 @@ export class SpoolWriter {
 
   /** Forgets everything staged. */
   abandon(): void {
-    for (const { name } of this.#staged) {
-      this.#leftovers.add(this.#temporary(name));
-      this.#leftovers.add(this.#path(name));
+    for (const batch of this.#staged) {
+      const [first, ...others] = batch.sinks;
+      for (const sink of others) this.#leftovers.add(this.#path(sink!, batch.name));
+      this.#leftovers.add(this.#path(first!, batch.name));
+      this.#leftovers.add(this.#temporary(batch));
     }
     this.#staged = [];
     this.#deleteLeftovers();
   }
 
-  #path(name: string): string {
-    return `${this.#options.folder}/${name}`;
+  #linkOthers(staged: readonly WrittenBatch[]): void {
+    const { disk, folder } = this.#options;
+    const linked = new Set<string>();
+    for (const batch of staged) {
+      for (const sink of batch.sinks.slice(1)) {
+        disk.link(this.#temporary(batch), this.#path(sink, batch.name));
+        linked.add(sink);
+      }
+    }
+    for (const sink of linked) disk.syncFolder(sinkFolder(folder, sink));
   }
 
-  #temporary(name: string): string {
-    return this.#path(name) + TEMPORARY_SUFFIX;
+  #renameFirst(staged: readonly WrittenBatch[]): void {
+    const { disk, folder } = this.#options;
+    for (const batch of staged) disk.rename(this.#temporary(batch), this.#path(batch.sinks[0]!, batch.name));
+    for (const sink of new Set(staged.map(({ sinks }) => sinks[0]!))) disk.syncFolder(sinkFolder(folder, sink));
+  }
+
+  #path(sink: string, name: string): string {
+    return `${sinkFolder(this.#options.folder, sink)}/${name}`;
+  }
+
+  #temporary({ name, sinks }: WrittenBatch): string {
+    return this.#path(sinks[0]!, name) + TEMPORARY_SUFFIX;
   }
 
   #attempt(action: () => void): void {

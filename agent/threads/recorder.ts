@@ -18,7 +18,7 @@ import { TopRecords, type TopSummary } from '../record/table.ts';
 import { ofTrafficType } from '../record/traffic-cursor.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow, Recorder, type RecorderCounters } from '../spool/recorder.ts';
-import { type SpoolEntry, SpoolWriter } from '../spool/spool-writer.ts';
+import { SpoolWriter, type WrittenBatch } from '../spool/spool-writer.ts';
 import { type AnnotatorsOf, annotated } from './annotators.ts';
 import { type MappedWindow, mapWindow } from './mapped-window.ts';
 import { type OrphanCounters, Orphans } from './orphans.ts';
@@ -29,6 +29,8 @@ export interface RecorderSetup {
   readonly runId: string;
   /** The spool's. */
   readonly folder: string;
+  /** Those that get new batches. */
+  readonly sinks: readonly string[];
   /** Where earlier runs may have left windows (`OrphansOptions.folders`). */
   readonly tablesFolders: readonly string[];
   /** Of this run. */
@@ -68,7 +70,7 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
       readonly records: number;
       readonly ledger: Ledger;
       /** For `Spool.adopt`. */
-      readonly entries: readonly SpoolEntry[];
+      readonly entries: readonly WrittenBatch[];
       readonly top: TopSummary | undefined;
     }
   /** Once for each change: the spool cannot be written, or can again. */
@@ -111,7 +113,7 @@ export async function recordWindows(
   tell: (message: RecorderMessage) => void,
   annotatorsOf: AnnotatorsOf = () => [],
 ): Promise<void> {
-  const { folder, nextSequence, heldWindowsMax, heldBytesMax, topRecords } = setup;
+  const { folder, sinks, nextSequence, heldWindowsMax, heldBytesMax, topRecords } = setup;
   const status = (): RecorderStatus => ({
     counters: { ...recorder.counters },
     waiting: recorder.waiting,
@@ -133,7 +135,7 @@ export async function recordWindows(
     onNewer,
   });
   const recorder = new Recorder({
-    writer: new SpoolWriter({ disk, folder, nextSequence, now: Date.now }),
+    writer: new SpoolWriter({ disk, folder, sinks, nextSequence, now: Date.now }),
     heldWindowsMax,
     heldBytesMax,
     after(delayMs, call) {

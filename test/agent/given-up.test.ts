@@ -54,11 +54,12 @@ test('packets of the records and packets given up are, in the end, what was mete
         const spool = openSpool({
           disk,
           folder: '/spool',
+          sinks: ['cls'],
           bytesMax: blocks * 4096,
           quarantineBytesMax: 1e9,
           now: () => 1_700_000_000_000,
           lock: freeLock,
-          events: { onDropping: () => {}, onDropped: () => {}, onQuarantined: () => {} },
+          events: { onEvicting: () => {}, onEvicted: () => {}, onQuarantined: () => {} },
         });
         const reader = new Reader();
         const timers = new FakeTimers();
@@ -69,7 +70,14 @@ test('packets of the records and packets given up are, in the end, what was mete
           onSplit: () => {},
           onNewer: () => {},
         };
-        const options = { ...EXPORTER_DEFAULTS, store: spool, sink: reader, timers, events, backoff: DEFAULT_BACKOFF };
+        const options = {
+          ...EXPORTER_DEFAULTS,
+          store: spool.queue('cls'),
+          sink: reader,
+          timers,
+          events,
+          backoff: DEFAULT_BACKOFF,
+        };
         const exporter = new Exporter({ ...options, random: () => 0.5 });
         let metered = 0;
         let part = 0;
@@ -81,7 +89,7 @@ test('packets of the records and packets given up are, in the end, what was mete
         };
         /** Behind the label, where there are records at all. */
         const damage = (which: number) => {
-          const waiting = disk.paths().filter((path) => /^\/spool\/[^/]*\.flows$/.test(path));
+          const waiting = disk.paths().filter((path) => /^\/spool\/sinks\/cls\/[^/]*\.flows$/.test(path));
           const path = waiting[which % waiting.length];
           if (path !== undefined) disk.damage(path, disk.size(path) - 1);
         };

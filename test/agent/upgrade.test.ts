@@ -30,11 +30,12 @@ function openGolden(): Spool {
   return openSpool({
     disk: nodeDisk,
     folder: join(folder, 'spool'),
+    sinks: ['cls'],
     bytesMax: 1024 ** 3,
     quarantineBytesMax: 1024 ** 2,
     now: Date.now,
     lock: freeLock,
-    events: { onDropping: () => {}, onDropped: () => {}, onQuarantined: () => {} },
+    events: { onEvicting: () => {}, onEvicted: () => {}, onQuarantined: () => {} },
   });
 }
 
@@ -64,8 +65,8 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
     expect(readFileSync(join(folder, 'spool', file!)).readUInt32LE(8)).toBe(golden.spoolVersion);
     const spool = openGolden();
     const flows: Counted[] = [];
-    for (const name of spool.oldest(99)) {
-      const batch = new FlowBatchReader((await spool.read(name))!);
+    for (const name of spool.queue('cls').oldest(99)) {
+      const batch = new FlowBatchReader((await spool.queue('cls').read(name))!);
       expect(batch.header).toMatchObject({ hostId: 'golden-host', interfaceId: 'eni-golden', windowSeconds: 5 });
       expect(batch.header).toMatchObject({ resourceType: 'NETWORKINTERFACE', fields: [], constants: {} });
       const found = flowsIn(batch);
@@ -79,13 +80,13 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
 
   test.runIf(golden.hasRegistry)('its loss report is summed up further and is sent', async () => {
     const spool = openGolden();
-    const [first] = spool.oldest(1);
-    const batch = new FlowBatchReader((await spool.read(first!))!);
-    await spool.quarantine(first!, 'test');
-    await spool.remove(spool.oldest(1)[0]!);
-    const [report] = spool.oldest(1);
+    const [first] = spool.queue('cls').oldest(1);
+    const batch = new FlowBatchReader((await spool.queue('cls').read(first!))!);
+    await spool.queue('cls').quarantine(first!, 'test');
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
+    const [report] = spool.queue('cls').oldest(1);
     expect(report).toMatch(/\.lost$/);
-    const lost = new FlowBatchReader((await spool.read(report!))!);
+    const lost = new FlowBatchReader((await spool.queue('cls').read(report!))!);
     expect(lost.header).toMatchObject({ flowLogId: batch.header.flowLogId, split: 'lost-000000000000' });
     expect(lost.ledger!.evicted.packets).toBe(batch.ledger!.metered.packets);
     expect(lost.ledger!.metered.packets).toBe(batch.ledger!.metered.packets);

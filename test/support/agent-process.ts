@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandEnd, type RunningCommand, startCommand } from './command.ts';
 import type { LogServiceProcess } from './log-service-process.ts';
@@ -104,8 +104,20 @@ ${configuration}
     );
   }
 
-  /** Batches that wait on disk. */
+  /** Where batches are pending for a sink. */
+  sinkFolder(sink = 'cls'): string {
+    return join(this.stateFolder, 'spool', 'sinks', sink);
+  }
+
+  /** Batches that are pending on disk, for any sink. */
   get spooled(): readonly string[] {
-    return readdirSync(join(this.stateFolder, 'spool')).filter((name) => name.endsWith('.flows'));
+    const folder = join(this.stateFolder, 'spool', 'sinks');
+    return existsSync(folder) ? readdirSync(folder).flatMap((sink) => this.spooledFor(sink)) : [];
+  }
+
+  spooledFor(sink: string): readonly string[] {
+    return existsSync(this.sinkFolder(sink))
+      ? readdirSync(this.sinkFolder(sink)).filter((name) => name.endsWith('.flows'))
+      : [];
   }
 }

@@ -7,6 +7,7 @@ import { createLedger } from '../../agent/model/ledger.ts';
 import { nodeDisk } from '../../agent/spool/disk.ts';
 import { firstPartOf, Recorder } from '../../agent/spool/recorder.ts';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
+import { sinkFolder } from '../../agent/spool/spool-layout.ts';
 import { SpoolWriter } from '../../agent/spool/spool-writer.ts';
 import { contextFlow } from '../../agent/wire/context-flow.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
@@ -36,14 +37,14 @@ export interface Backlog {
   readonly batches: ReadonlyMap<string, number>;
 }
 
-/** Fills an empty spool folder with the windows up to `untilSeconds`, under a clock that shows their time. */
+/** Fills the folder of a sink in an empty spool with the windows up to `untilSeconds`, under a clock that shows their time. */
 export function writeBacklog(folder: string, shape: BacklogShape, untilSeconds: number): Backlog {
   const { windows, windowSeconds, recordsPerBatch } = shape;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  mkdirSync(sinkFolder(folder, 'cls'), { recursive: true, mode: 0o700 });
   const end = Math.floor(untilSeconds / windowSeconds) * windowSeconds;
   let nowSeconds = 0;
   const recorder = new Recorder({
-    writer: new SpoolWriter({ disk: nodeDisk, folder, nextSequence: 0, now: () => nowSeconds * 1000 }),
+    writer: new SpoolWriter({ disk: nodeDisk, folder, sinks: ['cls'], nextSequence: 0, now: () => nowSeconds * 1000 }),
     recordsMax: recordsPerBatch,
     heldWindowsMax: 1,
     heldBytesMax: Number.POSITIVE_INFINITY,
@@ -62,7 +63,7 @@ export function writeBacklog(folder: string, shape: BacklogShape, untilSeconds: 
     nowSeconds = start + windowSeconds + 1;
     accounts.push(addWindow(recorder, shape, start));
   }
-  return { windows: accounts, batches: batchesIn(folder) };
+  return { windows: accounts, batches: batchesIn(sinkFolder(folder, 'cls')) };
 }
 
 /** What the log service has of the backlog, by `contextFlow`: logs, and their places in the batch, of which no two have one. */

@@ -47,10 +47,14 @@ export class CrashingDisk implements Disk {
 
   makeFolder(): void {}
 
+  removeFolder(): void {}
+
+  /** A folder is there while anything is in it. */
   list(folder: string): string[] {
     this.#look('list', folder);
-    const names = [...this.#seen.keys()].filter((path) => folderOf(path) === folder);
-    return names.map((path) => path.slice(folder.length + 1)).sort(() => this.#random() - 0.5);
+    const inside = [...this.#seen.keys()].filter((path) => path.startsWith(`${folder}/`));
+    const names = new Set(inside.map((path) => path.slice(folder.length + 1).split('/')[0]!));
+    return [...names].sort(() => this.#random() - 0.5);
   }
 
   names(folder: string): string[] {
@@ -86,6 +90,13 @@ export class CrashingDisk implements Disk {
     this.#mutate('rename', from, () => this.#change({ add: [to, this.#node(from)], drop: from }));
   }
 
+  link(from: string, to: string): void {
+    this.#mutate('link', to, () => {
+      if (this.#seen.has(to)) throw fileSystemError('EEXIST', to);
+      this.#change({ add: [to, this.#node(from)] });
+    });
+  }
+
   unlink(path: string): void {
     this.#mutate('unlink', path, () => {
       this.#node(path);
@@ -109,6 +120,17 @@ export class CrashingDisk implements Disk {
     this.#seen = new Map(this.#kept);
     this.#dead = false;
     this.operationsLeft = -1;
+  }
+
+  /** The process was killed, and the machine was not: whatever it did is seen. */
+  revive(): void {
+    this.#dead = false;
+    this.operationsLeft = -1;
+  }
+
+  /** The contents behind these paths, each file once however many names it has. */
+  contents(paths: readonly string[]): readonly Uint8Array[] {
+    return [...new Set(paths.map((path) => this.#node(path)))].map(({ content }) => content);
   }
 
   /** Changes a byte of a file, on the platter too. */

@@ -37,7 +37,7 @@ export class FakeStore implements BatchStore {
     return this.waiting.get(name);
   }
 
-  giveBack(name: string): void {
+  release(name: string): void {
     this.lent.delete(name);
   }
 

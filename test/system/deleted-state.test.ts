@@ -89,7 +89,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
 
   test.each([
     ['with everything in the state directory', () => readdirSync(host.agent.stateFolder)],
-    ['alone', () => host.agent.spooled.map((name) => join('spool', name))],
+    ['alone', () => host.agent.spooled.map((name) => join('spool', 'sinks', 'cls', name))],
   ])('what was pending and is deleted %s is told as lost, to the packet', async (_, deleted) => {
     host = await ObservedHost.start(WINDOW_SECONDS);
     await host.service.stop();
@@ -123,7 +123,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
 
   function pendingPackets(): number {
     const labels = host.agent.spooled.map(
-      (name) => new FlowBatchReader(readFileSync(inState('spool', name)).subarray(SPOOL_HEADER_BYTES)),
+      (name) => new FlowBatchReader(readFileSync(inState('spool', 'sinks', 'cls', name)).subarray(SPOOL_HEADER_BYTES)),
     );
     return labels.reduce((sum, { totals }) => sum + totals!.packets, 0);
   }

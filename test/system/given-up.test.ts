@@ -23,8 +23,8 @@ const WINDOW_SECONDS = 2;
 /** Four batches of two blocks a window: 17 MiB, over the smallest bound that can be configured. */
 const OUTAGE = { windows: 540, windowSeconds: 60, flowsPerWindow: 640, recordsPerBatch: 160 };
 const BATCHES = 4 * OUTAGE.windows;
-const FULL = 'the spool is full and gives up its oldest batches';
-const OLD = 'batches are older than the spool keeps them and go';
+const FULL = 'spool full, evicting the oldest batches';
+const OLD = 'evicting batches over the age limit of the spool';
 const WITHIN = 'the spool is within its bounds again';
 
 /** What a batch was, before it was damaged. */
@@ -40,7 +40,7 @@ describe.skipIf(missing !== undefined)('an outage longer than the spool', { time
   let folder: string;
   beforeEach(async () => {
     host = await ObservedHost.start(WINDOW_SECONDS);
-    folder = join(host.agent.stateFolder, 'spool');
+    folder = host.agent.sinkFolder();
   });
   afterEach(() => host.hosts.remove());
 
@@ -142,7 +142,7 @@ describe.skipIf(missing !== undefined)('an outage longer than the spool', { time
   }
 
   test('ends with every packet told once, as a record or as given up, over kills and damage', async () => {
-    const backlog = writeBacklog(folder, OUTAGE, Date.now() / 1000);
+    const backlog = writeBacklog(join(host.agent.stateFolder, 'spool'), OUTAGE, Date.now() / 1000);
     const names = readdirSync(folder).sort();
     expect(names.length).toBe(BATCHES);
     // Of each kind some that go over a bound before they are sent, and one that is sent.

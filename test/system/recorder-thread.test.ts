@@ -6,7 +6,9 @@ import { MessageChannel } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { loadCaptureAddon } from '../../agent/native/addon.ts';
+import { nodeDisk } from '../../agent/spool/disk.ts';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
+import { sinkFolder } from '../../agent/spool/spool-layout.ts';
 import type { RecorderMessage } from '../../agent/threads/recorder.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { closedWindow, fillIpv4 } from '../support/closed-windows.ts';
@@ -24,6 +26,7 @@ test('records of a table that another thread filled reach the disk, many batches
   const buffer = addon.map(fileDescriptor, bytes);
   fillIpv4(new Int32Array(buffer), flows);
   const folder = mkdtempSync(join(tmpdir(), 'flowlogd-recorder-'));
+  nodeDisk.makeFolder(sinkFolder(folder, 'cls'));
   const { port1, port2 } = new MessageChannel();
   const messages: RecorderMessage[] = [];
   const released: unknown[] = [];
@@ -32,6 +35,7 @@ test('records of a table that another thread filled reach the disk, many batches
     hostId: 'host-1',
     runId: 'run-1',
     folder,
+    sinks: ['cls'],
     tablesFolders: [],
     points: [],
     heldWindowsMax: 4,
@@ -52,8 +56,9 @@ test('records of a table that another thread filled reach the disk, many batches
     { kind: 'ended', complete: true },
   ]);
   const sums = { files: 0, records: 0, packets: 0, ledgers: 0 };
-  for (const name of readdirSync(folder).sort()) {
-    const reader = new FlowBatchReader(readFileSync(join(folder, name)).subarray(SPOOL_HEADER_BYTES));
+  const sink = sinkFolder(folder, 'cls');
+  for (const name of readdirSync(sink).sort()) {
+    const reader = new FlowBatchReader(readFileSync(join(sink, name)).subarray(SPOOL_HEADER_BYTES));
     expect(reader.header.part).toBe(sums.files++);
     sums.ledgers += reader.ledger === undefined ? 0 : 1;
     sums.records += reader.records;

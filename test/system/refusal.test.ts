@@ -149,7 +149,7 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 30
 
   /** Starts of the windows whose batch lies in the quarantine, with a reason beside it. */
   function quarantined(): number[] {
-    const folder = join(host.agent.stateFolder, 'spool', 'quarantine');
+    const folder = join(host.agent.sinkFolder(), 'quarantine');
     const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.flows')) : [];
     return names.map((name) => {
       expect(readFileSync(join(folder, `${name}.reason.txt`), 'utf8')).toMatch(/as documented/);

@@ -24,9 +24,9 @@ test.skipIf(missing !== undefined)(
     const host = await ObservedHost.start(WINDOW_SECONDS);
     onTestFinished(() => host.hosts.remove());
     await host.service.stop();
-    const spool = join(host.agent.stateFolder, 'spool');
+    const spool = host.agent.sinkFolder();
     const shape = { windows: 1, windowSeconds: 60, flowsPerWindow: 1, recordsPerBatch: 1 };
-    writeBacklog(spool, shape, Date.now() / 1000);
+    writeBacklog(join(host.agent.stateFolder, 'spool'), shape, Date.now() / 1000);
     const [first] = host.agent.spooled;
     for (let sequence = 1; sequence < FILES; sequence++) {
       linkSync(join(spool, first!), join(spool, formatSpoolName({ ...parseSpoolName(first!)!, sequence })));

@@ -19,36 +19,42 @@ function open(bytesMax = 1024 ** 3): Spool {
   return openSpool({
     disk: nodeDisk,
     folder,
+    sinks: ['cls'],
     bytesMax,
     quarantineBytesMax: 1024 ** 2,
     now: () => 1_700_000_000_000,
     lock: freeLock,
-    events: { onDropping: () => {}, onDropped: () => {}, onQuarantined: () => {} },
+    events: { onEvicting: () => {}, onEvicted: () => {}, onQuarantined: () => {} },
   });
 }
 
+const inSink = (...names: readonly string[]) => join(folder, 'sinks', 'cls', ...names);
+
 /** Makes a file that of the next layout, which nobody here knows. */
 function raiseVersion(name: string): Buffer {
-  const file = readFileSync(join(folder, name));
+  const file = readFileSync(inSink(name));
   file.writeUInt32LE(3, 8);
   file.fill(7, 12);
-  writeFileSync(join(folder, name), file);
+  writeFileSync(inSink(name), file);
   return file;
 }
 
-const quarantined = () => readdirSync(join(folder, 'quarantine'));
-const inFolder = (suffix: string) => readdirSync(folder).filter((name) => name.endsWith(suffix));
+const quarantined = () => readdirSync(inSink('quarantine'));
+const inFolder = (suffix: string) => readdirSync(inSink()).filter((name) => name.endsWith(suffix));
 
 test('a file of a newer layout stays as it is, is passed by the others, and counts', async () => {
   const spool = open();
   const [first, second] = spool.writeAll([batchOf(0), batchOf(1)]);
   const file = raiseVersion(first!);
-  await expect(spool.read(first!)).rejects.toMatchObject({ code: 'spool.newer', message: /version 3.*Install/ });
-  spool.hold(first!);
-  expect([spool.newer, spool.oldest(9), spool.backlog().batches]).toEqual([1, [second], 2]);
-  expect([readFileSync(join(folder, first!)), quarantined()]).toEqual([file, []]);
-  await spool.remove(first!);
-  expect([spool.newer, spool.oldest(9)]).toEqual([0, [second]]);
+  await expect(spool.queue('cls').read(first!)).rejects.toMatchObject({
+    code: 'spool.newer',
+    message: /version 3.*Install/,
+  });
+  spool.queue('cls').hold(first!);
+  expect([spool.newer, spool.queue('cls').oldest(9), spool.backlog().batches]).toEqual([1, [second], 2]);
+  expect([readFileSync(inSink(first!)), quarantined()]).toEqual([file, []]);
+  await spool.queue('cls').remove(first!);
+  expect([spool.newer, spool.queue('cls').oldest(9)]).toEqual([0, [second]]);
 });
 
 test('over the bound the oldest goes whoever wrote it, and is counted as one of which nobody can say more', () => {
@@ -58,7 +64,7 @@ test('over the bound the oldest goes whoever wrote it, and is counted as one of 
   spool.close();
   const next = open(4096);
   expect(inFolder('.flows')).toEqual([second]);
-  expect([next.counters.dropped.batches, next.counters.untold, quarantined()]).toEqual([1, 1, []]);
+  expect([next.counters.evicted.batches, next.counters.unaccounted, quarantined()]).toEqual([1, 1, []]);
 });
 
 test.each<[string, (path: string) => void]>([
@@ -70,20 +76,20 @@ test.each<[string, (path: string) => void]>([
   async (_, change) => {
     const spool = open();
     const [first] = spool.writeAll([batchOf(0)]);
-    await spool.quarantine(first!, 'test');
+    await spool.queue('cls').quarantine(first!, 'test');
     spool.close();
-    rmSync(join(folder, 'quarantine'), { recursive: true });
+    rmSync(inSink('quarantine'), { recursive: true });
     const [report] = inFolder('.lost-open');
     change(report!);
-    const before = readFileSync(join(folder, report!));
+    const before = readFileSync(inSink(report!));
     const next = open();
-    expect([next.newer, next.oldest(9), next.nextSequence]).toEqual([1, [], 1]);
-    expect([readFileSync(join(folder, report!)), quarantined()]).toEqual([before, []]);
+    expect([next.newer, next.queue('cls').oldest(9), next.nextSequence]).toEqual([1, [], 1]);
+    expect([readFileSync(inSink(report!)), quarantined()]).toEqual([before, []]);
   },
 );
 
 function rewriteReport(name: string, change: Record<string, object>): void {
-  const path = join(folder, name);
+  const path = inSink(name);
   const found = readSpoolFile(readFileSync(path));
   if (found.kind !== 'whole') throw new Error(found.kind);
   const report = JSON.parse(Buffer.from(found.payload).toString());

@@ -34,7 +34,7 @@ beforeEach(() => {
 
 function recorder(options: Partial<RecorderOptions> = {}): Recorder {
   return new Recorder({
-    writer: new SpoolWriter({ disk, folder: '/spool', nextSequence: 0, now: () => 0 }),
+    writer: new SpoolWriter({ disk, folder: '/spool', sinks: ['cls'], nextSequence: 0, now: () => 0 }),
     events: {
       onDurable(window, entries, records) {
         expect(releasedWindows.has(window)).toBe(false);
@@ -119,7 +119,7 @@ describe('a closed window', () => {
     run.add(window(60, 5));
     expect(log).toEqual(['durable 60: 5 records in 3']);
     expect(released).toEqual([60]);
-    expect(spooled.map(({ name }) => `/spool/${name}`)).toEqual(disk.paths());
+    expect(spooled.map(({ name }) => `/spool/sinks/cls/${name}`)).toEqual(disk.paths());
     expect(batches().map(({ header, records, ledger }) => [header.part, records, ledger !== undefined])).toEqual([
       [0, 2, false],
       [1, 2, false],

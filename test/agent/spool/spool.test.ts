@@ -19,7 +19,7 @@ import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { nodeDisk } from '../../../agent/spool/disk.ts';
 import type { HeldLock } from '../../../agent/spool/lock-file.ts';
 import { Spool, type SpoolEvents, type SpoolOptions } from '../../../agent/spool/spool.ts';
-import type { DroppedTotals } from '../../../agent/spool/spool-bounds.ts';
+import type { EvictedTotals } from '../../../agent/spool/spool-bounds.ts';
 import { SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
 import { SpoolWriter } from '../../../agent/spool/spool-writer.ts';
 import { encodeBatches, encodeHeader, encodeLedger } from '../../../agent/wire/flow-batch.ts';
@@ -33,14 +33,14 @@ import { version1SpoolFile } from '../../support/version-1-spool-file.ts';
 const BLOCK = 4096;
 
 class Events implements SpoolEvents {
-  readonly dropping: string[] = [];
-  readonly dropped: DroppedTotals[] = [];
+  readonly evicting: string[] = [];
+  readonly evicted: EvictedTotals[] = [];
   readonly quarantined: string[] = [];
-  onDropping(reason: string): void {
-    this.dropping.push(reason);
+  onEvicting(reason: string): void {
+    this.evicting.push(reason);
   }
-  onDropped(totals: DroppedTotals): void {
-    this.dropped.push({ ...totals });
+  onEvicted(totals: EvictedTotals): void {
+    this.evicted.push({ ...totals });
   }
   onQuarantined(name: string, reason: string): void {
     this.quarantined.push(`${name}: ${reason}`);
@@ -63,6 +63,7 @@ function options(changes: Partial<SpoolOptions> = {}): SpoolOptions {
   return {
     disk: nodeDisk,
     folder: join(folder, 'spool'),
+    sinks: ['cls'],
     bytesMax: 1e9,
     quarantineBytesMax: 1e9,
     now: () => 1_700_000_060_000,
@@ -72,14 +73,24 @@ function options(changes: Partial<SpoolOptions> = {}): SpoolOptions {
   };
 }
 
+/** In the folder of the sink. */
+function inSink(...names: readonly string[]): string {
+  return join(folder, 'spool', 'sinks', 'cls', ...names);
+}
+
 async function identities(spool: Spool): Promise<string[]> {
-  const found = await Promise.all(spool.oldest(1e6).map((name) => readOnce(spool, name)));
+  const found = await Promise.all(
+    spool
+      .queue('cls')
+      .oldest(1e6)
+      .map((name) => readOnce(spool, name)),
+  );
   return found.flatMap((bytes) => (bytes === undefined ? [] : [identityOf(bytes)]));
 }
 
 async function readOnce(spool: Spool, name: string): Promise<Uint8Array | undefined> {
-  const bytes = await spool.read(name);
-  spool.giveBack(name);
+  const bytes = await spool.queue('cls').read(name);
+  spool.queue('cls').release(name);
   return bytes;
 }
 
@@ -89,8 +100,11 @@ function metered(packets: number): Ledger {
 
 /** What the spool's accounts say: headers and ledgers. */
 async function accounts(spool: Spool): Promise<FlowBatchReader[]> {
-  const names = spool.oldest(1e6).filter((name) => name.endsWith('.lost'));
-  return Promise.all(names.map(async (name) => new FlowBatchReader((await spool.read(name))!)));
+  const names = spool
+    .queue('cls')
+    .oldest(1e6)
+    .filter((name) => name.endsWith('.lost'));
+  return Promise.all(names.map(async (name) => new FlowBatchReader((await spool.queue('cls').read(name))!)));
 }
 
 describe('batches on a real disk', () => {
@@ -100,8 +114,11 @@ describe('batches on a real disk', () => {
     first.close();
     const second = open();
     second.writeAll([batchOf(2)]);
-    expect(second.oldest(2)).toEqual(['000000000000-001700000060.flows', '000000000001-001700000060.flows']);
-    expect(await second.read(second.oldest(1)[0]!)).toEqual(Buffer.from(batchOf(0)));
+    expect(second.queue('cls').oldest(2)).toEqual([
+      '000000000000-001700000060.flows',
+      '000000000001-001700000060.flows',
+    ]);
+    expect(await second.queue('cls').read(second.queue('cls').oldest(1)[0]!)).toEqual(Buffer.from(batchOf(0)));
     expect(await identities(second)).toEqual(['0', '1', '2']);
     expect(second.backlog()).toEqual({ batches: 3, bytes: 3 * BLOCK });
   });
@@ -109,19 +126,19 @@ describe('batches on a real disk', () => {
   test('are gone once removed, and removing or reading what is gone is no error', async () => {
     const spool = open();
     const [name] = spool.writeAll([batchOf(0)]);
-    await spool.remove(name!);
-    await spool.remove(name!);
-    expect(await spool.read(name!)).toBeUndefined();
+    await spool.queue('cls').remove(name!);
+    await spool.queue('cls').remove(name!);
+    expect(await spool.queue('cls').read(name!)).toBeUndefined();
     expect(spool.backlog()).toEqual({ batches: 0, bytes: 0 });
-    expect(readdirSync(join(folder, 'spool'))).toEqual(['quarantine']);
+    expect(readdirSync(inSink())).toEqual(['quarantine']);
   });
 
   test('that were cut stand in the place of their whole, also when they are cut again', async () => {
     const spool = open();
     spool.writeAll([batchOf(0, 8), batchOf(1)]);
-    await spool.replace(spool.oldest(1)[0]!, splitBatch(batchOf(0, 8))!);
-    const [, second] = spool.oldest(2);
-    await spool.replace(second!, splitBatch((await spool.read(second!))!)!);
+    await spool.queue('cls').replace(spool.queue('cls').oldest(1)[0]!, splitBatch(batchOf(0, 8))!);
+    const [, second] = spool.queue('cls').oldest(2);
+    await spool.queue('cls').replace(second!, splitBatch((await spool.queue('cls').read(second!))!)!);
     expect(await identities(spool)).toEqual(['0.0', '0.10', '0.11', '1']);
     spool.close();
     expect(await identities(open())).toEqual(['0.0', '0.10', '0.11', '1']);
@@ -132,6 +149,7 @@ describe('batches on a real disk', () => {
     const writer = new SpoolWriter({
       disk: nodeDisk,
       folder: join(folder, 'spool'),
+      sinks: ['cls'],
       nextSequence: spool.nextSequence,
       now: () => 0,
     });
@@ -144,11 +162,11 @@ describe('batches on a real disk', () => {
 
   test('half written by a process that was killed are deleted at the next start', () => {
     open().close();
-    writeFileSync(join(folder, 'spool', '000000000007-001700000060.flows.tmp'), 'half');
-    writeFileSync(join(folder, 'spool', 'notes.txt'), 'not ours');
+    writeFileSync(inSink('000000000007-001700000060.flows.tmp'), 'half');
+    writeFileSync(inSink('notes.txt'), 'not ours');
     const spool = open();
     expect(spool.backlog().batches).toBe(0);
-    expect(readdirSync(join(folder, 'spool')).sort()).toEqual(['notes.txt', 'quarantine']);
+    expect(readdirSync(inSink()).sort()).toEqual(['notes.txt', 'quarantine']);
   });
 });
 
@@ -177,13 +195,13 @@ describe('files of version 1', () => {
 
   test('are told to the reader when they go over a bound, or are cut', async () => {
     const spool = open({ bytesMax: 2 * BLOCK });
-    expect(spool.counters.dropped).toEqual({ batches: 1, records: 40, packets: 40, bytes: 2400 });
-    const [second] = spool.oldest(1);
-    await spool.replace(second!, splitBatch((await readOnce(spool, second!))!)!);
+    expect(spool.counters.evicted).toEqual({ batches: 1, records: 40, packets: 40, bytes: 2400 });
+    const [second] = spool.queue('cls').oldest(1);
+    await spool.queue('cls').replace(second!, splitBatch((await readOnce(spool, second!))!)!);
     expect(await identities(spool)).toEqual(['1.0', '1.1', '2']);
-    flipByte(-1)(join(folder, 'spool', spool.oldest(1)[0]!));
+    flipByte(-1)(inSink(spool.queue('cls').oldest(1)[0]!));
     expect(await identities(spool)).toEqual(['1.1', '2']);
-    await spool.remove(spool.oldest(1)[0]!);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
     expect((await accounts(spool))[0]!.ledger).toMatchObject({ metered: { packets: 40 }, evicted: { packets: 60 } });
   });
 });
@@ -202,13 +220,13 @@ describe('damage', () => {
   ])('%s goes to the quarantine with its reason, and the others stay', async (_, spoil, reason) => {
     const spool = open();
     const [name] = spool.writeAll([batchOf(0), batchOf(1)]);
-    spoil(join(folder, 'spool', name!));
+    spoil(inSink(name!));
     expect(await identities(spool)).toEqual(['1']);
-    expect(readFileSync(join(folder, 'spool', 'quarantine', `${name}.reason.txt`), 'utf8')).toMatch(reason);
+    expect(readFileSync(inSink('quarantine', `${name}.reason.txt`), 'utf8')).toMatch(reason);
     expect(events.quarantined).toEqual([expect.stringMatching(reason)]);
-    const { damaged, quarantined, untold } = spool.counters;
-    expect([damaged, quarantined, untold, spool.quarantinedFiles]).toEqual([1, 1, 1, 1]);
-    await spool.remove(spool.oldest(1)[0]!);
+    const { damaged, quarantined, unaccounted } = spool.counters;
+    expect([damaged, quarantined, unaccounted, spool.quarantinedFiles]).toEqual([1, 1, 1, 1]);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
     expect(await accounts(spool)).toEqual([]);
   });
 
@@ -219,11 +237,11 @@ describe('damage', () => {
   ])('%s is told to the reader with what was in it', async (_, spoil) => {
     const spool = open();
     const [name] = spool.writeAll([batchOf(0, 40, metered(40)), batchOf(1, 3, metered(3))]);
-    spoil(join(folder, 'spool', name!));
+    spoil(inSink(name!));
     expect(await identities(spool)).toEqual(['1']);
-    expect([spool.counters.damaged, spool.counters.quarantined, spool.counters.untold]).toEqual([1, 1, 0]);
+    expect([spool.counters.damaged, spool.counters.quarantined, spool.counters.unaccounted]).toEqual([1, 1, 0]);
     expect(events.quarantined).toEqual([expect.not.stringContaining('unknown')]);
-    await spool.remove(spool.oldest(1)[0]!);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
     const [account] = await accounts(spool);
     expect(account!.ledger).toMatchObject({ metered: { packets: 40 }, evicted: { packets: 40, bytes: 2400 } });
   });
@@ -233,16 +251,16 @@ describe('damage', () => {
     ['in its label', flipByte(60), 1, 0],
   ])(
     'a file that is damaged %s and has to go over a bound is told as far as it can be',
-    async (_, spoil, untold, told) => {
+    async (_, spoil, unaccounted, reported) => {
       const spool = open({ bytesMax: 2 * BLOCK });
       const [name] = spool.writeAll([batchOf(0, 40, metered(40)), batchOf(1)]);
-      spoil(join(folder, 'spool', name!));
+      spoil(inSink(name!));
       spool.writeAll([batchOf(2)]);
       expect(await identities(spool)).toEqual(['1', '2']);
-      expect([spool.counters.untold, spool.counters.dropped.packets, spool.quarantinedFiles]).toEqual([
-        untold,
-        told,
-        untold,
+      expect([spool.counters.unaccounted, spool.counters.evicted.packets, spool.quarantinedFiles]).toEqual([
+        unaccounted,
+        reported,
+        unaccounted,
       ]);
     },
   );
@@ -255,10 +273,10 @@ describe('damage', () => {
       if (operation === 'read') throw fileSystemError('EMFILE', path);
     };
     spool.writeAll([batchOf(1)]);
-    expect([spool.backlog().batches, spool.counters.untold]).toEqual([2, 0]);
+    expect([spool.backlog().batches, spool.counters.unaccounted]).toEqual([2, 0]);
     disk.fault = () => {};
     spool.sweep();
-    expect([spool.backlog().batches, spool.counters.dropped.batches]).toEqual([1, 1]);
+    expect([spool.backlog().batches, spool.counters.evicted.batches]).toEqual([1, 1]);
   });
 
   test('a batch over a bound whose blocks cannot be read any more goes to the quarantine', () => {
@@ -269,8 +287,8 @@ describe('damage', () => {
       if (operation === 'read' && path.endsWith(name!)) throw fileSystemError('EIO', path);
     };
     spool.writeAll([batchOf(1)]);
-    expect([spool.backlog().batches, spool.counters.untold]).toEqual([1, 1]);
-    expect(disk.paths()).toContain(`/spool/quarantine/${name}`);
+    expect([spool.backlog().batches, spool.counters.unaccounted]).toEqual([1, 1]);
+    expect(disk.paths()).toContain(`/spool/sinks/cls/quarantine/${name}`);
   });
 
   test('a batch of which only the label can be read waits, and is told when it has to go over a bound', async () => {
@@ -286,33 +304,33 @@ describe('damage', () => {
     label = SPOOL_HEADER_BYTES + labelBytes(batch);
     const [name] = spool.writeAll([batch]);
     await expect(readOnce(spool, name!)).rejects.toMatchObject({ code: 'spool.unusable' });
-    spool.giveBack(name!);
-    expect(spool.oldest(1)).toEqual([name]);
+    spool.queue('cls').release(name!);
+    expect(spool.queue('cls').oldest(1)).toEqual([name]);
     spool.writeAll([batchOf(1)]);
-    expect(spool.counters).toMatchObject({ dropped: { batches: 1, packets: 40 }, damaged: 0, untold: 0 });
+    expect(spool.counters).toMatchObject({ evicted: { batches: 1, packets: 40 }, damaged: 0, unaccounted: 0 });
   });
 
   test('a batch over a bound that somebody deleted is counted and forgotten', () => {
     const spool = open({ bytesMax: BLOCK });
     const [name] = spool.writeAll([batchOf(0)]);
-    rmSync(join(folder, 'spool', name!));
+    rmSync(inSink(name!));
     spool.writeAll([batchOf(1)]);
-    expect([spool.counters.vanished, spool.counters.untold, spool.backlog().batches]).toEqual([1, 0, 1]);
+    expect([spool.counters.vanished, spool.counters.unaccounted, spool.backlog().batches]).toEqual([1, 0, 1]);
   });
 
   test('a file that somebody deleted is counted and forgotten', async () => {
     const spool = open();
     const [name] = spool.writeAll([batchOf(0)]);
-    rmSync(join(folder, 'spool', name!));
-    expect(await spool.read(name!)).toBeUndefined();
+    rmSync(inSink(name!));
+    expect(await spool.queue('cls').read(name!)).toBeUndefined();
     expect([spool.counters.vanished, spool.backlog().batches]).toEqual([1, 0]);
   });
 
   test('the quarantine is bounded: its oldest files go first', async () => {
     const spool = open({ quarantineBytesMax: 2 * 2 * BLOCK });
     const names = spool.writeAll([batchOf(0), batchOf(1), batchOf(2)]);
-    for (const name of names) await spool.quarantine(name, 'poison');
-    const left = readdirSync(join(folder, 'spool', 'quarantine')).sort();
+    for (const name of names) await spool.queue('cls').quarantine(name, 'poison');
+    const left = readdirSync(inSink('quarantine')).sort();
     expect(left).toEqual(names.slice(1).flatMap((name) => [name, `${name}.reason.txt`]));
     spool.close();
     expect(open({ quarantineBytesMax: 2 * BLOCK }).quarantinedFiles).toBe(1);
@@ -320,7 +338,7 @@ describe('damage', () => {
 
   test('a name is not used again while a file of the quarantine has it', async () => {
     const spool = open();
-    await spool.quarantine(spool.writeAll([batchOf(0)])[0]!, 'poison');
+    await spool.queue('cls').quarantine(spool.writeAll([batchOf(0)])[0]!, 'poison');
     spool.close();
     expect(open().nextSequence).toBe(1);
   });
@@ -345,14 +363,14 @@ describe('bounds', () => {
     const spool = open({ bytesMax: 10 * BLOCK });
     for (let part = 0; part < 13; part++) spool.writeAll([batchOf(part, 5)]);
     expect(await identities(spool)).toEqual(['3', '4', '5', '6', '7', '8', '9', '10', '11', '12']);
-    expect(events.dropping).toEqual(['bytes']);
-    expect(events.dropped).toEqual([]);
-    await spool.remove(spool.oldest(1)[0]!);
+    expect(events.evicting).toEqual(['bytes']);
+    expect(events.evicted).toEqual([]);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
     const totals = { batches: 3, records: 15, packets: 15, bytes: 900 };
-    expect(events.dropped).toEqual([totals]);
-    expect(spool.counters.dropped).toEqual(totals);
+    expect(events.evicted).toEqual([totals]);
+    expect(spool.counters.evicted).toEqual(totals);
     spool.writeAll([batchOf(13), batchOf(14)]);
-    expect(events.dropping).toEqual(['bytes', 'bytes']);
+    expect(events.evicting).toEqual(['bytes', 'bytes']);
   });
 
   test('a bound that was lowered holds from the start', async () => {
@@ -362,7 +380,7 @@ describe('bounds', () => {
     expect(await identities(open({ bytesMax: 2 * BLOCK }))).toEqual(['1', '2']);
   });
 
-  test('batches that waited longer than they may are dropped', async () => {
+  test('batches that waited longer than they may are evicted', async () => {
     let now = 1_700_000_000_000;
     const spool = open({ now: () => now, ageSecondsMax: 3600 });
     spool.writeAll([batchOf(0)]);
@@ -371,10 +389,10 @@ describe('bounds', () => {
     now += 1_801_000;
     spool.sweep();
     expect(await identities(spool)).toEqual(['1']);
-    expect(events.dropping).toEqual(['age']);
+    expect(events.evicting).toEqual(['age']);
   });
 
-  test('never is more kept than may be, and never is more dropped than must be', () => {
+  test('never is more kept than may be, and never is more evicted than must be', () => {
     const writes = fc.array(fc.array(fc.integer({ min: 0, max: 300 }), { minLength: 1, maxLength: 3 }), {
       maxLength: 10,
     });
@@ -394,7 +412,7 @@ describe('bounds', () => {
           );
           const sum = () => expected.reduce((total, { bytes }) => total + bytes, 0);
           while (sum() > blocks * BLOCK) expected = expected.slice(1);
-          expect(spool.oldest(1e6)).toEqual(expected.map(({ name }) => name));
+          expect(spool.queue('cls').oldest(1e6)).toEqual(expected.map(({ name }) => name));
           expect(spool.backlog().bytes).toBe(sum());
         }
       }),
@@ -410,25 +428,22 @@ describe('what is given up', () => {
     const spool = open({ bytesMax: 3 * BLOCK });
     for (let part = 0; part < 8; part++) write(spool, part);
     expect(await accounts(spool)).toEqual([]);
-    await spool.remove(spool.oldest(1)[0]!);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
     const [account, ...others] = await accounts(spool);
     expect(others).toEqual([]);
     expect(account!.records).toBe(0);
     expect(account!.header).toMatchObject({ ...BATCH_HEADER, split: 'lost-000000000000' });
     expect(account!.ledger).toMatchObject({ metered: { packets: 25 }, evicted: { packets: 25, bytes: 1500 } });
     expect(logStatus(account!.ledger!)).toBe('SKIPDATA');
-    await spool.remove(spool.oldest(1)[0]!);
-    expect([await accounts(spool), readdirSync(join(folder, 'spool')).some((name) => name.includes('lost'))]).toEqual([
-      [],
-      false,
-    ]);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
+    expect([await accounts(spool), readdirSync(inSink()).some((name) => name.includes('lost'))]).toEqual([[], false]);
   });
 
   test('stands for all windows that it touches', async () => {
     const spool = open({ bytesMax: BLOCK });
     const early = batchOf(0);
     spool.writeAll([early, windowed(1_700_000_640), windowed(1_700_000_400), batchOf(3)]);
-    await spool.remove(spool.oldest(1)[0]!);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
     const [account] = await accounts(spool);
     expect(account!.header).toMatchObject({ windowStart: 1_700_000_040, windowSeconds: 660 });
   });
@@ -437,7 +452,7 @@ describe('what is given up', () => {
     open({ bytesMax: 2 * BLOCK }).writeAll([batchOf(0), batchOf(1), batchOf(2)]);
     const second = open({ bytesMax: 2 * BLOCK });
     write(second, 3);
-    await second.remove(second.oldest(1)[0]!);
+    await second.queue('cls').remove(second.queue('cls').oldest(1)[0]!);
     const [before] = await accounts(second);
     const third = open({ bytesMax: 2 * BLOCK });
     const [after] = await accounts(third);
@@ -450,11 +465,11 @@ describe('what is given up', () => {
   test('after an account was closed has another, with another identity', async () => {
     const spool = open({ bytesMax: 2 * BLOCK });
     for (let part = 0; part < 3; part++) write(spool, part);
-    await spool.remove(spool.oldest(1)[0]!);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
     for (let part = 3; part < 6; part++) write(spool, part);
     expect((await accounts(spool)).length).toBe(1);
-    await spool.remove(spool.oldest(1)[0]!);
-    await spool.remove(spool.oldest(1)[0]!);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
     const [second] = await accounts(spool);
     expect(second!.header.split).toBe('lost-000000000002');
     expect(second!.ledger!.evicted.packets).toBe(10);
@@ -463,24 +478,27 @@ describe('what is given up', () => {
   test('is never a batch that is on its way', async () => {
     const spool = open({ bytesMax: 2 * BLOCK });
     write(spool, 0);
-    const [lent] = spool.oldest(1);
-    await spool.read(lent!);
+    const [lent] = spool.queue('cls').oldest(1);
+    await spool.queue('cls').read(lent!);
     for (let part = 1; part < 4; part++) write(spool, part);
-    expect(spool.oldest(9)).toEqual([lent, expect.stringMatching('000000000003')]);
-    spool.giveBack(lent!);
+    expect(spool.queue('cls').oldest(9)).toEqual([lent, expect.stringMatching('000000000003')]);
+    spool.queue('cls').release(lent!);
     write(spool, 4);
-    expect(spool.oldest(9)).toEqual([expect.stringMatching('000000000003'), expect.stringMatching('000000000004')]);
+    expect(spool.queue('cls').oldest(9)).toEqual([
+      expect.stringMatching('000000000003'),
+      expect.stringMatching('000000000004'),
+    ]);
   });
 
   test('includes what the service can never accept, but not an account that it refuses', async () => {
     const spool = open();
     const [name, next] = [write(spool, 0), write(spool, 1)].flat();
-    await spool.quarantine(name!, 'poison');
-    await spool.remove(next!);
+    await spool.queue('cls').quarantine(name!, 'poison');
+    await spool.queue('cls').remove(next!);
     const [account] = await accounts(spool);
     expect(account!.ledger!.evicted).toEqual({ packets: 5, bytes: 300 });
-    expect(readdirSync(join(folder, 'spool', 'quarantine'))).toContain(name);
-    await spool.quarantine(spool.oldest(1)[0]!, 'poison');
+    expect(readdirSync(inSink('quarantine'))).toContain(name);
+    await spool.queue('cls').quarantine(spool.queue('cls').oldest(1)[0]!, 'poison');
     expect([spool.backlog().batches, spool.counters.quarantined]).toEqual([0, 2]);
   });
 
@@ -495,18 +513,18 @@ describe('what is given up', () => {
     write(spool, 2);
     expect(spool.backlog().batches).toBe(2);
     isFull = false;
-    await spool.remove(spool.oldest(1)[0]!);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
     expect((await accounts(spool))[0]!.ledger!.evicted.packets).toBe(5);
-    expect(disk.paths()).toContain('/spool/000000000000.lost');
+    expect(disk.paths()).toContain('/spool/sinks/cls/000000000000.lost');
   });
 
   test('is set aside when its file is damaged', () => {
     const spool = open({ bytesMax: BLOCK });
     for (let part = 0; part < 2; part++) write(spool, part);
     spool.close();
-    flipByte(60)(join(folder, 'spool', '000000000000.lost-open'));
+    flipByte(60)(inSink('000000000000.lost-open'));
     const next = open();
-    expect(next.counters).toMatchObject({ damaged: 1, quarantined: 1, untold: 1 });
+    expect(next.counters).toMatchObject({ damaged: 1, quarantined: 1, unaccounted: 1 });
     expect(events.quarantined).toEqual([expect.stringMatching(/^000000000000\.lost-open: .*unknown$/)]);
   });
 
@@ -552,8 +570,8 @@ describe('a disk that refuses', () => {
     disk.fault = () => {
       throw fileSystemError('EIO', name!);
     };
-    await expect(spool.read(name!)).rejects.toMatchObject({ code: 'spool.unusable' });
-    await expect(spool.remove(name!)).rejects.toMatchObject({ code: 'spool.unusable' });
+    await expect(spool.queue('cls').read(name!)).rejects.toMatchObject({ code: 'spool.unusable' });
+    await expect(spool.queue('cls').remove(name!)).rejects.toMatchObject({ code: 'spool.unusable' });
     disk.fault = () => {};
     expect(await identities(spool)).toEqual(['0']);
   });
@@ -608,13 +626,16 @@ describe('the index of a spool that an earlier run left', () => {
   test('knows order and the next number before any size, and gives out and takes batches meanwhile', async () => {
     expect([spool.unmeasured, spool.backlog().batches, spool.backlog().bytes]).toEqual([FILES, FILES, 0]);
     expect(spool.nextSequence).toBe(FILES);
-    const [name] = spool.oldest(1);
-    expect(identityOf((await spool.read(name!))!)).toBe('0');
-    await spool.remove(name!);
+    const [name] = spool.queue('cls').oldest(1);
+    expect(identityOf((await spool.queue('cls').read(name!))!)).toBe('0');
+    await spool.queue('cls').remove(name!);
     spool.writeAll([batchOf(FILES)]);
-    expect(spool.oldest(1e6).map((each) => Number(each.slice(0, 12)))).toEqual(
-      Array.from({ length: FILES }, (_, index) => index + 1),
-    );
+    expect(
+      spool
+        .queue('cls')
+        .oldest(1e6)
+        .map((each) => Number(each.slice(0, 12))),
+    ).toEqual(Array.from({ length: FILES }, (_, index) => index + 1));
     while (spool.readSome());
     expect([spool.unmeasured, spool.backlog()]).toEqual([0, { batches: FILES, bytes: FILES * BLOCK }]);
   });
@@ -633,11 +654,11 @@ describe('the index of a spool that an earlier run left', () => {
     const bounded = Spool.open(options({ bytesMax: 300 * BLOCK }));
     while (!bounded.isListed) bounded.readSome();
     bounded.writeAll([batchOf(FILES)]);
-    expect(bounded.counters.dropped.batches).toBe(0);
+    expect(bounded.counters.evicted.batches).toBe(0);
     while (bounded.readSome()) expect(bounded.backlog().bytes).toBeLessThanOrEqual(300 * BLOCK);
     expect(bounded.backlog()).toEqual({ batches: 300, bytes: 300 * BLOCK });
-    expect(bounded.oldest(1)[0]).toMatch(/^000000000701-/);
-    expect(bounded.counters.dropped.batches).toBe(FILES + 1 - 300);
+    expect(bounded.queue('cls').oldest(1)[0]).toMatch(/^000000000701-/);
+    expect(bounded.counters.evicted.batches).toBe(FILES + 1 - 300);
   });
 
   test('evicts no newer batch while an older one of unknown size is there', () => {
@@ -645,12 +666,17 @@ describe('the index of a spool that an earlier run left', () => {
     const bounded = Spool.open(options({ bytesMax: 2 * BLOCK }));
     while (!bounded.isListed) bounded.readSome();
     for (let part = FILES; part < FILES + 3; part++) bounded.writeAll([batchOf(part)]);
-    expect(bounded.oldest(1e6).map((name) => Number(name.slice(0, 12)))).toEqual([FILES + 1, FILES + 2]);
-    expect(bounded.counters.dropped.batches).toBe(FILES + 1);
+    expect(
+      bounded
+        .queue('cls')
+        .oldest(1e6)
+        .map((name) => Number(name.slice(0, 12))),
+    ).toEqual([FILES + 1, FILES + 2]);
+    expect(bounded.counters.evicted.batches).toBe(FILES + 1);
   });
 
   test('notices files that somebody deleted meanwhile', async () => {
-    for (const name of spool.oldest(10)) rmSync(join(folder, 'spool', name));
+    for (const name of spool.queue('cls').oldest(10)) rmSync(inSink(name));
     while (spool.readSome());
     expect(spool.counters.vanished).toBe(10);
     expect(spool.backlog().batches).toBe(FILES - 10);
@@ -684,7 +710,7 @@ describe('a folder that somebody deletes while the spool is open', () => {
     expect(spool.backlog()).toEqual({ batches: 0, bytes: 0 });
     spool.writeAll([batchOf(3)]);
     expect(await identities(spool)).toEqual(['3']);
-    expect(spool.oldest(1)[0]).toMatch(/^000000000003-/);
+    expect(spool.queue('cls').oldest(1)[0]).toMatch(/^000000000003-/);
   });
 
   test('notices batches that were deleted, though nobody asks for them', async () => {
@@ -692,8 +718,8 @@ describe('a folder that somebody deletes while the spool is open', () => {
     const names = spool.writeAll([batchOf(0, 2), batchOf(1, 3), batchOf(2, 4), batchOf(3, 5)]);
     spool.noticeDeleted();
     expect(spool.counters.vanished).toBe(0);
-    await spool.read(names[0]!);
-    for (const name of names.slice(0, 3)) rmSync(path(name));
+    await spool.queue('cls').read(names[0]!);
+    for (const name of names.slice(0, 3)) rmSync(inSink(name));
     spool.noticeDeleted();
     expect(spool.counters).toMatchObject({ vanished: 2, vanishedPackets: 7, vanishedUnaccounted: 0 });
     expect(spool.backlog().batches).toBe(2);
@@ -702,12 +728,12 @@ describe('a folder that somebody deletes while the spool is open', () => {
   test('keeps what is on its way to the service, until that is known to be lost', async () => {
     const spool = open({ lock });
     const [name] = spool.writeAll([batchOf(0, 3)]);
-    await spool.read(name!);
+    await spool.queue('cls').read(name!);
     rmSync(path(), { recursive: true });
     spool.reclaim();
     expect(spool.counters.vanished).toBe(0);
-    spool.giveBack(name!);
-    expect(await spool.read(name!)).toBeUndefined();
+    spool.queue('cls').release(name!);
+    expect(await spool.queue('cls').read(name!)).toBeUndefined();
     expect(spool.counters).toMatchObject({ vanished: 1, vanishedPackets: 3 });
   });
 
@@ -729,12 +755,12 @@ describe('a folder that somebody deletes while the spool is open', () => {
     for (let part = 0; part < 3; part++) spool.writeAll([batchOf(part, 4)]);
     rmSync(path(), { recursive: true });
     spool.reclaim();
-    expect(readdirSync(path()).sort()).toEqual(['000000000000.lost-open', 'quarantine']);
+    expect(readdirSync(inSink()).sort()).toEqual(['000000000000.lost-open', 'quarantine']);
     spool.writeAll([batchOf(3)]);
-    await spool.remove(spool.oldest(1)[0]!);
-    const [report] = spool.oldest(1);
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
+    const [report] = spool.queue('cls').oldest(1);
     expect(report).toBe('000000000000.lost');
-    expect(new FlowBatchReader((await spool.read(report!))!).ledger!.evicted.packets).toBe(8);
+    expect(new FlowBatchReader((await spool.queue('cls').read(report!))!).ledger!.evicted.packets).toBe(8);
   });
 
   test('is asked for again where another process has it', () => {

@@ -9,6 +9,7 @@ import type { RecordAnnotator } from '../../../agent/model/record-annotator.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { nodeDisk } from '../../../agent/spool/disk.ts';
 import { SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
+import { sinkFolder } from '../../../agent/spool/spool-layout.ts';
 import type { AnnotatorsOf } from '../../../agent/threads/annotators.ts';
 import { type RecorderMessage, type RecorderSetup, recordWindows } from '../../../agent/threads/recorder.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
@@ -24,6 +25,7 @@ const FRAME = ethernet(
 );
 
 let folder: string;
+let sink: string;
 let dataPlane: MessagePort;
 let messages: RecorderMessage[];
 let released: number[];
@@ -31,6 +33,8 @@ const mapped = new Set<ArrayBuffer>();
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'flowlogd-recorder-'));
+  sink = sinkFolder(folder, 'cls');
+  nodeDisk.makeFolder(sink);
   messages = [];
   released = [];
   mapped.clear();
@@ -67,6 +71,7 @@ function start(
     hostId: 'host-1',
     runId: 'run-1',
     folder,
+    sinks: ['cls'],
     tablesFolders: [],
     nextSequence: 7,
     points: [],
@@ -102,11 +107,11 @@ test('windows from the data plane become durable, are released, and are told wit
     status: { counters: { windows: 1, records: 3 }, waiting: 0 },
   });
   expect(messages[2]).toMatchObject({ complete: true });
-  const files = readdirSync(folder).sort();
+  const files = readdirSync(sink).sort();
   expect(
     messages.flatMap((message) => (message.kind === 'durable' ? message.entries.map(({ name }) => name) : [])),
   ).toEqual(files);
-  const reader = new FlowBatchReader(readFileSync(join(folder, files[0]!)).subarray(SPOOL_HEADER_BYTES));
+  const reader = new FlowBatchReader(readFileSync(join(sink, files[0]!)).subarray(SPOOL_HEADER_BYTES));
   expect(reader.header).toMatchObject({
     hostId: 'host-1',
     runId: 'run-1',
@@ -133,8 +138,8 @@ test('a flow log of what was rejected ships that alone, as the fields it records
   send({ kind: 'closed', window: { ...window, point } });
   send({ kind: 'end' });
   await ended;
-  const [file = ''] = readdirSync(folder);
-  const reader = new FlowBatchReader(readFileSync(join(folder, file)).subarray(SPOOL_HEADER_BYTES));
+  const [file = ''] = readdirSync(sink);
+  const reader = new FlowBatchReader(readFileSync(join(sink, file)).subarray(SPOOL_HEADER_BYTES));
   expect(reader.header).toMatchObject(row);
   const packets: number[] = [];
   for (const record = createFlowRecord(); reader.next(record); ) packets.push(record.packets);
@@ -184,7 +189,7 @@ test('a folder that went away is said once, and said again when it is back', asy
   await expect.poll(() => messages.length).toBe(2);
   expect(messages[1]).toMatchObject({ kind: 'waiting', status: { waiting: 2 } });
   expect(messages[0]).toMatchObject({ kind: 'failing', code: 'spool.unusable', status: { heldBytes: 4096 } });
-  nodeDisk.makeFolder(folder);
+  nodeDisk.makeFolder(sink);
   send({ kind: 'end' });
   await ended;
   expect(messages.map(({ kind }) => kind)).toEqual(['failing', 'waiting', 'well', 'durable', 'durable', 'ended']);
@@ -205,9 +210,9 @@ describe('windows that earlier runs left open', () => {
     await tap.round(seconds);
   }
   const runsInSpool = () =>
-    readdirSync(folder)
+    readdirSync(sink)
       .sort()
-      .map((name) => new FlowBatchReader(readFileSync(join(folder, name)).subarray(SPOOL_HEADER_BYTES)))
+      .map((name) => new FlowBatchReader(readFileSync(join(sink, name)).subarray(SPOOL_HEADER_BYTES)))
       .map(({ header, records }) => [header.runId, header.windowStart, header.part, records]);
   const kept = () => readdirSync(tables).filter((name) => !name.endsWith('.seen'));
 
@@ -236,7 +241,7 @@ describe('windows that earlier runs left open', () => {
       await ended;
     }
     rmSync(copy, { recursive: true });
-    const contents = readdirSync(folder).map((name) => readFileSync(join(folder, name)).subarray(SPOOL_HEADER_BYTES));
+    const contents = readdirSync(sink).map((name) => readFileSync(join(sink, name)).subarray(SPOOL_HEADER_BYTES));
     expect(contents.length).toBe(2);
     expect(contents[0]).toEqual(contents[1]);
   });
@@ -250,7 +255,7 @@ describe('windows that earlier runs left open', () => {
     await ended;
     expect(messages.map(({ kind }) => kind)).toEqual(['failing', 'ended']);
     expect(kept().sort()).toEqual(before);
-    nodeDisk.makeFolder(folder);
+    nodeDisk.makeFolder(sink);
     const again = start({ tablesFolders: [tables] });
     send({ kind: 'end' });
     await again;
@@ -278,12 +283,12 @@ test('the files of a window go when it is durable, not before', async () => {
   send({ kind: 'closed', window: { ...closedWindow(1, 60, 1, [table(1)]), files, piece: 2 } });
   await expect.poll(() => messages.length).toBe(1);
   for (const path of paths) expect(existsSync(path)).toBe(true);
-  nodeDisk.makeFolder(spool);
+  nodeDisk.makeFolder(sinkFolder(spool, 'cls'));
   send({ kind: 'end' });
   await ended;
   for (const path of paths) expect(existsSync(path)).toBe(false);
-  const [name] = readdirSync(spool);
-  expect(new FlowBatchReader(readFileSync(join(spool, name!)).subarray(SPOOL_HEADER_BYTES)).header.part).toBe(
-    2 * 65_536,
-  );
+  const [name] = readdirSync(sinkFolder(spool, 'cls'));
+  expect(
+    new FlowBatchReader(readFileSync(join(sinkFolder(spool, 'cls'), name!)).subarray(SPOOL_HEADER_BYTES)).header.part,
+  ).toBe(2 * 65_536);
 });
