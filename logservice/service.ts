@@ -110,7 +110,7 @@ function keepBounded(store: Store, writer: Writer, options: ServiceOptions): () 
     busy = true;
     try {
       const { logsDeleted } = await applyRetention(store, writer, options, options.now());
-      if (logsDeleted > 0) options.log(`log service: deleted the oldest ${logsDeleted} logs to stay within its bounds`);
+      if (logsDeleted > 0) options.log(`log service: deleted the oldest ${logsDeleted} logs to stay within its limits`);
     } catch (error) {
       options.log(`log service: deleting old logs failed: ${(error as Error).message}`);
     } finally {

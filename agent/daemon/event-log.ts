@@ -23,37 +23,40 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
     case 'live':
       break;
     case 'detached':
-      log.warn('capture ended, waiting for the interface', { ...facts, reason: event.reason });
+      log.warn('capture ended; retrying until the interface is back', { ...facts, reason: event.reason });
       break;
     case 're-attached':
-      log.warn('capturing again', { ...facts, gapSeconds: event.gapSeconds });
+      log.warn('capture resumed', { ...facts, gapSeconds: event.gapSeconds });
       break;
     case 'verdicts-lost':
-      log.warn('what the packet filter rejects is taken for accepted: its log cannot be read', {
+      log.warn('NFLOG unavailable; rejected packets recorded as ACCEPT', {
         ...facts,
         reason: event.reason,
       });
       break;
     case 'verdicts-back':
-      log.warn('what the packet filter rejects is known again', { ...facts, gapSeconds: event.gapSeconds });
+      log.warn('NFLOG available again; rejected packets recorded as REJECT', {
+        ...facts,
+        gapSeconds: event.gapSeconds,
+      });
       break;
     case 'jumped':
-      log.warn('time passed without capture', { ...facts, reason: event.reason, gapSeconds: event.gapSeconds });
+      log.warn('capture gap', { ...facts, reason: event.reason, gapSeconds: event.gapSeconds });
       break;
     case 'set-back':
       log.warn('the clock was set back', { ...facts, seconds: event.seconds });
       break;
     case 'resumed':
-      log.info('nobody captured since the run before', { ...facts, gapSeconds: event.gapSeconds });
+      log.info('capture gap since the previous run', { ...facts, gapSeconds: event.gapSeconds });
       break;
     case 'memory-only':
-      log.warn('open windows are in memory alone, where a kill would lose them: the disk refuses their files', {
+      log.warn('open windows not persisted: disk write failed; a crash would lose them', {
         ...facts,
         reason: event.reason,
       });
       break;
     case 'persisted':
-      log.warn('open windows are kept on disk again', { ...facts, memoryOnlyTables: event.memoryOnlyTables });
+      log.warn('open windows persisted again', { ...facts, memoryOnlyTables: event.memoryOnlyTables });
       break;
   }
 }
@@ -74,14 +77,17 @@ export function logRecorder(log: Log, message: RecorderMessage): void {
       log.error('the spool can be written again');
       break;
     case 'evicted':
-      log.error('too many windows waited for the disk: the records of one are lost, its ledger says how many packets', {
-        interface: message.point.interfaceName,
-        windowStart: message.windowStart,
-        packets: message.packets,
-      });
+      log.error(
+        'too many windows pending for the disk; the records of one were evicted, its ledger has the number of packets',
+        {
+          interface: message.point.interfaceName,
+          windowStart: message.windowStart,
+          packets: message.packets,
+        },
+      );
       break;
     case 'set-aside':
-      log.error('a file of an earlier run cannot be believed and was set aside: what it counted is not shipped', {
+      log.error('corrupt file of an earlier run moved to quarantine; its records are not delivered', {
         file: message.file,
         reason: message.reason,
       });

@@ -193,7 +193,7 @@ export class Supervisor {
       lock: (folder) => lockSpool(folder, loadCaptureAddon().lockFile),
       events: {
         onEvicting: (reason) => log.error(EVICTING[reason]),
-        onEvicted: (totals) => log.error('the spool is within its bounds again', { evicted: totals }),
+        onEvicted: (totals) => log.error('the spool is within its limits again', { evicted: totals }),
         onQuarantined: (batch, reason, sink) => log.error('batch moved to quarantine', { sink, batch, reason }),
       },
     });

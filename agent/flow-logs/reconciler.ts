@@ -325,10 +325,7 @@ export class FlowLogControl {
       const path = setRegistryAside(disk, folder, this.#nowSeconds());
       const facts = { path, reason: this.#damage };
       this.#damage = undefined;
-      log.error(
-        'the list of flow logs is damaged and was set aside: those that commands made are in it, create them again',
-        facts,
-      );
+      log.error('corrupt list of flow logs moved to quarantine; create again those that commands had made', facts);
     }
     writeRegistry(disk, folder, entries);
   }

@@ -47,7 +47,7 @@ export function create(entries: Entries, declaration: Declaration, nowSeconds: n
   const known = entries.find((entry) => entry.id === id);
   if (known !== undefined) return refused(`There is a flow log ${called(known)} already.`);
   if (entries.length >= FLOW_LOGS_MAX) {
-    return refused(`This host has ${FLOW_LOGS_MAX} flow logs, which is the most: delete one that nobody needs.`);
+    return refused(`This host has ${FLOW_LOGS_MAX} flow logs, which is the most: delete one first.`);
   }
   const problem = attributesProblem(attributes);
   if (problem !== undefined) return refused(`The flow log cannot be created: ${problem}.`);

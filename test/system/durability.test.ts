@@ -100,7 +100,7 @@ describe.skipIf(mountsMissing !== undefined)('an agent whose disk', { timeout: 1
     }
     await running.until(({ stderr }) => stderr.includes('memory alone') && stderr.includes('spool.unusable'));
     unlinkSync(filler);
-    await running.until(({ stderr }) => stderr.includes('kept on disk again'));
+    await running.until(({ stderr }) => stderr.includes('persisted again'));
     host.sendBurst();
     const { code, stderr } = await host.agent.stop();
     expect(code).toBe(0);

@@ -25,7 +25,7 @@ const OUTAGE = { windows: 540, windowSeconds: 60, flowsPerWindow: 640, recordsPe
 const BATCHES = 4 * OUTAGE.windows;
 const FULL = 'spool full, evicting the oldest batches';
 const OLD = 'evicting batches over the age limit of the spool';
-const WITHIN = 'the spool is within its bounds again';
+const WITHIN = 'the spool is within its limits again';
 
 /** What a batch was, before it was damaged. */
 interface Damaged {

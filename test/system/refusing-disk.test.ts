@@ -75,7 +75,7 @@ describe('an agent whose disk', { timeout: 120_000 }, () => {
       stateFolder,
     ];
     execFileSync('nsenter', inside);
-    await running.until(({ stderr }) => stderr.includes('kept on disk again'));
+    await running.until(({ stderr }) => stderr.includes('persisted again'));
     await compare(host.agent);
   });
 
@@ -86,7 +86,7 @@ describe('an agent whose disk', { timeout: 120_000 }, () => {
     limit(readdirSync(`/proc/${host.agent.pid}/fd`).length - 2);
     await sendMeanwhile(running, 'EMFILE');
     limit(1024);
-    await running.until(({ stderr }) => stderr.includes('kept on disk again'));
+    await running.until(({ stderr }) => stderr.includes('persisted again'));
     await compare(host.agent);
   });
 

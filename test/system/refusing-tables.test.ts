@@ -59,7 +59,7 @@ describe.skipIf(missing !== undefined)('an agent whose folder of open windows', 
     await host.windowBegin();
     host.sendBurst();
     fault.repair(folder, agent.pid);
-    await running.until(({ stderr }) => stderr.includes('kept on disk again'));
+    await running.until(({ stderr }) => stderr.includes('persisted again'));
     // What was in memory alone is in the spool, and so is what the run before had left.
     await host.untilArrived();
     await burstAndKill();

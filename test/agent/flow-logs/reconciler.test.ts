@@ -69,7 +69,7 @@ describe('flow logs at a start', () => {
     host.start(on('fl-a', 'eth0'));
     const [aside] = host.disk.paths().filter((path) => path.includes('damaged'));
     expect(host.disk.readNow(aside!)).toEqual(damaged);
-    expect(host.said.join()).toMatch(/damaged and was set aside/);
+    expect(host.said.join()).toMatch(/corrupt list of flow logs moved to quarantine/);
     expect(running()).toEqual(['fl-a/eth0']);
   });
 

@@ -79,7 +79,7 @@ describe('a change of state', () => {
       logTapEvent(log, eth0, { kind: 're-attached', gapSeconds: 1 });
     }
     expect(messages(lines).slice(1)).toEqual(
-      new Array(2).fill(['capture ended, waiting for the interface', 'capturing again']).flat(),
+      new Array(2).fill(['capture ended; retrying until the interface is back', 'capture resumed']).flat(),
     );
   });
 
@@ -124,7 +124,7 @@ describe('a change of state', () => {
     for (let minute = 0; minute < 3; minute++) passMinute();
     const last = new Map(lines.map(({ interface: name, message }) => [name, message]));
     last.delete(undefined);
-    expect([...last.values()]).toEqual(new Array(subjects).fill('capturing again'));
+    expect([...last.values()]).toEqual(new Array(subjects).fill('capture resumed'));
     expect(lines.length).toBeLessThanOrEqual(4 * 300);
   });
 });
