@@ -3,7 +3,7 @@ import * as zlib from 'node:zlib';
 import { decodeLz4Block } from './lz4-block.ts';
 import { Refusal } from './refusal.ts';
 
-/** What a body may be before compression, in bytes (614/87660: 6 MB; the larger reading, so that nobody is refused for a unit). */
+/** What a body may be before compression, in bytes (614/87660: 6 MB; the larger reading, so that no upload is refused for a unit). */
 export const BODY_BYTES_MAX = 6 * 1024 * 1024;
 
 type Inflate = (bytes: Uint8Array, options: { maxOutputLength: number }) => Promise<Uint8Array>;

@@ -5,7 +5,7 @@ import { Refusal, STATUS_OF } from './refusal.ts';
 import { drain } from './request-body.ts';
 
 /**
- * HTTP for the service: request ids, dates, JSON, errors, and the bounds of what a client may hold. It knows no topic and no
+ * HTTP for the service: request ids, dates, JSON, errors, and the limits of what a client may hold. It knows no topic and no
  * log; what a path means is its `Handler`'s.
  */
 export interface HttpLimits {
@@ -124,7 +124,7 @@ export class HttpServer {
       ...this.#headers(requestId),
       ...(body === '' ? {} : { 'content-type': 'application/json; charset=utf-8' }),
       'content-length': Buffer.byteLength(body),
-      // What is left of a body that nobody reads must not be taken for the next request.
+      // What is left of an unread body must not be taken for the next request.
       ...(this.#stopping || early ? { connection: 'close' } : {}),
     });
     if (early) {

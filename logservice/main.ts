@@ -2,7 +2,7 @@ import { parseOptions, USAGE } from './options.ts';
 import { type RunningService, startService } from './service.ts';
 import { StoreError } from './store-error.ts';
 
-/** The process of the log service: options in, one ready line out, then nothing but warnings until it is told to stop. */
+/** The process of the log service: options in, one ready line out, then nothing but warnings until it is stopped. */
 
 const STOP_MS_MAX = 20_000;
 

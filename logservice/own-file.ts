@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 const LOOK_MS = 500;
 
 /**
- * Calls once when somebody has deleted or replaced a file that is open: what is written into it from then on is nowhere.
+ * Calls once when a file was deleted or replaced that is open: what is written into it from then on is nowhere.
  *
  * @returns how to end that
  */

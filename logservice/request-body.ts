@@ -34,7 +34,7 @@ export async function readBody(
   });
 }
 
-/** Reads what is left of a body and forgets it, up to a bound; then, or when the client ends, it is done. */
+/** Reads what is left of a body and forgets it, up to a limit; then, or when the client ends, it is done. */
 export function drain(request: IncomingMessage): Promise<void> {
   return new Promise((resolve) => {
     let bytes = 0;

@@ -15,7 +15,7 @@ export interface RetentionOptions {
 }
 
 export const PACKAGES_REMEMBERED_MAX = 500_000;
-/** Cut a little below the bound, or every look would cut. */
+/** Cut a little below the limit, or every look would cut. */
 const CUT_TO = 0.9;
 
 export interface RetentionReport {
@@ -102,7 +102,7 @@ async function deleteUpTo(store: Store, packageId: bigint | null): Promise<numbe
   return (await store.connection.run('DELETE FROM logs WHERE package <= $1', [packageId])).rowsChanged;
 }
 
-/** Forgets packages without logs: those that nothing identifies, and the oldest beyond the bound. */
+/** Forgets packages without logs: those that nothing identifies, and the oldest beyond the limit. */
 async function forgetPackages(store: Store): Promise<void> {
   await store.connection.run(
     `DELETE FROM packages WHERE id < (SELECT coalesce(min(package), 0) FROM logs)

@@ -22,7 +22,7 @@ export interface ServiceOptions extends RetentionOptions, Address {
   readonly searchTimeoutMs?: number;
   /** Told of what should not happen, and of what was deleted. */
   readonly log: (line: string) => void;
-  /** Told that the service cannot go on. */
+  /** Told that the service cannot continue. */
   readonly onFailure: (error: StoreError) => void;
 }
 
@@ -102,7 +102,7 @@ function deleted(path: string): StoreError {
   );
 }
 
-/** Looks at the bounds now and every minute; answers how to end that. */
+/** Looks at the limits now and every minute; answers how to end that. */
 function keepBounded(store: Store, writer: Writer, options: ServiceOptions): () => Promise<void> {
   let check: Promise<void> = Promise.resolve();
   let busy = false;

@@ -1,10 +1,10 @@
 /**
  * When the directions of TCP connections began in a window: from a direction to the time of its first packet, for those that
- * show a SYN and an ACK, so that a flood of SYNs that nobody answers takes no room. Bounded by `DIRECTIONS_MAX`: what comes
+ * show a SYN and an ACK, so that a flood of SYNs without an answer takes no room. Bounded by `DIRECTIONS_MAX`: what comes
  * beyond has no handshake.
  *
  * Open addressing over 64 bits of a seeded hash instead of the key: two directions of a full table are taken for one another
- * with a chance of 2^-45. A search gives up after `PROBES_MAX` steps, so that no choice of packets can make it long.
+ * with a chance of 2^-45. A search ends after `PROBES_MAX` steps, so that no choice of packets can make it long.
  */
 import type { FlowRecord } from '../model/flow-record.ts';
 

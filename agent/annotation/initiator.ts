@@ -4,7 +4,7 @@
  *
  *   `syn`   The window shows the SYNs of both directions: the one that was earlier began, and the time between them is the
  *           handshake as seen here (at a client the whole round trip, at a server its own part, in between the way to the
- *           server and back). Or it shows SYNs of this direction that nobody acknowledged: the source began.
+ *           server and back). Or it shows SYNs of this direction without an acknowledgement: the source began.
  *   `port`  One port is below 1024 and the other is not, or else one is below 32768 and the other is not: the lower one
  *           serves. A guess, good for most protocols.
  *

@@ -1,5 +1,5 @@
 /**
- * An engine whose captures together stay within what the system has for them: packet rings within one bound of memory
+ * An engine whose captures together stay within what the system has for them: packet rings within one limit of memory
  * (ring-budget.ts), descriptors with some left for tables, spool and uploads. What does not fit is refused with
  * `capture.no-room`, and fits when another capture has ended: whoever was refused tries again.
  */

@@ -25,7 +25,7 @@ export function damagedAfter(path: string, packets: number, text: string): Opera
   );
 }
 
-/** Of a file nobody dropped anything, and nobody counted. */
+/** Of a file nobody dropped anything, and none were counted. */
 export const SAVEFILE_STATISTICS: CaptureStatistics = {
   received: undefined,
   droppedByKernel: undefined,

@@ -3,7 +3,7 @@ import { totalmem } from 'node:os';
 import { cgroupMemoryLimit } from './cgroup-memory.ts';
 import { defaultRingBytesMax } from './ring-budget.ts';
 
-/** The bound over all packet rings. */
+/** The limit over all packet rings. */
 export function ringBytesMaxOf(configured: number | undefined): number {
   return configured ?? defaultRingBytesMax(totalmem(), cgroupMemoryLimit(readText));
 }

@@ -2,7 +2,7 @@
  * Which network interfaces come and go, from the kernel as it happens. Where it had more events than its queue holds, all
  * interfaces are asked for: what came and went in between is not known then.
  *
- * Bounds: one entry for each interface of the network namespace, and 64 KiB to read into.
+ * Limits: one entry for each interface of the network namespace, and 64 KiB to read into.
  */
 import { closeSync, readSync, writeSync } from 'node:fs';
 import type { AppearedLink, LinkChanges, VanishedLink } from '../model/link-changes.ts';

@@ -1,5 +1,5 @@
 /**
- * Opens a file that a command was told to write. In a folder where everybody may make files, such as /tmp, another user may
+ * Opens a file that a command is to write. In a folder where everybody may make files, such as /tmp, another user may
  * have put something under that name: a link to a file of ours, to have it overwritten, or a file of theirs, to read what comes.
  * Linux refuses both where fs.protected_symlinks and fs.protected_regular say so; here they are refused wherever it runs.
  */
@@ -15,7 +15,7 @@ export function isSharedFolder(path: string): boolean {
   return folder !== undefined && (folder.mode & SHARED) === SHARED;
 }
 
-/** Opens it and empties it. @throws what `node:fs` throws, and an Error about a file of somebody else */
+/** Opens it and empties it. @throws what `node:fs` throws, and an Error about a file of another user */
 export function openOutputFile(path: string, mode: number): number {
   const file = openUnemptied(path, mode);
   emptyFile(file);

@@ -249,7 +249,7 @@ class PcapngSource implements PacketSource {
     else for (let i = 0; i < count; i++) records[to + i] = words[from + i]!;
   }
 
-  /** Asks the file for one piece more. What is left over is less than one block, so the buffer has a bound. */
+  /** Asks the file for one piece more. What is left over is less than one block, so the buffer has a limit. */
   async #fill(): Promise<void> {
     this.#buffer.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;

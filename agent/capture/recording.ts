@@ -1,6 +1,6 @@
 /**
  * Keeps what a live engine captures in a file beside metering it: classic pcap, microseconds, which every tool reads. One
- * write a batch, and no copy but into that write. The file never grows beyond its bound: the packet that does not fit, and
+ * write a batch, and no copy but into that write. The file never grows beyond its limit: the packet that does not fit, and
  * all after it, are left out and counted, so that the file is a whole beginning of the capture.
  *
  * A write that fails ends the writing and nothing else: the records matter more.

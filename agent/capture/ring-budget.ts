@@ -1,9 +1,9 @@
 /**
- * One bound over the packet rings of all interfaces: how large the ring of one more may be. A ring is memory of the kernel, all
+ * One limit over the packet rings of all interfaces: how large the ring of one more may be. A ring is memory of the kernel, all
  * of it taken when the ring is made; no cgroup counts it, so nothing but this bounds it.
  *
- * The first interface may take half of the bound, the k-th a share of 1 / (8 k), so that interfaces which come one by one find
- * room, however many came before. Shares are powers of two: those of rings of 64 MiB at most add up to half of the bound, and
+ * The first interface may take half of the limit, the k-th a share of 1 / (8 k), so that interfaces which come one by one find
+ * room, however many came before. Shares are powers of two: those of rings of 64 MiB at most add up to half of the limit, and
  * the other half is there for the smallest rings. Rings that exist never change.
  *
  *     bound 1 GiB, rings of 64 MiB at most    64 64 32 32 16 16 16 16 8 ... (from the 65th on) 1 1 1 MiB ...
@@ -20,7 +20,7 @@ const CGROUP_SHARE = 2;
 const DEFAULT_MIN = 8 * MEBIBYTE;
 
 /**
- * The bound where the configuration says none.
+ * The limit where the configuration says none.
  *
  * @param cgroupBytes the limit of the process's cgroup; 0 or more than the host has: there is none
  */

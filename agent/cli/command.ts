@@ -70,7 +70,7 @@ export interface ProcessContext {
   readonly stderr: Output;
   readonly env: Readonly<Record<string, string | undefined>>;
   /**
-   * Aborted when the command is to shut down gracefully: first SIGINT, SIGTERM or SIGHUP, or nobody reads stdout any more. A
+   * Aborted when the command is to shut down gracefully: first SIGINT, SIGTERM or SIGHUP, or stdout has no reader any more. A
    * command that never looks at it is simply ended by the signal.
    */
   readonly signal: AbortSignal;

@@ -1,6 +1,6 @@
 /**
  * Reads a YAML text by the option table. Every problem is found in one pass: wrong names (with the nearest known one), wrong
- * types, values out of bounds, what is missing, what is said twice. The depth of the walk is the table's and lists are
+ * types, values out of range, what is missing, what is defined twice. The depth of the walk is the table's and lists are
  * bounded, so a file of aliases that refer to each other costs no more than its own size.
  */
 
@@ -66,7 +66,7 @@ function parseText(
   return { contents: document.contents, source: { origin: place, resolve } };
 }
 
-/** `[${srcaddr}]`: a field as the cloud writes it, whose braces YAML takes for its own; what it says of them helps nobody. */
+/** `[${srcaddr}]`: a field as the cloud writes it, whose braces YAML takes for its own; what it says of them helps no one. */
 function unquotedField(text: string, faults: readonly { readonly pos: readonly [number, number] }[]) {
   const [first] = faults;
   if (first === undefined) return undefined;
@@ -121,7 +121,7 @@ class Reader {
     return Object.fromEntries(entries);
   }
 
-  /** The section's values by key, after refusing what is unknown or said twice. */
+  /** The section's values by key, after refusing what is unknown or defined twice. */
   #pairs(
     schema: SectionNode<Fields, boolean>,
     map: YAMLMap.Parsed,

@@ -2,7 +2,7 @@
  * The one option table. The loader, `flowlogd check`, `flowlogd config`, `docs/configuration.md` and the commented example
  * are all rendered from it, and the type of a loaded configuration is inferred from it.
  *
- * Names are the field's, in camel case, units last. Every number has bounds.
+ * Names are the field's, in camel case, units last. Every number has limits.
  */
 
 import { DEFAULT_ENGINE, LIVE_ENGINE_NAMES, LIVE_ENGINES_DESCRIPTION, NFLOG_ENGINE_NAMES } from '../capture/engines.ts';

@@ -1,6 +1,6 @@
 /**
  * Keeps the translation table as the kernel's connections are: a list of all at the start, events from then on, and a list anew
- * when events were lost, and every five minutes, because a connection that began before anybody listened may end without an
+ * when events were lost, and every five minutes, because a connection that began before the agent listened may end without an
  * event.
  *
  * Between two reads the events wait in the kernel, which loses them when its queue is full and says so. What is read now came
@@ -28,7 +28,7 @@ export interface ConnectionTrackerOptions {
 export interface TrackerCounters {
   /** Connections that were told to begin or to end. */
   events: number;
-  /** Times that the kernel lost events because nobody read them. */
+  /** Times that the kernel lost events because they were not read in time. */
   overruns: number;
   /** Lists of all connections. */
   lists: number;

@@ -5,7 +5,7 @@ export interface Connection {
   family: 4 | 6;
   /** IANA protocol number. */
   protocol: number;
-  /** Of conntrack zones; 0 where nobody uses them. */
+  /** Of conntrack zones; 0 where none are in use. */
   zone: number;
   /** What its first packet looked like when it came. */
   readonly original: Tuple;

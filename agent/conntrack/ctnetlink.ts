@@ -92,7 +92,7 @@ export class ConntrackReader {
     this.#end = datagram.byteLength;
   }
 
-  /** The next message, undefined at the end of the datagram. After a length that cannot be, nothing more is believed. */
+  /** The next message, undefined at the end of the datagram. After a length that cannot be, the rest is not read. */
   next(): ConntrackMessage | undefined {
     const at = this.#at;
     const left = this.#end - at;

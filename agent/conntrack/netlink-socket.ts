@@ -32,7 +32,7 @@ export type OpenNetlink = (protocol: number, groups: readonly number[], receiveB
 
 /** The kernel cuts neither events nor parts of lists larger than 32 KiB. */
 export const DATAGRAM_BYTES = 64 * 1024;
-/** Of the kernel's queue, which counts twice as much: room for about 50 000 events while nobody reads. */
+/** Of the kernel's queue, which counts twice as much: room for about 50 000 events between two reads. */
 const EVENT_QUEUE_BYTES = 32 * 1024 ** 2;
 const EPERM = 1;
 /** A list comes as fast as it is read. */

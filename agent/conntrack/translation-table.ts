@@ -14,7 +14,7 @@
  * for both directions. A chain begins with its newest; searches end after CHAIN_STEPS_MAX, so that many connections with one
  * tuple (one client, one port, translated at random) cost no more than that. 124 bytes an entry, 8 to 16 for its buckets.
  *
- * Bound: `entriesMax`. Beyond it the one that ended first goes (`evicted`), and where none has ended the new one is not taken
+ * Limit: `entriesMax`. Beyond it the one that ended first goes (`evicted`), and where none has ended the new one is not taken
  * (`refused`).
  */
 import { type Connection, hasPorts } from './connection.ts';
@@ -194,7 +194,7 @@ export class TranslationTable {
     return NONE;
   }
 
-  /** The kernel has one connection for a tuple: another that was alive with it has ended, though nobody said so. */
+  /** The kernel has one connection for a tuple: another that was alive with it has ended, without a message. */
   #supersede(connection: Connection, except: number, nowMs: number): void {
     const meta = metaOf(connection);
     let node = this.#firstNode(connection.original, connection.protocol);

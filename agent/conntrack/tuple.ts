@@ -39,7 +39,7 @@ function swapPorts(ports: number): number {
 }
 
 /**
- * The same for both directions: the two ends are hashed alike and added up. Seeded, so that nobody outside can choose
+ * The same for both directions: the two ends are hashed alike and added up. Seeded, so that no outsider can choose
  * connections that meet in one bucket.
  */
 export function hashTuple(seed: number, words: Int32Array, at: number, protocol: number): number {

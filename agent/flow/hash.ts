@@ -1,7 +1,7 @@
 /**
  * Pair-multiply hashing (Thorup, "High Speed Hashing for Integers and Strings", 2015, section 3.6) with a finalizer: each
  * 32-bit word of the key is cut in halves x and y, and (a + x) * (b + y) is summed modulo 2^32 with random a and b that only
- * this process knows. Whatever two keys somebody crafts, their sums meet with a chance of at most 2^-17; mixes without that
+ * this process knows. Whatever two keys an attacker crafts, their sums meet with a chance of at most 2^-17; mixes without that
  * promise (Murmur and its kin) have differences that cancel whatever the seed. The sums of keys that count up lie in
  * arithmetic progressions, in which linear probing runs into long clusters; the finalizer (that of Murmur 3) breaks them.
  *

@@ -3,7 +3,7 @@
  * "HyperLogLog: the analysis of a near-optimal cardinality estimation algorithm", 2007). Each key's hash chooses a register
  * by its upper bits and leaves there the longest run of zeros seen in the others.
  *
- * Bound: one page, for any number of keys. The estimate's standard error is 1.04 / sqrt(registers) = 1.6 %; up to some
+ * Limit: one page, for any number of keys. The estimate's standard error is 1.04 / sqrt(registers) = 1.6 %; up to some
  * thousand keys it is better, because empty registers are then counted instead (section 4 there).
  */
 export const SKETCH_BYTES = 4096;

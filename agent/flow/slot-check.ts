@@ -1,5 +1,5 @@
 /**
- * Slots that somebody else wrote and perhaps did not finish: those that no table can hold are emptied, the rest is added up.
+ * Slots that another process wrote and perhaps did not finish: those that no table can hold are emptied, the rest is added up.
  *
  * The state word is written last when a flow comes in, so a flow that was torn by a kill reads as a free slot. What is found
  * damaged here was torn by a power cut or by the disk.

@@ -76,7 +76,7 @@ export class Window {
     return (this.#ipv4?.flows ?? 0) + (this.#ipv6?.flows ?? 0) + (this.rejects?.flows ?? 0);
   }
 
-  /** Bytes of table memory held; rejected packets have a bound of their own. */
+  /** Bytes of table memory held; rejected packets have a limit of their own. */
   get tableBytes(): number {
     return (this.#ipv4?.words.byteLength ?? 0) + (this.#ipv6?.words.byteLength ?? 0);
   }

@@ -44,7 +44,7 @@ export type Initiator = (typeof INITIATORS)[number];
 export const INITIATOR_EVIDENCE = ['none', 'syn', 'conntrack', 'port'] as const;
 export type InitiatorEvidence = (typeof INITIATOR_EVIDENCE)[number];
 
-/** `none`: nobody asked. `unmatched`: connection tracking knew nothing of the flow. `same`: it did, and nothing is translated. */
+/** `none`: not asked for. `unmatched`: connection tracking knew nothing of the flow. `same`: it did, and nothing is translated. */
 export const TRANSLATIONS = ['none', 'unmatched', 'same', 'matched'] as const;
 export type Translation = (typeof TRANSLATIONS)[number];
 

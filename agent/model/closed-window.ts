@@ -19,7 +19,7 @@ export interface KeptFiles {
   readonly tables: readonly string[];
 }
 
-/** Table memory of the windows that are closed and not yet durable, of all points together: the bound of those who hold them. */
+/** Table memory of the windows that are closed and not yet durable, of all points together: the limit of those who hold them. */
 export const HELD_BYTES_MAX = 512 * 1024 ** 2;
 
 /** A closed window on its way from the data plane to the recorder. The tables stay mapped until the recorder releases them. */
@@ -34,7 +34,7 @@ export interface ClosedWindow {
   readonly flows: number;
   readonly ledger: Ledger;
   readonly tables: readonly ClosedTable[];
-  /** Undefined where it lives in memory alone. */
+  /** Undefined where it lives in memory only. */
   readonly files: KeptFiles | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * The largest peers of what an exclusion rule kept out of the records, so that nobody hides behind a rule: a summary of
+ * The largest peers of what an exclusion rule kept out of the records, so that no host hides behind a rule: a summary of
  * bounded size, by the space-saving method (Metwally, Agrawal, El Abbadi, "Efficient Computation of Frequent and Top-k
  * Elements in Data Streams", 2005), weighted by bytes. Whoever exchanged more than a sixteenth of a rule's bytes is listed.
  */
@@ -33,7 +33,7 @@ export function peersOf(byRule: Readonly<Record<string, ExcludedPeers>>, rule: s
   return Object.hasOwn(byRule, rule) ? byRule[rule]!.peers : [];
 }
 
-/** Adds the peers of `from` to those of `into`, rule by rule. The bounds add up and still hold. */
+/** Adds the peers of `from` to those of `into`, rule by rule. The limits add up and still hold. */
 export function addExcludedPeers(into: Record<string, ExcludedPeers>, from: Readonly<Record<string, ExcludedPeers>>) {
   for (const [rule, peers] of Object.entries(from)) {
     into[rule] = Object.hasOwn(into, rule) ? joined(into[rule]!, peers) : peers;
@@ -51,7 +51,7 @@ function joined(left: ExcludedPeers, right: ExcludedPeers): ExcludedPeers {
   return summaryOf(all, left.unlistedBytesMax + right.unlistedBytesMax);
 }
 
-/** The largest of `peers`, where nobody beside them exchanged more than `unlistedBytesMax`. */
+/** The largest of `peers`, where no other exchanged more than `unlistedBytesMax`. */
 export function summaryOf(peers: readonly ExcludedPeer[], unlistedBytesMax: number): ExcludedPeers {
   const byWeight = peers.toSorted((left, right) => weightOf(right) - weightOf(left));
   const next = byWeight[PEERS_MAX];

@@ -17,6 +17,6 @@ export interface VanishedLink {
   readonly name: string;
   /** Received and sent in its life, as far as it is known. */
   readonly packets: number;
-  /** Undefined where it was there before anybody looked. */
+  /** Undefined where it was there from the start. */
   readonly appearedAt: number | undefined;
 }

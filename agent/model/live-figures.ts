@@ -13,7 +13,7 @@ export interface LiveFigures {
   readonly lostPackets: number;
   /** Flows in the open window, of the address family that has more. */
   readonly flows: number;
-  /** Tables that had to be in memory alone since the tap began, where a kill would lose them. */
+  /** Tables that had to be in memory only since the tap began, where a kill would lose them. */
   readonly memoryOnlyTables: number;
   /** Closed windows that are not durable yet. */
   readonly unwrittenWindows: number;

@@ -5,7 +5,7 @@ import type { PacketBatch } from './packet-batch.ts';
 export const READ = {
   /** `batch.count` packets are in the batch. */
   packets: 0,
-  /** Nothing waits now (live only). */
+  /** Nothing is pending now (live only). */
   idle: 1,
   /** The savefile ended whole. */
   end: 2,
@@ -44,7 +44,7 @@ export interface PacketSource {
   readonly isEnding?: boolean;
   /** Why `read` answered `failed`. */
   readonly failure: OperationalError | undefined;
-  /** Fills the batch from its start, with as much as waits and fits. A live source never blocks here: `LiveEngine.wait` does. */
+  /** Fills the batch from its start, with as much as is pending and fits. A live source never blocks here: `LiveEngine.wait` does. */
   read(batch: PacketBatch): ReadStatus | Promise<ReadStatus>;
   /**
    * No packet that arrives from now on comes in; those that have arrived stay to be read, the last of them once the engine's

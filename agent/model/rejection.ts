@@ -11,6 +11,6 @@ export interface NumberedRejection extends Rejection {
   readonly number: number;
 }
 
-/** Rules that are told apart in one window; those of further ones go under one name. */
+/** Rules that are distinguished in one window; those of further ones go under one name. */
 export const REJECT_RULES_MAX = 64;
 export const OTHER_RULES = '(other rules)';

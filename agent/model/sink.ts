@@ -12,7 +12,7 @@ export type SendOutcome =
     }
   /** The service or the way to it is in trouble; the same batch again, later. */
   | { readonly kind: 'retry'; readonly reason: string; readonly afterMs?: number }
-  /** The service refuses until somebody changes its configuration or ours: keep everything, probe slowly, say so loudly. */
+  /** The service rejects uploads until its configuration or ours changes: keep everything, probe slowly, log an error. */
   | { readonly kind: 'blocked'; readonly reason: string }
   /** The batch must be cut into smaller ones. */
   | { readonly kind: 'too-large'; readonly reason: string }
@@ -39,7 +39,7 @@ export interface Sink {
   /** Where it sends, for people. */
   readonly description: string;
   readonly limits: SinkLimits;
-  /** What the service's clock showed more than ours, as of its last answer; undefined where nobody knows. */
+  /** What the service's clock showed more than ours, as of its last answer; undefined where unknown. */
   readonly clockAheadMs?: number | undefined;
   /** One attempt to deliver one encoded `flowlog.v1.FlowBatch`. Never throws for what the network or the service does. */
   send(batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome>;

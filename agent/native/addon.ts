@@ -1,5 +1,5 @@
 /**
- * The native addon as TypeScript sees it, and its loader. The addon is literal: it opens, reads, waits and counts as told and
+ * The native addon as TypeScript sees it, and its loader. The addon is literal: it opens, reads, waits and counts as asked and
  * throws libpcap's own words with a `code`; what they mean for the user is decided in libpcap.ts.
  */
 import { existsSync } from 'node:fs';
@@ -110,7 +110,7 @@ export interface CaptureAddon {
   /** Whether what a closed capture took of the kernel is still to go. */
   isClosing(handle: CaptureHandle): boolean;
 
-  /** A new file descriptor of a file that lives in memory alone; close it with `fs.closeSync`. */
+  /** A new file descriptor of a file that lives in memory only; close it with `fs.closeSync`. */
   memoryFile(name: string): number;
   /** Gives a file its pages now. @throws Error with an errno code, such as `ENOSPC`. */
   reserveFile(fileDescriptor: number, bytes: number): void;
@@ -131,7 +131,7 @@ export interface ProcessAddon {
   limitCapabilities(kept: readonly number[]): void;
   /** Takes the others from this thread, and all of them from what it executes. */
   keepCapabilities(kept: readonly number[]): void;
-  /** The process goes on as this program, with its id and standard streams and without its other threads. */
+  /** The process continues as this program, with its id and standard streams and without its other threads. */
   execute(path: string, words: readonly string[]): void;
   /**
    * flock(2), exclusive, without waiting: false where another open of the file has it. It goes when the descriptor is closed,

@@ -53,7 +53,7 @@ static __attribute__((noinline, cold)) void carry(const struct capture *capture,
   *fraction = rest;
 }
 
-/* Runs once per packet. The caller of pcap_dispatch asked for no more packets than fit, so no bound is checked here. */
+/* Runs once per packet. The caller of pcap_dispatch asked for no more packets than fit, so no limit is checked here. */
 static void copy_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *frame) {
   struct batch *batch = (struct batch *)user;
   uint32_t captured = header->caplen < batch->copy_bytes ? header->caplen : batch->copy_bytes;
@@ -83,8 +83,8 @@ static int wait_readable(const struct capture *capture, int timeout_ms) {
 }
 
 /*
- * Dispatches until the batch has no room for one more longest record or nothing waits. Each dispatch may hand out only as
- * many packets as surely fit: a bound that every libpcap module keeps, where pcap_breakloop leaves flags behind.
+ * Dispatches until the batch has no room for one more longest record or nothing is pending. Each dispatch may hand out only as
+ * many packets as surely fit: a limit that every libpcap module keeps, where pcap_breakloop leaves flags behind.
  */
 static void fill(struct capture *capture, struct batch *batch) {
   size_t record_bytes = longest_record(batch->copy_bytes);

@@ -64,7 +64,7 @@ napi_value tune_nflog(napi_env env, napi_callback_info info) {
   if (take_int32(env, arguments[3], "flushCentiseconds", &flush_centiseconds) != 0) return NULL;
   if (take_int32(env, arguments[4], "receiveBytes", &receive_bytes) != 0) return NULL;
   int on = 1;
-  /* libpcap answers an empty socket with a failure, so it is asked only when something waits. */
+  /* libpcap answers an empty socket with a failure, so it is asked only when something is pending. */
   capture->asks_first = 1;
   /* Any socket that wants times makes the kernel stamp every packet that arrives, once, for the ring and for NFLOG alike. */
   if (setsockopt(capture->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0 ||

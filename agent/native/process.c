@@ -85,7 +85,7 @@ static int limit_bounding_set(uint64_t kept) {
   return 0;
 }
 
-/* Takes all others, and makes these inheritable, which ambient ones must be and which alone gives nobody anything. */
+/* Takes all others, and makes these inheritable, which ambient ones must be and which alone grants nothing. */
 static int set_capabilities(uint64_t kept) {
   struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
   struct __user_cap_data_struct data[2];
@@ -163,7 +163,7 @@ static int take_words(napi_env env, napi_value value, char *words[ARGUMENTS_MAX 
 }
 
 /*
- * execve(2) with the present environment: the process goes on as another program, with its id and its standard streams, and
+ * execve(2) with the present environment: the process continues as another program, with its id and its standard streams, and
  * all threads but this one are gone. Answers only when it fails.
  */
 napi_value execute(napi_env env, napi_callback_info info) {

@@ -26,7 +26,7 @@ export interface ExclusionPolicy {
   readonly dhcpv6: boolean;
   /** Key Management Service: TCP between port 1688 and a client's port, 32768 or above. */
   readonly windowsActivation: boolean;
-  /** The only owners of that port that count, then with any client's port; empty is anybody. */
+  /** The only owners of that port that count, then with any client's port; empty is any. */
   readonly kmsServers: readonly Network[];
   readonly rules: readonly ExclusionRule[];
 }

@@ -56,7 +56,7 @@ function snapEtherType(view: DataView, at: number, left: number): number {
   return CUT;
 }
 
-/** RFC 3032: labels until the bottom of the stack; what follows is told by its first nibble alone. */
+/** RFC 3032: labels until the bottom of the stack; what follows is known by its first nibble alone. */
 function behindLabels(view: DataView, at: number, labels: number, captured: number): number {
   let next = labels;
   let bottom = 0;

@@ -33,7 +33,7 @@ export interface NflogPacket {
   seconds: number;
   microseconds: number;
   linkHeaderBytes: number;
-  /** Counts the packets that the group logged; undefined where nobody asked the kernel for it. */
+  /** Counts the packets that the group logged; undefined where the kernel was not asked for it. */
   sequence: number | undefined;
 }
 

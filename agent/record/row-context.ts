@@ -3,7 +3,7 @@ export interface RowContext {
   /** Unix seconds. */
   readonly windowStart: number;
   readonly windowSeconds: number;
-  /** Undefined where nobody configured one. */
+  /** Undefined where none is configured. */
   readonly accountId?: string | undefined;
   readonly interfaceId?: string | undefined;
   /** What the host cannot know, by the field's name. */

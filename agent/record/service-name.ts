@@ -52,7 +52,7 @@ const NAMES: ReadonlyMap<number, string> = new Map([
   [27017, 'mongodb'],
 ]);
 
-/** Undefined where nobody knows the port by a name. */
+/** Undefined where the port has no known name. */
 export function serviceName(port: number): string | undefined {
   return NAMES.get(port);
 }

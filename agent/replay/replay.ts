@@ -2,7 +2,7 @@
  * From savefiles to records: reads one file after the other into one meter, hands every closed window to an output, and says
  * where every packet went.
  *
- * Windows are held until the files end, so that a packet out of order still lands in the one record of its key. Bound: when
+ * Windows are held until the files end, so that a packet out of order still lands in the one record of its key. Limit: when
  * more windows, or more table memory, are held than stated below, the window that was opened first is handed over early; a
  * packet that comes for it still later opens it anew, and the report says how many windows so came in more than one part.
  */

@@ -67,7 +67,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
   return conclude(invocation, report);
 }
 
-/** A report alone is enough: records are printed beside it when somebody says how. */
+/** A report alone is enough: records are printed beside it when asked for. */
 async function createOutputs(invocation: Invocation, windowSeconds: number): Promise<readonly WindowOutput[]> {
   const printsRecords = ['format', 'fields', 'output', 'to'].some((name) => invocation.has(name));
   if (!invocation.has('html')) return [await createOutput(invocation, windowSeconds)];

@@ -7,7 +7,7 @@ import { axisText, durationText, spanText, timeText } from './times.ts';
 const TIME_LABELS_MAX = 5;
 
 /**
- * Bytes of each step as bars. They are radio buttons: one stop of the Tab key, from which the arrow keys go on to the next bar, and
+ * Bytes of each step as bars. They are radio buttons: one stop of the Tab key, from which the arrow keys continue to the next bar, and
  * a finger can choose one as well; whichever is pointed at or chosen shows its numbers above the bars.
  */
 export function timelineChart(drawing: Drawing): Markup {

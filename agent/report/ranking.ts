@@ -13,7 +13,7 @@ export interface Ranked<Item extends Sums> {
   readonly sums: Item;
 }
 
-/** Keys that are told apart at once; the smaller half of them is forgotten when there are more. */
+/** Keys that are distinguished at once; the smaller half of them is forgotten when there are more. */
 export const KEYS_MAX = 65_536;
 
 export class Ranking<Item extends Sums> {

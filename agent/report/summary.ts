@@ -11,7 +11,7 @@ import { TopRecords } from '../record/table.ts';
 import { type RankedKey, Ranking, type Sums } from './ranking.ts';
 import { type Step, Timeline } from './timeline.ts';
 
-/** Flows of one window that are told apart: the largest. */
+/** Flows of one window that are distinguished: the largest. */
 export const WINDOW_FLOWS_MAX = 4096;
 
 export interface Talker extends Sums {
@@ -84,7 +84,7 @@ export class ReportSummary {
     add(this.rejectedSum, rejected);
   }
 
-  /** Only the largest of a window are told apart; answers the sums of all. */
+  /** Only the largest of a window are distinguished; answers the sums of all. */
   #addFlows(ranking: Ranking<Sums>, cursor: RecordCursor): Sums {
     const top = new TopRecords(WINDOW_FLOWS_MAX);
     top.add(cursor);

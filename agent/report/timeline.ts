@@ -1,7 +1,7 @@
 /**
  * When the packets of a report came: sums by steps of time.
  *
- * Steps are held as fine as the windows are, up to a bound, so that the order in which files come does not matter; what is drawn
+ * Steps are held as fine as the windows are, up to a limit, so that the order in which files come does not matter; what is drawn
  * is coarser, in sizes that people know, until it fits. Time without any window between two stretches is left out of the drawing:
  *
  *     ▂▅▇▂▁ ▂▃  ┊ 4 years 213 days ┊  ▃▂▅▁▂

@@ -21,7 +21,7 @@ import type { Gap, Ledger, Tally } from '../model/ledger.ts';
 import { ANNOTATIONS_BYTES_MAX, ANNOTATIONS_TAG, writeAnnotations } from './annotations.ts';
 import { writeAddress, writeCounter, writeSmall, writeVarint14, writeVarint31 } from './protobuf-writer.ts';
 
-/** Records of one batch when nobody says otherwise: some 200 KB, and below the 10,000 logs that CLS takes in one request. */
+/** Records of one batch by default: some 200 KB, and below the 10,000 logs that CLS takes in one request. */
 export const RECORDS_MAX = 4096;
 
 /** Two IPv6 addresses (36), ports (8), protocol and flags (6), four 64-bit varints (36), tag and length (2), and annotations. */

@@ -12,7 +12,7 @@ import { COMPARISONS, type Comparison, type Condition, type Pattern, QueryProble
  *     value      = word | '"' phrase '"' | "'" phrase "'"
  *
  * AND, OR and NOT in any case. `*` stands for any characters in the middle or at the end of a value. `\` takes the meaning
- * from the character after it. Bounds: `QUERY_LENGTH_MAX`, `DEPTH_MAX`.
+ * from the character after it. Limits: `QUERY_LENGTH_MAX`, `DEPTH_MAX`.
  */
 export const QUERY_LENGTH_MAX = 12 * 1024;
 const DEPTH_MAX = 64;

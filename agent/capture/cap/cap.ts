@@ -4,7 +4,7 @@
  * packets in a bounded buffer of the batch layout until the meter asks for them.
  *
  * The package polls on the main thread's loop and can be loaded there only. When its link goes down or its interface is
- * removed it aborts the process; no adapter can prevent that, so the limits below are told at start.
+ * removed it aborts the process; no adapter can prevent that, so the limits below are logged at start.
  */
 import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
@@ -168,7 +168,7 @@ class CapSource implements PacketSource {
     if (at === this.#start) this.#onPacket();
   }
 
-  /** Moves what waits to the front; what was read is gone from there. */
+  /** Moves what is pending to the front; what was read is gone from there. */
   #makeRoom(): void {
     this.#waitingBytes.copyWithin(0, this.#start, this.#end);
     this.#end -= this.#start;

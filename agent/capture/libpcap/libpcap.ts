@@ -38,12 +38,12 @@ const NFLOG_READ_BYTES = 65_535;
 const NFLOG_FLUSH_CENTISECONDS = 2;
 const NFLOG_DEVICE = /^nflog:(\d+)$/;
 
-/** The kernel lets one socket listen to a group; who may not listen at all is told before. */
+/** The kernel lets one socket listen to a group; who may not listen at all is known before. */
 const GROUP_TAKEN = /listen on group/i;
 const NOT_PERMITTED = /not permitted|permission/i;
 /** Devices of libpcap's that are no interfaces of the kernel's. */
 const NO_INTERFACE = /^(any$|nflog|nfqueue|usbmon|bluetooth|dbus-)/;
-/** Devices that libpcap offers everywhere and nobody means when a name was mistyped. */
+/** Devices that libpcap offers everywhere and that are not meant when a name was mistyped. */
 const PSEUDO_DEVICE = /^(any|nflog|nfqueue|usbmon\d*|bluetooth.*|dbus-.*)$/;
 
 function codeOf(error: unknown): string {

@@ -30,7 +30,7 @@ export class LiveSource implements PacketSource {
   readonly linkType: number;
   readonly handle: CaptureHandle;
   isReady = true;
-  /** The last read did not come to an end of what waits. */
+  /** The last read did not come to an end of what is pending. */
   mayHold = true;
   failure: OperationalError | undefined;
   readonly #addon: CaptureAddon;
@@ -80,7 +80,7 @@ export class LiveSource implements PacketSource {
     return READ.idle;
   }
 
-  /** Nothing more comes in: an interface that was renamed goes on to have packets. */
+  /** Nothing more comes in: an interface that was renamed still has packets. */
   #beginEnd(text: string): void {
     if (this.#ending !== undefined) return;
     this.stopIntake();
@@ -88,7 +88,7 @@ export class LiveSource implements PacketSource {
   }
 
   /**
-   * libpcap goes on capturing from an interface that was renamed while up. A flow log is bound to a name, so such a capture
+   * libpcap keeps capturing from an interface that was renamed while up. A flow log belongs to a name, so such a capture
    * would count another interface's packets: it ends, and opening the name again finds the right one.
    */
   #nameIsLost(): boolean {
