@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
 import { FlowTally } from '../../../agent/debug/flow-tally.ts';
 import { tablePresenter } from '../../../agent/debug/presenter.ts';
@@ -34,10 +35,11 @@ async function tablesOf(endsAt: number, closings: readonly number[]): Promise<st
   await close(start);
   tally.end(now);
   await presenter.end();
-  return String(stdout.read());
+  stdout.end();
+  return await text(stdout);
 }
 
-const totals = (text: string) => text.match(/^total: .*$/gm);
+const totals = (tables: string) => tables.match(/^total: .*$/gm);
 
 describe('tables of a debug run', () => {
   test.each([
