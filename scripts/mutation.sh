@@ -7,7 +7,7 @@
 # A mutant of the files of a room counts as noticed by the tests of that room alone, not by an end-to-end test that passes through.
 # Survivors are in dist/mutation/ROOM.log, all mutants in dist/mutation/ROOM.json. MUTATION_WORKERS=N runs N at once (1 when not
 # given). Stryker is installed into dist/mutation at the first run: `npm install` brings nothing of it. On a busy machine a mutant that
-only runs slowly is taken for one that hangs, and counts as noticed: run it where nothing else does.
+# only runs slowly is taken for one that hangs, and counts as noticed: run it where nothing else does.
 set -eu
 cd "$(dirname "$0")/.."
 
