@@ -141,6 +141,18 @@ describe('the dependencies', () => {
     expect(rows.toSorted()).toEqual(named.toSorted());
   });
 
+  test('have each been looked at again, in the version that is locked', () => {
+    const { packages } = JSON.parse(read('package-lock.json')) as {
+      packages: Record<string, { version?: string } & Record<string, Record<string, string>>>;
+    };
+    const named = ['dependencies', 'optionalDependencies', 'devDependencies'].flatMap((kind) =>
+      Object.keys(packages['']?.[kind] ?? {}),
+    );
+    const rows = [...read('docs/decisions/dependencies.md').matchAll(/^\| ([@\w/-]+) \| (\d[\w.-]+) \|/gm)];
+    const locked = named.map((name) => `${name} ${packages[`node_modules/${name}`]?.version?.replace(/-r\.\d+$/, '')}`);
+    expect(rows.map(([, name, version]) => `${name} ${version}`).toSorted()).toEqual(locked.toSorted());
+  });
+
   test('are locked for every platform, so that npm ci accepts the lock file anywhere', () => {
     const { packages } = JSON.parse(read('package-lock.json')) as {
       packages: Record<string, { optionalDependencies?: object }>;
