@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import { createCapEngine } from '../../agent/capture/cap/cap.ts';
+import { missingCap } from '../support/cap-missing.ts';
 import { pcapFile } from '../support/capture-file.ts';
 import { commandMissing, LineProcess, NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
 import { arp, ethernet, icmpEcho, ipv4, ipv6, LINK_TYPE, PROTOCOL, tcp, udp } from '../support/packet-builder.ts';
@@ -20,16 +20,6 @@ const capMissing = missing ?? missingCap();
 const engines = capMissing === undefined ? (['libpcap', 'cap'] as const) : (['libpcap'] as const);
 for (const reason of new Set([replayMissing, capMissing])) {
   if (reason !== undefined) process.stderr.write(`capture-live: ${reason}\n`);
-}
-
-/** The package is optional, and its build is good for one major version of Node.js only. */
-function missingCap(): string | undefined {
-  try {
-    createCapEngine();
-    return undefined;
-  } catch (error) {
-    return `skipped: ${(error as Error).message}`;
-  }
 }
 
 const packets = (lines: readonly ProbeLine[]) => lines.filter((line): line is Packet => line.event === 'packet');

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createCapEngine } from '../../agent/capture/cap/cap.ts';
+import { missingCap } from '../support/cap-missing.ts';
 import {
   type CommandOptions,
   FLOWLOGD,
@@ -23,16 +23,6 @@ const scriptMissing = missing ?? commandMissing('script');
 const capMissing = missing ?? missingCap();
 for (const reason of new Set([missing, scriptMissing, capMissing])) {
   if (reason !== undefined) process.stderr.write(`debug: ${reason}\n`);
-}
-
-/** The package is optional, and its build is good for one major version of Node.js only. */
-function missingCap(): string | undefined {
-  try {
-    createCapEngine();
-    return undefined;
-  } catch (error) {
-    return `skipped: ${(error as Error).message}`;
-  }
 }
 
 const NO_STACK = /^ {4}at |this is a bug/m;
