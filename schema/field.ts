@@ -25,8 +25,18 @@ export type AnnotationSource = (typeof ANNOTATION_SOURCES)[number];
  * `configured`; `constant`: configured, because the host cannot know it; `evidence`: learnt beside the packets.
  */
 type FieldSource =
-  | { readonly source: 'key' | 'counted' | 'window' | 'configured' | 'constant'; readonly evidence?: never }
-  | { readonly source: 'evidence'; readonly evidence: AnnotationSource; readonly annotation: Annotation };
+  | {
+      readonly source: 'key' | 'counted' | 'window' | 'configured' | 'constant';
+      readonly evidence?: never;
+      /** What becomes part of the flow key where a list names the field. */
+      readonly extendsKey?: 'icmp';
+    }
+  | {
+      readonly source: 'evidence';
+      readonly evidence: AnnotationSource;
+      readonly annotation: Annotation;
+      readonly extendsKey?: never;
+    };
 
 /** Where the annotations of a record hold the value. */
 export interface Annotation {
@@ -43,7 +53,7 @@ interface FieldElsewhere {
   readonly index?: 'text';
   /** The version of the embedded log service that first had a column for it; without one its values are in `other`. */
   readonly column?: string;
-  /** IPFIX information elements (https://www.iana.org/assignments/ipfix), of addresses one for each family, IPv4 first. */
+  /** IPFIX information elements (https://www.iana.org/assignments/ipfix), one for each family where they differ, IPv4 first. */
   readonly ipfix?: readonly InformationElement[];
   /** The attribute of OpenTelemetry's semantic conventions, where they have one. */
   readonly otel?: string;

@@ -1,5 +1,8 @@
 import type { Field } from './field.ts';
 
+const ICMP =
+  'part of the flow key where a list names one of the two; none for other protocols, later fragments and truncated headers.';
+
 /** The fields that only lists name: what the host cannot know of itself, and what incident analysis asks beyond the documented rows. */
 export const FURTHER_FIELDS = [
   { name: 'vpc-id', type: 'text', source: 'constant', meaning: 'The VPC of the interface.', since: '0.1.0' },
@@ -47,6 +50,32 @@ export const FURTHER_FIELDS = [
     ipfix: [{ number: 6, name: 'tcpControlBits' }],
     otel: 'flow.tcp.flags.bits',
     since: '0.1.0',
+  },
+  {
+    name: 'icmp-type',
+    type: 'integer',
+    source: 'key',
+    extendsKey: 'icmp',
+    meaning: `Type of ICMP and ICMPv6, ${ICMP}`,
+    column: '0.2.0',
+    ipfix: [
+      { number: 176, name: 'icmpTypeIPv4' },
+      { number: 178, name: 'icmpTypeIPv6' },
+    ],
+    since: '0.2.0',
+  },
+  {
+    name: 'icmp-code',
+    type: 'integer',
+    source: 'key',
+    extendsKey: 'icmp',
+    meaning: `Code of ICMP and ICMPv6, ${ICMP}`,
+    column: '0.2.0',
+    ipfix: [
+      { number: 177, name: 'icmpCodeIPv4' },
+      { number: 179, name: 'icmpCodeIPv6' },
+    ],
+    since: '0.2.0',
   },
   {
     name: 'direction',

@@ -116,7 +116,8 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
       default: '[]',
       description:
         'What records say, in this order; the names `eni`, `nat` and `ccn` stand for the fields of those rows. Empty is the documented ' +
-        'row of the resource type; the example adds what incident analysis needs. Immutable, so decide before the first start.',
+        'row of the resource type; the example adds what incident analysis needs. `icmp-type` or `icmp-code` makes both part of the ' +
+        'flow key. Immutable, so decide before the first start.',
       example: `[eni, ${INCIDENT_FIELDS.join(', ')}]`,
     },
   ),

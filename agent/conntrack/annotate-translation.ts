@@ -4,7 +4,7 @@
  */
 import type { FlowRecord } from '../model/flow-record.ts';
 import type { AnnotatedWindow, RecordAnnotator } from '../model/record-annotator.ts';
-import { hasPorts } from './connection.ts';
+import { hasPorts, isIcmpError } from './connection.ts';
 import type { ConnectionTracker } from './connection-tracker.ts';
 import { UNMATCHED } from './translation-table.ts';
 import { DESTINATION, PORTS, TUPLE_WORDS, type Tuple } from './tuple.ts';
@@ -63,7 +63,8 @@ export class TranslationAnnotator implements RecordAnnotator {
   }
 
   #find(record: FlowRecord): number {
-    const { family, protocol, firstMicroseconds, lastMicroseconds } = record;
+    const { family, protocol, icmpType, firstMicroseconds, lastMicroseconds } = record;
+    if (isIcmpError(protocol, icmpType)) return UNMATCHED;
     loadTuple(record, this.#tuple);
     const firstMs = this.#windowMs + firstMicroseconds / 1000;
     const lastMs = this.#windowMs + lastMicroseconds / 1000;

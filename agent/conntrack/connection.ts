@@ -15,12 +15,25 @@ export interface Connection {
   startMs: number;
 }
 
+const ICMP = 1;
 const TCP = 6;
 const UDP = 17;
+const ICMPV6 = 58;
+/** Unreachable, source quench, redirect, time exceeded, parameter problem. */
+const ICMP_ERRORS: ReadonlySet<number> = new Set([3, 4, 5, 11, 12]);
 
 /** Records name the ports of TCP and UDP only, so only those tell connections apart here. */
 export function hasPorts(protocol: number): boolean {
   return protocol === TCP || protocol === UDP;
+}
+
+/**
+ * Whether a message of this type reports on a packet of another connection, which is not the one between its own two
+ * addresses (RFC 792; RFC 4443 section 2.1). A type below 0 is unknown.
+ */
+export function isIcmpError(protocol: number, type: number): boolean {
+  if (protocol === ICMPV6) return type >= 0 && type < 128;
+  return protocol === ICMP && ICMP_ERRORS.has(type);
 }
 
 export function createConnection(): Connection {

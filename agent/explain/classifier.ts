@@ -1,9 +1,10 @@
 /** What becomes of a packet, by the decoder and the exclusion rules that the agent itself uses. */
 import { type Decoded, type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
 import { type Exclusion, KEEP } from '../packet/exclusion.ts';
-import { DESTINATION, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, ROW_WORDS, SOURCE } from '../packet/key-row.ts';
+import { ICMP_KNOWN, isIcmp } from '../packet/icmp.ts';
+import { DESTINATION, ICMP, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, ROW_WORDS, SOURCE } from '../packet/key-row.ts';
 import { decoderFor } from '../packet/link-type.ts';
-import type { Ending } from './decode-trace.ts';
+import type { Ending, KeyFound } from './decode-trace.ts';
 import type { VisitedPacket } from './packets.ts';
 
 export type Decision = 'record' | 'excluded' | 'not-ip' | 'malformed';
@@ -63,6 +64,7 @@ export class Classifier {
       ending.destination.every((word, index) => word === row[DESTINATION + index]! >>> 0) &&
       ending.sourcePort === row[PORTS]! >>> 16 &&
       ending.destinationPort === (row[PORTS]! & 0xffff) &&
+      agreesOnIcmp(ending, row) &&
       ending.protocol === (row[PROTOCOL_AND_FLAGS]! & 0xff) &&
       ending.tcpFlags === this.tcpFlags &&
       ending.bytes === this.bytes
@@ -72,6 +74,11 @@ export class Classifier {
   get #refusal(): 'not-ip' | 'malformed' {
     return this.#decoded === NOT_IP ? 'not-ip' : 'malformed';
   }
+}
+
+function agreesOnIcmp({ protocol, icmpType, icmpCode }: KeyFound, row: Int32Array): boolean {
+  if (!isIcmp(protocol)) return icmpType === -1 && icmpCode === -1;
+  return row[ICMP] === (icmpType < 0 ? 0 : ICMP_KNOWN | (icmpType << 8) | icmpCode);
 }
 
 /** The words of a key that records are told apart by. */

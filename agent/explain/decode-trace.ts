@@ -18,6 +18,9 @@ export interface KeyFound {
   readonly destination: readonly number[];
   readonly sourcePort: number;
   readonly destinationPort: number;
+  /** Of ICMP and ICMPv6; -1 for other protocols, later fragments and truncated headers. */
+  readonly icmpType: number;
+  readonly icmpCode: number;
   readonly protocol: number;
   readonly tcpFlags: number;
   /** IP header and payload. */

@@ -44,6 +44,8 @@ function keyObject(key: KeyFound): object {
     dstaddr: addressText(key.family, key.destination),
     srcport: key.sourcePort,
     dstport: key.destinationPort,
+    icmp_type: key.icmpType < 0 ? null : key.icmpType,
+    icmp_code: key.icmpCode < 0 ? null : key.icmpCode,
     protocol: key.protocol,
     tcp_flags: key.tcpFlags,
     bytes: key.bytes,

@@ -4,7 +4,12 @@ export type LayerName =
   | ('ethernet' | 'cooked' | 'cooked2' | 'loopback' | 'raw' | 'nflog')
   | ('vlan' | 'snap' | 'mpls' | 'pppoe')
   | ('ipv4' | 'ipv6' | 'hop-by-hop' | 'routing' | 'fragment' | 'destination-options' | 'authentication')
-  | ('tcp' | 'udp' | 'transport');
+  | ('tcp' | 'udp' | 'icmp' | 'icmpv6' | 'transport');
+
+/** What only a transport header says. */
+type TransportKey = Pick<KeyFound, 'sourcePort' | 'destinationPort' | 'icmpType' | 'icmpCode' | 'tcpFlags'>;
+
+const NO_TRANSPORT: TransportKey = { sourcePort: 0, destinationPort: 0, icmpType: -1, icmpCode: -1, tcpFlags: 0 };
 
 /** The layer that follows, and the byte at which it begins. */
 export interface Next {
@@ -84,17 +89,9 @@ export class FrameReader {
   }
 
   /** The key of the packet, with what its transport header has. */
-  key(transport: Partial<Pick<KeyFound, 'sourcePort' | 'destinationPort' | 'tcpFlags'>> = {}): KeyFound {
+  key(transport: Partial<TransportKey> = {}): KeyFound {
     const { end: _, ...packet } = this.#packet!;
-    return {
-      kind: 'key',
-      ...packet,
-      protocol: this.protocol,
-      sourcePort: 0,
-      destinationPort: 0,
-      tcpFlags: 0,
-      ...transport,
-    };
+    return { kind: 'key', ...packet, protocol: this.protocol, ...NO_TRANSPORT, ...transport };
   }
 
   notIp(offset: number, reason: string): RefusalFound {

@@ -13,7 +13,7 @@ import {
   readVlan,
 } from './link-readers.ts';
 import { readNflog } from './nflog.ts';
-import { readOtherTransport, readTcp, readUdp } from './transport.ts';
+import { readIcmp, readOtherTransport, readTcp, readUdp } from './transport.ts';
 
 export interface Layer {
   readonly name: string;
@@ -43,6 +43,8 @@ export const LAYERS: Readonly<Record<LayerName, Layer>> = {
   authentication: row('Authentication', 'RFC 4302 section 2', readAuthentication),
   tcp: row('TCP', 'RFC 9293 section 3.1', readTcp),
   udp: row('UDP', 'RFC 768', readUdp),
+  icmp: row('ICMP', 'RFC 792', readIcmp),
+  icmpv6: row('ICMPv6', 'RFC 4443 section 2.1', readIcmp),
   transport: row('transport', 'IANA protocol numbers', readOtherTransport),
 };
 

@@ -4,8 +4,10 @@ import type { Ending } from './decode-trace.ts';
 import type { FrameReader, LayerName } from './frame-reader.ts';
 
 const TRANSPORTS: ReadonlyMap<number, LayerName> = new Map([
+  [1, 'icmp'],
   [6, 'tcp'],
   [17, 'udp'],
+  [58, 'icmpv6'],
 ]);
 
 /** The layer of an IP protocol that is no extension header. */
@@ -33,6 +35,16 @@ export function readTcp(frame: FrameReader, at: number): Ending {
   const flags = hasFlags ? `flags ${tcpFlagLetters(tcpFlags) || 'none'}` : 'truncated before the flags: recorded as 0';
   frame.say(at, `${portsText(ports)}, ${flags}`);
   return frame.key({ ...ports, tcpFlags });
+}
+
+export function readIcmp(frame: FrameReader, at: number): Ending {
+  if (at + 2 > frame.end) {
+    frame.say(at, 'truncated before type and code');
+    return frame.key();
+  }
+  const [icmpType, icmpCode] = [frame.u8(at), frame.u8(at + 1)];
+  frame.say(at, `type ${icmpType}, code ${icmpCode}; no ports in its records`);
+  return frame.key({ icmpType, icmpCode });
 }
 
 export function readOtherTransport(frame: FrameReader, at: number): Ending {

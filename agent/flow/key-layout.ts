@@ -8,12 +8,13 @@
  *     state   31        30        29 .. 16      15 .. 8     7 .. 0
  *             occupied  carrying  bytes, high   TCP flags   protocol
  *
- * Bytes so have 46 bits (70 TB in a window), packets 32. `first` and `last` are microseconds in the window.
+ * The ports of ICMP are 0, or its type and code (packet/icmp.ts). Bytes have 46 bits (70 TB in a window), packets 32. `first` and `last` are microseconds in the window.
  *
  * A carry takes two words, and a kill may come between them. So it is announced first: while `carrying` is set, a low word
  * that is small has carried already, and one that is large has not.
  */
 import type { FlowRecord } from '../model/flow-record.ts';
+import { isIcmp } from '../packet/icmp.ts';
 
 export const IPV4_WORDS = 8;
 export const IPV4_STATE = 3;
@@ -97,13 +98,21 @@ export function bytesOf(state: number, low: number): number {
   return (isCarried ? high + 1 : high) * 0x1_0000_0000 + (low >>> 0);
 }
 
+/** What stands in the word of the ports, by the protocol. */
+function loadPorts(ports: number, record: FlowRecord): void {
+  const hasIcmp = ports !== 0 && isIcmp(record.protocol);
+  record.sourcePort = hasIcmp ? 0 : ports >>> 16;
+  record.destinationPort = hasIcmp ? 0 : ports & 0xffff;
+  record.icmpType = hasIcmp ? (ports >>> 8) & 0xff : -1;
+  record.icmpCode = hasIcmp ? ports & 0xff : -1;
+}
+
 /** Both layouts end alike: ports, state, packets, low bytes, first, last. */
 function loadCounters(slots: Int32Array, at: number, record: FlowRecord): void {
   const ports = slots[at]!;
   const state = slots[at + 1]!;
-  record.sourcePort = ports >>> 16;
-  record.destinationPort = ports & 0xffff;
   record.protocol = state & STATE_PROTOCOL;
+  loadPorts(ports, record);
   record.tcpFlags = (state & STATE_FLAGS) >>> 8;
   record.packets = slots[at + 2]! >>> 0;
   record.bytes = bytesOf(state, slots[at + 3]!);

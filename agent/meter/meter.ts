@@ -24,6 +24,7 @@ import type { AllocateWindowMemory, TablePurpose } from '../model/table-memory.t
 import { windowStart } from '../model/window-bounds.ts';
 import { type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
 import { type Exclusion, KEEP } from '../packet/exclusion.ts';
+import { keyByIcmp } from '../packet/icmp.ts';
 import { MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
 import { excludedPeersOf } from './excluded-peers.ts';
 import { WindowPieces } from './window-pieces.ts';
@@ -31,6 +32,8 @@ import { WindowPieces } from './window-pieces.ts';
 export interface MeterOptions {
   readonly windowSeconds: number;
   readonly exclusion: Exclusion;
+  /** Whether type and code of ICMP are part of the flow key. */
+  readonly keysIcmp?: boolean;
   readonly hashSeed: HashSeed;
   readonly allocate: AllocateWindowMemory;
   /** Hard cap on flows in one window, by address family. */
@@ -200,6 +203,10 @@ export class Meter {
 
   #count(window: Window, ipv4Count: number, ipv6Count: number): void {
     const bytesBefore = window.tableBytes;
+    if (this.#options.keysIcmp === true) {
+      keyByIcmp(this.#rows, this.#ipv4Members, ipv4Count);
+      keyByIcmp(this.#rows, this.#ipv6Members, ipv6Count);
+    }
     if (ipv4Count > 0) window.ipv4.add(this.#rows, this.#ipv4Members, ipv4Count, window.ledger);
     if (ipv6Count > 0) window.ipv6.add(this.#rows, this.#ipv6Members, ipv6Count, window.ledger);
     const grownBytes = window.tableBytes - bytesBefore;

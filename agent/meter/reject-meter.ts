@@ -8,20 +8,23 @@ import type { Window } from '../flow/window.ts';
 import type { NumberedRejection, Rejection } from '../model/rejection.ts';
 import { IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
 import { KEEP } from '../packet/exclusion.ts';
+import { keyByIcmp } from '../packet/icmp.ts';
 import { MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
 import { decodePayload, type NflogPacket } from '../packet/nflog.ts';
 import type { Meter, MeterOptions } from './meter.ts';
+
+type RejectMeterOptions = Pick<MeterOptions, 'exclusion' | 'keysIcmp' | 'hashSeed' | 'allocate' | 'flowsMax'>;
 
 /** Memory of the tables for each flow that a window may have: as much as the tables of the tap take. */
 const BYTES_PER_FLOW = 96;
 
 export class RejectMeter {
   readonly #meter: Meter;
-  readonly #options: Pick<MeterOptions, 'exclusion' | 'hashSeed' | 'allocate' | 'flowsMax'>;
+  readonly #options: RejectMeterOptions;
   readonly #rows = new Int32Array(ROW_WORDS);
   readonly #members = new Int32Array(1);
 
-  constructor(meter: Meter, options: Pick<MeterOptions, 'exclusion' | 'hashSeed' | 'allocate' | 'flowsMax'>) {
+  constructor(meter: Meter, options: RejectMeterOptions) {
     this.#meter = meter;
     this.#options = options;
   }
@@ -32,9 +35,10 @@ export class RejectMeter {
     const rows = this.#rows;
     const decoded = decodePayload(packet, view, at, rows, 0);
     if (decoded === IPV4 || decoded === IPV6) {
-      const { exclusion } = this.#options;
+      const { exclusion, keysIcmp } = this.#options;
       const rule = exclusion.match(rows, 0, decoded);
       if (rule === KEEP) {
+        if (keysIcmp === true) keyByIcmp(rows, this.#members, 1);
         rows[MICROSECONDS] = (packet.seconds - window.start) * 1_000_000 + packet.microseconds;
         this.#count(window, rejection, decoded);
       } else if (!rejection.wasTapped) {

@@ -1,6 +1,6 @@
 import type { Window } from '../flow/window.ts';
 import type { KeptFiles } from '../model/closed-window.ts';
-import type { ObservationPoint } from '../model/flow-log.ts';
+import { keysIcmp, type ObservationPoint } from '../model/flow-log.ts';
 import type { Gap, GapReason } from '../model/ledger.ts';
 import type { LiveFigures } from '../model/live-figures.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
@@ -28,7 +28,7 @@ export interface TapOptions {
   readonly point: ObservationPoint;
   readonly capture: LiveOptions;
   readonly engine: LiveEngine;
-  readonly meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds'>;
+  readonly meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds' | 'keysIcmp'>;
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly clocks: () => Clocks;
@@ -86,6 +86,7 @@ export class Tap {
     const allocate = keeper?.allocate ?? options.meter.allocate;
     const meter = {
       ...options.meter,
+      keysIcmp: keysIcmp(point.flowLog),
       allocate: (bytes: number, purpose: TablePurpose) => (hasRoom(bytes) ? allocate(bytes, purpose) : undefined),
     };
     this.#meter = new Meter({

@@ -1,3 +1,5 @@
+import { FIELDS } from '../../schema/fields.ts';
+
 /** The flow log as its records name it. */
 export interface FlowLog {
   readonly id: string;
@@ -29,6 +31,15 @@ export const ROW_DEFAULTS = {
 
 /** What most flow logs are beside their identity. */
 export const FLOW_LOG_DEFAULTS = { ...ROW_DEFAULTS, trafficType: 'ALL' } as const satisfies Partial<FlowLog>;
+
+const ICMP_FIELDS: ReadonlySet<string> = new Set(
+  FIELDS.filter(({ extendsKey }) => extendsKey === 'icmp').map(({ name }) => name),
+);
+
+/** Whether type and code of ICMP are part of the flow key: where records show one of them. */
+export function keysIcmp({ fields }: Pick<FlowLog, 'fields'>): boolean {
+  return fields.some((field) => ICMP_FIELDS.has(field));
+}
 
 /** One capture interface of a flow log. */
 export interface ObservationPoint {

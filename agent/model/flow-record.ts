@@ -20,6 +20,9 @@ export interface FlowRecord {
   /** 0 for protocols without ports, for later fragments and for cut headers. */
   sourcePort: number;
   destinationPort: number;
+  /** Of ICMP and ICMPv6 where they are part of the key; -1 where they are not, and of later fragments and cut headers. */
+  icmpType: number;
+  icmpCode: number;
   /** IANA protocol number of the outermost IP packet. */
   protocol: number;
   /** Bitwise OR of the low eight TCP flag bits. */
@@ -47,6 +50,8 @@ export function createFlowRecord(): FlowRecord {
     destination3: 0,
     sourcePort: 0,
     destinationPort: 0,
+    icmpType: -1,
+    icmpCode: -1,
     protocol: 0,
     tcpFlags: 0,
     packets: 0,

@@ -9,8 +9,9 @@
  * section 3), a word once; plain Ethernet with IP takes two comparisons to reach the IP header. Benchmark case: `decode`.
  */
 
+import { ICMP_KNOWN, isIcmp } from './icmp.ts';
 import { ETHERTYPE_IPV4, ETHERTYPE_IPV6, findIp, NO_IP } from './ip-start.ts';
-import { DESTINATION, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, SOURCE } from './key-row.ts';
+import { DESTINATION, ICMP, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, SOURCE } from './key-row.ts';
 
 /** The frame carries no IP packet. */
 export const NOT_IP = 0;
@@ -21,7 +22,7 @@ export const IPV4 = 4;
 export const IPV6 = 6;
 export type Decoded = typeof NOT_IP | typeof MALFORMED | typeof IPV4 | typeof IPV6;
 
-/** Writes the packet's key, protocol, flags and IP bytes into the row of `rows` at `row` (see key-row.ts). */
+/** Writes the packet's key, protocol, flags, IP bytes and, of ICMP, type and code into the row of `rows` at `row` (see key-row.ts). */
 export type Decoder = (
   view: DataView,
   at: number,
@@ -234,8 +235,8 @@ function isExtensionHeader(protocol: number): boolean {
 }
 
 /**
- * Ports and TCP flags, from the `left` bytes of transport header that were captured and lie inside the packet. `transport` is
- * the protocol whose header stands there, or -1 for a later fragment, where none does.
+ * Ports and TCP flags, or type and code of ICMP, from the `left` bytes of transport header that were captured and lie inside
+ * the packet. `transport` is the protocol whose header stands there, or -1 for a later fragment, where none does.
  */
 function writeTransport(
   transport: number,
@@ -248,9 +249,11 @@ function writeTransport(
 ): void {
   let ports = 0;
   let flags = 0;
-  if ((transport === TCP || transport === UDP) && left >= 4) {
-    ports = view.getInt32(at);
+  if (transport === TCP || transport === UDP) {
+    if (left >= 4) ports = view.getInt32(at);
     if (transport === TCP && left >= 14) flags = view.getUint8(at + 13);
+  } else if (isIcmp(protocol)) {
+    rows[row + ICMP] = transport === protocol && left >= 2 ? ICMP_KNOWN | view.getUint16(at) : 0;
   }
   rows[row + PORTS] = ports;
   rows[row + PROTOCOL_AND_FLAGS] = protocol | (flags << 8);

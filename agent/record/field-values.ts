@@ -88,6 +88,8 @@ export const FIELD_READERS: Readers<Exclude<FieldName, ConstantName>> = {
   dstregionid: annotation(({ destinationRegion }) => destinationRegion || undefined),
   type: { value: ({ family }) => (family === 4 ? 'IPv4' : 'IPv6'), write: text.family },
   'tcp-flags': { value: ({ tcpFlags }) => tcpFlags, write: text.tcpFlags },
+  'icmp-type': { value: ({ icmpType }) => (icmpType < 0 ? undefined : icmpType) },
+  'icmp-code': { value: ({ icmpCode }) => (icmpCode < 0 ? undefined : icmpCode) },
   direction: annotation(({ direction }) => (direction === 'unknown' ? undefined : direction)),
   initiator: annotation(({ initiator }) => (initiator === 'unknown' ? undefined : initiator)),
   'initiator-evidence': annotation(({ initiatorEvidence: why }) => (why === 'none' ? undefined : why)),

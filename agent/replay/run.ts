@@ -10,7 +10,7 @@ import type { Invocation } from '../cli/command.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { privateTableMemory } from '../meter/table-memory.ts';
 import { headerOf } from '../model/batch-id.ts';
-import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../model/flow-log.ts';
+import { FLOW_LOG_DEFAULTS, keysIcmp, type ObservationPoint } from '../model/flow-log.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import type { WindowOutput } from '../model/window-output.ts';
@@ -54,6 +54,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
     meter: {
       windowSeconds,
       exclusion: new Exclusion(invocation.flag('no-exclude') ? EXCLUDE_NOTHING : EXCLUDE_DEFAULTS),
+      keysIcmp: keysIcmp(chosenFields(invocation, 'replay')),
       hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
       allocate: privateTableMemory(engine.usesAddon ? loadCaptureAddon() : undefined),
       flowsMax: FLOWS_MAX,

@@ -18,6 +18,7 @@ import {
   encodeHeader,
   encodeLedger,
   encodeTotals,
+  ICMP_TAG,
   LEDGER_TAG,
   numberTag,
   type RecordTotals,
@@ -294,6 +295,8 @@ function isGapReason(reason: string): reason is GapReason {
 function readRecord(wire: ProtobufReader, record: FlowRecord): void {
   record.sourcePort = 0;
   record.destinationPort = 0;
+  record.icmpType = -1;
+  record.icmpCode = -1;
   record.protocol = 0;
   record.tcpFlags = 0;
   record.packets = 0;
@@ -336,6 +339,12 @@ function readRecord(wire: ProtobufReader, record: FlowRecord): void {
         break;
       case 0x50:
         record.lastMicroseconds = Math.floor(wire.varint() / 1000);
+        break;
+      case ICMP_TAG.type:
+        record.icmpType = wire.bounded(0xff);
+        break;
+      case ICMP_TAG.code:
+        record.icmpCode = wire.bounded(0xff);
         break;
       case ANNOTATIONS_TAG:
         readAnnotations(wire, record.annotations);

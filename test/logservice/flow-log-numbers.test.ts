@@ -48,7 +48,16 @@ function flow(handshakeMicroseconds: number): FlowRecord {
     destinationRegion: '1',
     handshakeMicroseconds,
   };
-  return { ...createFlowRecord(), isAnnotated: true, annotations, protocol: 6, packets: 1, bytes: 40 };
+  return {
+    ...createFlowRecord(),
+    isAnnotated: true,
+    annotations,
+    protocol: 1,
+    icmpType: 8,
+    icmpCode: 1,
+    packets: 1,
+    bytes: 40,
+  };
 }
 
 function ledger(): Ledger {

@@ -1,7 +1,16 @@
 /** The agent's decoder and built-in exclusions, asked as the reference decoder is asked. */
 import { IPV4, IPV6, MALFORMED, NOT_IP } from '../../agent/packet/decode.ts';
 import { EXCLUDE_DEFAULTS, Exclusion, KEEP } from '../../agent/packet/exclusion.ts';
-import { DESTINATION, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, ROW_WORDS, SOURCE } from '../../agent/packet/key-row.ts';
+import { ICMP_KNOWN, isIcmp } from '../../agent/packet/icmp.ts';
+import {
+  DESTINATION,
+  ICMP,
+  IP_BYTES,
+  PORTS,
+  PROTOCOL_AND_FLAGS,
+  ROW_WORDS,
+  SOURCE,
+} from '../../agent/packet/key-row.ts';
 import { decoderFor } from '../../agent/packet/link-type.ts';
 import type { DecodedPacket, Frame, Refusal } from './reference-decoder.ts';
 
@@ -20,7 +29,9 @@ export function decodeWithAgent(frame: Frame, behind: Uint8Array = new Uint8Arra
   // As every reader has it: no shorter on the wire than what was captured.
   const wire = Math.max(frame.wireLength, frame.capturedLength);
   const decoded = decode(new DataView(buffer.buffer), AT, frame.capturedLength, wire, rows, ROW_WORDS);
-  const around = [...rows.subarray(0, ROW_WORDS), ...rows.subarray(ROW_WORDS + IP_BYTES + 1)];
+  const around = rows.filter(
+    (_, word) => word < ROW_WORDS || (word > ROW_WORDS + IP_BYTES && word !== ROW_WORDS + ICMP),
+  );
   if (around.some((word) => word !== UNTOUCHED)) throw new Error('the decoder wrote outside of its words');
   if (decoded === NOT_IP) return { refusal: 'not-ip' };
   if (decoded === MALFORMED) return { refusal: 'malformed' };
@@ -40,8 +51,21 @@ function packetOf(rows: Int32Array, row: number, family: 4 | 6): DecodedPacket {
     protocol: rows[row + PROTOCOL_AND_FLAGS]! & 0xff,
     bytes: rows[row + IP_BYTES]! >>> 0,
     tcpFlags: rows[row + PROTOCOL_AND_FLAGS]! >>> 8,
+    ...icmpOf(rows, row),
     ...(name === undefined ? {} : { excludedBy: name as NonNullable<DecodedPacket['excludedBy']> }),
   };
+}
+
+/** Nothing where it is unknown; of other protocols the word must be as it was. */
+function icmpOf(rows: Int32Array, row: number): Pick<DecodedPacket, 'icmp'> {
+  const icmp = rows[row + ICMP]!;
+  if (!isIcmp(rows[row + PROTOCOL_AND_FLAGS]! & 0xff)) {
+    if (icmp !== UNTOUCHED) throw new Error('the decoder wrote an ICMP type of another protocol');
+    return {};
+  }
+  if (icmp === 0) return {};
+  if (icmp >>> 16 !== ICMP_KNOWN >>> 16) throw new Error(`the decoder wrote ${icmp} as type and code`);
+  return { icmp: { type: (icmp >>> 8) & 0xff, code: icmp & 0xff } };
 }
 
 function addressText(words: Int32Array, family: 4 | 6): string {

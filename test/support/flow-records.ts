@@ -86,6 +86,7 @@ export const flowRecord: fc.Arbitrary<FlowRecord> = fc
     destination3: word,
     sourcePort: port,
     destinationPort: port,
+    icmp: fc.option(fc.tuple(octet, octet)),
     protocol: octet,
     tcpFlags: octet,
     packets: counter,
@@ -94,6 +95,7 @@ export const flowRecord: fc.Arbitrary<FlowRecord> = fc
     lastMicroseconds: microseconds,
     isAnnotated: fc.boolean(),
   })
+  .map(({ icmp, ...record }) => ({ ...record, icmpType: icmp?.[0] ?? -1, icmpCode: icmp?.[1] ?? -1 }))
   .chain((record) =>
     (record.isAnnotated ? annotationsOf(record.family) : fc.constant(createAnnotations())).map((annotations) => ({
       ...record,

@@ -205,6 +205,11 @@ export function tcp(fields: TcpFields, payload: Uint8Array = NOTHING): Uint8Arra
   );
 }
 
+/** Eight bytes of an ICMP or ICMPv6 message, and what it carries. */
+export function icmp(type: number, code: number, payload: Uint8Array = NOTHING): Uint8Array {
+  return concat(Uint8Array.of(type, code), new Uint8Array(6), payload);
+}
+
 /** An echo request, for either version: type 8 is ICMP's, 128 ICMPv6's. */
 export function icmpEcho(type: 8 | 128, sequence = 1, payload: Uint8Array = NOTHING): Uint8Array {
   return concat(Uint8Array.of(type, 0), u16(0), u16(0x1234), u16(sequence), payload);

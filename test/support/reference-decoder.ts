@@ -29,6 +29,8 @@ export interface DecodedPacket {
   readonly protocol: number;
   readonly bytes: number;
   readonly tcpFlags: number;
+  /** Of protocols 1 and 58, where both were captured and lie inside the packet. */
+  readonly icmp?: { readonly type: number; readonly code: number };
   readonly excludedBy?: 'dhcp' | 'dhcpv6' | 'windows-activation';
 }
 
@@ -337,6 +339,9 @@ function walkExtensionHeaders(captured: Captured, start: number, packetEnd: numb
 function transport(captured: Captured, protocol: number, laterFragment: boolean, at: number, packetEnd: number) {
   const none = { sourcePort: 0, destinationPort: 0, tcpFlags: 0 };
   const whole = (count: number) => captured.has(at, count) && at + count <= packetEnd;
+  if ((protocol === 1 || protocol === 58) && !laterFragment && whole(2)) {
+    return { ...none, icmp: { type: captured.number(at, 1), code: captured.number(at + 1, 1) } };
+  }
   if ((protocol !== 6 && protocol !== 17) || laterFragment || !whole(4)) return none;
   return {
     sourcePort: captured.number(at, 2),

@@ -35,6 +35,7 @@ export class TappedInterface {
       readonly clock?: Clock;
       readonly interfaceName?: string;
       readonly windowSeconds?: number;
+      readonly fields?: readonly string[];
       readonly meter?: Partial<MeterOptions>;
       /** For the point `POINT` of closed-windows.ts. */
       readonly keeper?: WindowKeeper;
@@ -44,9 +45,10 @@ export class TappedInterface {
     } = {},
   ) {
     const { engine = new FakeEngine(), clock = { seconds: 0 }, interfaceName = 'eth0', windowSeconds = 60 } = options;
+    const { fields = FLOW_LOG_DEFAULTS.fields } = options;
     this.engine = engine;
     this.clock = clock;
-    const flowLog = { ...FLOW_LOG_DEFAULTS, id: 'fl-1', accountId: '1', windowSeconds };
+    const flowLog = { ...FLOW_LOG_DEFAULTS, id: 'fl-1', accountId: '1', windowSeconds, fields };
     const point: ObservationPoint = { flowLog, interfaceId: 'eni-1', interfaceName };
     this.tap = new Tap({
       point,

@@ -79,6 +79,23 @@ function expected({ source, destination, sourcePort, destinationPort }: Ends): P
 }
 
 describe('a record of a NAT flow log', () => {
+  const ends = { source: '10.0.0.2', destination: '200.0.2.2' };
+  const PING = { protocol: 1, original: ends, reply: { source: '200.0.2.2', destination: '200.0.2.1' } };
+  const ends6 = { source: 'fd60:1::2', destination: '2001:db8::2' };
+  const PING6 = { protocol: 58, original: ends6, reply: { source: '2001:db8::2', destination: '2001:db8::1' } };
+  test.each([
+    ['echo request', PING, 8, 'matched'],
+    ['ICMP of unknown type', PING, -1, 'matched'],
+    ['port unreachable', PING, 3, 'unmatched'],
+    ['time exceeded', PING, 11, 'unmatched'],
+    ['ICMPv6 echo request', PING6, 128, 'matched'],
+    ['ICMPv6 packet too big', PING6, 2, 'unmatched'],
+  ])('of an %s between the ends of a ping: an error is of another connection', (_, ping, icmpType, translation) => {
+    const record = { ...recordOf(ping.protocol, ping.original), icmpType };
+    annotate([ping], record);
+    expect(record.annotations.translation).toBe(translation);
+  });
+
   test.each([
     ['over IPv4', WEB],
     ['over IPv6', WEB6],

@@ -148,6 +148,32 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
     expect(coarsest[0]!.packets).toBeGreaterThan(190_000);
   });
 
+  it('drops type and code of ICMP before anything else of its key', () => {
+    const table = tableFor(family, 16);
+    const [protocol, known] = [family === 4 ? 1 : 58, 1];
+    const message = (index: number) => ({
+      ...distinct(family, index & 1),
+      ...{ protocol, tcpFlags: 0, sourcePort: known, destinationPort: index },
+    });
+    const { coarsened } = count(
+      table,
+      Array.from({ length: 1000 }, (_, index) => message(index)),
+    );
+    const records = recordsOf(family, table);
+    const coarse = records.filter(({ icmpType }) => icmpType === -1);
+    expect(records.every(({ sourcePort, destinationPort }) => sourcePort === 0 && destinationPort === 0)).toBe(true);
+    expect(
+      records
+        .filter(({ icmpType }) => icmpType === 0)
+        .map(({ icmpCode }) => icmpCode)
+        .sort((a, b) => a - b),
+    ).toEqual(Array.from({ length: 16 }, (_, code) => code));
+    expect(coarse.map(({ packets, source0 }) => [packets, source0 !== 0])).toEqual([
+      [coarsened.packets / 2, true],
+      [coarsened.packets / 2, true],
+    ]);
+  });
+
   it('folds at its size when no memory is to be had for a larger one, and counts what finds no room at all', () => {
     let allocations = 0;
     const scarce: AllocateTableMemory = (bytes) => (allocations++ === 0 ? allocate(bytes) : undefined);

@@ -82,6 +82,7 @@ function schemaRecord(record: FlowRecord) {
     firstNanoseconds: record.firstMicroseconds * 1000,
     lastNanoseconds: record.lastMicroseconds * 1000,
     annotations: record.isAnnotated ? schemaAnnotations(family, record.annotations) : null,
+    ...(record.icmpType < 0 ? {} : { icmpType: record.icmpType, icmpCode: record.icmpCode }),
   };
 }
 
@@ -264,6 +265,7 @@ describe('reading', () => {
     ['an empty address', [0x52, 0x04, 0x0a, 0x00, 0x12, 0x00]],
     ['no address at all', [0x52, 0x00]],
     ['addresses of two families', [0x52, 24, 0x0a, 4, 1, 2, 3, 4, 0x12, 16, ...new Array(16).fill(1)]],
+    ['an ICMP type above 255', [0x52, 15, 0x0a, 4, 1, 2, 3, 4, 0x12, 4, 1, 2, 3, 4, 0x60, 0x80, 0x02]],
     ['a port above 65535', [0x52, 16, 0x0a, 4, 1, 2, 3, 4, 0x12, 4, 1, 2, 3, 4, 0x18, 0x80, 0x80, 0x04]],
     ['a length past the end', [0x52, 0x7f]],
     ['a record that says it is longer than its batch inside another field', [0x4a, 2, 0x0a, 9]],
@@ -304,7 +306,9 @@ function refusedOrRead(bytes: Uint8Array): void {
   try {
     for (const record of recordsOf(new FlowBatchReader(bytes))) {
       expect(record.sourcePort).toBeLessThanOrEqual(0xffff);
-      const numbers = [record, record.annotations].flatMap((part) => Object.values(part)).filter(Number.isFinite);
+      const { icmpType, icmpCode, ...rest } = record;
+      for (const value of [icmpType, icmpCode]) expect(value >= -1 && value <= 0xff).toBe(true);
+      const numbers = [rest, record.annotations].flatMap((part) => Object.values(part)).filter(Number.isFinite);
       for (const value of numbers) expect(Number.isSafeInteger(value) && value >= 0).toBe(true);
     }
     splitBatch(bytes);
