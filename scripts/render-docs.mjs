@@ -2,9 +2,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { withEnginesTable } from '../dist/agent/capture/engines.js';
 import { renderReferencePage } from '../dist/agent/config/reference.js';
+import { SINKS } from '../dist/agent/export/sinks.js';
 import { withMetricsTable } from '../dist/agent/telemetry/metrics.js';
 
 const page = (name) => new URL(`../docs/${name}`, import.meta.url);
-writeFileSync(page('configuration.md'), renderReferencePage());
+writeFileSync(page('configuration.md'), renderReferencePage(SINKS));
 writeFileSync(page('capture.md'), withEnginesTable(readFileSync(page('capture.md'), 'utf8')));
 writeFileSync(page('operations.md'), withMetricsTable(readFileSync(page('operations.md'), 'utf8')));

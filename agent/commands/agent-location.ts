@@ -1,8 +1,8 @@
 /** Where the control socket of an agent may be. */
 import { join, resolve } from 'node:path';
-import { loadOnHost } from '../config/load.ts';
 import { CONTROL_SOCKET, controlSocketPath } from '../control/control-socket.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
+import { loadOnHost } from './host-configuration.ts';
 
 /** Where systemd makes the folder of the unit (RuntimeDirectory=flowlogd); only units know it by its variable. */
 const SYSTEM_RUNTIME_FOLDER = '/run/flowlogd';

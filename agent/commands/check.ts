@@ -1,7 +1,7 @@
 import type { Command, Invocation } from '../cli/command.ts';
 import type { Configuration } from '../config/load.ts';
-import { describeSink, type SinkPlan } from '../export/sinks.ts';
 import { EXIT } from '../model/operational-error.ts';
+import type { SinkPlan } from '../model/sink-plan.ts';
 import type { incidentRow } from '../record/incident-fields.ts';
 
 export const check: Command = {
@@ -33,7 +33,7 @@ export const check: Command = {
   ],
   async run(invocation) {
     const path = invocation.required('config');
-    const { loadOnHost } = await import('../config/load.ts');
+    const { loadOnHost } = await import('./host-configuration.ts');
     const { configuration, warnings } = loadOnHost(path, invocation.env, !invocation.flag('skip-files'));
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
     const [{ incidentRow }, { configuredSink }] = await Promise.all([
@@ -65,9 +65,10 @@ function incidentHints({ flowLogs }: Configuration, row: typeof incidentRow): st
 }
 
 /** `2 flow logs (web on eth0; vpn on wg*), to the topic ... at https://...`. */
-function summarise({ flowLogs }: Configuration, sink: SinkPlan | undefined, environment: Invocation['env']): string {
+function summarise({ flowLogs }: Configuration, sink: SinkPlan, environment: Invocation['env']): string {
   const named = flowLogs.map(({ name, interfaces }) => `${name} on ${interfaces.join(', ')}`).join('; ');
   const count = flowLogs.length === 1 ? '1 flow log' : `${flowLogs.length} flow logs`;
-  const target = sink === undefined ? 'the embedded log service' : describeSink(sink, environment);
-  return flowLogs.length === 0 ? 'no flow logs: nothing is captured' : `${count} (${named}), to ${target}`;
+  return flowLogs.length === 0
+    ? 'no flow logs: nothing is captured'
+    : `${count} (${named}), to ${sink.describe(environment)}`;
 }

@@ -34,12 +34,15 @@ export const config: Command = {
   ],
   async run(invocation) {
     if (invocation.flag('reference')) {
-      const { renderExample } = await import('../config/reference.ts');
-      invocation.stdout.write(renderExample());
+      const [{ renderExample }, { SINKS }] = await Promise.all([
+        import('../config/reference.ts'),
+        import('../export/sinks.ts'),
+      ]);
+      invocation.stdout.write(renderExample(SINKS));
       return EXIT.ok;
     }
     const path = invocation.string('config');
-    const { loadOnHost } = await import('../config/load.ts');
+    const { loadOnHost } = await import('./host-configuration.ts');
     const { settings, warnings } = loadOnHost(path, invocation.env);
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
     invocation.stdout.write(

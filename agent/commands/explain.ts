@@ -42,6 +42,6 @@ async function exclusionPolicy(invocation: Invocation) {
   const { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING } = await import('../packet/exclusion.ts');
   if (invocation.flag('no-exclude')) return EXCLUDE_NOTHING;
   if (!invocation.has('config')) return EXCLUDE_DEFAULTS;
-  const { loadOnHost } = await import('../config/load.ts');
+  const { loadOnHost } = await import('./host-configuration.ts');
   return loadOnHost(invocation.required('config'), invocation.env, false).configuration.exclude;
 }

@@ -6,8 +6,8 @@ import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
 import type { Configuration } from '../config/load.ts';
 import type { RunPlan } from '../daemon/run.ts';
-import { type SinkPlan, storageOf } from '../export/sinks.ts';
-import { EMBEDDED_STORAGE } from '../flow-logs/storage.ts';
+import { EMBEDDED_SINK } from '../export/cls/kind.ts';
+import type { SinkPlan } from '../model/sink-plan.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 import { declarationOf, flowLogResolver, type Waiting } from './flow-log-resolver.ts';
 import { defaultHostId } from './host-id.ts';
@@ -25,7 +25,7 @@ export function planEmbedded(configuration: Configuration, isStateGiven: boolean
   const flowLogs = configuration.flowLogs
     .slice(0, 1)
     .map((flowLog) => ({ ...flowLog, interfaces: ['default', 'lo'], windowSeconds: EMBEDDED_WINDOW_SECONDS }));
-  return plan({ ...configuration, stateDirectory, flowLogs }, { mayLack: () => true });
+  return plan({ ...configuration, stateDirectory, flowLogs, sinks: [] }, { mayLack: () => true });
 }
 
 function plan(configuration: Configuration, waiting: Waiting): RunPlan {
@@ -42,22 +42,21 @@ function plan(configuration: Configuration, waiting: Waiting): RunPlan {
     ringBytesMax: ringBytesMaxOf(capture.memoryMax),
     tableDirectory: table.directory,
     resolver: flowLogResolver(configuration, waiting),
+    sink: configuredSink(configuration),
     ...desired(configuration),
   };
 }
 
 /** The flow logs as the configuration wants them, at a start and on SIGHUP. */
 export function desired(configuration: Configuration): Pick<RunPlan, 'declarations' | 'storage'> {
-  const sink = configuredSink(configuration);
   return {
     declarations: configuration.flowLogs.map(declarationOf),
-    storage: sink === undefined ? EMBEDDED_STORAGE : storageOf(sink),
+    storage: configuredSink(configuration).storage,
   };
 }
 
-/** Undefined: the embedded log service. */
-export function configuredSink({ cls }: Configuration): SinkPlan | undefined {
-  return cls === undefined ? undefined : { name: 'cls', kind: 'cls', options: cls };
+export function configuredSink({ sinks: [sink = EMBEDDED_SINK] }: Configuration): SinkPlan {
+  return sink;
 }
 
 function machineIdFile(): string | undefined {

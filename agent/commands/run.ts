@@ -2,8 +2,8 @@ import type { Command } from '../cli/command.ts';
 import { HangUps } from '../daemon/hang-ups.ts';
 import { isSameStorage } from '../flow-logs/storage.ts';
 
-/** What says where records go; other options of `cls` are the way there. */
-const STORAGE_OPTIONS: readonly string[] = ['cls.endpoint', 'cls.topicId'];
+/** Where records go is among them. */
+const SINK_OPTIONS = /^(?:sinks|cls)\./;
 
 export const run: Command = {
   name: 'run',
@@ -33,12 +33,12 @@ export const run: Command = {
       { loadOnHost },
       { changedOptions },
       { storedFlowLogs },
-      { configuredSink, desired, planConfigured, planEmbedded },
+      { desired, planConfigured, planEmbedded },
       { keepNeededCapabilities },
       { runEmbedded, runService },
       { refuseSecondAgent },
     ] = await Promise.all([
-      import('../config/load.ts'),
+      import('./host-configuration.ts'),
       import('../config/changes.ts'),
       import('./flow-log-resolver.ts'),
       import('./plan.ts'),
@@ -58,7 +58,6 @@ export const run: Command = {
       return runEmbedded(invocation, plan);
     }
     await refuseSecondAgent(configuration.stateDirectory, invocation.env);
-    const sink = configuredSink(configuration);
     const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen, configPath: path };
     const readAgain = () => {
       const now = loadOnHost(path, invocation.env);
@@ -66,10 +65,10 @@ export const run: Command = {
       // A restart is refused with another storage, so nobody is asked for one.
       const hasMoved = !isSameStorage(wanted.storage, desired(configuration).storage);
       const restartFor = changedOptions(loaded, now).filter(
-        (option) => !option.startsWith('flowLogs[') && !(hasMoved && STORAGE_OPTIONS.includes(option)),
+        (option) => !option.startsWith('flowLogs[') && !(hasMoved && SINK_OPTIONS.test(option)),
       );
       return { restartFor, ...wanted };
     };
-    return runService(invocation, planConfigured(configuration), sink, telemetry, { hangUps, readAgain });
+    return runService(invocation, planConfigured(configuration), telemetry, { hangUps, readAgain });
   },
 };

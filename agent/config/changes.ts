@@ -1,8 +1,9 @@
 /** What differs between two loads of the configuration. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Loaded } from './load.ts';
+import { siblingOf } from './named-files.ts';
 
-/** The paths of the options with another value, in the order of the table; `cls.secretKey` also for what its file holds. */
+/** The paths of the options with another value, in the order of the table; a secret also for what its file holds. */
 export function changedOptions(before: Loaded, after: Loaded): readonly string[] {
   const then = new Map(before.settings.map(({ path, value }) => [path, value]));
   const now = new Map(after.settings.map(({ path, value }) => [path, value]));
@@ -12,17 +13,11 @@ export function changedOptions(before: Loaded, after: Loaded): readonly string[]
   return [...paths, ...changedFiles(before, after).filter((path) => !paths.includes(path))];
 }
 
-/** A key or a certificate that was replaced in the file that holds it. */
-function changedFiles({ configuration: { cls: then } }: Loaded, { configuration: { cls: now } }: Loaded): string[] {
-  if (then === undefined || now === undefined) return [];
-  const pairs = [
-    ['cls.secretId', then.credentials.secretId, now.credentials.secretId],
-    ['cls.secretKey', then.credentials.secretKey, now.credentials.secretKey],
-    ['cls.token', then.credentials.token, now.credentials.token],
-    ['cls.proxy', String(then.proxy), String(now.proxy)],
-    ['cls.caFile', then.tls.ca, now.tls.ca],
-    ['cls.certFile', then.tls.cert, now.tls.cert],
-    ['cls.keyFile', then.tls.key, now.tls.key],
-  ] as const;
-  return pairs.filter(([, left, right]) => left !== right).map(([path]) => path);
+/** A key or a certificate that was replaced in the file that holds it: by the option that has the value, else the file. */
+function changedFiles(before: Loaded, after: Loaded): string[] {
+  const changed = [...after.texts].filter(([path, text]) => before.texts.has(path) && before.texts.get(path) !== text);
+  return changed.map(([path]) => {
+    const holds = after.settings.find((setting) => setting.path === path)?.content?.holds;
+    return holds === undefined ? path : siblingOf(path, holds.name);
+  });
 }

@@ -5,16 +5,16 @@ import type { Findings } from './findings.ts';
 import { checkRow } from './flow-log-row.ts';
 import { isInterfacePattern } from './interface-pattern.ts';
 import { PROTOCOL } from './kinds.ts';
+import { siblingOf } from './named-files.ts';
 
 /** Names that the built-in exclusions have in the ledger. */
 const BUILT_IN_RULES: ReadonlySet<unknown> = new Set(['dhcp', 'dhcpv6', 'windows-activation']);
 const PROTOCOLS_WITH_PORTS: ReadonlySet<unknown> = new Set([PROTOCOL.parse('tcp'), PROTOCOL.parse('udp')]);
 
-/** @param zstd whether this Node can compress so */
-export function checkConsistency(findings: Findings, zstd: boolean): void {
+export function checkConsistency(findings: Findings): void {
   checkFlowLogs(findings);
   checkExclusionRules(findings);
-  checkCls(findings, zstd);
+  checkFiles(findings);
 }
 
 function checkFlowLogs(findings: Findings): void {
@@ -95,26 +95,13 @@ function lengthOf(findings: Findings, path: string): number {
   return Array.isArray(value) ? value.length : -1;
 }
 
-function checkCls(findings: Findings, zstd: boolean): void {
+/** A value stands in the configuration or in a file. */
+function checkFiles(findings: Findings): void {
   const { settings } = findings;
-  if (![...settings.keys()].some((path) => path.startsWith('cls.'))) return;
-  for (const name of ['secretId', 'secretKey', 'token', 'proxy']) {
-    const inline = settings.has(`cls.${name}`);
-    const file = settings.has(`cls.${name}File`);
-    if (inline && file) findings.problemAt(`cls.${name}File`, `cls.${name} is set too; keep one of them`);
-    const refused = findings.problems.some(({ path }) => path === `cls.${name}` || path === `cls.${name}File`);
-    if (!inline && !file && !refused && (name === 'secretId' || name === 'secretKey')) {
-      findings.problemIn('cls', `cls.${name} or cls.${name}File is missing: uploads must be signed`);
-    }
-  }
-  if (settings.has('cls.certFile') !== settings.has('cls.keyFile')) {
-    const [set, missing] = settings.has('cls.certFile')
-      ? ['cls.certFile', 'cls.keyFile']
-      : ['cls.keyFile', 'cls.certFile'];
-    findings.problemAt(set ?? '', `a client certificate needs its key: ${missing} is missing`);
-  }
-  if (settings.get('cls.compression')?.value === 'zstd' && !zstd) {
-    findings.problemAt('cls.compression', 'zstd needs Node 22.15 or newer; use lz4');
+  for (const { path, content } of settings.values()) {
+    if (content?.holds === undefined) continue;
+    const inline = siblingOf(path, content.holds.name);
+    if (settings.has(inline)) findings.problemAt(path, `${inline} is set too; keep one of them`);
   }
 }
 

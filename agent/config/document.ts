@@ -6,8 +6,18 @@
 
 import { isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument, type YAMLMap } from 'yaml';
 import { nearestWord } from '../options/nearest.ts';
-import type { Fields, ListNode, Node, OptionNode, SectionNode } from '../options/option.ts';
-import { type Environment, readVariable, variableOf } from './environment.ts';
+import {
+  type Fields,
+  type FileContent,
+  type ListNode,
+  type NamedNode,
+  type NamedSection,
+  type Node,
+  type OptionNode,
+  type SectionNode,
+  typeOf,
+} from '../options/option.ts';
+import { type Environment, namesIn, readVariable, variableOf } from './environment.ts';
 import type { Findings, Origin } from './findings.ts';
 
 type YamlNode = ParsedNode | null | undefined;
@@ -103,7 +113,55 @@ class Reader {
         return this.#list(schema, yaml, path, source, at);
       case 'section':
         return this.#section(schema, yaml, path, source, at);
+      case 'named':
+        return this.#named(schema, yaml, path, source, at);
     }
+  }
+
+  /** What the file names, then what the environment alone does. */
+  #named(schema: NamedNode, yaml: YamlNode, path: string, source: Source, at: Origin): readonly NamedSection[] {
+    const isAbsent = yaml == null || (isScalar(yaml) && yaml.value === null);
+    if (!isAbsent && !isMap(yaml)) {
+      this.#findings.problem(path, at, `it must have a section for each name, not ${nameOf(yaml)}`);
+      return [];
+    }
+    const accepts = (name: string) =>
+      schema.name.parse(name) === undefined ? `it is no valid name: expected ${schema.name.expected}` : undefined;
+    const written = isAbsent ? new Map<string, YamlNode>() : this.#pairs(accepts, yaml as YAMLMap.Parsed, path, source);
+    const names = new Set([...written.keys(), ...namesIn(this.#environment, path)]);
+    if (yaml != null && names.size === 0) this.#findings.problem(path, at, 'it names none; leave it out');
+    if (names.size > schema.max) {
+      this.#findings.problem(path, at, `it has ${names.size} entries and must have at most ${schema.max}`);
+    }
+    return [...names].flatMap((name) =>
+      this.#namedSection(schema, name, written.get(name), `${path}.${name}`, source, at),
+    );
+  }
+
+  /** Its type first, which says what other options there are. */
+  #namedSection(
+    schema: NamedNode,
+    name: string,
+    written: YamlNode,
+    path: string,
+    source: Source,
+    around: Origin,
+  ): readonly NamedSection[] {
+    const yaml = source.resolve(written);
+    const at = yaml?.range == null ? around : source.origin(yaml.range[0]);
+    const isAbsent = yaml == null || (isScalar(yaml) && yaml.value === null);
+    if (!isAbsent && !isMap(yaml)) {
+      this.#findings.problem(path, at, `it must be a section with options of its own, not ${nameOf(yaml)}`);
+      return [];
+    }
+    const named = isAbsent
+      ? undefined
+      : (yaml as YAMLMap.Parsed).items.find(({ key }) => keyOf(key, source) === 'type');
+    const typeOption = typeOf(schema);
+    const type = this.node(typeOption, named?.value, `${path}.type`, source, at);
+    if (typeof type !== 'string') return [];
+    const section = { ...schema.types[type]!, fields: { type: typeOption, ...schema.types[type]!.fields } };
+    return [{ name, type, path, values: this.#section(section, yaml, path, source, at) as NamedSection['values'] }];
   }
 
   #section(schema: SectionNode<Fields, boolean>, yaml: YamlNode, path: string, source: Source, at: Origin): unknown {
@@ -113,7 +171,9 @@ class Reader {
       this.#findings.problem(path, at, `it must be a section with options of its own, not ${nameOf(yaml)}`);
       return undefined;
     }
-    const pairs = absent ? new Map<string, YamlNode>() : this.#pairs(schema, yaml as YAMLMap.Parsed, path, source);
+    const refusalOf = (key: string) =>
+      Object.hasOwn(schema.fields, key) ? undefined : `there is no such option${hint(key, schema)}`;
+    const pairs = absent ? new Map<string, YamlNode>() : this.#pairs(refusalOf, yaml as YAMLMap.Parsed, path, source);
     const entries = Object.entries(schema.fields).map(([key, field]) => [
       key,
       this.node(field, pairs.get(key), path === '' ? key : `${path}.${key}`, source, at),
@@ -121,9 +181,9 @@ class Reader {
     return Object.fromEntries(entries);
   }
 
-  /** The section's values by key, after refusing what is unknown or defined twice. */
+  /** The section's values by key, after refusing keys that are unknown or defined twice. */
   #pairs(
-    schema: SectionNode<Fields, boolean>,
+    refusalOf: (key: string) => string | undefined,
     map: YAMLMap.Parsed,
     path: string,
     source: Source,
@@ -131,13 +191,13 @@ class Reader {
     const values = new Map<string, YamlNode>();
     const places = new Map<string, Origin>();
     for (const pair of map.items) {
-      const keyNode = source.resolve(pair.key);
-      const key = isScalar(keyNode) ? String(keyNode.value) : '?';
+      const key = keyOf(pair.key, source);
       const keyPath = path === '' ? key : `${path}.${key}`;
       const at = source.origin(pair.key.range[0]);
       const first = places.get(key);
-      if (!Object.hasOwn(schema.fields, key)) {
-        this.#findings.problem(keyPath, at, `there is no such option${hint(key, schema)}`);
+      const refusal = refusalOf(key);
+      if (refusal !== undefined) {
+        this.#findings.problem(keyPath, at, refusal);
       } else if (first !== undefined) {
         const where = first.from === 'file' ? `, first in line ${first.line}` : '';
         this.#findings.problem(keyPath, at, `it is said twice${where}; keep one`);
@@ -243,13 +303,20 @@ class Reader {
       this.#findings.problem(path, origin, `${said} is not accepted: it must be ${schema.kind.expected}${meant}`);
     } else {
       const isSecret = schema.secret && (schema.kind.isConfidential?.(value) ?? true);
-      this.#set(path, value, isSecret ? '(hidden)' : text, origin, isSecret);
+      this.#set(path, value, isSecret ? '(hidden)' : text, origin, isSecret, schema.content);
     }
     return value;
   }
 
-  #set(path: string, value: unknown, shown: string, origin: Origin, secret: boolean): void {
-    this.#findings.settings.set(path, { path, value, shown, origin, secret });
+  #set(
+    path: string,
+    value: unknown,
+    shown: string,
+    origin: Origin,
+    secret: boolean,
+    content?: FileContent | undefined,
+  ): void {
+    this.#findings.settings.set(path, { path, value, shown, origin, secret, content });
   }
 
   #isSetByEnvironment(path: string): boolean {
@@ -258,6 +325,11 @@ class Reader {
       (name) => name.startsWith(prefix) && readVariable(this.#environment, name) !== undefined,
     );
   }
+}
+
+function keyOf(key: ParsedNode | null, source: Source): string {
+  const keyNode = source.resolve(key);
+  return isScalar(keyNode) ? String(keyNode.value) : '?';
 }
 
 function hint(key: string, schema: SectionNode<Fields, boolean>): string {

@@ -1,5 +1,5 @@
 import { nearestWord } from '../options/nearest.ts';
-import type { Node } from '../options/option.ts';
+import type { Fields, NamedSection, Node, SectionNode } from '../options/option.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -28,21 +28,57 @@ export function readVariable(environment: Environment, name: string | undefined)
   return text === '' ? undefined : text;
 }
 
-/** Sentences about variables that look like ours and override nothing. */
-export function misspeltVariables(schema: Node, environment: Environment): string[] {
-  const known = new Set(variablesOf(schema, ''));
+/** What only the environment names: `FLOWLOGD_SINKS_ARCHIVE_TYPE` makes `archive` one of `sinks`. Names have no underscore. */
+export function namesIn(environment: Environment, path: string): readonly string[] {
+  const named = new RegExp(`^${variableOf(path) ?? ''}_([A-Z0-9]+)_TYPE$`);
+  return Object.keys(environment).flatMap((variable) => {
+    const [, name] = named.exec(variable) ?? [];
+    return name === undefined || readVariable(environment, variable) === undefined ? [] : [name.toLowerCase()];
+  });
+}
+
+/**
+ * Sentences about variables that look like ours and override nothing.
+ *
+ * @param sections those that the configuration names
+ */
+export function misspeltVariables(schema: Node, sections: readonly NamedSection[], environment: Environment): string[] {
+  const known = new Set([
+    ...variablesOf(schema, '', sections),
+    ...sections.map(({ path }) => variableOf(`${path}.type`)!),
+  ]);
   const warnings: string[] = [];
   for (const name of Object.keys(environment)) {
     if (!name.startsWith(PREFIX) || NOT_OURS.test(name) || known.has(name)) continue;
     const nearest = nearestWord(name, known);
     if (nearest !== undefined) warnings.push(`the variable ${name} sets no option; did you mean ${nearest}?`);
+    else warnings.push(...unnamed(schema, name));
   }
   return warnings;
 }
 
-function variablesOf(node: Node, path: string): string[] {
-  if (node.node !== 'section') return [variableOf(path) ?? []].flat();
-  return Object.entries(node.fields).flatMap(([key, field]) =>
-    variablesOf(field as Node, path === '' ? key : `${path}.${key}`),
-  );
+function variablesOf(node: Node, path: string, sections: readonly NamedSection[]): string[] {
+  switch (node.node) {
+    case 'section':
+      return fieldsOf(node, path).flatMap(([inner, field]) => variablesOf(field, inner, sections));
+    case 'named':
+      return sections.flatMap((section) => variablesOf(node.types[section.type]!, section.path, sections));
+    default:
+      return [variableOf(path) ?? []].flat();
+  }
+}
+
+/** `FLOWLOGD_SINKS_ARCHIVE_TOPIC_ID` where nothing names a sink `archive`. */
+function unnamed(schema: Node, variable: string): string[] {
+  if (schema.node !== 'section') return [];
+  return fieldsOf(schema, '').flatMap(([path, field]) => {
+    const [, name] = new RegExp(`^${variableOf(path) ?? ''}_([A-Z0-9]+)_`).exec(variable) ?? [];
+    if (field.node !== 'named' || name === undefined) return [];
+    const type = variableOf(`${path}.${name.toLowerCase()}.type`);
+    return [`the variable ${variable} sets no option; name ${path}.${name.toLowerCase()} in the file, or set ${type}`];
+  });
+}
+
+function fieldsOf({ fields }: SectionNode<Fields, boolean>, path: string): [path: string, node: Node][] {
+  return Object.entries(fields).map(([key, field]) => [path === '' ? key : `${path}.${key}`, field]);
 }

@@ -1,4 +1,6 @@
-/** What loading a configuration finds out: a setting for each option, and every problem with its place. */
+/** What loading a configuration finds out: a setting for each option, every problem with its place, and warnings. */
+import type { FileContent } from '../options/option.ts';
+import type { SectionFindings } from '../options/sink-options.ts';
 
 export type Origin =
   | { readonly from: 'default' }
@@ -14,6 +16,8 @@ export interface Setting {
   readonly shown: string;
   readonly origin: Origin;
   readonly secret: boolean;
+  /** Where the value names a file, what counts of it. */
+  readonly content?: FileContent | undefined;
 }
 
 export interface Problem {
@@ -26,6 +30,8 @@ export interface Problem {
 export class Findings {
   readonly settings = new Map<string, Setting>();
   readonly problems: Problem[] = [];
+  /** Sentences about what is allowed and probably not meant. */
+  readonly warnings: string[] = [];
 
   problem(path: string, origin: Origin, message: string): void {
     this.problems.push({ path, message, origin });
@@ -38,9 +44,12 @@ export class Findings {
 
   /** Says the problem where the section is, which is where its first option is. */
   problemIn(section: string, message: string): void {
+    this.problem(section, this.placeOf(section), message);
+  }
+
+  placeOf(section: string): Origin {
     const inside = [...this.settings.values()].filter(({ path }) => path.startsWith(`${section}.`));
-    const place = inside.find(({ origin }) => origin.from !== 'default');
-    this.problem(section, place?.origin ?? { from: 'default' }, message);
+    return inside.find(({ origin }) => origin.from !== 'default')?.origin ?? { from: 'default' };
   }
 
   /** Problems one a line, in the order of the file: `FILE:3:5: flowLogs[0].name: ...`. */
@@ -51,6 +60,23 @@ export class Findings {
       return `${describeOrigin(origin, file)}: ${subject}${message}`;
     });
   }
+}
+
+/** The findings of one section alone, under the names that its options have in it. */
+export function findingsOf(findings: Findings, section: string): SectionFindings {
+  const pathOf = (option: string) => `${section}.${option}`;
+  return {
+    path: pathOf,
+    value: (option) => findings.settings.get(pathOf(option))?.value,
+    isRefused: (option) => findings.problems.some(({ path }) => path === pathOf(option)),
+    problemAt(option, message) {
+      const isSet = findings.settings.has(pathOf(option));
+      if (isSet) findings.problemAt(pathOf(option), message);
+      else findings.problem(pathOf(option), findings.placeOf(section), message);
+    },
+    problem: (message) => findings.problemIn(section, message),
+    warn: (sentence) => findings.warnings.push(sentence),
+  };
 }
 
 /** `FILE:3:5`, a variable's name, or the file as a whole. */

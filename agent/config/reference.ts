@@ -1,18 +1,27 @@
 /** Renders the option table: as the page of the documentation, and as a commented example file. */
 
 import { TEXT } from '../options/kinds.ts';
-import type { Fields, ListNode, Node, OptionNode, SectionNode } from '../options/option.ts';
+import {
+  type Fields,
+  type ListNode,
+  type NamedNode,
+  type Node,
+  type OptionNode,
+  type SectionNode,
+  typeOf,
+} from '../options/option.ts';
+import type { SinkOptions } from '../options/sink-options.ts';
 import { variableOf } from './environment.ts';
-import { SCHEMA } from './schema.ts';
+import { schemaFor } from './schema.ts';
 
 const COMMENT_COLUMNS = 110;
 
 /** `docs/configuration.md`. */
-export function renderReferencePage(): string {
+export function renderReferencePage(sinkKinds: readonly SinkOptions[]): string {
   const lines = [
     '# Configuration',
     '',
-    '<!-- Rendered from agent/config/schema.ts by `npm run docs`. Do not edit. -->',
+    '<!-- Rendered from agent/config/schema.ts and the options of each sink by `npm run docs`. Do not edit. -->',
     '',
     'The configuration is one YAML file, given with `--config FILE`. Everything has a default except where it says required.',
     'The environment overrides the file: plain values as text, lists as `a,b` or as YAML. An empty variable counts as not set.',
@@ -22,7 +31,8 @@ export function renderReferencePage(): string {
     '- `flowlogd config --reference` prints all options as a commented file. Examples are in [examples/](examples/).',
     '- Durations are whole seconds (`60`) or `10s`, `5m`, `1h`, `7d`; sizes are whole bytes or `512KiB`, `64MiB`, `1GiB`.',
     '- A file that holds a secret must not be readable by every user of the host: `chmod 600`.',
-    ...sectionPage(SCHEMA, ''),
+    ...sectionPage(schemaFor(sinkKinds), ''),
+    ...formerSections(sinkKinds),
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -41,6 +51,7 @@ function sectionPage(section: SectionNode<Fields, boolean>, path: string): strin
   }
   for (const { path: inner, node } of entries) {
     if (node.node === 'section') lines.push(...sectionPage(node, inner));
+    if (node.node === 'named') lines.push(...namedPage(node, inner));
     if (node.node === 'list' && node.item.node === 'section') {
       lines.push(
         ...sectionPage({ ...node.item, description: `${node.description} ${node.item.description}` }, `${inner}[]`),
@@ -50,8 +61,38 @@ function sectionPage(section: SectionNode<Fields, boolean>, path: string): strin
   return lines;
 }
 
+/** One part for all of them, and one for each type. */
+function namedPage(node: NamedNode, path: string): string[] {
+  const each = typeRows(node, path);
+  const heading = ['', `## \`${path}\``, '', `${node.description} A name must be ${node.name.expected}.`];
+  const types = Object.entries(node.types).flatMap(([type, section]) => {
+    const [, title, ...page] = sectionPage(section, `${path}.NAME`);
+    return ['', `${title} of type \`${type}\``, ...page];
+  });
+  return [...heading, ...each, ...types];
+}
+
+function typeRows(node: NamedNode, path: string): string[] {
+  const rows = pageRow(`${path}.NAME.type`, typeOf(node));
+  return ['', '| option | must be | default | environment | |', '| --- | --- | --- | --- | --- |', ...rows];
+}
+
+function formerSections(sinkKinds: readonly SinkOptions[]): string[] {
+  return sinkKinds.flatMap(({ kind, formerSection }) =>
+    formerSection === undefined
+      ? []
+      : [
+          '',
+          `## \`${formerSection}\``,
+          '',
+          `Deprecated: a section \`${formerSection}\` at the top of the file, and the variables \`${variableOf(`${formerSection}.`)}...\`, are read as the sink ` +
+            `\`sinks.${formerSection}\` of type \`${kind}\`. It cannot be combined with \`sinks\`.`,
+        ],
+  );
+}
+
 function pageRow(path: string, node: Node): string[] {
-  if (node.node === 'section') return [];
+  if (node.node === 'section' || node.node === 'named') return [];
   const variable = path.includes('[') ? undefined : variableOf(path);
   const name = path.slice(path.lastIndexOf('.') + 1);
   const example = node.example === undefined ? '' : ` Example: \`${node.example}\`.`;
@@ -82,12 +123,12 @@ function defaultOf(node: OptionNode<unknown> | ListNode<Node>): string {
  * Every option as a commented YAML file that is valid as it stands: prose after `# `, options after `#` alone, so that
  * removing the `#` sets them.
  */
-export function renderExample(): string {
+export function renderExample(sinkKinds: readonly SinkOptions[]): string {
   const heading = [
     '# The configuration of flowlogd. Every option is here with its default or an example: remove the # of what you set.',
     '# flowlogd check --config FILE says whether it is right.',
   ];
-  return `${[...heading, ...exampleFields(SCHEMA.fields, '', '')].join('\n')}\n`;
+  return `${[...heading, ...exampleFields(schemaFor(sinkKinds).fields, '', '')].join('\n')}\n`;
 }
 
 /** @param mark `#` inside of what is commented out as a whole */
@@ -109,7 +150,19 @@ function exampleField(key: string, node: Node, indent: string, mark: string): st
       const heading = [...prose(node.description, indent), `${indent}${inside}${key}:`];
       return [...heading, ...exampleFields(node.fields, `${indent}  `, inside)];
     }
+    case 'named':
+      return [...prose(node.description, indent), `${indent}#${key}:`, ...exampleNamed(node, `${indent}  `)];
   }
+}
+
+/** One of each type, under the name of the type. */
+function exampleNamed(node: NamedNode, indent: string): string[] {
+  return Object.entries(node.types).flatMap(([type, section]) => [
+    ...prose(section.description, indent),
+    `${indent}#${type}:`,
+    `${indent}  #type: ${type}`,
+    ...exampleFields(section.fields, `${indent}  `, '#'),
+  ]);
 }
 
 function exampleList(key: string, node: ListNode<Node>, indent: string, mark: string): string[] {

@@ -10,30 +10,19 @@ import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
-import {
-  ABSOLUTE_PATH,
-  BOOLEAN,
-  bytes,
-  choice,
-  FILE_PATH,
-  integer,
-  ORIGIN,
-  PROXY,
-  pattern,
-  seconds,
-  TEXT_OR_NOTHING,
-} from '../options/kinds.ts';
+import { ABSOLUTE_PATH, BOOLEAN, bytes, choice, integer, pattern, seconds, TEXT_OR_NOTHING } from '../options/kinds.ts';
 import {
   list,
   listOf,
+  named,
   option,
   optional,
   optionalSection,
   required,
-  secret,
   section,
   type ValueOf,
 } from '../options/option.ts';
+import type { SinkOptions } from '../options/sink-options.ts';
 import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
 import { FIELD_WORD, INTERFACE_PATTERN, LISTEN_ADDRESS, NETWORK, PORT_RANGE, PROTOCOL, TAG } from './kinds.ts';
 
@@ -245,75 +234,7 @@ const region = section('One region, and the networks that lie in it.', {
   ),
 });
 
-const cls = optionalSection(
-  'The log service that receives the records: Tencent Cloud Log Service, or anything that speaks its upload protocol. Without ' +
-    'this section they go to the embedded log service on the loopback interface.',
-  {
-    endpoint: required(ORIGIN, {
-      description: 'Where the log service is. Plain `http` is for loopback and test benches.',
-      example: 'https://ap-guangzhou.cls.tencentcs.com',
-    }),
-    topicId: required(IDENTIFIER, {
-      description: 'The topic that stores the records.',
-      example: '5cd3a17e-fb0b-418c-afd7-77b36539e7a7',
-    }),
-    secretId: secret({
-      description: 'Id of the key that signs uploads. It needs `cls:UploadLog` on the topic and nothing else.',
-      example: 'AKIDxxxxxxxx',
-    }),
-    secretIdFile: optional(FILE_PATH, {
-      description:
-        'A file that holds it. A relative path is looked up in `$CREDENTIALS_DIRECTORY` (systemd), else beside this file.',
-      example: 'cls-secret-id',
-    }),
-    secretKey: secret({ description: 'The key itself.', example: 'xxxxxxxx' }),
-    secretKeyFile: optional(FILE_PATH, { description: 'A file that holds it.', example: 'cls-secret-key' }),
-    token: secret({ description: 'Session token of temporary keys.', example: 'xxxxxxxx' }),
-    tokenFile: optional(FILE_PATH, { description: 'A file that holds it.', example: 'cls-token' }),
-    compression: option(choice(['lz4', 'zstd', 'deflate', 'none']), 'lz4', {
-      description: 'Of uploads. `zstd` needs Node 22.15 or newer.',
-    }),
-    caFile: optional(FILE_PATH, {
-      description: 'PEM file of the certificate authorities to trust instead of the system’s.',
-      example: '/etc/flowlogd/ca.pem',
-    }),
-    certFile: optional(FILE_PATH, {
-      description: 'PEM file of a client certificate.',
-      example: '/etc/flowlogd/client.pem',
-    }),
-    keyFile: optional(FILE_PATH, {
-      description: 'PEM file of the client certificate’s key.',
-      example: '/etc/flowlogd/client.key',
-    }),
-    proxy: secret(
-      {
-        description:
-          'HTTP proxy for uploads; `none` for a direct connection whatever the environment says. When absent the variables ' +
-          '`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` (or in lower case) apply. Loopback addresses never use a proxy.',
-        example: 'http://proxy.example.net:3128',
-      },
-      PROXY,
-    ),
-    proxyFile: optional(FILE_PATH, {
-      description: 'A file that holds it, for a proxy with a password.',
-      example: 'cls-proxy',
-    }),
-    requestTimeoutSeconds: option(seconds(1, 600), '60', {
-      description:
-        'For one upload over an open connection, to the last byte of the answer. Name look-up, TCP and TLS have limits of their own: see cls.md.',
-    }),
-    requestIdRequired: option(BOOLEAN, 'true', {
-      description:
-        'Whether only an answer with the header `x-cls-requestid` can accept a batch. Tencent Cloud and the embedded log service ' +
-        'always send it; `false` is for a compatible service that does not, and counts its 200 as stored.',
-    }),
-    ledgerLog: option(BOOLEAN, 'true', {
-      description: 'Send the ledger of each window (offered, metered, excluded, dropped ...) as a log of its own.',
-    }),
-  },
-);
-
-export const SCHEMA = section('The configuration of flowlogd.', {
+const BEFORE_SINKS = {
   stateDirectory: option(ABSOLUTE_PATH, '/var/lib/flowlogd', {
     description: 'Where flow tables and the spool live: a local disk, never shared between two agents.',
     inherits: 'STATE_DIRECTORY',
@@ -370,7 +291,9 @@ export const SCHEMA = section('The configuration of flowlogd.', {
       description: 'Batches older than this go, and are counted.',
     }),
   }),
-  cls,
+};
+
+const AFTER_SINKS = {
   log: section('What flowlogd says about itself, as JSON lines on standard error.', {
     level: option(choice(['error', 'warn', 'info', 'debug']), 'info', {
       description:
@@ -385,12 +308,30 @@ export const SCHEMA = section('The configuration of flowlogd.', {
       example: '127.0.0.1:9753',
     }),
   }),
-});
+};
 
-/** What the file and the environment say, before secrets are read. */
+const SINK_NAME = pattern('1 to 32 of the characters a-z 0-9, the first one a letter', /^[a-z][a-z0-9]{0,31}$/);
+
+/** @param kinds of sinks that there are */
+export function schemaFor(kinds: readonly SinkOptions[]) {
+  return section('The configuration of flowlogd.', {
+    ...BEFORE_SINKS,
+    sinks: named(SINK_NAME, {
+      max: 1,
+      types: Object.fromEntries(kinds.map(({ kind, section: options }) => [kind, options])),
+      description:
+        'The log services that receive the records, by names of your own: see sinks.md. Without any they go to the embedded log service on the loopback interface.',
+    }),
+    ...AFTER_SINKS,
+  });
+}
+
+/** All of it but the kinds of sinks. */
+export const SCHEMA = schemaFor([]);
+
+/** What the file and the environment say, before the files that they name are read. */
 export type Options = ValueOf<typeof SCHEMA>;
 export type FlowLogOptions = Options['flowLogs'][number];
-export type ClsOptions = Options['cls'];
 
 /** The longest configuration file: it is written by people. */
 export const CONFIGURATION_BYTES_MAX = 1024 * KIBIBYTE;

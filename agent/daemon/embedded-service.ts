@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-export const EMBEDDED_TOPIC_ID = 'flowlog';
+import { EMBEDDED_TOPIC_ID } from '../export/cls/options.ts';
+
 const STOP_MS = 10_000;
 
 export interface LogServiceRun {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type BackoffLimits, backoffMs } from '../export/backoff.ts';
 import type { Timers } from '../export/timers.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import type { EmbeddedService } from '../model/sink-plan.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import { type LogServiceRun, launchLogService, logServiceEntry } from './embedded-service.ts';
@@ -27,19 +28,14 @@ export interface LogServiceKeeperOptions {
   readonly launch?: (storeFolder: string, onLine: (line: string) => void) => LogServiceRun;
 }
 
-interface Credentials {
-  readonly secretId: string;
-  readonly secretKey: string;
-}
-
-export class LogServiceKeeper {
+export class LogServiceKeeper implements EmbeddedService {
   readonly #options: LogServiceKeeperOptions;
   readonly #started: Promise<void>;
   #settleStart: () => void = () => undefined;
   #onReady: () => void = () => undefined;
   #run: LogServiceRun | undefined;
   #socketPath: string | undefined;
-  #credentials: Credentials = { secretId: '', secretKey: '' };
+  #credentials: EmbeddedService['credentials'] = { secretId: '', secretKey: '' };
   #state: LogServiceStatus['state'] = 'starting';
   #url: string | null = null;
   #sinceSeconds: number;
@@ -62,11 +58,15 @@ export class LogServiceKeeper {
     return this.#started;
   }
 
+  get storeFolder(): string {
+    return this.#options.storeFolder;
+  }
+
   get socketPath(): string {
     return this.#socketPath ?? join(this.#options.storeFolder, 'service.sock');
   }
 
-  get credentials(): Credentials {
+  get credentials(): EmbeddedService['credentials'] {
     return this.#credentials;
   }
 
@@ -161,6 +161,6 @@ export function requireLogService(): void {
   if (existsSync(logServiceEntry())) return;
   throw new OperationalError(
     'logservice.unreachable',
-    'This installation has no embedded log service: name a log service in the configuration (cls).',
+    'This installation has no embedded log service: name a log service in the configuration (sinks).',
   );
 }

@@ -7,13 +7,12 @@ import { ownCommand, quoted } from '../cli/own-command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
 import { flowLogRoutes } from '../control/flow-log-routes.ts';
 import { TopicProbe } from '../control/sink-probe.ts';
-import { createSink, type SinkPlan } from '../export/sinks.ts';
-import { systemTimers } from '../export/timers.ts';
+import { EMBEDDED_TOPIC_ID } from '../export/cls/options.ts';
 import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogResolver } from '../flow-logs/reconciler.ts';
 import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
-import type { Sink } from '../model/sink.ts';
+import type { SinkPlan } from '../model/sink-plan.ts';
 import type { Storage } from '../model/storage.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
@@ -22,12 +21,11 @@ import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { OnLinks } from '../threads/start-data-plane.ts';
 import type { TapSetup } from '../threads/tap-set.ts';
 import type { AgentPlan } from './agent-plan.ts';
-import { EMBEDDED_TOPIC_ID } from './embedded-service.ts';
-import { EMBEDDED_SINK_NAME, EmbeddedSink } from './embedded-sink.ts';
 import type { HangUps } from './hang-ups.ts';
-import { LogServiceKeeper, requireLogService } from './log-service-keeper.ts';
+import type { LogServiceKeeper } from './log-service-keeper.ts';
 import { logEnd, logStart, logStatus } from './run-log.ts';
 import { createNotify, type Reloading, serveManager } from './service-manager.ts';
+import { openTarget } from './sink-target.ts';
 import { refuseForeignState } from './state-folder.ts';
 import { Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { showWindow } from './window-report.ts';
@@ -46,6 +44,7 @@ export interface TelemetryPlan {
 /** An agent before its flow logs are known. */
 export interface RunPlan extends Omit<AgentPlan, 'taps'> {
   readonly resolver: FlowLogResolver;
+  readonly sink: SinkPlan;
   /** The flow logs of the configuration, and where it wants their records. */
   readonly declarations: readonly Declaration[];
   readonly storage: Storage;
@@ -60,19 +59,15 @@ export interface Reloadable {
 /** The configuration as it is now, beside the one of the start. @throws OperationalError when it is not valid */
 type ReadAgain = () => Pick<RunPlan, 'declarations' | 'storage'> & { readonly restartFor: readonly string[] };
 
-/** @param sink undefined: the embedded log service */
 export async function runService(
   invocation: Invocation,
   plan: RunPlan,
-  sink: SinkPlan | undefined,
   { level, listen, configPath }: TelemetryPlan,
   reloadable: Reloadable,
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
-  const context = { environment: invocation.env, nowMs: Date.now };
-  const created = sink === undefined ? undefined : { sinkName: sink.name, sink: await createSink(sink, context) };
+  const target = await openTarget(plan.sink, plan.stateDirectory, invocation.env, log);
   const flowLogs = loadFlowLogs(plan, log);
-  const target: Target = created ?? embeddedTarget(plan, log);
   return supervise(
     invocation,
     { ...plan, taps: flowLogs.taps(), ...target, log, topRecords: 0, onWindow: () => undefined },
@@ -83,35 +78,14 @@ export async function runService(
 export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promise<ExitCode> {
   const { stdout } = invocation;
   const log = createLog({ level: 'warn', nowMs: Date.now });
+  const target = await openTarget(plan.sink, plan.stateDirectory, invocation.env, log);
   const flowLogs = loadFlowLogs(plan, log);
-  const target = embeddedTarget(plan, log);
   const taps = flowLogs.taps();
   return supervise(
     invocation,
     { ...plan, taps, ...target, log, topRecords: TOP_RECORDS, onWindow: (window) => showWindow(stdout, window) },
     { flowLogs, keeper: target.keeper, onLogService: (service) => welcome(stdout, taps, service) },
   );
-}
-
-interface Target {
-  readonly sinkName: string;
-  readonly sink: Sink;
-  readonly logService?: () => LogServiceStatus;
-  readonly keeper?: LogServiceKeeper;
-}
-
-/** The embedded log service, in the state directory. @throws OperationalError `logservice.unreachable` */
-function embeddedTarget({ stateDirectory }: RunPlan, log: Log): Required<Target> {
-  requireLogService();
-  const keeper = new LogServiceKeeper({
-    storeFolder: join(stateDirectory, 'logservice'),
-    log,
-    timers: systemTimers,
-    random: Math.random,
-    nowSeconds: () => Math.floor(Date.now() / 1000),
-  });
-  const sink = new EmbeddedSink(keeper, EMBEDDED_TOPIC_ID);
-  return { keeper, sinkName: EMBEDDED_SINK_NAME, sink, logService: () => keeper.status };
 }
 
 function loadFlowLogs({ resolver, declarations, storage, stateDirectory }: RunPlan, log: Log): FlowLogControl {

@@ -5,8 +5,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Storage } from '../model/storage.ts';
 
-export const EMBEDDED_STORAGE: Storage = { service: 'embedded' };
-
 export function isSameStorage(left: Storage, right: Storage): boolean {
   return isDeepStrictEqual(left, right);
 }

@@ -5,3 +5,6 @@ export interface Storage {
   /** The part of the service; absent where it has one only. */
   readonly topicId?: string;
 }
+
+/** The log service beside the agent lies in the state directory: one place, whatever it is reached by. */
+export const EMBEDDED_STORAGE: Storage = { service: 'embedded' };

@@ -1,9 +1,10 @@
 /**
- * The building blocks of the option table: options, lists and sections. Each option reads its value from text, whether the
- * text stands in the file, in an environment variable or in the table itself as a default, so that all three mean the same.
+ * The building blocks of option tables: options, lists, sections, and sections under names of their own. Each option reads its
+ * value from text, whether the text stands in the file, in an environment variable or in the table itself as a default, so that
+ * all three mean the same.
  */
 
-import { type Kind, TEXT } from './kinds.ts';
+import { choice, FILE_PATH, type Kind, TEXT } from './kinds.ts';
 
 /** How an option stands in the table. */
 export interface OptionNode<T> {
@@ -18,6 +19,15 @@ export interface OptionNode<T> {
   readonly example: string | undefined;
   /** Set by the environment of a service manager, before the default counts. */
   readonly inherits: string | undefined;
+  /** Where the value is the path of a file, what counts of that file. */
+  readonly content: FileContent | undefined;
+}
+
+export interface FileContent {
+  /** Whether others must not read it. */
+  readonly confidential: boolean;
+  /** The option of the same section whose value the file holds; undefined where the text itself counts. */
+  readonly holds: { readonly name: string; readonly kind: Kind<unknown> } | undefined;
 }
 
 export interface ListNode<N extends Node> {
@@ -41,7 +51,25 @@ export interface SectionNode<F extends Fields, Optional extends boolean> {
   readonly description: string;
 }
 
-export type Node = OptionNode<unknown> | ListNode<Node> | SectionNode<Fields, boolean>;
+/** Sections under names that their user chooses, each of a type that its option `type` names. */
+export interface NamedNode {
+  readonly node: 'named';
+  readonly name: Kind<string>;
+  readonly max: number;
+  readonly types: Readonly<Record<string, SectionNode<Fields, boolean>>>;
+  readonly description: string;
+}
+
+/** One of them. */
+export interface NamedSection {
+  readonly name: string;
+  readonly type: string;
+  /** Of the section: `sinks.archive`. */
+  readonly path: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+export type Node = OptionNode<unknown> | ListNode<Node> | SectionNode<Fields, boolean> | NamedNode;
 export type Fields = Readonly<Record<string, Node>>;
 
 /** The TypeScript type of what a node describes. */
@@ -52,7 +80,9 @@ export type ValueOf<N> =
       ? readonly ValueOf<I>[]
       : N extends SectionNode<infer F, infer Optional>
         ? { readonly [K in keyof F]: ValueOf<F[K]> } | (Optional extends true ? undefined : never)
-        : never;
+        : N extends NamedNode
+          ? readonly NamedSection[]
+          : never;
 
 interface About {
   readonly description: string;
@@ -88,6 +118,30 @@ export function secret<T>(about: AboutOption, kind?: Kind<T>): OptionNode<T | st
   );
 }
 
+/** A secret, and the option for a file that holds it: `secretKey` and `secretKeyFile`. */
+export function secretOrFile<Name extends string, T = string>(
+  name: Name,
+  about: AboutOption,
+  aboutFile: About,
+  kind: Kind<T> = TEXT as Kind<unknown> as Kind<T>,
+): SecretOrFile<Name, T> {
+  const content = { confidential: true, holds: { name, kind } };
+  return { [name]: secret(about, kind), [`${name}File`]: fileOption(content, aboutFile) } as SecretOrFile<Name, T>;
+}
+
+type SecretOrFile<Name extends string, T> = { readonly [K in Name]: OptionNode<T | undefined> } & {
+  readonly [K in `${Name}File`]: OptionNode<string | undefined>;
+};
+
+/** An option that names a file whose text counts. */
+export function textFile(about: About & { readonly confidential: boolean }): OptionNode<string | undefined> {
+  return fileOption({ confidential: about.confidential, holds: undefined }, about);
+}
+
+function fileOption(content: FileContent, about: About): OptionNode<string | undefined> {
+  return { ...optional(FILE_PATH, about), content };
+}
+
 const OPTIONAL = { default: undefined, required: false, secret: false };
 
 function node<T>(
@@ -96,7 +150,7 @@ function node<T>(
   about: AboutOption,
 ): OptionNode<T> {
   const { description, example, inherits } = about;
-  return { node: 'option', kind, ...rank, description, example, inherits };
+  return { node: 'option', kind, ...rank, description, example, inherits, content: undefined };
 }
 
 export function list<N extends Node>(
@@ -126,6 +180,16 @@ export function listOf<T>(
 
 export function section<F extends Fields>(description: string, fields: F): SectionNode<F, false> {
   return { node: 'section', fields, optional: false, description };
+}
+
+export function named(name: Kind<string>, about: Pick<NamedNode, 'max' | 'types' | 'description'>): NamedNode {
+  return { node: 'named', name, max: about.max, types: about.types, description: about.description };
+}
+
+/** The option of each of them that comes first. */
+export function typeOf({ types }: NamedNode): OptionNode<string> {
+  const names = Object.keys(types);
+  return required({ ...choice(names), known: names }, { description: 'Which kind of log service it is.' });
 }
 
 /** A section as optional as its presence: its value's type says so too. */

@@ -2,15 +2,16 @@
 import type { Invocation } from '../cli/command.ts';
 import { DEFAULT_BACKOFF } from '../export/backoff.ts';
 import { DIRECT_DEFAULTS, DirectDelivery } from '../export/direct.ts';
-import { createSink, SINK_URL_EXAMPLES, type SinkPlan, sinkFromUrl } from '../export/sinks.ts';
+import { SINK_URL_EXAMPLES, sinkFromUrl } from '../export/sinks.ts';
 import { systemTimers } from '../export/timers.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import type { SinkPlan } from '../model/sink-plan.ts';
 import { DeliveredOutput, type ReplayHeader } from '../output/destination.ts';
 
 /** @throws OperationalError `usage.invalid` when the URL or the key is incomplete */
 export async function deliverTo(invocation: Invocation, header: ReplayHeader): Promise<DeliveredOutput> {
   const plan = parseTarget(invocation.required('to'), invocation.env);
-  const sink = await createSink(plan, { environment: invocation.env, nowMs: Date.now });
+  const sink = await plan.create({ environment: invocation.env, nowMs: Date.now });
   const delivery = new DirectDelivery({
     sink,
     timers: systemTimers,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
 import { loadConfiguration } from '../../agent/config/load.ts';
+import { SINKS } from '../../agent/export/sinks.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../container/${path}`, import.meta.url), 'utf8');
 
@@ -25,6 +26,7 @@ function warningsOf(text: string, environment: Record<string, string>): readonly
     path: 'checked.yaml',
     environment,
     readTextFile,
+    sinkKinds: SINKS,
     zstd: true,
     readNamedFiles: true,
   });

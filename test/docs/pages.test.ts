@@ -6,6 +6,7 @@ import { renderHelp } from '../../agent/commands/help.ts';
 import { COMMANDS } from '../../agent/commands/registry.ts';
 import { loadConfiguration } from '../../agent/config/load.ts';
 import { renderExample, renderReferencePage } from '../../agent/config/reference.ts';
+import { SINKS } from '../../agent/export/sinks.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -14,7 +15,14 @@ const commands = await Promise.all([...COMMANDS.values()].map((load) => load()))
 /** Loads a text as `flowlogd check` does, with every file that it names in place. */
 function check(text: string): void {
   const readTextFile = (path: string) => ({ text: path === 'checked.yaml' ? text : 'content', mode: 0o600 });
-  loadConfiguration({ path: 'checked.yaml', environment: {}, readTextFile, zstd: true, readNamedFiles: true });
+  loadConfiguration({
+    path: 'checked.yaml',
+    environment: {},
+    readTextFile,
+    sinkKinds: SINKS,
+    zstd: true,
+    readNamedFiles: true,
+  });
 }
 
 function filesUnder(folder: string): string[] {
@@ -111,17 +119,17 @@ describe('every command', () => {
 
 describe('the configuration', () => {
   test('page is what the option table renders: npm run docs', () => {
-    expect(read('docs/configuration.md')).toBe(renderReferencePage());
+    expect(read('docs/configuration.md')).toBe(renderReferencePage(SINKS));
   });
 
   test('reference is valid as it stands, and with every option set', () => {
-    const example = renderExample();
+    const example = renderExample(SINKS);
     expect(() => check(example)).not.toThrow();
     const set = example.replace(/^( *)#(?=[\w-])/gm, '$1');
     expect(set).not.toBe(example);
     // A key is either in the file or in a file of its own.
     const oneWay = set
-      .replace(/^ {2}(?:secretId|secretKey|token|proxyFile): .*\n/gm, '')
+      .replace(/^ +(?:secretId|secretKey|token|proxyFile): .*\n/gm, '')
       .replace('[eth0, wg*]', '[eth0]');
     expect(() => check(oneWay)).not.toThrow();
   });

@@ -2,6 +2,7 @@
  * What reads bytes of others, each as one function that must answer or refuse, whatever the bytes: throwing anything but the
  * refusal of its room, writing where it may not, or taking more steps than its input can ask for is a finding.
  */
+
 import assert from 'node:assert/strict';
 import type { ByteSource } from '../../agent/capture/byte-source.ts';
 import { createSavefileEngine } from '../../agent/capture/savefile/savefile.ts';
@@ -10,6 +11,7 @@ import { ConntrackReader } from '../../agent/conntrack/ctnetlink.ts';
 import { TranslationTable, UNMATCHED } from '../../agent/conntrack/translation-table.ts';
 import { traceFrame } from '../../agent/explain/trace.ts';
 import { outcomeOf } from '../../agent/export/cls/answer.ts';
+import { SINKS } from '../../agent/export/sinks.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';
 import { MALFORMED, NOT_IP } from '../../agent/packet/decode.ts';
@@ -157,7 +159,14 @@ function runConfiguration(bytes: Uint8Array): void {
   const text = Buffer.from(bytes).toString();
   const readTextFile = () => ({ text, mode: 0o600 });
   refusing(['config.invalid', 'config.unreadable'], () => {
-    loadConfiguration({ path: 'fuzz.yaml', environment: {}, readTextFile, zstd: false, readNamedFiles: false });
+    loadConfiguration({
+      path: 'fuzz.yaml',
+      environment: {},
+      readTextFile,
+      sinkKinds: SINKS,
+      zstd: false,
+      readNamedFiles: false,
+    });
   });
 }
 

@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { SCHEMA } from '../../agent/config/schema.ts';
+import { schemaFor } from '../../agent/config/schema.ts';
+import { SINKS } from '../../agent/export/sinks.ts';
 import { METRICS } from '../../agent/telemetry/metrics.ts';
 import { PROBLEM_CODES } from '../../agent/telemetry/problems.ts';
 import { EXPORTER_STATE_LABELS } from '../../agent/telemetry/sink-metrics.ts';
@@ -89,7 +90,8 @@ function checkExpression(expr: string): void {
 
 /** Every option and section of the configuration, as a path without the numbers of lists. */
 function optionPaths(node: unknown, path: string): string[] {
-  const { fields, item } = node as { fields?: Record<string, unknown>; item?: unknown };
+  const { fields, item, types } = node as { fields?: Record<string, unknown>; item?: unknown; types?: object };
+  if (types !== undefined) return Object.values(types).flatMap((type) => optionPaths(type, `${path}.NAME`));
   if (item !== undefined) return [`${path}[]`, ...optionPaths(item, `${path}[]`)];
   if (fields === undefined) return [path];
   const inside = Object.entries(fields);
@@ -102,7 +104,7 @@ describe('the alert rules', () => {
   });
 
   test('name the knob to turn, and no option that there is not', () => {
-    const options = new Set(optionPaths(SCHEMA, '').flatMap((path) => [path, path.replace(/\[\]$/, '')]));
+    const options = new Set(optionPaths(schemaFor(SINKS), '').flatMap((path) => [path, path.replace(/\[\]$/, '')]));
     expect(options).toContain('table.flowsMax');
     let named = 0;
     for (const { alert, annotations, labels } of rules) {
@@ -110,7 +112,7 @@ describe('the alert rules', () => {
       expect(annotations.summary, alert).toContain('{{ $labels.instance }}');
       expect(['critical', 'warning'], alert).toContain(labels.severity);
       for (const [path] of annotations.knob.matchAll(
-        /\b(?:capture|table|exclude|spool|cls|telemetry|flowLogs\[\])\.[a-zA-Z]+\b/g,
+        /\b(?:capture|table|exclude|spool|sinks\.NAME|telemetry|flowLogs\[\])\.[a-zA-Z]+\b/g,
       )) {
         expect([...options], `${alert}: ${path}`).toContain(path);
         named += 1;

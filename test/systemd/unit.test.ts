@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { loadConfiguration } from '../../agent/config/load.ts';
+import { SINKS } from '../../agent/export/sinks.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FOLDER = resolve('systemd');
@@ -79,8 +80,11 @@ test('the configuration that is installed with it is right, as it stands and wit
       CREDENTIALS_DIRECTORY: '/run/credentials/flowlogd.service',
       STATE_DIRECTORY: '/var/lib/flowlogd',
     };
-    return loadConfiguration({ path, environment, readTextFile, zstd: false, readNamedFiles: true }).configuration;
+    return loadConfiguration({ path, environment, readTextFile, sinkKinds: SINKS, zstd: false, readNamedFiles: true })
+      .configuration;
   };
-  expect(check(text)).toMatchObject({ cls: undefined, stateDirectory: '/var/lib/flowlogd' });
-  expect(check(text.replace(/^#(?=cls:| {2}\w+:)/gm, '')).cls?.credentials).toMatchObject({ secretId: 'key' });
+  expect(check(text)).toMatchObject({ sinks: [], stateDirectory: '/var/lib/flowlogd' });
+  expect(check(text.replace(/^#(?=sinks:| +\w+:)/gm, '')).sinks[0]?.options).toMatchObject({
+    credentials: { secretId: 'key' },
+  });
 });

@@ -93,7 +93,7 @@ const MANAGEMENT_API =
 
 const NO_REQUEST_ID =
   '200 without x-cls-requestid, so not from the log service: check cls.endpoint and proxies on the way (for a compatible ' +
-  'service that sends none: cls.requestIdRequired: false)';
+  'service that sends none: requestIdRequired: false)';
 
 function reasonOf(answer: Answer, error: NamedError | undefined, meaning: string | undefined): string {
   const { status } = answer;

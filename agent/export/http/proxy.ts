@@ -53,7 +53,7 @@ function read(environment: Environment, name: string): [variable: string, text: 
 function refuse(variable: string): never {
   throw new OperationalError(
     'config.invalid',
-    `The variable ${variable} names no HTTP proxy: expected http://host:port or https://host:port. Correct it, or set cls.proxy: none.`,
+    `The variable ${variable} names no HTTP proxy: expected http://host:port or https://host:port. Correct it, or set proxy: none in the options of the sink.`,
   );
 }
 

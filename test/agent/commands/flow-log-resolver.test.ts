@@ -3,8 +3,9 @@ import { parse } from 'yaml';
 import { declarationOf, flowLogResolver } from '../../../agent/commands/flow-log-resolver.ts';
 import { loadConfiguration, loadFlowLog } from '../../../agent/config/load.ts';
 import { SCHEMA } from '../../../agent/config/schema.ts';
+import { SINKS } from '../../../agent/export/sinks.ts';
 import { reconcile } from '../../../agent/flow-logs/registry.ts';
-import { EMBEDDED_STORAGE } from '../../../agent/flow-logs/storage.ts';
+import { EMBEDDED_STORAGE } from '../../../agent/model/storage.ts';
 
 const EVERYTHING = {
   id: 'fl-4kd02xq9',
@@ -25,6 +26,7 @@ function resolver() {
     path: undefined,
     environment: {},
     readTextFile: () => ({ text: '', mode: 0o600 }),
+    sinkKinds: SINKS,
     zstd: false,
     readNamedFiles: false,
   });

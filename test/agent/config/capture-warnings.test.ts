@@ -1,10 +1,17 @@
 import { expect, test } from 'vitest';
 import { loadConfiguration } from '../../../agent/config/load.ts';
+import { SINKS } from '../../../agent/export/sinks.ts';
 
 function warnings(text: string): readonly string[] {
   const readTextFile = () => ({ text, mode: 0o600 });
-  return loadConfiguration({ path: 'f.yaml', environment: {}, readTextFile, zstd: false, readNamedFiles: true })
-    .warnings;
+  return loadConfiguration({
+    path: 'f.yaml',
+    environment: {},
+    readTextFile,
+    sinkKinds: SINKS,
+    zstd: false,
+    readNamedFiles: true,
+  }).warnings;
 }
 
 test('any is warned of, as it counts forwarded packets twice, and of a filter that it refuses', () => {

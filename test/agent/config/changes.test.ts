@@ -1,12 +1,20 @@
 import { expect, test } from 'vitest';
 import { changedOptions } from '../../../agent/config/changes.ts';
 import { type Loaded, loadConfiguration } from '../../../agent/config/load.ts';
+import { SINKS } from '../../../agent/export/sinks.ts';
 
 /** @param key what the key file holds */
 function load(text: string, key = 'key'): Loaded {
   const whole = text.includes('flowLogs') ? text : `${text}\nflowLogs: [{}]\n`;
   const readTextFile = (path: string) => ({ text: path === 'flowlogd.yaml' ? whole : key, mode: 0o600 });
-  return loadConfiguration({ path: 'flowlogd.yaml', environment: {}, readTextFile, zstd: true, readNamedFiles: true });
+  return loadConfiguration({
+    path: 'flowlogd.yaml',
+    environment: {},
+    readTextFile,
+    sinkKinds: SINKS,
+    zstd: true,
+    readNamedFiles: true,
+  });
 }
 
 const CLS = 'cls: { endpoint: "https://cls.example", topicId: t, secretId: i, secretKeyFile: key }';

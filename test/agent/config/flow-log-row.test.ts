@@ -2,12 +2,20 @@ import { describe, expect, test } from 'vitest';
 import { fieldOfConstant, rowOf } from '../../../agent/config/flow-log-row.ts';
 import { type Loaded, loadConfiguration } from '../../../agent/config/load.ts';
 import { SCHEMA } from '../../../agent/config/schema.ts';
+import { SINKS } from '../../../agent/export/sinks.ts';
 import { CONSTANT_NAMES } from '../../../agent/record/catalogue.ts';
 
 function load(text: string, environment: Readonly<Record<string, string>> = {}): Loaded {
   const whole = text.includes('flowLogs') ? text : `${text}\nflowLogs: [{}]\n`;
   const readTextFile = () => ({ text: whole, mode: 0o600 });
-  return loadConfiguration({ path: 'f.yaml', environment, readTextFile, zstd: false, readNamedFiles: true });
+  return loadConfiguration({
+    path: 'f.yaml',
+    environment,
+    readTextFile,
+    sinkKinds: SINKS,
+    zstd: false,
+    readNamedFiles: true,
+  });
 }
 
 /** Fields and constants of the first flow log. */

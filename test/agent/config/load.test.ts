@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ReadTextFile } from '../../../agent/config/files.ts';
 import { deriveFlowLogId, type Loaded, loadConfiguration } from '../../../agent/config/load.ts';
+import type { ClsOptions } from '../../../agent/export/cls/options.ts';
+import { SINKS } from '../../../agent/export/sinks.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 
 interface Around {
@@ -31,9 +33,15 @@ function loadAsIs(text: string, around: Around = {}): Loaded {
     path: 'flowlogd.yaml',
     environment,
     readTextFile,
+    sinkKinds: SINKS,
     zstd: around.zstd ?? false,
     readNamedFiles: true,
   });
+}
+
+/** Of the only sink, which is of type cls. */
+function clsOf({ configuration: { sinks } }: Pick<Loaded, 'configuration'>): ClsOptions | undefined {
+  return sinks[0]?.options as ClsOptions | undefined;
 }
 
 /** The report's lines, without heading. */
@@ -86,7 +94,7 @@ describe('a configuration', () => {
       filter: '',
     });
     expect(configuration.spool).toEqual({ bytesMax: 1_073_741_824, ageSecondsMax: 604_800 });
-    expect(configuration.cls).toBeUndefined();
+    expect(configuration.sinks).toEqual([]);
   });
 
   test('reads every kind of value', () => {
@@ -108,10 +116,10 @@ describe('a configuration', () => {
     ]);
     expect(configuration.exclude.rules[1]).toMatchObject({ protocol: 112, networks: [], ports: [] });
     expect(configuration.exclude.kmsServers).toHaveLength(1);
-    expect(configuration.cls?.credentials).toEqual({ secretId: 'AKID', secretKey: 'hush', token: undefined });
-    expect(configuration.cls?.tls).toEqual({ ca: 'PEM', cert: undefined, key: undefined });
-    expect(configuration.cls?.endpoint.host).toBe('cls.example.net:8443');
-    expect(configuration.cls).not.toHaveProperty('secretKey');
+    expect(clsOf({ configuration })?.credentials).toEqual({ secretId: 'AKID', secretKey: 'hush', token: undefined });
+    expect(clsOf({ configuration })?.tls).toEqual({ ca: 'PEM', cert: undefined, key: undefined });
+    expect(String(clsOf({ configuration })?.endpoint)).toBe('https://cls.example.net:8443/');
+    expect(clsOf({ configuration })).not.toHaveProperty('secretKey');
   });
 
   test('keeps the leading zeros of what is a text', () => {
@@ -176,7 +184,7 @@ describe('the environment', () => {
         FLOWLOGD_CLS_SECRET_KEY: 'b',
       },
     });
-    expect(configuration.cls?.credentials.secretKey).toBe('b');
+    expect(clsOf({ configuration })?.credentials.secretKey).toBe('b');
   });
 
   test('of systemd gives the state directory', () => {
@@ -345,7 +353,14 @@ describe('a report', () => {
       throw new Error(`ENOENT: no such file or directory, open '${path}'`);
     };
     expect(() =>
-      loadConfiguration({ path: '/x', environment: {}, readTextFile, zstd: false, readNamedFiles: true }),
+      loadConfiguration({
+        path: '/x',
+        environment: {},
+        readTextFile,
+        sinkKinds: SINKS,
+        zstd: false,
+        readNamedFiles: true,
+      }),
     ).toThrow('Reading the configuration /x failed: no such file or directory (ENOENT).');
   });
 
@@ -425,13 +440,13 @@ describe('secrets in files', () => {
   test('are looked up beside the configuration, or among the credentials of systemd', () => {
     const files = { '/run/credentials/f/id': 'I\n', '/run/credentials/f/key': 'K\n' };
     const environment = { CREDENTIALS_DIRECTORY: '/run/credentials/f' };
-    expect(load(yaml, { environment, files }).configuration.cls?.credentials).toMatchObject({
+    expect(clsOf(load(yaml, { environment, files }))?.credentials).toMatchObject({
       secretId: 'I',
       secretKey: 'K',
     });
     const here = process.cwd();
     const beside = { [`${here}/id`]: 'i', [`${here}/key`]: 'k' };
-    expect(load(yaml, { files: beside }).configuration.cls?.credentials).toMatchObject({
+    expect(clsOf(load(yaml, { files: beside }))?.credentials).toMatchObject({
       secretId: 'i',
       secretKey: 'k',
     });

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { replay } from '../../../agent/commands/replay.ts';
-import { createSink, describeSink, SINKS, sinkFromUrl, storageOf } from '../../../agent/export/sinks.ts';
+import { SINKS, sinkFromUrl } from '../../../agent/export/sinks.ts';
 
 const FOLDER = new URL('../../../agent/export/', import.meta.url);
 /** What sinks share. */
@@ -21,13 +21,13 @@ describe('the table of sinks', () => {
       const plan = sinkFromUrl(new URL(url.example), KEY);
       if (plan === undefined || 'needs' in plan) throw new Error(`the example of ${kind} is not its own`);
       expect(plan.kind).toBe(kind);
-      const sink = await createSink(plan, { environment: {}, nowMs: Date.now });
+      const sink = await plan.create({ environment: {}, nowMs: Date.now });
       expect(sink.description).not.toBe('');
       expect(sink.limits.inFlight).toBeGreaterThan(0);
       expect(sink.limits.records).toBeGreaterThan(0);
       expect(typeof sink.probe).toBe('function');
-      expect(describeSink(plan, {})).not.toBe('');
-      expect(storageOf(plan).service).not.toBe('');
+      expect(plan.describe({})).not.toBe('');
+      expect(plan.storage.service).not.toBe('');
       await sink.close();
     }
   });

@@ -5,7 +5,7 @@ import type { Declaration } from '../../../agent/flow-logs/flow-log-entry.ts';
 import type { FlowLogControl } from '../../../agent/flow-logs/reconciler.ts';
 import { create } from '../../../agent/flow-logs/registry.ts';
 import { REGISTRY_FILE, writeRegistry } from '../../../agent/flow-logs/registry-file.ts';
-import { EMBEDDED_STORAGE } from '../../../agent/flow-logs/storage.ts';
+import { EMBEDDED_STORAGE } from '../../../agent/model/storage.ts';
 import { fileSystemError } from '../../support/crashing-disk.ts';
 import { declaration } from '../../support/flow-log-entries.ts';
 import { FlowLogHost } from '../../support/flow-log-host.ts';

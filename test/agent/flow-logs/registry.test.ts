@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type Attributes, attributesProblem, type FlowLogEntry } from '../../../agent/flow-logs/flow-log-entry.ts';
 import { newFlowLogId } from '../../../agent/flow-logs/flow-log-id.ts';
 import { create, type Entries, modify, type Outcome, reconcile, remove } from '../../../agent/flow-logs/registry.ts';
-import { EMBEDDED_STORAGE } from '../../../agent/flow-logs/storage.ts';
+import { EMBEDDED_STORAGE } from '../../../agent/model/storage.ts';
 import { ATTRIBUTES, arbitraryAttributes, arbitraryDeclaration, declaration } from '../../support/flow-log-entries.ts';
 
 const NOW = 1_700_000_000;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { clsStorage } from '../../../agent/export/cls/kind.ts';
-import { describeStorage, EMBEDDED_STORAGE, isSameStorage } from '../../../agent/flow-logs/storage.ts';
+import { describeStorage, isSameStorage } from '../../../agent/flow-logs/storage.ts';
+import { EMBEDDED_STORAGE } from '../../../agent/model/storage.ts';
 
 const PUBLIC = 'https://ap-guangzhou.cls.tencentcs.com';
 const at = (endpoint: string, topicId = 'topic') => clsStorage(new URL(endpoint), topicId);

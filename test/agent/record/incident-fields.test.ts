@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { renderExample } from '../../../agent/config/reference.ts';
+import { SINKS } from '../../../agent/export/sinks.ts';
 import { RESOURCE_TYPES } from '../../../agent/model/flow-log.ts';
 import { columnsOf } from '../../../agent/record/field-columns.ts';
 import { INCIDENT_FIELDS, incidentRow } from '../../../agent/record/incident-fields.ts';
@@ -18,7 +19,7 @@ describe('the fields that incident analysis needs', () => {
 
   test('are what the commented configuration proposes, and the page of formats', () => {
     const list = `fields: [eni, ${INCIDENT_FIELDS.join(', ')}]`;
-    expect(renderExample()).toContain(`#${list}\n`);
+    expect(renderExample(SINKS)).toContain(`#${list}\n`);
     expect(readFileSync('docs/formats.md', 'utf8')).toContain(`    ${list}\n`);
   });
 });

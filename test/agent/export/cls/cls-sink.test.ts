@@ -302,7 +302,7 @@ describe('an answer of the service', () => {
     );
     const refused = await send(sinkTo(server.url));
     expect(refused.kind).toBe('retry');
-    expect(reasonOf(refused)).toContain('cls.requestIdRequired');
+    expect(reasonOf(refused)).toContain('requestIdRequired');
     expect(await send(sinkTo(server.url, { requestIdRequired: false }))).toEqual({ kind: 'accepted' });
   });
 

@@ -1,35 +1,35 @@
 /** Uploads to the embedded log service of this agent, wherever it listens now. */
-import { ClsSink, REQUESTS_MAX } from '../export/cls/cls-sink.ts';
-import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
-import type { ProbeOutcome, SendOutcome, Sink, SinkLimits } from '../model/sink.ts';
-import type { LogServiceKeeper } from './log-service-keeper.ts';
+import type { ProbeOutcome, SendOutcome, Sink, SinkLimits } from '../../model/sink.ts';
+import type { EmbeddedService } from '../../model/sink-plan.ts';
+import { DEFAULT_TIMEOUTS } from '../http/exchange.ts';
+import { ClsSink, REQUESTS_MAX } from './cls-sink.ts';
+import type { ClsOptions } from './options.ts';
 
-export const EMBEDDED_SINK_NAME = 'embedded';
 /** Nobody resolves it: requests go through the socket. */
 const ENDPOINT = new URL('http://localhost');
 
 export class EmbeddedSink implements Sink {
   readonly description: string;
-  readonly #keeper: LogServiceKeeper;
+  readonly #service: EmbeddedService;
   readonly #sink: ClsSink;
 
-  constructor(keeper: LogServiceKeeper, topicId: string) {
-    this.description = `embedded log service in ${keeper.status.storeFolder}`;
-    this.#keeper = keeper;
+  constructor(service: EmbeddedService, { topicId, compression, ledgerLog }: ClsOptions, nowMs: () => number) {
+    this.description = `embedded log service in ${service.storeFolder}`;
+    this.#service = service;
     this.#sink = new ClsSink({
       endpoint: ENDPOINT,
       get socketPath() {
-        return keeper.socketPath;
+        return service.socketPath;
       },
       get credentials() {
-        return keeper.credentials;
+        return service.credentials;
       },
       topicId,
-      compression: 'lz4',
-      ledgerLog: true,
+      compression,
+      ledgerLog,
       timeouts: DEFAULT_TIMEOUTS,
       socketsMax: REQUESTS_MAX,
-      nowMs: Date.now,
+      nowMs,
     });
   }
 
@@ -43,12 +43,12 @@ export class EmbeddedSink implements Sink {
 
   /** What was pending before the service started is no failure. */
   async send(batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome> {
-    await this.#keeper.started;
+    await this.#service.started;
     return this.#sink.send(batch, signal);
   }
 
   async probe(signal: AbortSignal): Promise<ProbeOutcome> {
-    await this.#keeper.started;
+    await this.#service.started;
     return this.#sink.probe(signal);
   }
 

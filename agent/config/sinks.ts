@@ -1,0 +1,77 @@
+/** The sinks of a configuration: sections of the kinds that the loader is handed. */
+import type { SinkPlan } from '../model/sink-plan.ts';
+import type { Fields, NamedSection, Node, SectionNode } from '../options/option.ts';
+import type { HostAbilities, SinkOptions } from '../options/sink-options.ts';
+import { variableOf } from './environment.ts';
+import { type Findings, findingsOf } from './findings.ts';
+import type { NamedFiles } from './named-files.ts';
+
+/** The table with the sections that were a sink each before there were several. */
+export function withFormerSections(
+  schema: SectionNode<Fields, false>,
+  kinds: readonly SinkOptions[],
+): SectionNode<Fields, false> {
+  const former = kinds.flatMap(({ formerSection, section }): [string, Node][] =>
+    formerSection === undefined ? [] : [[formerSection, { ...section, optional: true }]],
+  );
+  return { ...schema, fields: { ...schema.fields, ...Object.fromEntries(former) } };
+}
+
+/** What the configuration names, a former section as a sink of that name. */
+export function sinkSections(
+  read: Readonly<Record<string, unknown>>,
+  kinds: readonly SinkOptions[],
+  findings: Findings,
+): readonly NamedSection[] {
+  const named = read['sinks'] as readonly NamedSection[];
+  const isNamed = named.length > 0 || [...findings.settings.keys()].some((path) => path.startsWith('sinks.'));
+  const former = kinds.flatMap(({ kind, formerSection: path }): NamedSection[] => {
+    const values = path === undefined ? undefined : read[path];
+    return path === undefined || values === undefined
+      ? []
+      : [{ name: path, type: kind, path, values: values as NamedSection['values'] }];
+  });
+  for (const { path, type } of isNamed ? former : []) {
+    findings.problemIn(
+      path,
+      `it is the former way to name a sink and cannot be combined with sinks: move it to sinks.${path} with type: ${type}` +
+        ` (variables: ${variableOf(`sinks.${path}`)}_...)`,
+    );
+  }
+  return [...named, ...former];
+}
+
+export function checkSinks(
+  sections: readonly NamedSection[],
+  kinds: readonly SinkOptions[],
+  findings: Findings,
+  host: HostAbilities,
+): void {
+  for (const { type, path } of sections) kindOf(kinds, type).check(findingsOf(findings, path), host);
+}
+
+/** Called without problems only; finds those that sinks have with each other. */
+export function planSinks(
+  sections: readonly NamedSection[],
+  kinds: readonly SinkOptions[],
+  { texts, values }: NamedFiles,
+  findings: Findings,
+): readonly SinkPlan[] {
+  const paths = new Map<string, string>();
+  return sections.map(({ name, type, path, values: own }) => {
+    const fromFiles = [...values].filter(([each]) => each.startsWith(`${path}.`));
+    const secrets = Object.fromEntries(fromFiles.map(([each, value]) => [each.slice(path.length + 1), value]));
+    const plan = kindOf(kinds, type).plan(name, { ...own, ...secrets }, (option) => texts.get(`${path}.${option}`));
+    const place = JSON.stringify(plan.storage);
+    const other = paths.get(place);
+    if (other !== undefined) {
+      findings.problemIn(path, `it stores where ${other} does, so every record would be there twice; keep one of them`);
+    }
+    paths.set(place, path);
+    return plan;
+  });
+}
+
+function kindOf(kinds: readonly SinkOptions[], type: string): SinkOptions {
+  return kinds.find(({ kind }) => kind === type)!;
+}

@@ -1,0 +1,183 @@
+/** The options of a sink of type `cls`, and what they become. */
+import { BOOLEAN, choice, type Kind, ORIGIN, PROXY, pattern, seconds } from '../../options/kinds.ts';
+import { option, optional, required, secretOrFile, section, textFile, type ValueOf } from '../../options/option.ts';
+import type { HostAbilities, SectionFindings } from '../../options/sink-options.ts';
+import type { Compression } from '../../wire/compression.ts';
+
+export interface ClsOptions {
+  /** `embedded`: the log service beside this agent, which has its own topic and key. */
+  readonly endpoint: URL | 'embedded';
+  readonly topicId: string;
+  readonly credentials: { readonly secretId: string; readonly secretKey: string; readonly token?: string | undefined };
+  readonly compression: Compression;
+  /** PEM texts. */
+  readonly tls?:
+    | { readonly ca: string | undefined; readonly cert: string | undefined; readonly key: string | undefined }
+    | undefined;
+  /** Undefined: as the environment says. */
+  readonly proxy: URL | 'none' | undefined;
+  readonly requestTimeoutSeconds: number;
+  readonly requestIdRequired: boolean;
+  readonly ledgerLog: boolean;
+}
+
+/** As wire/compression.ts has them, which loads a codec. */
+const COMPRESSIONS = ['lz4', 'zstd', 'deflate', 'none'] as const satisfies readonly Compression[];
+
+/** The one topic of the embedded log service. */
+export const EMBEDDED_TOPIC_ID = 'flowlog';
+
+const ENDPOINT: Kind<URL | 'embedded'> = {
+  expected: `${ORIGIN.expected}; or embedded`,
+  parse: (text) => (text === 'embedded' ? text : ORIGIN.parse(text)),
+};
+
+const TOPIC_ID = pattern('1 to 64 of the characters A-Z a-z 0-9 . _ : -', /^[\w.:-]{1,64}$/);
+
+export const CLS_SECTION = section(
+  'Tencent Cloud Log Service, anything that speaks its upload protocol, or the embedded log service: see cls.md.',
+  {
+    endpoint: required(ENDPOINT, {
+      description:
+        'Where the log service is. Plain `http` is for loopback and test benches. `embedded` is the log service that runs beside ' +
+        'the agent and needs no further option: see logservice.md.',
+      example: 'https://ap-guangzhou.cls.tencentcs.com',
+    }),
+    topicId: optional(TOPIC_ID, {
+      description: 'The topic that stores the records. Required, except for `embedded`.',
+      example: '5cd3a17e-fb0b-418c-afd7-77b36539e7a7',
+    }),
+    ...secretOrFile(
+      'secretId',
+      {
+        description: 'Id of the key that signs uploads. It needs `cls:UploadLog` on the topic and nothing else.',
+        example: 'AKIDxxxxxxxx',
+      },
+      {
+        description:
+          'A file that holds it. A relative path is looked up in `$CREDENTIALS_DIRECTORY` (systemd), else beside this file.',
+        example: 'cls-secret-id',
+      },
+    ),
+    ...secretOrFile(
+      'secretKey',
+      { description: 'The key itself.', example: 'xxxxxxxx' },
+      { description: 'A file that holds it.', example: 'cls-secret-key' },
+    ),
+    ...secretOrFile(
+      'token',
+      { description: 'Session token of temporary keys.', example: 'xxxxxxxx' },
+      { description: 'A file that holds it.', example: 'cls-token' },
+    ),
+    compression: option(choice(COMPRESSIONS), 'lz4', {
+      description: 'Of uploads. `zstd` needs Node 22.15 or newer.',
+    }),
+    caFile: textFile({
+      confidential: false,
+      description: 'PEM file of the certificate authorities to trust instead of the system’s.',
+      example: '/etc/flowlogd/ca.pem',
+    }),
+    certFile: textFile({
+      confidential: false,
+      description: 'PEM file of a client certificate.',
+      example: '/etc/flowlogd/client.pem',
+    }),
+    keyFile: textFile({
+      confidential: true,
+      description: 'PEM file of the client certificate’s key.',
+      example: '/etc/flowlogd/client.key',
+    }),
+    ...secretOrFile(
+      'proxy',
+      {
+        description:
+          'HTTP proxy for uploads; `none` for a direct connection whatever the environment says. When absent the variables ' +
+          '`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` (or in lower case) apply. Loopback addresses never use a proxy.',
+        example: 'http://proxy.example.net:3128',
+      },
+      { description: 'A file that holds it, for a proxy with a password.', example: 'cls-proxy' },
+      PROXY,
+    ),
+    requestTimeoutSeconds: option(seconds(1, 600), '60', {
+      description:
+        'For one upload over an open connection, to the last byte of the answer. Name look-up, TCP and TLS have limits of their own: see cls.md.',
+    }),
+    requestIdRequired: option(BOOLEAN, 'true', {
+      description:
+        'Whether only an answer with the header `x-cls-requestid` can accept a batch. Tencent Cloud and the embedded log service ' +
+        'always send it; `false` is for a compatible service that does not, and counts its 200 as stored.',
+    }),
+    ledgerLog: option(BOOLEAN, 'true', {
+      description: 'Send the ledger of each window (offered, metered, excluded, dropped ...) as a log of its own.',
+    }),
+  },
+);
+
+/** @param text what the file holds that an option names */
+export function readClsOptions(
+  values: ValueOf<typeof CLS_SECTION>,
+  text: (option: 'caFile' | 'certFile' | 'keyFile') => string | undefined,
+): ClsOptions {
+  const { endpoint, topicId, secretId = '', secretKey = '', token } = values;
+  const { compression, proxy, requestTimeoutSeconds, requestIdRequired, ledgerLog } = values;
+  return {
+    endpoint,
+    topicId: topicId ?? EMBEDDED_TOPIC_ID,
+    // A missing half is a problem that the check has found, so these empty texts are never handed out.
+    credentials: { secretId, secretKey, token },
+    compression,
+    tls: { ca: text('caFile'), cert: text('certFile'), key: text('keyFile') },
+    proxy,
+    requestTimeoutSeconds,
+    requestIdRequired,
+    ledgerLog,
+  };
+}
+
+export function checkClsOptions(section: SectionFindings, { zstd }: HostAbilities): void {
+  const endpoint = section.value('endpoint');
+  if (endpoint === 'embedded') checkEmbedded(section);
+  else checkRequired(section);
+  const [cert, key] = ['certFile', 'keyFile'].map((name) => section.value(name) !== undefined);
+  if (cert !== key) {
+    const [set, missing] = cert ? ['certFile', 'keyFile'] : ['keyFile', 'certFile'];
+    section.problemAt(set!, `a client certificate needs its key: ${section.path(missing!)} is missing`);
+  }
+  if (section.value('compression') === 'zstd' && !zstd) {
+    section.problemAt('compression', 'zstd needs Node 22.15 or newer; use lz4');
+  }
+  if (endpoint instanceof URL) warnOf(section, endpoint);
+}
+
+/** What only a service elsewhere needs. */
+const ELSEWHERE = ['topicId', 'secretId', 'secretKey', 'token', 'caFile', 'certFile', 'keyFile', 'proxy'];
+
+function checkEmbedded(section: SectionFindings): void {
+  for (const name of ELSEWHERE.flatMap((each) => [each, `${each}File`])) {
+    if (section.value(name) === undefined) continue;
+    section.problemAt(name, 'the embedded log service has its own socket, topic and key; leave it out');
+  }
+}
+
+function checkRequired(section: SectionFindings): void {
+  if (section.value('topicId') === undefined && !section.isRefused('topicId')) {
+    section.problemAt('topicId', `it is missing and must be ${TOPIC_ID.expected}`);
+  }
+  for (const name of ['secretId', 'secretKey']) {
+    const both = [name, `${name}File`];
+    if (both.some((each) => section.value(each) !== undefined || section.isRefused(each))) continue;
+    section.problem(`${both.map((each) => section.path(each)).join(' or ')} is missing: uploads must be signed`);
+  }
+}
+
+function warnOf(section: SectionFindings, { hostname, protocol, origin }: URL): void {
+  // The domain that the pages of the API's UploadLog name, with or without a region; `intl` is the international site's.
+  const [, region = '<region>'] = /^cls\.((?:[a-z]+-)+[a-z\d]+(?:-\d+)?)\./.exec(hostname) ?? [];
+  if (/(?:^|\.)tencentcloudapi\.(?:com|cn|com\.cn)\.?$/.test(hostname)) {
+    section.warn(
+      `${section.path('endpoint')} ${hostname} is the management API, which stores no uploads; use https://${region}.cls.tencentcs.com`,
+    );
+  }
+  const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  if (protocol !== 'https:' && !isLoopback) section.warn(`records travel to ${origin} unencrypted; use https`);
+}

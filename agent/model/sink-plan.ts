@@ -1,0 +1,36 @@
+import type { Sink } from './sink.ts';
+import type { Storage } from './storage.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** One log service as its user named it, before anything connects to it. */
+export interface SinkPlan {
+  /** By which flow logs, status and metrics name it. */
+  readonly name: string;
+  readonly kind: string;
+  readonly options: unknown;
+  /** The same for options that differ only in the way there. */
+  readonly storage: Storage;
+  /** Where it sends and which way, for people. @throws OperationalError `config.invalid` */
+  describe(environment: Environment): string;
+  /** @throws OperationalError `config.invalid` */
+  create(context: SinkContext): Promise<Sink>;
+}
+
+/** What a sink is given of the process around it. */
+export interface SinkContext {
+  readonly environment: Environment;
+  /** The wall clock, Unix milliseconds. */
+  readonly nowMs: () => number;
+  /** The log service beside this agent; undefined where no sink of it stores there. */
+  readonly embedded?: EmbeddedService | undefined;
+}
+
+/** How the log service beside this agent is reached; it may be restarted, and then has another socket and key. */
+export interface EmbeddedService {
+  readonly storeFolder: string;
+  readonly socketPath: string;
+  readonly credentials: { readonly secretId: string; readonly secretKey: string };
+  /** Resolved when it listens for the first time, or could not be started then. */
+  readonly started: Promise<void>;
+}
