@@ -71,8 +71,8 @@ start() {
     require("node:http").createServer((request, response) => response.end("hello")).listen(8080)' >/dev/null
   docker run -d --name "$name-agent" --network "container:$name-workload" --cap-drop ALL --cap-add NET_RAW --read-only \
     --tmpfs /tmp:mode=1777 --tmpfs /run/flowlogd:uid=10001,gid=10001,mode=0750 --memory 256m --pids-limit 64 $confinement \
-    -e FLOWLOGD_CLS_ENDPOINT=http://logservice:9514 -e FLOWLOGD_CLS_TOPIC_ID=flowlog \
-    -e FLOWLOGD_CLS_SECRET_ID_FILE=/run/secrets/cls-secret-id -e FLOWLOGD_CLS_SECRET_KEY_FILE=/run/secrets/cls-secret-key \
+    -e FLOWLOGD_SINKS_CLS_TYPE=cls -e FLOWLOGD_SINKS_CLS_ENDPOINT=http://logservice:9514 -e FLOWLOGD_SINKS_CLS_TOPIC_ID=flowlog \
+    -e FLOWLOGD_SINKS_CLS_SECRET_ID_FILE=/run/secrets/cls-secret-id -e FLOWLOGD_SINKS_CLS_SECRET_KEY_FILE=/run/secrets/cls-secret-key \
     -v "$work/secrets:/run/secrets:ro" -v "$work/flowlogd.yaml:/etc/flowlogd/flowlogd.yaml:ro" \
     -v "$name-state:/var/lib/flowlogd" "$name:agent" >/dev/null
 }

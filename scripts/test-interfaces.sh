@@ -98,7 +98,7 @@ cat >"$work/flowlogd.yaml" <<YAML
 stateDirectory: $work/state
 flowLogs: [{ name: loopback, interfaces: [lo], windowSeconds: 600 }]
 capture: { bufferBytes: 4MiB }
-cls: { endpoint: 'http://127.0.0.1:1', topicId: nowhere, secretId: none, secretKey: none }
+sinks: { cls: { type: cls, endpoint: 'http://127.0.0.1:1', topicId: nowhere, secretId: none, secretKey: none } }
 YAML
 chmod 600 "$work/flowlogd.yaml"
 ip netns exec "$near" node dist/agent/main.js run --config "$work/flowlogd.yaml" 2>"$work/log" &

@@ -117,10 +117,10 @@ check 'the window that the stop found open has arrived' within 20 has_stored 700
 inside systemctl stop flowlogd
 inside systemd-run --quiet --unit=stranger /usr/bin/flowlogd logservice --store /root/stranger --listen 127.0.0.1:9600 --topic flows
 check 'a log service of somebody else runs' within 20 inside test -s /root/stranger/credentials.json
-printf 'cls: { endpoint: "http://127.0.0.1:9600", topicId: flows, secretIdFile: cls-secret-id, secretKeyFile: cls-secret-key }\n' \
+printf 'sinks: { cls: { type: cls, endpoint: "http://127.0.0.1:9600", topicId: flows, secretIdFile: cls-secret-id, secretKeyFile: cls-secret-key } }\n' \
   >>"$root/etc/flowlogd/flowlogd.yaml"
 check 'it does not start without the keys' not inside systemctl start flowlogd
-check 'and says which is missing' log_has 'cls.secretIdFile: .*is empty'
+check 'and says which is missing' log_has 'sinks.cls.secretIdFile: .*is empty'
 for key in Id Key; do
   (umask 077 && inside node -p "require('/root/stranger/credentials.json').secret$key" \
     >"$root/etc/flowlogd/cls-secret-$(printf %s "$key" | tr IK ik)")
