@@ -208,6 +208,7 @@ export const DOCUMENTED_FIELDS = [
     type: 'text',
     source: 'evidence',
     evidence: 'conntrack',
+    // `none`: not asked for.
     annotation: { name: 'translation', field: 6, kind: ['none', 'unmatched', 'same', 'matched'] },
     meaning:
       '`matched`: translated; `same`: connection tracking knows the flow and translates nothing; `unmatched`: it does not know it.',

@@ -30,6 +30,7 @@ type FieldSource =
       readonly evidence?: never;
       /** What becomes part of the flow key where a list names the field. */
       readonly extendsKey?: 'icmp';
+      readonly annotation?: never;
     }
   | {
       readonly source: 'evidence';
@@ -41,9 +42,12 @@ type FieldSource =
 /** Where the annotations of a record hold the value. */
 export interface Annotation {
   readonly name: string;
-  /** Number of its field in the message `Annotations` of `proto/flowlog.proto`. */
+  /** Number of its field in the message `Annotations` of `proto/flowlog.proto`; below 16, so that its tag is one byte. */
   readonly field: number;
-  /** A list: one of these values, each at its number on the wire; the first one is what an unannotated record has. */
+  /**
+   * `address`: four words, of which IPv4 uses the first; a list: one of these values, each at its number on the wire, the first
+   * one of an unannotated record. What is 0, empty or the first of a list is not written.
+   */
   readonly kind: 'text' | 'address' | 'port' | 'microseconds' | readonly string[];
 }
 

@@ -5,7 +5,7 @@
  * `agent/record/field-values.ts`; one that is learnt beside the packets is a number of `proto/flowlog.proto`, too.
  */
 import { DOCUMENTED_FIELDS } from './documented-fields.ts';
-import type { Field } from './field.ts';
+import type { Annotation, Field } from './field.ts';
 import { FURTHER_FIELDS } from './further-fields.ts';
 
 const ROWS = [...DOCUMENTED_FIELDS, ...FURTHER_FIELDS] as const;
@@ -18,6 +18,11 @@ export type ConstantName = Extract<FieldRow, { source: 'constant' }>['name'];
 
 /** In the order in which documents and the log service list them. */
 export const FIELDS: readonly (Field & { readonly name: FieldName })[] = ROWS;
+
+/** What the annotations of a record hold, in the order of their numbers on the wire. */
+export const ANNOTATIONS: readonly Annotation[] = ROWS.flatMap((row) =>
+  row.source === 'evidence' ? [row.annotation] : [],
+).toSorted((left, right) => left.field - right.field);
 
 const PORTS = 'of TCP and UDP; none for every other protocol.';
 

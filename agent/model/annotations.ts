@@ -1,54 +1,51 @@
 /**
  * What is known of a flow beside what its packets say: from the packet filter, connection tracking, the region table, the
  * host's own addresses, the flow that answers it. Written when a window is closed, never in the packet path.
+ *
+ * Rendered from schema/fields.ts (`UPDATE_DOCS=1 npx vitest run test/schema`).
  */
 export interface Annotations {
+  /** Of the field `action`. */
   action: Action;
-  /** The rule that rejected the packets, as its log prefix names it; empty where nothing did. */
+  /** Of the field `reject-rule`. */
   rejectRule: string;
+  /** Of the field `direction`. */
   direction: Direction;
+  /** Of the field `initiator`. */
   initiator: Initiator;
-  /** Why `initiator` says so. */
+  /** Of the field `initiator-evidence`. */
   initiatorEvidence: InitiatorEvidence;
+  /** Of the field `translation`. */
   translation: Translation;
-  /** Addresses and ports on the other side of the translation, as words like those of the record; zero unless `matched`. */
+  /** Of the field `pkt-srcaddr`. */
   translatedSource0: number;
   translatedSource1: number;
   translatedSource2: number;
   translatedSource3: number;
+  /** Of the field `pkt-dstaddr`. */
   translatedDestination0: number;
   translatedDestination1: number;
   translatedDestination2: number;
   translatedDestination3: number;
+  /** Of the field `pkt-srcport`. */
   translatedSourcePort: number;
+  /** Of the field `pkt-dstport`. */
   translatedDestinationPort: number;
-  /** Region ids of the two addresses; empty where no region holds one. */
+  /** Of the field `srcregionid`. */
   sourceRegion: string;
+  /** Of the field `dstregionid`. */
   destinationRegion: string;
-  /** From the SYN to the answering SYN-ACK, as seen here; 0 where this window did not show both. */
+  /** Of the field `handshake-rtt`. */
   handshakeMicroseconds: number;
 }
 
-/** Each list is also the order of the numbers on the wire. */
-export const ACTIONS = ['ACCEPT', 'REJECT'] as const;
-export type Action = (typeof ACTIONS)[number];
+export type Action = 'ACCEPT' | 'REJECT';
+export type Direction = 'unknown' | 'ingress' | 'egress';
+export type Initiator = 'unknown' | 'source' | 'destination';
+export type InitiatorEvidence = 'none' | 'syn' | 'conntrack' | 'port';
+export type Translation = 'none' | 'unmatched' | 'same' | 'matched';
 
-/** Seen from the observation point. */
-export const DIRECTIONS = ['unknown', 'ingress', 'egress'] as const;
-export type Direction = (typeof DIRECTIONS)[number];
-
-/** Who began the conversation that the flow is one direction of. */
-export const INITIATORS = ['unknown', 'source', 'destination'] as const;
-export type Initiator = (typeof INITIATORS)[number];
-
-export const INITIATOR_EVIDENCE = ['none', 'syn', 'conntrack', 'port'] as const;
-export type InitiatorEvidence = (typeof INITIATOR_EVIDENCE)[number];
-
-/** `none`: not asked for. `unmatched`: connection tracking knew nothing of the flow. `same`: it did, and nothing is translated. */
-export const TRANSLATIONS = ['none', 'unmatched', 'same', 'matched'] as const;
-export type Translation = (typeof TRANSLATIONS)[number];
-
-/** The longest rejection rule and region id, in UTF-8 bytes. */
+/** The longest text, in UTF-8 bytes. */
 export const ANNOTATION_TEXT_BYTES_MAX = 128;
 
 export function createAnnotations(): Annotations {
@@ -75,10 +72,7 @@ export function createAnnotations(): Annotations {
   };
 }
 
-/**
- * Makes them those of a record of which nothing more is known. Field by field, because it runs for each annotated record and
- * `Object.assign` takes a hundred nanoseconds more.
- */
+/** Makes them those of a record of which nothing more is known. */
 export function clearAnnotations(annotations: Annotations): void {
   annotations.action = 'ACCEPT';
   annotations.rejectRule = '';

@@ -1,109 +1,74 @@
-/** The annotations of a record as the message of that name in `proto/flowlog.proto`; what is zero or empty is left out. */
-import {
-  ACTIONS,
-  ANNOTATION_TEXT_BYTES_MAX,
-  type Annotations,
-  DIRECTIONS,
-  INITIATOR_EVIDENCE,
-  INITIATORS,
-  TRANSLATIONS,
-} from '../model/annotations.ts';
-import { newer, type ProtobufReader } from './protobuf-reader.ts';
-import { writeAddress, writeCounter, writeSmall, writeVarint14 } from './protobuf-writer.ts';
+/**
+ * The annotations of a record as the message of that name in `proto/flowlog.proto`; what is zero or empty is left out.
+ *
+ * Rendered from schema/fields.ts (`UPDATE_DOCS=1 npx vitest run test/schema`).
+ */
+import type { Annotations } from '../model/annotations.ts';
+import { named, writeAddress, writeText } from './annotation-fields.ts';
+import type { ProtobufReader } from './protobuf-reader.ts';
+import { writeCounter, writeSmall } from './protobuf-writer.ts';
 
-/** Their field in a record. */
-export const ANNOTATIONS_TAG = 0x5a;
-/** Five enums (10), two IPv6 addresses (36), ports (8), a 64-bit varint (9), three texts, tag and length (3), rounded up. */
-export const ANNOTATIONS_BYTES_MAX = 80 + 3 * (ANNOTATION_TEXT_BYTES_MAX + 3);
-
-const TAG = {
-  action: 0x08,
-  rejectRule: 0x12,
-  direction: 0x18,
-  initiator: 0x20,
-  initiatorEvidence: 0x28,
-  translation: 0x30,
-  translatedSource: 0x3a,
-  translatedDestination: 0x42,
-  translatedSourcePort: 0x48,
-  translatedDestinationPort: 0x50,
-  sourceRegion: 0x5a,
-  destinationRegion: 0x62,
-  handshake: 0x68,
-} as const;
-
-const UTF8 = new TextEncoder();
+const ACTION = ['ACCEPT', 'REJECT'] as const;
+const DIRECTION = ['unknown', 'ingress', 'egress'] as const;
+const INITIATOR = ['unknown', 'source', 'destination'] as const;
+const INITIATOR_EVIDENCE = ['none', 'syn', 'conntrack', 'port'] as const;
+const TRANSLATION = ['none', 'unmatched', 'same', 'matched'] as const;
 
 /** Writes the message's fields at `at` and answers their end. */
-export function writeAnnotations(family: 4 | 6, annotations: Annotations, buffer: Uint8Array, at: number): number {
-  const of = annotations;
-  let end = writeSmall(TAG.action, ACTIONS.indexOf(of.action), buffer, at);
-  end = writeText(TAG.rejectRule, of.rejectRule, buffer, end);
-  end = writeSmall(TAG.direction, DIRECTIONS.indexOf(of.direction), buffer, end);
-  end = writeSmall(TAG.initiator, INITIATORS.indexOf(of.initiator), buffer, end);
-  end = writeSmall(TAG.initiatorEvidence, INITIATOR_EVIDENCE.indexOf(of.initiatorEvidence), buffer, end);
-  end = writeSmall(TAG.translation, TRANSLATIONS.indexOf(of.translation), buffer, end);
-  if (of.translation === 'matched') end = writeTranslated(family, of, buffer, end);
-  end = writeText(TAG.sourceRegion, of.sourceRegion, buffer, end);
-  end = writeText(TAG.destinationRegion, of.destinationRegion, buffer, end);
-  return writeCounter(TAG.handshake, of.handshakeMicroseconds * 1000, buffer, end);
-}
-
-function writeTranslated(family: 4 | 6, of: Annotations, buffer: Uint8Array, at: number): number {
-  const { translatedSource0, translatedSource1, translatedSource2, translatedSource3 } = of;
-  const { translatedDestination0, translatedDestination1, translatedDestination2, translatedDestination3 } = of;
-  let end = writeAddress(
-    TAG.translatedSource,
-    family,
-    translatedSource0,
-    translatedSource1,
-    translatedSource2,
-    translatedSource3,
-    buffer,
-    at,
-  );
+export function writeAnnotations(family: 4 | 6, of: Annotations, buffer: Uint8Array, at: number): number {
+  let end = at;
+  end = writeSmall(0x08, ACTION.indexOf(of.action), buffer, end);
+  end = writeText(0x12, of.rejectRule, buffer, end);
+  end = writeSmall(0x18, DIRECTION.indexOf(of.direction), buffer, end);
+  end = writeSmall(0x20, INITIATOR.indexOf(of.initiator), buffer, end);
+  end = writeSmall(0x28, INITIATOR_EVIDENCE.indexOf(of.initiatorEvidence), buffer, end);
+  end = writeSmall(0x30, TRANSLATION.indexOf(of.translation), buffer, end);
   end = writeAddress(
-    TAG.translatedDestination,
+    0x3a,
     family,
-    translatedDestination0,
-    translatedDestination1,
-    translatedDestination2,
-    translatedDestination3,
+    of.translatedSource0,
+    of.translatedSource1,
+    of.translatedSource2,
+    of.translatedSource3,
     buffer,
     end,
   );
-  end = writeSmall(TAG.translatedSourcePort, of.translatedSourcePort, buffer, end);
-  return writeSmall(TAG.translatedDestinationPort, of.translatedDestinationPort, buffer, end);
+  end = writeAddress(
+    0x42,
+    family,
+    of.translatedDestination0,
+    of.translatedDestination1,
+    of.translatedDestination2,
+    of.translatedDestination3,
+    buffer,
+    end,
+  );
+  end = writeSmall(0x48, of.translatedSourcePort, buffer, end);
+  end = writeSmall(0x50, of.translatedDestinationPort, buffer, end);
+  end = writeText(0x5a, of.sourceRegion, buffer, end);
+  end = writeText(0x62, of.destinationRegion, buffer, end);
+  end = writeCounter(0x68, of.handshakeMicroseconds * 1000, buffer, end);
+  return end;
 }
 
-/** A text that is too long is cut, at a whole character. */
-function writeText(tag: number, text: string, buffer: Uint8Array, at: number): number {
-  if (text === '') return at;
-  const room = buffer.subarray(at + 3, at + 3 + ANNOTATION_TEXT_BYTES_MAX);
-  const { written } = UTF8.encodeInto(text, room);
-  buffer[at] = tag;
-  writeVarint14(written, buffer, at + 1);
-  return at + 3 + written;
-}
-
-/** @throws OperationalError `spool.damaged` */
+/** @throws OperationalError `spool.damaged`, `spool.newer` */
 export function readAnnotations(wire: ProtobufReader, into: Annotations): void {
   const outerEnd = wire.enter();
   while (wire.at < wire.end) {
     const tag = wire.tag();
-    if (tag === TAG.action) into.action = named(ACTIONS, wire.varint());
-    else if (tag === TAG.rejectRule) into.rejectRule = wire.text();
-    else if (tag === TAG.direction) into.direction = named(DIRECTIONS, wire.varint());
-    else if (tag === TAG.initiator) into.initiator = named(INITIATORS, wire.varint());
-    else if (tag === TAG.initiatorEvidence) into.initiatorEvidence = named(INITIATOR_EVIDENCE, wire.varint());
-    else if (tag === TAG.translation) into.translation = named(TRANSLATIONS, wire.varint());
-    else if (tag === TAG.translatedSource) readTranslatedSource(wire, into);
-    else if (tag === TAG.translatedDestination) readTranslatedDestination(wire, into);
-    else if (tag === TAG.translatedSourcePort) into.translatedSourcePort = wire.bounded(0xffff);
-    else if (tag === TAG.translatedDestinationPort) into.translatedDestinationPort = wire.bounded(0xffff);
-    else if (tag === TAG.sourceRegion) into.sourceRegion = wire.text();
-    else if (tag === TAG.destinationRegion) into.destinationRegion = wire.text();
-    else if (tag === TAG.handshake) into.handshakeMicroseconds = Math.floor(wire.varint() / 1000);
+    if (tag === 0x08) into.action = named(ACTION, wire.varint());
+    else if (tag === 0x12) into.rejectRule = wire.text();
+    else if (tag === 0x18) into.direction = named(DIRECTION, wire.varint());
+    else if (tag === 0x20) into.initiator = named(INITIATOR, wire.varint());
+    else if (tag === 0x28) into.initiatorEvidence = named(INITIATOR_EVIDENCE, wire.varint());
+    else if (tag === 0x30) into.translation = named(TRANSLATION, wire.varint());
+    else if (tag === 0x3a) readTranslatedSource(wire, into);
+    else if (tag === 0x42) readTranslatedDestination(wire, into);
+    else if (tag === 0x48) into.translatedSourcePort = wire.bounded(0xffff);
+    else if (tag === 0x50) into.translatedDestinationPort = wire.bounded(0xffff);
+    else if (tag === 0x5a) into.sourceRegion = wire.text();
+    else if (tag === 0x62) into.destinationRegion = wire.text();
+    else if (tag === 0x68) into.handshakeMicroseconds = Math.floor(wire.varint() / 1000);
     else wire.refuseUnknown(tag);
   }
   wire.leave(outerEnd);
@@ -123,11 +88,4 @@ function readTranslatedDestination(wire: ProtobufReader, into: Annotations): voi
   into.translatedDestination1 = isIpv6 ? wire.word() : 0;
   into.translatedDestination2 = isIpv6 ? wire.word() : 0;
   into.translatedDestination3 = isIpv6 ? wire.word() : 0;
-}
-
-/** A value that a newer version gave must not be taken for another. */
-function named<Name extends string>(names: readonly Name[], number: number): Name {
-  const name = names[number];
-  if (name === undefined) throw newer(`value ${number} of an annotation`);
-  return name;
 }

@@ -11,7 +11,8 @@ import { type BatchHeader, EMPTY_BATCH_HEADER } from '../model/batch-id.ts';
 import { RESOURCE_TYPES, type ResourceType } from '../model/flow-log.ts';
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import { createLedger, GAP_REASONS, type Gap, type GapReason, type Ledger, type Tally } from '../model/ledger.ts';
-import { ANNOTATIONS_TAG, readAnnotations } from './annotations.ts';
+import { ANNOTATIONS_TAG } from './annotation-fields.ts';
+import { readAnnotations } from './annotations.ts';
 import { readExcludedPeers } from './excluded-peers-reader.ts';
 import {
   BATCH_TAG,

@@ -18,7 +18,8 @@ import type { ExcludedPeers } from '../model/excluded-peers.ts';
 import { RESOURCE_TYPES } from '../model/flow-log.ts';
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import type { Gap, Ledger, Tally } from '../model/ledger.ts';
-import { ANNOTATIONS_BYTES_MAX, ANNOTATIONS_TAG, writeAnnotations } from './annotations.ts';
+import { ANNOTATIONS_BYTES_MAX, ANNOTATIONS_TAG } from './annotation-fields.ts';
+import { writeAnnotations } from './annotations.ts';
 import { writeAddress, writeCounter, writeSmall, writeVarint14, writeVarint31 } from './protobuf-writer.ts';
 
 /** Records of one batch by default: some 200 KB, and below the 10,000 logs that CLS takes in one request. */

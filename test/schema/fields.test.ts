@@ -80,6 +80,10 @@ function protoField({ name, field, kind }: Annotation): string {
   return `${PROTO_TYPES[kind]} ${words}${kind === 'address' ? '_address' : ''} = ${field}`;
 }
 
+test('the numbers of annotations have tags of one byte, as their codec writes them', () => {
+  for (const { field } of annotationsOf(FIELDS)) expect(field).toBeLessThan(16);
+});
+
 test('the message of annotations has the fields of the schema, and no other', () => {
   const fields = [...MESSAGE.matchAll(/^ {2}(\w+ \w+ = \d+);$/gm)].map(([, field]) => field);
   expect(fields.toSorted()).toEqual(annotationsOf(FIELDS).map(protoField).toSorted());

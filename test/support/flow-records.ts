@@ -1,19 +1,12 @@
 /** Arbitrary flow records, windows and ledgers, as tables and batches can hold them. */
 import fc from 'fast-check';
-import {
-  ACTIONS,
-  type Annotations,
-  createAnnotations,
-  DIRECTIONS,
-  INITIATOR_EVIDENCE,
-  INITIATORS,
-  TRANSLATIONS,
-} from '../../agent/model/annotations.ts';
+import { type Annotations, createAnnotations } from '../../agent/model/annotations.ts';
 import type { WindowHeader } from '../../agent/model/batch-id.ts';
 import { type ExcludedPeer, type ExcludedPeers, PEERS_MAX, summaryOf } from '../../agent/model/excluded-peers.ts';
 import { RESOURCE_TYPES } from '../../agent/model/flow-log.ts';
 import type { FlowRecord, RecordCursor } from '../../agent/model/flow-record.ts';
 import { GAP_REASONS, type Ledger, type Tally } from '../../agent/model/ledger.ts';
+import { ANNOTATIONS } from '../../schema/fields.ts';
 import { LEDGER_ROWS, type LedgerNumbers } from '../../schema/ledger-numbers.ts';
 
 /** A cursor over records that are already there. */
@@ -40,31 +33,18 @@ const microseconds = fc.integer({ min: 0, max: 600_000_000 - 1 });
 
 const annotationText = fc.oneof(fc.constant(''), fc.string({ unit: 'grapheme', maxLength: 8 }));
 
-/** The translated words of IPv4 lie in the first of each four. */
+const OF_KIND = { text: annotationText, port, microseconds } as const;
+
+/** Members of any value that the schema has for them; the words of IPv4 lie in the first of each four. */
 function annotationsOf(family: 4 | 6): fc.Arbitrary<Annotations> {
-  const upper = family === 4 ? fc.constant(0) : word;
+  const members = ANNOTATIONS.flatMap(({ name, kind }): [string, fc.Arbitrary<string | number>][] => {
+    if (typeof kind !== 'string') return [[name, fc.constantFrom(...kind)]];
+    if (kind !== 'address') return [[name, OF_KIND[kind]]];
+    return [0, 1, 2, 3].map((index) => [`${name}${index}`, family === 4 && index > 0 ? fc.constant(0) : word]);
+  });
   return fc
-    .record({
-      action: fc.constantFrom(...ACTIONS),
-      rejectRule: annotationText,
-      direction: fc.constantFrom(...DIRECTIONS),
-      initiator: fc.constantFrom(...INITIATORS),
-      initiatorEvidence: fc.constantFrom(...INITIATOR_EVIDENCE),
-      translation: fc.constantFrom(...TRANSLATIONS),
-      translatedSource0: word,
-      translatedSource1: upper,
-      translatedSource2: upper,
-      translatedSource3: upper,
-      translatedDestination0: word,
-      translatedDestination1: upper,
-      translatedDestination2: upper,
-      translatedDestination3: upper,
-      translatedSourcePort: port,
-      translatedDestinationPort: port,
-      sourceRegion: annotationText,
-      destinationRegion: annotationText,
-      handshakeMicroseconds: microseconds,
-    })
+    .record(Object.fromEntries(members))
+    .map((each) => each as unknown as Annotations)
     .map((annotations) => (annotations.translation === 'matched' ? annotations : untranslated(annotations)));
 }
 

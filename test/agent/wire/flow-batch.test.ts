@@ -1,14 +1,7 @@
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, test } from 'vitest';
-import {
-  ACTIONS,
-  type Annotations,
-  DIRECTIONS,
-  INITIATOR_EVIDENCE,
-  INITIATORS,
-  TRANSLATIONS,
-} from '../../../agent/model/annotations.ts';
+import type { Annotations } from '../../../agent/model/annotations.ts';
 import type { BatchHeader } from '../../../agent/model/batch-id.ts';
 import { RESOURCE_TYPES, ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
@@ -16,6 +9,7 @@ import { createLedger, type Ledger } from '../../../agent/model/ledger.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { encodeBatches, lengthPrefix, type WindowBatches } from '../../../agent/wire/flow-batch.ts';
 import { FlowBatchReader, labelBytes, splitBatch, sumRecords } from '../../../agent/wire/flow-batch-reader.ts';
+import { ANNOTATIONS } from '../../../schema/fields.ts';
 import { batchHeader, cursorOver, flowRecord, ledger } from '../../support/flow-records.ts';
 
 const schema = protobuf.loadSync(new URL('../../../proto/flowlog.proto', import.meta.url).pathname);
@@ -86,30 +80,17 @@ function schemaRecord(record: FlowRecord) {
   };
 }
 
-function schemaAnnotations(family: 4 | 6, of: Annotations) {
-  const isMatched = of.translation === 'matched';
-  const source = [of.translatedSource0, of.translatedSource1, of.translatedSource2, of.translatedSource3];
-  const destination = [
-    of.translatedDestination0,
-    of.translatedDestination1,
-    of.translatedDestination2,
-    of.translatedDestination3,
-  ];
-  return {
-    action: ACTIONS.indexOf(of.action),
-    rejectRule: of.rejectRule,
-    direction: DIRECTIONS.indexOf(of.direction),
-    initiator: INITIATORS.indexOf(of.initiator),
-    initiatorEvidence: INITIATOR_EVIDENCE.indexOf(of.initiatorEvidence),
-    translation: TRANSLATIONS.indexOf(of.translation),
-    translatedSourceAddress: isMatched ? addressBytes(family, source) : [],
-    translatedDestinationAddress: isMatched ? addressBytes(family, destination) : [],
-    translatedSourcePort: of.translatedSourcePort,
-    translatedDestinationPort: of.translatedDestinationPort,
-    sourceRegion: of.sourceRegion,
-    destinationRegion: of.destinationRegion,
-    handshakeNanoseconds: of.handshakeMicroseconds * 1000,
-  };
+function schemaAnnotations(family: 4 | 6, annotations: Annotations) {
+  const held = (name: string) => annotations[name as keyof Annotations];
+  return Object.fromEntries(
+    ANNOTATIONS.map(({ name, kind }) => {
+      if (typeof kind !== 'string') return [name, kind.indexOf(String(held(name)))];
+      if (kind === 'microseconds') return [name.replace('Micro', 'Nano'), Number(held(name)) * 1000];
+      if (kind !== 'address') return [name, held(name)];
+      const words = [0, 1, 2, 3].map((index) => Number(held(`${name}${index}`)));
+      return [`${name}Address`, words.some((word) => word !== 0) ? addressBytes(family, words) : []];
+    }),
+  );
 }
 
 function schemaHeader(header: BatchHeader) {
