@@ -1,4 +1,4 @@
-import { indexType, type Field as SchemaField } from '../schema/field.ts';
+import { columnType, indexType, type Field as SchemaField } from '../schema/field.ts';
 import { FIELDS as SCHEMA_FIELDS } from '../schema/fields.ts';
 
 /**
@@ -24,30 +24,30 @@ const fieldOf = (field: SchemaField): Field => ({
   type: field.type === 'address' ? 'address' : indexType(field),
 });
 
-/** Columns since the first version of the store, in their order. */
-const FIRST_FIELDS = SCHEMA_FIELDS.filter(({ column }) => column === FIRST_VERSION).map(fieldOf);
+/** Fields that have had a column since the first version of the store. */
+const FIRST = SCHEMA_FIELDS.filter(({ column }) => column === FIRST_VERSION);
+/** Of a later version, behind `other`. What an earlier version stored of them is in `other`. */
+const ADDED = SCHEMA_FIELDS.filter(({ column = FIRST_VERSION }) => column !== FIRST_VERSION);
 
-/** Columns of a later version, behind `other`. What an earlier version stored of them is in `other`. */
-export const ADDED_FIELDS = SCHEMA_FIELDS.filter(({ column = FIRST_VERSION }) => column !== FIRST_VERSION).map(fieldOf);
-
-export const FIELDS: readonly Field[] = [...FIRST_FIELDS, ...ADDED_FIELDS];
+export const ADDED_FIELDS: readonly Field[] = ADDED.map(fieldOf);
+export const FIELDS: readonly Field[] = [...FIRST.map(fieldOf), ...ADDED_FIELDS];
 
 export interface StoredColumn {
   readonly name: string;
   readonly type: 'BIGINT' | 'INTEGER' | 'VARCHAR';
 }
 
-const columnOf = ({ name, type }: Field): StoredColumn => ({ name, type: type === 'long' ? 'BIGINT' : 'VARCHAR' });
+const columnOf = (field: SchemaField): StoredColumn => ({ name: field.name, type: columnType(field) });
 
 /** The columns of the table `logs`: those of its first version in their order, and those that were added since. */
 export const FIRST_COLUMNS: readonly StoredColumn[] = [
   { name: 'package', type: 'BIGINT' },
   { name: 'pkg_log_id', type: 'INTEGER' },
   { name: 'time', type: 'BIGINT' },
-  ...FIRST_FIELDS.map(columnOf),
+  ...FIRST.map(columnOf),
   { name: 'other', type: 'VARCHAR' },
 ];
-export const ADDED_COLUMNS: readonly StoredColumn[] = ADDED_FIELDS.map(columnOf);
+export const ADDED_COLUMNS: readonly StoredColumn[] = ADDED.map(columnOf);
 
 /** Numeric keys without a column: other names of fields, and the numbers of ledgers and of excluded peers. */
 const OTHER_NAMES: ReadonlySet<string> = new Set(

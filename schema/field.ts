@@ -59,7 +59,7 @@ interface FieldElsewhere {
   readonly column?: string;
   /** IPFIX information elements (https://www.iana.org/assignments/ipfix), one for each family where they differ, IPv4 first. */
   readonly ipfix?: readonly InformationElement[];
-  /** The attribute of OpenTelemetry's semantic conventions, where they have one. */
+  /** The attribute of OpenTelemetry's semantic conventions, or the one that collectors of flows use where these have none yet. */
   readonly otel?: string;
 }
 
@@ -71,6 +71,11 @@ export interface InformationElement {
 /** How CLS is to index a field. */
 export function indexType({ type, index }: Pick<Field, 'type' | 'index'>): 'long' | 'text' {
   return index ?? (type === 'integer' ? 'long' : 'text');
+}
+
+/** The column of the embedded log service that holds it, where it has one. */
+export function columnType(field: Pick<Field, 'type' | 'index'>): 'BIGINT' | 'VARCHAR' {
+  return indexType(field) === 'long' ? 'BIGINT' : 'VARCHAR';
 }
 
 /** The attribute of a log record of OpenTelemetry. */

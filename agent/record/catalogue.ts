@@ -26,7 +26,7 @@ function readerOf(name: FieldName): FieldReader<FieldValue> {
   return isConstant(name) ? { shared: ({ constants }) => constants?.[name] } : FIELD_READERS[name];
 }
 
-function isConstant(name: FieldName): name is ConstantName {
+export function isConstant(name: FieldName): name is ConstantName {
   return FIELDS.some((field) => field.name === name && field.source === 'constant');
 }
 

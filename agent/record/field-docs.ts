@@ -1,6 +1,7 @@
-/** What users read about fields, rendered from the catalogue. */
+/** What users read about fields and ledgers, rendered from the schema. */
+import { columnType, type Field, indexType, otelAttribute } from '../../schema/field.ts';
+import { FIELDS } from '../../schema/fields.ts';
 import { LEDGER_ROWS, logKeys } from '../../schema/ledger-numbers.ts';
-import { RECORD_FIELDS, type RecordField } from './catalogue.ts';
 import type { Column } from './field-columns.ts';
 
 /** The columns of a row as a Markdown table. */
@@ -14,11 +15,34 @@ export function columnTable(columns: readonly Column[]): string {
 
 /** Every field that a list may name, as a Markdown table. */
 export function fieldTable(): string {
-  const rows = RECORD_FIELDS.map(
-    ({ name, aliases = [], type, source, meaning }) =>
-      `| ${[name, ...aliases].map((each) => `\`${each}\``).join(', ')} | ${type} | ${source} | ${meaning} |`,
+  const rows = FIELDS.map(
+    ({ name, aliases = [], type, unit = '', source, meaning, since }) =>
+      `| ${codes([name, ...aliases])} | ${type} | ${unit} | ${source} | ${meaning} | ${since} |`,
   );
-  return ['| field, other names | type | source | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  const head = [
+    '| field, other names | type | unit | source | meaning | since |',
+    '| --- | --- | --- | --- | --- | --- |',
+  ];
+  return [...head, ...rows].join('\n');
+}
+
+/** What other systems call and store each field as, as a Markdown table. */
+export function elsewhereTable(): string {
+  const rows = FIELDS.map((field) => {
+    const { name, ipfix = [] } = field;
+    const elements = ipfix.map((element) => `${element.number} ${element.name}`).join(', ');
+    return `| \`${name}\` | ${indexType(field)} | ${columnText(field)} | ${elements} | \`${otelAttribute(field)}\` |`;
+  });
+  const head = '| field | CLS index | column of the embedded log service | IPFIX element | OpenTelemetry attribute |';
+  return [head, '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+function columnText(field: Field): string {
+  return field.column === undefined ? '' : `${columnType(field)}, since ${field.column}`;
+}
+
+function codes(names: readonly string[]): string {
+  return names.map((name) => `\`${name}\``).join(', ');
 }
 
 const PARTS = { outcome: 'a term of the sum', metered: 'of the metered', beside: 'beside the sum' } as const;
@@ -30,11 +54,6 @@ export function ledgerTable(): string {
     return `| \`${row.name}\` | ${keys.join(', ')} | ${PARTS[row.part]} | ${row.meaning} | ${row.since} |`;
   });
   return ['| number | keys of its log | is | meaning | since |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
-}
-
-/** How CLS is to index a field. */
-export function indexType({ type, index }: RecordField): 'long' | 'text' {
-  return index ?? (type === 'integer' ? 'long' : 'text');
 }
 
 /** The index of a topic for rows of these columns: `Rule.KeyValue` of CreateIndex (API 2020-10-16). */

@@ -53,8 +53,9 @@ const COLUMN_OF: ReadonlyMap<string, Operand> = new Map([
 
 /** Where the database has a field: one of a later column may be where an earlier version of the store put it. */
 export function fieldColumn(name: string): string {
-  if (!ADDED_FIELDS.some((field) => field.name === name)) return `l."${name}"`;
-  return `coalesce(l."${name}", ${otherColumn(`'/${name}'`, 'long')})`;
+  const added = ADDED_FIELDS.find((field) => field.name === name);
+  if (added === undefined) return `l."${name}"`;
+  return `coalesce(l."${name}", ${otherColumn(`'/${name}'`, added.type === 'long' ? 'long' : 'text')})`;
 }
 
 /** Where the database has a key without a column: `pointer` is SQL of its JSON pointer. */

@@ -6,8 +6,8 @@ import { ROW_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
 import { FIELD_NAMES, RECORD_FIELDS } from '../../agent/record/catalogue.ts';
-import { indexType } from '../../agent/record/field-docs.ts';
 import { encodeBatches } from '../../agent/wire/flow-batch.ts';
+import { indexType } from '../../schema/field.ts';
 import { decodeLogGroups } from '../support/cls-schema.ts';
 import { cursorOver } from '../support/flow-records.ts';
 import {

@@ -11,7 +11,7 @@ import type { RecordPrinter } from '../../../agent/record/printer.ts';
 import type { RowContext } from '../../../agent/record/row-context.ts';
 import { expandWords, fieldWord } from '../../../agent/record/row-formats.ts';
 import { TextPrinter } from '../../../agent/record/text.ts';
-import { EXPECTED_FIELDS, expectedValues, listedHeader } from '../../support/expected-fields.ts';
+import { expectedValues, listedHeader } from '../../support/expected-fields.ts';
 import { flowRecord } from '../../support/flow-records.ts';
 
 /** What a printer writes, when it keeps to the room that it asked for. */
@@ -27,10 +27,6 @@ function printed(printer: RecordPrinter, context: RowContext, records: readonly 
   if (ledger !== undefined) take(printer.finish(ledger, buffer, 0));
   return text;
 }
-
-test('the oracle knows every field of the catalogue', () => {
-  expect(Object.keys(EXPECTED_FIELDS).toSorted()).toEqual(RECORD_FIELDS.map(({ name }) => name).toSorted());
-});
 
 test('a text row has the value of each field in the order of the list, or a dash', () => {
   fc.assert(

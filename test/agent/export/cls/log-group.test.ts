@@ -8,9 +8,9 @@ import { RESOURCE_TYPES, ROW_DEFAULTS } from '../../../../agent/model/flow-log.t
 import { createFlowRecord, type FlowRecord } from '../../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger, logStatus, offeredPackets } from '../../../../agent/model/ledger.ts';
 import { RECORD_FIELDS } from '../../../../agent/record/catalogue.ts';
-import { indexType } from '../../../../agent/record/field-docs.ts';
 import { contextFlow } from '../../../../agent/wire/context-flow.ts';
 import { encodeBatches } from '../../../../agent/wire/flow-batch.ts';
+import { indexType } from '../../../../schema/field.ts';
 import { type DecodedGroup, decodeLogGroups, reencode } from '../../../support/cls-schema.ts';
 import { expectedValues, listedHeader } from '../../../support/expected-fields.ts';
 import * as arbitrary from '../../../support/flow-records.ts';
