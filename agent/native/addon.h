@@ -64,6 +64,7 @@ napi_value is_handle_closing(napi_env env, napi_callback_info info);
 napi_value tune_nflog(napi_env env, napi_callback_info info);
 
 napi_value memory_file(napi_env env, napi_callback_info info);
+napi_value page_bytes(napi_env env, napi_callback_info info);
 napi_value reserve_file(napi_env env, napi_callback_info info);
 napi_value map_memory(napi_env env, napi_callback_info info);
 napi_value unmap_memory(napi_env env, napi_callback_info info);

@@ -112,10 +112,12 @@ export interface CaptureAddon {
 
   /** A new file descriptor of a file that lives in memory only; close it with `fs.closeSync`. */
   memoryFile(name: string): number;
-  /** Gives a file its pages now. @throws Error with an errno code, such as `ENOSPC`. */
-  reserveFile(fileDescriptor: number, bytes: number): void;
-  /** Maps a file's first bytes, shared and page-aligned; -1 gives zeroed memory of this thread alone. */
-  map(fileDescriptor: number, bytes: number): ArrayBuffer;
+  /** Of a page of this kernel's memory; `map` takes offsets that are multiples of it. */
+  pageBytes(): number;
+  /** Allocates the pages of a range of a file, from its beginning unless `offset` says otherwise. @throws Error with an errno code, such as `ENOSPC`. */
+  reserveFile(fileDescriptor: number, bytes: number, offset?: number): void;
+  /** Maps a range of a file, shared and page-aligned; -1 as the file gives zeroed memory of this thread alone. */
+  map(fileDescriptor: number, bytes: number, offset?: number): ArrayBuffer;
   /** Detaches the buffer and gives its pages back; a mapping forgotten without it is given back by the collector. */
   unmap(buffer: ArrayBuffer): void;
 }

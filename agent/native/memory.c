@@ -54,45 +54,59 @@ napi_value memory_file(napi_env env, napi_callback_info info) {
   return number_of(env, fd);
 }
 
+/* Left out, it is the beginning of the file. */
+static int take_offset(napi_env env, napi_value value, size_t *out) {
+  napi_valuetype type = napi_undefined;
+  napi_typeof(env, value, &type);
+  return type == napi_undefined ? 0 : take_size(env, value, "offset", out);
+}
+
+napi_value page_bytes(napi_env env, napi_callback_info info) {
+  (void)info;
+  return number_of(env, (double)sysconf(_SC_PAGESIZE));
+}
+
 napi_value reserve_file(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
+  napi_value arguments[3];
   int32_t fd = -1;
-  size_t bytes = 0;
-  if (arguments_of(env, info, 2, arguments) == NULL) return NULL;
+  size_t bytes = 0, offset = 0;
+  if (arguments_of(env, info, 3, arguments) == NULL) return NULL;
   if (take_int32(env, arguments[0], "fd", &fd) != 0) return NULL;
   if (take_size(env, arguments[1], "bytes", &bytes) != 0) return NULL;
+  if (take_offset(env, arguments[2], &offset) != 0) return NULL;
   int failure;
   do {
-    failure = posix_fallocate(fd, 0, (off_t)bytes);
+    failure = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
   } while (failure == EINTR);
   if (failure != 0) return throw_errno(env, failure, "reserving pages for a table");
   return NULL;
 }
 
 /* A page beyond the end of the file would be a SIGBUS at first touch: refused here instead. */
-static int file_holds(int fd, size_t bytes) {
+static int file_holds(int fd, size_t end) {
   struct stat status;
   if (fstat(fd, &status) != 0) return errno;
-  return (size_t)status.st_size >= bytes ? 0 : EINVAL;
+  return (size_t)status.st_size >= end ? 0 : EINVAL;
 }
 
 napi_value map_memory(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
+  napi_value arguments[3];
   napi_value result = NULL;
   int32_t fd = -1;
-  size_t bytes = 0;
-  struct instance *instance = arguments_of(env, info, 2, arguments);
+  size_t bytes = 0, offset = 0;
+  struct instance *instance = arguments_of(env, info, 3, arguments);
   if (instance == NULL) return NULL;
   if (take_int32(env, arguments[0], "fd", &fd) != 0) return NULL;
   if (take_size(env, arguments[1], "bytes", &bytes) != 0) return NULL;
+  if (take_offset(env, arguments[2], &offset) != 0) return NULL;
   if (bytes == 0) return throw_errno(env, EINVAL, "mapping a table");
-  int failure = fd == -1 ? 0 : file_holds(fd, bytes);
+  int failure = fd == -1 ? 0 : file_holds(fd, offset + bytes);
   if (failure != 0) return throw_errno(env, failure, "mapping a table");
 
   struct mapping *mapping = calloc(1, sizeof *mapping);
   if (mapping == NULL) return throw_errno(env, ENOMEM, "mapping a table");
   int flags = fd == -1 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED;
-  void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, 0);
+  void *address = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, fd, (off_t)offset);
   if (address == MAP_FAILED) {
     failure = errno;
     free(mapping);

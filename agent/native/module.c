@@ -37,6 +37,7 @@ static const struct {
   {"isClosing", is_handle_closing},
   {"tuneNflog", tune_nflog},
   {"memoryFile", memory_file},
+  {"pageBytes", page_bytes},
   {"reserveFile", reserve_file},
   {"map", map_memory},
   {"unmap", unmap_memory},

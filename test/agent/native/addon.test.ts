@@ -151,6 +151,24 @@ describe('memory', () => {
     addon.unmap(other);
   });
 
+  test('a range of a file is allocated and mapped where it begins, and the file before it is left alone', () => {
+    const page = addon.pageBytes();
+    expect(Math.log2(page) % 1).toBe(0);
+    const file = addon.memoryFile('flowlogd-test');
+    addon.reserveFile(file, 2 * page, 3 * page);
+    expect([fstatSync(file).size, fstatSync(file).blocks * 512]).toEqual([5 * page, 2 * page]);
+    const range = addon.map(file, page, 4 * page);
+    const whole = addon.map(file, 5 * page);
+    new Uint8Array(range)[7] = 42;
+    expect(new Uint8Array(whole).findIndex((byte) => byte !== 0)).toBe(4 * page + 7);
+    addon.unmap(range);
+    addon.unmap(whole);
+    expect(() => addon.map(file, page, 5 * page)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    expect(() => addon.map(file, page, 1)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
+    expect(() => addon.map(file, page, 0.5)).toThrow(TypeError);
+    closeSync(file);
+  });
+
   test('memory of one thread comes zeroed', () => {
     const memory = addon.map(-1, 3 * 4096);
     expect(memory.byteLength).toBe(3 * 4096);
