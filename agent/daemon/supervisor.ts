@@ -27,11 +27,11 @@ import type { AgentPlan } from './agent-plan.ts';
 import { createStatus, recorderTold } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
 import { ExportLog } from './export-log.ts';
-import { type KeptTables, openKeptTables } from './kept-tables.ts';
 import { LiveTaps } from './live-taps.ts';
 import { SpoolReading } from './spool-reading.ts';
 import { stateEvents } from './state-events.ts';
 import { StateWatch, watchedFolder } from './state-watch.ts';
+import { openTableDirectory, type TableDirectory } from './table-directory.ts';
 
 export interface SupervisorOptions extends AgentPlan {
   /** By which metrics and status know it. */
@@ -68,7 +68,7 @@ export class Supervisor {
   readonly #hashSeed = randomFillSync(new Int32Array(HASH_SEED_WORDS));
   readonly #runId = randomBytes(8).toString('hex');
   readonly #spool: Spool;
-  readonly #tables: KeptTables;
+  readonly #tables: TableDirectory;
   readonly #exporter: Exporter;
   readonly #plane: RunningDataPlane;
   readonly #reading: SpoolReading;
@@ -103,7 +103,7 @@ export class Supervisor {
     this.#exporter = this.#createExporter();
     this.#sweeping = setInterval(() => this.#spool.sweep(), SWEEP_MS);
     const points = options.taps.map(({ point }) => point);
-    this.#tables = openKeptTables({ ...options, runId: this.#runId, points }, options.log);
+    this.#tables = openTableDirectory({ ...options, runId: this.#runId, points }, options.log);
     this.#plane = startDataPlane(
       {
         taps: options.taps,
@@ -111,7 +111,7 @@ export class Supervisor {
         flowsMax: options.flowsMax,
         ringBytesMax: options.ringBytesMax,
         hashSeed: this.#hashSeed,
-        keep: this.#tables.setup,
+        persist: this.#tables.persist,
         waits: true,
         followsLinks: true,
       },

@@ -13,14 +13,14 @@ import { copyFile, type FileHandle, mkdir, open, readdir, rename, unlink } from 
 import { dirname } from 'node:path';
 import { PRESENCE_SUFFIX, SYNCED_AT, UNTIL_AT } from './presence.ts';
 import { COPY_SUFFIX, parseFileName, windowFileName, withoutCopySuffix } from './window-file.ts';
-import type { KeepSetup } from './window-keeper.ts';
+import type { PersistOptions } from './window-keeper.ts';
 
 const COPY_BEGUN = 'copy.new';
 
-export type KeptFolders = Pick<KeepSetup, 'folder' | 'copyFolder'>;
+export type TableFolders = Pick<PersistOptions, 'folder' | 'copyFolder'>;
 
 /** @throws what the file system throws, except for files that go meanwhile */
-export async function syncTables(folders: KeptFolders): Promise<void> {
+export async function syncTables(folders: TableFolders): Promise<void> {
   const { folder, copyFolder } = folders;
   // Read before anything is synced: what was counted by then is on the disk afterwards.
   const observed = await readObserved(folder);
@@ -38,7 +38,7 @@ export async function syncTables(folders: KeptFolders): Promise<void> {
  *
  * @throws what the file system throws
  */
-export function restoreCopies({ folder, copyFolder = folder }: KeptFolders): void {
+export function restoreCopies({ folder, copyFolder = folder }: TableFolders): void {
   for (const name of readdirSync(copyFolder)) {
     const original = withoutCopySuffix(name);
     const isWanted = !hasOriginal(folder, original);
@@ -88,7 +88,7 @@ async function copyWindows(folder: string, copyFolder: string): Promise<void> {
 }
 
 /** What is on the disk now was counted until then. */
-async function syncPresence({ folder, copyFolder }: KeptFolders, name: string, until: Uint8Array): Promise<void> {
+async function syncPresence({ folder, copyFolder }: TableFolders, name: string, until: Uint8Array): Promise<void> {
   if (copyFolder === undefined) {
     await withFile(`${folder}/${name}`, 'r+', async (file) => {
       await file.write(until, 0, until.length, SYNCED_AT);

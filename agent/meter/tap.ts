@@ -1,5 +1,5 @@
 import type { Window } from '../flow/window.ts';
-import type { KeptFiles } from '../model/closed-window.ts';
+import type { PersistedFiles } from '../model/closed-window.ts';
 import { keysIcmp, type ObservationPoint } from '../model/flow-log.ts';
 import type { Gap, GapReason } from '../model/ledger.ts';
 import type { LiveFigures } from '../model/live-figures.ts';
@@ -42,7 +42,7 @@ export interface TapOptions {
   /** Told several times a second how the tap does now. */
   readonly onFigures?: (figures: LiveFigures) => void;
   /** `files` are the window's, where a keeper has made some. */
-  readonly onClosed: (point: ObservationPoint, window: Window, files: KeptFiles | undefined) => void;
+  readonly onClosed: (point: ObservationPoint, window: Window, files: PersistedFiles | undefined) => void;
   readonly onEvent: (point: ObservationPoint, event: TapEvent) => void;
 }
 

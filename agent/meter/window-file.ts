@@ -1,9 +1,9 @@
 /**
  * The files of windows that are not yet in the spool, in the folder `tables/` of the state directory. For each window
  *
- *     STEM.window    header block (KeptWindow), then its ledger as of the last round (ledger-notes.ts), then a page of
+ *     STEM.window    header block (PersistedWindow), then its ledger as of the last round (ledger-notes.ts), then a page of
  *                    registers: the coarsened keys (flow/key-sketch.ts)
- *     STEM.ipv4-G    slots as in flow/key-layout.ts, then a header block (KeptTable) of one page
+ *     STEM.ipv4-G    slots as in flow/key-layout.ts, then a header block (PersistedTable) of one page
  *     STEM.ipv6-G
  *     STEM.rejectN-ipv4-G, STEM.rejectN-ipv6-G
  *                    the same for packets that the packet filter rejected: N counts rules, and whether the tap saw them
@@ -18,7 +18,7 @@ import { createHash } from 'node:crypto';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { NumberedRejection } from '../model/rejection.ts';
 
-export interface KeptWindow {
+export interface PersistedWindow {
   readonly hostId: string;
   readonly runId: string;
   readonly point: ObservationPoint;
@@ -27,7 +27,7 @@ export interface KeptWindow {
   readonly ruleNames: readonly string[];
 }
 
-export interface KeptTable {
+export interface PersistedTable {
   readonly stem: string;
   readonly family: 4 | 6;
   readonly generation: number;
@@ -61,7 +61,7 @@ export function pointKey({ flowLog, interfaceId, interfaceName }: ObservationPoi
   return createHash('sha256').update(identity).digest('hex').slice(0, 16);
 }
 
-export function stemOf(window: Pick<KeptWindow, 'runId' | 'point' | 'windowStart' | 'piece'>): string {
+export function stemOf(window: Pick<PersistedWindow, 'runId' | 'point' | 'windowStart' | 'piece'>): string {
   return `${window.windowStart}-${window.runId}-${pointKey(window.point)}-${window.piece}`;
 }
 
@@ -69,7 +69,7 @@ export function windowFileName(stem: string): string {
   return `${stem}.window`;
 }
 
-export function tableFileName({ stem, family, generation, rejection }: Omit<KeptTable, 'slots'>): string {
+export function tableFileName({ stem, family, generation, rejection }: Omit<PersistedTable, 'slots'>): string {
   return `${stem}${tableExtension(family, rejection)}${generation}`;
 }
 

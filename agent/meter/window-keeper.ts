@@ -23,7 +23,7 @@ import {
 import { basename, dirname } from 'node:path';
 import { SKETCH_BYTES } from '../flow/key-sketch.ts';
 import type { Window } from '../flow/window.ts';
-import type { KeptFiles } from '../model/closed-window.ts';
+import type { PersistedFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Gap } from '../model/ledger.ts';
 import { isPassing, isSystemError } from '../model/system-error.ts';
@@ -34,7 +34,7 @@ import { absentSince, encodePresence, PRESENCE_BYTES, PRESENCE_SUFFIX, UNTIL_AT 
 import { mappedMemory, type PageMapper } from './table-memory.ts';
 import {
   COPY_SUFFIX,
-  type KeptTable,
+  type PersistedTable,
   pointKey,
   stemOf,
   tableExtension,
@@ -43,7 +43,7 @@ import {
 } from './window-file.ts';
 
 /** What all points of a run share. */
-export interface KeepSetup {
+export interface PersistOptions {
   /** Used by no other process; made where it is not there. */
   readonly folder: string;
   /** Where `folder` is memory: the folder on disk with the copies of its files (table-sync.ts), and of those that it has no room for. */
@@ -55,7 +55,7 @@ export interface KeepSetup {
 }
 
 export interface WindowKeeperOptions {
-  readonly setup: KeepSetup;
+  readonly setup: PersistOptions;
   readonly point: ObservationPoint;
   readonly ruleNames: readonly string[];
   readonly mapper: PageMapper;
@@ -144,7 +144,7 @@ export class WindowKeeper {
   }
 
   /** Nothing more comes to the window: its files are the receiver's to remove, by name. */
-  handOver(window: Window, progress: Progress): KeptFiles | undefined {
+  handOver(window: Window, progress: Progress): PersistedFiles | undefined {
     const key = keyOf(window.start, window.piece);
     const file = this.#open.get(key);
     if (file === undefined) return undefined;
@@ -241,7 +241,7 @@ export class WindowKeeper {
     const { mapper } = this.#options;
     const generation = file.tables.filter((path) => path.includes(tableExtension(family, rejection))).length;
     const slots = bytes / (family === 4 ? 32 : 64);
-    const described: KeptTable = { stem: file.stem, family, generation, slots, rejection };
+    const described: PersistedTable = { stem: file.stem, family, generation, slots, rejection };
     const path = `${this.#folderFor(bytes)}/${tableFileName(described)}`;
     const memory = this.#mapNew(path, bytes + PAGE_BYTES, bytes, (table) =>
       writeAll(table, encodeHeader(described), bytes),

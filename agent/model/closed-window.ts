@@ -14,7 +14,7 @@ export interface ClosedTable {
 }
 
 /** The files in which a window outlives the process, by path. They go in this order when it is durable elsewhere. */
-export interface KeptFiles {
+export interface PersistedFiles {
   readonly window: readonly string[];
   readonly tables: readonly string[];
 }
@@ -35,7 +35,7 @@ export interface ClosedWindow {
   readonly ledger: Ledger;
   readonly tables: readonly ClosedTable[];
   /** Undefined where it lives in memory only. */
-  readonly files: KeptFiles | undefined;
+  readonly files: PersistedFiles | undefined;
 }
 
 /** What the data plane sends to the recorder. */

@@ -10,7 +10,7 @@ import { runDataPlane } from '../meter/data-plane.ts';
 import { SLICE_MS } from '../meter/sweeps.ts';
 import type { PageMapper } from '../meter/table-memory.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
-import type { KeepSetup } from '../meter/window-keeper.ts';
+import type { PersistOptions } from '../meter/window-keeper.ts';
 import type { ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { AppearedLink, LinkChanges, VanishedLink } from '../model/link-changes.ts';
@@ -37,7 +37,7 @@ export interface DataPlaneSetup {
   /** Over the packet rings of all interfaces. */
   readonly ringBytesMax: number;
   /** Where open windows are kept on disk; without it they live in memory alone. */
-  readonly keep?: KeepSetup | undefined;
+  readonly persist?: PersistOptions | undefined;
   /** Whether interfaces that cannot be captured now are waited for; else one of them ends it all. */
   readonly waits?: boolean | undefined;
   /** An eventfd(2) that is raised with each request. */

@@ -26,8 +26,8 @@ import { GRACE_SECONDS } from '../meter/rotation.ts';
 import {
   COPY_SUFFIX,
   type FileName,
-  type KeptTable,
-  type KeptWindow,
+  type PersistedTable,
+  type PersistedWindow,
   parseFileName,
   stemOf,
   type TableName,
@@ -192,7 +192,7 @@ export class Orphans {
       return lost(header.kind === 'blank' ? 'its header was never on the disk' : header.reason);
     }
     if (header.layout !== LAYOUT_VERSION) return lost(`an earlier flowlogd wrote it (layout ${header.layout})`);
-    const window = header.value as KeptWindow;
+    const window = header.value as PersistedWindow;
     const words = new Float64Array(
       file.buffer,
       file.byteOffset + header.bytes,
@@ -216,7 +216,7 @@ export class Orphans {
 
   #recorded(
     { files }: Orphan,
-    window: Omit<KeptWindow, 'ruleNames'>,
+    window: Omit<PersistedWindow, 'ruleNames'>,
     ledger: Ledger,
     tables: readonly FoundTable[],
     forget: () => void,
@@ -380,7 +380,7 @@ function checkedSlots(
   if (header.kind === 'damaged') return header.reason;
   if (header.kind === 'newer') return 'its layout is not that of its window';
   if (header.kind === 'blank') return file.every((byte) => byte === 0) ? undefined : 'its header was never on the disk';
-  const { stem, family, generation, slots, rejection } = header.value as KeptTable;
+  const { stem, family, generation, slots, rejection } = header.value as PersistedTable;
   const isExpected =
     stem === expected.stem &&
     family === expected.family &&
@@ -432,7 +432,7 @@ function coarsenedKeys(file: Uint8Array, sketchAt: number, { coarsened }: Ledger
 }
 
 /** What arrived in the last moments of the run may not have been taken in; the time after that is the next run's to tell. */
-function addLastGap(ledger: Ledger, { windowStart, point }: KeptWindow, untilSeconds: number): void {
+function addLastGap(ledger: Ledger, { windowStart, point }: PersistedWindow, untilSeconds: number): void {
   const fromSeconds = Math.max(untilSeconds - GRACE_SECONDS, windowStart);
   const toSeconds = Math.min(untilSeconds, windowStart + point.flowLog.windowSeconds);
   if (fromSeconds < toSeconds) ledger.gaps.push({ fromSeconds, toSeconds, reason: 'agent-not-running' });

@@ -18,9 +18,9 @@ import { SLICE_MS } from '../meter/sweeps.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
 import { Tap } from '../meter/tap.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
-import { type KeepSetup, WindowKeeper } from '../meter/window-keeper.ts';
+import { type PersistOptions, WindowKeeper } from '../meter/window-keeper.ts';
 import { WindowPieces } from '../meter/window-pieces.ts';
-import { type ClosedTable, type ClosedWindow, HELD_BYTES_MAX, type KeptFiles } from '../model/closed-window.ts';
+import { type ClosedTable, type ClosedWindow, HELD_BYTES_MAX, type PersistedFiles } from '../model/closed-window.ts';
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { LiveBlock } from '../model/live-figures.ts';
 import { OperationalError } from '../model/operational-error.ts';
@@ -49,7 +49,7 @@ export interface TapSetOptions {
   /** By window and address family. */
   readonly flowsMax: number;
   readonly hashSeed: Int32Array;
-  readonly keep?: KeepSetup | undefined;
+  readonly persist?: PersistOptions | undefined;
   /** Whether an interface that cannot be captured now is waited for; else it is refused. */
   readonly waits?: boolean | undefined;
   readonly packetsOf?: LinkPackets | undefined;
@@ -246,12 +246,12 @@ export class TapSet {
   }
 
   #keeperOf(point: ObservationPoint): WindowKeeper | undefined {
-    const { keep, mapper, onEvent } = this.#options;
-    if (keep === undefined) return undefined;
+    const { persist, mapper, onEvent } = this.#options;
+    if (persist === undefined) return undefined;
     const { ruleNames } = this.#exclusion;
     const fallback = this.#meter.allocate;
     return new WindowKeeper({
-      setup: keep,
+      setup: persist,
       point,
       ruleNames,
       mapper,
@@ -278,7 +278,7 @@ export class TapSet {
     }
   }
 
-  #closed(tap: Tap, window: Window, files: KeptFiles | undefined): void {
+  #closed(tap: Tap, window: Window, files: PersistedFiles | undefined): void {
     const id = ++this.#lastId;
     this.#handedOver.set(id, { tap, window });
     this.#heldBytes += heldBytes(window);
@@ -299,7 +299,12 @@ function piecesKey({ flowLog, interfaceId }: ObservationPoint): string {
   return `${flowLog.id} ${interfaceId}`;
 }
 
-function describe(id: number, point: ObservationPoint, window: Window, files: KeptFiles | undefined): ClosedWindow {
+function describe(
+  id: number,
+  point: ObservationPoint,
+  window: Window,
+  files: PersistedFiles | undefined,
+): ClosedWindow {
   const tables = tablesOf(window).map(closedTable);
   const { start: windowStart, piece, flows, ledger } = window;
   return { id, point, windowStart, piece, flows, ledger, tables, files };

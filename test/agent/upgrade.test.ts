@@ -16,8 +16,8 @@ import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { plainLedger, StatusWorld } from '../support/agent-status.ts';
 import { freeLock } from '../support/free-lock.ts';
 import { copyGoldenState, GOLDEN_FLOW_LOG, GOLDEN_FLOWS, GOLDENS, goldenStatus } from '../support/golden.ts';
-import { findOrphans } from '../support/kept-windows.ts';
 import { openSpool } from '../support/open-spool.ts';
+import { findOrphans } from '../support/persisted-windows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let folder: string;

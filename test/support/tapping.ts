@@ -5,7 +5,7 @@ import type { MeterOptions } from '../../agent/meter/meter.ts';
 import { Tap, type TapOptions } from '../../agent/meter/tap.ts';
 import type { TapEvent } from '../../agent/meter/tap-event.ts';
 import type { WindowKeeper } from '../../agent/meter/window-keeper.ts';
-import type { KeptFiles } from '../../agent/model/closed-window.ts';
+import type { PersistedFiles } from '../../agent/model/closed-window.ts';
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FakeEngine } from './fake-engine.ts';
 import { type ClosedCopy, copyOf, meterOptions } from './metering.ts';
@@ -24,7 +24,7 @@ export class TappedInterface {
   readonly clock: Clock;
   readonly closed: ClosedCopy[] = [];
   /** Of the closed windows. */
-  readonly files: (KeptFiles | undefined)[] = [];
+  readonly files: (PersistedFiles | undefined)[] = [];
   readonly events: TapEvent[] = [];
   readonly tap: Tap;
   readonly batch = emptyBatch();

@@ -10,7 +10,6 @@ import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts'
 import { decoderFor } from '../../../agent/packet/link-type.ts';
 import { RECORD_FIELDS } from '../../../agent/record/catalogue.ts';
 import { FakeEngine } from '../../support/fake-engine.ts';
-import { findOrphans, keeperIn, recordsOf } from '../../support/kept-windows.ts';
 import { type ClosedCopy, copyOf, meterOptions } from '../../support/metering.ts';
 import { nflogRecord } from '../../support/nflog-record.ts';
 import { batchOf } from '../../support/packet-batch.ts';
@@ -25,6 +24,7 @@ import {
   PROTOCOL,
   udp,
 } from '../../support/packet-builder.ts';
+import { findOrphans, keeperIn, recordsOf } from '../../support/persisted-windows.ts';
 import { decodeReference } from '../../support/reference-decoder.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';

@@ -1,6 +1,6 @@
 import type * as fs from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import { keeperIn } from '../../support/kept-windows.ts';
+import { keeperIn } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

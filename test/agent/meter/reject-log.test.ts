@@ -4,9 +4,9 @@ import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { FakeEngine } from '../../support/fake-engine.ts';
-import { findOrphans, keeperIn, recordsOf } from '../../support/kept-windows.ts';
 import { type NflogFields, nflogRecord } from '../../support/nflog-record.ts';
 import { arp, ethernet, ipv4, ipv6, PROTOCOL, udp } from '../../support/packet-builder.ts';
+import { findOrphans, keeperIn, recordsOf } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

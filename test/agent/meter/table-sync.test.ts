@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { restoreCopies, syncTables } from '../../../agent/meter/table-sync.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
-import { findOrphans, keeperIn, packetsIn } from '../../support/kept-windows.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
+import { findOrphans, keeperIn, packetsIn } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

@@ -11,8 +11,8 @@ import type { KeeperEvent } from '../../../agent/meter/window-keeper.ts';
 import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { POINT } from '../../support/closed-windows.ts';
-import { type KeeperParts, keeperIn } from '../../support/kept-windows.ts';
 import { ethernet, ipv4, ipv6, udp } from '../../support/packet-builder.ts';
+import { type KeeperParts, keeperIn } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

@@ -12,8 +12,8 @@ import { nodeDisk } from '../../../agent/spool/disk.ts';
 import { Orphans } from '../../../agent/threads/orphans.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { fileSystemError } from '../../support/crashing-disk.ts';
-import { findOrphans, keeperIn, packetsIn, recordsOf } from '../../support/kept-windows.ts';
 import { arp, ethernet, ipv4, ipv6, udp } from '../../support/packet-builder.ts';
+import { findOrphans, keeperIn, packetsIn, recordsOf } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 

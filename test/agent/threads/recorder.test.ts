@@ -14,8 +14,8 @@ import type { AnnotatorsOf } from '../../../agent/threads/annotators.ts';
 import { type RecorderMessage, type RecorderSetup, recordWindows } from '../../../agent/threads/recorder.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
 import { closedWindow, fillIpv4 } from '../../support/closed-windows.ts';
-import { keeperIn } from '../../support/kept-windows.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
+import { keeperIn } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 
 const ruleNames = new Exclusion(EXCLUDE_DEFAULTS).ruleNames;

@@ -1,7 +1,7 @@
 import { chownSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { openKeptTables } from '../../../agent/daemon/kept-tables.ts';
+import { openTableDirectory } from '../../../agent/daemon/table-directory.ts';
 import { pointKey } from '../../../agent/meter/window-file.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -16,10 +16,10 @@ const LOG = { error: say, warn: say, info: say, debug: say };
 test('a run knows of its own points since when they are not observed, and forgets those of others', () => {
   const stateDirectory = temporaryFolder();
   const run = { stateDirectory, hostId: 'host-1', runId: 'run1', points: [POINT] };
-  const { setup, close } = openKeptTables(run, LOG);
+  const { persist, close } = openTableDirectory(run, LOG);
   close();
   const folder = join(stateDirectory, 'tables');
-  expect(setup).toMatchObject({
+  expect(persist).toMatchObject({
     folder,
     hostId: 'host-1',
     runId: 'run1',
@@ -27,16 +27,16 @@ test('a run knows of its own points since when they are not observed, and forget
   });
   const own = `${pointKey(POINT)}.seen`;
   for (const name of [own, '0123456789abcdef.seen', 'stranger']) writeFileSync(join(folder, name), '');
-  openKeptTables(run, LOG).close();
+  openTableDirectory(run, LOG).close();
   expect(readdirSync(folder).sort()).toEqual([own, 'stranger'].sort());
 });
 
 test('a folder that cannot be made is said, and used all the same once it can', () => {
   const stateDirectory = temporaryFolder();
   writeFileSync(join(stateDirectory, 'tables'), 'a file');
-  const { setup, close } = openKeptTables({ stateDirectory, hostId: 'h', runId: 'r', points: [] }, LOG);
+  const { persist, close } = openTableDirectory({ stateDirectory, hostId: 'h', runId: 'r', points: [] }, LOG);
   close();
-  expect(setup.folder).toBe(join(stateDirectory, 'tables'));
+  expect(persist.folder).toBe(join(stateDirectory, 'tables'));
   expect(lines.at(-1)).toMatch(/tried again/);
 });
 
@@ -45,11 +45,11 @@ test('windows are in memory, in a folder that is this state directory’s alone,
   const run = { tableDirectory, hostId: 'h', runId: 'r', points: [] };
   const folders = [1, 2].map(() => {
     const stateDirectory = temporaryFolder();
-    const { setup, folders: places, close } = openKeptTables({ ...run, stateDirectory }, LOG);
+    const { persist, folders: places, close } = openTableDirectory({ ...run, stateDirectory }, LOG);
     close();
-    expect(places).toEqual([setup.folder, join(stateDirectory, 'tables')]);
-    expect(setup.copyFolder).toBe(places[1]);
-    return setup.folder;
+    expect(places).toEqual([persist.folder, join(stateDirectory, 'tables')]);
+    expect(persist.copyFolder).toBe(places[1]);
+    return persist.folder;
   });
   expect(new Set(folders).size).toBe(2);
   for (const folder of folders) expect(folder).toMatch(/\/memory\/[0-9a-f]+-[0-9a-f]+$/);
@@ -57,9 +57,9 @@ test('windows are in memory, in a folder that is this state directory’s alone,
   const stateDirectory = temporaryFolder();
   const file = join(stateDirectory, 'file');
   writeFileSync(file, '');
-  const { setup, close } = openKeptTables({ ...run, stateDirectory, tableDirectory: file }, LOG);
+  const { persist, close } = openTableDirectory({ ...run, stateDirectory, tableDirectory: file }, LOG);
   close();
-  expect(setup).toMatchObject({ folder: join(stateDirectory, 'tables') });
+  expect(persist).toMatchObject({ folder: join(stateDirectory, 'tables') });
   expect(lines.at(-1)).toMatch(/table\.directory cannot be used/);
 });
 
@@ -67,8 +67,8 @@ test.skipIf(!isRoot)('a directory of tables that is another user’s is not used
   const [stateDirectory, tableDirectory] = [temporaryFolder(), temporaryFolder()];
   chownSync(tableDirectory, 12_345, 12_345);
   const run = { stateDirectory, tableDirectory, hostId: 'h', runId: 'r', points: [] };
-  const { setup, close } = openKeptTables(run, LOG);
+  const { persist, close } = openTableDirectory(run, LOG);
   close();
-  expect(setup.folder).toBe(join(stateDirectory, 'tables'));
+  expect(persist.folder).toBe(join(stateDirectory, 'tables'));
   expect(lines.at(-1)).toMatch(/table\.directory cannot be used/);
 });

@@ -2,9 +2,9 @@
 import { lstatSync, readdirSync, statfsSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { PRESENCE_SUFFIX } from '../meter/presence.ts';
-import { type KeptFolders, restoreCopies, syncTables } from '../meter/table-sync.ts';
+import { restoreCopies, syncTables, type TableFolders } from '../meter/table-sync.ts';
 import { pointKey, withoutCopySuffix } from '../meter/window-file.ts';
-import type { KeepSetup } from '../meter/window-keeper.ts';
+import type { PersistOptions } from '../meter/window-keeper.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { isSystemError } from '../model/system-error.ts';
 import { readBootId, UNKNOWN_BOOT } from '../spool/boot-id.ts';
@@ -17,15 +17,15 @@ const TMPFS_MAGIC = 0x01021994;
 /** From the end of one sync to the next: what a power cut may take, with the time that a sync takes on top. */
 const SYNC_MS = 10_000;
 
-export interface KeptTables {
-  readonly setup: KeepSetup;
+export interface TableDirectory {
+  readonly persist: PersistOptions;
   /** Where earlier runs may have left windows, the folder on disk last. */
   readonly folders: readonly string[];
   close(): void;
 }
 
 /** What a run is, as far as its tables are concerned. */
-export interface KeptRun {
+export interface TableDirectoryOptions {
   readonly stateDirectory: string;
   /** In memory; undefined: open windows are kept in the state directory. */
   readonly tableDirectory?: string | undefined;
@@ -35,7 +35,7 @@ export interface KeptRun {
 }
 
 /** What the disk refuses now it may take later: each window tries anew (meter/window-keeper.ts), and so does each sync. */
-export function openKeptTables(run: KeptRun, log: Log): KeptTables {
+export function openTableDirectory(run: TableDirectoryOptions, log: Log): TableDirectory {
   const { hostId, runId, points } = run;
   const onDisk = join(run.stateDirectory, 'tables');
   const inMemory = memoryFolder(run, log);
@@ -50,11 +50,11 @@ export function openKeptTables(run: KeptRun, log: Log): KeptTables {
   const known = readBootId();
   // Where the boot is not known, every run counts as one of another boot: its gap then begins with what was synced.
   const bootId = known === UNKNOWN_BOOT ? runId : known;
-  return { setup: { ...kept, hostId, runId, bootId }, folders, close: syncRepeatedly(kept, log) };
+  return { persist: { ...kept, hostId, runId, bootId }, folders, close: syncRepeatedly(kept, log) };
 }
 
 /** Several agents may be given the same directory: each has a folder there, named by what nobody else has, its state directory. */
-function memoryFolder({ stateDirectory, tableDirectory }: KeptRun, log: Log): string | undefined {
+function memoryFolder({ stateDirectory, tableDirectory }: TableDirectoryOptions, log: Log): string | undefined {
   if (tableDirectory === undefined) return undefined;
   const refused = 'open windows are in the state directory: table.directory cannot be used';
   return unlessRefused({ log, refused, folder: tableDirectory }, () => {
@@ -104,7 +104,7 @@ function forgetOthers(folder: string, points: readonly ObservationPoint[]): void
 }
 
 /** Says once when the disk begins to refuse, and once when it takes the tables again. */
-function syncRepeatedly(folders: KeptFolders, log: Log): () => void {
+function syncRepeatedly(folders: TableFolders, log: Log): () => void {
   let isFailing = false;
   let isClosed = false;
   const settled = (error?: Error) => {
