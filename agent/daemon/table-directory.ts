@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PRESENCE_SUFFIX } from '../meter/presence.ts';
 import { restoreCopies, syncTables, type TableFolders } from '../meter/table-sync.ts';
 import { pointKey, withoutCopySuffix } from '../meter/window-file.ts';
-import type { PersistOptions } from '../meter/window-keeper.ts';
+import type { PersistOptions } from '../meter/window-journal.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { isSystemError } from '../model/system-error.ts';
 import { readBootId, UNKNOWN_BOOT } from '../spool/boot-id.ts';
@@ -34,7 +34,7 @@ export interface TableDirectoryOptions {
   readonly points: readonly ObservationPoint[];
 }
 
-/** What the disk refuses now it may take later: each window tries anew (meter/window-keeper.ts), and so does each sync. */
+/** What the disk refuses now it may take later: each window tries anew (meter/window-journal.ts), and so does each sync. */
 export function openTableDirectory(run: TableDirectoryOptions, log: Log): TableDirectory {
   const { hostId, runId, points } = run;
   const onDisk = join(run.stateDirectory, 'tables');

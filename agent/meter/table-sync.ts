@@ -1,5 +1,5 @@
 /**
- * Has the kept windows (window-keeper.ts) on the disk from time to time, which bounds what a power cut takes: what was
+ * Has the kept windows (window-journal.ts) on the disk from time to time, which bounds what a power cut takes: what was
  * counted since the last time that this came through, and the gap of the next start says from when that is. A kill alone
  * takes nothing of it: the pages are the kernel's.
  *
@@ -13,7 +13,7 @@ import { copyFile, type FileHandle, mkdir, open, readdir, rename, unlink } from 
 import { dirname } from 'node:path';
 import { PRESENCE_SUFFIX, SYNCED_AT, UNTIL_AT } from './presence.ts';
 import { COPY_SUFFIX, parseFileName, windowFileName, withoutCopySuffix } from './window-file.ts';
-import type { PersistOptions } from './window-keeper.ts';
+import type { PersistOptions } from './window-journal.ts';
 
 const COPY_BEGUN = 'copy.new';
 

@@ -1,5 +1,5 @@
 import type { GapReason } from '../model/ledger.ts';
-import type { KeeperEvent } from './window-keeper.ts';
+import type { JournalEvent } from './window-journal.ts';
 
 /** What happens to an observation point. */
 export type TapEvent =
@@ -21,4 +21,4 @@ export type TapEvent =
   | { readonly kind: 'set-back'; readonly seconds: number }
   /** Nobody observed the point for so long before this run. */
   | { readonly kind: 'resumed'; readonly gapSeconds: number }
-  | KeeperEvent;
+  | JournalEvent;

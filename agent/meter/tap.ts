@@ -22,7 +22,7 @@ import type { TapEvent } from './tap-event.ts';
 import { TapFigures } from './tap-figures.ts';
 import { Watermark } from './watermark.ts';
 import { WindowCoverage } from './window-coverage.ts';
-import type { WindowKeeper } from './window-keeper.ts';
+import type { WindowJournal } from './window-journal.ts';
 
 export interface TapOptions {
   readonly point: ObservationPoint;
@@ -36,12 +36,12 @@ export interface TapOptions {
   readonly appearedAtSeconds?: number | undefined;
   readonly packetsOf?: LinkPackets | undefined;
   /** Where the windows outlive a kill; without it they live in memory alone. */
-  readonly keeper?: WindowKeeper | undefined;
+  readonly journal?: WindowJournal | undefined;
   /** Whether a table may take so many bytes more now; where it may not, its window is coarsened early. */
   readonly hasRoom?: (bytes: number) => boolean;
   /** Told several times a second how the tap does now. */
   readonly onFigures?: (figures: LiveFigures) => void;
-  /** `files` are the window's, where a keeper has made some. */
+  /** `files` are the window's, where a journal has made some. */
   readonly onClosed: (point: ObservationPoint, window: Window, files: PersistedFiles | undefined) => void;
   readonly onEvent: (point: ObservationPoint, event: TapEvent) => void;
 }
@@ -82,8 +82,8 @@ export class Tap {
 
   constructor(options: TapOptions) {
     this.#options = options;
-    const { keeper, hasRoom = () => true, point, now } = options;
-    const allocate = keeper?.allocate ?? options.meter.allocate;
+    const { journal, hasRoom = () => true, point, now } = options;
+    const allocate = journal?.allocate ?? options.meter.allocate;
     const meter = {
       ...options.meter,
       keysIcmp: keysIcmp(point.flowLog),
@@ -106,7 +106,7 @@ export class Tap {
       meter: this.#meter,
       gaps: this.#gaps,
       watermark: this.#watermark,
-      absentSince: () => keeper?.absentSince,
+      absentSince: () => journal?.absentSince,
       onEvent: (event) => this.#tell(event),
     });
   }
@@ -258,14 +258,14 @@ export class Tap {
     }
     this.#note(drained);
     const { windows, currentWindow } = this.#meter;
-    const memoryOnlyTables = this.#options.keeper?.memoryOnlyTables ?? 0;
+    const memoryOnlyTables = this.#options.journal?.memoryOnlyTables ?? 0;
     this.#figures.tell(windows, currentWindow, this.#drops.pending, memoryOnlyTables);
   }
 
   /** A closed window is safe elsewhere. */
   released(window: Window): void {
     this.#figures.released();
-    this.#options.keeper?.released(window);
+    this.#options.journal?.released(window);
     window.release();
   }
 
@@ -280,14 +280,14 @@ export class Tap {
     this.#meter.closeAll();
     const untilSeconds = this.source === undefined ? this.#seconds() : this.#watermark.readUntil;
     const capture = this.#attachment.release();
-    if (this.#watermark.observedUntil > 0) this.#options.keeper?.observedUntil(untilSeconds);
-    this.#options.keeper?.close();
+    if (this.#watermark.observedUntil > 0) this.#options.journal?.observedUntil(untilSeconds);
+    this.#options.journal?.close();
     return capture;
   }
 
   /** After its end: the point is given up, and not only for as long as the agent does not run. */
   forget(): void {
-    this.#options.keeper?.forget();
+    this.#options.journal?.forget();
   }
 
   #tell(event: TapEvent): void {
@@ -391,7 +391,7 @@ export class Tap {
     this.#drops.enter(window.start, window.ledger);
     this.#countGaps(window);
     this.#figures.closed(window.ledger);
-    const files = this.#options.keeper?.handOver(window, {
+    const files = this.#options.journal?.handOver(window, {
       ...NO_DROPS,
       untilSeconds: this.#watermark.observedUntil,
       isClosed: true,
@@ -400,23 +400,23 @@ export class Tap {
   }
 
   #windowOpened(window: Window): void {
-    this.#options.keeper?.opened(window);
+    this.#options.journal?.opened(window);
     this.#coverage.windowOpened(window);
   }
 
   /** Writes down how far this tap has come, for whoever starts after a kill. */
   #note(drained: boolean): void {
-    const { keeper } = this.#options;
-    if (keeper === undefined) return;
+    const { journal } = this.#options;
+    if (journal === undefined) return;
     this.#coverage.resume();
     const current = this.#meter.currentWindow;
     const untilSeconds = this.#watermark.reached(drained, current?.start);
     for (const window of this.#meter.windows) {
       const drops = this.#drops.pendingOf(window.start);
-      keeper.note(window, this.#gapsOf(window), { ...drops, untilSeconds, isClosed: false });
+      journal.note(window, this.#gapsOf(window), { ...drops, untilSeconds, isClosed: false });
     }
     // Only now: a gap that begins here must not hide what the notes do not say yet.
-    keeper.observedUntil(untilSeconds);
+    journal.observedUntil(untilSeconds);
     this.#watermark.noted(untilSeconds);
   }
 

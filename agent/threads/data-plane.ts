@@ -10,7 +10,7 @@ import { runDataPlane } from '../meter/data-plane.ts';
 import { SLICE_MS } from '../meter/sweeps.ts';
 import type { PageMapper } from '../meter/table-memory.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
-import type { PersistOptions } from '../meter/window-keeper.ts';
+import type { PersistOptions } from '../meter/window-journal.ts';
 import type { ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { AppearedLink, LinkChanges, VanishedLink } from '../model/link-changes.ts';

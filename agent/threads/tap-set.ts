@@ -18,7 +18,7 @@ import { SLICE_MS } from '../meter/sweeps.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
 import { Tap } from '../meter/tap.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
-import { type PersistOptions, WindowKeeper } from '../meter/window-keeper.ts';
+import { type PersistOptions, WindowJournal } from '../meter/window-journal.ts';
 import { WindowPieces } from '../meter/window-pieces.ts';
 import { type ClosedTable, type ClosedWindow, HELD_BYTES_MAX, type PersistedFiles } from '../model/closed-window.ts';
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
@@ -228,7 +228,7 @@ export class TapSet {
       packetsOf,
       engine,
       meter: { ...this.#meter, pieces: this.#piecesOf(point) },
-      keeper: this.#keeperOf(point),
+      journal: this.#journalOf(point),
       hasRoom: (bytes) => this.#hasRoom(bytes),
       now: Date.now,
       clocks: () => ({ wallMs: Date.now(), awakeMs: performance.now(), bootMs: uptime() * 1000 }),
@@ -245,12 +245,12 @@ export class TapSet {
     return bytes <= SMALL_TABLE_BYTES || this.#heldBytes === 0 || this.#heldBytes + bytes <= heldBytesMax;
   }
 
-  #keeperOf(point: ObservationPoint): WindowKeeper | undefined {
+  #journalOf(point: ObservationPoint): WindowJournal | undefined {
     const { persist, mapper, onEvent } = this.#options;
     if (persist === undefined) return undefined;
     const { ruleNames } = this.#exclusion;
     const fallback = this.#meter.allocate;
-    return new WindowKeeper({
+    return new WindowJournal({
       setup: persist,
       point,
       ruleNames,

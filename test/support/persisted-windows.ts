@@ -3,7 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { HASH_SEED_WORDS } from '../../agent/flow/hash.ts';
 import type { PageMapper } from '../../agent/meter/table-memory.ts';
 import { sharedTableMemory } from '../../agent/meter/table-memory.ts';
-import { type KeeperEvent, WindowKeeper } from '../../agent/meter/window-keeper.ts';
+import { type JournalEvent, WindowJournal } from '../../agent/meter/window-journal.ts';
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
 import { loadCaptureAddon } from '../../agent/native/addon.ts';
@@ -15,18 +15,18 @@ import { POINT } from './closed-windows.ts';
 export const RULES = ['dhcp', 'dhcpv6'];
 export const SEED = randomFillSync(new Int32Array(HASH_SEED_WORDS));
 
-export interface KeeperParts {
+export interface JournalParts {
   readonly folder: string;
   readonly copyFolder?: string;
   readonly runId?: string;
   readonly bootId?: string;
   readonly ruleNames?: readonly string[];
   readonly mapper?: PageMapper;
-  readonly onEvent?: (event: KeeperEvent) => void;
+  readonly onEvent?: (event: JournalEvent) => void;
 }
 
-/** A keeper for `POINT`, with the pages of the addon. */
-export function keeperIn(parts: KeeperParts): WindowKeeper {
+/** A journal for `POINT`, with the pages of the addon. */
+export function journalIn(parts: JournalParts): WindowJournal {
   const {
     folder,
     copyFolder,
@@ -35,7 +35,7 @@ export function keeperIn(parts: KeeperParts): WindowKeeper {
     ruleNames = RULES,
     mapper = loadCaptureAddon(),
   } = parts;
-  return new WindowKeeper({
+  return new WindowJournal({
     setup: { folder, copyFolder, hostId: 'host-1', runId, bootId },
     point: POINT,
     ruleNames,

@@ -4,7 +4,7 @@ import type { Clocks } from '../../agent/meter/clock-watch.ts';
 import type { MeterOptions } from '../../agent/meter/meter.ts';
 import { Tap, type TapOptions } from '../../agent/meter/tap.ts';
 import type { TapEvent } from '../../agent/meter/tap-event.ts';
-import type { WindowKeeper } from '../../agent/meter/window-keeper.ts';
+import type { WindowJournal } from '../../agent/meter/window-journal.ts';
 import type { PersistedFiles } from '../../agent/model/closed-window.ts';
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FakeEngine } from './fake-engine.ts';
@@ -38,7 +38,7 @@ export class TappedInterface {
       readonly fields?: readonly string[];
       readonly meter?: Partial<MeterOptions>;
       /** For the point `POINT` of closed-windows.ts. */
-      readonly keeper?: WindowKeeper;
+      readonly journal?: WindowJournal;
       readonly appearedAtSeconds?: number;
       readonly packetsOf?: TapOptions['packetsOf'];
       readonly onFigures?: TapOptions['onFigures'];
@@ -57,7 +57,7 @@ export class TappedInterface {
       meter: { ...meterOptions(), ...options.meter },
       now: () => clock.seconds * 1000,
       clocks: () => clocksAt(clock),
-      keeper: options.keeper,
+      journal: options.journal,
       appearedAtSeconds: options.appearedAtSeconds,
       packetsOf: options.packetsOf,
       ...(options.onFigures && { onFigures: options.onFigures }),

@@ -24,7 +24,7 @@ import {
   PROTOCOL,
   udp,
 } from '../../support/packet-builder.ts';
-import { findOrphans, keeperIn, recordsOf } from '../../support/persisted-windows.ts';
+import { findOrphans, journalIn, recordsOf } from '../../support/persisted-windows.ts';
 import { decodeReference } from '../../support/reference-decoder.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -146,7 +146,7 @@ describe('a tap whose records show them', () => {
     const { ruleNames } = new Exclusion(EXCLUDE_DEFAULTS);
     const tap = new TappedInterface({
       engine,
-      keeper: keeperIn({ folder, ruleNames }),
+      journal: journalIn({ folder, ruleNames }),
       clock: { seconds: 600 },
       fields: ['srcaddr', 'icmp-type', 'icmp-code'],
     });

@@ -1,6 +1,6 @@
 import type * as fs from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import { keeperIn } from '../../support/persisted-windows.ts';
+import { journalIn } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -17,7 +17,7 @@ vi.mock('node:fs', async (importOriginal) => {
 test('since when nobody captured is read once it can be, and not replaced before', async () => {
   const folder = temporaryFolder();
   const tapped = (seconds: number, runId: string) => {
-    const tap = new TappedInterface({ keeper: keeperIn({ folder, runId }), clock: { seconds } });
+    const tap = new TappedInterface({ journal: journalIn({ folder, runId }), clock: { seconds } });
     tap.tap.attach();
     return tap;
   };

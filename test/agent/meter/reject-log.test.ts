@@ -6,7 +6,7 @@ import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts'
 import { FakeEngine } from '../../support/fake-engine.ts';
 import { type NflogFields, nflogRecord } from '../../support/nflog-record.ts';
 import { arp, ethernet, ipv4, ipv6, PROTOCOL, udp } from '../../support/packet-builder.ts';
-import { findOrphans, keeperIn, recordsOf } from '../../support/persisted-windows.ts';
+import { findOrphans, journalIn, recordsOf } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -38,7 +38,7 @@ class Filtered {
     engine.interfaceIndex = interfaceIndex;
     this.tap = new TappedInterface({
       engine,
-      keeper: keeperIn({ folder: this.folder, ruleNames }),
+      journal: journalIn({ folder: this.folder, ruleNames }),
       clock: { seconds: 600 },
     });
     const now = () => this.tap.clock.seconds * 1000;

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { restoreCopies, syncTables } from '../../../agent/meter/table-sync.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
-import { findOrphans, keeperIn, packetsIn } from '../../support/persisted-windows.ts';
+import { findOrphans, journalIn, packetsIn } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -29,8 +29,8 @@ const datagram = (flow: number) =>
 
 /** A run with its windows in `folder`, which has counted so many flows in the window of second 600. */
 async function counted(flows: number, runId = 'run1'): Promise<TappedInterface> {
-  const keeper = keeperIn({ folder, copyFolder, ruleNames, runId });
-  const tap = new TappedInterface({ keeper, clock: { seconds: 600 }, meter: { windowsMax: 4 } });
+  const journal = journalIn({ folder, copyFolder, ruleNames, runId });
+  const tap = new TappedInterface({ journal, clock: { seconds: 600 }, meter: { windowsMax: 4 } });
   tap.tap.attach();
   await count(tap, flows, 605);
   return tap;
@@ -43,7 +43,7 @@ async function count(tap: TappedInterface, flows: number, seconds: number): Prom
 
 const sync = () => syncTables({ folder, copyFolder });
 const copies = () => readdirSync(copyFolder).filter((name) => name.endsWith('.copy'));
-const absence = () => keeperIn({ folder, copyFolder, ruleNames, runId: 'run9', bootId: 'boot-2' }).absentSince;
+const absence = () => journalIn({ folder, copyFolder, ruleNames, runId: 'run9', bootId: 'boot-2' }).absentSince;
 
 /** The memory is gone, and empty at the next start. */
 function reboot(): void {
@@ -101,7 +101,7 @@ describe('copies of windows in memory', () => {
     restoreCopies({ folder: copyFolder });
     expect(copies()).toEqual([]);
     expect(packetsIn(findOrphans(copyFolder).windows)).toBe(10);
-    expect(keeperIn({ folder: copyFolder, ruleNames, runId: 'run9', bootId: 'boot-2' }).absentSince).toBe(605);
+    expect(journalIn({ folder: copyFolder, ruleNames, runId: 'run9', bootId: 'boot-2' }).absentSince).toBe(605);
   });
 
   test('are made anew where somebody deleted them with their folder, and say what refuses them', async () => {

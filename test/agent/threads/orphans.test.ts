@@ -13,7 +13,7 @@ import { Orphans } from '../../../agent/threads/orphans.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { fileSystemError } from '../../support/crashing-disk.ts';
 import { arp, ethernet, ipv4, ipv6, udp } from '../../support/packet-builder.ts';
-import { findOrphans, keeperIn, packetsIn, recordsOf } from '../../support/persisted-windows.ts';
+import { findOrphans, journalIn, packetsIn, recordsOf } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -56,8 +56,8 @@ function run(
   runId = 'run1',
   meter: Partial<MeterOptions> = {},
 ): TappedInterface {
-  const keeper = keeperIn({ folder, ruleNames, mapper, runId });
-  const tap = new TappedInterface({ keeper, clock: { seconds }, meter });
+  const journal = journalIn({ folder, ruleNames, mapper, runId });
+  const tap = new TappedInterface({ journal, clock: { seconds }, meter });
   tap.tap.attach();
   return tap;
 }

@@ -15,7 +15,7 @@ import { type RecorderMessage, type RecorderSetup, recordWindows } from '../../.
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
 import { closedWindow, fillIpv4 } from '../../support/closed-windows.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
-import { keeperIn } from '../../support/persisted-windows.ts';
+import { journalIn } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 
 const ruleNames = new Exclusion(EXCLUDE_DEFAULTS).ruleNames;
@@ -204,7 +204,7 @@ describe('windows that earlier runs left open', () => {
 
   /** A window of one packet, of a run that is gone. */
   async function orphan(runId: string, seconds: number): Promise<void> {
-    const tap = new TappedInterface({ keeper: keeperIn({ folder: tables, runId, ruleNames }), clock: { seconds } });
+    const tap = new TappedInterface({ journal: journalIn({ folder: tables, runId, ruleNames }), clock: { seconds } });
     tap.tap.attach();
     tap.engine.newest.waiting = [{ seconds, bytes: FRAME }];
     await tap.round(seconds);

@@ -54,18 +54,18 @@ export interface PersistOptions {
   readonly bootId: string;
 }
 
-export interface WindowKeeperOptions {
+export interface WindowJournalOptions {
   readonly setup: PersistOptions;
   readonly point: ObservationPoint;
   readonly ruleNames: readonly string[];
   readonly mapper: PageMapper;
   /** Memory for tables when the disk refuses. */
   readonly fallback: AllocateWindowMemory;
-  readonly onEvent: (event: KeeperEvent) => void;
+  readonly onEvent: (event: JournalEvent) => void;
 }
 
 /** Told once for each change. */
-export type KeeperEvent =
+export type JournalEvent =
   /** The disk refuses: from now on tables may be in memory alone, which a kill takes away. */
   | { readonly kind: 'memory-only'; readonly reason: string }
   /** It takes files again; so many tables were in memory alone since the run began. */
@@ -80,8 +80,8 @@ interface OpenFile {
   readonly tables: string[];
 }
 
-export class WindowKeeper {
-  readonly #options: WindowKeeperOptions;
+export class WindowJournal {
+  readonly #options: WindowJournalOptions;
   readonly #open = new Map<string, OpenFile>();
   /** Starts of the windows that have no file, until they are safe elsewhere: a kill would lose all of them. */
   readonly #unkept = new Map<string, number>();
@@ -93,7 +93,7 @@ export class WindowKeeper {
   #isVolatile = false;
   #memoryOnlyTables = 0;
 
-  constructor(options: WindowKeeperOptions) {
+  constructor(options: WindowJournalOptions) {
     this.#options = options;
     this.#observe();
   }

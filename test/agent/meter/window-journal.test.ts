@@ -7,12 +7,12 @@ import { absentSince } from '../../../agent/meter/presence.ts';
 import type { PageMapper } from '../../../agent/meter/table-memory.ts';
 import { syncTables } from '../../../agent/meter/table-sync.ts';
 import { pointKey } from '../../../agent/meter/window-file.ts';
-import type { KeeperEvent } from '../../../agent/meter/window-keeper.ts';
+import type { JournalEvent } from '../../../agent/meter/window-journal.ts';
 import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { ethernet, ipv4, ipv6, udp } from '../../support/packet-builder.ts';
-import { type KeeperParts, keeperIn } from '../../support/persisted-windows.ts';
+import { type JournalParts, journalIn } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -42,9 +42,9 @@ const udp6 = ethernet(
 );
 
 /** A tap of `POINT` with windows of 60 s, attached at this second. */
-function tapped(seconds: number, parts: Partial<KeeperParts> = {}): TappedInterface {
-  const keeper = keeperIn({ folder, ruleNames, ...parts });
-  const tap = new TappedInterface({ keeper, clock: { seconds }, meter: { windowsMax: 4 } });
+function tapped(seconds: number, parts: Partial<JournalParts> = {}): TappedInterface {
+  const journal = journalIn({ folder, ruleNames, ...parts });
+  const tap = new TappedInterface({ journal, clock: { seconds }, meter: { windowsMax: 4 } });
   tap.tap.attach();
   return tap;
 }
@@ -116,7 +116,7 @@ describe('an open window', () => {
 });
 
 describe('a disk that refuses', () => {
-  let events: KeeperEvent[];
+  let events: JournalEvent[];
   let refused: boolean;
   let volatile: string[];
   /** Reserves nothing in files on the disk while `refused`. */
@@ -318,7 +318,7 @@ describe('the time in which nobody captured', () => {
   test('does not end with a run that never captured', async () => {
     await killedAt(615);
     const failing = new TappedInterface({
-      keeper: keeperIn({ folder, ruleNames, runId: 'run2' }),
+      journal: journalIn({ folder, ruleNames, runId: 'run2' }),
       clock: { seconds: 620 },
     });
     failing.engine.refusal = new Error('no such interface');
