@@ -1,7 +1,7 @@
 /** The folder in which open windows outlive the process, seen from the control plane: made at the start, synced from time to time. */
 import { lstatSync, readdirSync, statfsSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { PRESENCE_SUFFIX } from '../meter/presence.ts';
+import { OBSERVED_UNTIL_SUFFIX } from '../meter/observed-until.ts';
 import { restoreCopies, syncTables, type TableFolders } from '../meter/table-sync.ts';
 import { pointKey, withoutCopySuffix } from '../meter/window-file.ts';
 import type { PersistOptions } from '../meter/window-journal.ts';
@@ -96,10 +96,10 @@ function unlessRefused<Result>(
  * alone: later, points may have come that the start did not know, and the next start finds what this one could not remove.
  */
 function forgetOthers(folder: string, points: readonly ObservationPoint[]): void {
-  const known = new Set(points.map((point) => `${pointKey(point)}${PRESENCE_SUFFIX}`));
+  const known = new Set(points.map((point) => `${pointKey(point)}${OBSERVED_UNTIL_SUFFIX}`));
   for (const name of readdirSync(folder)) {
     const original = withoutCopySuffix(name);
-    if (original.endsWith(PRESENCE_SUFFIX) && !known.has(original)) unlinkSync(join(folder, name));
+    if (original.endsWith(OBSERVED_UNTIL_SUFFIX) && !known.has(original)) unlinkSync(join(folder, name));
   }
 }
 

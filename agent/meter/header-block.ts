@@ -16,7 +16,7 @@ export const PAGE_BYTES = 4096;
  * The layout of everything in these files: this block, the notes of a ledger (ledger-notes.ts), the sketch of coarsened keys
  * (flow/key-sketch.ts) and the slots (flow/key-layout.ts). Raise it with any change of these, and with a new reason of gaps:
  * windows with a lower number are set aside, those with a higher one stay for the flowlogd that wrote them. The block itself and
- * the words of presence.ts have been the same in every layout.
+ * the words of observed-until.ts have been the same in every layout.
  */
 export const LAYOUT_VERSION = 3;
 

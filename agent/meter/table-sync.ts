@@ -11,7 +11,7 @@
 import { copyFileSync, existsSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { copyFile, type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { PRESENCE_SUFFIX, SYNCED_AT, UNTIL_AT } from './presence.ts';
+import { OBSERVED_UNTIL_SUFFIX, SYNCED_AT, UNTIL_AT } from './observed-until.ts';
 import { COPY_SUFFIX, parseFileName, windowFileName, withoutCopySuffix } from './window-file.ts';
 import type { PersistOptions } from './window-journal.ts';
 
@@ -29,7 +29,7 @@ export async function syncTables(folders: TableFolders): Promise<void> {
     await copyWindows(folder, copyFolder);
     await syncWindows(copyFolder);
   }
-  for (const [name, until] of observed) await syncPresence(folders, name, until);
+  for (const [name, until] of observed) await syncWatermark(folders, name, until);
 }
 
 /**
@@ -42,7 +42,7 @@ export function restoreCopies({ folder, copyFolder = folder }: TableFolders): vo
   for (const name of readdirSync(copyFolder)) {
     const original = withoutCopySuffix(name);
     const isWanted = !hasOriginal(folder, original);
-    if (original.endsWith(PRESENCE_SUFFIX)) {
+    if (original.endsWith(OBSERVED_UNTIL_SUFFIX)) {
       if (isWanted) copyFileSync(`${copyFolder}/${name}`, `${folder}/${original}`);
       // It stays where it is the copy of what is in memory now.
       if ((copyFolder === folder) === (name !== original)) unlinkSync(`${copyFolder}/${name}`);
@@ -59,7 +59,7 @@ function hasOriginal(folder: string, name: string): boolean {
 /** By name of their files, until when points were observed. */
 async function readObserved(folder: string): Promise<Map<string, Uint8Array>> {
   const observed = new Map<string, Uint8Array>();
-  for (const name of (await readdir(folder)).filter((each) => each.endsWith(PRESENCE_SUFFIX))) {
+  for (const name of (await readdir(folder)).filter((each) => each.endsWith(OBSERVED_UNTIL_SUFFIX))) {
     await withFile(`${folder}/${name}`, 'r', async (file) => {
       const { buffer } = await file.read(new Uint8Array(8), 0, 8, UNTIL_AT);
       observed.set(name, buffer);
@@ -88,7 +88,7 @@ async function copyWindows(folder: string, copyFolder: string): Promise<void> {
 }
 
 /** What is on the disk now was counted until then. */
-async function syncPresence({ folder, copyFolder }: TableFolders, name: string, until: Uint8Array): Promise<void> {
+async function syncWatermark({ folder, copyFolder }: TableFolders, name: string, until: Uint8Array): Promise<void> {
   if (copyFolder === undefined) {
     await withFile(`${folder}/${name}`, 'r+', async (file) => {
       await file.write(until, 0, until.length, SYNCED_AT);

@@ -9,7 +9,7 @@
  *                    the same for packets that the packet filter rejected: N counts rules, and whether the tap saw them
  *     STEM = WINDOWSTART-RUN-POINT-PIECE
  *
- * and for each observation point POINT.seen (presence.ts). The window's file is made first and removed first, so a table
+ * and for each observation point POINT.seen (observed-until.ts). The window's file is made first and removed first, so a table
  * without one is what was left of a window that is safe elsewhere. G counts the sizes a table has had: one that grows leaves
  * its smaller ones behind until the window goes, so at any moment one of them holds everything. Which one needs no mark: it
  * is the one with the most packets.

@@ -30,7 +30,13 @@ import { isPassing, isSystemError } from '../model/system-error.ts';
 import type { AllocateWindowMemory, TableMemory, TablePurpose } from '../model/table-memory.ts';
 import { encodeHeader, PAGE_BYTES } from './header-block.ts';
 import { LedgerNotes, noteRoom, type Progress } from './ledger-notes.ts';
-import { absentSince, encodePresence, PRESENCE_BYTES, PRESENCE_SUFFIX, UNTIL_AT } from './presence.ts';
+import {
+  absentSince,
+  encodeObservedUntil,
+  OBSERVED_UNTIL_BYTES,
+  OBSERVED_UNTIL_SUFFIX,
+  UNTIL_AT,
+} from './observed-until.ts';
 import { mappedMemory, type PageMapper } from './table-memory.ts';
 import {
   COPY_SUFFIX,
@@ -88,7 +94,7 @@ export class WindowJournal {
   #absentSince: number | undefined;
   /** Whether what the run before left has been read: until then it is not replaced. */
   #isBeforeKnown = false;
-  #presence: ArrayBuffer | undefined;
+  #observedUntil: ArrayBuffer | undefined;
   #until: Float64Array | undefined;
   #isVolatile = false;
   #memoryOnlyTables = 0;
@@ -158,15 +164,15 @@ export class WindowJournal {
   }
 
   close(): void {
-    if (this.#presence !== undefined) this.#options.mapper.unmap(this.#presence);
-    this.#presence = undefined;
+    if (this.#observedUntil !== undefined) this.#options.mapper.unmap(this.#observedUntil);
+    this.#observedUntil = undefined;
     this.#until = undefined;
   }
 
   /** Nobody is to miss the point from now on: should it be observed again, the time until then is no gap. */
   forget(): void {
     this.close();
-    for (const path of [...this.#copiesOf([this.#presencePath]), this.#presencePath]) unlinkIfThere(path);
+    for (const path of [...this.#copiesOf([this.#watermarkPath]), this.#watermarkPath]) unlinkIfThere(path);
   }
 
   /** A copy goes before what it was copied from: alone it would be taken for what a reboot left. */
@@ -181,34 +187,34 @@ export class WindowJournal {
     return copyFolder === undefined || isHalfFree(folder, bytes) ? folder : copyFolder;
   }
 
-  get #presencePath(): string {
+  get #watermarkPath(): string {
     const { point, setup } = this.#options;
-    return `${setup.folder}/${pointKey(point)}${PRESENCE_SUFFIX}`;
+    return `${setup.folder}/${pointKey(point)}${OBSERVED_UNTIL_SUFFIX}`;
   }
 
   /** Where the disk refuses, an older file stays, which says that nobody has captured since: too long, but never too short. */
   #observe(): void {
-    if (this.#presence !== undefined && existsSync(this.#presencePath)) return;
-    const before = this.#presence;
-    this.#presence = this.#attempt(() => this.#createPresence());
-    this.#until = this.#presence && new Float64Array(this.#presence, UNTIL_AT, 1);
+    if (this.#observedUntil !== undefined && existsSync(this.#watermarkPath)) return;
+    const before = this.#observedUntil;
+    this.#observedUntil = this.#attempt(() => this.#createWatermark());
+    this.#until = this.#observedUntil && new Float64Array(this.#observedUntil, UNTIL_AT, 1);
     if (before !== undefined) this.#options.mapper.unmap(before);
   }
 
-  #createPresence(): ArrayBuffer {
+  #createWatermark(): ArrayBuffer {
     const { point, setup, mapper } = this.#options;
     if (!this.#isBeforeKnown) {
-      this.#absentSince = absentSince(readIfThere(this.#presencePath), pointKey(point), setup.bootId);
+      this.#absentSince = absentSince(readIfThere(this.#watermarkPath), pointKey(point), setup.bootId);
       this.#isBeforeKnown = true;
     }
-    const fresh = `${this.#presencePath}.new`;
+    const fresh = `${this.#watermarkPath}.new`;
     unlinkIfThere(fresh);
-    const { buffer, fileDescriptor } = this.#mapNew(fresh, PRESENCE_BYTES, PRESENCE_BYTES, (file) => {
-      writeAll(file, encodePresence(pointKey(point), setup.bootId, this.#until?.[0] ?? this.#absentSince ?? 0), 0);
+    const { buffer, fileDescriptor } = this.#mapNew(fresh, OBSERVED_UNTIL_BYTES, OBSERVED_UNTIL_BYTES, (file) => {
+      writeAll(file, encodeObservedUntil(pointKey(point), setup.bootId, this.#until?.[0] ?? this.#absentSince ?? 0), 0);
     });
     closeSync(fileDescriptor);
     try {
-      renameSync(fresh, this.#presencePath);
+      renameSync(fresh, this.#watermarkPath);
     } catch (error) {
       mapper.unmap(buffer);
       throw error;

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { reconcile } from '../../agent/flow-logs/registry.ts';
 import { readRegistry } from '../../agent/flow-logs/registry-file.ts';
 import { decodeHeader, LAYOUT_VERSION } from '../../agent/meter/header-block.ts';
-import { absentSince } from '../../agent/meter/presence.ts';
+import { absentSince } from '../../agent/meter/observed-until.ts';
 import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord, type RecordCursor } from '../../agent/model/flow-record.ts';
 import { offeredPackets } from '../../agent/model/ledger.ts';

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
-import { UNTIL_AT } from '../../agent/meter/presence.ts';
+import { UNTIL_AT } from '../../agent/meter/observed-until.ts';
 import { GRACE_SECONDS } from '../../agent/meter/rotation.ts';
 import { commandMissing } from '../support/network-namespace.ts';
 import { ObservedHost } from '../support/observed-host.ts';

@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { UNTIL_AT } from '../../agent/meter/presence.ts';
+import { UNTIL_AT } from '../../agent/meter/observed-until.ts';
 import type { RunningCommand } from '../support/command.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { isLedger } from '../support/stored-flows.ts';

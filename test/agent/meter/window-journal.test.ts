@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Window } from '../../../agent/flow/window.ts';
 import { decodeHeader, PAGE_BYTES } from '../../../agent/meter/header-block.ts';
-import { absentSince } from '../../../agent/meter/presence.ts';
+import { absentSince } from '../../../agent/meter/observed-until.ts';
 import type { PageMapper } from '../../../agent/meter/table-memory.ts';
 import { syncTables } from '../../../agent/meter/table-sync.ts';
 import { pointKey } from '../../../agent/meter/window-file.ts';

@@ -12,12 +12,12 @@ import { decodeHeader, encodeHeader, PAGE_BYTES } from './header-block.ts';
 
 export const UNTIL_AT = PAGE_BYTES;
 export const SYNCED_AT = UNTIL_AT + 8;
-export const PRESENCE_BYTES = 2 * PAGE_BYTES;
-export const PRESENCE_SUFFIX = '.seen';
+export const OBSERVED_UNTIL_BYTES = 2 * PAGE_BYTES;
+export const OBSERVED_UNTIL_SUFFIX = '.seen';
 
 /** The content of a new file: observed so far until `untilSeconds`, 0 for never. */
-export function encodePresence(point: string, bootId: string, untilSeconds: number): Uint8Array<ArrayBuffer> {
-  const file = new Uint8Array(PRESENCE_BYTES);
+export function encodeObservedUntil(point: string, bootId: string, untilSeconds: number): Uint8Array<ArrayBuffer> {
+  const file = new Uint8Array(OBSERVED_UNTIL_BYTES);
   file.set(encodeHeader({ point, bootId }));
   new Float64Array(file.buffer, UNTIL_AT, 2).fill(untilSeconds);
   return file;
@@ -26,7 +26,7 @@ export function encodePresence(point: string, bootId: string, untilSeconds: numb
 /** Since when the point is not observed: Unix seconds, undefined where nobody knows. */
 export function absentSince(file: Uint8Array, point: string, bootId: string): number | undefined {
   const header = decodeHeader(file);
-  if (header.kind !== 'header' || file.length < PRESENCE_BYTES) return undefined;
+  if (header.kind !== 'header' || file.length < OBSERVED_UNTIL_BYTES) return undefined;
   const found = header.value as { readonly point: string; readonly bootId: string };
   if (found.point !== point) return undefined;
   const [until = 0, synced = 0] = new Float64Array(new Uint8Array(file.subarray(UNTIL_AT, UNTIL_AT + 16)).buffer);

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { absentSince, encodePresence, SYNCED_AT, UNTIL_AT } from '../../../agent/meter/presence.ts';
+import { absentSince, encodeObservedUntil, SYNCED_AT, UNTIL_AT } from '../../../agent/meter/observed-until.ts';
 
 const KEY = '0123456789abcdef';
 
 function written(untilSeconds: number, syncedSeconds: number): Uint8Array {
-  const file = encodePresence(KEY, 'boot-1', 1000);
+  const file = encodeObservedUntil(KEY, 'boot-1', 1000);
   new Float64Array(file.buffer, UNTIL_AT, 1)[0] = untilSeconds;
   new Float64Array(file.buffer, SYNCED_AT, 1)[0] = syncedSeconds;
   return file;
@@ -20,8 +20,8 @@ test('after a reboot it is absent since what was surely on the disk', () => {
 });
 
 test('a new run knows what the one before knew until it has observed something', () => {
-  expect(absentSince(encodePresence(KEY, 'boot-2', 1234), KEY, 'boot-2')).toBe(1234);
-  expect(absentSince(encodePresence(KEY, 'boot-2', 1234), KEY, 'boot-3')).toBe(1234);
+  expect(absentSince(encodeObservedUntil(KEY, 'boot-2', 1234), KEY, 'boot-2')).toBe(1234);
+  expect(absentSince(encodeObservedUntil(KEY, 'boot-2', 1234), KEY, 'boot-3')).toBe(1234);
 });
 
 test('nobody knows where there is no file, or one that is damaged, cut, of another point or without a time', () => {
