@@ -154,9 +154,9 @@ function recorderLine({ recorder }: AgentStatus): string {
   const { windows, pendingWindows, heldBytes, windowsEvicted, recovered } = recorder;
   const held = pendingWindows === 0 ? '' : ` (${humanBytes(heldBytes)} of memory)`;
   const lost = windowsEvicted === 0 ? '' : `, records of ${counted(windowsEvicted, 'window')} evicted`;
-  const orphans = recovered.windows === 0 ? '' : `; ${counted(recovered.windows, 'window')} of earlier runs recovered`;
+  const recovery = recovered.windows === 0 ? '' : `; ${counted(recovered.windows, 'window')} of earlier runs recovered`;
   const aside = recovered.quarantined === 0 ? '' : `, ${counted(recovered.quarantined, 'file')} of them quarantined`;
-  return `Recorder  ${counted(windows, 'window')} written, ${humanCount(pendingWindows)} pending${held}${lost}${orphans}${aside}`;
+  return `Recorder  ${counted(windows, 'window')} written, ${humanCount(pendingWindows)} pending${held}${lost}${recovery}${aside}`;
 }
 
 function translationLines({ translations }: AgentStatus): string[] {

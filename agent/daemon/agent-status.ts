@@ -48,12 +48,12 @@ export function createStatus(
 
 /** Takes in what the recorder tells. */
 export function recorderTold(status: StatusCollector, message: RecorderMessage): void {
-  const { counters, waiting, heldBytes, orphans, orphansFailing, translations } = message.status;
+  const { counters, waiting, heldBytes, recovery, recoveryFailure, translations } = message.status;
   status.recorder({
     ...counters,
     pendingWindows: waiting,
     heldBytes,
-    recovered: { ...orphans, failing: orphansFailing ?? null },
+    recovered: { ...recovery, failing: recoveryFailure ?? null },
   });
   if (translations !== undefined) status.translations(translations);
   if (message.kind === 'durable') status.closed(message);

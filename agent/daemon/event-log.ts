@@ -107,7 +107,7 @@ export function logRecorder(log: Log, message: RecorderMessage): void {
       );
       break;
     case 'recovered':
-      log.info('windows that an earlier run left open are in the spool', { ...message.orphans });
+      log.info('windows that an earlier run left open are in the spool', { ...message.recovery });
       break;
     case 'ended':
       if (message.complete) break;

@@ -1,6 +1,6 @@
 /**
  * Keeps the open windows of one observation point in mapped files, so that what was counted outlives a kill. The pages are
- * the kernel's, not the process's: whoever starts next finds every store that was made (threads/orphans.ts reads them).
+ * the kernel's, not the process's: whoever starts next finds every store that was made (threads/window-recovery.ts reads them).
  *
  * Nothing here is done for a packet. A window costs a few system calls when it opens and closes, a growing table one more
  * file, and a round some fifty stores for the notes. Room on the disk is reserved before it is mapped, so a full disk is an

@@ -21,7 +21,7 @@ import { firstPartOf, type RecordedWindow, Recorder, type RecorderCounters } fro
 import { SpoolWriter, type WrittenBatch } from '../spool/spool-writer.ts';
 import { type AnnotatorsOf, annotated } from './annotators.ts';
 import { type MappedWindow, mapWindow } from './mapped-window.ts';
-import { type OrphanCounters, Orphans } from './orphans.ts';
+import { type RecoveryCounters, WindowRecovery } from './window-recovery.ts';
 
 /** Everything that the recorder is told; it crosses to its thread as a structured clone. */
 export interface RecorderSetup {
@@ -31,7 +31,7 @@ export interface RecorderSetup {
   readonly folder: string;
   /** Those that get new batches. */
   readonly sinks: readonly string[];
-  /** Where earlier runs may have left windows (`OrphansOptions.folders`). */
+  /** Where earlier runs may have left windows (`WindowRecoveryOptions.folders`). */
   readonly tablesFolders: readonly string[];
   /** Of this run. */
   readonly points: readonly ObservationPoint[];
@@ -54,9 +54,9 @@ export interface RecorderStatus {
   readonly waiting: number;
   readonly heldBytes: number;
   /** What came of the windows that earlier runs left. */
-  readonly orphans: OrphanCounters;
+  readonly recovery: RecoveryCounters;
   /** Why there may be more of them, which cannot be read now. */
-  readonly orphansFailing: string | undefined;
+  readonly recoveryFailure: string | undefined;
   /** Undefined where no flow log translates. */
   readonly translations?: TranslationNumbers | undefined;
 }
@@ -92,7 +92,7 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
   /** Once for each change to it: windows of earlier runs cannot be read now; it is tried again. */
   | { readonly kind: 'unreadable'; readonly reason: string }
   /** All windows that earlier runs left are durable; told only if there was anything, or could not be read before. */
-  | { readonly kind: 'recovered'; readonly orphans: OrphanCounters }
+  | { readonly kind: 'recovered'; readonly recovery: RecoveryCounters }
   /** The last message. `complete`: everything that came is durable. */
   | { readonly kind: 'ended'; readonly complete: boolean }
 );
@@ -118,13 +118,13 @@ export async function recordWindows(
     counters: { ...recorder.counters },
     waiting: recorder.waiting,
     heldBytes: recorder.heldBytes,
-    orphans: { ...orphans.counters },
-    orphansFailing: orphans.failure,
+    recovery: { ...recovery.counters },
+    recoveryFailure: recovery.failure,
   });
   const { tablesFolders, runId, hostId, points, hashSeed } = setup;
   const onQuarantined = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason, status: status() });
   const onNewer = (file: string, reason: string) => tell({ kind: 'newer', file, reason, status: status() });
-  const orphans = new Orphans({
+  const recovery = new WindowRecovery({
     disk,
     folders: tablesFolders,
     runId,
@@ -160,7 +160,7 @@ export async function recordWindows(
     },
   });
   const add = (window: RecordedWindow) => recorder.add(shipped(annotated(window, annotatorsOf)));
-  const endRecovery = recoverOrphans(orphans, add, (message) => tell({ ...message, status: status() }));
+  const endRecovery = recoverWindows(recovery, add, (message) => tell({ ...message, status: status() }));
   await new Promise<void>((resolve) => {
     windows.on('message', (message: ClosedWindowMessage) => {
       if (message.kind === 'end') resolve();
@@ -188,12 +188,12 @@ function shipped(window: RecordedWindow): RecordedWindow {
 }
 
 /** Hands the recorder one window that was left behind after the other, between those of this run. Answers how to end that. */
-function recoverOrphans(
-  orphans: Orphans,
+function recoverWindows(
+  recovery: WindowRecovery,
   add: (window: RecordedWindow) => void,
   tell: (
     message:
-      | { readonly kind: 'recovered'; readonly orphans: OrphanCounters }
+      | { readonly kind: 'recovered'; readonly recovery: RecoveryCounters }
       | { readonly kind: 'unreadable'; readonly reason: string },
   ) => void,
 ): () => void {
@@ -202,8 +202,8 @@ function recoverOrphans(
   let retry: NodeJS.Timeout | undefined;
   const next = () => {
     if (hasEnded) return;
-    const window = orphans.next();
-    const { counters, failure } = orphans;
+    const window = recovery.next();
+    const { counters, failure } = recovery;
     if (failure !== undefined) {
       if (!wasRefused) tell({ kind: 'unreadable', reason: failure });
       wasRefused = true;
@@ -211,7 +211,7 @@ function recoverOrphans(
       return;
     }
     if (window === undefined) {
-      if (wasRefused || counters.windows + counters.quarantined > 0) tell({ kind: 'recovered', orphans: counters });
+      if (wasRefused || counters.windows + counters.quarantined > 0) tell({ kind: 'recovered', recovery: counters });
       return;
     }
     const release = () => {

@@ -17,7 +17,7 @@ import { plainLedger, StatusWorld } from '../support/agent-status.ts';
 import { freeLock } from '../support/free-lock.ts';
 import { copyGoldenState, GOLDEN_FLOW_LOG, GOLDEN_FLOWS, GOLDENS, goldenStatus } from '../support/golden.ts';
 import { openSpool } from '../support/open-spool.ts';
-import { findOrphans } from '../support/persisted-windows.ts';
+import { findLeftWindows } from '../support/persisted-windows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 let folder: string;
@@ -95,7 +95,7 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
   test('its open window is recovered to the packet, or set aside where its layout is an earlier one', () => {
     const { id, interfaceId, interfaceName, windowSeconds } = GOLDEN_FLOW_LOG;
     const flowLog = { ...FLOW_LOG_DEFAULTS, id, accountId: '-', windowSeconds };
-    const { windows, quarantined, newer } = findOrphans(join(folder, 'tables'), nodeDisk, [
+    const { windows, quarantined, newer } = findLeftWindows(join(folder, 'tables'), nodeDisk, [
       { flowLog, interfaceId, interfaceName },
     ]);
     expect(newer).toEqual([]);

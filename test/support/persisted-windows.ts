@@ -9,7 +9,7 @@ import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record
 import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { type Disk, nodeDisk } from '../../agent/spool/disk.ts';
 import type { RecordedWindow } from '../../agent/spool/recorder.ts';
-import { Orphans } from '../../agent/threads/orphans.ts';
+import { WindowRecovery } from '../../agent/threads/window-recovery.ts';
 import { POINT } from './closed-windows.ts';
 
 export const RULES = ['dhcp', 'dhcpv6'];
@@ -47,7 +47,7 @@ export function journalIn(parts: JournalParts): WindowJournal {
 
 export interface Found {
   readonly windows: readonly RecordedWindow[];
-  readonly orphans: Orphans;
+  readonly recovery: WindowRecovery;
   /** `file: reason` */
   readonly quarantined: readonly string[];
   /** Likewise. */
@@ -55,12 +55,16 @@ export interface Found {
 }
 
 /** What the run `run9` finds; nothing of it is removed. */
-export function findOrphans(folder: string, disk: Disk = nodeDisk, points: readonly ObservationPoint[] = []): Found {
+export function findLeftWindows(
+  folder: string,
+  disk: Disk = nodeDisk,
+  points: readonly ObservationPoint[] = [],
+): Found {
   const quarantined: string[] = [];
   const newer: string[] = [];
   const onQuarantined = (file: string, reason: string) => void quarantined.push(`${file}: ${reason}`);
   const onNewer = (file: string, reason: string) => void newer.push(`${file}: ${reason}`);
-  const orphans = new Orphans({
+  const recovery = new WindowRecovery({
     disk,
     folders: [folder],
     runId: 'run9',
@@ -71,8 +75,8 @@ export function findOrphans(folder: string, disk: Disk = nodeDisk, points: reado
     onNewer,
   });
   const windows: RecordedWindow[] = [];
-  for (let window = orphans.next(); window !== undefined; window = orphans.next()) windows.push(window);
-  return { windows, orphans, quarantined, newer };
+  for (let window = recovery.next(); window !== undefined; window = recovery.next()) windows.push(window);
+  return { windows, recovery, quarantined, newer };
 }
 
 export function recordsOf(window: RecordedWindow): FlowRecord[] {

@@ -24,7 +24,7 @@ import {
   PROTOCOL,
   udp,
 } from '../../support/packet-builder.ts';
-import { findOrphans, journalIn, recordsOf } from '../../support/persisted-windows.ts';
+import { findLeftWindows, journalIn, recordsOf } from '../../support/persisted-windows.ts';
 import { decodeReference } from '../../support/reference-decoder.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -163,7 +163,7 @@ describe('a tap whose records show them', () => {
     });
     await log.drain(tap.batch);
     await tap.round(602);
-    const [window, ...others] = findOrphans(folder).windows;
+    const [window, ...others] = findLeftWindows(folder).windows;
     expect(others).toEqual([]);
     const lines = recordsOf(window!).map(
       ({ family, icmpType, icmpCode, packets, isAnnotated, annotations }) =>

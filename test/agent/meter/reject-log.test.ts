@@ -6,7 +6,7 @@ import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts'
 import { FakeEngine } from '../../support/fake-engine.ts';
 import { type NflogFields, nflogRecord } from '../../support/nflog-record.ts';
 import { arp, ethernet, ipv4, ipv6, PROTOCOL, udp } from '../../support/packet-builder.ts';
-import { findOrphans, journalIn, recordsOf } from '../../support/persisted-windows.ts';
+import { findLeftWindows, journalIn, recordsOf } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -76,7 +76,7 @@ class Filtered {
 
   /** What a start after a kill finds, as `port action rule packets` in order, and the ledgers. */
   get found() {
-    const { windows } = findOrphans(this.folder);
+    const { windows } = findLeftWindows(this.folder);
     const lines = windows.flatMap((window) =>
       recordsOf(window).map(({ family, destinationPort, packets, isAnnotated, annotations }) => {
         const { action, rejectRule } = annotations;

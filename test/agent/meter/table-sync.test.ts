@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { restoreCopies, syncTables } from '../../../agent/meter/table-sync.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
-import { findOrphans, journalIn, packetsIn } from '../../support/persisted-windows.ts';
+import { findLeftWindows, journalIn, packetsIn } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -58,7 +58,7 @@ describe('copies of windows in memory', () => {
     await sync();
     await count(tap, 50, 615);
     reboot();
-    const { windows, quarantined } = findOrphans(copyFolder);
+    const { windows, quarantined } = findLeftWindows(copyFolder);
     expect(quarantined).toEqual([]);
     expect(windows.map(({ ledger }) => ledger.metered.packets)).toEqual([300]);
     expect(packetsIn(windows)).toBe(300);
@@ -90,8 +90,8 @@ describe('copies of windows in memory', () => {
     await counted(10);
     await sync();
     restoreCopies({ folder, copyFolder });
-    expect(findOrphans(copyFolder).windows).toEqual([]);
-    expect(packetsIn(findOrphans(folder).windows)).toBe(10);
+    expect(findLeftWindows(copyFolder).windows).toEqual([]);
+    expect(packetsIn(findLeftWindows(folder).windows)).toBe(10);
   });
 
   test('are found by a run that keeps its windows on disk again', async () => {
@@ -100,7 +100,7 @@ describe('copies of windows in memory', () => {
     rmSync(folder, { recursive: true });
     restoreCopies({ folder: copyFolder });
     expect(copies()).toEqual([]);
-    expect(packetsIn(findOrphans(copyFolder).windows)).toBe(10);
+    expect(packetsIn(findLeftWindows(copyFolder).windows)).toBe(10);
     expect(journalIn({ folder: copyFolder, ruleNames, runId: 'run9', bootId: 'boot-2' }).absentSince).toBe(605);
   });
 

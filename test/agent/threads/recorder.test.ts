@@ -203,7 +203,7 @@ describe('windows that earlier runs left open', () => {
   afterEach(() => rmSync(tables, { recursive: true, force: true }));
 
   /** A window of one packet, of a run that is gone. */
-  async function orphan(runId: string, seconds: number): Promise<void> {
+  async function leftWindow(runId: string, seconds: number): Promise<void> {
     const tap = new TappedInterface({ journal: journalIn({ folder: tables, runId, ruleNames }), clock: { seconds } });
     tap.tap.attach();
     tap.engine.newest.waiting = [{ seconds, bytes: FRAME }];
@@ -217,11 +217,11 @@ describe('windows that earlier runs left open', () => {
   const kept = () => readdirSync(tables).filter((name) => !name.endsWith('.seen'));
 
   test('become durable under their old names, oldest first, and their files go', async () => {
-    await orphan('run7', 660);
-    await orphan('run6', 600);
+    await leftWindow('run7', 660);
+    await leftWindow('run6', 600);
     const ended = start({ tablesFolders: [tables] });
     await expect.poll(() => messages.map(({ kind }) => kind)).toEqual(['durable', 'durable', 'recovered']);
-    expect(messages[2]).toMatchObject({ orphans: { windows: 2, records: 2, packets: 2, quarantined: 0 } });
+    expect(messages[2]).toMatchObject({ recovery: { windows: 2, records: 2, packets: 2, quarantined: 0 } });
     send({ kind: 'end' });
     await ended;
     expect(runsInSpool()).toEqual([
@@ -232,7 +232,7 @@ describe('windows that earlier runs left open', () => {
   });
 
   test('keep their identity when their recovery is killed and comes again', async () => {
-    await orphan('run6', 600);
+    await leftWindow('run6', 600);
     const copy = `${tables}-copy`;
     cpSync(tables, copy, { recursive: true });
     for (const tablesFolder of [tables, copy]) {
@@ -247,7 +247,7 @@ describe('windows that earlier runs left open', () => {
   });
 
   test('wait with their files while the spool cannot be written, and the next start has them', async () => {
-    await orphan('run6', 600);
+    await leftWindow('run6', 600);
     const before = kept().sort();
     rmSync(folder, { recursive: true });
     const ended = start({ tablesFolders: [tables], flushMs: 20 });
@@ -263,7 +263,7 @@ describe('windows that earlier runs left open', () => {
   });
 
   test('that cannot be believed are told by file', async () => {
-    await orphan('run6', 600);
+    await leftWindow('run6', 600);
     const own = kept().find((name) => name.endsWith('.window'))!;
     writeFileSync(join(tables, own), 'not a window');
     const ended = start({ tablesFolders: [tables] });

@@ -9,11 +9,11 @@ import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
 import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { nodeDisk } from '../../../agent/spool/disk.ts';
-import { Orphans } from '../../../agent/threads/orphans.ts';
+import { WindowRecovery } from '../../../agent/threads/window-recovery.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { fileSystemError } from '../../support/crashing-disk.ts';
 import { arp, ethernet, ipv4, ipv6, udp } from '../../support/packet-builder.ts';
-import { findOrphans, journalIn, packetsIn, recordsOf } from '../../support/persisted-windows.ts';
+import { findLeftWindows, journalIn, packetsIn, recordsOf } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -87,7 +87,7 @@ describe('a window that a killed run left open', () => {
   test('comes back with its identity, its records and its ledger', async () => {
     const tap = run(600);
     await round(tap, 601, [...flows(3), udp4(0), udp6(1), DHCP, arp()]);
-    const { windows, quarantined, orphans } = findOrphans(folder);
+    const { windows, quarantined, recovery } = findLeftWindows(folder);
     expect(quarantined).toEqual([]);
     expect(windows).toMatchObject([
       {
@@ -112,13 +112,13 @@ describe('a window that a killed run left open', () => {
     tap.tap.end();
     expect(recordsOf(windows[0]!)).toEqual(tap.closed[0]!.records);
     expect(offeredPackets(windows[0]!.ledger)).toBe(offeredPackets(tap.closed[0]!.ledger));
-    expect(orphans.counters).toMatchObject({ windows: 1, records: 4, packets: 5, slotsDamaged: 0, quarantined: 0 });
+    expect(recovery.counters).toMatchObject({ windows: 1, records: 4, packets: 5, slotsDamaged: 0, quarantined: 0 });
   });
 
   test('says that its last second may not be whole, and nothing beyond it', async () => {
     const tap = run(600);
     await round(tap, 610.5, flows(1));
-    const [window] = findOrphans(folder).windows;
+    const [window] = findLeftWindows(folder).windows;
     expect(window!.ledger.gaps).toEqual([{ fromSeconds: 609.5, toSeconds: 610.5, reason: 'agent-not-running' }]);
     expect(logStatus(window!.ledger)).toBe('SKIPDATA');
   });
@@ -126,7 +126,7 @@ describe('a window that a killed run left open', () => {
   test('in its grace has a gap only of what is left of its time', async () => {
     const tap = run(600);
     await round(tap, 660.25, []);
-    const { windows } = findOrphans(folder);
+    const { windows } = findLeftWindows(folder);
     const gaps = windows.map(({ header, ledger }) => [
       header.windowStart,
       ...ledger.gaps.map(({ fromSeconds, toSeconds }) => [fromSeconds, toSeconds]),
@@ -142,7 +142,7 @@ describe('a window that a killed run left open', () => {
     await round(tap, 610, flows(2));
     tap.engine.newest.counted = { received: 9, droppedByKernel: 7, droppedByInterface: 3 };
     await round(tap, 620, []);
-    const [window] = findOrphans(folder).windows;
+    const [window] = findLeftWindows(folder).windows;
     expect(window!.ledger).toMatchObject({ droppedByKernel: 7, droppedByInterface: 3 });
     tap.tap.end();
     expect(tap.closed[0]!.ledger).toMatchObject({ droppedByKernel: 7, droppedByInterface: 3 });
@@ -151,7 +151,7 @@ describe('a window that a killed run left open', () => {
   test('knows how many flows were coarsened, about, as its own end would have said', async () => {
     const tap = run(600, addon, 'run1', { flowsMax: 100 });
     await round(tap, 601, [...flows(900), ...flows(900)]);
-    const [window] = findOrphans(folder).windows;
+    const [window] = findLeftWindows(folder).windows;
     tap.tap.end();
     const { coarsened, coarsenedKeys } = tap.closed[0]!.ledger;
     expect(window!.ledger).toMatchObject({ coarsened, coarsenedKeys });
@@ -162,7 +162,7 @@ describe('a window that a killed run left open', () => {
     const tap = run(600);
     await round(tap, 610, flows(2));
     await tap.round(670);
-    const [closed] = findOrphans(folder).windows;
+    const [closed] = findLeftWindows(folder).windows;
     expect(closed!.ledger).toEqual(tap.closed[0]!.ledger);
   });
 
@@ -172,7 +172,7 @@ describe('a window that a killed run left open', () => {
     await round(tap, 663, []);
     tap.engine.newest.waiting = [{ seconds: 610, bytes: udp4(1) }];
     await tap.round(664);
-    const pieces = findOrphans(folder).windows.map(({ header, firstPart }) => [header.windowStart, firstPart]);
+    const pieces = findLeftWindows(folder).windows.map(({ header, firstPart }) => [header.windowStart, firstPart]);
     expect(pieces).toEqual([
       [600, 0],
       [600, 65_536],
@@ -180,9 +180,9 @@ describe('a window that a killed run left open', () => {
     ]);
   });
 
-  test('is no orphan of its own run', async () => {
+  test('is not left behind for its own run', async () => {
     run(600);
-    const own = new Orphans({
+    const own = new WindowRecovery({
       hashSeed: new Int32Array(19),
       disk: nodeDisk,
       folders: [folder],
@@ -199,18 +199,20 @@ describe('a window that a killed run left open', () => {
   test('stays on the disk until it is durable elsewhere: its own file first, so that what follows is known for a rest', async () => {
     await round(run(600), 601, flows(300));
     const all = left().length;
-    const [window] = findOrphans(folder).windows;
+    const [window] = findLeftWindows(folder).windows;
     expect(left().length).toBe(all);
     window!.forget();
     expect(left().some((name) => name.endsWith('.window'))).toBe(false);
-    expect(findOrphans(folder)).toMatchObject({ windows: [], quarantined: [] });
+    expect(findLeftWindows(folder)).toMatchObject({ windows: [], quarantined: [] });
     expect(left()).toEqual([]);
     window!.release();
   });
 
   test('comes again in the same order whenever it is looked at', async () => {
     await round(run(600), 601, flows(1000));
-    const [once, again] = [findOrphans(folder), findOrphans(folder)].map(({ windows }) => recordsOf(windows[0]!));
+    const [once, again] = [findLeftWindows(folder), findLeftWindows(folder)].map(({ windows }) =>
+      recordsOf(windows[0]!),
+    );
     expect(again).toEqual(once);
   });
 
@@ -219,14 +221,14 @@ describe('a window that a killed run left open', () => {
     await round(tap, 601, flows(5));
     tap.engine.newest.waiting = flows(7).map((bytes) => ({ seconds: 602, bytes }));
     await tap.tap.drain(tap.batch);
-    const [window] = findOrphans(folder).windows;
+    const [window] = findLeftWindows(folder).windows;
     expect(window!.ledger.metered.packets).toBe(12);
     expect(packetsIn([window!])).toBe(12);
   });
 
   test('without a packet is a ledger', () => {
     run(600);
-    expect(findOrphans(folder).windows).toMatchObject([{ ledger: { metered: { packets: 0 } }, heldBytes: 0 }]);
+    expect(findLeftWindows(folder).windows).toMatchObject([{ ledger: { metered: { packets: 0 } }, heldBytes: 0 }]);
   });
 });
 
@@ -239,7 +241,7 @@ describe('windows of several runs', () => {
     ] as const) {
       await round(run(seconds, addon, runId), seconds + 1, flows(1));
     }
-    const { windows } = findOrphans(folder);
+    const { windows } = findLeftWindows(folder);
     const starts = windows.map(({ header }) => header.windowStart);
     expect(starts).toEqual(starts.toSorted((a, b) => a - b));
     expect(packetsIn(windows)).toBe(3);
@@ -279,7 +281,7 @@ describe('a table that grows', () => {
     const taken = await snapshots();
     expect(taken.length).toBeGreaterThan(20);
     for (const { folder: copy, packets } of taken) {
-      const { windows, quarantined } = findOrphans(copy);
+      const { windows, quarantined } = findLeftWindows(copy);
       expect(quarantined).toEqual([]);
       expect(packetsIn(windows)).toBeGreaterThanOrEqual(packets);
       expect(packetsIn(windows)).toBeLessThanOrEqual(packets + 80);
@@ -293,7 +295,7 @@ describe('a table that grows', () => {
     const before = readFileSync(fileNamed('.ipv4-0'));
     await round(tap, 602, flows(10, 30));
     const larger = fileNamed('.ipv4-1');
-    const expected = recordsOf(findOrphans(folder).windows[0]!).length;
+    const expected = recordsOf(findLeftWindows(folder).windows[0]!).length;
     expect(expected).toBe(40);
     // The larger one as it was when everything had moved there, and nothing more had come.
     writeFileSync(fileNamed('.ipv4-0'), before);
@@ -306,7 +308,7 @@ describe('a table that grows', () => {
       const torn = Buffer.from(whole);
       torn.fill(0, words * 4, whole.length - 4096);
       writeFileSync(larger, torn);
-      const { windows } = findOrphans(folder);
+      const { windows } = findLeftWindows(folder);
       const records = recordsOf(windows[0]!);
       expect(records.length).toBe(30);
       expect(
@@ -328,12 +330,12 @@ describe('a file that cannot be believed', () => {
   ])('%s: the whole window is set aside', (_, file, damage, reason) => {
     rewrite(fileNamed(file), damage);
     const names = left().sort();
-    const { windows, quarantined, orphans } = findOrphans(folder);
+    const { windows, quarantined, recovery } = findLeftWindows(folder);
     expect(windows).toEqual([]);
     expect(quarantined.length).toBe(names.length);
     for (const line of quarantined) expect(line).toMatch(reason);
     expect(quarantined.at(-1)).toMatch(/\.window: /);
-    expect([left(), inQuarantine(), orphans.counters.quarantined]).toEqual([[], names, names.length]);
+    expect([left(), inQuarantine(), recovery.counters.quarantined]).toEqual([[], names, names.length]);
   });
 
   test('none is a window of a newer flowlogd: it stays for that version, and is said at each start', () => {
@@ -343,17 +345,17 @@ describe('a file that cannot be believed', () => {
     });
     const names = left().sort();
     for (const _start of [1, 2]) {
-      const { windows, quarantined, newer, orphans } = findOrphans(folder, nodeDisk, [POINT]);
-      expect([windows, quarantined, orphans.next()]).toEqual([[], [], undefined]);
+      const { windows, quarantined, newer, recovery } = findLeftWindows(folder, nodeDisk, [POINT]);
+      expect([windows, quarantined, recovery.next()]).toEqual([[], [], undefined]);
       expect(newer).toEqual([expect.stringMatching(/\.window: its layout is 4, this version reads 3$/)]);
-      expect(orphans.counters).toMatchObject({ newer: 1, quarantined: 0, windowsLost: 0 });
+      expect(recovery.counters).toMatchObject({ newer: 1, quarantined: 0, windowsLost: 0 });
       expect([left().sort(), existsSync(join(folder, 'quarantine'))]).toEqual([names, false]);
     }
   });
 
   test('a window that nothing but its name is left of is a ledger of unknown loss, and the reader gets it once', () => {
     rewrite(fileNamed('.window'), (bytes) => bytes.fill(1, 32, 64));
-    const { windows, orphans } = findOrphans(folder, nodeDisk, [POINT]);
+    const { windows, recovery } = findLeftWindows(folder, nodeDisk, [POINT]);
     expect(windows).toMatchObject([
       { point: POINT, firstPart: 0, header: { runId: 'run1', interfaceId: 'eni-1', windowStart: 600 } },
     ]);
@@ -362,14 +364,14 @@ describe('a file that cannot be believed', () => {
       dropsUnknown: true,
       gaps: [{ fromSeconds: 600, toSeconds: 660, reason: 'table-damaged' }],
     });
-    expect([logStatus(windows[0]!.ledger), packetsIn(windows), orphans.counters.windowsLost]).toEqual([
+    expect([logStatus(windows[0]!.ledger), packetsIn(windows), recovery.counters.windowsLost]).toEqual([
       'SKIPDATA',
       0,
       1,
     ]);
     // A kill before it is durable: it comes again, as the same.
     expect(left()).toEqual([expect.stringMatching(/\.window$/)]);
-    expect(findOrphans(folder, nodeDisk, [POINT]).windows[0]!.header).toEqual(windows[0]!.header);
+    expect(findLeftWindows(folder, nodeDisk, [POINT]).windows[0]!.header).toEqual(windows[0]!.header);
     windows[0]!.forget();
     expect(left()).toEqual([]);
     expect(inQuarantine().length).toBeGreaterThan(1);
@@ -395,7 +397,7 @@ describe('a file that cannot be believed', () => {
     ['that is another’s', (path) => writeFileSync(path, readFileSync(fileNamed('.ipv4-0'))), /another table/],
   ])('a table %s: the window comes without it, and its packets are overflowed', (_, damage, reason) => {
     damage(fileNamed('.ipv6-0'));
-    const { windows, quarantined } = findOrphans(folder);
+    const { windows, quarantined } = findLeftWindows(folder);
     expect(quarantined).toEqual([expect.stringMatching(reason)]);
     expect(inQuarantine()).toEqual([expect.stringContaining('.ipv6-0')]);
     expect(windows[0]!.ledger).toMatchObject({
@@ -408,7 +410,7 @@ describe('a file that cannot be believed', () => {
   test('a table that lost slots: the others come, and the ledger says how many packets are missing', () => {
     rewrite(fileNamed('.ipv4-1'), (bytes) => bytes.fill(0, 0, (bytes.length - 4096) / 2));
     rewrite(fileNamed('.ipv4-0'), (bytes) => bytes.fill(0, 0, bytes.length - 4096));
-    const { windows } = findOrphans(folder);
+    const { windows } = findLeftWindows(folder);
     const { metered, overflowed } = windows[0]!.ledger;
     expect(overflowed.packets).toBeGreaterThan(0);
     expect([metered.packets + overflowed.packets, metered.bytes + overflowed.bytes]).toEqual([41, 40 * 28 + 48]);
@@ -427,7 +429,7 @@ describe('a file that cannot be believed', () => {
             bytes[at % bytes.length]! ^= mask;
           });
         }
-        for (const window of findOrphans(copy).windows) {
+        for (const window of findLeftWindows(copy).windows) {
           const records = recordsOf(window);
           expect(records.reduce((sum, { packets }) => sum + packets, 0)).toBe(window.ledger.metered.packets);
           expect(window.header.runId).toBe('run1');
@@ -447,7 +449,7 @@ describe('a file that cannot be believed', () => {
         nodeDisk.rename(from, to);
       },
     };
-    expect(findOrphans(folder, disk).windows).toEqual([]);
+    expect(findLeftWindows(folder, disk).windows).toEqual([]);
     expect(left().sort()).toEqual(before.filter((name) => /\.(?:ipv6-0|window)$/.test(name)));
   });
 
@@ -460,7 +462,7 @@ describe('a file that cannot be believed', () => {
         return nodeDisk.readNow(path);
       },
     };
-    expect(findOrphans(folder, disk).windows).toEqual([]);
+    expect(findLeftWindows(folder, disk).windows).toEqual([]);
     expect(inQuarantine()).toEqual(names);
   });
 });
@@ -483,18 +485,18 @@ describe('windows that cannot be read for now', () => {
         return nodeDisk.readNow(path);
       },
     };
-    const { windows, orphans } = findOrphans(folder, disk);
+    const { windows, recovery } = findLeftWindows(folder, disk);
     expect(windows).toEqual([]);
-    expect(orphans.failure).toContain(code);
+    expect(recovery.failure).toContain(code);
     refused = 'readNow';
-    const first = orphans.next()!;
+    const first = recovery.next()!;
     expect(packetsIn([first])).toBe(3);
-    expect(orphans.next()).toBeUndefined();
-    expect(orphans.failure).toContain(code);
+    expect(recovery.next()).toBeUndefined();
+    expect(recovery.failure).toContain(code);
     expect(left().sort()).toEqual(before);
     refused = undefined;
-    expect(packetsIn([orphans.next()!])).toBe(4);
-    expect([orphans.next(), orphans.failure, orphans.counters.quarantined]).toEqual([undefined, undefined, 0]);
+    expect(packetsIn([recovery.next()!])).toBe(4);
+    expect([recovery.next(), recovery.failure, recovery.counters.quarantined]).toEqual([undefined, undefined, 0]);
   });
 });
 
@@ -502,25 +504,25 @@ describe('files that mean nothing', () => {
   test('of a run that died while it made them go quietly', () => {
     writeFileSync(join(folder, '600-run1-0123456789abcdef-0.window'), '');
     writeFileSync(join(folder, '660-run1-0123456789abcdef-0.window'), Buffer.alloc(8192));
-    expect(findOrphans(folder)).toMatchObject({ windows: [], quarantined: [] });
+    expect(findLeftWindows(folder)).toMatchObject({ windows: [], quarantined: [] });
     expect(left()).toEqual([]);
   });
 
   test('a table that was never begun is no loss', async () => {
     await round(run(600), 601, flows(40));
     writeFileSync(fileNamed('.ipv4-1').replace('ipv4-1', 'ipv4-2'), Buffer.alloc(8192));
-    const { windows, quarantined } = findOrphans(folder);
+    const { windows, quarantined } = findLeftWindows(folder);
     expect([packetsIn(windows), quarantined]).toEqual([40, []]);
   });
 
   test('of others are left alone', () => {
     writeFileSync(join(folder, 'notes.txt'), 'x');
-    expect(findOrphans(folder).windows).toEqual([]);
+    expect(findLeftWindows(folder).windows).toEqual([]);
     expect(left()).toEqual(['notes.txt']);
   });
 
   test('a folder that is not there has no windows', () => {
-    expect(findOrphans(join(folder, 'gone')).windows).toEqual([]);
+    expect(findLeftWindows(join(folder, 'gone')).windows).toEqual([]);
   });
 });
 
@@ -536,7 +538,7 @@ test('the quarantine is bounded: its oldest windows go', async () => {
     names.reduce((sum, name) => sum + nodeDisk.size(join(folder, 'quarantine', name)), 0);
   const total = left().reduce((sum, name) => sum + nodeDisk.size(join(folder, name)), 0);
   const quarantineBytesMax = Math.floor(total / 2);
-  const orphans = new Orphans({
+  const recovery = new WindowRecovery({
     hashSeed: new Int32Array(19),
     disk: nodeDisk,
     folders: [folder],
@@ -547,9 +549,9 @@ test('the quarantine is bounded: its oldest windows go', async () => {
     onNewer: () => undefined,
     quarantineBytesMax,
   });
-  expect(orphans.next()).toBeUndefined();
+  expect(recovery.next()).toBeUndefined();
   expect(bytesOf(inQuarantine())).toBeLessThanOrEqual(quarantineBytesMax);
-  expect(orphans.counters.deleted).toBeGreaterThan(0);
+  expect(recovery.counters.deleted).toBeGreaterThan(0);
   expect(inQuarantine().at(-1)).toMatch(/^840-/);
   expect(inQuarantine().some((name) => name.startsWith('600-'))).toBe(false);
 });

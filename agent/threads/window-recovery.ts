@@ -40,7 +40,7 @@ import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow } from '../spool/recorder.ts';
 import { enterVerdicts, recordsOf } from './mapped-window.ts';
 
-export interface OrphanCounters {
+export interface RecoveryCounters {
   /** Windows made whole again, with their records and packets. */
   windows: number;
   records: number;
@@ -56,11 +56,11 @@ export interface OrphanCounters {
   deleted: number;
 }
 
-export interface OrphansOptions {
+export interface WindowRecoveryOptions {
   readonly disk: Disk;
   /** Where runs leave windows. The last is on disk, and has copies of the others' files. */
   readonly folders: readonly string[];
-  /** This run, whose files are no orphans. */
+  /** This run, whose files are its own. */
   readonly runId: string;
   readonly hostId: string;
   /** Of this run: names of files say which is theirs. */
@@ -75,7 +75,7 @@ export interface OrphansOptions {
 const QUARANTINE_BYTES_MAX = 256 * 1024 ** 2;
 const SLOT_BYTES = { 4: 32, 6: 64 } as const;
 
-interface Orphan {
+interface LeftWindow {
   readonly stem: string;
   readonly windowStart: number;
   readonly files: (FileName & { readonly path: string })[];
@@ -85,8 +85,8 @@ interface FoundTable extends TableSlots {
   readonly sums: SlotSums;
 }
 
-export class Orphans {
-  readonly counters: OrphanCounters = {
+export class WindowRecovery {
+  readonly counters: RecoveryCounters = {
     windows: 0,
     records: 0,
     packets: 0,
@@ -96,15 +96,15 @@ export class Orphans {
     quarantined: 0,
     deleted: 0,
   };
-  readonly #options: OrphansOptions;
+  readonly #options: WindowRecoveryOptions;
   /** Undefined: to be looked for. */
-  #waiting: Orphan[] | undefined;
+  #waiting: LeftWindow[] | undefined;
   /** Stems of those that were tried to the end, whose files may still be there where the disk refuses to remove them. */
   readonly #done = new Set<string>();
   #failure: string | undefined;
 
   /** Finds them, nothing more. */
-  constructor(options: OrphansOptions) {
+  constructor(options: WindowRecoveryOptions) {
     this.#options = options;
     this.#attempt(() => {
       this.#waiting = this.#find();
@@ -123,10 +123,10 @@ export class Orphans {
   next(): RecordedWindow | undefined {
     return this.#attempt(() => {
       this.#waiting ??= this.#find();
-      for (let orphan = this.#waiting[0]; orphan !== undefined; orphan = this.#waiting[0]) {
-        const window = this.#load(orphan);
+      for (let left = this.#waiting[0]; left !== undefined; left = this.#waiting[0]) {
+        const window = this.#load(left);
         this.#waiting.shift();
-        this.#done.add(orphan.stem);
+        this.#done.add(left.stem);
         if (window !== undefined) return window;
       }
       return undefined;
@@ -151,24 +151,24 @@ export class Orphans {
     return `${this.#options.folders.at(-1)}/quarantine`;
   }
 
-  #find(): Orphan[] {
-    const orphans = new Map<string, Orphan>();
+  #find(): LeftWindow[] {
+    const windows = new Map<string, LeftWindow>();
     for (const file of this.#options.folders.flatMap((folder) => this.#filesIn(folder))) {
       const { stem, windowStart } = file;
-      const orphan = orphans.get(stem) ?? { stem, windowStart, files: [] };
-      orphan.files.push(file);
-      orphans.set(stem, orphan);
+      const left = windows.get(stem) ?? { stem, windowStart, files: [] };
+      left.files.push(file);
+      windows.set(stem, left);
     }
-    return [...orphans.values()].sort((a, b) => a.windowStart - b.windowStart || (a.stem < b.stem ? -1 : 1));
+    return [...windows.values()].sort((a, b) => a.windowStart - b.windowStart || (a.stem < b.stem ? -1 : 1));
   }
 
-  #filesIn(folder: string): Orphan['files'] {
+  #filesIn(folder: string): LeftWindow['files'] {
     const { disk, runId } = this.#options;
     try {
       return disk.list(folder).flatMap((name) => {
         const parsed = parseFileName(name);
-        const isOrphan = parsed !== undefined && parsed.runId !== runId && !this.#done.has(parsed.stem);
-        return isOrphan ? [{ ...parsed, path: `${folder}/${name}` }] : [];
+        const isLeft = parsed !== undefined && parsed.runId !== runId && !this.#done.has(parsed.stem);
+        return isLeft ? [{ ...parsed, path: `${folder}/${name}` }] : [];
       });
     } catch (error) {
       // Without a folder there is nothing to find.
@@ -177,12 +177,12 @@ export class Orphans {
     }
   }
 
-  #load(orphan: Orphan): RecordedWindow | undefined {
-    const { files } = orphan;
+  #load(left: LeftWindow): RecordedWindow | undefined {
+    const { files } = left;
     const own = files.find(({ table }) => table === undefined)?.path;
     // The window's file goes first: what is left without it is in the spool already.
     if (own === undefined) return this.#remove(files);
-    const lost = (reason: string) => this.#lost(orphan, own, reason);
+    const lost = (reason: string) => this.#lost(left, own, reason);
     const file = this.#read(own);
     if (typeof file === 'string') return lost(file);
     const header = decodeHeader(file);
@@ -200,7 +200,7 @@ export class Orphans {
     );
     const note = readNotes(words, window.ruleNames);
     if (note.kind === 'damaged') return lost('its ledger is damaged');
-    const tables = this.#bestTables(orphan, window.point.flowLog.windowSeconds);
+    const tables = this.#bestTables(left, window.point.flowLog.windowSeconds);
     const ledger = settle(note.ledger, tables);
     ledger.coarsenedKeys = coarsenedKeys(file, header.bytes + noteRoom(window.ruleNames.length), ledger);
     enterVerdicts(ledger, tables, this.#options.hashSeed);
@@ -211,11 +211,11 @@ export class Orphans {
       this.counters.slotsDamaged += sums.damaged;
     }
     this.counters.windows += 1;
-    return this.#recorded(orphan, window, ledger, tables, () => this.#unlink(own));
+    return this.#recorded(left, window, ledger, tables, () => this.#unlink(own));
   }
 
   #recorded(
-    { files }: Orphan,
+    { files }: LeftWindow,
     window: Omit<PersistedWindow, 'ruleNames'>,
     ledger: Ledger,
     tables: readonly FoundTable[],
@@ -237,8 +237,8 @@ export class Orphans {
   }
 
   /** The tap's, then those of rejected packets as they were made. */
-  #bestTables({ stem, files }: Orphan, windowSeconds: number): FoundTable[] {
-    const sizes = new Map<number, Orphan['files']>();
+  #bestTables({ stem, files }: LeftWindow, windowSeconds: number): FoundTable[] {
+    const sizes = new Map<number, LeftWindow['files']>();
     for (const file of files) {
       if (file.table === undefined) continue;
       const key = order(file.table);
@@ -254,7 +254,7 @@ export class Orphans {
    * Of the sizes that a table has had, the one that holds the most. A smaller one was whole before the next was begun, and
    * nothing was counted before that was whole in turn: until then it holds fewer packets, or as many and fewer bytes.
    */
-  #bestTable(stem: string, files: Orphan['files'], windowSeconds: number): FoundTable | undefined {
+  #bestTable(stem: string, files: LeftWindow['files'], windowSeconds: number): FoundTable | undefined {
     let best: FoundTable | undefined;
     for (const file of files.sort((a, b) => a.table!.generation - b.table!.generation)) {
       const slots = this.#slotsOf(stem, file);
@@ -265,7 +265,7 @@ export class Orphans {
     return best;
   }
 
-  #slotsOf(stem: string, { path, table }: Orphan['files'][number]): TableSlots | undefined {
+  #slotsOf(stem: string, { path, table }: LeftWindow['files'][number]): TableSlots | undefined {
     const file = this.#read(path);
     const found = typeof file === 'string' ? file : checkedSlots(file, { stem, ...table! });
     if (typeof found !== 'string') return found;
@@ -285,7 +285,7 @@ export class Orphans {
     }
   }
 
-  #remove(files: Orphan['files']): undefined {
+  #remove(files: LeftWindow['files']): undefined {
     for (const { path } of files) this.#unlink(path);
   }
 
@@ -299,8 +299,8 @@ export class Orphans {
    * the disk refuses. Its own file goes last, when the ledger is durable: without it, what stays would be taken for the rest
    * of a window that is safe.
    */
-  #lost(orphan: Orphan, own: string, reason: string): RecordedWindow | undefined {
-    const { stem, windowStart, files } = orphan;
+  #lost(left: LeftWindow, own: string, reason: string): RecordedWindow | undefined {
+    const { stem, windowStart, files } = left;
     const moved = files.filter(({ table }) => table !== undefined).map(({ path }) => this.#putAway(path, reason));
     this.#reportQuarantined(own, reason);
     if (!moved.every(Boolean)) return undefined;
@@ -315,7 +315,7 @@ export class Orphans {
     const gaps = [{ fromSeconds: windowStart, toSeconds, reason: 'table-damaged' as const }];
     const ledger = { ...createLedger([]), dropsUnknown: true, gaps };
     this.counters.windowsLost += 1;
-    return this.#recorded(orphan, { hostId, runId, point, windowStart, piece }, ledger, [], () => this.#move(own));
+    return this.#recorded(left, { hostId, runId, point, windowStart, piece }, ledger, [], () => this.#move(own));
   }
 
   #putAway(path: string, reason: string): boolean {
