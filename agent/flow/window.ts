@@ -13,7 +13,7 @@ export class Window {
   /** Unix seconds. */
   readonly start: number;
   /** 0 for a window that was opened in its turn; any other number is that of one window of its meter, opened late or anew. */
-  readonly piece: number;
+  readonly revision: number;
   readonly ledger: Ledger;
   /** Of both families; the ledger has its number when the window is closed. */
   readonly coarsenedKeys = new KeySketch();
@@ -31,10 +31,10 @@ export class Window {
     start: number,
     ruleNames: readonly string[],
     tables: { readonly ipv4: FlowTableOptions; readonly ipv6: FlowTableOptions },
-    piece = 0,
+    revision = 0,
   ) {
     this.start = start;
-    this.piece = piece;
+    this.revision = revision;
     this.ledger = createLedger(ruleNames);
     this.#excluded = ruleNames.map((name) => this.ledger.excluded[name]!);
     this.excludedPeers = ruleNames.map(() => undefined);

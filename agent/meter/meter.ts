@@ -27,7 +27,7 @@ import { type Exclusion, KEEP } from '../packet/exclusion.ts';
 import { keyByIcmp } from '../packet/icmp.ts';
 import { MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
 import { excludedPeersOf } from './excluded-peers.ts';
-import { WindowPieces } from './window-pieces.ts';
+import { WindowRevisions } from './window-revisions.ts';
 
 export interface MeterOptions {
   readonly windowSeconds: number;
@@ -41,7 +41,7 @@ export interface MeterOptions {
   readonly windowsMax: number;
   readonly tableBytesMax: number;
   /** Of the meters before this one on the same observation point, in this run. */
-  readonly pieces?: WindowPieces;
+  readonly revisions?: WindowRevisions;
   /** A window was made; its tables come later. */
   readonly onOpened?: (window: Window) => void;
   /** Takes over a closed window: its memory is the receiver's to release. */
@@ -62,11 +62,11 @@ export class Meter {
   #tableBytes = 0;
   #ipv4FlowsExpected = 0;
   #ipv6FlowsExpected = 0;
-  readonly #pieces: WindowPieces;
+  readonly #revisions: WindowRevisions;
 
   constructor(options: MeterOptions) {
     this.#options = options;
-    this.#pieces = options.pieces ?? new WindowPieces();
+    this.#revisions = options.revisions ?? new WindowRevisions();
   }
 
   /** Counts every packet of the batch; answers the bytes that its records take. */
@@ -186,12 +186,12 @@ export class Meter {
   }
 
   #create(start: number): Window {
-    const piece = this.#pieces.next(start);
+    const revision = this.#revisions.next(start);
     const tables = {
-      ipv4: this.#tableOptions({ windowStart: start, piece, family: 4 }, this.#ipv4FlowsExpected),
-      ipv6: this.#tableOptions({ windowStart: start, piece, family: 6 }, this.#ipv6FlowsExpected),
+      ipv4: this.#tableOptions({ windowStart: start, revision, family: 4 }, this.#ipv4FlowsExpected),
+      ipv6: this.#tableOptions({ windowStart: start, revision, family: 6 }, this.#ipv6FlowsExpected),
     };
-    const window = new Window(start, this.#options.exclusion.ruleNames, tables, piece);
+    const window = new Window(start, this.#options.exclusion.ruleNames, tables, revision);
     this.#options.onOpened?.(window);
     return window;
   }

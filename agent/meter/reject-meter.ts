@@ -74,14 +74,14 @@ export class RejectMeter {
     ledger.rejectsLost += overflowed.packets;
   }
 
-  #createTables({ start, piece }: Window): RejectTables {
+  #createTables({ start, revision }: Window): RejectTables {
     const { hashSeed, allocate, flowsMax } = this.#options;
     return new RejectTables({
       hashSeed,
       flowsMax,
       bytesMax: flowsMax * BYTES_PER_FLOW,
       allocate: (bytes: number, rejection: NumberedRejection, family: 4 | 6) =>
-        allocate(bytes, { windowStart: start, piece, family, rejection }),
+        allocate(bytes, { windowStart: start, revision, family, rejection }),
     });
   }
 }

@@ -69,7 +69,7 @@ export class WindowCoverage {
   }
 
   /**
-   * The windows during which nobody was there get their gap, too: late, in a further piece, where the disk tells late, or where
+   * The windows during which nobody was there get their gap, too: late, in a further revision, where the disk tells late, or where
    * the clock showed a time before that.
    */
   resume(): void {
@@ -139,7 +139,7 @@ export class WindowCoverage {
     this.resume();
   }
 
-  /** The windows of the time that the clock left are over: when it comes to them again they go on as further pieces. */
+  /** The windows of the time that the clock left are over: when it comes to them again they go on as further revisions. */
   #setBack({ fromSeconds, toSeconds }: ClockJump): void {
     const { gaps, meter, watermark, onEvent } = this.#options;
     const next = windowStart(toSeconds, this.#windowSeconds) + this.#windowSeconds;

@@ -7,7 +7,7 @@
  *     STEM.ipv6-G
  *     STEM.rejectN-ipv4-G, STEM.rejectN-ipv6-G
  *                    the same for packets that the packet filter rejected: N counts rules, and whether the tap saw them
- *     STEM = WINDOWSTART-RUN-POINT-PIECE
+ *     STEM = WINDOWSTART-RUN-POINT-REVISION
  *
  * and for each observation point POINT.seen (observed-until.ts). The window's file is made first and removed first, so a table
  * without one is what was left of a window that is safe elsewhere. G counts the sizes a table has had: one that grows leaves
@@ -23,7 +23,7 @@ export interface PersistedWindow {
   readonly runId: string;
   readonly point: ObservationPoint;
   readonly windowStart: number;
-  readonly piece: number;
+  readonly revision: number;
   readonly ruleNames: readonly string[];
 }
 
@@ -46,7 +46,7 @@ export interface FileName {
   readonly stem: string;
   readonly windowStart: number;
   readonly runId: string;
-  readonly piece: number;
+  readonly revision: number;
   /** Undefined for the window's own file. */
   readonly table: TableName | undefined;
 }
@@ -61,8 +61,8 @@ export function pointKey({ flowLog, interfaceId, interfaceName }: ObservationPoi
   return createHash('sha256').update(identity).digest('hex').slice(0, 16);
 }
 
-export function stemOf(window: Pick<PersistedWindow, 'runId' | 'point' | 'windowStart' | 'piece'>): string {
-  return `${window.windowStart}-${window.runId}-${pointKey(window.point)}-${window.piece}`;
+export function stemOf(window: Pick<PersistedWindow, 'runId' | 'point' | 'windowStart' | 'revision'>): string {
+  return `${window.windowStart}-${window.runId}-${pointKey(window.point)}-${window.revision}`;
 }
 
 export function windowFileName(stem: string): string {
@@ -84,7 +84,7 @@ export function withoutCopySuffix(name: string): string {
 
 /** Undefined for a name that is not ours. */
 export function parseFileName(name: string): FileName | undefined {
-  const [, stem, start, runId, piece, reject, family, generation] = NAME.exec(name) ?? [];
+  const [, stem, start, runId, revision, reject, family, generation] = NAME.exec(name) ?? [];
   if (stem === undefined || runId === undefined) return undefined;
   const table =
     family === undefined
@@ -94,5 +94,5 @@ export function parseFileName(name: string): FileName | undefined {
           generation: Number(generation),
           reject: reject === undefined ? undefined : Number(reject),
         };
-  return { stem, windowStart: Number(start), runId, piece: Number(piece), table };
+  return { stem, windowStart: Number(start), runId, revision: Number(revision), table };
 }

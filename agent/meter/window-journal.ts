@@ -112,14 +112,14 @@ export class WindowJournal {
   /** The window has its file before its first table. */
   opened(window: Window): void {
     this.#observe();
-    const key = keyOf(window.start, window.piece);
+    const key = keyOf(window.start, window.revision);
     const file = this.#attempt(() => this.#createWindow(window));
     if (file === undefined) this.#unkept.set(key, window.start);
     else this.#open.set(key, file);
   }
 
   readonly allocate: AllocateWindowMemory = (bytes, purpose) => {
-    const file = this.#open.get(keyOf(purpose.windowStart, purpose.piece));
+    const file = this.#open.get(keyOf(purpose.windowStart, purpose.revision));
     const memory = file && this.#attempt(() => this.#createTable(file, purpose, bytes));
     if (memory !== undefined) return memory;
     this.#memoryOnlyTables += 1;
@@ -128,7 +128,7 @@ export class WindowJournal {
 
   /** Notes down how a window stands. */
   note(window: Window, gaps: readonly Gap[], progress: Progress): void {
-    this.#open.get(keyOf(window.start, window.piece))?.notes.write(window.ledger, gaps, progress);
+    this.#open.get(keyOf(window.start, window.revision))?.notes.write(window.ledger, gaps, progress);
   }
 
   /**
@@ -141,7 +141,7 @@ export class WindowJournal {
 
   /** The window is safe elsewhere. */
   released(window: Window): void {
-    this.#unkept.delete(keyOf(window.start, window.piece));
+    this.#unkept.delete(keyOf(window.start, window.revision));
   }
 
   /** Tables that had to be in memory alone. */
@@ -151,7 +151,7 @@ export class WindowJournal {
 
   /** Nothing more comes to the window: its files are the receiver's to remove, by name. */
   handOver(window: Window, progress: Progress): PersistedFiles | undefined {
-    const key = keyOf(window.start, window.piece);
+    const key = keyOf(window.start, window.revision);
     const file = this.#open.get(key);
     if (file === undefined) return undefined;
     file.notes.write(window.ledger, window.ledger.gaps, progress);
@@ -225,7 +225,7 @@ export class WindowJournal {
   #createWindow(window: Window): OpenFile {
     const { setup, point, ruleNames } = this.#options;
     const { hostId, runId } = setup;
-    const described = { hostId, runId, point, windowStart: window.start, piece: window.piece, ruleNames };
+    const described = { hostId, runId, point, windowStart: window.start, revision: window.revision, ruleNames };
     const stem = stemOf(described);
     const header = encodeHeader(described);
     const sketchAt = header.length + noteRoom(ruleNames.length);
@@ -287,8 +287,8 @@ export class WindowJournal {
   }
 }
 
-function keyOf(windowStart: number, piece: number): string {
-  return `${windowStart}/${piece}`;
+function keyOf(windowStart: number, revision: number): string {
+  return `${windowStart}/${revision}`;
 }
 
 function isHalfFree(folder: string, lessBytes: number): boolean {

@@ -30,7 +30,7 @@ export interface ClosedWindow {
   /** Unix seconds. */
   readonly windowStart: number;
   /** Tells it from other windows of the same start at the same point (flow/window.ts). */
-  readonly piece: number;
+  readonly revision: number;
   readonly flows: number;
   readonly ledger: Ledger;
   readonly tables: readonly ClosedTable[];

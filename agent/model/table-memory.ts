@@ -17,7 +17,7 @@ export interface TablePurpose {
   /** Unix seconds. */
   readonly windowStart: number;
   /** Tells the window from others of the same start at the same point (flow/window.ts). */
-  readonly piece: number;
+  readonly revision: number;
   readonly family: 4 | 6;
   /** Of a table of rejected packets, under a number that no other of the window has. */
   readonly rejection?: NumberedRejection | undefined;

@@ -18,7 +18,7 @@ import type { WrittenBatch } from './spool-writer.ts';
 export interface RecordedWindow {
   readonly point: ObservationPoint;
   readonly header: WindowHeader;
-  /** The number of its first part: `firstPartOf` the window's piece. */
+  /** The number of its first part: `firstPartOf` the window's revision. */
   readonly firstPart: number;
   readonly ledger: Ledger;
   /** Memory that stays taken until `release`. */
@@ -66,10 +66,10 @@ const RETRY_MS_MAX = 10_000;
 /** Windows without records that wait for the disk: a few hundred bytes each. */
 const BARE_LEDGERS_MAX = 4096;
 const BARE_GAPS_MAX = 16;
-/** Parts of one piece of a window at most: more records than two tables hold. */
-const PIECE_PARTS = 2 ** 16;
-/** Pieces that have part numbers of their own: parts are 32 bits. */
-const PIECES_MAX = 2 ** 16;
+/** Parts of one revision of a window at most: more records than two tables hold. */
+const REVISION_PARTS = 2 ** 16;
+/** Revisions that have part numbers of their own: parts are 32 bits. */
+const REVISIONS_MAX = 2 ** 16;
 
 export interface RecorderCounters {
   windows: number;
@@ -263,11 +263,11 @@ function isSamePoint(left: RecordedWindow, right: RecordedWindow): boolean {
 }
 
 /**
- * Where the parts of a piece begin. Pieces of one window so never share a part, and a piece has the same parts whenever it is
+ * Where the parts of a revision begin. Revisions of one window so never share a part, and a revision has the same parts whenever it is
  * written: also after a kill, when nobody knows any more what was written before.
  */
-export function firstPartOf(piece: number): number {
-  return (piece % PIECES_MAX) * PIECE_PARTS;
+export function firstPartOf(revision: number): number {
+  return (revision % REVISIONS_MAX) * REVISION_PARTS;
 }
 
 function withoutRecords(window: RecordedWindow): RecordedWindow {

@@ -240,7 +240,7 @@ function recorded(
   return {
     point,
     header: headerOf(setup, point, windowStart),
-    firstPart: firstPartOf(window.piece),
+    firstPart: firstPartOf(window.revision),
     ledger,
     heldBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
     records() {

@@ -2,7 +2,7 @@
  * The taps of a data plane, which come and go while it runs, and the closed windows that the recorder still has of them.
  *
  * A tap that leaves takes in what waits for it and closes its windows first; the others go on between two of their rounds.
- * When the same point comes back, the pieces of its windows go on where they were: a batch identity is never used twice.
+ * When the same point comes back, the revisions of its windows go on where they were: a batch identity is never used twice.
  */
 
 import { uptime } from 'node:os';
@@ -19,7 +19,7 @@ import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
 import { Tap } from '../meter/tap.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
 import { type PersistOptions, WindowJournal } from '../meter/window-journal.ts';
-import { WindowPieces } from '../meter/window-pieces.ts';
+import { WindowRevisions } from '../meter/window-revisions.ts';
 import { type ClosedTable, type ClosedWindow, HELD_BYTES_MAX, type PersistedFiles } from '../model/closed-window.ts';
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { LiveBlock } from '../model/live-figures.ts';
@@ -32,8 +32,8 @@ import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
 const OPEN_WINDOWS_MAX = 4;
 /** So small a table always has room: without one its packets could not even be coarsened. */
 const SMALL_TABLE_BYTES = 8192;
-/** Points that left whose pieces are remembered: the clock may be set back to windows of theirs, however far. */
-const PIECES_KEPT_MAX = 4096;
+/** Points that left whose revisions are remembered: the clock may be set back to windows of theirs, however far. */
+const REVISIONS_REMEMBERED_MAX = 4096;
 
 export interface TapSetup {
   readonly point: ObservationPoint;
@@ -68,7 +68,7 @@ export class TapSet {
   readonly #taps: Tap[] = [];
   readonly #rejectLogs: RejectLog[] = [];
   readonly #handedOver = new Map<number, { readonly tap: Tap; readonly window: Window }>();
-  readonly #pieces = new Map<string, WindowPieces>();
+  readonly #revisions = new Map<string, WindowRevisions>();
   #heldBytes = 0;
   #lastId = 0;
 
@@ -227,7 +227,7 @@ export class TapSet {
       appearedAtSeconds,
       packetsOf,
       engine,
-      meter: { ...this.#meter, pieces: this.#piecesOf(point) },
+      meter: { ...this.#meter, revisions: this.#revisionsOf(point) },
       journal: this.#journalOf(point),
       hasRoom: (bytes) => this.#hasRoom(bytes),
       now: Date.now,
@@ -260,21 +260,21 @@ export class TapSet {
     });
   }
 
-  #piecesOf(point: ObservationPoint): WindowPieces {
-    const key = piecesKey(point);
-    const pieces = this.#pieces.get(key) ?? new WindowPieces();
+  #revisionsOf(point: ObservationPoint): WindowRevisions {
+    const key = revisionsKey(point);
+    const revisions = this.#revisions.get(key) ?? new WindowRevisions();
     // The last that was asked for comes last.
-    this.#pieces.delete(key);
-    this.#pieces.set(key, pieces);
-    this.#forgetPieces();
-    return pieces;
+    this.#revisions.delete(key);
+    this.#revisions.set(key, revisions);
+    this.#forgetRevisions();
+    return revisions;
   }
 
-  #forgetPieces(): void {
-    const observed = new Set(this.#taps.map(({ point }) => piecesKey(point)));
-    for (const key of this.#pieces.keys()) {
-      if (this.#pieces.size <= observed.size + PIECES_KEPT_MAX) return;
-      if (!observed.has(key)) this.#pieces.delete(key);
+  #forgetRevisions(): void {
+    const observed = new Set(this.#taps.map(({ point }) => revisionsKey(point)));
+    for (const key of this.#revisions.keys()) {
+      if (this.#revisions.size <= observed.size + REVISIONS_REMEMBERED_MAX) return;
+      if (!observed.has(key)) this.#revisions.delete(key);
     }
   }
 
@@ -295,7 +295,7 @@ function heldBytes(window: Window): number {
 }
 
 /** What the identity of a batch has of its point. */
-function piecesKey({ flowLog, interfaceId }: ObservationPoint): string {
+function revisionsKey({ flowLog, interfaceId }: ObservationPoint): string {
   return `${flowLog.id} ${interfaceId}`;
 }
 
@@ -306,8 +306,8 @@ function describe(
   files: PersistedFiles | undefined,
 ): ClosedWindow {
   const tables = tablesOf(window).map(closedTable);
-  const { start: windowStart, piece, flows, ledger } = window;
-  return { id, point, windowStart, piece, flows, ledger, tables, files };
+  const { start: windowStart, revision, flows, ledger } = window;
+  return { id, point, windowStart, revision, flows, ledger, tables, files };
 }
 
 function closedTable({

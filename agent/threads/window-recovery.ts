@@ -1,6 +1,6 @@
 /**
  * Windows that an earlier run left in `tables/` (meter/window-file.ts): it was killed, or ended while the disk refused. Each
- * is checked, and becomes a window for the recorder with its own identity of old: the run that counted it, its piece, its
+ * is checked, and becomes a window for the recorder with its own identity of old: the run that counted it, its revision, its
  * slots in their order. So a window that was in the spool already when its run died, and one whose recovery is itself cut
  * short, come with the batches' same identities again, and the reader drops what it has.
  *
@@ -221,11 +221,11 @@ export class WindowRecovery {
     tables: readonly FoundTable[],
     forget: () => void,
   ): RecordedWindow {
-    const { point, windowStart, piece } = window;
+    const { point, windowStart, revision } = window;
     return {
       point,
       header: headerOf(window, point, windowStart),
-      firstPart: firstPartOf(piece),
+      firstPart: firstPartOf(revision),
       ledger,
       heldBytes: tables.reduce((sum, { words }) => sum + words.byteLength, 0),
       records: () => recordsOf(tables, this.#options.hashSeed),
@@ -305,8 +305,8 @@ export class WindowRecovery {
     this.#reportQuarantined(own, reason);
     if (!moved.every(Boolean)) return undefined;
     const { hostId, points } = this.#options;
-    const { runId, piece } = files[0]!;
-    const point = points.find((each) => stemOf({ runId, point: each, windowStart, piece }) === stem);
+    const { runId, revision } = files[0]!;
+    const point = points.find((each) => stemOf({ runId, point: each, windowStart, revision }) === stem);
     if (point === undefined) {
       this.#move(own);
       return undefined;
@@ -315,7 +315,7 @@ export class WindowRecovery {
     const gaps = [{ fromSeconds: windowStart, toSeconds, reason: 'table-damaged' as const }];
     const ledger = { ...createLedger([]), dropsUnknown: true, gaps };
     this.counters.windowsLost += 1;
-    return this.#recorded(left, { hostId, runId, point, windowStart, piece }, ledger, [], () => this.#move(own));
+    return this.#recorded(left, { hostId, runId, point, windowStart, revision }, ledger, [], () => this.#move(own));
   }
 
   #putAway(path: string, reason: string): boolean {

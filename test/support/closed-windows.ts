@@ -30,7 +30,7 @@ export function closedWindow(
     id,
     point: POINT,
     windowStart,
-    piece: 0,
+    revision: 0,
     flows,
     ledger: { ...createLedger(['dhcp']), metered: { packets, bytes: 100 * packets } },
     tables,

@@ -29,7 +29,7 @@ export function meterOptions(): Omit<MeterOptions, 'onClosed' | 'windowSeconds'>
 /** A window as it was when it was closed. */
 export interface ClosedCopy {
   readonly start: number;
-  readonly piece: number;
+  readonly revision: number;
   readonly ledger: Ledger;
   readonly records: readonly FlowRecord[];
 }
@@ -38,7 +38,7 @@ export function copyOf(window: Window): ClosedCopy {
   const cursor = window.records();
   const records: FlowRecord[] = [];
   for (let record = createFlowRecord(); cursor.next(record); record = createFlowRecord()) records.push(record);
-  return { start: window.start, piece: window.piece, ledger: structuredClone(window.ledger), records };
+  return { start: window.start, revision: window.revision, ledger: structuredClone(window.ledger), records };
 }
 
 /** A ledger in which only some numbers are not zero. */

@@ -721,7 +721,7 @@ describe('a clock that is set back', () => {
     ]);
     await tapped.round(61);
     expect(packetsByWindow(tapped).at(-1)).toEqual([0, 2]);
-    expect(new Set(tapped.closed.map(({ start, piece }) => `${start} ${piece}`)).size).toBe(3);
+    expect(new Set(tapped.closed.map(({ start, revision }) => `${start} ${revision}`)).size).toBe(3);
   });
 
   it('closes nothing more, whoever still says that later windows are due', async () => {
@@ -785,7 +785,7 @@ describe('a clock that is set back', () => {
     expect(tapped.starts.slice(1)).toEqual([0, 60, 120, 180, 240]);
   });
 
-  it('and forward, however often: each packet is counted once, and no window twice under one piece', async () => {
+  it('and forward, however often: each packet is counted once, and no window twice under one revision', async () => {
     const step = fc.record({
       seconds: fc.oneof(fc.integer({ min: 1, max: 90 }), fc.integer({ min: 1, max: 700 })),
       setSeconds: fc.oneof(fc.constant(0), fc.integer({ min: -90, max: 90 }), fc.integer({ min: -9000, max: 9000 })),
@@ -807,7 +807,7 @@ describe('a clock that is set back', () => {
         }
         tapped.tap.end();
         expect(tapped.closed.reduce((sum, { ledger }) => sum + ledger.metered.packets, 0)).toBe(sent);
-        const identities = tapped.closed.map(({ start, piece }) => `${start} ${piece}`);
+        const identities = tapped.closed.map(({ start, revision }) => `${start} ${revision}`);
         expect(new Set(identities).size).toBe(identities.length);
         for (const { start, ledger } of tapped.closed) {
           for (const { fromSeconds, toSeconds } of ledger.gaps) {

@@ -4,26 +4,26 @@ import { POINT } from '../../support/closed-windows.ts';
 
 test('names of files say what they are', () => {
   for (const windowStart of [1_700_000_040, 0, -60]) {
-    const stem = stemOf({ runId: 'ab12', point: POINT, windowStart, piece: 3 });
+    const stem = stemOf({ runId: 'ab12', point: POINT, windowStart, revision: 3 });
     expect(parseFileName(windowFileName(stem))).toEqual({
       stem,
       windowStart,
       runId: 'ab12',
-      piece: 3,
+      revision: 3,
       table: undefined,
     });
     expect(parseFileName(tableFileName({ stem, family: 6, generation: 12 }))).toEqual({
       stem,
       windowStart,
       runId: 'ab12',
-      piece: 3,
+      revision: 3,
       table: { family: 6, generation: 12 },
     });
   }
 });
 
 test('other names are not ours', () => {
-  const stem = stemOf({ runId: 'ab12', point: POINT, windowStart: 60, piece: 0 });
+  const stem = stemOf({ runId: 'ab12', point: POINT, windowStart: 60, revision: 0 });
   for (const name of ['lock', `${stem}.window.bak`, `${stem}.ipv5-0`, `${stem}.ipv4-`, `x${stem}.window`, 'a.seen', ''])
     expect(parseFileName(name)).toBeUndefined();
 });
@@ -34,7 +34,7 @@ test('observation points have names of their own, whatever their identifiers hol
     { ...POINT, interfaceId: 'eni/../1' },
     { ...POINT, interfaceName: 'eth1' },
     { ...POINT, flowLog: { ...POINT.flowLog, id: 'fl-2' } },
-  ].map((point) => stemOf({ runId: 'ab12', point, windowStart: 60, piece: 0 }));
+  ].map((point) => stemOf({ runId: 'ab12', point, windowStart: 60, revision: 0 }));
   expect(new Set(names).size).toBe(4);
   for (const name of names) expect(name).toMatch(/^60-ab12-[0-9a-f]{16}-0$/);
 });

@@ -191,7 +191,7 @@ describe('a disk that refuses', () => {
     const since = () => absentSince(readFileSync(join(folder, `${KEY}.seen`)), KEY, 'boot-1');
     expect(tap.starts).toEqual([600, 660]);
     expect(since()).toBe(660);
-    tap.tap.released({ start: 660, piece: 0, release: () => undefined } as Window);
+    tap.tap.released({ start: 660, revision: 0, release: () => undefined } as Window);
     await tap.round(731);
     expect(since()).toBe(731);
   });
@@ -207,7 +207,7 @@ describe('a disk that refuses', () => {
     refused = false;
     await tap.round(722);
     expect(since()).toBe(600);
-    for (const start of [600, 660]) tap.tap.released({ start, piece: 0, release: () => undefined } as Window);
+    for (const start of [600, 660]) tap.tap.released({ start, revision: 0, release: () => undefined } as Window);
     await tap.round(723);
     expect(since()).toBe(723);
   });

@@ -132,9 +132,9 @@ describe('a closed window', () => {
     expect(batches().map(({ ledger }) => ledger && logStatus(ledger))).toEqual(['NODATA']);
   });
 
-  test('that is a piece of a window has parts that no other piece has', () => {
+  test('that is a revision of a window has parts that no other revision has', () => {
     const run = recorder({ recordsMax: 2 });
-    for (const piece of [0, 1, 2, 65_535]) run.add({ ...window(60, 3), firstPart: firstPartOf(piece) });
+    for (const revision of [0, 1, 2, 65_535]) run.add({ ...window(60, 3), firstPart: firstPartOf(revision) });
     const parts = batches().map(({ header }) => header.part);
     expect(parts).toEqual([0, 1, 65_536, 65_537, 131_072, 131_073, 4_294_901_760, 4_294_901_761]);
   });
@@ -228,7 +228,11 @@ describe('a spool that cannot be written', () => {
     const event = fc.oneof(
       {
         weight: 3,
-        arbitrary: fc.record({ kind: fc.constant('add' as const), records: fc.nat({ max: 9 }), piece: fc.boolean() }),
+        arbitrary: fc.record({
+          kind: fc.constant('add' as const),
+          records: fc.nat({ max: 9 }),
+          revision: fc.boolean(),
+        }),
       },
       fc.record({ kind: fc.constant('pass' as const), ms: fc.nat({ max: 5000 }) }),
       fc.record({
@@ -244,16 +248,16 @@ describe('a spool that cannot be written', () => {
         timers = [];
         const run = recorder({ recordsMax: 2, heldWindowsMax: 2 });
         let start = 0;
-        let piece = 0;
+        let revision = 0;
         let packets = 0;
         for (const one of events) {
           if (one.kind === 'add') {
             const next = window(start, one.records);
-            // A further piece of the window before: the same identity, but for the part.
-            piece = one.piece && start > 0 ? piece + 1 : 0;
-            if (piece === 0) start += 60;
+            // A further revision of the window before: the same identity, but for the part.
+            revision = one.revision && start > 0 ? revision + 1 : 0;
+            if (revision === 0) start += 60;
             packets += 2 * one.records;
-            run.add({ ...next, header: { ...next.header, windowStart: start }, firstPart: firstPartOf(piece) });
+            run.add({ ...next, header: { ...next.header, windowStart: start }, firstPart: firstPartOf(revision) });
           } else if (one.kind === 'pass') pass(one.ms);
           else if (one.kind === 'heal') emptyDisk();
           else {

@@ -280,7 +280,7 @@ test('the files of a window go when it is durable, not before', async () => {
   const files = { window: paths.slice(0, 1), tables: paths.slice(1) };
   const spool = join(folder, 'spool');
   const ended = start({ folder: spool, flushMs: 5000 });
-  send({ kind: 'closed', window: { ...closedWindow(1, 60, 1, [table(1)]), files, piece: 2 } });
+  send({ kind: 'closed', window: { ...closedWindow(1, 60, 1, [table(1)]), files, revision: 2 } });
   await expect.poll(() => messages.length).toBe(1);
   for (const path of paths) expect(existsSync(path)).toBe(true);
   nodeDisk.makeFolder(sinkFolder(spool, 'cls'));

@@ -123,7 +123,7 @@ describe('windows that the recorder does not let go of', () => {
 });
 
 describe('a point that comes back', () => {
-  test('goes on with the pieces of its windows, wherever the clock was meanwhile', async () => {
+  test('goes on with the revisions of its windows, wherever the clock was meanwhile', async () => {
     const closed: ClosedWindow[] = [];
     set = setOn(engine, { onClosed: (window) => closed.push(window) });
     const { rejectGroup, ...setup } = tapOn('eth0');
@@ -137,7 +137,7 @@ describe('a point that comes back', () => {
     vi.setSystemTime(600_000_000_000);
     set.observe(setup);
     await set.leave(setup.point, emptyBatch());
-    expect(closed.map(({ windowStart, piece }) => [windowStart, piece])).toEqual([
+    expect(closed.map(({ windowStart, revision }) => [windowStart, revision])).toEqual([
       [600_000_000, 0],
       [600_000_000, 1],
     ]);

@@ -166,14 +166,14 @@ describe('a window that a killed run left open', () => {
     expect(closed!.ledger).toEqual(tap.closed[0]!.ledger);
   });
 
-  test('in several pieces has parts that no two pieces share', async () => {
+  test('in several revisions has parts that no two revisions share', async () => {
     const tap = run(600);
     await tap.round(662);
     await round(tap, 663, []);
     tap.engine.newest.waiting = [{ seconds: 610, bytes: udp4(1) }];
     await tap.round(664);
-    const pieces = findLeftWindows(folder).windows.map(({ header, firstPart }) => [header.windowStart, firstPart]);
-    expect(pieces).toEqual([
+    const revisions = findLeftWindows(folder).windows.map(({ header, firstPart }) => [header.windowStart, firstPart]);
+    expect(revisions).toEqual([
       [600, 0],
       [600, 65_536],
       [660, 0],

@@ -1,8 +1,8 @@
 /**
- * Which piece of its window a window is: 0 for one that is newer than all before, else a number that no other has. It is part
+ * Which revision of its window a window is: 0 for one that is newer than all before, else a number that no other has. It is part
  * of the identity of batches, so meters that follow each other on one observation point share one of these.
  */
-export class WindowPieces {
+export class WindowRevisions {
   /** Unix seconds. */
   #newestStart = Number.NEGATIVE_INFINITY;
   /** Windows opened that were not newer than all before. */
