@@ -8,7 +8,7 @@ import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { humanMebibytes, RingBudget } from '../capture/ring-budget.ts';
 import { type HostInterface, listInterfaces, resolveInterfaces } from '../config/interfaces.ts';
 import type { Configuration } from '../config/load.ts';
-import { QUEUE_BYTES } from '../meter/reject-log.ts';
+import { QUEUE_BYTES } from '../meter/nflog-reader.ts';
 import { counted } from '../record/human.ts';
 
 export function ringEstimate(

@@ -2,7 +2,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import type { PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine, PacketSource } from '../model/packet-source.ts';
 import type { Control } from './control.ts';
-import type { RejectLog } from './reject-log.ts';
+import type { NflogReader } from './nflog-reader.ts';
 import { Sweeps } from './sweeps.ts';
 import type { Tap } from './tap.ts';
 
@@ -15,7 +15,7 @@ export interface DataPlaneOptions {
   /** May change in `onRound`. */
   readonly taps: readonly Tap[];
   /** What the packet filter rejects of theirs; may change in `onRound`, too. */
-  readonly rejectLogs?: readonly RejectLog[];
+  readonly nflogReaders?: readonly NflogReader[];
   readonly batch: PacketBatch;
   readonly control: Control;
   /** Unix milliseconds. */
@@ -36,14 +36,14 @@ export interface DataPlaneOptions {
  * opened and closed), in slices.
  */
 export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
-  const { engine, taps, rejectLogs = [], batch, control, onRound } = options;
+  const { engine, taps, nflogReaders = [], batch, control, onRound } = options;
   const sweeps = new Sweeps(options.now ?? Date.now, options.elapsed ?? (() => performance.now()));
   let hasMore = false;
   while (!control.stopRequested) {
-    await engine.wait(openSources([...taps, ...rejectLogs]), hasMore ? 0 : sweeps.nextMs);
+    await engine.wait(openSources([...taps, ...nflogReaders]), hasMore ? 0 : sweeps.nextMs);
     const closeBefore = control.closeBefore;
     sweeps.beginWhenDue(taps, closeBefore);
-    for (const log of rejectLogs) await log.drain(batch);
+    for (const log of nflogReaders) await log.drain(batch);
     for (const tap of taps) {
       if (sweeps.hasTurn(tap)) tap.closeBefore(closeBefore, await tap.drain(batch));
     }
@@ -53,14 +53,14 @@ export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
   }
   for (const tap of taps) tap.stopIntake();
   await handedOver(engine);
-  for (const log of rejectLogs) {
+  for (const log of nflogReaders) {
     await log.drainLast(batch);
     log.end();
   }
   for (const tap of taps) await endTap(tap, batch);
 }
 
-function openSources(readers: readonly (Tap | RejectLog)[]): PacketSource[] {
+function openSources(readers: readonly (Tap | NflogReader)[]): PacketSource[] {
   return readers.map(({ source }) => source).filter((source) => source !== undefined);
 }
 

@@ -133,7 +133,7 @@ export async function dataPlane(
   try {
     first.observe(set);
     const control = new Control(setup.control);
-    await runDataPlane({ engine, taps: set.taps, rejectLogs: set.rejectLogs, batch, control, onRound });
+    await runDataPlane({ engine, taps: set.taps, nflogReaders: set.nflogReaders, batch, control, onRound });
   } catch (error) {
     set.end();
     throw error;

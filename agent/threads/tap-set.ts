@@ -13,7 +13,7 @@ import type { LinkPackets } from '../meter/attach-loss.ts';
 import type { Capture } from '../meter/attachment.ts';
 import { endTap } from '../meter/data-plane.ts';
 import type { MeterOptions } from '../meter/meter.ts';
-import { RejectLog } from '../meter/reject-log.ts';
+import { NflogReader } from '../meter/nflog-reader.ts';
 import { SLICE_MS } from '../meter/sweeps.ts';
 import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
 import { Tap } from '../meter/tap.ts';
@@ -66,7 +66,7 @@ export class TapSet {
   readonly #exclusion: Exclusion;
   readonly #meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds'>;
   readonly #taps: Tap[] = [];
-  readonly #rejectLogs: RejectLog[] = [];
+  readonly #nflogReaders: NflogReader[] = [];
   readonly #handedOver = new Map<number, { readonly tap: Tap; readonly window: Window }>();
   readonly #revisions = new Map<string, WindowRevisions>();
   #heldBytes = 0;
@@ -91,8 +91,8 @@ export class TapSet {
   }
 
   /** The same list, too. */
-  get rejectLogs(): readonly RejectLog[] {
-    return this.#rejectLogs;
+  get nflogReaders(): readonly NflogReader[] {
+    return this.#nflogReaders;
   }
 
   /**
@@ -104,12 +104,12 @@ export class TapSet {
     const live = new LiveBlock();
     const tap = this.#create(setup, live);
     try {
-      this.#rejectLogFor(setup)?.addTap(tap);
+      this.#nflogReaderFor(setup)?.addTap(tap);
       if (capture === undefined && this.#options.waits === true) tap.attachOrWait();
       else tap.attach(capture);
     } catch (error) {
       tap.end();
-      this.#leaveRejectLog(tap);
+      this.#leaveNflogReader(tap);
       throw error;
     }
     this.#taps.push(tap);
@@ -124,14 +124,14 @@ export class TapSet {
    */
   async change(setup: TapSetup, batch: PacketBatch): Promise<void> {
     const before = this.#taken(setup.point);
-    await this.#rejectLogs.find((log) => before !== undefined && log.hasTap(before))?.drainLast(batch);
+    await this.#nflogReaders.find((log) => before !== undefined && log.hasTap(before))?.drainLast(batch);
     const capture = before?.handOver();
     before?.forget();
     try {
       this.observe(setup, capture);
     } finally {
       // Not before: the last tap of a group ends it.
-      if (before !== undefined) this.#leaveRejectLog(before);
+      if (before !== undefined) this.#leaveNflogReader(before);
     }
   }
 
@@ -162,8 +162,8 @@ export class TapSet {
   async leave(point: ObservationPoint, batch: PacketBatch): Promise<void> {
     const tap = this.#taken(point);
     if (tap === undefined) return;
-    await this.#rejectLogs.find((log) => log.hasTap(tap))?.drainLast(batch);
-    this.#leaveRejectLog(tap);
+    await this.#nflogReaders.find((log) => log.hasTap(tap))?.drainLast(batch);
+    this.#leaveNflogReader(tap);
     await endTap(tap, batch);
     tap.forget();
   }
@@ -179,7 +179,7 @@ export class TapSet {
 
   end(): void {
     for (const tap of this.#taps) tap.end();
-    for (const log of this.#rejectLogs) log.end();
+    for (const log of this.#nflogReaders) log.end();
   }
 
   /** The tap of the point, which is none of the set's any more. */
@@ -189,9 +189,9 @@ export class TapSet {
   }
 
   /** The taps of a flow log share one. @throws OperationalError when its group cannot be listened to now */
-  #rejectLogFor({ rejectGroup: group, capture }: TapSetup): RejectLog | undefined {
+  #nflogReaderFor({ rejectGroup: group, capture }: TapSetup): NflogReader | undefined {
     if (group === undefined) return undefined;
-    const open = this.#rejectLogs.find((log) => log.group === group);
+    const open = this.#nflogReaders.find((log) => log.group === group);
     if (open !== undefined) return open;
     const { engine } = this.#options;
     if (!NFLOG_ENGINE_NAMES.some((name) => name === engine.name) || capture.filter !== '') {
@@ -201,22 +201,22 @@ export class TapSet {
           'or leave out rejects.',
       );
     }
-    const log = new RejectLog({
+    const log = new NflogReader({
       engine,
       group,
       snapBytes: capture.snapBytes,
       now: () => performance.now(),
     });
     log.attach();
-    this.#rejectLogs.push(log);
+    this.#nflogReaders.push(log);
     return log;
   }
 
-  #leaveRejectLog(tap: Tap): void {
-    const at = this.#rejectLogs.findIndex((log) => log.hasTap(tap));
-    if (at < 0 || this.#rejectLogs[at]!.removeTap(tap)) return;
-    this.#rejectLogs[at]!.end();
-    this.#rejectLogs.splice(at, 1);
+  #leaveNflogReader(tap: Tap): void {
+    const at = this.#nflogReaders.findIndex((log) => log.hasTap(tap));
+    if (at < 0 || this.#nflogReaders[at]!.removeTap(tap)) return;
+    this.#nflogReaders[at]!.end();
+    this.#nflogReaders.splice(at, 1);
   }
 
   #create({ point, capture, appearedAtSeconds }: TapSetup, live: LiveBlock): Tap {

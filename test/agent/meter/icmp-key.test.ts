@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Meter } from '../../../agent/meter/meter.ts';
-import { RejectLog } from '../../../agent/meter/reject-log.ts';
+import { NflogReader } from '../../../agent/meter/nflog-reader.ts';
 import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { keysIcmp } from '../../../agent/model/flow-log.ts';
 import type { FlowRecord } from '../../../agent/model/flow-record.ts';
@@ -151,7 +151,7 @@ describe('a tap whose records show them', () => {
       fields: ['srcaddr', 'icmp-type', 'icmp-code'],
     });
     const filter = new FakeEngine();
-    const log = new RejectLog({ engine: filter, group: 5, snapBytes: 128, now: () => tap.clock.seconds * 1000 });
+    const log = new NflogReader({ engine: filter, group: 5, snapBytes: 128, now: () => tap.clock.seconds * 1000 });
     log.attach();
     tap.tap.attach();
     log.addTap(tap.tap);

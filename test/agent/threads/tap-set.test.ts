@@ -46,12 +46,12 @@ describe('taps that ask the packet filter', () => {
     set.observe(first);
     set.observe(second);
     expect(names()).toEqual(['nflog:5', 'eth0', 'eth1']);
-    expect(set.rejectLogs).toHaveLength(1);
+    expect(set.nflogReaders).toHaveLength(1);
     await set.leave(first.point, emptyBatch());
     expect(groupsClosed()).toEqual([false]);
     await set.leave(second.point, emptyBatch());
     expect(groupsClosed()).toEqual([true]);
-    expect(set.rejectLogs).toHaveLength(0);
+    expect(set.nflogReaders).toHaveLength(0);
   });
 
   test('leave no log behind where their interface cannot be captured', () => {
@@ -63,7 +63,7 @@ describe('taps that ask the packet filter', () => {
     };
     expect(() => set.observe(tapOn('eth0'))).toThrow(refusal);
     expect(groupsClosed()).toEqual([true]);
-    expect(set.rejectLogs).toHaveLength(0);
+    expect(set.nflogReaders).toHaveLength(0);
   });
 
   test('are refused where NFLOG cannot be had as they need it', () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { RejectLog } from '../../../agent/meter/reject-log.ts';
+import { NflogReader } from '../../../agent/meter/nflog-reader.ts';
 import { logStatus, offeredPackets } from '../../../agent/model/ledger.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
@@ -28,7 +28,7 @@ const dhcp = ipv4(
 class Filtered {
   readonly folder = temporaryFolder();
   readonly tap: TappedInterface;
-  readonly log: RejectLog;
+  readonly log: NflogReader;
   readonly #engine = new FakeEngine();
   #sequence = 0;
 
@@ -42,7 +42,7 @@ class Filtered {
       clock: { seconds: 600 },
     });
     const now = () => this.tap.clock.seconds * 1000;
-    this.log = new RejectLog({ engine: this.#engine, group: 5, snapBytes: 128, now });
+    this.log = new NflogReader({ engine: this.#engine, group: 5, snapBytes: 128, now });
     this.log.attach();
     this.tap.tap.attach();
     this.log.addTap(this.tap.tap);

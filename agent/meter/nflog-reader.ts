@@ -20,7 +20,7 @@ import { createNflogPacket, type NflogPacket, readNflog } from '../packet/nflog.
 import { RuleNames } from './rule-names.ts';
 import type { Tap } from './tap.ts';
 
-export interface RejectLogOptions {
+export interface NflogReaderOptions {
   readonly engine: LiveEngine;
   /** The NFLOG group. */
   readonly group: number;
@@ -40,9 +40,9 @@ const REATTACH_MS = 500;
 /** Longer than the kernel holds back what it has logged. */
 const HELD_BACK_MS = 50;
 
-export class RejectLog {
+export class NflogReader {
   readonly group: number;
-  readonly #options: RejectLogOptions;
+  readonly #options: NflogReaderOptions;
   readonly #taps = new Set<Tap>();
   readonly #packet = createNflogPacket();
   readonly #rules = new RuleNames();
@@ -52,7 +52,7 @@ export class RejectLog {
   #lastSeconds = 0;
   #retryAtMs = 0;
 
-  constructor(options: RejectLogOptions) {
+  constructor(options: NflogReaderOptions) {
     this.#options = options;
     this.group = options.group;
   }
