@@ -10,7 +10,7 @@ import type { FlowLogControl } from '../flow-logs/reconciler.ts';
 import type { ResourceType, TrafficType } from '../model/flow-log.ts';
 import type { AgentStatus } from '../telemetry/agent-status.ts';
 import { type Asked, type Readiness, readinessOf } from '../telemetry/readiness.ts';
-import type { TapSetup } from '../threads/tap-set.ts';
+import type { TapSetup } from '../threads/tap-manager.ts';
 
 export const FLOW_LOGS_SCHEMA = 1;
 

@@ -1,7 +1,7 @@
 import type { Region } from '../annotation/regions.ts';
 import type { LiveEngineName } from '../capture/engines.ts';
 import type { ExclusionPolicy } from '../packet/exclusion.ts';
-import type { TapSetup } from '../threads/tap-set.ts';
+import type { TapSetup } from '../threads/tap-manager.ts';
 
 /** What an agent observes and how, wherever it ships to. */
 export interface AgentPlan {

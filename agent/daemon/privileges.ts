@@ -23,7 +23,7 @@ export interface Program {
 }
 
 /** @param threadStatus the text of /proc/thread-self/status, see proc(5) */
-export function forgoPrivileges(
+export function dropPrivileges(
   addon: Pick<ProcessAddon, 'limitCapabilities' | 'keepCapabilities' | 'execute'>,
   kept: readonly number[],
   threadStatus: string,
@@ -52,7 +52,7 @@ export function neededCapabilities(flowLogs: readonly AskingFlowLog[]): readonly
 export function keepNeededCapabilities(flowLogs: readonly AskingFlowLog[]): void {
   const program = { path: process.execPath, words: [process.execPath, ...process.execArgv, ...process.argv.slice(1)] };
   const threadStatus = readFileSync('/proc/thread-self/status', 'latin1');
-  forgoPrivileges(loadCaptureAddon(), neededCapabilities(flowLogs), threadStatus, program);
+  dropPrivileges(loadCaptureAddon(), neededCapabilities(flowLogs), threadStatus, program);
 }
 
 function permittedCapabilities(threadStatus: string): bigint {

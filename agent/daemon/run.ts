@@ -19,7 +19,7 @@ import { nodeDisk } from '../spool/disk.ts';
 import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { OnLinks } from '../threads/start-data-plane.ts';
-import type { TapSetup } from '../threads/tap-set.ts';
+import type { TapSetup } from '../threads/tap-manager.ts';
 import type { AgentPlan } from './agent-plan.ts';
 import type { HangUps } from './hang-ups.ts';
 import type { LogServiceKeeper } from './log-service-keeper.ts';

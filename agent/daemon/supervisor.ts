@@ -27,11 +27,11 @@ import type { AgentPlan } from './agent-plan.ts';
 import { createStatus, recorderTold } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
 import { ExportLog } from './export-log.ts';
-import { LiveTaps } from './live-taps.ts';
 import { SpoolReading } from './spool-reading.ts';
 import { stateEvents } from './state-events.ts';
 import { StateWatch, watchedFolder } from './state-watch.ts';
 import { openTableDirectory, type TableDirectory } from './table-directory.ts';
+import { TapController } from './tap-controller.ts';
 
 export interface SupervisorOptions extends AgentPlan {
   /** By which metrics and status know it. */
@@ -61,7 +61,7 @@ const EVICTING = {
 export class Supervisor {
   readonly status: StatusCollector;
   /** What else it is to observe, and what no longer. */
-  readonly taps: LiveTaps;
+  readonly taps: TapController;
   /** What is made again where somebody deletes it. */
   readonly state: StateWatch;
   readonly #options: SupervisorOptions;
@@ -123,7 +123,7 @@ export class Supervisor {
       (change) => this.status.rings.changed(change),
       options.onLinks,
     );
-    this.taps = new LiveTaps(this.#plane.taps, this.status, points);
+    this.taps = new TapController(this.#plane.taps, this.status, points);
     this.state = this.#watchState();
     // Capture first: hundreds of thousands of files may be pending.
     this.#reading = this.#readSpool();

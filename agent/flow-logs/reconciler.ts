@@ -13,7 +13,7 @@ import type { AppearedLink, VanishedLink } from '../model/link-changes.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { Storage } from '../model/storage.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { TapSetup } from '../threads/tap-set.ts';
+import type { TapSetup } from '../threads/tap-manager.ts';
 import { type Claims, claimInterfaces, describeConflict, type Resolution } from './claims.ts';
 import { called, type Declaration, type FlowLogEntry, type Refusal } from './flow-log-entry.ts';
 import { newFlowLogId } from './flow-log-id.ts';

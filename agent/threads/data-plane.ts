@@ -20,7 +20,7 @@ import type { LiveEngine } from '../model/packet-source.ts';
 import type { RingChange } from '../model/ring-change.ts';
 import type { NetlinkAddon } from '../native/addon.ts';
 import type { ExclusionPolicy } from '../packet/exclusion.ts';
-import { TapSet, type TapSetup } from './tap-set.ts';
+import { TapManager, type TapSetup } from './tap-manager.ts';
 import { LinkEvents, WakeEvent } from './waking.ts';
 
 /** Room for some six thousand small packets beside the longest frame. */
@@ -94,7 +94,7 @@ export async function dataPlane(
   const wake = new WakeEvent(setup.wake);
   engine.alsoWaitFor?.(wake.descriptor);
   const links = setup.followsLinks === true ? new LinkEvents(addon, engine) : undefined;
-  const set = new TapSet({
+  const set = new TapManager({
     ...setup,
     engine,
     mapper: addon,
@@ -156,7 +156,7 @@ class FirstTaps {
   }
 
   /** For as long as others may wait; answers whether there are more. */
-  observe(set: TapSet): boolean {
+  observe(set: TapManager): boolean {
     const endsAtMs = performance.now() + SLICE_MS;
     while (this.#observed < this.#setups.length && performance.now() < endsAtMs) {
       set.observe(this.#setups[this.#observed++]!);
@@ -169,7 +169,11 @@ class FirstTaps {
 }
 
 /** What came may be waited for already; what went without ever being captured is missed. */
-function tellLinks({ appeared, vanished }: LinkChanges, set: TapSet, tell: (message: DataPlaneMessage) => void): void {
+function tellLinks(
+  { appeared, vanished }: LinkChanges,
+  set: TapManager,
+  tell: (message: DataPlaneMessage) => void,
+): void {
   set.retryNow();
   const missed = vanished.filter(({ index, appearedAt }) => appearedAt !== undefined && !set.hasCaptured(index));
   if (appeared.length + missed.length > 0) tell({ kind: 'links', appeared, missed });
@@ -185,7 +189,7 @@ function delayMs({ kind }: TapRequest, { holdMs }: LiveEngine): number {
   return kind === 'leave' ? holdMs : 0;
 }
 
-async function carryOut(request: TapRequest, set: TapSet, batch: PacketBatch): Promise<Failure | undefined> {
+async function carryOut(request: TapRequest, set: TapManager, batch: PacketBatch): Promise<Failure | undefined> {
   try {
     if (request.kind === 'observe') set.observe(request.tap);
     else if (request.kind === 'change') await set.change(request.tap, batch);

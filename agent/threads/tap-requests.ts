@@ -2,7 +2,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { DataPlaneMessage, TapRequest } from './data-plane.ts';
-import type { TapSetup } from './tap-set.ts';
+import type { TapSetup } from './tap-manager.ts';
 import type { WakeEvent } from './waking.ts';
 
 type Answer = Extract<DataPlaneMessage, { kind: 'answered' }>;

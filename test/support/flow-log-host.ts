@@ -8,7 +8,7 @@ import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';
 import type { Storage } from '../../agent/model/storage.ts';
 import type { Log } from '../../agent/telemetry/log.ts';
-import type { TapSetup } from '../../agent/threads/tap-set.ts';
+import type { TapSetup } from '../../agent/threads/tap-manager.ts';
 import { CrashingDisk } from './crashing-disk.ts';
 import { ATTRIBUTES } from './flow-log-entries.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CAP_NET_RAW, CAP_SETPCAP, forgoPrivileges } from '../../../agent/daemon/privileges.ts';
+import { CAP_NET_RAW, CAP_SETPCAP, dropPrivileges } from '../../../agent/daemon/privileges.ts';
 
 const PROGRAM = { path: '/usr/bin/node', words: ['node', 'flowlogd', 'run'] };
 
@@ -8,7 +8,7 @@ function asked(permitted: readonly number[]): string[] {
   const calls: string[] = [];
   const mask = permitted.reduce((sum, number) => sum | (1n << BigInt(number)), 0n);
   const threadStatus = `Name:\tnode\nCapInh:\t0000000000000000\nCapPrm:\t${mask.toString(16).padStart(16, '0')}\n`;
-  forgoPrivileges(
+  dropPrivileges(
     {
       limitCapabilities: (kept) => calls.push(`limit ${kept}`),
       keepCapabilities: (kept) => calls.push(`keep ${kept}`),

@@ -44,7 +44,7 @@ export interface TapSetup {
   readonly appearedAtSeconds?: number | undefined;
 }
 
-export interface TapSetOptions {
+export interface TapManagerOptions {
   readonly exclusion: ExclusionPolicy;
   /** By window and address family. */
   readonly flowsMax: number;
@@ -61,8 +61,8 @@ export interface TapSetOptions {
   readonly onEvent: (point: ObservationPoint, event: TapEvent) => void;
 }
 
-export class TapSet {
-  readonly #options: TapSetOptions;
+export class TapManager {
+  readonly #options: TapManagerOptions;
   readonly #exclusion: Exclusion;
   readonly #meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds'>;
   readonly #taps: Tap[] = [];
@@ -72,7 +72,7 @@ export class TapSet {
   #heldBytes = 0;
   #lastId = 0;
 
-  constructor(options: TapSetOptions) {
+  constructor(options: TapManagerOptions) {
     this.#options = options;
     this.#exclusion = new Exclusion(options.exclusion);
     this.#meter = {

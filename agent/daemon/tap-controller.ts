@@ -2,11 +2,11 @@ import type { Observer } from '../flow-logs/reconciler.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
+import type { TapSetup } from '../threads/tap-manager.ts';
 import type { TapRequests } from '../threads/tap-requests.ts';
-import type { TapSetup } from '../threads/tap-set.ts';
 
 /** The taps of a running data plane, and what the status tells of them. */
-export class LiveTaps implements Observer {
+export class TapController implements Observer {
   readonly #taps: TapRequests;
   readonly #status: StatusCollector;
   readonly #followsConnections: boolean;

@@ -6,17 +6,17 @@ import { OperationalError } from '../../../agent/model/operational-error.ts';
 import type { LiveEngine } from '../../../agent/model/packet-source.ts';
 import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS } from '../../../agent/packet/exclusion.ts';
-import { TapSet, type TapSetOptions, type TapSetup } from '../../../agent/threads/tap-set.ts';
+import { TapManager, type TapManagerOptions, type TapSetup } from '../../../agent/threads/tap-manager.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { FakeEngine } from '../../support/fake-engine.ts';
 import { emptyBatch } from '../../support/packet-batch.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
 
 let engine: FakeEngine;
-let set: TapSet;
+let set: TapManager;
 
-const setOn = (live: LiveEngine, options: Partial<TapSetOptions> = {}) =>
-  new TapSet({
+const setOn = (live: LiveEngine, options: Partial<TapManagerOptions> = {}) =>
+  new TapManager({
     exclusion: EXCLUDE_DEFAULTS,
     flowsMax: 1024,
     hashSeed: new Int32Array(HASH_SEED_WORDS),
