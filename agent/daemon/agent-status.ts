@@ -47,7 +47,7 @@ export function createStatus(
 }
 
 /** Takes in what the recorder tells. */
-export function recorderTold(status: StatusCollector, message: RecorderMessage): void {
+export function onRecorderMessage(status: StatusCollector, message: RecorderMessage): void {
   const { counters, waiting, heldBytes, recovery, recoveryFailure, translations } = message.status;
   status.recorder({
     ...counters,

@@ -24,7 +24,7 @@ import { type OnLinks, type RunningDataPlane, startDataPlane } from '../threads/
 import { startRecorder } from '../threads/start-recorder.ts';
 import { requireTranslations } from '../threads/translations.ts';
 import type { AgentPlan } from './agent-plan.ts';
-import { createStatus, recorderTold } from './agent-status.ts';
+import { createStatus, onRecorderMessage } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
 import { ExportLog } from './export-log.ts';
 import { SpoolReading } from './spool-reading.ts';
@@ -266,7 +266,7 @@ export class Supervisor {
   }
 
   #recorded(message: RecorderMessage): void {
-    recorderTold(this.status, message);
+    onRecorderMessage(this.status, message);
     logRecorder(this.#options.log, message);
     if (message.kind !== 'durable') return;
     this.#spool.adopt(message.entries);

@@ -12,7 +12,7 @@ export class TapFigures {
   readonly #now: () => number;
   readonly #closed = { packets: 0, bytes: 0, lostPackets: 0 };
   #unwrittenWindows = 0;
-  #toldAt = 0;
+  #emittedAt = 0;
 
   /** @param now Unix milliseconds */
   constructor(onFigures: ((figures: LiveFigures) => void) | undefined, now: () => number) {
@@ -33,10 +33,10 @@ export class TapFigures {
   }
 
   /** @param drops that no ledger has */
-  tell(windows: Iterable<Window>, current: Window | undefined, drops: Drops, memoryOnlyTables: number): void {
+  emit(windows: Iterable<Window>, current: Window | undefined, drops: Drops, memoryOnlyTables: number): void {
     const onFigures = this.#onFigures;
-    if (onFigures === undefined || Math.abs(this.#now() - this.#toldAt) < FIGURES_MS) return;
-    this.#toldAt = this.#now();
+    if (onFigures === undefined || Math.abs(this.#now() - this.#emittedAt) < FIGURES_MS) return;
+    this.#emittedAt = this.#now();
     const dropped = drops.droppedByKernel + drops.droppedByInterface;
     const sums = { packets: this.#closed.packets + dropped, bytes: this.#closed.bytes };
     let lost = this.#closed.lostPackets + dropped;

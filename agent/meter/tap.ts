@@ -107,7 +107,7 @@ export class Tap {
       gaps: this.#gaps,
       watermark: this.#watermark,
       absentSince: () => journal?.absentSince,
-      onEvent: (event) => this.#tell(event),
+      onEvent: (event) => this.#emit(event),
     });
   }
 
@@ -120,7 +120,7 @@ export class Tap {
     else this.#take(capture);
     this.#begin();
     this.#enterAttachLoss(false);
-    this.#tell({ kind: 'attached' });
+    this.#emit({ kind: 'attached' });
   }
 
   /**
@@ -228,14 +228,14 @@ export class Tap {
   /** From now on nobody knows what the packet filter rejects. */
   verdictsLost(reason: string): void {
     this.#verdictsLost = this.#gaps.begin('verdicts-unknown', this.#seconds());
-    this.#tell({ kind: 'verdicts-lost', reason });
+    this.#emit({ kind: 'verdicts-lost', reason });
   }
 
   verdictsBack(): void {
     if (this.#verdictsLost === undefined) return;
     const gapSeconds = this.#gaps.end(this.#verdictsLost, this.#seconds());
     this.#verdictsLost = undefined;
-    this.#tell({ kind: 'verdicts-back', gapSeconds });
+    this.#emit({ kind: 'verdicts-back', gapSeconds });
   }
 
   /**
@@ -259,7 +259,7 @@ export class Tap {
     this.#note(drained);
     const { windows, currentWindow } = this.#meter;
     const memoryOnlyTables = this.#options.journal?.memoryOnlyTables ?? 0;
-    this.#figures.tell(windows, currentWindow, this.#drops.pending, memoryOnlyTables);
+    this.#figures.emit(windows, currentWindow, this.#drops.pending, memoryOnlyTables);
   }
 
   /** A closed window is safe elsewhere. */
@@ -290,7 +290,7 @@ export class Tap {
     this.#options.journal?.forget();
   }
 
-  #tell(event: TapEvent): void {
+  #emit(event: TapEvent): void {
     this.#options.onEvent(this.#options.point, event);
   }
 
@@ -312,11 +312,11 @@ export class Tap {
       this.#coverage.reopen(fromSeconds, seconds);
     }
     this.#meter.windowAt(seconds).ledger.beforeAttach += packets;
-    this.#tell({ kind: 'before-attach', packets, gapSeconds: seconds - fromSeconds });
+    this.#emit({ kind: 'before-attach', packets, gapSeconds: seconds - fromSeconds });
   }
 
   #waits(reason: string): void {
-    if (reason !== this.#waitReason) this.#tell({ kind: 'waiting', reason });
+    if (reason !== this.#waitReason) this.#emit({ kind: 'waiting', reason });
     this.#waitReason = reason;
   }
 
@@ -365,7 +365,7 @@ export class Tap {
     const fromSeconds = Math.min(this.#watermark.readUntil, this.#seconds());
     this.#detached = this.#gaps.begin(gapReason(code), fromSeconds);
     this.#retryAtMs = this.#options.clocks().awakeMs + REATTACH_MS;
-    this.#tell({ kind: 'detached', reason });
+    this.#emit({ kind: 'detached', reason });
   }
 
   #reattach(): void {
@@ -383,7 +383,7 @@ export class Tap {
     const gapSeconds = this.#detached === undefined ? 0 : this.#gaps.end(this.#detached, this.#seconds());
     this.#detached = undefined;
     this.#enterAttachLoss(hasGap);
-    this.#tell(this.#waitReason === undefined ? { kind: 're-attached', gapSeconds } : { kind: 'attached' });
+    this.#emit(this.#waitReason === undefined ? { kind: 're-attached', gapSeconds } : { kind: 'attached' });
     this.#waitReason = undefined;
   }
 

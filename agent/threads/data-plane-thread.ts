@@ -12,13 +12,13 @@ interface ThreadData {
 }
 
 const { engine, setup, ports } = workerData as ThreadData;
-const tell = (message: DataPlaneMessage) => parentPort!.postMessage(message);
+const emit = (message: DataPlaneMessage) => parentPort!.postMessage(message);
 
 try {
-  await dataPlane(setup, await liveEngine(engine).create(), loadCaptureAddon(), ports, tell);
+  await dataPlane(setup, await liveEngine(engine).create(), loadCaptureAddon(), ports, emit);
 } catch (error) {
   if (!(error instanceof OperationalError)) throw error;
-  tell({ kind: 'failed', code: error.code, message: error.message });
+  emit({ kind: 'failed', code: error.code, message: error.message });
 } finally {
   ports.recorder.close();
   ports.requests.close();

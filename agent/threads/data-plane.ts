@@ -86,10 +86,10 @@ export async function dataPlane(
   bareEngine: LiveEngine,
   addon: PageMapper & NetlinkAddon,
   { recorder, requests }: DataPlanePorts,
-  tell: (message: DataPlaneMessage) => void,
+  emit: (message: DataPlaneMessage) => void,
 ): Promise<void> {
   const { ringBytesMax, recording } = setup;
-  const bounded = boundedEngine(bareEngine, { ringBytesMax, onRing: (change) => tell({ kind: 'ring', change }) });
+  const bounded = boundedEngine(bareEngine, { ringBytesMax, onRing: (change) => emit({ kind: 'ring', change }) });
   const engine = recording === undefined ? bounded : recordingEngine(bounded, recording);
   const wake = new WakeEvent(setup.wake);
   engine.alsoWaitFor?.(wake.descriptor);
@@ -100,18 +100,18 @@ export async function dataPlane(
     mapper: addon,
     packetsOf: (interfaceName) => links?.packetsOf(interfaceName),
     onClosed: (window) => send(recorder, { kind: 'closed', window }),
-    onEvent: (point, event) => tell({ kind: 'event', point, event }),
+    onEvent: (point, event) => emit({ kind: 'event', point, event }),
   });
   const batch = createPacketBatch(BATCH_BYTES);
   let asked: Asked[] = [];
   const first = new FirstTaps(setup.taps, () => {
     const limits = links?.limit === undefined ? engine.limits : [...engine.limits, links.limit];
-    tell({ kind: 'ready', limits });
+    emit({ kind: 'ready', limits });
   });
   const onRound = async () => {
     wake.clear();
     const changes = links?.read();
-    if (changes?.isChanged === true) tellLinks(changes, set, tell);
+    if (changes?.isChanged === true) emitLinks(changes, set, emit);
     for (const { id } of received<ReleaseMessage>(recorder)) set.released(id);
     for (const request of received<TapRequest>(requests)) {
       if (request.kind === 'leave') set.stopIntake(request.point);
@@ -123,7 +123,7 @@ export async function dataPlane(
     const done = new Set<Asked>();
     for (const one of due) {
       const { request } = one;
-      tell({ kind: 'answered', id: request.id, refusal: await carryOut(request, set, batch) });
+      emit({ kind: 'answered', id: request.id, refusal: await carryOut(request, set, batch) });
       done.add(one);
       if (performance.now() >= endsAtMs) break;
     }
@@ -169,14 +169,14 @@ class FirstTaps {
 }
 
 /** What came may be waited for already; what went without ever being captured is missed. */
-function tellLinks(
+function emitLinks(
   { appeared, vanished }: LinkChanges,
   set: TapManager,
-  tell: (message: DataPlaneMessage) => void,
+  emit: (message: DataPlaneMessage) => void,
 ): void {
   set.retryNow();
   const missed = vanished.filter(({ index, appearedAt }) => appearedAt !== undefined && !set.hasCaptured(index));
-  if (appeared.length + missed.length > 0) tell({ kind: 'links', appeared, missed });
+  if (appeared.length + missed.length > 0) emit({ kind: 'links', appeared, missed });
 }
 
 interface Asked {

@@ -23,11 +23,11 @@ const annotatorsOf = createAnnotators({
   seed: () => randomInt(2 ** 32),
   translations: translations?.annotator,
 });
-const tell = (message: RecorderMessage) => {
+const emit = (message: RecorderMessage) => {
   const status = { ...message.status, translations: translations?.numbers() };
   parentPort!.postMessage({ ...message, status } satisfies RecorderMessage);
 };
 const [nextSequence] = (await once(parentPort!, 'message')) as [number | undefined];
 if (nextSequence !== undefined)
-  await recordWindows({ ...setup, nextSequence }, nodeDisk, addon, windows, tell, annotatorsOf);
+  await recordWindows({ ...setup, nextSequence }, nodeDisk, addon, windows, emit, annotatorsOf);
 translations?.close();

@@ -110,7 +110,7 @@ export async function recordWindows(
   disk: Disk,
   mapper: Pick<PageMapper, 'map' | 'unmap'>,
   windows: MessagePort,
-  tell: (message: RecorderMessage) => void,
+  emit: (message: RecorderMessage) => void,
   annotatorsOf: AnnotatorsOf = () => [],
 ): Promise<void> {
   const { folder, sinks, nextSequence, heldWindowsMax, heldBytesMax, topRecords } = setup;
@@ -122,8 +122,8 @@ export async function recordWindows(
     recoveryFailure: recovery.failure,
   });
   const { tablesFolders, runId, hostId, points, hashSeed } = setup;
-  const onQuarantined = (file: string, reason: string) => tell({ kind: 'set-aside', file, reason, status: status() });
-  const onNewer = (file: string, reason: string) => tell({ kind: 'newer', file, reason, status: status() });
+  const onQuarantined = (file: string, reason: string) => emit({ kind: 'set-aside', file, reason, status: status() });
+  const onNewer = (file: string, reason: string) => emit({ kind: 'newer', file, reason, status: status() });
   const recovery = new WindowRecovery({
     disk,
     folders: tablesFolders,
@@ -147,20 +147,20 @@ export async function recordWindows(
         const { point, ledger } = window;
         const { windowStart } = window.header;
         const top = topRecords > 0 ? topOf(window, topRecords) : undefined;
-        tell({ kind: 'durable', point, windowStart, records, ledger, entries, top, status: status() });
+        emit({ kind: 'durable', point, windowStart, records, ledger, entries, top, status: status() });
       },
       onState(failure) {
-        if (failure === undefined) tell({ kind: 'well', status: status() });
-        else tell({ kind: 'failing', code: failure.code, message: failure.message, status: status() });
+        if (failure === undefined) emit({ kind: 'well', status: status() });
+        else emit({ kind: 'failing', code: failure.code, message: failure.message, status: status() });
       },
       onEvicted({ header, ledger, point }) {
         const { windowStart } = header;
-        tell({ kind: 'evicted', point, windowStart, packets: ledger.metered.packets, status: status() });
+        emit({ kind: 'evicted', point, windowStart, packets: ledger.metered.packets, status: status() });
       },
     },
   });
   const add = (window: RecordedWindow) => recorder.add(shipped(annotated(window, annotatorsOf)));
-  const endRecovery = recoverWindows(recovery, add, (message) => tell({ ...message, status: status() }));
+  const endRecovery = recoverWindows(recovery, add, (message) => emit({ ...message, status: status() }));
   await new Promise<void>((resolve) => {
     windows.on('message', (message: ClosedWindowMessage) => {
       if (message.kind === 'end') resolve();
@@ -168,7 +168,7 @@ export async function recordWindows(
         const failed = recorder.failure !== undefined;
         const window = recorded(setup, disk, message.window, mapper, (release) => windows.postMessage(release));
         add(window);
-        if (failed) tell({ kind: 'waiting', status: status() });
+        if (failed) emit({ kind: 'waiting', status: status() });
       }
     });
     // A data plane that died has closed its end without a word.
@@ -176,7 +176,7 @@ export async function recordWindows(
   });
   endRecovery();
   const complete = await recorder.flush(setup.flushMs);
-  tell({ kind: 'ended', complete, status: status() });
+  emit({ kind: 'ended', complete, status: status() });
   windows.close();
 }
 
@@ -191,7 +191,7 @@ function shipped(window: RecordedWindow): RecordedWindow {
 function recoverWindows(
   recovery: WindowRecovery,
   add: (window: RecordedWindow) => void,
-  tell: (
+  emit: (
     message:
       | { readonly kind: 'recovered'; readonly recovery: RecoveryCounters }
       | { readonly kind: 'unreadable'; readonly reason: string },
@@ -205,13 +205,13 @@ function recoverWindows(
     const window = recovery.next();
     const { counters, failure } = recovery;
     if (failure !== undefined) {
-      if (!wasRefused) tell({ kind: 'unreadable', reason: failure });
+      if (!wasRefused) emit({ kind: 'unreadable', reason: failure });
       wasRefused = true;
       retry = setTimeout(next, RECOVERY_RETRY_MS);
       return;
     }
     if (window === undefined) {
-      if (wasRefused || counters.windows + counters.quarantined > 0) tell({ kind: 'recovered', recovery: counters });
+      if (wasRefused || counters.windows + counters.quarantined > 0) emit({ kind: 'recovered', recovery: counters });
       return;
     }
     const release = () => {
@@ -233,7 +233,7 @@ function recorded(
   disk: Disk,
   window: ClosedWindow,
   mapper: Pick<PageMapper, 'map' | 'unmap'>,
-  tellReleased: (message: ReleaseMessage) => void,
+  emitReleased: (message: ReleaseMessage) => void,
 ): RecordedWindow {
   const { point, windowStart, ledger, tables, files } = window;
   let mapped: MappedWindow | undefined;
@@ -253,7 +253,7 @@ function recorded(
     release() {
       mapped?.unmap();
       for (const path of files?.tables ?? []) unlink(disk, path);
-      tellReleased({ id: window.id });
+      emitReleased({ id: window.id });
     },
   };
 }

@@ -86,10 +86,10 @@ function runInWorker(engine: LiveEngineName, setup: DataPlaneSetup, ports: DataP
 function runOnThisThread(engine: LiveEngineName, setup: DataPlaneSetup, ports: DataPlanePorts, listeners: Listeners) {
   let ended: Promise<void> = Promise.resolve();
   const ready = new Promise<readonly string[]>((resolve, reject) => {
-    const tell = (message: DataPlaneMessage) => take(message, resolve, reject, listeners);
+    const emit = (message: DataPlaneMessage) => take(message, resolve, reject, listeners);
     ended = liveEngine(engine)
       .create()
-      .then((created) => dataPlane(setup, created, loadCaptureAddon(), ports, tell));
+      .then((created) => dataPlane(setup, created, loadCaptureAddon(), ports, emit));
     ended.catch(reject);
   });
   return { ready, ended: ended.finally(() => ports.recorder.close()) };
