@@ -7,7 +7,7 @@ import { POINT } from '../../support/closed-windows.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const isRoot = process.geteuid!() === 0;
-if (!isRoot) process.stderr.write('kept-tables: a test is skipped, it must be root to give a folder away\n');
+if (!isRoot) process.stderr.write('table-directory: a test is skipped, it must be root to give a folder away\n');
 
 const lines: string[] = [];
 const say = (message: string) => void lines.push(message);
