@@ -28,6 +28,7 @@ import { utcText } from '../model/utc-text.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from '../telemetry/agent-status.ts';
 import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
+import type { SpoolSinkStatus } from '../telemetry/spool-status.ts';
 import { excludedLines } from './excluded-text.ts';
 
 const BOLD_RED = '\u001b[1;31m';
@@ -66,7 +67,7 @@ export function formatStatus(status: AgentStatus, nowSeconds: number, color: boo
       ringLine(status),
       recorderLine(status),
       ...translationLines(status),
-      spoolLine(status),
+      ...spoolLines(status),
       ...exporterLines(status, nowSeconds),
       ...logServiceLines(status, nowSeconds),
     ],
@@ -166,8 +167,23 @@ function translationLines({ translations }: AgentStatus): string[] {
   return [`NAT       ${records}; ${counted(entries, 'connection')} known`];
 }
 
-function spoolLine({ spool }: AgentStatus): string {
-  const { batches, bytes, bytesMax, oldestAgeSeconds, dropped, quarantinedBatches, newerBatches, isReadingIndex } =
+/** Of more sinks than one each, and of one that is gone from the configuration. */
+function spoolLines({ spool }: AgentStatus): string[] {
+  const { sinks } = spool;
+  const areShown = sinks.length > 1 || sinks.some(({ configured }) => !configured);
+  return [spoolLine(spool), ...(areShown ? sinks.map(spoolSinkLine) : [])];
+}
+
+function spoolSinkLine({ name, configured, batches, bytes, oldestAgeSeconds, evicted }: SpoolSinkStatus): string {
+  const age = oldestAgeSeconds === null ? '' : `, the oldest for ${duration(oldestAgeSeconds)}`;
+  const parts = [batches === 0 ? '0 pending' : `${batchCount(batches)} pending: ${humanBytes(bytes)}${age}`];
+  if (evicted.batches > 0) parts.push(`${batchCount(evicted.batches)} evicted`);
+  if (!configured) parts.push('not in the configuration');
+  return `          ${name}: ${parts.join('; ')}`;
+}
+
+function spoolLine(spool: AgentStatus['spool']): string {
+  const { batches, bytes, bytesMax, oldestAgeSeconds, evicted, quarantinedBatches, newerBatches, isReadingIndex } =
     spool;
   const age = oldestAgeSeconds === null ? '' : `, the oldest for ${duration(oldestAgeSeconds)}`;
   const parts = [
@@ -176,7 +192,7 @@ function spoolLine({ spool }: AgentStatus): string {
       : `${batchCount(batches)} pending: ${humanBytes(bytes)} of ${humanBytes(bytesMax)}${age}`,
   ];
   if (isReadingIndex) parts.unshift(readingIndex(spool));
-  if (dropped.batches > 0) parts.push(`${batchCount(dropped.batches)} evicted (${counted(dropped.packets, 'packet')})`);
+  if (evicted.batches > 0) parts.push(`${batchCount(evicted.batches)} evicted (${counted(evicted.packets, 'packet')})`);
   if (newerBatches > 0) parts.push(`${batchCount(newerBatches)} of a newer flowlogd`);
   if (quarantinedBatches > 0) parts.push(`${batchCount(quarantinedBatches)} quarantined`);
   return `Spool     ${parts.join('; ')}`;

@@ -4,10 +4,11 @@ import { readVersion } from '../cli/version.ts';
 import type { Exporter } from '../export/exporter.ts';
 import type { Sink } from '../model/sink.ts';
 import { isSystemError } from '../model/system-error.ts';
+import type { SinkQueue } from '../spool/sink-queue.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { ExporterNumbers, ProcessStatus } from '../telemetry/agent-status.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
-import type { SpoolStatus } from '../telemetry/spool-status.ts';
+import type { SpoolSinkStatus, SpoolStatus } from '../telemetry/spool-status.ts';
 import { StatusCollector } from '../telemetry/status-collector.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
 import type { RunningDataPlane } from '../threads/start-data-plane.ts';
@@ -63,12 +64,11 @@ export function onRecorderMessage(status: StatusCollector, message: RecorderMess
 
 function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
   const { evicted, damaged, quarantined, unaccounted, vanished, vanishedPackets, vanishedUnaccounted } = spool.counters;
-  const spooledSeconds = spool.oldestSeconds;
   return {
     ...spool.backlog(),
     bytesMax,
-    oldestAgeSeconds: spooledSeconds === undefined ? null : Math.max(0, Math.floor(Date.now() / 1000) - spooledSeconds),
-    dropped: evicted,
+    oldestAgeSeconds: ageSeconds(spool.oldestSeconds),
+    evicted,
     damagedBatches: damaged,
     quarantinedBatches: quarantined,
     unaccountedBatches: unaccounted,
@@ -79,7 +79,30 @@ function spoolStatus(spool: Spool, bytesMax: number): SpoolStatus {
     vanishedUnaccountedBatches: vanishedUnaccounted,
     isReadingIndex: !spool.isListed || spool.unmeasured > 0,
     unmeasuredBatches: spool.unmeasured,
+    sinks: spool.queues.filter(isOfInterest).map(sinkStatus),
   };
+}
+
+/** Of a sink that the configuration does not name any more, as long as it left anything. */
+function isOfInterest(queue: SinkQueue): boolean {
+  return queue.isConfigured || queue.backlog().batches + queue.quarantinedFiles + queue.newer > 0;
+}
+
+function sinkStatus(queue: SinkQueue): SpoolSinkStatus {
+  return {
+    name: queue.sink,
+    configured: queue.isConfigured,
+    ...queue.backlog(),
+    oldestAgeSeconds: ageSeconds(queue.oldestSeconds),
+    evicted: { ...queue.counters.evicted },
+    quarantinedBatches: queue.counters.quarantined,
+    quarantineFiles: queue.quarantinedFiles,
+    newerBatches: queue.newer,
+  };
+}
+
+function ageSeconds(spooledSeconds: number | undefined): number | null {
+  return spooledSeconds === undefined ? null : Math.max(0, Math.floor(Date.now() / 1000) - spooledSeconds);
 }
 
 function exporterNumbers({ exporter, sink, sinkName }: StatusParts): ExporterNumbers {

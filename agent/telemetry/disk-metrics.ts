@@ -104,7 +104,7 @@ function spoolMetrics(): readonly Metric[] {
     gauge(
       'flowlogd_spool_batches',
       'batches',
-      'Batches that wait on disk for delivery.',
+      'Batches pending on disk, each file once however many sinks owe it.',
       of(({ batches }) => batches),
     ),
     gauge(
@@ -116,32 +116,32 @@ function spoolMetrics(): readonly Metric[] {
     gauge(
       'flowlogd_spool_limit_bytes',
       'bytes',
-      'Bound of the spool: spool.bytesMax.',
+      'Limit of the spool: spool.bytesMax.',
       of(({ bytesMax }) => bytesMax),
     ),
     gauge(
       'flowlogd_spool_oldest_age_seconds',
       'seconds',
-      'Age of the oldest batch that waits, 0 when none does.',
+      'Age of the oldest pending batch, 0 when none is.',
       of(({ oldestAgeSeconds }) => oldestAgeSeconds ?? 0),
     ),
     counter(
-      'flowlogd_spool_dropped_batches_total',
+      'flowlogd_spool_evicted_batches_total',
       'batches',
-      'Batches given up over a bound of the spool, the oldest first.',
-      of(({ dropped }) => dropped.batches),
+      'Batches evicted over a limit of the spool, the oldest first, each file once.',
+      of(({ evicted }) => evicted.batches),
     ),
     counter(
-      'flowlogd_spool_dropped_records_total',
+      'flowlogd_spool_evicted_records_total',
       'records',
       'Records of those batches.',
-      of(({ dropped }) => dropped.records),
+      of(({ evicted }) => evicted.records),
     ),
     counter(
-      'flowlogd_spool_dropped_packets_total',
+      'flowlogd_spool_evicted_packets_total',
       'packets',
       'Packets of those records.',
-      of(({ dropped }) => dropped.packets),
+      of(({ evicted }) => evicted.packets),
     ),
   ];
 }
@@ -153,19 +153,19 @@ function undeliverableMetrics(): readonly Metric[] {
     counter(
       'flowlogd_spool_damaged_batches_total',
       'batches',
-      'Batches whose file was damaged when it was read.',
+      'Batches whose file was corrupt when it was read.',
       of(({ damagedBatches }) => damagedBatches),
     ),
     counter(
       'flowlogd_spool_quarantined_batches_total',
       'batches',
-      'Batches set aside, damaged or refused for good.',
+      'Batches moved to quarantine, corrupt or refused for good.',
       of(({ quarantinedBatches }) => quarantinedBatches),
     ),
     counter(
       'flowlogd_spool_unaccounted_batches_total',
       'batches',
-      'Batches set aside that say nothing of themselves any more: no ledger tells of their packets.',
+      'Quarantined batches whose content is unknown: their packets are in no ledger.',
       of(({ unaccountedBatches }) => unaccountedBatches),
     ),
     gauge(

@@ -12,6 +12,9 @@ export const FORMER_METRICS: Readonly<Record<string, string>> = {
   flowlogd_recorder_evicted_windows_total: 'flowlogd_recorder_given_up_windows_total',
   flowlogd_recorder_pending_windows: 'flowlogd_recorder_waiting_windows',
   flowlogd_recovery_quarantined_files_total: 'flowlogd_recovery_set_aside_files_total',
+  flowlogd_spool_evicted_batches_total: 'flowlogd_spool_dropped_batches_total',
+  flowlogd_spool_evicted_packets_total: 'flowlogd_spool_dropped_packets_total',
+  flowlogd_spool_evicted_records_total: 'flowlogd_spool_dropped_records_total',
   flowlogd_spool_unaccounted_batches_total: 'flowlogd_spool_untold_batches_total',
 };
 
@@ -26,7 +29,7 @@ export const FORMER_MEMBERS: Readonly<Record<string, Readonly<Record<string, str
   ledger: Object.fromEntries(LEDGER_ROWS.flatMap(({ name, former }) => (former ? [[name, former.name]] : []))),
   recorder: { pendingWindows: 'waitingWindows', windowsEvicted: 'windowsGivenUp', packetsEvicted: 'packetsGivenUp' },
   recovered: { quarantined: 'setAside' },
-  spool: { unaccountedBatches: 'untoldBatches' },
+  spool: { unaccountedBatches: 'untoldBatches', evicted: 'dropped' },
 };
 
 /** A copy of the status, or of a part of it that is called `member`, with former names beside the new ones. */

@@ -12,6 +12,7 @@ import type { LedgerStatus } from './ledger-sum.ts';
 import { counter, gauge, type Metric, one, type Read, type Sample } from './metric.ts';
 import { RING_METRICS } from './ring-metrics.ts';
 import { SINK_METRICS } from './sink-metrics.ts';
+import { SPOOL_SINK_METRICS } from './spool-sink-metrics.ts';
 import { TRANSLATION_METRICS } from './translation-metrics.ts';
 
 /** The parts of the ledger's equation, by the label that they have. */
@@ -231,6 +232,7 @@ export const METRICS: readonly Metric[] = [
 
   ...RING_METRICS,
   ...DISK_METRICS,
+  ...SPOOL_SINK_METRICS,
   ...SINK_METRICS,
   ...TRANSLATION_METRICS,
 

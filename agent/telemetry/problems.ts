@@ -38,6 +38,7 @@ export const PROBLEM_CODES = {
   'spool-filling': 'warning',
   'batches-quarantined': 'warning',
   'newer-state': 'warning',
+  'sink-unconfigured': 'warning',
   'batches-vanished': 'warning',
   'dropped-by-kernel': 'warning',
   'dropped-by-interface': 'warning',
@@ -60,6 +61,7 @@ export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] 
     ...stateProblems(seen),
     ...spoolProblems(seen, isDropping),
     ...newerProblems(seen),
+    ...sinkProblems(seen),
     ...stalledProblems(seen),
     ...logServiceProblems(seen),
     ...exporterProblems(seen),
@@ -245,7 +247,7 @@ function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly
     problems.push(
       problem(
         'spool-dropping',
-        `The spool gives up its oldest batches, ${spool.dropped.batches} with ${spool.dropped.packets} packets since the start.`,
+        `The spool evicts its oldest batches: ${spool.evicted.batches} with ${spool.evicted.packets} packets since the start.`,
         'See why they are not delivered, or raise spool.bytesMax or spool.ageSecondsMax.',
       ),
     );
@@ -262,8 +264,8 @@ function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly
     problems.push(
       problem(
         'batches-quarantined',
-        `${spool.quarantinedBatches} batches were set aside since the start: they cannot be delivered.`,
-        'Read the reason beside each in the folder quarantine of the spool.',
+        `${spool.quarantinedBatches} batches moved to quarantine since the start: they cannot be delivered.`,
+        'See the reason of each with: flowlogd spool list --quarantined.',
       ),
     );
   }
@@ -302,6 +304,18 @@ function newerProblems({ spool, recorder: { recovered } }: Seen): readonly Probl
       'Install that version again to deliver them; until then they stay on disk, within spool.bytesMax.',
     ),
   ];
+}
+
+function sinkProblems({ spool }: Seen): readonly Problem[] {
+  return spool.sinks
+    .filter(({ configured }) => !configured)
+    .map(({ name, batches, quarantineFiles }) =>
+      problem(
+        'sink-unconfigured',
+        `${batches} batches are pending and ${quarantineFiles} quarantined for the sink ${name}, which is not in the configuration.`,
+        `Name it in the configuration again to deliver them, or delete them with: flowlogd spool remove ${name}.`,
+      ),
+    );
 }
 
 function exporterProblems({ exporter, spool }: Seen): readonly Problem[] {

@@ -222,7 +222,7 @@ export class StatusCollector {
     this.#exporterState = state;
     if (delivered > this.#delivered) this.#lastDeliveredSeconds = nowSeconds;
     this.#delivered = delivered;
-    const { batches } = this.#sources.spool().dropped;
+    const { batches } = this.#sources.spool().evicted;
     if (batches > this.#droppedBatches) this.#droppedAtSeconds = nowSeconds;
     this.#droppedBatches = batches;
   }

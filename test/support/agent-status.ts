@@ -4,7 +4,7 @@ import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
 import { LiveBlock } from '../../agent/model/live-figures.ts';
 import type { TranslationNumbers } from '../../agent/model/translation-numbers.ts';
 import type { ExporterNumbers, RecorderNumbers } from '../../agent/telemetry/agent-status.ts';
-import type { SpoolStatus } from '../../agent/telemetry/spool-status.ts';
+import type { SpoolSinkStatus, SpoolStatus } from '../../agent/telemetry/spool-status.ts';
 import { NOTHING_RECORDED, StatusCollector } from '../../agent/telemetry/status-collector.ts';
 
 export const START_SECONDS = 1_700_000_000;
@@ -73,6 +73,13 @@ export const TRANSLATIONS: TranslationNumbers = {
   malformed: 0,
 };
 
+/** Nothing pending. */
+export function spoolSink(name: string): SpoolSinkStatus {
+  const evicted = { batches: 0, records: 0, packets: 0, bytes: 0 };
+  const numbers = { batches: 0, bytes: 0, oldestAgeSeconds: null, quarantinedBatches: 0, quarantineFiles: 0 };
+  return { name, configured: true, ...numbers, evicted, newerBatches: 0 };
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A status collector of eth0 (and others) in a world that the test turns by hand. */
@@ -84,7 +91,7 @@ export class StatusWorld {
     bytes: 0,
     bytesMax: 1_000_000,
     oldestAgeSeconds: null,
-    dropped: { batches: 0, records: 0, packets: 0, bytes: 0 },
+    evicted: { batches: 0, records: 0, packets: 0, bytes: 0 },
     damagedBatches: 0,
     quarantinedBatches: 0,
     unaccountedBatches: 0,
@@ -95,6 +102,7 @@ export class StatusWorld {
     vanishedUnaccountedBatches: 0,
     isReadingIndex: false,
     unmeasuredBatches: 0,
+    sinks: [spoolSink('cls')],
   };
   readonly exporter: Mutable<ExporterNumbers> = {
     name: 'cls',

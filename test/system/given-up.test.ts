@@ -80,7 +80,7 @@ describe.skipIf(missing !== undefined)('an outage longer than the spool', { time
     const running = await agent.start();
     await running.until(({ stderr }) => stderr.includes(said));
     const { stdout } = await runCommand(['status', '--state-directory', agent.stateFolder]);
-    expect(stdout).toMatch(/gives up its oldest batches, \d+ with \d+ packets/);
+    expect(stdout).toMatch(/evicts its oldest batches: \d+ with \d+ packets/);
     return running;
   }
 

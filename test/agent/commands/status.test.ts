@@ -114,7 +114,7 @@ back"up                 5  500 B
   test('says what the recorder and the spool evicted', () => {
     const world = new StatusWorld();
     world.collector.recorder({ ...NOTHING_RECORDED, pendingWindows: 3, heldBytes: 8_000_000, windowsEvicted: 2 });
-    Object.assign(world.spool, { dropped: { batches: 3, records: 6, packets: 1200, bytes: 9 } });
+    Object.assign(world.spool, { evicted: { batches: 3, records: 6, packets: 1200, bytes: 9 } });
     const text = formatStatus(world.collector.read(), START_SECONDS, false);
     expect(text).toContain('3 pending (8.0 MB of memory), records of 2 windows evicted\n');
     expect(text).toContain('Spool     empty (limit 1.0 MB); 3 batches evicted (1,200 packets)\n');

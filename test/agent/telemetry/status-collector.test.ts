@@ -15,6 +15,7 @@ import {
   RECORDER,
   START_SECONDS,
   StatusWorld,
+  spoolSink,
   VARIED_LOST,
   VARIED_OFFERED,
   VARIED_PEERS,
@@ -249,12 +250,24 @@ describe('the spool', () => {
 
   test('that gives up batches says so for ten minutes after the last', () => {
     const world = new StatusWorld();
-    world.spool.dropped = { batches: 1, records: 10, packets: 100, bytes: 1000 };
+    world.spool.evicted = { batches: 1, records: 10, packets: 100, bytes: 1000 };
     world.collector.observe();
     world.pass(599);
     expect(world.problems).toEqual(['spool-dropping']);
     world.pass(1);
     expect(world.problems).toEqual([]);
+  });
+
+  test('that holds batches of a sink which is not configured is a warning that says how to remove them', () => {
+    const world = new StatusWorld();
+    world.spool.sinks = [spoolSink('cls'), { ...spoolSink('old'), configured: false, batches: 3 }];
+    expect(world.collector.read().problems).toMatchObject([
+      {
+        code: 'sink-unconfigured',
+        message: '3 batches are pending and 0 quarantined for the sink old, which is not in the configuration.',
+        advice: expect.stringContaining('flowlogd spool remove old'),
+      },
+    ]);
   });
 
   test('that fills up and that set batches aside is a warning', () => {
