@@ -1,36 +1,10 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable, Writable } from 'node:stream';
 import { afterAll, describe, expect, test } from 'vitest';
-import { dispatch } from '../../../agent/commands/dispatch.ts';
+import { runInProcess } from '../../support/in-process.ts';
 
-interface Ended {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-async function flowlogd(words: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
-  const text = { out: '', err: '' };
-  const into = (stream: 'out' | 'err'): Writable =>
-    new Writable({
-      write(chunk, _encoding, done) {
-        text[stream] += String(chunk);
-        done();
-      },
-    });
-  const around = {
-    stdin: Readable.from([]),
-    stdout: into('out'),
-    stderr: into('err'),
-    env,
-    signal: new AbortController().signal,
-    onHangUp: () => undefined,
-    onStatusRequest: () => undefined,
-  };
-  return { code: await dispatch(words, around), ...text };
-}
+const flowlogd = (words: readonly string[], env: Readonly<Record<string, string>> = {}) => runInProcess(words, { env });
 
 const folder = mkdtempSync(join(tmpdir(), 'flowlogd-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -52,9 +26,9 @@ describe('flowlogd check', () => {
   - { name: own, interfaces: [eth2], fields: [srcaddr, dstaddr] }
 `,
     );
-    const { code, out } = await flowlogd(['check', '--config', path]);
+    const { code, stdout } = await flowlogd(['check', '--config', path]);
     expect(code).toBe(0);
-    const lines = out.split('\n');
+    const lines = stdout.split('\n');
     expect(lines.filter((line) => !line.startsWith('Packet rings: ')).slice(1)).toEqual([
       'Hint for web, vpn: the documented row has no direction, tcp-flags, initiator, initiator-evidence, handshake-rtt, which ' +
         'incident analysis needs. Set fields: [eni, direction, tcp-flags, initiator, initiator-evidence, handshake-rtt] before ' +
@@ -72,10 +46,10 @@ describe('flowlogd check', () => {
     );
     expect(await flowlogd(['check', '--config', path])).toEqual({
       code: 0,
-      out:
+      stdout:
         `${path} is valid: 2 flow logs (web on no-such0; vpn on no-such*, tun0), to the embedded log service\n` +
         'Packet rings: 0 interfaces now, 0 MiB of 256 MiB (capture.memoryMax)\n',
-      err: '',
+      stderr: '',
     });
   });
 
@@ -83,8 +57,8 @@ describe('flowlogd check', () => {
     const path = file('bad.yaml', 'capture:\n  snapByte: 1\n  engine: pcap\nflowLogs: []\n');
     expect(await flowlogd(['check', '--config', path])).toEqual({
       code: 78,
-      out: '',
-      err:
+      stdout: '',
+      stderr:
         'flowlogd: The configuration has 2 problems:\n' +
         `  ${path}:2:3: capture.snapByte: there is no such option; did you mean snapBytes?\n` +
         `  ${path}:3:11: capture.engine: 'pcap' is not accepted: it must be one of libpcap, cap\n`,
@@ -92,10 +66,13 @@ describe('flowlogd check', () => {
   });
 
   test('needs a file, and one that is there', async () => {
-    expect(await flowlogd(['check'])).toMatchObject({ code: 64, err: expect.stringMatching(/it needs --config FILE/) });
+    expect(await flowlogd(['check'])).toMatchObject({
+      code: 64,
+      stderr: expect.stringMatching(/it needs --config FILE/),
+    });
     expect(await flowlogd(['check', '-c', join(folder, 'no.yaml')])).toMatchObject({
       code: 66,
-      err: expect.stringMatching(/no such file or directory \(ENOENT\)\.\n$/),
+      stderr: expect.stringMatching(/no such file or directory \(ENOENT\)\.\n$/),
     });
   });
 
@@ -107,8 +84,8 @@ describe('flowlogd check', () => {
   test('refuses a file with a key that everybody may read, by its real mode', async () => {
     const text = 'cls: {endpoint: "https://x.example", topicId: t, secretId: AKID, secretKey: hush}\nflowLogs: [{}]\n';
     const refused = await flowlogd(['check', '-c', file('open.yaml', text, 0o644)]);
-    expect(refused).toMatchObject({ code: 78, err: expect.stringMatching(/mode is 0644: run chmod 600/) });
-    expect(refused.err).not.toContain('hush');
+    expect(refused).toMatchObject({ code: 78, stderr: expect.stringMatching(/mode is 0644: run chmod 600/) });
+    expect(refused.stderr).not.toContain('hush');
     expect(await flowlogd(['check', '-c', file('closed.yaml', text)])).toMatchObject({ code: 0 });
   });
 });
@@ -119,34 +96,34 @@ describe('flowlogd config', () => {
       'some.yaml',
       'log:\n  level: debug\ncls: {endpoint: "https://x.example", topicId: t, secretId: AKID, secretKey: hush}\nflowLogs: [{}]\n',
     );
-    const { code, out } = await flowlogd(['config', '--config', path], { FLOWLOGD_CAPTURE_SNAP_BYTES: '96' });
+    const { code, stdout } = await flowlogd(['config', '--config', path], { FLOWLOGD_CAPTURE_SNAP_BYTES: '96' });
     expect(code).toBe(0);
-    expect(out).toMatch(new RegExp(`^log\\.level +debug +${path}:2:10$`, 'm'));
-    expect(out).toMatch(/^capture\.snapBytes +96 +FLOWLOGD_CAPTURE_SNAP_BYTES$/m);
-    expect(out).toMatch(/^capture\.engine +libpcap +default$/m);
-    expect(out).toMatch(/^cls\.secretKey +\(hidden\) +/m);
-    expect(out).not.toMatch(/hush|AKID/);
+    expect(stdout).toMatch(new RegExp(`^log\\.level +debug +${path}:2:10$`, 'm'));
+    expect(stdout).toMatch(/^capture\.snapBytes +96 +FLOWLOGD_CAPTURE_SNAP_BYTES$/m);
+    expect(stdout).toMatch(/^capture\.engine +libpcap +default$/m);
+    expect(stdout).toMatch(/^cls\.secretKey +\(hidden\) +/m);
+    expect(stdout).not.toMatch(/hush|AKID/);
   });
 
   test('prints the same for programs', async () => {
-    const { out } = await flowlogd(['config', '--json'], { FLOWLOGD_CAPTURE_PROMISCUOUS: 'true' });
-    const options = JSON.parse(out);
+    const { stdout } = await flowlogd(['config', '--json'], { FLOWLOGD_CAPTURE_PROMISCUOUS: 'true' });
+    const options = JSON.parse(stdout);
     expect(options['capture.promiscuous']).toEqual({ value: true, from: 'FLOWLOGD_CAPTURE_PROMISCUOUS' });
     expect(options['capture.bufferBytes']).toEqual({ value: 67_108_864, from: 'default' });
   });
 
   test('prints a reference that check accepts', async () => {
-    const { out } = await flowlogd(['config', '--reference']);
-    expect(await flowlogd(['check', '-c', file('reference.yaml', out)])).toMatchObject({ code: 0 });
+    const { stdout } = await flowlogd(['config', '--reference']);
+    expect(await flowlogd(['check', '-c', file('reference.yaml', stdout)])).toMatchObject({ code: 0 });
   });
 });
 
 describe('flowlogd interfaces', () => {
   test('lists the loopback of this machine, for people and for programs', async () => {
-    expect((await flowlogd(['interfaces'])).out).toMatch(
+    expect((await flowlogd(['interfaces'])).stdout).toMatch(
       /^NAME +STATE +MAC +INTERFACE-ID +ADDRESSES\n(?:.*\n)*lo +\S*loopback/,
     );
-    const listed: { name: string; loopback: boolean }[] = JSON.parse((await flowlogd(['interfaces', '--json'])).out);
+    const listed: { name: string; loopback: boolean }[] = JSON.parse((await flowlogd(['interfaces', '--json'])).stdout);
     expect(listed.find(({ name }) => name === 'lo')).toMatchObject({ loopback: true });
   });
 });

@@ -1,28 +1,8 @@
-import { Readable, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import type { Command, Invocation, ProcessContext } from '../../../agent/cli/command.ts';
+import type { Command, Invocation } from '../../../agent/cli/command.ts';
 import { dispatch, reportFailure, runCommand } from '../../../agent/commands/dispatch.ts';
 import { EXIT, OperationalError } from '../../../agent/model/operational-error.ts';
-
-class Collected extends Writable {
-  text = '';
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    done();
-  }
-}
-
-function context(): ProcessContext & { stdout: Collected; stderr: Collected } {
-  return {
-    stdin: Readable.from([]),
-    stdout: new Collected(),
-    stderr: new Collected(),
-    env: {},
-    signal: new AbortController().signal,
-    onHangUp: () => undefined,
-    onStatusRequest: () => undefined,
-  };
-}
+import { collecting } from '../../support/in-process.ts';
 
 const demo: Command = {
   name: 'demo',
@@ -52,7 +32,7 @@ async function refusal(
     return EXIT.ok;
   };
   try {
-    await runCommand({ ...demo, run }, words, context());
+    await runCommand({ ...demo, run }, words, collecting());
     return undefined;
   } catch (error) {
     if (error instanceof OperationalError && error.code === 'usage.invalid') return error.message;
@@ -143,7 +123,7 @@ describe('a command line', () => {
   });
 
   test('--help wins over missing arguments and shows options, defaults and examples', async () => {
-    const around = context();
+    const around = collecting();
     expect(await runCommand(demo, ['--help'], around)).toBe(EXIT.ok);
     expect(around.stdout.text).toContain('Usage: flowlogd demo FILE... [options]');
     expect(around.stdout.text).toMatch(/ {2}-i, --interface NAME {3}Where. May be repeated./);
@@ -162,14 +142,14 @@ describe('flowlogd', () => {
     [['halp'], EXIT.usage, 'stderr', /^flowlogd: there is no command 'halp'; did you mean help\?/],
     [['help', 'toString'], EXIT.usage, 'stderr', /there is no command 'toString'/],
   ])('%j ends with %i', async (words, exitCode, stream, text) => {
-    const around = context();
+    const around = collecting();
     expect(await dispatch(words, around)).toBe(exitCode);
     expect(around[stream].text).toMatch(text);
     expect(around[stream === 'stdout' ? 'stderr' : 'stdout'].text).toBe('');
   });
 
   test('tells an operational failure in one line and a bug with its stack', () => {
-    const around = context();
+    const around = collecting();
     expect(reportFailure(new OperationalError('capture.permission', 'no.'), around)).toBe(EXIT.permission);
     expect(around.stderr.text).toBe('flowlogd: no.\n');
     expect(reportFailure(new TypeError('boom'), around)).toBe(EXIT.bug);

@@ -1,4 +1,3 @@
-import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ownCommand } from '../../../agent/cli/own-command.ts';
 import { runCommand } from '../../../agent/commands/dispatch.ts';
@@ -6,6 +5,7 @@ import { LogServiceClient, locateLogService } from '../../../agent/commands/logs
 import { parseTime, query } from '../../../agent/commands/query.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { removeFolder, startTestService, type TestService, temporaryFolder, upload } from '../../logservice/harness.ts';
+import { collecting } from '../../support/in-process.ts';
 
 const folder = temporaryFolder();
 let service: TestService;
@@ -21,26 +21,10 @@ afterAll(async () => {
   removeFolder(folder);
 });
 
-async function run(words: readonly string[], terminal?: { columns: number }) {
-  const written = { out: '', err: '' };
-  const stream = (name: 'out' | 'err') => {
-    const through = new PassThrough();
-    through.on('data', (chunk: Buffer) => {
-      written[name] += chunk.toString();
-    });
-    return through;
-  };
-  const stdout = terminal === undefined ? stream('out') : Object.assign(stream('out'), { isTTY: true, ...terminal });
-  const exitCode = await runCommand(query, ['--store', folder, ...words], {
-    stdin: new PassThrough(),
-    stdout,
-    stderr: stream('err'),
-    env: {},
-    signal: new AbortController().signal,
-    onHangUp: () => undefined,
-    onStatusRequest: () => undefined,
-  });
-  return { exitCode, ...written };
+async function run(words: readonly string[], terminal: { readonly columns?: number } = {}) {
+  const around = collecting(terminal);
+  const exitCode = await runCommand(query, ['--store', folder, ...words], around);
+  return { exitCode, out: around.stdout.text, err: around.stderr.text };
 }
 
 describe('flowlogd query', () => {

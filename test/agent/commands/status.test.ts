@@ -1,8 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { dispatch } from '../../../agent/commands/dispatch.ts';
 import { duration, formatStatus } from '../../../agent/commands/status-text.ts';
 import { openControlSocket } from '../../../agent/control/control-socket.ts';
 import { NOTHING_RECORDED } from '../../../agent/telemetry/status-collector.ts';
@@ -14,29 +12,11 @@ import {
   TRANSLATIONS,
   variedLedger,
 } from '../../support/agent-status.ts';
+import { runInProcess } from '../../support/in-process.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
-/** Runs `flowlogd status` with these words. */
-async function statusCommand(words: readonly string[], env: Record<string, string> = {}) {
-  const texts = { stdout: '', stderr: '' };
-  const stream = (name: 'stdout' | 'stderr') =>
-    new Writable({
-      write(chunk, _encoding, done) {
-        texts[name] += String(chunk);
-        done();
-      },
-    });
-  const code = await dispatch(['status', ...words], {
-    stdin: process.stdin,
-    stdout: stream('stdout'),
-    stderr: stream('stderr'),
-    env,
-    signal: new AbortController().signal,
-    onHangUp: () => undefined,
-    onStatusRequest: () => undefined,
-  });
-  return { code, ...texts };
-}
+const statusCommand = (words: readonly string[], env: Record<string, string> = {}) =>
+  runInProcess(['status', ...words], { env });
 
 describe('the screen of flowlogd status', () => {
   test('of an agent that does well is exactly this', () => {

@@ -1,23 +1,12 @@
 /** Every command refuses options and arguments that would have no effect, before it does anything. */
-import { Readable, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import { dispatch } from '../../../agent/commands/dispatch.ts';
 import { ACTIONS } from '../../../agent/commands/flow-log-actions.ts';
 import { COMMANDS } from '../../../agent/commands/registry.ts';
+import { runInProcess } from '../../support/in-process.ts';
 
 async function refused(words: readonly string[]): Promise<string> {
-  let stderr = '';
-  const unread = new Writable({ write: (chunk) => expect.unreachable(`printed ${chunk}`) });
-  const heard = new Writable({
-    write(chunk, _encoding, done) {
-      stderr += String(chunk);
-      done();
-    },
-  });
-  const streams = { stdin: Readable.from([]), stdout: unread, stderr: heard };
-  const { signal } = new AbortController();
-  const untouched = { onHangUp: () => undefined, onStatusRequest: () => undefined };
-  const code = await dispatch(words, { ...streams, ...untouched, env: {}, signal });
+  const { code, stdout, stderr } = await runInProcess(words);
+  expect(stdout).toBe('');
   return `${code} ${stderr.trimEnd()}`;
 }
 
