@@ -1,4 +1,5 @@
-import type { Command } from '../cli/command.ts';
+import type { Command, Invocation } from '../cli/command.ts';
+import type { Loaded } from '../config/load.ts';
 import { HangUps } from '../daemon/hang-ups.ts';
 import { isSameStorage } from '../flow-logs/storage.ts';
 
@@ -29,27 +30,21 @@ export const run: Command = {
   async run(invocation) {
     const path = invocation.string('config');
     const hangUps = path === undefined ? undefined : new HangUps(invocation);
+    const loaded = await loadWithNeededCapabilities(path, invocation);
     const [
       { loadOnHost },
       { changedOptions },
-      { storedFlowLogs },
       { desired, planConfigured, planEmbedded },
-      { keepNeededCapabilities },
       { runEmbedded, runService },
       { refuseSecondAgent },
     ] = await Promise.all([
       import('./host-configuration.ts'),
       import('../config/changes.ts'),
-      import('./flow-log-resolver.ts'),
       import('./plan.ts'),
-      import('../daemon/privileges.ts'),
       import('../daemon/run.ts'),
       import('./second-agent.ts'),
     ]);
-    const loaded = loadOnHost(path, invocation.env);
     const { configuration, settings, warnings } = loaded;
-    if (path !== undefined)
-      keepNeededCapabilities([...configuration.flowLogs, ...storedFlowLogs(configuration.stateDirectory)]);
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
     if (path === undefined || hangUps === undefined) {
       const state = settings.find((setting) => setting.path === 'stateDirectory');
@@ -72,3 +67,16 @@ export const run: Command = {
     return runService(invocation, planConfigured(configuration), telemetry, { hangUps, readAgain });
   },
 };
+
+/** Imports no more than that takes: of an agent with too many capabilities the program starts again here. */
+async function loadWithNeededCapabilities(path: string | undefined, { env }: Invocation): Promise<Loaded> {
+  const [{ loadOnHost }, { storedFlowLogs }, { keepNeededCapabilities }] = await Promise.all([
+    import('./host-configuration.ts'),
+    import('./flow-log-resolver.ts'),
+    import('../daemon/privileges.ts'),
+  ]);
+  const loaded = loadOnHost(path, env);
+  const { flowLogs, stateDirectory } = loaded.configuration;
+  if (path !== undefined) keepNeededCapabilities([...flowLogs, ...storedFlowLogs(stateDirectory)]);
+  return loaded;
+}
