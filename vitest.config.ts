@@ -1,6 +1,35 @@
 import { defineConfig } from 'vitest/config';
 
-/** Two projects: `unit` runs from the TypeScript sources; `system` runs the built command on real interfaces, one file at a time. */
+const SYSTEM_TESTS = 'test/system/**/*.test.ts';
+
+/**
+ * System tests that want the machine to themselves: they offer as much as it takes, make interfaces by the hundred, count what a
+ * packet ring loses, or hold times of the kernel's against a sender's. A new system test belongs here only if it does that too.
+ */
+export const ALONE = [
+  'backlog',
+  'chaos',
+  'clock',
+  'clock-step',
+  'durability',
+  'flood',
+  'given-up',
+  'interface-storm',
+  'losses',
+  'many-interfaces',
+  'outages',
+  'stopping',
+  'tables-in-memory',
+].map((name) => `test/system/${name}.test.ts`);
+
+/** Ends what hangs. Real interfaces and processes on a machine that others use: a second try tells a fluke, which is reported, from a failure. */
+const SYSTEM = { testTimeout: 180_000, hookTimeout: 180_000, retry: 1 } as const;
+
+/**
+ * Three projects, one after the other. `unit` runs from the TypeScript sources, a file on each processor. `system` and `alone` run
+ * the built command on real interfaces, each test in network namespaces of its own: those of `system` wait most of their time, so
+ * three files run at once; those of `alone` one by one.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -13,17 +42,26 @@ export default defineConfig({
           hookTimeout: 120_000,
           // One worker for each processor: by default one of them is left free, of two the half.
           maxWorkers: '100%',
+          sequence: { groupOrder: 0 },
         },
       },
       {
         test: {
           name: 'system',
-          include: ['test/system/**/*.test.ts'],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
-          fileParallelism: false,
-          // Real interfaces and processes on a machine that others use: a second try tells a fluke from a failure.
-          retry: 1,
+          include: [SYSTEM_TESTS],
+          exclude: ALONE,
+          ...SYSTEM,
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        test: {
+          name: 'alone',
+          include: ALONE,
+          ...SYSTEM,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
         },
       },
     ],

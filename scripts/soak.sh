@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 sh scripts/setup.sh
-FLOWLOGD_SOAK_ROUNDS="${1:-60}" exec npx vitest run --project system --retry 0 \
+FLOWLOGD_SOAK_ROUNDS="${1:-60}" exec npx vitest run --retry 0 \
   test/system/durability.test.ts test/system/outages.test.ts test/system/backlog.test.ts test/system/flood.test.ts \
   test/system/stopping.test.ts test/system/chaos.test.ts \
   -t "loses no packet|misses no packet|arrives exactly once|is counted to the last packet|counts every packet until the gap begins|lose no packet that no ledger explains"

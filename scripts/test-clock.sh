@@ -12,4 +12,4 @@ cd "$(dirname "$0")/.."
   exit 64
 }
 [ "$(id -u)" = 0 ] || { echo "test-clock: it must be root to set the clock" >&2; exit 77; }
-exec npx vitest run --project system --retry 0 test/system/clock-step.test.ts
+exec npx vitest run --retry 0 test/system/clock-step.test.ts

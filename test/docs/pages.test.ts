@@ -7,6 +7,7 @@ import { COMMANDS } from '../../agent/commands/registry.ts';
 import { loadConfiguration } from '../../agent/config/load.ts';
 import { renderExample, renderReferencePage } from '../../agent/config/reference.ts';
 import { SINKS } from '../../agent/export/sinks.ts';
+import { ALONE } from '../../vitest.config.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
@@ -73,8 +74,10 @@ describe('the reliability page', () => {
     for (const row of rows.slice(1)) expect(row).toMatch(/`(?:npx|sh) |the same/);
     const files = [...table.matchAll(/(?:test|scripts)\/[\w./-]+\.(?:ts|sh)/g)].map(([path]) => path);
     for (const path of files) expect(existsSync(join(ROOT, path)), path).toBe(true);
-    for (const [, project, path] of table.matchAll(/--project (\w+) (\S+\.ts)/g))
+    for (const [, project, path] of table.matchAll(/--project (\w+) (\S+\.ts)/g)) {
       expect(path!.startsWith('test/system/'), path).toBe(project === 'system');
+      expect(ALONE, 'files of another project').not.toContain(path);
+    }
   });
 });
 
