@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
+import { askAgent } from './agent-socket.ts';
 import { type CommandEnd, type RunningCommand, startCommand } from './command.ts';
 import type { LogServiceProcess } from './log-service-process.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
@@ -82,6 +85,27 @@ ${configuration}
     const running = this.launch();
     await running.until(({ stderr }) => stderr.includes('"capturing"'));
     return running;
+  }
+
+  /** Undefined while it cannot be asked, such as a moment after it captures. */
+  status(): Promise<AgentStatus | undefined> {
+    return askAgent<AgentStatus>(this.stateFolder, '/status');
+  }
+
+  /** Its first status of which this holds, any without a condition; the test's own timeout bounds the wait. */
+  async untilStatus(holds: (status: AgentStatus) => boolean = () => true, everyMs = 20): Promise<AgentStatus> {
+    for (;;) {
+      const status = await this.status();
+      if (status !== undefined && holds(status)) return status;
+      const { child, stderr } = this.#running!;
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`the agent ended:\n${stderr}`);
+      await sleep(everyMs);
+    }
+  }
+
+  /** Waits until no batch is pending: an end has a few seconds for that, which a busy machine may need for the last windows alone. */
+  async untilDelivered(): Promise<void> {
+    while (this.spooled.length > 0) await sleep(20);
   }
 
   stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<CommandEnd> {

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
-import { type CommandEnd, type RunningCommand, runCommand, startProgram } from './command.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CommandEnd, type RunningCommand, startProgram } from './command.ts';
+import { runInProcess } from './in-process.ts';
 import type { NetworkNamespace } from './network-namespace.ts';
 
 const LOG_SERVICE = resolve('dist/logservice/main.js');
@@ -58,12 +60,12 @@ export class LogServiceProcess {
     return this.#running!.stop(signal);
   }
 
-  /** All logs that match, through `flowlogd query`; without a query, the ledgers too. */
+  /** All logs that match, through `flowlogd query` and the socket in the folder; without a query, the ledgers too. */
   async query(query = EVERYTHING): Promise<StoredLog[]> {
-    const { namespace, folder } = this.#options;
+    const { folder } = this.#options;
     const ever = ['--from', '0', '--to', '2100-01-01T00:00:00Z'];
     const words = ['query', query, '--store', folder, ...ever, '--limit', '10000', '--format', 'ndjson'];
-    const { code, stdout, stderr } = await runCommand(words, { namespace });
+    const { code, stdout, stderr } = await runInProcess(words);
     if (code !== 0) throw new Error(`the query ended with ${code}: ${stderr}`);
     return stdout
       .split('\n')
@@ -76,7 +78,7 @@ export class LogServiceProcess {
     for (;;) {
       const logs = await this.query(query);
       if (condition(logs)) return logs;
-      await new Promise((go) => setTimeout(go, 200));
+      await sleep(50);
     }
   }
 }

@@ -1,14 +1,10 @@
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AgentProcess } from './agent-process.ts';
-import { LogServiceProcess } from './log-service-process.ts';
+import type { AgentProcess } from './agent-process.ts';
+import type { LogServiceProcess } from './log-service-process.ts';
+import { observe } from './observation.ts';
 import { countsOf } from './stored-flows.ts';
-import { temporaryFolder } from './temporary-folder.ts';
 import { addCounts, Burst, type Counts } from './traffic.ts';
 import { TwoHosts } from './two-hosts.ts';
-
-/** Every namespace has ports of its own. */
-export const LOG_SERVICE_PORT = 9514;
 
 export interface SentBurst {
   readonly burst: Burst;
@@ -30,16 +26,9 @@ export class ObservedHost {
    */
   static async start(windowSeconds: number, configuration = '', flowLogs = ''): Promise<ObservedHost> {
     const hosts = new TwoHosts();
-    const namespace = hosts.observed;
-    const folder = temporaryFolder();
-    const service = new LogServiceProcess({ namespace, folder: join(folder, 'store'), port: LOG_SERVICE_PORT });
-    await service.start();
-    return new ObservedHost(
-      hosts,
-      service,
-      new AgentProcess({ namespace, folder, service, windowSeconds, configuration, furtherFlowLogs: flowLogs }),
-      windowSeconds,
-    );
+    const options = { windowSeconds, configuration, furtherFlowLogs: flowLogs };
+    const { service, agent } = await observe(hosts.observed, options);
+    return new ObservedHost(hosts, service, agent, windowSeconds);
   }
 
   private constructor(hosts: TwoHosts, service: LogServiceProcess, agent: AgentProcess, windowSeconds: number) {

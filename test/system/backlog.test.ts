@@ -56,7 +56,7 @@ describe.skipIf(missing !== undefined)('a backlog of an hour', { timeout: 120_00
     process.stderr.write(`backlog: ${backlog.batches.size} batches, ${partial} kills while they were delivered\n`);
     expect(partial).toBeGreaterThanOrEqual(4);
     await host.agent.start();
-    while (host.agent.spooled.length > 0) await sleep(100);
+    await host.agent.untilDelivered();
     expect((await host.agent.stop()).code).toBe(0);
     expect(host.agent.spooled).toEqual([]);
 

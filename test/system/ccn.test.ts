@@ -1,14 +1,11 @@
-import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ROW_FORMATS } from '../../agent/record/row-formats.ts';
-import { AgentProcess } from '../support/agent-process.ts';
 import { GATEWAY_MAC, JoinedRegions, joinedRegionsMissing, SILENT } from '../support/joined-regions.ts';
-import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
-import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import type { StoredLog } from '../support/log-service-process.ts';
+import { observe } from '../support/observation.ts';
 import { ethernet, icmpEcho, ipv4, ipv6, PROTOCOL, tcp, udp } from '../support/packet-builder.ts';
 import { isFlow, isLedger } from '../support/stored-flows.ts';
 import { ask, TalkServer } from '../support/talk.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { addCount, type Counts, countLines } from '../support/traffic.ts';
 
 const TUNNELS = (['veth', 'vxlan', 'tun'] as const).map((tunnel) => ({
@@ -203,13 +200,7 @@ describe.each(TUNNELS)(
 
     test.skipIf(missing !== undefined)('records what the regions send each other, by region', async () => {
       regions = await JoinedRegions.start(tunnel);
-      const [namespace, folder] = [regions.near.gateway, temporaryFolder()];
-      const service = new LogServiceProcess({ namespace, folder: join(folder, 'store'), port: LOG_SERVICE_PORT });
-      await service.start();
-      const agent = new AgentProcess({
-        namespace,
-        folder,
-        service,
+      const { service, agent } = await observe(regions.near.gateway, {
         windowSeconds: WINDOW_SECONDS,
         flowLogs: FLOW_LOG,
         configuration: REGIONS,

@@ -20,7 +20,7 @@ if (missing !== undefined) process.stderr.write(`chaos: ${missing}\n`);
 const ROUNDS = Number(process.env['FLOWLOGD_SOAK_ROUNDS'] ?? 6);
 /** A thousand in a soak. */
 const STORM_INTERFACES = Math.min(1000, ROUNDS * 17);
-const WINDOW_SECONDS = 5;
+const WINDOW_SECONDS = 2;
 const PACKETS_PER_TICK = 20;
 /** What a kill may say too much: what the kernel held back, and the time between two rounds. */
 const ALLOWANCE_SECONDS = 4;
@@ -79,7 +79,7 @@ describe.skipIf(missing !== undefined)('an agent and all around it', { timeout: 
       await sleep(Math.random() * WINDOW_SECONDS * 1000);
       await EVENTS[round < EVENTS.length ? round : Math.floor(Math.random() * EVENTS.length)]!();
     }
-    await sleep(1500);
+    await host.windowBegin();
     const sent = await sender.stop();
     expect((await host.agent.stop()).code).toBe(0);
     // What a dead log service had not taken is delivered by the next run.
@@ -96,7 +96,7 @@ describe.skipIf(missing !== undefined)('an agent and all around it', { timeout: 
   async function deliverRest(): Promise<void> {
     const startedAt = Date.now();
     await host.agent.start();
-    while (host.agent.spooled.length > 0) await sleep(200);
+    await host.agent.untilDelivered();
     expect((await host.agent.stop()).code).toBe(0);
     outageSeconds += (Date.now() - startedAt) / 1000;
   }

@@ -6,9 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
-import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { AgentProcess } from '../support/agent-process.ts';
-import { askAgent } from '../support/agent-socket.ts';
 import { Authority } from '../support/certificates.ts';
 import { runCommand } from '../support/command.ts';
 import { commandMissing, LineProcess } from '../support/network-namespace.ts';
@@ -75,17 +73,10 @@ describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 180_
 
   const requests = (lines: readonly Said[]) => lines.filter(({ request }) => request !== undefined);
 
-  async function exporterOf(agent: AgentProcess, isDone: (exporter: AgentStatus['exporter']) => boolean) {
-    for (; ; await sleep(100)) {
-      const exporter = (await askAgent<AgentStatus>(agent.stateFolder, '/status'))?.exporter;
-      if (exporter !== undefined && isDone(exporter)) return exporter;
-    }
-  }
-
   async function delivers(agent: AgentProcess, service: LineProcess<Said>): Promise<void> {
     await agent.start();
     await service.until((lines) => requests(lines).length > 0);
-    await exporterOf(agent, ({ deliveredBatches }) => deliveredBatches > 0);
+    await agent.untilStatus(({ exporter }) => exporter.deliveredBatches > 0);
     expect((await agent.stop()).code).toBe(0);
   }
 
@@ -132,8 +123,8 @@ describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 180_
     const says = async (endpoint: string, sentence: RegExp) => {
       const agent = agentTo(endpoint);
       await agent.start();
-      const { lastError } = await exporterOf(agent, ({ state }) => state === 'backing-off');
-      expect(lastError).toMatch(sentence);
+      const { exporter } = await agent.untilStatus((status) => status.exporter.state === 'backing-off');
+      expect(exporter.lastError).toMatch(sentence);
       await agent.stop('SIGKILL');
     };
     await says(
@@ -233,11 +224,11 @@ describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 180_
       await startProxy(BASIC);
       const agent = agentTo(`https://10.9.0.2:${port}`, { HTTPS_PROXY: `http://${client}10.9.0.2:${PROXY_PORT}` });
       await agent.start();
-      const exporter = await exporterOf(agent, ({ lastError }) => lastError !== null);
+      const { exporter } = await agent.untilStatus((status) => status.exporter.lastError !== null);
       expect(exporter.state).toBe(state);
       expect(exporter.lastError).toMatch(/^proxy http:\/\/10\.9\.0\.2:3128 did not connect to 10\.9\.0\.2:/);
       expect(exporter.lastError).toMatch(sentence);
-      const { stdout, stderr } = await agent.stop('SIGTERM');
+      const { stdout, stderr } = await agent.stop('SIGKILL');
       for (const secret of ['wrong-password', 'pass%5Fword', 'pass_word'])
         expect(stdout + stderr).not.toContain(secret);
     });
@@ -247,12 +238,12 @@ describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 180_
       await peer({ services: [{ host: '10.9.0.2', port: PORT }] });
       const agent = agentTo(`http://10.9.0.2:${PORT}`, { HTTP_PROXY: `http://10.9.0.2:${PROXY_PORT}` });
       await agent.start();
-      const exporter = await exporterOf(agent, ({ lastError }) => lastError !== null);
+      const { exporter } = await agent.untilStatus((status) => status.exporter.lastError !== null);
       expect(exporter).toMatchObject({
         state: 'blocked',
         lastError: expect.stringMatching(/^proxy refused the upload/),
       });
-      await agent.stop('SIGTERM');
+      await agent.stop('SIGKILL');
     });
   });
 

@@ -1,12 +1,9 @@
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { AgentProcess } from '../support/agent-process.ts';
 import { JoinedRegions, joinedRegionsMissing } from '../support/joined-regions.ts';
-import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
+import type { StoredLog } from '../support/log-service-process.ts';
 import type { NetworkNamespace } from '../support/network-namespace.ts';
-import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import { observe } from '../support/observation.ts';
 import { ask, TalkServer } from '../support/talk.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const missing = joinedRegionsMissing('tun');
 if (missing !== undefined) process.stderr.write(`conversations: ${missing}\n`);
@@ -42,16 +39,13 @@ interface Observer {
   end(): Promise<StoredLog[]>;
 }
 
-async function observe(namespace: NetworkNamespace, interfaces: readonly string[]): Promise<Observer> {
-  const folder = temporaryFolder();
-  const service = new LogServiceProcess({ namespace, folder: join(folder, 'store'), port: LOG_SERVICE_PORT });
-  await service.start();
+async function observeInterfaces(namespace: NetworkNamespace, interfaces: readonly string[]): Promise<Observer> {
   const flowLogs = interfaces.map(
     (name) =>
       `{ name: ${name}, interfaces: [${name}], interfaceId: ${name}, windowSeconds: ${WINDOW_SECONDS}, fields: [${FIELDS}] }`,
   );
-  const options = { namespace, folder, service, windowSeconds: WINDOW_SECONDS, flowLogs: `[${flowLogs.join(', ')}]` };
-  const agent = new AgentProcess(options);
+  const options = { windowSeconds: WINDOW_SECONDS, flowLogs: `[${flowLogs.join(', ')}]` };
+  const { service, agent } = await observe(namespace, options);
   const running = await agent.start();
   await running.until(({ stderr }) => stderr.split('"capturing"').length > interfaces.length);
   return {
@@ -107,7 +101,10 @@ describe.skipIf(missing !== undefined)('a conversation through a gateway', { tim
 
   test('is told with direction, initiator and handshake, at the client and wherever the gateway sees it', async () => {
     const { host, gateway } = regions.near;
-    const observers = await Promise.all([observe(host, ['eth0']), observe(gateway, ['lan', 'tunnel0'])]);
+    const observers = await Promise.all([
+      observeInterfaces(host, ['eth0']),
+      observeInterfaces(gateway, ['lan', 'tunnel0']),
+    ]);
     for (const one of TALKS) await talk(regions, one);
     const logs = (await Promise.all(observers.map((observer) => observer.end()))).flat();
 

@@ -7,9 +7,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
 import { LOCK_NAME } from '../../agent/spool/spool-lock.ts';
-import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
-import { askAgent } from '../support/agent-socket.ts';
 import { mountMemory } from '../support/mounted-disk.ts';
 import { ObservedHost, totalPackets } from '../support/observed-host.ts';
 import { countsOf } from '../support/stored-flows.ts';
@@ -19,7 +17,7 @@ import { twoHostsMissing } from '../support/two-hosts.ts';
 const missing = twoHostsMissing();
 if (missing !== undefined) process.stderr.write(`deleted-state: ${missing}\n`);
 
-const WINDOW_SECONDS = 2;
+const WINDOW_SECONDS = 1;
 const REMADE = 'they were made again';
 const DELETED = 'pending batches were deleted from the spool before delivery';
 
@@ -27,7 +25,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
   let host: ObservedHost;
   afterEach(() => host.hosts.remove());
 
-  const status = () => askAgent<AgentStatus>(host.agent.stateFolder, '/status');
+  const status = () => host.agent.status();
   const inState = (...names: readonly string[]) => join(host.agent.stateFolder, ...names);
   /** The agent may make again what is being deleted. */
   const removeState = () => rmSync(host.agent.stateFolder, { recursive: true, maxRetries: 20, retryDelay: 20 });

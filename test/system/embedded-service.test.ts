@@ -47,7 +47,7 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
 
   function configured(folder = temporaryFolder()): string {
     const path = join(folder, 'flowlogd.yaml');
-    const flowLogs = '[{ interfaces: [obs0], windowSeconds: 2 }]';
+    const flowLogs = '[{ interfaces: [obs0], windowSeconds: 1 }]';
     writeFileSync(path, `stateDirectory: ${join(folder, 'state')}\nhostId: test-host\nflowLogs: ${flowLogs}\n`);
     return path;
   }

@@ -1,9 +1,7 @@
 import { expect, onTestFinished, test } from 'vitest';
-import { AgentProcess } from '../support/agent-process.ts';
-import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
-import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import type { StoredLog } from '../support/log-service-process.ts';
+import { observe } from '../support/observation.ts';
 import { ethernet, ipv4, PROTOCOL, udp } from '../support/packet-builder.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 import { TwoHosts, twoHostsMissing } from '../support/two-hosts.ts';
 
 const missing = twoHostsMissing();
@@ -26,14 +24,7 @@ test.skipIf(missing !== undefined)(
   async () => {
     const hosts = new TwoHosts();
     onTestFinished(() => hosts.remove());
-    const namespace = hosts.observed;
-    const folder = temporaryFolder();
-    const service = new LogServiceProcess({ namespace, folder: `${folder}/store`, port: LOG_SERVICE_PORT });
-    await service.start();
-    const agent = new AgentProcess({
-      namespace,
-      folder,
-      service,
+    const { service, agent } = await observe(hosts.observed, {
       windowSeconds: 1,
       flowLogs: `[{ interfaces: [obs0], windowSeconds: 1, fields: ${FIELDS}, constants: { vpcId: vpc-1 } }]`,
       configuration: 'constants: { vpcId: vpc-of-the-host, region: ap-guangzhou }',

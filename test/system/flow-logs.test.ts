@@ -1,10 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FlowLogList, FlowLogView } from '../../agent/control/flow-log-view.ts';
 import { AgentProcess } from '../support/agent-process.ts';
-import { askAgent } from '../support/agent-socket.ts';
 import { type RunningCommand, runCommand } from '../support/command.ts';
 import { ObservedHost } from '../support/observed-host.ts';
 import { countsOf, isFlow, storedTwice } from '../support/stored-flows.ts';
@@ -40,7 +38,7 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
   /** Starts it and waits until it can be asked, which is a moment after it captures. */
   async function start(agent: AgentProcess): Promise<RunningCommand> {
     const running = await agent.start();
-    while ((await askAgent(agent.stateFolder, '/status')) === undefined) await sleep(20);
+    await agent.untilStatus();
     return running;
   }
 

@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { FlowLogView } from '../../agent/control/flow-log-view.ts';
-import { AgentProcess } from '../support/agent-process.ts';
-import { askAgent } from '../support/agent-socket.ts';
+import type { AgentProcess } from '../support/agent-process.ts';
 import { runCommand, startProgram } from '../support/command.ts';
-import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
+import type { LogServiceProcess, StoredLog } from '../support/log-service-process.ts';
 import { commandMissing, NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
-import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import { observe } from '../support/observation.ts';
 import { isFlow } from '../support/stored-flows.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const missing = namespacesMissing();
 const tunMissing = missing ?? commandMissing('python3');
@@ -42,14 +40,11 @@ describe.skipIf(missing !== undefined)('a flow log of', { timeout: 180_000 }, ()
 
   beforeEach(async () => {
     namespace = new NetworkNamespace();
-    const folder = temporaryFolder();
-    service = new LogServiceProcess({ namespace, folder: `${folder}/store`, port: LOG_SERVICE_PORT });
-    await service.start();
     namespace.ip('link', 'add', 'idle0', 'type', 'veth', 'peer', 'name', 'idle1');
     namespace.ip('link', 'set', 'idle0', 'up');
-    agent = new AgentProcess({ namespace, folder, service, windowSeconds: 1, interfaceName: 'idle0' });
+    ({ service, agent } = await observe(namespace, { windowSeconds: 1, interfaceName: 'idle0' }));
     await agent.start();
-    while ((await askAgent(agent.stateFolder, '/status')) === undefined);
+    await agent.untilStatus();
   });
   afterEach(() => namespace.remove());
 

@@ -1,11 +1,8 @@
 /** Interfaces by the hundred: how much memory their packet rings may take, and what happens where the system has no more room. */
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/agent-status.ts';
+import type { InterfaceStatus } from '../../agent/telemetry/agent-status.ts';
 import { type AgentOptions, AgentProcess } from '../support/agent-process.ts';
-import { askAgent } from '../support/agent-socket.ts';
-import type { RunningCommand } from '../support/command.ts';
 import { ManyInterfaces } from '../support/many-interfaces.ts';
 import { NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -31,7 +28,6 @@ describe.skipIf(missing !== undefined)('many interfaces', { timeout: 300_000 }, 
   let namespace: NetworkNamespace;
   let many: ManyInterfaces;
   let agent: AgentProcess;
-  let running: RunningCommand;
 
   beforeEach(() => {
     namespace = new NetworkNamespace();
@@ -52,23 +48,15 @@ describe.skipIf(missing !== undefined)('many interfaces', { timeout: 300_000 }, 
       flowLogs: "[{ interfaces: ['obs*'], windowSeconds: 60 }]",
       ...options,
     });
-    running = agent.launch();
-  }
-
-  /** The first status for which it holds. */
-  async function statusWhen(holds: (status: AgentStatus) => boolean): Promise<AgentStatus> {
-    for (;;) {
-      const status = (await askAgent(agent.stateFolder, '/status')) as AgentStatus | undefined;
-      if (status !== undefined && holds(status)) return status;
-      if (running.child.exitCode !== null) throw new Error(`the agent ended: ${running.stderr}`);
-      await sleep(200);
-    }
+    agent.launch();
   }
 
   test('share the bound of the packet rings, and the kernel has no more of them than the status says', async () => {
     many.add('obs', 'far', 0, 60);
     observe({ capture: '{ memoryMax: 256MiB }' });
-    const { rings, interfaces } = await statusWhen((status) => status.interfaces.filter(capturing).length === 60);
+    const { rings, interfaces } = await agent.untilStatus(
+      (status) => status.interfaces.filter(capturing).length === 60,
+    );
     expect(rings).toMatchObject({ rings: 60, bytesMax: 256 * MEBIBYTE, refused: 0 });
     expect(rings.bytes).toBeLessThan(256 * MEBIBYTE);
     expect(rings.bytes).toBe(interfaces.reduce((sum, one) => sum + one.ringBytes, 0));
@@ -78,7 +66,7 @@ describe.skipIf(missing !== undefined)('many interfaces', { timeout: 300_000 }, 
   test('for which there is no memory are refused by name, and captured when there is', async () => {
     many.add('obs', 'far', 0, 20);
     observe({ capture: '{ memoryMax: 8MiB }' });
-    const refused = await statusWhen(
+    const refused = await agent.untilStatus(
       ({ rings }) => rings.refused > 0 && rings.rings > 0 && rings.refused + rings.rings === 20,
     );
     expect(refused.rings.bytes).toBeLessThanOrEqual(8 * MEBIBYTE);
@@ -91,7 +79,7 @@ describe.skipIf(missing !== undefined)('many interfaces', { timeout: 300_000 }, 
     });
     const first = refused.interfaces.filter(capturing).map((one) => one.interface);
     for (const name of first) namespace.ip('link', 'delete', name);
-    const later = await statusWhen(({ interfaces }) =>
+    const later = await agent.untilStatus(({ interfaces }) =>
       interfaces.some((one) => capturing(one) && !first.includes(one.interface)),
     );
     expect(later.rings.bytes).toBeLessThanOrEqual(8 * MEBIBYTE);
@@ -100,7 +88,7 @@ describe.skipIf(missing !== undefined)('many interfaces', { timeout: 300_000 }, 
   test('for which there is no file descriptor are refused, and the others go on', async () => {
     many.add('obs', 'far', 0, 80);
     observe({ capture: '{ bufferBytes: 1MiB }', through: ['prlimit', '--nofile=100:100'] });
-    const { interfaces, rings, problems } = await statusWhen(
+    const { interfaces, rings, problems } = await agent.untilStatus(
       (status) => status.rings.refused + status.interfaces.filter(capturing).length === 80,
     );
     expect(interfaces.filter(capturing).length).toBe(50);

@@ -1,13 +1,11 @@
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/agent-status.ts';
 import { AgentProcess } from '../support/agent-process.ts';
-import { runCommand } from '../support/command.ts';
-import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
+import type { StoredLog } from '../support/log-service-process.ts';
 import { browse, converse, endsText, recordsOf, resolveName } from '../support/nat-conversations.ts';
 import { ADDRESS, NatGateway, natGatewayMissing } from '../support/nat-gateway.ts';
 import { commandMissing } from '../support/network-namespace.ts';
-import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import { type Observation, observe } from '../support/observation.ts';
 import { isFlow } from '../support/stored-flows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -57,34 +55,15 @@ function recordLines(logs: readonly StoredLog[]): string[] {
   return lines(new Map(logs.filter((log) => isFlow(log) && log['protocol'] !== ICMPV6).map(lineOf)));
 }
 
-interface Observed {
-  readonly service: LogServiceProcess;
-  readonly agent: AgentProcess;
-}
-
 /** An agent on the gateway, not yet started, with a log service beside it. */
-async function observe(hosts: NatGateway, windowSeconds: number): Promise<Observed> {
-  const [namespace, folder] = [hosts.gateway, temporaryFolder()];
-  const service = new LogServiceProcess({ namespace, folder: join(folder, 'store'), port: LOG_SERVICE_PORT });
-  await service.start();
-  const agent = new AgentProcess({ namespace, folder, service, windowSeconds, flowLogs: flowLogs(windowSeconds) });
-  return { service, agent };
+function observeGateway(hosts: NatGateway, windowSeconds: number): Promise<Observation> {
+  return observe(hosts.gateway, { windowSeconds, flowLogs: flowLogs(windowSeconds) });
 }
 
 /** Waits until both sides are captured. */
 async function start(agent: AgentProcess): Promise<void> {
   const running = await agent.start();
   await running.until(({ stderr }) => stderr.split('"capturing"').length > 2);
-}
-
-/** Asks the agent until its status is as wanted. */
-async function untilStatus(agent: AgentProcess, isWanted: (status: AgentStatus) => boolean): Promise<AgentStatus> {
-  for (;;) {
-    const { code, stdout } = await runCommand(['status', '--state-directory', agent.stateFolder, '--json']);
-    const status = code === 0 ? (JSON.parse(stdout) as AgentStatus) : undefined;
-    if (status !== undefined && isWanted(status)) return status;
-    await new Promise((go) => setTimeout(go, 100));
-  }
 }
 
 function lookedUp({ translations }: AgentStatus): number {
@@ -99,7 +78,7 @@ describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout:
   afterEach(() => hosts.remove());
 
   test('records both sides of what the gateway translates, and says and counts what it does not know', async () => {
-    const { agent, service } = await observe(hosts, 2);
+    const { agent, service } = await observeGateway(hosts, 2);
     await start(agent);
     const conversations = await converse(hosts);
     const { masqueraded, masqueraded6, pooled, published, hairpin, routed } = conversations;
@@ -111,7 +90,7 @@ describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout:
     expect(routed.after).toEqual(routed.before);
 
     const expected = Object.values(conversations).flatMap(recordsOf);
-    const { translations } = await untilStatus(agent, (status) => lookedUp(status) >= expected.length);
+    const { translations } = await agent.untilStatus((status) => lookedUp(status) >= expected.length);
     expect(translations).toMatchObject({ ambiguous: 0, refused: 0, overruns: 0, partialLists: 0, malformed: 0 });
     expect(translations!.unmatched).toBeGreaterThanOrEqual(4);
     expect((await agent.stop()).code).toBe(0);
@@ -121,7 +100,7 @@ describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout:
 
   test('remembers what the kernel has forgotten until the window is recorded', async () => {
     hosts.forgetUdpSoon();
-    const { agent, service } = await observe(hosts, LONG_SECONDS);
+    const { agent, service } = await observeGateway(hosts, LONG_SECONDS);
     await start(agent);
     const conversation = await resolveName(hosts);
     await hosts.untilUdpForgotten();
@@ -131,7 +110,7 @@ describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout:
   });
 
   test('that stood still while the kernel lost events asks for what it missed', async () => {
-    const { agent, service } = await observe(hosts, 2);
+    const { agent, service } = await observeGateway(hosts, 2);
     const { child } = await agent.start();
     child.kill('SIGSTOP');
     hosts.sendDatagrams(1, EVENTS_LOST_AT + 5000);
@@ -140,7 +119,7 @@ describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout:
     const late = `interface-id:inside AND srcport>=${EVENTS_LOST_AT}`;
     const logs = await service.until((found) => found.length >= 5000, late);
     expect(new Set(logs.map((log) => log['translation']))).toEqual(new Set(['matched']));
-    const { translations } = await untilStatus(agent, (status) => lookedUp(status) >= 5000);
+    const { translations } = await agent.untilStatus((status) => lookedUp(status) >= 5000);
     expect(translations!.overruns).toBeGreaterThan(0);
     expect((await agent.stop()).code).toBe(0);
     await service.stop();
@@ -148,11 +127,11 @@ describe.skipIf(missing !== undefined)('a NAT flow log of a gateway', { timeout:
 
   test('that was killed knows of its last window as much as the kernel still knows', async () => {
     hosts.forgetUdpSoon();
-    const { agent, service } = await observe(hosts, LONG_SECONDS);
+    const { agent, service } = await observeGateway(hosts, LONG_SECONDS);
     await start(agent);
     const [web, name] = [await browse(hosts), await resolveName(hosts)];
     const isTaken = ({ live }: InterfaceStatus) => live.flows >= 4;
-    await untilStatus(agent, ({ interfaces }) => interfaces.every(isTaken));
+    await agent.untilStatus(({ interfaces }) => interfaces.every(isTaken));
     await agent.stop('SIGKILL');
     await hosts.untilUdpForgotten();
     await start(agent);

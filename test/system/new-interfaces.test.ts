@@ -5,13 +5,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
-import { AgentProcess } from '../support/agent-process.ts';
-import { askAgent } from '../support/agent-socket.ts';
-import { LogServiceProcess } from '../support/log-service-process.ts';
+import type { AgentProcess } from '../support/agent-process.ts';
+import type { LogServiceProcess } from '../support/log-service-process.ts';
 import { NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
-import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import { observe } from '../support/observation.ts';
 import { isFlow, isLedger } from '../support/stored-flows.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const missing = namespacesMissing();
 if (missing !== undefined) process.stderr.write(`new-interfaces: ${missing}\n`);
@@ -24,21 +22,16 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
   let agent: AgentProcess;
   beforeEach(async () => {
     namespace = new NetworkNamespace();
-    const folder = temporaryFolder();
-    service = new LogServiceProcess({ namespace, folder: `${folder}/store`, port: LOG_SERVICE_PORT });
-    await service.start();
     const flowLogs = `[{ id: fl-lo, interfaces: [lo], windowSeconds: 5 }, { id: fl-new, interfaces: ['near*'], windowSeconds: 5 }]`;
-    agent = new AgentProcess({ namespace, folder, service, windowSeconds: 5, flowLogs });
+    ({ service, agent } = await observe(namespace, { windowSeconds: 5, flowLogs }));
     await agent.start();
-    while ((await status()) === undefined);
+    await agent.untilStatus();
   });
   afterEach(() => namespace.remove());
 
-  const status = () => askAgent<AgentStatus>(agent.stateFolder, '/status');
-  const interfaceStatus = async () => (await status())!.interfaces.find((one) => one.interface === 'near0');
-  const untilCapturing = async () => {
-    while ((await interfaceStatus())?.state !== 'capturing');
-  };
+  const near0 = ({ interfaces }: AgentStatus) => interfaces.find((one) => one.interface === 'near0');
+  const interfaceStatus = async () => near0(await agent.untilStatus());
+  const untilCapturing = () => agent.untilStatus((status) => near0(status)?.state === 'capturing');
   const carried = () => Number(namespace.run('cat', '/sys/class/net/near0/statistics/tx_packets'));
   /** Without starting a program for each: so they leave at once. Answers how many did: the kernel drops what comes before the carrier. */
   const send = (packets: number) => {
@@ -112,8 +105,8 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
     expect(send(20)).toBe(20);
     namespace.ip('link', 'delete', 'near0');
     process.kill(agent.pid, 'SIGCONT');
-    for (let told = await status(); told!.missedInterfaces.interfaces === 0; told = await status());
-    expect((await status())!.missedInterfaces).toEqual({ interfaces: 1, packets: 20 });
+    const { missedInterfaces } = await agent.untilStatus((status) => status.missedInterfaces.interfaces > 0);
+    expect(missedInterfaces).toEqual({ interfaces: 1, packets: 20 });
     const { code, stderr } = await agent.stop();
     expect(code).toBe(0);
     expect(stderr).toMatch(

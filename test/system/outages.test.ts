@@ -8,8 +8,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus, InterfaceStatus } from '../../agent/telemetry/agent-status.ts';
-import { askAgent } from '../support/agent-socket.ts';
+import type { InterfaceStatus } from '../../agent/telemetry/agent-status.ts';
 import { startProgram } from '../support/command.ts';
 import { compiled } from '../support/compiled.ts';
 import { NetworkNamespace } from '../support/network-namespace.ts';
@@ -117,14 +116,9 @@ describe.skipIf(missing !== undefined)('an interface', { timeout: 120_000 + ROUN
     elsewhere.remove();
   });
 
-  /** Waits until `flowlogd status` would say so; the test's own timeout bounds it. */
-  async function untilStatus(state: InterfaceStatus['state']): Promise<void> {
-    for (;;) {
-      const status = await askAgent<AgentStatus>(host.agent.stateFolder, '/status');
-      if (status?.interfaces[0]?.state === state) return;
-      await sleep(100);
-    }
-  }
+  /** Waits until `flowlogd status` would say so. */
+  const untilState = (state: InterfaceStatus['state']) =>
+    host.agent.untilStatus(({ interfaces }) => interfaces[0]?.state === state);
 
   /** Answers for how many seconds it may not have been captured. */
   async function away(outage: Outage, readings: LastReading[]): Promise<number> {
@@ -146,7 +140,7 @@ describe.skipIf(missing !== undefined)('an interface', { timeout: 120_000 + ROUN
       gapSecondsMax += await away(OUTAGES[round % OUTAGES.length]!, readings);
     }
     await sleep(1500);
-    await untilStatus('capturing');
+    await untilState('capturing');
     const sent = await sender.stop();
     expect((await host.agent.stop()).code).toBe(0);
     expect(host.agent.spooled).toEqual([]);
@@ -177,9 +171,9 @@ describe.skipIf(missing !== undefined)('an interface', { timeout: 120_000 + ROUN
     let sent = 0;
     for (let round = 0; round < 2; round++) {
       sent += await floodUntilDeleted(program);
-      await untilStatus('detached');
+      await untilState('detached');
       host.hosts.join();
-      await untilStatus('capturing');
+      await untilState('capturing');
     }
     expect((await host.agent.stop()).code).toBe(0);
     const [stored] = await host.service.query('srcaddr:* | select sum(packets) as packets');

@@ -4,17 +4,15 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { REFUSALS } from '../../agent/export/cls/refusal.ts';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
-import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { AgentProcess } from '../support/agent-process.ts';
-import { askAgent } from '../support/agent-socket.ts';
 import { BACKLOG_INTERFACE, type Backlog, writeBacklog } from '../support/backlog.ts';
 import { LineProcess } from '../support/network-namespace.ts';
-import { LOG_SERVICE_PORT, ObservedHost } from '../support/observed-host.ts';
+import { LOG_SERVICE_PORT } from '../support/observation.ts';
+import { ObservedHost } from '../support/observed-host.ts';
 import { twoHostsMissing } from '../support/two-hosts.ts';
 
 const missing = twoHostsMissing();
@@ -120,13 +118,6 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 30
     return new AgentProcess({ namespace: hosts.observed, folder, service, windowSeconds: 60, through });
   }
 
-  async function exporterOf(agent: AgentProcess, isDone: (exporter: AgentStatus['exporter']) => boolean) {
-    for (; ; await sleep(20)) {
-      const exporter = (await askAgent<AgentStatus>(agent.stateFolder, '/status'))?.exporter;
-      if (exporter !== undefined && isDone(exporter)) return exporter;
-    }
-  }
-
   async function arm(fault: Partial<Fault> & { readonly times?: number }): Promise<void> {
     const before = front.lines.length;
     front.tell(JSON.stringify(fault));
@@ -141,7 +132,7 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 30
 
   async function metBy(agent: AgentProcess, fault: Fault, isOnce = false): Promise<void> {
     agent.launch();
-    const exporter = await exporterOf(agent, ({ state }) => state === 'backing-off' || state === 'blocked');
+    const { exporter } = await agent.untilStatus(({ exporter: { state } }) => /^(?:backing-off|blocked)$/.test(state));
     expect(exporter, fault.name).toMatchObject(OUTCOMES[fault.kind]);
     if (!isOnce) expect(exporter.lastError, fault.name).toMatch(fault.says);
     await agent.stop('SIGKILL');
@@ -192,7 +183,7 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 30
     // What was on its way at once arrives at once; then nobody comes before the time is over, which without it would be at most half a second.
     expect(waits().filter((waitMs) => waitMs > 200 && waitMs < 1000)).toEqual([]);
     await arm({});
-    while (agent.spooled.length > 0) await sleep(50);
+    await agent.untilDelivered();
     expect((await agent.stop()).code).toBe(0);
     await compare(backlog);
     await host.service.stop();

@@ -22,7 +22,7 @@ for (const reason of new Set([readOnlyMissing, filesMissing, errorsMissing])) {
   if (reason !== undefined) process.stderr.write(`refusing-disk: ${reason}\n`);
 }
 
-const WINDOW_SECONDS = 2;
+const WINDOW_SECONDS = 1;
 
 describe('an agent whose disk', { timeout: 120_000 }, () => {
   let host: ObservedHost;

@@ -5,7 +5,8 @@ import { AgentProcess } from '../support/agent-process.ts';
 import { startCommand, startProgram } from '../support/command.ts';
 import { LogServiceProcess } from '../support/log-service-process.ts';
 import { commandMissing } from '../support/network-namespace.ts';
-import { LOG_SERVICE_PORT, ObservedHost, totalPackets } from '../support/observed-host.ts';
+import { LOG_SERVICE_PORT } from '../support/observation.ts';
+import { ObservedHost, totalPackets } from '../support/observed-host.ts';
 import { countsOf, flowOf, isFlow, ledgerSum, storedTwice } from '../support/stored-flows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { addCount, Burst, countLines } from '../support/traffic.ts';
@@ -18,7 +19,7 @@ for (const reason of new Set([missing, setprivMissing])) {
 }
 
 const ETHERNET_BYTES = 14;
-const WINDOW_SECONDS = 2;
+const WINDOW_SECONDS = 1;
 const NO_STACK = /^ {4}at |this is a bug/m;
 
 /** Sends `bytes` over TCP from one namespace to 10.9.0.2 in the other, and `bytes` back. */

@@ -4,9 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
 import { formatSpoolName, parseSpoolName } from '../../agent/spool/spool-name.ts';
-import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
-import { askAgent } from '../support/agent-socket.ts';
 import { writeBacklog } from '../support/backlog.ts';
 import { ObservedHost, totalPackets } from '../support/observed-host.ts';
 import { twoHostsMissing } from '../support/two-hosts.ts';
@@ -42,7 +40,7 @@ test.skipIf(missing !== undefined)(
     await again.until(({ stderr }) => stderr.includes('the index of the spool is read'));
     expect(again.stderr.indexOf('"capturing"')).toBeLessThan(again.stderr.indexOf('the index of the spool is read'));
     host.sendBurst();
-    const { spool: status } = (await askAgent<AgentStatus>(host.agent.stateFolder, '/status'))!;
+    const { spool: status } = await host.agent.untilStatus();
     expect(status).toMatchObject({ isReadingIndex: false, unmeasuredBatches: 0 });
     expect(status.batches).toBeGreaterThan(FILES);
     await host.agent.stop();

@@ -16,7 +16,7 @@ import { TwoHosts, twoHostsMissing } from '../support/two-hosts.ts';
 const missing = twoHostsMissing();
 if (missing !== undefined) process.stderr.write(`status: ${missing}\n`);
 
-const WINDOW_SECONDS = 2;
+const WINDOW_SECONDS = 1;
 const METRICS_PORT = 9753;
 
 /** Code and text of `/health` over the control socket. */
@@ -135,7 +135,12 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
     const kernel = hosts.counters();
     const status = await untilMetered(agent, totalPackets(host.counts));
     const { ledger, windows, lastWindows, ...one } = status.interfaces[0]!;
-    expect(one).toMatchObject({ interface: 'obs0', interfaceId: 'eni-test', state: 'capturing', windowSeconds: 2 });
+    expect(one).toMatchObject({
+      interface: 'obs0',
+      interfaceId: 'eni-test',
+      state: 'capturing',
+      windowSeconds: WINDOW_SECONDS,
+    });
     expect(ledger.offeredPackets).toBe(kernel.rx.packets + kernel.tx.packets);
     for (const each of [ledger, ...lastWindows.map((window) => window.ledger)]) {
       expect(each.offeredPackets).toBe(rightSide(each));

@@ -17,7 +17,7 @@ const missing = twoHostsMissing();
 if (missing !== undefined) process.stderr.write(`stopping: ${missing}\n`);
 
 const STOPS = Number(process.env['FLOWLOGD_SOAK_ROUNDS'] ?? 6);
-const WINDOW_SECONDS = 3;
+const WINDOW_SECONDS = 2;
 /** In ten milliseconds: 5,000 a second. */
 const PACKETS_PER_TICK = 50;
 /** Between a packet's leaving the sender and its arrival the kernel may be busy with others. */
@@ -51,7 +51,7 @@ describe.skipIf(missing !== undefined)('an agent that SIGTERM ends', { timeout: 
     const sender = new TickSender(host.hosts, PACKETS_PER_TICK);
     const outages: Outage[] = [];
     for (let stop = 0; stop < STOPS; stop++) {
-      await sleep(500 + Math.random() * 1000);
+      await sleep(100 + Math.random() * 1000);
       expect((await host.agent.stop()).code).toBe(0);
       const fromSeconds = observedUntil();
       outages.push({ fromSeconds, toSeconds: fromSeconds + (await gapSeconds(await host.agent.start())) });

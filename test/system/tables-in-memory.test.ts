@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { runCommand } from '../support/command.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { makeDisk, mountMemory } from '../support/mounted-disk.ts';
 import { commandMissing } from '../support/network-namespace.ts';
 import { ObservedHost } from '../support/observed-host.ts';
@@ -20,10 +20,10 @@ const missing =
   twoHostsMissing() ?? ['fsfreeze', 'mkfs.ext4', 'mount'].map(commandMissing).find((reason) => reason !== undefined);
 if (missing !== undefined) process.stderr.write(`tables-in-memory: ${missing}\n`);
 
-const WINDOW_SECONDS = 2;
+const WINDOW_SECONDS = 1;
 /** 20,000 packets a second: the packet ring would be full of them in two. */
 const PACKETS_PER_TICK = 200;
-const HANG_SECONDS = 7;
+const HANG_SECONDS = 4;
 
 describe.skipIf(missing !== undefined)('an agent whose open windows are in memory', { timeout: 120_000 }, () => {
   let host: ObservedHost;
@@ -50,16 +50,18 @@ describe.skipIf(missing !== undefined)('an agent whose open windows are in memor
     await startHost();
     await host.agent.start();
     const sender = new TickSender(host.hosts, PACKETS_PER_TICK);
-    await sleep(1500);
+    await host.windowBegin();
     execFileSync('fsfreeze', ['--freeze', host.agent.stateFolder]);
     try {
       await sleep(HANG_SECONDS * 1000);
-      const { stdout } = await runCommand(['status', '--state-directory', host.agent.stateFolder]);
-      expect(stdout).toMatch(/[3-9] closed windows of obs0 are not written yet/);
+      const status = ['status', '--state-directory', host.agent.stateFolder];
+      await expect
+        .poll(async () => (await runInProcess(status)).stdout)
+        .toMatch(/[3-9] closed windows of obs0 are not written yet/);
     } finally {
       execFileSync('fsfreeze', ['--unfreeze', host.agent.stateFolder]);
     }
-    await sleep(1500);
+    await host.windowBegin();
     const sent = await sender.stop();
     const { packets } = host.hosts.counters().rx;
     expect((await host.agent.stop()).code).toBe(0);

@@ -2,20 +2,17 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
-import { AgentProcess } from '../support/agent-process.ts';
-import { askAgent } from '../support/agent-socket.ts';
+import type { AgentProcess } from '../support/agent-process.ts';
 import { copyGoldenState, GOLDEN_FLOWS, GOLDENS } from '../support/golden.ts';
-import { LogServiceProcess } from '../support/log-service-process.ts';
+import type { LogServiceProcess } from '../support/log-service-process.ts';
 import { NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
-import { temporaryFolder } from '../support/temporary-folder.ts';
+import { observe } from '../support/observation.ts';
 
 const missing = namespacesMissing();
 if (missing !== undefined) process.stderr.write(`upgrade: ${missing}\n`);
 
 /** What the golden agents were configured with. */
 const FLOW_LOGS = '[{ interfaces: [lo], interfaceId: eni-golden, windowSeconds: 5 }]';
-const PORT = 9514;
 const OPEN_RECOVERED_FROM = 3;
 
 describe.skipIf(missing !== undefined)('the agent', () => {
@@ -25,10 +22,7 @@ describe.skipIf(missing !== undefined)('the agent', () => {
 
   beforeEach(async () => {
     namespace = new NetworkNamespace();
-    const folder = temporaryFolder();
-    service = new LogServiceProcess({ namespace, folder: join(folder, 'store'), port: PORT });
-    await service.start();
-    agent = new AgentProcess({ namespace, folder, service, windowSeconds: 5, flowLogs: FLOW_LOGS });
+    ({ service, agent } = await observe(namespace, { windowSeconds: 5, flowLogs: FLOW_LOGS }));
   });
   afterEach(async () => {
     await agent.stop('SIGKILL');
@@ -66,7 +60,7 @@ describe.skipIf(missing !== undefined)('the agent', () => {
     const before = [join('spool', batch), ...tables].map((path) => readFileSync(join(agent.stateFolder, path)));
     await agent.start();
     await arrived(GOLDEN_FLOWS.spooled.source);
-    const status = (await askAgent<AgentStatus>(agent.stateFolder, '/status'))!;
+    const status = await agent.untilStatus();
     expect(status.problems.map(({ code }) => code)).toContain('newer-state');
     expect([status.spool.newerBatches, status.recorder.recovered.newer]).toEqual([1, windows.length]);
     expect(status.spool.quarantinedBatches).toBe(0);

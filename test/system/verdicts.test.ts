@@ -5,7 +5,7 @@ import { AgentProcess } from '../support/agent-process.ts';
 import { startCommand } from '../support/command.ts';
 import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
 import { commandMissing, NetworkNamespace } from '../support/network-namespace.ts';
-import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import { LOG_SERVICE_PORT } from '../support/observation.ts';
 import { ethernet, icmpEcho, ipv4, PROTOCOL, udp } from '../support/packet-builder.ts';
 import { flowOf, isFlow, ledgerSum } from '../support/stored-flows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -164,7 +164,7 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
       'add chain inet f i { type filter hook input priority 0; }',
       `add rule inet f i udp dport 7001 log prefix "acl=7" group ${GROUP} drop`,
     );
-    const words = ['debug', '-i', 'obs0', '--rejects', String(GROUP), '--window', '2s', '--duration', '30s'];
+    const words = ['debug', '-i', 'obs0', '--rejects', String(GROUP), '--window', '1s', '--duration', '30s'];
     const fields = 'srcaddr dstport action reject-rule packets';
     const run = startCommand([...words, '--fields', fields], { namespace: hosts.observed });
     await run.until(({ stderr }) => stderr.includes('obs0'));
@@ -191,7 +191,7 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
       await running.until(({ stdout }) => stdout.includes('7002'));
       return (await running.stop('SIGINT')).stdout.trimEnd().split('\n');
     };
-    const rows = (await run('--format', 'table', '--window', '2s')).map((line) => line.split(/ {2,}/));
+    const rows = (await run('--format', 'table', '--window', '1s')).map((line) => line.split(/ {2,}/));
     const peer = rows.findLast(([, , destination]) => destination === `${OBSERVED}:7001`);
     expect(rows.findLast(([title]) => title === 'proto')?.slice(0, 5)).toEqual([
       'proto',
