@@ -19,9 +19,19 @@ export interface BatchPacket {
   readonly wireLength?: number;
 }
 
-/** Room for the longest frame and some more: what an engine may be handed at the least. */
+/** A packet as a batch holds it, for comparing. */
+export interface ReadPacket {
+  readonly seconds: number;
+  readonly nanoseconds: number;
+  readonly wireLength: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Room for the longest frame: the smallest batch there may be, and most room for mistakes at its end. */
+export const SMALLEST_BATCH_BYTES = FRAME_BYTES_MAX + RECORD_HEADER_BYTES;
+
 export function emptyBatch(): PacketBatch {
-  return createPacketBatch(FRAME_BYTES_MAX + RECORD_HEADER_BYTES);
+  return createPacketBatch(SMALLEST_BATCH_BYTES);
 }
 
 /** Fills the batch from its start with all packets; they must fit. */
@@ -47,4 +57,24 @@ export function batchOf(packets: readonly BatchPacket[]): PacketBatch {
   const batch: PacketBatch = { view: new DataView(new ArrayBuffer(bytes)), count: 0 };
   fillBatch(batch, packets);
   return batch;
+}
+
+/** What an engine left in the batch. */
+export function packetsOf(batch: PacketBatch): ReadPacket[] {
+  const packets: ReadPacket[] = [];
+  const { view } = batch;
+  let at = 0;
+  for (let i = 0; i < batch.count; i++) {
+    const captured = view.getUint32(at + CAPTURED_LENGTH, true);
+    const from = view.byteOffset + at + RECORD_HEADER_BYTES;
+    packets.push({
+      seconds: view.getFloat64(at + SECONDS, true),
+      nanoseconds: view.getUint32(at + NANOSECONDS, true),
+      wireLength: view.getUint32(at + WIRE_LENGTH, true),
+      bytes: new Uint8Array(view.buffer.slice(from, from + captured)),
+    });
+    at = nextRecord(at, captured);
+  }
+  if (at > view.byteLength + 7) throw new Error('the records do not fit their batch');
+  return packets;
 }

@@ -3,27 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { OperationalError } from '../../agent/model/operational-error.ts';
-import {
-  CAPTURED_LENGTH,
-  createPacketBatch,
-  FRAME_BYTES_MAX,
-  NANOSECONDS,
-  nextRecord,
-  type PacketBatch,
-  RECORD_HEADER_BYTES,
-  SECONDS,
-  WIRE_LENGTH,
-} from '../../agent/model/packet-batch.ts';
+import { createPacketBatch } from '../../agent/model/packet-batch.ts';
 import { type PacketSource, READ, type SavefileEngine } from '../../agent/model/packet-source.ts';
 import type { CaptureAddon, CaptureHandle } from '../../agent/native/addon.ts';
-
-/** A packet as a batch holds it, for comparing. */
-export interface ReadPacket {
-  readonly seconds: number;
-  readonly nanoseconds: number;
-  readonly wireLength: number;
-  readonly bytes: Uint8Array;
-}
+import { packetsOf, type ReadPacket, SMALLEST_BATCH_BYTES } from './packet-batch.ts';
 
 /** What a savefile gave: its packets, and how it ended. */
 export interface ReadFile {
@@ -32,28 +15,6 @@ export interface ReadFile {
   /** Of each packet. */
   readonly linkTypes: number[];
   readonly failure: OperationalError | undefined;
-}
-
-/** The smallest batch there may be: most room for mistakes at its end. */
-export const SMALLEST_BATCH_BYTES = FRAME_BYTES_MAX + RECORD_HEADER_BYTES;
-
-export function packetsOf(batch: PacketBatch): ReadPacket[] {
-  const packets: ReadPacket[] = [];
-  const { view } = batch;
-  let at = 0;
-  for (let i = 0; i < batch.count; i++) {
-    const captured = view.getUint32(at + CAPTURED_LENGTH, true);
-    const from = view.byteOffset + at + RECORD_HEADER_BYTES;
-    packets.push({
-      seconds: view.getFloat64(at + SECONDS, true),
-      nanoseconds: view.getUint32(at + NANOSECONDS, true),
-      wireLength: view.getUint32(at + WIRE_LENGTH, true),
-      bytes: new Uint8Array(view.buffer.slice(from, from + captured)),
-    });
-    at = nextRecord(at, captured);
-  }
-  if (at > view.byteLength + 7) throw new Error('the records do not fit their batch');
-  return packets;
 }
 
 /** Reads a source until it ends or fails, and closes it. */

@@ -108,6 +108,12 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
       ...(through && { through }),
     });
   const rules = (...lines: string[]) => hosts.observed.run('nft', lines.join('\n'));
+  const filterRules = (hook: 'input' | 'output', ...lines: string[]) =>
+    rules(
+      'add table inet f',
+      `add chain inet f c { type filter hook ${hook} priority 0; }`,
+      ...lines.map((line) => `add rule inet f c ${line}`),
+    );
   const sendToPeer = (count: number, port: number) =>
     hosts.observed.run(process.execPath, '-e', SENDER, String(count), String(port));
 
@@ -123,11 +129,7 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
   }
 
   test('stateless: a ping that may come in and whose answer may not leave is one ACCEPT and one REJECT record', async () => {
-    rules(
-      'add table inet f',
-      'add chain inet f o { type filter hook output priority 0; }',
-      `add rule inet f o icmp type echo-reply log prefix "deny-ping " group ${GROUP} drop`,
-    );
+    filterRules('output', `icmp type echo-reply log prefix "deny-ping " group ${GROUP} drop`);
     const agent = agentOf();
     await agent.start();
     hosts.send(times(3, ping));
@@ -141,11 +143,10 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
   });
 
   test('stateful: the answer to a ping that may come in may leave, what the host begins may not', async () => {
-    rules(
-      'add table inet f',
-      'add chain inet f o { type filter hook output priority 0; }',
-      'add rule inet f o ct state established accept',
-      `add rule inet f o oifname "obs0" log prefix "deny-new" group ${GROUP} queue-threshold 1 reject`,
+    filterRules(
+      'output',
+      'ct state established accept',
+      `oifname "obs0" log prefix "deny-new" group ${GROUP} queue-threshold 1 reject`,
     );
     const agent = agentOf();
     await agent.start();
@@ -159,11 +160,7 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
   });
 
   test('are shown by a debug run', async () => {
-    rules(
-      'add table inet f',
-      'add chain inet f i { type filter hook input priority 0; }',
-      `add rule inet f i udp dport 7001 log prefix "acl=7" group ${GROUP} drop`,
-    );
+    filterRules('input', `udp dport 7001 log prefix "acl=7" group ${GROUP} drop`);
     const words = ['debug', '-i', 'obs0', '--rejects', String(GROUP), '--window', '1s', '--duration', '30s'];
     const fields = 'srcaddr dstport action reject-rule packets';
     const run = startCommand([...words, '--fields', fields], { namespace: hosts.observed });
@@ -178,11 +175,7 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
   });
 
   test('are shown with their rule by the table of a debug run, and by its JSON', async () => {
-    rules(
-      'add table inet f',
-      'add chain inet f i { type filter hook input priority 0; }',
-      `add rule inet f i udp dport 7001 log prefix "acl=7" group ${GROUP} drop`,
-    );
+    filterRules('input', `udp dport 7001 log prefix "acl=7" group ${GROUP} drop`);
     const words = ['debug', '-i', 'obs0', '--rejects', String(GROUP), '--duration', '30s'];
     const run = async (...format: string[]) => {
       const running = startCommand([...words, ...format], { namespace: hosts.observed });
@@ -310,12 +303,7 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
   });
 
   test('decide what is shipped, and nothing of what is counted', async () => {
-    rules(
-      'add table inet f',
-      'add chain inet f i { type filter hook input priority 0; }',
-      `add rule inet f i udp dport 9999 log prefix "deny" group ${GROUP} drop`,
-      'add rule inet f i udp dport 9990 drop',
-    );
+    filterRules('input', `udp dport 9999 log prefix "deny" group ${GROUP} drop`, 'udp dport 9990 drop');
     const agent = agentOf(`[${flowLog('obs0', `${REJECTS}, trafficType: REJECT`)}]`);
     await agent.start();
     hosts.send(times(10, (index) => datagram({ port: 9990 + 9 * (index % 2), bytes: 2 })));
@@ -325,11 +313,7 @@ describe.skipIf(missing !== undefined)('verdicts of the packet filter', { timeou
   });
 
   test('are known by number under a flood, those that were lost among them', async () => {
-    rules(
-      'add table inet f',
-      'add chain inet f i { type filter hook input priority 0; }',
-      `add rule inet f i udp sport 40000 log prefix "flood" group ${GROUP} drop`,
-    );
+    filterRules('input', `udp sport 40000 log prefix "flood" group ${GROUP} drop`);
     const agent = agentOf();
     await agent.start();
     const frames = times(500, (index) => datagram({ port: index, bytes: 10 }));

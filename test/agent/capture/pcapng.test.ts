@@ -18,13 +18,13 @@ import {
   unitsPerSecond,
 } from '../../support/capture-file.ts';
 import { nflogRecord } from '../../support/nflog-record.ts';
+import type { ReadPacket } from '../../support/packet-batch.ts';
 import { concat, LINK_TYPE } from '../../support/packet-builder.ts';
 import {
   ANY_PACKET,
   CaptureFolder,
   packetLines,
   type ReadFile,
-  type ReadPacket,
   readSavefile,
   readToEnd,
 } from '../../support/read-source.ts';

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ClsSink } from '../../../agent/export/cls/cls-sink.ts';
 import { Exporter } from '../../../agent/export/exporter.ts';
 import { systemTimers } from '../../../agent/export/timers.ts';
-import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
+import { WINDOW_HEADER } from '../../support/batch-header.ts';
 import { decodeLogGroups } from '../../support/cls-schema.ts';
 import { FakeStore } from '../../support/fake-store.ts';
 import { cursorOver } from '../../support/flow-records.ts';
@@ -56,17 +56,7 @@ describe('exporter, sink and a service that misbehaves', () => {
       const cursor = cursorOver(
         Array.from({ length: 400 }, (_, port) => ({ ...createFlowRecord(), sourcePort: port, packets: 1 })),
       );
-      const header = {
-        hostId: 'h',
-        runId: 'r',
-        flowLogId: 'f',
-        interfaceId: 'i',
-        accountId: 'a',
-        windowStart: 60,
-        windowSeconds: 60,
-        ...ROW_DEFAULTS,
-      };
-      encodeBatches({ header, cursor, ledger: undefined, recordsMax: 10 }, (bytes, part) => {
+      encodeBatches({ header: WINDOW_HEADER, cursor, ledger: undefined, recordsMax: 10 }, (bytes, part) => {
         store.waiting.set(`b${part + 100}`, bytes.slice());
       });
       const sink = new ClsSink({

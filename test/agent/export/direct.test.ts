@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BACKOFF } from '../../../agent/export/backoff.ts';
 import { DIRECT_DEFAULTS, DirectDelivery } from '../../../agent/export/direct.ts';
-import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import type { SendOutcome, Sink } from '../../../agent/model/sink.ts';
 import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
+import { WINDOW_HEADER } from '../../support/batch-header.ts';
 import { FakeTimers, settled } from '../../support/fake-timers.ts';
 import { cursorOver } from '../../support/flow-records.ts';
 import { probeOpen, ROOMY } from '../../support/sink-limits.ts';
@@ -14,18 +14,8 @@ const RETRY: SendOutcome = { kind: 'retry', reason: 'ECONNREFUSED' };
 
 function batch(part: number, records = 1): Uint8Array {
   let bytes = new Uint8Array(0);
-  const header = {
-    hostId: 'h',
-    runId: 'r',
-    flowLogId: 'f',
-    interfaceId: 'i',
-    accountId: 'a',
-    windowStart: 60,
-    windowSeconds: 60,
-    ...ROW_DEFAULTS,
-  };
   const cursor = cursorOver(Array.from({ length: records }, () => ({ ...createFlowRecord(), packets: 1 })));
-  encodeBatches({ header, cursor, ledger: undefined, firstPart: part }, (encoded) => {
+  encodeBatches({ header: WINDOW_HEADER, cursor, ledger: undefined, firstPart: part }, (encoded) => {
     bytes = encoded.slice();
   });
   return bytes;

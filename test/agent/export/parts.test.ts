@@ -1,24 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sendWithinLimits } from '../../../agent/export/parts.ts';
-import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import type { SendOutcome, Sink, SinkLimits } from '../../../agent/model/sink.ts';
 import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
+import { WINDOW_HEADER } from '../../support/batch-header.ts';
 import { cursorOver } from '../../support/flow-records.ts';
 import { probeOpen, ROOMY } from '../../support/sink-limits.ts';
 
-const HEADER = {
-  hostId: 'host-1',
-  runId: 'run-1',
-  flowLogId: 'fl-1',
-  interfaceId: 'eni-1',
-  accountId: '1251762227',
-  windowStart: 60,
-  windowSeconds: 60,
-  ...ROW_DEFAULTS,
-};
 const ACCEPTED: SendOutcome = { kind: 'accepted' };
 const RETRY: SendOutcome = { kind: 'retry', reason: 'away', afterMs: 7 };
 
@@ -26,7 +16,7 @@ const RETRY: SendOutcome = { kind: 'retry', reason: 'away', afterMs: 7 };
 function batchOf(records: number): Uint8Array {
   const flows = Array.from({ length: records }, (_, n) => ({ ...createFlowRecord(), sourcePort: n + 1, packets: 1 }));
   let bytes = new Uint8Array(0);
-  encodeBatches({ header: HEADER, cursor: cursorOver(flows), ledger: undefined }, (encoded) => {
+  encodeBatches({ header: WINDOW_HEADER, cursor: cursorOver(flows), ledger: undefined }, (encoded) => {
     bytes = encoded.slice();
   });
   return bytes;

@@ -3,28 +3,18 @@ import protobuf from 'protobufjs';
 import { describe, expect, test } from 'vitest';
 import type { Annotations } from '../../../agent/model/annotations.ts';
 import type { BatchHeader } from '../../../agent/model/batch-id.ts';
-import { RESOURCE_TYPES, ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
+import { RESOURCE_TYPES } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../../agent/model/ledger.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { encodeBatches, lengthPrefix, type WindowBatches } from '../../../agent/wire/flow-batch.ts';
 import { FlowBatchReader, labelBytes, splitBatch, sumRecords } from '../../../agent/wire/flow-batch-reader.ts';
 import { ANNOTATIONS } from '../../../schema/fields.ts';
+import { WINDOW_HEADER } from '../../support/batch-header.ts';
 import { batchHeader, cursorOver, flowRecord, ledger } from '../../support/flow-records.ts';
 
 const schema = protobuf.loadSync(new URL('../../../proto/flowlog.proto', import.meta.url).pathname);
 const FlowBatch = schema.lookupType('flowlog.v1.FlowBatch');
-
-const HEADER = {
-  hostId: 'host-1',
-  runId: 'run-1',
-  flowLogId: 'fl-1',
-  interfaceId: 'eni-1',
-  accountId: '1251762227',
-  windowStart: 1_700_000_040,
-  windowSeconds: 60,
-  ...ROW_DEFAULTS,
-};
 
 interface Part {
   readonly bytes: Uint8Array;
@@ -141,7 +131,7 @@ describe('encoding', () => {
   });
 
   test('a window without records is one batch with the ledger', () => {
-    const parts = encoded({ header: HEADER, cursor: cursorOver([]), ledger: createLedger(['dhcp']) });
+    const parts = encoded({ header: WINDOW_HEADER, cursor: cursorOver([]), ledger: createLedger(['dhcp']) });
     expect(parts).toHaveLength(1);
     const reader = new FlowBatchReader(parts[0]!.bytes);
     expect(recordsOf(reader)).toEqual([]);
@@ -159,7 +149,7 @@ describe('encoding', () => {
       firstMicroseconds: 599_999_999,
       lastMicroseconds: 599_999_999,
     }));
-    const parts = encoded({ header: HEADER, cursor: cursorOver(records), ledger: undefined });
+    const parts = encoded({ header: WINDOW_HEADER, cursor: cursorOver(records), ledger: undefined });
     expect(parts.map(({ records: count }) => count)).toEqual([4096, 4096, 808]);
     expect(parts.flatMap(({ bytes }) => recordsOf(new FlowBatchReader(bytes)))).toEqual(records);
   });
@@ -181,7 +171,7 @@ describe('encoding', () => {
 
   test('framed batches are what protobuf calls length-delimited', () => {
     const frames = encoded({
-      header: HEADER,
+      header: WINDOW_HEADER,
       cursor: cursorOver(Array.from({ length: 9 }, createFlowRecord)),
       ledger: createLedger([]),
       recordsMax: 4,
@@ -267,7 +257,7 @@ describe('reading', () => {
     const mutations = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { maxLength: 6 });
     fc.assert(
       fc.property(fc.array(flowRecord, { maxLength: 5 }), ledger, mutations, fc.nat(), (records, led, changes, cut) => {
-        const [whole] = encoded({ header: HEADER, cursor: cursorOver(records), ledger: led });
+        const [whole] = encoded({ header: WINDOW_HEADER, cursor: cursorOver(records), ledger: led });
         // The bytes stand in the middle of others: a read past their end would find 0xff, not undefined.
         const length = cut % 3 === 0 ? cut % whole!.bytes.length : whole!.bytes.length;
         const around = new Uint8Array(length + 64).fill(0xff);
@@ -303,10 +293,10 @@ describe('splitting', () => {
   test('the halves hold all records, the ledger goes with the second, and each cut is written in the identity', () => {
     fc.assert(
       fc.property(fc.array(flowRecord, { minLength: 2, maxLength: 30 }), ledger, (records, led) => {
-        const [whole] = encoded({ header: HEADER, cursor: cursorOver(records), ledger: led });
+        const [whole] = encoded({ header: WINDOW_HEADER, cursor: cursorOver(records), ledger: led });
         const [first, second] = splitBatch(whole!.bytes)!.map((bytes) => new FlowBatchReader(bytes));
-        expect(first!.header).toEqual({ ...HEADER, part: 0, split: '0' });
-        expect(second!.header).toEqual({ ...HEADER, part: 0, split: '1' });
+        expect(first!.header).toEqual({ ...WINDOW_HEADER, part: 0, split: '0' });
+        expect(second!.header).toEqual({ ...WINDOW_HEADER, part: 0, split: '1' });
         expect([first!.ledger, second!.ledger]).toEqual([undefined, led]);
         expect(Math.abs(first!.records - second!.records)).toBeLessThanOrEqual(1);
         const [left, right] = [recordsOf(first!), recordsOf(second!)];
@@ -318,7 +308,7 @@ describe('splitting', () => {
 
   test('a half is split again with a longer path, down to one record', () => {
     const records = Array.from({ length: 5 }, (_, i) => ({ ...createFlowRecord(), packets: i + 1 }));
-    const [whole] = encoded({ header: HEADER, cursor: cursorOver(records), ledger: undefined });
+    const [whole] = encoded({ header: WINDOW_HEADER, cursor: cursorOver(records), ledger: undefined });
     const leaves: FlowBatchReader[] = [];
     const cut = (bytes: Uint8Array): void => {
       const halves = splitBatch(bytes);
@@ -332,7 +322,7 @@ describe('splitting', () => {
 
   test('a batch without records, with its ledger only, is not split', () => {
     const windowLedger: Ledger = createLedger([]);
-    const [whole] = encoded({ header: HEADER, cursor: cursorOver([]), ledger: windowLedger });
+    const [whole] = encoded({ header: WINDOW_HEADER, cursor: cursorOver([]), ledger: windowLedger });
     expect(splitBatch(whole!.bytes)).toBeUndefined();
   });
 });

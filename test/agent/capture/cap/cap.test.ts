@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { type CapPackage, createCapEngine } from '../../../../agent/capture/cap/cap.ts';
 import { createPacketBatch } from '../../../../agent/model/packet-batch.ts';
 import { type LiveOptions, READ } from '../../../../agent/model/packet-source.ts';
+import { packetsOf, SMALLEST_BATCH_BYTES } from '../../../support/packet-batch.ts';
 import { arp, LINK_TYPE } from '../../../support/packet-builder.ts';
-import { packetsOf, SMALLEST_BATCH_BYTES } from '../../../support/read-source.ts';
 
 const OPTIONS: LiveOptions = {
   interfaceName: 'eth0',

@@ -8,30 +8,17 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ClsSink, type ClsSinkOptions } from '../../../../agent/export/cls/cls-sink.ts';
 import { REFUSALS } from '../../../../agent/export/cls/refusal.ts';
 import { signatureSteps } from '../../../../agent/export/cls/signature.ts';
-import type { BatchHeader } from '../../../../agent/model/batch-id.ts';
-import { ROW_DEFAULTS } from '../../../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../../agent/model/ledger.ts';
 import type { SendOutcome } from '../../../../agent/model/sink.ts';
 import { contextFlow } from '../../../../agent/wire/context-flow.ts';
 import { encodeBatches } from '../../../../agent/wire/flow-batch.ts';
+import { BATCH_HEADER } from '../../../support/batch-header.ts';
 import { decodeLogGroups } from '../../../support/cls-schema.ts';
 import { cursorOver } from '../../../support/flow-records.ts';
 import { httpServer, type Loopback, type Received, readWhole, served, tcpServer } from '../../../support/loopback.ts';
 import { decodeLz4Block } from '../../../support/lz4-block.ts';
 
-const HEADER: BatchHeader = {
-  hostId: 'host-1',
-  runId: 'run-1',
-  flowLogId: 'fl-1',
-  interfaceId: 'eni-1',
-  accountId: '1251762227',
-  windowStart: 1_700_000_040,
-  windowSeconds: 60,
-  ...ROW_DEFAULTS,
-  part: 0,
-  split: '',
-};
 const SECRET_KEY = 'SECRETKEYEXAMPLE00000000000000000';
 const TOPIC = '11111111-2222-3333-4444-555555555555';
 const NOW = 1_700_000_100_000;
@@ -45,9 +32,12 @@ function batchOf(records: number): Uint8Array {
     packets: 1 + port,
   }));
   let bytes = new Uint8Array(0);
-  encodeBatches({ header: HEADER, cursor: cursorOver(flows), ledger: undefined, recordsMax: 100_000 }, (encoded) => {
-    bytes = encoded.slice();
-  });
+  encodeBatches(
+    { header: BATCH_HEADER, cursor: cursorOver(flows), ledger: undefined, recordsMax: 100_000 },
+    (encoded) => {
+      bytes = encoded.slice();
+    },
+  );
   return bytes;
 }
 
@@ -137,7 +127,7 @@ describe('a request of the CLS sink', () => {
     expect(signatureHolds(request)).toBe(true);
     const groups = decodeLogGroups(decodeLz4Block(request.body));
     expect(groups).toHaveLength(1);
-    expect(groups[0]).toMatchObject({ contextFlow: contextFlow(HEADER), source: 'host-1' });
+    expect(groups[0]).toMatchObject({ contextFlow: contextFlow(BATCH_HEADER), source: 'host-1' });
     expect(groups[0]?.logs).toHaveLength(3);
   });
 
@@ -197,7 +187,7 @@ describe('a request of the CLS sink', () => {
     const ledger = createLedger([]);
     ledger.metered.packets = 1;
     let empty = new Uint8Array(0);
-    encodeBatches({ header: HEADER, cursor: cursorOver([]), ledger }, (encoded) => {
+    encodeBatches({ header: BATCH_HEADER, cursor: cursorOver([]), ledger }, (encoded) => {
       empty = encoded.slice();
     });
     expect(await send(sinkTo(server.url), empty)).toEqual({ kind: 'accepted' });

@@ -11,26 +11,15 @@ import { RECORD_FIELDS } from '../../../../agent/record/catalogue.ts';
 import { contextFlow } from '../../../../agent/wire/context-flow.ts';
 import { encodeBatches } from '../../../../agent/wire/flow-batch.ts';
 import { indexType } from '../../../../schema/field.ts';
+import { BATCH_HEADER } from '../../../support/batch-header.ts';
 import { type DecodedGroup, decodeLogGroups, reencode } from '../../../support/cls-schema.ts';
 import { expectedValues, listedHeader } from '../../../support/expected-fields.ts';
 import * as arbitrary from '../../../support/flow-records.ts';
 
-const HEADER: BatchHeader = {
-  hostId: 'host-1',
-  runId: 'run-1',
-  flowLogId: 'fl-1',
-  interfaceId: 'eni-1',
-  accountId: '1251762227',
-  windowStart: 1_700_000_040,
-  windowSeconds: 60,
-  ...ROW_DEFAULTS,
-  part: 0,
-  split: '',
-};
 const PLAIN: LogGroupOptions = { ledgerLog: false };
 
 function batchOf(records: readonly FlowRecord[], ledger?: Ledger, header: Partial<BatchHeader> = {}): Uint8Array {
-  const { part, split: _, ...rest } = { ...HEADER, ...header };
+  const { part, split: _, ...rest } = { ...BATCH_HEADER, ...header };
   let bytes = new Uint8Array(0);
   encodeBatches(
     { header: rest, cursor: arbitrary.cursorOver(records), ledger, recordsMax: 100_000, firstPart: part },
@@ -205,7 +194,12 @@ describe('the body of an upload', () => {
 
   it('names file, source and context, and tags only where asked', () => {
     const group = encoded(batchOf([record()]));
-    expect(group).toMatchObject({ filename: 'flowlogd', source: 'host-1', tags: [], contextFlow: contextFlow(HEADER) });
+    expect(group).toMatchObject({
+      filename: 'flowlogd',
+      source: 'host-1',
+      tags: [],
+      contextFlow: contextFlow(BATCH_HEADER),
+    });
     const tagged = encoded(batchOf([record()]), { source: '10.0.0.1', tags: { pod: 'p-1' }, ledgerLog: false });
     expect(tagged).toMatchObject({ source: '10.0.0.1', tags: [['pod', 'p-1']] });
   });
@@ -399,11 +393,11 @@ describe("the service's limits", () => {
 
 describe('contextFlow', () => {
   it('has the published form: 64 bits and the part, in upper-case hex', () => {
-    expect(contextFlow({ ...HEADER, part: 0x1ab })).toMatch(/^[0-9A-F]{16}-1AB$/);
+    expect(contextFlow({ ...BATCH_HEADER, part: 0x1ab })).toMatch(/^[0-9A-F]{16}-1AB$/);
   });
 
   it('never changes for one identity', () => {
-    expect(contextFlow(HEADER)).toBe('3FD56B80F8F94C93-0');
+    expect(contextFlow(BATCH_HEADER)).toBe('3FD56B80F8F94C93-0');
   });
 
   it('differs wherever the identity differs', () => {
@@ -418,11 +412,13 @@ describe('contextFlow', () => {
       { split: '1' },
       { hostId: 'host-1","run-1', runId: '' },
     ];
-    const all = [HEADER, ...others.map((other) => ({ ...HEADER, ...other }))].map(contextFlow);
+    const all = [BATCH_HEADER, ...others.map((other) => ({ ...BATCH_HEADER, ...other }))].map(contextFlow);
     expect(new Set(all).size).toBe(all.length);
   });
 
   it('does not depend on what is no identity', () => {
-    expect(contextFlow({ ...HEADER, accountId: 'x', windowSeconds: 1 } as BatchHeader)).toBe(contextFlow(HEADER));
+    expect(contextFlow({ ...BATCH_HEADER, accountId: 'x', windowSeconds: 1 } as BatchHeader)).toBe(
+      contextFlow(BATCH_HEADER),
+    );
   });
 });
