@@ -32,6 +32,31 @@ export function freePort(): Promise<number> {
   });
 }
 
+/** All logs of a store that match, through `flowlogd query` and the socket in the folder. */
+export async function storedIn(folder: string, query: string): Promise<StoredLog[]> {
+  const ever = ['--from', '0', '--to', '2100-01-01T00:00:00Z'];
+  const words = ['query', query, '--store', folder, ...ever, '--limit', '10000', '--format', 'ndjson'];
+  const { code, stdout, stderr } = await runInProcess(words);
+  if (code !== 0) throw new Error(`the query ended with ${code}: ${stderr}`);
+  return stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as StoredLog);
+}
+
+/** Asks again until the logs satisfy `condition`; the test's own timeout bounds it. */
+export async function untilStoredIn(
+  folder: string,
+  query: string,
+  condition: (logs: readonly StoredLog[]) => boolean,
+): Promise<StoredLog[]> {
+  for (;;) {
+    const logs = await storedIn(folder, query);
+    if (condition(logs)) return logs;
+    await sleep(50);
+  }
+}
+
 /** The built log service as a process that a test can stop and kill, on a folder that outlives it. */
 export class LogServiceProcess {
   readonly #options: LogServiceOptions;
@@ -60,25 +85,13 @@ export class LogServiceProcess {
     return this.#running!.stop(signal);
   }
 
-  /** All logs that match, through `flowlogd query` and the socket in the folder; without a query, the ledgers too. */
-  async query(query = EVERYTHING): Promise<StoredLog[]> {
-    const { folder } = this.#options;
-    const ever = ['--from', '0', '--to', '2100-01-01T00:00:00Z'];
-    const words = ['query', query, '--store', folder, ...ever, '--limit', '10000', '--format', 'ndjson'];
-    const { code, stdout, stderr } = await runInProcess(words);
-    if (code !== 0) throw new Error(`the query ended with ${code}: ${stderr}`);
-    return stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as StoredLog);
+  /** All logs that match; without a query, the ledgers too. */
+  query(query = EVERYTHING): Promise<StoredLog[]> {
+    return storedIn(this.#options.folder, query);
   }
 
   /** Asks again until the logs satisfy `condition`; the test's own timeout bounds it. */
-  async until(condition: (logs: readonly StoredLog[]) => boolean, query = EVERYTHING): Promise<StoredLog[]> {
-    for (;;) {
-      const logs = await this.query(query);
-      if (condition(logs)) return logs;
-      await sleep(50);
-    }
+  until(condition: (logs: readonly StoredLog[]) => boolean, query = EVERYTHING): Promise<StoredLog[]> {
+    return untilStoredIn(this.#options.folder, query, condition);
   }
 }

@@ -74,7 +74,7 @@ export class NatGateway {
   /** Waits until the kernel has forgotten all UDP. */
   async untilUdpForgotten(): Promise<void> {
     while (/\budp\b/.test(this.gateway.run('cat', '/proc/net/nf_conntrack'))) {
-      await new Promise((go) => setTimeout(go, 100));
+      await new Promise((go) => setTimeout(go, 20));
     }
   }
 

@@ -3,7 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CommandEnd, type RunningCommand, runCommand, startCommand, startProgram } from '../support/command.ts';
-import type { StoredLog } from '../support/log-service-process.ts';
+import { runInProcess } from '../support/in-process.ts';
+import { type StoredLog, storedIn, untilStoredIn } from '../support/log-service-process.ts';
 import { commandMissing } from '../support/network-namespace.ts';
 import { countsOf, isFlow, ledgerSum, storedTwice } from '../support/stored-flows.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -45,9 +46,9 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
   });
   afterEach(() => hosts.remove());
 
-  function configured(folder = temporaryFolder()): string {
+  function configured({ folder = temporaryFolder(), windowSeconds = 1 } = {}): string {
     const path = join(folder, 'flowlogd.yaml');
-    const flowLogs = '[{ interfaces: [obs0], windowSeconds: 1 }]';
+    const flowLogs = `[{ interfaces: [obs0], windowSeconds: ${windowSeconds} }]`;
     writeFileSync(path, `stateDirectory: ${join(folder, 'state')}\nhostId: test-host\nflowLogs: ${flowLogs}\n`);
     return path;
   }
@@ -59,16 +60,6 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
 
   function ask(...words: string[]): Promise<CommandEnd> {
     return runCommand(words, { namespace: hosts.observed, env: SHELL });
-  }
-
-  async function stored(store: string, query: string): Promise<StoredLog[]> {
-    const ever = ['--from', '0', '--to', '2100-01-01T00:00:00Z', '--limit', '10000', '--format', 'ndjson'];
-    const { code, stdout, stderr } = await ask('query', query, '--store', store, ...ever);
-    if (code !== 0) throw new Error(stderr);
-    return stdout
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line) as StoredLog);
   }
 
   function childOf({ child }: RunningCommand): number {
@@ -92,7 +83,7 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
       if (round === 0) expect(impostor.stdout).toContain('took the port');
     }
     const kernel = hosts.counters();
-    expect(await stored(store, '*')).toBeInstanceOf(Array);
+    expect(await storedIn(store, '*')).toBeInstanceOf(Array);
     expect(await agent.stop()).toMatchObject({ code: 0 });
     expect(agent.stderr).toMatch(
       /"reason":"it was ended by SIGKILL".*embedded log service down; batches are pending on disk/,
@@ -100,19 +91,20 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
 
     const service = startCommand(['logservice', '--store', store], { namespace: hosts.observed });
     await service.until(({ stdout }) => stdout.includes('ready'));
-    const flows = await stored(store, 'srcaddr:*');
+    const flows = await storedIn(store, 'srcaddr:*');
     expect(countLines(countsOf(flows.filter(isFlow)))).toEqual(countLines(expected));
-    const ledgers = await stored(store, 'ledger-status:*');
+    const ledgers = await storedIn(store, 'ledger-status:*');
     expect(storedTwice([...flows, ...ledgers])).toEqual([]);
     expect(ledgerSum(ledgers, 'ledger-offered-packets')).toBe(kernel.rx.packets + kernel.tx.packets);
     expect(impostor.stdout).not.toContain('was asked');
   });
 
   test('says that it is down, and why, until it runs again', async () => {
-    const configPath = configured();
+    // Batches that are pending for three windows would make the agent unhealthy for another reason.
+    const configPath = configured({ windowSeconds: 60 });
     const agent = run(configPath);
     await agent.until(isReady);
-    const status = async () => JSON.parse((await ask('status', '--json', '--config', configPath)).stdout);
+    const status = async () => JSON.parse((await runInProcess(['status', '--json', '--config', configPath])).stdout);
     expect((await status()).logService).toMatchObject({
       state: 'running',
       url: `http://127.0.0.1:${PORT}`,
@@ -145,8 +137,8 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
     for (const configPath of paths) {
       const { stdout } = await ask('status', '--json', '--config', configPath);
       urls.push(JSON.parse(stdout).logService.url);
-      let flows = await stored(storeOf(configPath), 'srcaddr:*');
-      while (countsOf(flows).size < burst.counts.size) flows = await stored(storeOf(configPath), 'srcaddr:*');
+      const areAll = (logs: readonly StoredLog[]) => countsOf(logs).size >= burst.counts.size;
+      const flows = await untilStoredIn(storeOf(configPath), 'srcaddr:*', areAll);
       expect(countLines(countsOf(flows))).toEqual(countLines(burst.counts));
     }
     expect(urls.toSorted()).toEqual([`http://127.0.0.1:${PORT + 1}`, `http://127.0.0.1:${PORT + 2}`]);
@@ -159,15 +151,17 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
     const store = storeOf(configPath);
     const agent = run(configPath);
     await agent.until(isReady);
-    let ledgers = await stored(store, 'ledger-status:*');
-    while (ledgers.length < 2) ledgers = await stored(store, 'ledger-status:*');
-    const records = await stored(store, '');
+    const ledgers = await untilStoredIn(store, 'ledger-status:*', (logs) => logs.length >= 2);
+    const records = await storedIn(store, '');
     expect(records.length).toBeGreaterThan(0);
     expect(records.filter((log) => 'ledger-status' in log)).toEqual([]);
-    const [{ rows } = { rows: 0 }] = (await stored(store, `end<=${ledgers[0]!['end']} | select count(*) as rows`)) as {
+    const [{ rows } = { rows: 0 }] = (await storedIn(
+      store,
+      `end<=${ledgers[0]!['end']} | select count(*) as rows`,
+    )) as {
       rows?: number;
     }[];
-    const [{ sums } = { sums: 0 }] = (await stored(
+    const [{ sums } = { sums: 0 }] = (await storedIn(
       store,
       `ledger-status:* AND end<=${ledgers[0]!['end']} | select count("ledger-offered-packets") as sums`,
     )) as { sums?: number }[];
@@ -180,8 +174,7 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
     const agent = run(configPath);
     await agent.until(isReady);
     const store = storeOf(configPath);
-    let logs = await stored(store, 'log-status:*');
-    while (logs.length === 0) logs = await stored(store, 'log-status:*');
+    await untilStoredIn(store, 'log-status:*', (logs) => logs.length > 0);
     const { stderr } = await agent.stop();
     const lines = stderr.split('\n').filter((line) => line.startsWith('{'));
     const logged = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -240,11 +233,10 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
   test('starts, takes its records and stops where its path is longer than that of a socket may be', async () => {
     const folder = join(temporaryFolder(), 'a'.repeat(60), 'b'.repeat(60));
     mkdirSync(folder, { recursive: true });
-    const configPath = configured(folder);
+    const configPath = configured({ folder });
     const agent = run(configPath);
     await agent.until(isReady);
-    let logs = await stored(storeOf(configPath), '*');
-    while (logs.length === 0) logs = await stored(storeOf(configPath), '*');
+    await untilStoredIn(storeOf(configPath), '*', (logs) => logs.length > 0);
     expect(await agent.stop()).toMatchObject({ code: 0 });
   });
 });

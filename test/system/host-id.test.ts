@@ -2,9 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { runCommand, startCommand } from '../support/command.ts';
+import { startCommand } from '../support/command.ts';
+import { untilStoredIn } from '../support/log-service-process.ts';
 import { commandMissing, NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -29,10 +29,8 @@ describe.skipIf(missing !== undefined)('records of a host that never got a machi
     const agent = startCommand(['run', '--config', config], { namespace, through });
     await agent.until(({ stderr }) => stderr.includes('"capturing"'));
     namespace.sendDatagrams(5);
-    const query = ['query', 'dstport:9999', '--store', join(folder, 'state', 'logservice'), '--format', 'ndjson'];
-    let found = await runCommand(query, { namespace });
-    for (; found.stdout === ''; found = await runCommand(query, { namespace })) await sleep(200);
-    const [record] = found.stdout.split('\n').map((line) => JSON.parse(line || '{}') as Record<string, string>);
+    const store = join(folder, 'state', 'logservice');
+    const [record] = await untilStoredIn(store, 'dstport:9999', (logs) => logs.length > 0);
     expect(record?.['__SOURCE__']).toBe(hostname());
     expect((await agent.stop()).code).toBe(0);
   });

@@ -4,12 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { LIVE_ENGINE_NAMES, SAVEFILE_ENGINE_NAMES } from '../../agent/capture/engines.ts';
 import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
-import { AgentProcess } from '../support/agent-process.ts';
 import { missingCap } from '../support/cap-missing.ts';
 import { type CapturedPacket, pcapFile } from '../support/capture-file.ts';
 import { runCommand } from '../support/command.ts';
-import { LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
-import { LOG_SERVICE_PORT } from '../support/observed-host.ts';
+import type { StoredLog } from '../support/log-service-process.ts';
+import { observe } from '../support/observation.ts';
 import {
   concat,
   ethernet,
@@ -88,18 +87,14 @@ describe.each(LIVE_ENGINE_NAMES)('an agent with the engine %s whose flow log nam
       const hosts = new TwoHosts();
       onTestFinished(() => hosts.remove());
       addIpv6(hosts);
-      const namespace = hosts.observed;
-      const folder = temporaryFolder();
-      const service = new LogServiceProcess({ namespace, folder: `${folder}/store`, port: LOG_SERVICE_PORT });
-      await service.start();
-      const agent = new AgentProcess({
-        ...{ namespace, folder, service, windowSeconds: 600 },
+      const { service, agent } = await observe(hosts.observed, {
+        windowSeconds: 600,
         flowLogs: '[{ interfaces: [obs0], windowSeconds: 600, fields: [eni, icmp-type, icmp-code] }]',
         capture: `{ engine: ${engine}, bufferBytes: 8MiB, filter: '${ASKED_FOR}' }`,
       });
       await agent.start();
       hosts.send(SENT);
-      await untilCounted(agent, 2 * SENT.length);
+      await agent.untilStatus(hasCounted(2 * SENT.length));
       await agent.stop('SIGKILL');
       await agent.start();
       await service.until((logs) => logs.some(isFlow));
@@ -122,15 +117,10 @@ describe.each(LIVE_ENGINE_NAMES)('an agent with the engine %s whose flow log nam
 });
 
 /** So many packets are in its windows, the open one included. */
-async function untilCounted(agent: AgentProcess, packets: number): Promise<void> {
-  const words = ['status', '--state-directory', agent.stateFolder, '--json'];
-  for (;;) {
-    const { code, stdout } = await runCommand(words);
-    if (code !== 0) continue;
-    const [{ live, ledger }] = (JSON.parse(stdout) as AgentStatus).interfaces as [AgentStatus['interfaces'][number]];
-    if (live.openPackets + ledger.metered.packets >= packets) return;
-  }
-}
+const hasCounted =
+  (packets: number) =>
+  ({ interfaces: [one] }: AgentStatus): boolean =>
+    one!.live.openPackets + one!.ledger.metered.packets >= packets;
 
 describe('a capture of messages, fragments and cut headers', () => {
   const fragment = (offset: number, payload: Uint8Array) =>

@@ -8,6 +8,7 @@ import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import type { LedgerStatus } from '../../agent/telemetry/ledger-sum.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { runCommand, startCommand } from '../support/command.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { ObservedHost, totalPackets } from '../support/observed-host.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import type { Burst } from '../support/traffic.ts';
@@ -35,20 +36,15 @@ function health(socketPath: string): Promise<string> {
 }
 
 async function statusOf(stateFolder: string): Promise<AgentStatus> {
-  const { code, stdout, stderr } = await runCommand(['status', '--state-directory', stateFolder, '--json']);
+  const { code, stdout, stderr } = await runInProcess(['status', '--state-directory', stateFolder, '--json']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   return JSON.parse(stdout) as AgentStatus;
 }
 
 /** Starts the agent and waits until it can be asked, which is a moment after it captures; answers its first status. */
 async function startAsked(agent: AgentProcess): Promise<AgentStatus> {
-  const { child } = await agent.start();
-  const words = ['status', '--state-directory', agent.stateFolder, '--json'];
-  for (;;) {
-    const { code, stdout } = await runCommand(words);
-    if (code === 0) return JSON.parse(stdout) as AgentStatus;
-    if (child.exitCode !== null) throw new Error(`the agent ended with ${child.exitCode}`);
-  }
+  await agent.start();
+  return agent.untilStatus();
 }
 
 /** The first row of the table with this title, by the names of its columns. */
@@ -75,11 +71,8 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
 
   /** Waits until as many packets are in closed windows; the test's own timeout bounds it. */
   async function untilMetered(agent: AgentProcess, packets: number): Promise<AgentStatus> {
-    for (;;) {
-      const status = await statusOf(agent.stateFolder);
-      if (status.interfaces[0]!.ledger.metered.packets >= packets) return status;
-      await sleep(200);
-    }
+    await agent.untilStatus(({ interfaces }) => interfaces[0]!.ledger.metered.packets >= packets);
+    return statusOf(agent.stateFolder);
   }
 
   test('says before the first window ends what came, and that records go to the embedded log service', async () => {
@@ -93,8 +86,9 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
     await agent.until(({ stderr }) => stderr.includes('"capturing"'));
     host.sendBurst();
     const sent = host.sent[0]!.burst.frames.length;
-    while (!existsSync(join(state, 'control.sock'))) await sleep(50);
-    while ((await statusOf(state)).interfaces[0]!.live.openPackets < sent) await sleep(100);
+    await expect.poll(() => existsSync(join(state, 'control.sock')), { timeout: 60_000 }).toBe(true);
+    const openPackets = async () => (await statusOf(state)).interfaces[0]!.live.openPackets;
+    await expect.poll(openPackets, { timeout: 60_000 }).toBeGreaterThanOrEqual(sent);
 
     const { stdout } = await runCommand(['status', '--state-directory', state]);
     const [totals, live] = ['INTERFACE', 'LIVE'].map((title) => tableAt(stdout, title));
