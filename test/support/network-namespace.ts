@@ -78,6 +78,11 @@ export class NetworkNamespace {
     this.ip('neighbour', 'replace', '10.9.0.2', 'lladdr', '02:00:00:00:00:02', 'dev', near);
   }
 
+  /** Waits until an interface has its carrier, as the kernel sees it some time after both ends are up: it drops what is sent before, without a word. */
+  untilUp(name: string): void {
+    this.run('sh', '-c', `until grep -qx up /sys/class/net/${name}/operstate; do sleep 0.01; done`);
+  }
+
   /** Sends UDP datagrams to 10.9.0.2; each carries its number, `first` and up, as text. */
   sendDatagrams(count: number, first = 0, port = 9999): void {
     this.run(process.execPath, '-e', SENDER, String(count), String(first), String(port));

@@ -39,6 +39,8 @@ export class TwoHosts {
     this.observed.ip('link', 'add', 'obs0', 'address', '02:00:00:00:00:0a', 'type', 'veth', ...far);
     this.#settle(this.observed, 'obs0', '10.9.0.1', '10.9.0.2', '02:00:00:00:00:0b');
     this.#settle(this.peer, 'peer0', '10.9.0.2', '10.9.0.1', '02:00:00:00:00:0a');
+    this.observed.untilUp('obs0');
+    this.peer.untilUp('peer0');
   }
 
   /** Removes both interfaces. */

@@ -72,6 +72,7 @@ describe.skipIf(missing !== undefined)('a flow log of', { timeout: 180_000 }, ()
     namespace.ip('link', 'set', 'port0', 'master', 'br0');
     namespace.ip('address', 'add', '10.9.0.1/24', 'dev', 'br0');
     namespace.ip('link', 'set', 'br0', 'up');
+    namespace.untilUp('br0');
     namespace.ip('neighbour', 'replace', '10.9.0.2', 'lladdr', '02:00:00:00:00:02', 'dev', 'br0');
     const view = await flowLogs('create', '-i', 'br0', '--window', '1');
     namespace.sendDatagrams(DATAGRAMS, 0, PORT);
@@ -99,6 +100,7 @@ describe.skipIf(missing !== undefined)('a flow log of', { timeout: 180_000 }, ()
     const view = await flowLogs('create', '-i', 'any', '--window', '1');
     expect(observed(view)).toEqual(['any']);
     namespace.addPair('near0', 'far0');
+    namespace.untilUp('near0');
     namespace.sendDatagrams(DATAGRAMS, 0, PORT);
     // Both ends of the pair are here: one sends, one receives.
     expect(await counted(view)).toBe(2 * DATAGRAMS);
@@ -111,6 +113,7 @@ describe.skipIf(missing !== undefined)('a flow log of', { timeout: 180_000 }, ()
     let view = await flowLogs('describe', id);
     while (view.state !== 'capturing') view = await flowLogs('describe', id);
     expect(observed(view)).toEqual(['near0']);
+    namespace.untilUp('near0');
     namespace.sendDatagrams(DATAGRAMS, 0, PORT);
     const ids = idsOf(view);
     await service.until((logs) => packetsOf(logs, ids) === DATAGRAMS, `dstport:${PORT}`);

@@ -2,7 +2,6 @@
  * Interfaces that are made while the agent runs. The oracle is what the interface itself counts as sent: each datagram is in a
  * record, or among those that passed before capture began, or on an interface that is said to be missed.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import type { AgentProcess } from '../support/agent-process.ts';
@@ -40,12 +39,10 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
     return carried() - before;
   };
   /** Both ends are up, and the kernel has noticed. */
-  const addPair = async () => {
+  const addPair = () => {
     namespace.addPair('near0', 'far0');
-    while (namespace.run('cat', '/sys/class/net/near0/operstate').trim() !== 'up') await sleep(10);
+    namespace.untilUp('near0');
   };
-  /** A window has just begun. */
-  const windowBegin = () => sleep(5000 - (Date.now() % 5000) + 50);
 
   /** Datagrams in records, and how the windows are that had any or lost any, when the agent has ended. */
   async function stored() {
@@ -65,8 +62,7 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
   }
 
   test('is captured from its first packet where that comes after its capture, and its window is whole', async () => {
-    await windowBegin();
-    await addPair();
+    addPair();
     await untilCapturing();
     const packets = send(50);
     expect(await interfaceStatus()).toMatchObject({ beforeAttachPackets: 0 });
@@ -74,9 +70,8 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
   });
 
   test('has the packets that came before its capture said beside the sum, in a window that is not whole', async () => {
-    await windowBegin();
     process.kill(agent.pid, 'SIGSTOP');
-    await addPair();
+    addPair();
     const early = send(20);
     process.kill(agent.pid, 'SIGCONT');
     await untilCapturing();
@@ -88,7 +83,6 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
   });
 
   test('has each packet in a record or among those before its capture, however soon it comes', async () => {
-    await windowBegin();
     namespace.addPair('near0', 'far0');
     const sent = send(50);
     await untilCapturing();
@@ -101,7 +95,7 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
 
   test('and goes before it could be captured is said with what it carried', async () => {
     process.kill(agent.pid, 'SIGSTOP');
-    await addPair();
+    addPair();
     expect(send(20)).toBe(20);
     namespace.ip('link', 'delete', 'near0');
     process.kill(agent.pid, 'SIGCONT');
