@@ -27,7 +27,7 @@ describe.skipIf(missing !== undefined)('records of a host that never got a machi
 
     const through = [...WITH_MACHINE_ID, machineId];
     const agent = startCommand(['run', '--config', config], { namespace, through });
-    await agent.until(({ stderr }) => stderr.includes('"capturing"'));
+    await agent.until(({ stderr }) => ['"capturing"', 'log service ready'].every((said) => stderr.includes(said)));
     namespace.sendDatagrams(5);
     const store = join(folder, 'state', 'logservice');
     const [record] = await untilStoredIn(store, 'dstport:9999', (logs) => logs.length > 0);
