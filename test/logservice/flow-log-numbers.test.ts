@@ -1,7 +1,6 @@
 /** What the agent uploads, and which of it the service holds as numbers: as CLS does by the index rules of docs/cls.md. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { LogGroupEncoder } from '../../agent/export/cls/log-group.ts';
-import { createAnnotations } from '../../agent/model/annotations.ts';
 import { ROW_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
@@ -9,7 +8,7 @@ import { FIELD_NAMES, RECORD_FIELDS } from '../../agent/record/catalogue.ts';
 import { encodeBatches } from '../../agent/wire/flow-batch.ts';
 import { indexType } from '../../schema/field.ts';
 import { decodeLogGroups } from '../support/cls-schema.ts';
-import { cursorOver } from '../support/flow-records.ts';
+import { cursorOver, fullAnnotations } from '../support/flow-records.ts';
 import {
   call,
   PROTOBUF,
@@ -37,17 +36,7 @@ const HEADER = {
 };
 
 function flow(handshakeMicroseconds: number): FlowRecord {
-  const annotations = {
-    ...createAnnotations(),
-    translation: 'matched' as const,
-    direction: 'egress' as const,
-    initiator: 'source' as const,
-    initiatorEvidence: 'syn' as const,
-    rejectRule: '1',
-    sourceRegion: '1',
-    destinationRegion: '1',
-    handshakeMicroseconds,
-  };
+  const annotations = { ...fullAnnotations(), handshakeMicroseconds };
   return {
     ...createFlowRecord(),
     isAnnotated: true,

@@ -48,6 +48,16 @@ function annotationsOf(family: 4 | 6): fc.Arbitrary<Annotations> {
     .map((annotations) => (annotations.translation === 'matched' ? annotations : untranslated(annotations)));
 }
 
+/** Annotations that say something in every field: the last of each list, ones else. */
+export function fullAnnotations(): Annotations {
+  const members = ANNOTATIONS.flatMap(({ name, kind }): [string, string | number][] => {
+    if (typeof kind !== 'string') return [[name, kind.at(-1)!]];
+    if (kind === 'address') return [0, 1, 2, 3].map((index) => [`${name}${index}`, 1]);
+    return [[name, kind === 'text' ? '1' : 1]];
+  });
+  return { ...createAnnotations(), ...(Object.fromEntries(members) as unknown as Annotations) };
+}
+
 function untranslated(annotations: Annotations): Annotations {
   const none = Object.entries(createAnnotations()).filter(([name]) => name.startsWith('translated'));
   return { ...annotations, ...Object.fromEntries(none) };
