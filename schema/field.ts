@@ -26,17 +26,27 @@ export type AnnotationSource = (typeof ANNOTATION_SOURCES)[number];
  */
 type FieldSource =
   | {
-      readonly source: 'key' | 'counted' | 'window' | 'configured' | 'constant';
+      readonly source: 'key' | 'counted' | 'window' | 'configured';
       readonly evidence?: never;
       /** What becomes part of the flow key where a list names the field. */
       readonly extendsKey?: 'icmp';
       readonly annotation?: never;
+      readonly example?: never;
+    }
+  | {
+      readonly source: 'constant';
+      readonly evidence?: never;
+      readonly extendsKey?: never;
+      readonly annotation?: never;
+      /** A value, for the description of its option. */
+      readonly example: string;
     }
   | {
       readonly source: 'evidence';
       readonly evidence: AnnotationSource;
       readonly annotation: Annotation;
       readonly extendsKey?: never;
+      readonly example?: never;
     };
 
 /** Where the annotations of a record hold the value. */

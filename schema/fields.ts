@@ -2,7 +2,8 @@
  * The one list of the fields of a record: names, types, meanings, where they come from, and what other systems call them. The
  * printers, the annotations and their codec, the index rules for Cloud Log Service, the columns of the embedded log service
  * and the tables of docs/formats.md are derived from it: a new field is one row here and its value in
- * `agent/record/field-values.ts`; one that is learnt beside the packets is a number of `proto/flowlog.proto`, too.
+ * `agent/record/field-values.ts`; one that is learnt beside the packets is a number of `proto/flowlog.proto`, too; one that only
+ * the configuration knows is the row alone.
  */
 import { DOCUMENTED_FIELDS } from './documented-fields.ts';
 import type { Annotation, Field } from './field.ts';

@@ -5,12 +5,27 @@ const ICMP =
 
 /** The fields that only lists name: what the host cannot know of itself, and what incident analysis asks beyond the documented rows. */
 export const FURTHER_FIELDS = [
-  { name: 'vpc-id', type: 'text', source: 'constant', meaning: 'The VPC of the interface.', since: '0.1.0' },
-  { name: 'subnet-id', type: 'text', source: 'constant', meaning: 'The subnet of the interface.', since: '0.1.0' },
+  {
+    name: 'vpc-id',
+    type: 'text',
+    source: 'constant',
+    example: 'vpc-0a1b2c3d',
+    meaning: 'The VPC of the interface.',
+    since: '0.1.0',
+  },
+  {
+    name: 'subnet-id',
+    type: 'text',
+    source: 'constant',
+    example: 'subnet-0a1b2c3d',
+    meaning: 'The subnet of the interface.',
+    since: '0.1.0',
+  },
   {
     name: 'instance-id',
     type: 'text',
     source: 'constant',
+    example: 'ins-0a1b2c3d',
     meaning: 'The instance that holds the interface.',
     otel: 'host.id',
     since: '0.1.0',
@@ -19,6 +34,7 @@ export const FURTHER_FIELDS = [
     name: 'region',
     type: 'text',
     source: 'constant',
+    example: 'ap-guangzhou',
     meaning: 'The region of this host.',
     otel: 'cloud.region',
     since: '0.1.0',
@@ -27,6 +43,7 @@ export const FURTHER_FIELDS = [
     name: 'az-id',
     type: 'text',
     source: 'constant',
+    example: 'ap-guangzhou-3',
     meaning: 'The availability zone of this host.',
     otel: 'cloud.availability_zone',
     since: '0.1.0',

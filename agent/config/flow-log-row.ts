@@ -4,6 +4,7 @@ import type { AnnotationSource } from '../../schema/field.ts';
 import type { FlowLog } from '../model/flow-log.ts';
 import { columnsOf, constantsOf } from '../record/field-columns.ts';
 import { expandWords } from '../record/row-formats.ts';
+import { fieldOfConstant } from './constants.ts';
 import type { Findings } from './findings.ts';
 import type { FlowLogOptions, Options } from './schema.ts';
 
@@ -32,11 +33,6 @@ export function rowOf(flowLog: FlowLogOptions, shared: Constants): Pick<FlowLog,
 function valuesByField(constants: Constants): Record<string, string> {
   const set = Object.entries(constants).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return Object.fromEntries(set.map(([option, value]) => [fieldOfConstant(option), value]));
-}
-
-/** `vpcId` is the field `vpc-id`. */
-export function fieldOfConstant(option: string): string {
-  return option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
 /** Sentences about fields that will be empty in every record, and about records that there will never be. */

@@ -24,6 +24,7 @@ import {
 } from '../options/option.ts';
 import type { SinkOptions } from '../options/sink-options.ts';
 import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
+import { CONSTANT_OPTIONS } from './constants.ts';
 import { FIELD_WORD, INTERFACE_PATTERN, LISTEN_ADDRESS, NETWORK, PORT_RANGE, PROTOCOL, TAG } from './kinds.ts';
 
 const KIBIBYTE = 1024;
@@ -33,18 +34,6 @@ const TEBIBYTE = 1024 ** 4;
 const DAY_SECONDS = 86_400;
 
 const IDENTIFIER = pattern('1 to 64 of the characters A-Z a-z 0-9 . _ : -', /^[\w.:-]{1,64}$/);
-
-const CONSTANT = pattern('1 to 128 of the characters A-Z a-z 0-9 . _ : / @ -', /^[\w.:/@-]{1,128}$/);
-
-const constants = {
-  vpcId: optional(CONSTANT, { description: 'The field `vpc-id`.', example: 'vpc-0a1b2c3d' }),
-  subnetId: optional(CONSTANT, { description: 'The field `subnet-id`.', example: 'subnet-0a1b2c3d' }),
-  instanceId: optional(CONSTANT, { description: 'The field `instance-id`.', example: 'ins-0a1b2c3d' }),
-  region: optional(CONSTANT, { description: 'The field `region`.', example: 'ap-guangzhou' }),
-  azId: optional(CONSTANT, { description: 'The field `az-id`.', example: 'ap-guangzhou-3' }),
-  ccnId: optional(CONSTANT, { description: 'The field `ccn-id`.', example: 'ccn-0a1b2c3d' }),
-  regionId: optional(CONSTANT, { description: 'The field `region-id`.', example: 'ap-guangzhou' }),
-};
 
 const flowLog = section('One flow log: what is observed, and as what it is recorded.', {
   id: optional(IDENTIFIER, {
@@ -110,7 +99,7 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
       example: `[eni, ${INCIDENT_FIELDS.join(', ')}]`,
     },
   ),
-  constants: section('Values of fields that the host cannot know, for this flow log alone.', constants),
+  constants: section('Values of fields that the host cannot know, for this flow log alone.', CONSTANT_OPTIONS),
   rejects: optionalSection(
     'Where the packet filter says what it rejects. Without this section every packet that the interface sees is recorded as ACCEPT.',
     {
@@ -257,7 +246,7 @@ const BEFORE_SINKS = {
   ),
   constants: section(
     'Values of fields that the host cannot know, for all flow logs that have none of their own.',
-    constants,
+    CONSTANT_OPTIONS,
   ),
   capture,
   exclude,

@@ -9,6 +9,8 @@ import { applyRetention } from '../../logservice/retention.ts';
 import { Store } from '../../logservice/store.ts';
 import type { StoreError } from '../../logservice/store-error.ts';
 import { Writer } from '../../logservice/writer.ts';
+import { columnType } from '../../schema/field.ts';
+import { FIELDS as SCHEMA_FIELDS } from '../../schema/fields.ts';
 import {
   call,
   column,
@@ -192,6 +194,19 @@ test('the batches of a store of the first version are duplicates, and its logs g
   expect(await writer.write(TOPIC, old)).toEqual({ logs: 0, duplicates: 1 });
   const bounds = { retentionMs: 7 * DAY_MS, storeBytesMax: 1024 ** 3 };
   expect(await applyRetention(store, writer, bounds, STORED_AT + 8 * DAY_MS)).toMatchObject({ logsDeleted: 6 });
+  await store.close();
+});
+
+test('a new store has a column of its type for each field that the list gives one', async () => {
+  const { store } = await openWriter(Date.now);
+  const rows = await store.rows("SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'logs'");
+  const own = [...FIRST_COLUMNS].filter(({ name }) => ['package', 'pkg_log_id', 'time', 'other'].includes(name));
+  const fields = SCHEMA_FIELDS.filter(({ column }) => column !== undefined);
+  const expected = [
+    ...own.map(({ name, type }) => [name, type]),
+    ...fields.map((field) => [field.name, columnType(field)]),
+  ];
+  expect(rows.toSorted()).toEqual(expected.toSorted());
   await store.close();
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { fieldOfConstant, rowOf } from '../../../agent/config/flow-log-row.ts';
+import { fieldOfConstant } from '../../../agent/config/constants.ts';
+import { rowOf } from '../../../agent/config/flow-log-row.ts';
 import { type Loaded, loadConfiguration } from '../../../agent/config/load.ts';
 import { SCHEMA } from '../../../agent/config/schema.ts';
 import { SINKS } from '../../../agent/export/sinks.ts';
