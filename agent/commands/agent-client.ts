@@ -1,6 +1,6 @@
 /** Asks a running agent over its control socket. */
 import { request } from 'node:http';
-import { OperationalError } from '../model/operational-error.ts';
+import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { type AgentStatus, STATUS_SCHEMA } from '../telemetry/agent-status.ts';
 
 /** The agent answers from memory; one that takes longer is in trouble itself. */
@@ -112,5 +112,15 @@ function describeFailure(socketPath: string, { code, message }: NodeJS.ErrnoExce
       return `${socketPath} is only for root and for the user and the group that run flowlogd`;
     default:
       return `asking at ${socketPath} failed: ${message}`;
+  }
+}
+
+/** The agent's own error; undefined for an answer that is none. */
+export function refusalIn(text: string): OperationalError | undefined {
+  try {
+    const { error } = JSON.parse(text) as { error: { code: ErrorCode; message: string } };
+    return new OperationalError(error.code, error.message);
+  } catch {
+    return undefined;
   }
 }

@@ -13,11 +13,11 @@ export interface NamedAgent {
   readonly stateDirectory?: string | undefined;
 }
 
-/** The sockets to try in this order, and whose state they must have. */
+/** The sockets to try in this order, whose state they must have, and where state is without an agent. */
 export function locateAgent(
   named: NamedAgent,
   env: Readonly<Record<string, string | undefined>>,
-): { readonly socketPaths: readonly string[]; readonly stateDirectory: string | undefined } {
+): { readonly socketPaths: readonly string[]; readonly stateDirectory: string | undefined; readonly state: string } {
   const state = resolve(named.stateDirectory ?? loadOnHost(named.config, env, false).configuration.stateDirectory);
   const isNamed = named.config !== undefined || named.stateDirectory !== undefined;
   const embedded = isNamed ? [] : [join(resolve(EMBEDDED_FOLDER), CONTROL_SOCKET)];
@@ -25,5 +25,6 @@ export function locateAgent(
   return {
     socketPaths: [...new Set([...embedded, ...runtime, join(state, CONTROL_SOCKET)])],
     stateDirectory: isNamed ? state : undefined,
+    state,
   };
 }

@@ -14,7 +14,9 @@ export const AGENT_OPTIONS: readonly OptionSpec[] = [
 ];
 
 /** The sockets to try, and whose state they must have. */
-export async function namedAgent(invocation: Invocation): Promise<ReturnType<typeof locateAgent>> {
+export async function namedAgent(
+  invocation: Invocation,
+): Promise<Pick<ReturnType<typeof locateAgent>, 'socketPaths' | 'stateDirectory'>> {
   const socket = invocation.string('socket');
   if (socket !== undefined) return { socketPaths: [socket], stateDirectory: undefined };
   const named = { config: invocation.string('config'), stateDirectory: invocation.string('state-directory') };

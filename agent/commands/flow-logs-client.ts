@@ -3,8 +3,8 @@ import { parse } from 'yaml';
 import type { Invocation } from '../cli/command.ts';
 import type { FlowLogList, FlowLogView } from '../control/flow-log-view.ts';
 import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
-import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
-import { operateAgent } from './agent-client.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { operateAgent, refusalIn } from './agent-client.ts';
 import type { Action } from './flow-log-actions.ts';
 import { formatFlowLog, formatFlowLogs } from './flow-logs-text.ts';
 
@@ -104,16 +104,6 @@ export class FlowLogsClient {
       refusalIn(text) ??
       new OperationalError('agent.unreachable', `Asking flowlogd: it answers ${code}: ${text.trim()}`)
     );
-  }
-}
-
-/** The agent's own error. */
-function refusalIn(text: string): OperationalError | undefined {
-  try {
-    const { error } = JSON.parse(text) as { error: { code: ErrorCode; message: string } };
-    return new OperationalError(error.code, error.message);
-  } catch {
-    return undefined;
   }
 }
 

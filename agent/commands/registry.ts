@@ -13,6 +13,7 @@ export const COMMANDS: CommandTable = new Map([
   ['config', async () => (await import('./config.ts')).config],
   ['status', async () => (await import('./status.ts')).status],
   ['flow-logs', async () => (await import('./flow-logs.ts')).flowLogs],
+  ['spool', async () => (await import('./spool.ts')).spool],
   ['query', async () => (await import('./query.ts')).query],
   ['logservice', async () => (await import('./logservice.ts')).logservice],
   ['interfaces', async () => (await import('./interfaces.ts')).interfaces],

@@ -6,6 +6,7 @@
  *     GET /metrics    Prometheus' text format        both
  *     GET /health     200, or 503 with the reasons   both
  *     /flow-logs      as in flow-log-routes.ts       socket only: it changes what is observed
+ *     /spool          as in spool-routes.ts          socket only: it changes what is delivered
  *
  * A client gets one answer per connection and neither memory nor time beyond the limits below; the answers are a few kilobytes.
  */
@@ -21,6 +22,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
 import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
 import { OwnSocket } from './own-socket.ts';
+import { SPOOL_PATH } from './spool-routes.ts';
 
 export const CONTROL_SOCKET = 'control.sock';
 /** sun_path of unix(7) has 108 bytes, the last one a zero; a longer path would be cut without a word. */
@@ -55,6 +57,7 @@ const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json';
 /** A flow log with its fields and tags takes a few kilobytes. */
 const BODY_BYTES_MAX = 65_536;
+const OPERATION_PATHS = [FLOW_LOGS_PATH, SPOOL_PATH];
 /** A change waits for a round of the data plane. */
 const OPERATION_MS = 30_000;
 const LOCAL_ROUTES: Readonly<Record<string, Route>> = {
@@ -80,7 +83,7 @@ export interface EndpointsPlan {
   readonly socketPath: string;
   /** Undefined: no TCP. */
   readonly listen: ListenAddress | undefined;
-  /** What the socket lets its users do with flow logs. */
+  /** What the socket lets its users do with flow logs and the spool. */
   readonly operate?: Operate | undefined;
 }
 
@@ -182,7 +185,7 @@ function endpointServer(
     },
     (request, response) => {
       const path = pathOf(request);
-      const isOperation = path === FLOW_LOGS_PATH || path.startsWith(`${FLOW_LOGS_PATH}/`);
+      const isOperation = OPERATION_PATHS.some((each) => path === each || path.startsWith(`${each}/`));
       response.setHeader('Connection', 'close');
       response.setHeader('Cache-Control', 'no-store');
       if (operate !== undefined && isOperation) void answerOperation(operate, request, response);

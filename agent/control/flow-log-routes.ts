@@ -63,14 +63,14 @@ export function flowLogRoutes(control: FlowLogControl, status: StatusCollector, 
 }
 
 /** Of what the asker can do something about; the rest is the agent's trouble. */
-const STATUS_CODES: Partial<Record<ErrorCode, number>> = {
+export const STATUS_CODES: Partial<Record<ErrorCode, number>> = {
   'usage.invalid': 400,
   'config.invalid': 400,
   'capture.no-interface': 404,
   'flow-log.refused': 409,
 };
 
-function failure(code: number, error: ErrorCode, message: string): JsonAnswer {
+export function failure(code: number, error: ErrorCode, message: string): JsonAnswer {
   return { code, body: { error: { code: error, message } } };
 }
 

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import type { Invocation, Output } from '../cli/command.ts';
 import { ownCommand, quoted } from '../cli/own-command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
-import { flowLogRoutes } from '../control/flow-log-routes.ts';
+import { flowLogRoutes, type Operate } from '../control/flow-log-routes.ts';
 import { TopicProbe } from '../control/sink-probe.ts';
+import { SPOOL_PATH, spoolRoutes } from '../control/spool-routes.ts';
 import { EMBEDDED_TOPIC_ID } from '../export/cls/options.ts';
 import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogResolver } from '../flow-logs/reconciler.ts';
@@ -129,7 +130,11 @@ async function supervise(
   const topic = new TopicProbe(options.sink);
   const socketPath = controlSocketPath(options.stateDirectory, env);
   const endpoints = await openEndpoints(
-    { socketPath, listen, operate: flowLogRoutes(flowLogs, supervisor.status, topic) },
+    {
+      socketPath,
+      listen,
+      operate: operations(flowLogRoutes(flowLogs, supervisor.status, topic), supervisor, options.log),
+    },
     supervisor.status,
     options.log,
   );
@@ -159,6 +164,12 @@ async function supervise(
     logEnd(options.log, supervisor.status.read(), performance.now() - endsAt);
   }
   return signal.aborted ? EXIT.ok : EXIT.unavailable;
+}
+
+/** What may be done over the control socket. */
+function operations(flowLogs: Operate, { spoolControl }: Supervisor, log: Log): Operate {
+  const spool = spoolRoutes(spoolControl, log);
+  return (method, path, body) => (path.startsWith(SPOOL_PATH) ? spool : flowLogs)(method, path, body);
 }
 
 /** Nothing waits for it: it captures meanwhile, and batches are pending on disk. */

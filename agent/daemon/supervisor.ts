@@ -5,6 +5,7 @@
 
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
+import type { SpoolControl } from '../control/spool-routes.ts';
 import { DEFAULT_BACKOFF } from '../export/backoff.ts';
 import { EXPORTER_DEFAULTS, Exporter } from '../export/exporter.ts';
 import { systemTimers } from '../export/timers.ts';
@@ -27,6 +28,7 @@ import type { AgentPlan } from './agent-plan.ts';
 import { createStatus, onRecorderMessage } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
 import { ExportLog } from './export-log.ts';
+import { spoolControl } from './spool-control.ts';
 import { SpoolReading } from './spool-reading.ts';
 import { stateEvents } from './state-events.ts';
 import { StateWatch, watchedFolder } from './state-watch.ts';
@@ -141,6 +143,11 @@ export class Supervisor {
   /** The log service can be reached again. */
   deliverNow(): void {
     this.#exporter.retryNow();
+  }
+
+  /** For operators. */
+  get spoolControl(): SpoolControl {
+    return spoolControl(this.#spool, () => this.deliverNow());
   }
 
   /** Changes with every round of the data plane. */

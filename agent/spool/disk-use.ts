@@ -37,6 +37,11 @@ export class DiskUse {
     this.#holders.add(holder);
   }
 
+  /** Its sink was removed, with all that it owed. */
+  drop(holder: BatchHolder): void {
+    this.#holders.delete(holder);
+  }
+
   /** Whether a sink beside this one owes the batch. */
   isOwedElsewhere(name: string, self: BatchHolder): boolean {
     return !isPiece(name) && this.#some(self, (other) => other.has(name));

@@ -6,7 +6,9 @@ import { type Disk, isFileSystemError, unlinkIfThere } from './disk.ts';
 import { diskBytes } from './disk-use.ts';
 import { parseSpoolName } from './spool-name.ts';
 
-const REASON_SUFFIX = '.reason.txt';
+export const REASON_SUFFIX = '.reason.txt';
+/** Of a batch that is on its way out again (`SinkQueue.restore`). */
+const LEAVING_SUFFIX = '.leaving';
 
 export class Quarantine {
   readonly #disk: Disk;
@@ -29,9 +31,32 @@ export class Quarantine {
     this.#files.clear();
     this.#bytes = 0;
     this.#disk.makeFolder(this.#folder);
-    const names = this.#disk.list(this.#folder).filter((name) => parseSpoolName(name) !== undefined);
-    for (const name of names.sort()) this.#admit(name, this.#disk.size(`${this.#folder}/${name}`));
+    const names = this.#disk.list(this.#folder);
+    for (const name of names.filter((each) => each.endsWith(LEAVING_SUFFIX)))
+      unlinkIfThere(this.#disk, this.#path(name));
+    const batches = names.filter((name) => parseSpoolName(name) !== undefined);
+    for (const name of batches.sort()) this.#admit(name, this.#disk.size(this.#path(name)));
     this.#trim();
+  }
+
+  /** Oldest first. */
+  names(): readonly string[] {
+    return [...this.#files.keys()];
+  }
+
+  /** The file of a batch. @throws what the file system throws */
+  content(name: string): Uint8Array {
+    return this.#disk.readNow(this.#path(name));
+  }
+
+  /** Puts other content at a path, on the disk at return, and the batch is here no more. @throws what the file system throws */
+  leave(name: string, content: readonly Uint8Array[], to: string): void {
+    const leaving = this.#path(name) + LEAVING_SUFFIX;
+    unlinkIfThere(this.#disk, leaving);
+    this.#disk.create(leaving, content);
+    this.#disk.rename(leaving, to);
+    this.#disk.syncFolder(to.slice(0, to.lastIndexOf('/')));
+    this.#delete(name);
   }
 
   get files(): number {
@@ -49,10 +74,10 @@ export class Quarantine {
    * @throws what the file system throws; the file is then where it was.
    */
   take(path: string, name: string, bytes: number, reason: string): void {
-    this.#disk.rename(path, `${this.#folder}/${name}`);
+    this.#disk.rename(path, this.#path(name));
     this.#admit(name, bytes);
     try {
-      const reasonPath = `${this.#folder}/${name}${REASON_SUFFIX}`;
+      const reasonPath = this.#path(name) + REASON_SUFFIX;
       unlinkIfThere(this.#disk, reasonPath);
       this.#disk.create(reasonPath, [Buffer.from(`${reason}\n`)]);
     } catch (error) {
@@ -70,18 +95,26 @@ export class Quarantine {
   }
 
   #trim(): void {
-    for (const [name, bytes] of this.#files) {
+    for (const name of this.#files.keys()) {
       if (this.#bytes <= this.#bytesMax) return;
       try {
-        unlinkIfThere(this.#disk, `${this.#folder}/${name}${REASON_SUFFIX}`);
-        unlinkIfThere(this.#disk, `${this.#folder}/${name}`);
+        this.#delete(name);
       } catch (error) {
         if (!isFileSystemError(error)) throw error;
         return;
       }
-      this.#files.delete(name);
-      this.#bytes -= bytes;
       this.deleted++;
     }
+  }
+
+  #delete(name: string): void {
+    unlinkIfThere(this.#disk, this.#path(name) + REASON_SUFFIX);
+    unlinkIfThere(this.#disk, this.#path(name));
+    this.#bytes -= this.#files.get(name) ?? 0;
+    this.#files.delete(name);
+  }
+
+  #path(name: string): string {
+    return `${this.#folder}/${name}`;
   }
 }

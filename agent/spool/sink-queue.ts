@@ -11,6 +11,7 @@
  * Bounds: the quarantine's and the loss reports' own; of what is pending the spool's (spool.ts).
  */
 import type { BatchStore } from '../model/batch-store.ts';
+import { withoutLedger } from '../wire/flow-batch-reader.ts';
 import { newer } from '../wire/protobuf-reader.ts';
 import { DeletedBatches, type VanishedTotals } from './deleted-batches.ts';
 import { type Disk, isFileSystemError, isThere, unlinkIfThere } from './disk.ts';
@@ -20,11 +21,11 @@ import { LossReports, type LostBatch, readLostBatch } from './loss-reports.ts';
 import { PartialSplits } from './partial-splits.ts';
 import { Quarantine } from './quarantine.ts';
 import { addEvicted, createEvicted, type EvictedTotals, type EvictionReason } from './spool-bounds.ts';
-import { FILE_BYTES_MAX, readSpoolFile } from './spool-file.ts';
+import { FILE_BYTES_MAX, readSpoolFile, SPOOL_HEADER_BYTES, spoolFile } from './spool-file.ts';
 import { SpoolFolder } from './spool-folder.ts';
 import { SpoolIndex } from './spool-index.ts';
 import { quarantineFolder } from './spool-layout.ts';
-import { parseSpoolName } from './spool-name.ts';
+import { parseSpoolName, restoredName } from './spool-name.ts';
 import type { SpoolEntry } from './spool-writer.ts';
 
 export interface QueueCounters extends VanishedTotals {
@@ -222,6 +223,33 @@ export class SinkQueue implements BatchStore {
     this.folder.demand(() => this.reports.remove(name));
     this.counters.quarantined++;
     this.#options.onQuarantined(name, reason);
+  }
+
+  /** Oldest first. */
+  get quarantinedNames(): readonly string[] {
+    return this.#quarantine.names();
+  }
+
+  /**
+   * Makes a quarantined batch pending again, as a piece of what it was and without its ledger: a loss report has that already.
+   *
+   * @returns why it stays; undefined when it is pending
+   * @throws OperationalError `spool.unusable`; it is quarantined then
+   */
+  restore(name: string): string | undefined {
+    let refusal: string | undefined;
+    this.folder.demand(() => {
+      const found = readSpoolFile(this.#quarantine.content(name));
+      if (found.kind !== 'whole') {
+        refusal = found.kind === 'newer' ? 'a newer flowlogd wrote it' : `it is corrupt: ${found.reason}`;
+        return;
+      }
+      const batch = withoutLedger(found.payload);
+      const piece = restoredName(name);
+      this.#quarantine.leave(name, spoolFile(batch), this.folder.file(piece));
+      this.index.insert([{ name: piece, bytes: SPOOL_HEADER_BYTES + batch.length }]);
+    });
+    return refusal;
   }
 
   async replace(name: string, parts: readonly Uint8Array[]): Promise<void> {

@@ -3,6 +3,7 @@
  *
  *     000000000042-001700000060.flows          the 43rd batch of this spool, written at that Unix second
  *     000000000042.01-001700000060.flows       a piece of it: first half, of that the second half
+ *     000000000042.r-001700000060.flows        the same, back from the quarantine
  *     000000000043-001700000061.flows.tmp      not yet durable: deleted at the next start
  */
 export interface SpoolName {
@@ -40,6 +41,12 @@ export function pieceNames(name: string, count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) =>
     formatSpoolName({ ...parsed, piece: parsed.piece + index.toString(36) }),
   );
+}
+
+/** The name of a batch that comes back from the quarantine: a file of its own, in the same place of the order. */
+export function restoredName(name: string): string {
+  const parsed = parseSpoolName(name)!;
+  return formatSpoolName({ ...parsed, piece: `${parsed.piece}r` });
 }
 
 /** The names of every batch of which this one would be a piece. */

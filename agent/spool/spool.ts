@@ -11,9 +11,11 @@
  * (a window that is being written comes on top, and batches in flight stay); those of each queue; in memory one index entry for
  * each name.
  */
+import { OperationalError } from '../model/operational-error.ts';
 import type { Disk } from './disk.ts';
 import { DiskUse } from './disk-use.ts';
 import type { HeldLock } from './lock-file.ts';
+import { removeQueue } from './remove-queue.ts';
 import { createQueueCounters, type QueueCounters, SinkQueue } from './sink-queue.ts';
 import {
   addEvicted,
@@ -199,6 +201,24 @@ export class Spool {
     if (due.size === 0) this.#clearAlarm();
   }
 
+  /**
+   * Deletes what is pending and quarantined for a sink that the configuration does not name; answers how many batches that were.
+   *
+   * @throws OperationalError `usage.invalid`, `spool.unusable`; it can be called again then
+   */
+  async removeSink(sink: string): Promise<number> {
+    const queue = this.#queues.get(sink);
+    if (queue === undefined) throw new OperationalError('usage.invalid', `The spool has nothing of a sink ${sink}.`);
+    if (queue.isConfigured) {
+      throw new OperationalError('usage.invalid', `The sink ${sink} is in the configuration: take it out first.`);
+    }
+    const removed = await removeQueue(queue);
+    this.#use.drop(queue.index);
+    this.#queues.delete(sink);
+    this.#clearAlarm();
+    return removed;
+  }
+
   /** Whether the folder is still the one that this process keeps others out of, with those of the sinks. */
   get isInPlace(): boolean {
     return this.#lock.isInPlace && (!this.#isListed || this.queues.every(({ isInPlace }) => isInPlace));
@@ -267,7 +287,7 @@ export class Spool {
     this.#prepareQueues();
     yield;
     const [first] = this.#queues.values();
-    if (yield* takeOver(this.#folder, first!.folder)) first!.prepare();
+    if (first !== undefined && (yield* takeOver(this.#folder, first.folder))) first.prepare();
     const found = yield* findBatches(this.queues);
     // A killed process may have left changes that everybody sees and no disk holds yet.
     for (const queue of found.keys()) queue.folder.sync();

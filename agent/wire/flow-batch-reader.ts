@@ -108,6 +108,19 @@ export function splitBatch(bytes: Uint8Array): [Uint8Array, Uint8Array] | undefi
   ];
 }
 
+/** The same batch without the ledger of its window. @throws OperationalError `spool.damaged` */
+export function withoutLedger(bytes: Uint8Array): Uint8Array {
+  const wire = new ProtobufReader(bytes, 0, bytes.length);
+  const rest: Uint8Array[] = [];
+  while (wire.at < wire.end) {
+    const start = wire.at;
+    const tag = wire.tag();
+    wire.skip(tag);
+    if (tag !== BATCH_TAG.ledger) rest.push(bytes.subarray(start, wire.at));
+  }
+  return Buffer.concat(rest);
+}
+
 /** The next records, at most `count`, as they are. */
 function takeRecords(wire: ProtobufReader, bytes: Uint8Array, count: number) {
   const pieces: Uint8Array[] = [];
