@@ -1,4 +1,4 @@
-/** What is told when files of the state directory were deleted while the agent runs: once in the log, and in the status. */
+/** What is reported when files of the state directory were deleted while the agent runs: once in the log, and in the status. */
 import type { Spool } from '../spool/spool.ts';
 import type { Log } from '../telemetry/log.ts';
 import { STATE_IN_PLACE, type StateStatus } from '../telemetry/state-status.ts';

@@ -1,4 +1,4 @@
-/** Pending batches that somebody else deletes: they have vanished, with the packets of those of which that is known. */
+/** Pending batches that another program deletes: they have vanished, with the packets of those of which that is known. */
 import { isFileSystemError, isThere } from './disk.ts';
 import type { SpoolFolder } from './spool-folder.ts';
 import type { SpoolIndex } from './spool-index.ts';

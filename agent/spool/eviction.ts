@@ -123,7 +123,7 @@ export class Eviction {
       }
   }
 
-  /** Oldest first holds for all: what only a newer flowlogd can read goes in its turn, too, and nobody can report its packets. */
+  /** Oldest first holds for all: what only a newer flowlogd can read goes in its turn, too, and its packets are unknown. */
   #evictUnread(name: string, reason: EvictionReason): void {
     const { folder, onUnaccounted } = this.#parts;
     if (!folder.attempt(() => unlinkIfThere(folder.disk, folder.file(name)))) return;

@@ -1,7 +1,7 @@
 /**
  * A file that one process at a time holds, by flock(2): the kernel decides in one step, sees through process namespaces and
  * containers because the lock is the file's, and drops it when the process dies, however it dies. On NFS the server keeps it.
- * So the file is never removed, and nobody has to judge whether a holder still lives. What stands in it is for people.
+ * So the file is never removed, and whether a holder still lives is never judged. Its content is for people.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs';
 import { hostname } from 'node:os';

@@ -1,10 +1,10 @@
 /**
  * The recorder: takes closed windows, makes each durable in the spool, and only then lets go of its memory.
  *
- * While the spool cannot be written the windows wait in memory and the oldest is tried again, ever more slowly up to ten
- * seconds. They wait within two bounds, their number and the memory of their tables. Over a bound the oldest window gives up
+ * While the spool cannot be written the windows are pending in memory and the oldest is retried, ever more slowly up to ten
+ * seconds. They have two limits, their number and the memory of their tables. Over a limit the oldest window loses
  * its records, not its ledger: what was metered is then written down as overflowed, so that the window says SKIPDATA with
- * the number of packets lost. When thousands of such bare ledgers wait, the two oldest of an observation point become one.
+ * the number of packets lost. When thousands of such ledger-only windows are pending, the two oldest of an observation point become one.
  */
 import type { WindowHeader } from '../model/batch-id.ts';
 import { HELD_BYTES_MAX } from '../model/closed-window.ts';
@@ -63,9 +63,9 @@ export const RECORDER_DEFAULTS = { heldWindowsMax: 64, heldBytesMax: HELD_BYTES_
 
 const RETRY_MS_MIN = 250;
 const RETRY_MS_MAX = 10_000;
-/** Windows without records that wait for the disk: a few hundred bytes each. */
-const BARE_LEDGERS_MAX = 4096;
-const BARE_GAPS_MAX = 16;
+/** Ledger-only windows that are pending: a few hundred bytes each. */
+const LEDGER_ONLY_MAX = 4096;
+const LEDGER_ONLY_GAPS_MAX = 16;
 /** Parts of one revision of a window at most: more records than two tables hold. */
 const REVISION_PARTS = 2 ** 16;
 /** Revisions that have part numbers of their own: parts are 32 bits. */
@@ -79,20 +79,20 @@ export interface RecorderCounters {
   /** Windows that gave up their records, and the packets of those. */
   windowsEvicted: number;
   packetsEvicted: number;
-  /** Bare ledgers that became one with the next of their observation point. */
+  /** Ledger-only windows that became one with the next of their observation point. */
   ledgersMerged: number;
 }
 
 export class Recorder {
   readonly #options: RecorderOptions;
   /** Oldest first: windows that gave up their records, then windows that have them. */
-  readonly #bare: RecordedWindow[] = [];
+  readonly #ledgerOnly: RecordedWindow[] = [];
   readonly #held: RecordedWindow[] = [];
   #heldBytes = 0;
   #retryMs = RETRY_MS_MIN;
   #cancelRetry: (() => void) | undefined;
   #failure: OperationalError | undefined;
-  #flushWaiters: ((complete: boolean) => void)[] = [];
+  #pendingFlushes: ((complete: boolean) => void)[] = [];
   readonly counters: RecorderCounters = {
     windows: 0,
     batches: 0,
@@ -112,9 +112,9 @@ export class Recorder {
     return this.#failure;
   }
 
-  /** Windows that wait. */
+  /** Windows that are not durable yet. */
   get waiting(): number {
-    return this.#bare.length + this.#held.length;
+    return this.#ledgerOnly.length + this.#held.length;
   }
 
   get heldBytes(): number {
@@ -129,30 +129,30 @@ export class Recorder {
     this.#keepBounds();
   }
 
-  /** Tries now what waits, then waits for it at most `deadlineMs`, and no longer; answers whether everything is durable. */
+  /** Retries now what is pending, for at most `deadlineMs`; answers whether everything is durable. */
   flush(deadlineMs: number): Promise<boolean> {
     this.#cancelRetry?.();
     this.#work();
     if (this.waiting === 0) return Promise.resolve(true);
     return new Promise((resolve) => {
-      const waiter = (complete: boolean) => {
+      const pendingFlush = (complete: boolean) => {
         cancel();
         resolve(complete);
       };
       const cancel = this.#options.after(deadlineMs, () => {
-        this.#flushWaiters = this.#flushWaiters.filter((other) => other !== waiter);
+        this.#pendingFlushes = this.#pendingFlushes.filter((other) => other !== pendingFlush);
         // A timer that still ran would keep the thread, and so the whole agent, from ending.
         this.#cancelRetry?.();
         resolve(false);
       });
-      this.#flushWaiters.push(waiter);
+      this.#pendingFlushes.push(pendingFlush);
     });
   }
 
   #work(): void {
     this.#cancelRetry = undefined;
     while (this.waiting > 0) {
-      const queue = this.#bare.length > 0 ? this.#bare : this.#held;
+      const queue = this.#ledgerOnly.length > 0 ? this.#ledgerOnly : this.#held;
       const window = queue[0]!;
       const written = this.#write(window);
       if (written === undefined) return;
@@ -163,15 +163,15 @@ export class Recorder {
       window.forget();
       window.release();
     }
-    for (const resolve of this.#flushWaiters.splice(0)) resolve(true);
+    for (const resolve of this.#pendingFlushes.splice(0)) resolve(true);
   }
 
   /** The oldest goes into the next of its point; of so many at least two have one. */
-  #mergeBare(): void {
-    const oldest = this.#bare.shift()!;
-    const next = this.#bare.findIndex((window) => isSamePoint(window, oldest));
-    if (next < 0) this.#bare.push(oldest);
-    else this.#bare[next] = merged(oldest, this.#bare[next]!);
+  #mergeLedgerOnly(): void {
+    const oldest = this.#ledgerOnly.shift()!;
+    const next = this.#ledgerOnly.findIndex((window) => isSamePoint(window, oldest));
+    if (next < 0) this.#ledgerOnly.push(oldest);
+    else this.#ledgerOnly[next] = merged(oldest, this.#ledgerOnly[next]!);
   }
 
   #write(window: RecordedWindow): { readonly entries: readonly WrittenBatch[]; readonly records: number } | undefined {
@@ -226,28 +226,28 @@ export class Recorder {
     const { heldWindowsMax, heldBytesMax } = this.#options;
     while (this.#held.length > 0 && (this.#held.length > heldWindowsMax || this.#heldBytes > heldBytesMax)) {
       const window = this.#held.shift()!;
-      this.#bare.push(withoutRecords(window));
+      this.#ledgerOnly.push(withoutRecords(window));
       this.counters.windowsEvicted++;
       this.counters.packetsEvicted += window.ledger.metered.packets;
       this.#heldBytes -= window.heldBytes;
       this.#options.events.onEvicted(window);
       window.release();
     }
-    while (this.#bare.length > BARE_LEDGERS_MAX) {
-      this.#mergeBare();
+    while (this.#ledgerOnly.length > LEDGER_ONLY_MAX) {
+      this.#mergeLedgerOnly();
       this.counters.ledgersMerged++;
     }
   }
 }
 
-/** One bare ledger for all windows from the one to the other, under the identity of the first. */
+/** One ledger-only window for all windows from the one to the other, under the identity of the first. */
 function merged(older: RecordedWindow, newer: RecordedWindow): RecordedWindow {
   const windowStart = Math.min(older.header.windowStart, newer.header.windowStart);
   const end = Math.max(endOf(older.header), endOf(newer.header));
   const ledger = createLedger([]);
   addLedger(ledger, older.ledger);
   addLedger(ledger, newer.ledger);
-  joinGaps(ledger.gaps, BARE_GAPS_MAX);
+  joinGaps(ledger.gaps, LEDGER_ONLY_GAPS_MAX);
   // A closure for each of thousands of windows would be a queue of its own.
   older.forget();
   const header = { ...older.header, windowStart, windowSeconds: end - windowStart };
@@ -264,7 +264,7 @@ function isSamePoint(left: RecordedWindow, right: RecordedWindow): boolean {
 
 /**
  * Where the parts of a revision begin. Revisions of one window so never share a part, and a revision has the same parts whenever it is
- * written: also after a kill, when nobody knows any more what was written before.
+ * written: also after a kill, when what was written before is not known.
  */
 export function firstPartOf(revision: number): number {
   return (revision % REVISIONS_MAX) * REVISION_PARTS;

@@ -1,4 +1,4 @@
-/** Deletes all that lies in the folder of a sink, step by step, so that hundreds of thousands of files stop nobody. */
+/** Deletes all that lies in the folder of a sink, step by step, so that hundreds of thousands of files block nothing. */
 import { setImmediate as turn } from 'node:timers/promises';
 import { unlinkIfThere } from './disk.ts';
 import type { SinkQueue } from './sink-queue.ts';

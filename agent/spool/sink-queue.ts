@@ -299,7 +299,7 @@ export class SinkQueue implements BatchStore {
     }
   }
 
-  /** Gone because the bound was met while we waited, or because somebody cleans up behind our back. @throws any other error */
+  /** Gone because it was evicted meanwhile, or because another program deleted it. @throws any other error */
   #vanished(name: string, error: unknown): undefined {
     if (!isFileSystemError(error) || error.code !== 'ENOENT') throw this.folder.unusable(error);
     this.deleted.lose(name);

@@ -1,6 +1,6 @@
 /**
- * What an earlier run left in the spool's folder, in bounded steps, so that hundreds of thousands of files stop nobody: a generator
- * yields between two of them. While names are read nobody else may work in the folder.
+ * What an earlier run left in the spool's folder, in bounded steps, so that hundreds of thousands of files block nothing: a generator
+ * yields between two of them. While names are read the folder must not change.
  *
  *     takeOver     what a version without folders of sinks left goes to the first sink
  *     findBatches  of each sink: loss reports are taken up, what was on its way in goes, for the other sinks, too
@@ -112,7 +112,7 @@ function removePartialSplits({ folder }: SinkQueue, names: readonly string[], pi
   return names.filter((name) => !partial.has(name));
 }
 
-/** What stands under a temporary name was not committed, and no sink was told of it: what others have of it already goes first. */
+/** What stands under a temporary name was not committed, and no exporter knows of it: what others have of it already goes first. */
 function removeUncommitted(
   queue: SinkQueue,
   temporary: readonly string[],

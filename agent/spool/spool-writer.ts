@@ -5,7 +5,7 @@
  *     commit   FOLDER/sinks/OTHER/NAME        linked for every other sink, then one sync of each of their folders
  *              FOLDER/sinks/FIRST/NAME        renamed, then one sync of the folder
  *
- * The rename in the folder of the first sink is the commit: as long as the temporary name is there, no sink was told of the batch,
+ * The rename in the folder of the first sink is the commit: as long as the temporary name is there, no exporter knows of the batch,
  * and a restart removes what was linked already. Once it is gone, every link is on the disk. With one sink nothing is linked.
  *
  * Bounds: one staged window on the disk beside the spool; no memory beyond the caller's bytes. After a failure nothing of
@@ -23,7 +23,7 @@ export interface SpoolEntry {
   readonly name: string;
   /** Of the file. */
   readonly bytes: number;
-  /** In its records; undefined where nobody looked. */
+  /** In its records; undefined where that was not read. */
   readonly packets?: number;
 }
 

@@ -120,7 +120,7 @@ export class Spool {
     }
   }
 
-  /** Whether the names of all batches are known: before that nothing is pending, and nobody may write. */
+  /** Whether the names of all batches are known: before that nothing is pending, and nothing may be written. */
   get isListed(): boolean {
     return this.#isListed;
   }
@@ -225,7 +225,7 @@ export class Spool {
   }
 
   /**
-   * Takes the folder anew, after somebody deleted or replaced it: what was pending and is not there has vanished, what is
+   * Takes the folder anew, after it was deleted or replaced: what was pending and is not there has vanished, what is
    * there and was not is pending. Loss reports are in memory, and written again.
    *
    * @throws OperationalError `instance.running` where another process has it now, `spool.unusable`; it can be called again then
@@ -239,7 +239,7 @@ export class Spool {
     });
   }
 
-  /** Batches that somebody deleted have vanished, though nobody asks for them now. */
+  /** Batches that were deleted have vanished, also those that no exporter asks for now. */
   noticeDeleted(): void {
     if (this.#isListed) for (const queue of this.#queues.values()) queue.deleted.notice();
   }
