@@ -28,7 +28,7 @@ import type { AgentPlan } from './agent-plan.ts';
 import { createStatus, onRecorderMessage } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
 import { ExportLog } from './export-log.ts';
-import { spoolControl } from './spool-control.ts';
+import { logUnconfigured, spoolControl } from './spool-control.ts';
 import { SpoolReading } from './spool-reading.ts';
 import { stateEvents } from './state-events.ts';
 import { StateWatch, watchedFolder } from './state-watch.ts';
@@ -225,6 +225,7 @@ export class Supervisor {
       onComplete: () => {
         const backlog = this.#spool.backlog();
         if (backlog.batches > 0) log.debug('the index of the spool is read', backlog);
+        logUnconfigured(log, this.#spool);
       },
     });
   }
