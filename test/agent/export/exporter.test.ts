@@ -284,6 +284,55 @@ describe('a service in trouble', () => {
   });
 });
 
+describe('the turns of batches that fail', () => {
+  /** Lets time pass until the sink has been sent so many, and answers their names. */
+  async function sentUpTo(count: number, { sink, timers }: ReturnType<typeof world>): Promise<readonly string[]> {
+    await settled();
+    while (sink.sent.length < count) await timers.advance(timers.nextMs as number);
+    return sink.sent.slice(0, count);
+  }
+
+  it('go on when another batch passes at once, which says nothing about theirs', async () => {
+    const exporting = world(['a', 'b', 'c']);
+    exporting.sink.answer = (name) => (name === 'a' ? RETRY : ACCEPTED);
+    exporting.exporter.wake();
+    expect(await sentUpTo(6, exporting)).toEqual(['a', 'a', 'a', 'b', 'c', 'a']);
+  });
+
+  it('begin anew when one passes that had failed: the service was the cause', async () => {
+    const exporting = world(['a', 'b', 'c']);
+    exporting.sink.answer = (name, attempt) => (name === 'a' || (name === 'b' && attempt === 1) ? RETRY : ACCEPTED);
+    exporting.exporter.wake();
+    expect(await sentUpTo(9, exporting)).toEqual(['a', 'a', 'a', 'b', 'b', 'a', 'a', 'a', 'c']);
+  });
+
+  it('are forgotten for batches that left the store, once they are many, and stay for the oldest', async () => {
+    const all = names(160);
+    const exporting = world(all);
+    const { sink, store, exporter } = exporting;
+    sink.limits = { ...ROOMY, inFlight: 1 };
+    sink.answer = () => RETRY;
+    const evict = (from: number, to: number) => all.slice(from, to).forEach((name) => void store.waiting.delete(name));
+    const putBack = () => store.waiting.set('b000', batch('b000'));
+    exporter.wake();
+    // Three failures each; the choice is among the oldest 64, so further ones come in as others are evicted.
+    await sentUpTo(3 * 64, exporting);
+    evict(0, 32);
+    await sentUpTo(3 * 96, exporting);
+    evict(32, 64);
+    expect((await sentUpTo(3 * 128, exporting)).at(-1)).toBe('b127');
+    evict(64, 96);
+    // Of 128 batches all failures are remembered, also of those that are gone.
+    putBack();
+    expect((await sentUpTo(3 * 128 + 1, exporting)).at(-1)).toBe('b128');
+    // The next failure is that of the 129th.
+    evict(0, 1);
+    expect((await sentUpTo(3 * 128 + 2, exporting)).at(-1)).toBe('b128');
+    putBack();
+    expect((await sentUpTo(3 * 128 + 7, exporting)).slice(-5)).toEqual(['b000', 'b000', 'b000', 'b128', 'b129']);
+  });
+});
+
 describe('a service that is blocked', () => {
   it('is probed slowly with one batch, and said to be so once', async () => {
     const { exporter, sink, timers, states } = world(names(20));
