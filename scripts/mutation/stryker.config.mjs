@@ -18,11 +18,11 @@ export default {
   tempDirName: `${folder}/sandbox-${room}`,
   // Stryker rewrites tsconfig.json by an interface that TypeScript 7 has no more; the tests need no such file.
   tsconfigFile: 'none',
-  reporters: ['json', 'clear-text'],
+  reporters: ['json', 'clear-text', 'progress-append-only'],
   jsonReporter: { fileName: `dist/mutation/${room}.json` },
   clearTextReporter: { allowColor: false, allowEmojis: false, logTests: false, reportTests: false },
   allowConsoleColors: false,
   concurrency: Number(process.env.MUTATION_WORKERS ?? 1),
-  timeoutMS: 60_000,
+  timeoutMS: 15_000,
   checkers: [],
 };
