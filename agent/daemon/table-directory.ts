@@ -1,9 +1,10 @@
 /** The folder in which open windows outlive the process, seen from the control plane: made at the start, synced from time to time. */
 import { lstatSync, readdirSync, statfsSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { renameFormerCopies } from '../meter/layout-3.ts';
 import { OBSERVED_UNTIL_SUFFIX } from '../meter/observed-until.ts';
-import { restoreCopies, syncTables, type TableFolders } from '../meter/table-sync.ts';
-import { pointKey, withoutCopySuffix } from '../meter/window-file.ts';
+import { type TableFolders, TableSync } from '../meter/table-sync.ts';
+import { pointKey } from '../meter/window-file.ts';
 import type { PersistOptions } from '../meter/window-journal.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { isSystemError } from '../model/system-error.ts';
@@ -44,7 +45,7 @@ export function openTableDirectory(run: TableDirectoryOptions, log: Log): TableD
   const refused = 'the folder of open windows cannot be made ready, it is tried again';
   unlessRefused({ log, refused, folder: onDisk }, () => {
     nodeDisk.makeFolder(onDisk);
-    restoreCopies(kept);
+    renameFormerCopies(onDisk);
     for (const folder of folders) forgetOthers(folder, points);
   });
   const known = readBootId();
@@ -98,13 +99,13 @@ function unlessRefused<Result>(
 function forgetOthers(folder: string, points: readonly ObservationPoint[]): void {
   const known = new Set(points.map((point) => `${pointKey(point)}${OBSERVED_UNTIL_SUFFIX}`));
   for (const name of readdirSync(folder)) {
-    const original = withoutCopySuffix(name);
-    if (original.endsWith(OBSERVED_UNTIL_SUFFIX) && !known.has(original)) unlinkSync(join(folder, name));
+    if (name.endsWith(OBSERVED_UNTIL_SUFFIX) && !known.has(name)) unlinkSync(join(folder, name));
   }
 }
 
 /** Says once when the disk begins to refuse, and once when it takes the tables again. */
 function syncRepeatedly(folders: TableFolders, log: Log): () => void {
+  const sync = new TableSync(folders);
   let isFailing = false;
   let isClosed = false;
   const settled = (error?: Error) => {
@@ -117,7 +118,7 @@ function syncRepeatedly(folders: TableFolders, log: Log): () => void {
     else if (hasChanged) log.info('open windows are synced to the disk again');
     if (!isClosed) timer.refresh();
   };
-  const timer = setTimeout(() => void syncTables(folders).then(() => settled(), settled), SYNC_MS);
+  const timer = setTimeout(() => void sync.sync().then(() => settled(), settled), SYNC_MS);
   return () => {
     isClosed = true;
     clearTimeout(timer);

@@ -1,5 +1,5 @@
 /**
- * The block at the head (or tail) of every file under `tables/`: what the file is, checked before a word of it is believed.
+ * The block before everything in the files of open windows: what follows it, checked before a word of that is read.
  *
  *     0   magic     uint32, in the machine's byte order: a file from the other kind of machine has another magic
  *     4   layout    uint32, LAYOUT_VERSION
@@ -14,11 +14,11 @@ export const PAGE_BYTES = 4096;
 
 /**
  * The layout of everything in these files: this block, the notes of a ledger (ledger-notes.ts), the sketch of coarsened keys
- * (flow/key-sketch.ts) and the slots (flow/key-layout.ts). Raise it with any change of these, and with a new reason of gaps:
- * windows with a lower number are set aside, those with a higher one stay for the flowlogd that wrote them. The block itself and
- * the words of observed-until.ts have been the same in every layout.
+ * (flow/key-sketch.ts), the slots (flow/key-layout.ts), and their places (window-file.ts). Raise it with any change of these, and with a new
+ * reason of gaps. Windows with a higher number stay for the flowlogd that wrote them; of earlier layouts 3 is read (layout-3.ts), and windows
+ * of 1 and 2 go to the quarantine. The block itself has been the same in every layout.
  */
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
 
 const MAGIC = 0x464c_4f57;
 const TEXT_AT = 32;
@@ -42,13 +42,23 @@ export type FoundHeader =
   | { readonly kind: 'damaged'; readonly reason: string };
 
 /** @param value goes through JSON and comes back as `FoundHeader.value` */
-export function encodeHeader(value: object): Uint8Array<ArrayBuffer> {
+export function encodeHeader(value: object, layout = LAYOUT_VERSION): Uint8Array<ArrayBuffer> {
   const text = new TextEncoder().encode(JSON.stringify(value));
-  const block = new Uint8Array(Math.ceil((TEXT_AT + text.length) / PAGE_BYTES) * PAGE_BYTES);
-  new Uint32Array(block.buffer, 0, 3).set([MAGIC, LAYOUT_VERSION, text.length]);
+  const block = new Uint8Array(blockBytes(text.length));
+  new Uint32Array(block.buffer, 0, 3).set([MAGIC, layout, text.length]);
   block.set(text, TEXT_AT);
   block.set(digestOf(block, text.length), DIGEST_AT);
   return block;
+}
+
+/** Of the block that begins with these bytes: whole pages; one where no block begins. */
+export function headerBytes(prefix: Uint8Array): number {
+  const [magic, , length = 0] = new Uint32Array(new Uint8Array(prefix.subarray(0, 12)).buffer);
+  return magic === MAGIC ? blockBytes(Math.min(length, TEXT_BYTES_MAX)) : PAGE_BYTES;
+}
+
+function blockBytes(textBytes: number): number {
+  return Math.ceil((TEXT_AT + textBytes) / PAGE_BYTES) * PAGE_BYTES;
 }
 
 /** @param file begins with the block */
@@ -63,8 +73,7 @@ export function decodeHeader(file: Uint8Array): FoundHeader {
   const digest = digestOf(file, length);
   if (!digest.every((byte, index) => byte === file[DIGEST_AT + index])) return damaged('its header is damaged');
   const text = new TextDecoder().decode(file.subarray(TEXT_AT, TEXT_AT + length));
-  const bytes = Math.ceil((TEXT_AT + length) / PAGE_BYTES) * PAGE_BYTES;
-  return { kind: 'header', value: JSON.parse(text), bytes, layout };
+  return { kind: 'header', value: JSON.parse(text), bytes: blockBytes(length), layout };
 }
 
 /** Whether its digest would be right with another layout in it. */

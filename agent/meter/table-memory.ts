@@ -4,8 +4,9 @@ import type { AllocateTableMemory, TableMemory } from '../model/table-memory.ts'
 /** What the native addon offers of memory (native/addon.ts). */
 export interface PageMapper {
   memoryFile(name: string): number;
-  reserveFile(fileDescriptor: number, bytes: number): void;
-  map(fileDescriptor: number, bytes: number): ArrayBuffer;
+  pageBytes(): number;
+  reserveFile(fileDescriptor: number, bytes: number, offset?: number): void;
+  map(fileDescriptor: number, bytes: number, offset?: number): ArrayBuffer;
   unmap(buffer: ArrayBuffer): void;
 }
 
@@ -40,7 +41,7 @@ function heapMemory(bytes: number): TableMemory {
 }
 
 /** Memory that is mapped already; releasing it closes the file behind it, unless there is none (-1). */
-export function mappedMemory(mapper: PageMapper, fileDescriptor: number, buffer: ArrayBuffer): TableMemory {
+function mappedMemory(mapper: PageMapper, fileDescriptor: number, buffer: ArrayBuffer): TableMemory {
   const release = () => {
     mapper.unmap(buffer);
     if (fileDescriptor >= 0) closeSync(fileDescriptor);

@@ -1,22 +1,31 @@
 /**
- * The files of windows that are not yet in the spool, in the folder `tables/` of the state directory. For each window
+ * The file of one window that is not in the spool yet, in the folder `tables/` of the state directory or, in memory, in that of
+ * `table.directory`. There is one for each revision of a window:
  *
- *     STEM.window    header block (PersistedWindow), then its ledger as of the last round (ledger-notes.ts), then a page of
- *                    registers: the coarsened keys (flow/key-sketch.ts)
- *     STEM.ipv4-G    slots as in flow/key-layout.ts, then a header block (PersistedTable) of one page
- *     STEM.ipv6-G
- *     STEM.rejectN-ipv4-G, STEM.rejectN-ipv6-G
- *                    the same for packets that the packet filter rejected: N counts rules, and whether the tap saw them
- *     STEM = WINDOWSTART-RUN-POINT-REVISION
+ *     STEM.window     STEM = WINDOWSTART-RUN-POINT-REVISION
  *
- * and for each observation point POINT.seen (observed-until.ts). The window's file is made first and removed first, so a table
- * without one is what was left of a window that is safe elsewhere. G counts the sizes a table has had: one that grows leaves
- * its smaller ones behind until the window goes, so at any moment one of them holds everything. Which one needs no mark: it
- * is the one with the most packets.
+ *     header block    PersistedWindow
+ *     ledger          two snapshots of it, in turn (ledger-notes.ts); whole pages
+ *     registers       one page: the coarsened keys (flow/key-sketch.ts)
+ *     table ...       header block (PersistedTable), then slots as in flow/key-layout.ts, at a multiple of the kernel's page;
+ *                     between two tables there may be zeros
+ *
+ * A table that grows goes to the end of the file and leaves its smaller one behind, so at any moment one of them holds everything. Which
+ * one needs no mark: it is the one with the most packets. Where memory has no room for more tables they go on in STEM.window-1 on
+ * disk, a file of the same layout whose ledger nobody writes.
  */
 import { createHash } from 'node:crypto';
+import { closeSync, ftruncateSync } from 'node:fs';
+import { SKETCH_BYTES } from '../flow/key-sketch.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { NumberedRejection } from '../model/rejection.ts';
+import { isSystemError } from '../model/system-error.ts';
+import type { TableMemory, TablePurpose } from '../model/table-memory.ts';
+import { encodeHeader } from './header-block.ts';
+import { LedgerNotes, noteRoom } from './ledger-notes.ts';
+import { mapNewFile, writeAll } from './mapped-file.ts';
+import { SLOT_BYTES } from './stored-table.ts';
+import type { PageMapper } from './table-memory.ts';
 
 export interface PersistedWindow {
   readonly hostId: string;
@@ -28,32 +37,21 @@ export interface PersistedWindow {
 }
 
 export interface PersistedTable {
-  readonly stem: string;
   readonly family: 4 | 6;
-  readonly generation: number;
   readonly slots: number;
   readonly rejection?: NumberedRejection | undefined;
 }
 
-export interface TableName {
-  readonly family: 4 | 6;
-  readonly generation: number;
-  /** The number of the rejection; undefined for a table of the tap. */
-  readonly reject: number | undefined;
-}
-
-export interface FileName {
+export interface WindowFileName {
   readonly stem: string;
   readonly windowStart: number;
   readonly runId: string;
   readonly revision: number;
-  /** Undefined for the window's own file. */
-  readonly table: TableName | undefined;
+  /** 0 for the file with the ledger. */
+  readonly part: number;
 }
 
-/** Of the last copy that was made of a file which lives elsewhere (table-sync.ts). */
-export const COPY_SUFFIX = '.copy';
-const NAME = /^((-?\d{1,15})-([0-9a-z]+)-[0-9a-f]{16}-(\d{1,9}))\.(?:window|(?:reject(\d{1,4})-)?ipv([46])-(\d{1,3}))$/;
+const NAME = /^((-?\d{1,15})-([0-9a-z]+)-[0-9a-f]{16}-(\d{1,9}))\.window(?:-(\d{1,3}))?$/;
 
 /** Tells observation points apart in names of files, whatever characters their identifiers have. */
 export function pointKey({ flowLog, interfaceId, interfaceName }: ObservationPoint): string {
@@ -65,34 +63,83 @@ export function stemOf(window: Pick<PersistedWindow, 'runId' | 'point' | 'window
   return `${window.windowStart}-${window.runId}-${pointKey(window.point)}-${window.revision}`;
 }
 
-export function windowFileName(stem: string): string {
-  return `${stem}.window`;
-}
-
-export function tableFileName({ stem, family, generation, rejection }: Omit<PersistedTable, 'slots'>): string {
-  return `${stem}${tableExtension(family, rejection)}${generation}`;
-}
-
-/** Of all sizes that a table has. */
-export function tableExtension(family: 4 | 6, rejection: NumberedRejection | undefined): string {
-  return rejection === undefined ? `.ipv${family}-` : `.reject${rejection.number}-ipv${family}-`;
-}
-
-export function withoutCopySuffix(name: string): string {
-  return name.endsWith(COPY_SUFFIX) ? name.slice(0, -COPY_SUFFIX.length) : name;
+export function windowFileName(stem: string, part = 0): string {
+  return part === 0 ? `${stem}.window` : `${stem}.window-${part}`;
 }
 
 /** Undefined for a name that is not ours. */
-export function parseFileName(name: string): FileName | undefined {
-  const [, stem, start, runId, revision, reject, family, generation] = NAME.exec(name) ?? [];
+export function parseWindowFileName(name: string): WindowFileName | undefined {
+  const [, stem, start, runId, revision, part = '0'] = NAME.exec(name) ?? [];
   if (stem === undefined || runId === undefined) return undefined;
-  const table =
-    family === undefined
-      ? undefined
-      : {
-          family: family === '4' ? (4 as const) : (6 as const),
-          generation: Number(generation),
-          reject: reject === undefined ? undefined : Number(reject),
-        };
-  return { stem, windowStart: Number(start), runId, revision: Number(revision), table };
+  return { stem, windowStart: Number(start), runId, revision: Number(revision), part: Number(part) };
+}
+
+/** Bytes from the end of the header block to the first table. */
+export function bytesBeforeTables(rules: number): number {
+  return noteRoom(rules) + SKETCH_BYTES;
+}
+
+/** The file as the run that makes it writes it. */
+export class WindowFile {
+  readonly window: PersistedWindow;
+  readonly path: string;
+  readonly ledger: LedgerNotes;
+  readonly registers: Uint8Array;
+  readonly #mapper: PageMapper;
+  readonly #fileDescriptor: number;
+  readonly #head: ArrayBuffer;
+  readonly #headBytes: number;
+  #end: number;
+
+  /** @throws what the system refuses; there is no file then */
+  constructor(folder: string, window: PersistedWindow, part: number, mapper: PageMapper) {
+    const { ruleNames } = window;
+    const header = encodeHeader(window);
+    const headBytes = header.length + bytesBeforeTables(ruleNames.length);
+    this.window = window;
+    this.path = `${folder}/${windowFileName(stemOf(window), part)}`;
+    const { fileDescriptor, buffer } = mapNewFile(mapper, this.path, headBytes, header);
+    this.ledger = new LedgerNotes(new Float64Array(buffer, header.length), ruleNames);
+    this.registers = new Uint8Array(buffer, headBytes - SKETCH_BYTES);
+    this.#mapper = mapper;
+    this.#fileDescriptor = fileDescriptor;
+    this.#head = buffer;
+    this.#headBytes = headBytes;
+    this.#end = headBytes;
+  }
+
+  /** One table more. @throws what the system refuses; the file is as it was then */
+  allocate(bytes: number, { family, rejection }: TablePurpose): TableMemory {
+    const mapper = this.#mapper;
+    const fileDescriptor = this.#fileDescriptor;
+    const described: PersistedTable = { family, slots: bytes / SLOT_BYTES[family], rejection };
+    const header = encodeHeader(described);
+    const pageBytes = mapper.pageBytes();
+    const offset = Math.ceil((this.#end + header.length) / pageBytes) * pageBytes;
+    try {
+      mapper.reserveFile(fileDescriptor, header.length + bytes, offset - header.length);
+      writeAll(fileDescriptor, header, offset - header.length);
+      const buffer = mapper.map(fileDescriptor, bytes, offset);
+      this.#end = offset + bytes;
+      return { buffer, fileDescriptor, offset, release: () => mapper.unmap(buffer) };
+    } catch (error) {
+      ftruncateSync(fileDescriptor, this.#end);
+      throw error;
+    }
+  }
+
+  /** Nothing more is written but what others have mapped. */
+  unmapHead(): void {
+    this.#mapper.unmap(this.#head);
+  }
+
+  /** Nobody needs the tables any more. Where the file stays for its ledger, it gives their room back. */
+  close(): void {
+    try {
+      ftruncateSync(this.#fileDescriptor, this.#headBytes);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+    }
+    closeSync(this.#fileDescriptor);
+  }
 }

@@ -6,6 +6,8 @@ import type { Rejection } from './rejection.ts';
 export interface ClosedTable {
   readonly family: 4 | 6;
   readonly fileDescriptor: number;
+  /** Where the slots begin in the file; at its beginning when absent. */
+  readonly offset?: number | undefined;
   readonly bytes: number;
   /** The slots themselves, where memory was so short that the table had to live on the heap and has no descriptor. */
   readonly copy: Int32Array | undefined;
@@ -13,11 +15,8 @@ export interface ClosedTable {
   readonly rejection?: Rejection | undefined;
 }
 
-/** The files in which a window outlives the process, by path. They go in this order when it is durable elsewhere. */
-export interface PersistedFiles {
-  readonly window: readonly string[];
-  readonly tables: readonly string[];
-}
+/** Paths of the files in which a window outlives the process. They go in this order when it is durable elsewhere. */
+export type PersistedFiles = readonly string[];
 
 /** Table memory of the windows that are closed and not yet durable, of all points together: the limit of those who hold them. */
 export const HELD_BYTES_MAX = 512 * 1024 ** 2;

@@ -5,6 +5,8 @@ export interface TableMemory {
   readonly buffer: ArrayBuffer;
   /** The file behind it, through which another thread can map the same pages; -1 for memory of this thread alone. */
   readonly fileDescriptor: number;
+  /** Where it begins in the file; at its beginning when absent. */
+  readonly offset?: number;
   /** Gives the pages back; the buffer must not be used afterwards. */
   release(): void;
 }

@@ -42,8 +42,8 @@ export interface Disk {
   link(from: string, to: string): void;
   unlink(path: string): void;
   read(path: string): Promise<Uint8Array>;
-  /** The first bytes of a file, all of them where no bound is given. */
-  readNow(path: string, bytesMax?: number): Uint8Array;
+  /** A range of a file, from its beginning and to its end where nothing else is given; less where it ends before. */
+  readNow(path: string, bytesMax?: number, position?: number): Uint8Array;
 }
 
 const NAMES_BUFFERED = 1024;
@@ -85,13 +85,13 @@ export const nodeDisk: Disk = {
   link: linkSync,
   unlink: unlinkSync,
   read: (path) => readFile(path),
-  readNow(path, bytesMax = Number.POSITIVE_INFINITY) {
+  readNow(path, bytesMax = Number.POSITIVE_INFINITY, position = 0) {
     const file = openSync(path, 'r');
     try {
-      const bytes = new Uint8Array(Math.min(fstatSync(file).size, bytesMax));
+      const bytes = new Uint8Array(Math.min(Math.max(fstatSync(file).size - position, 0), bytesMax));
       // Node.js reads no 2 GiB at once, and a table may be larger.
       for (let at = 0; at < bytes.length; ) {
-        const got = readSync(file, bytes, at, Math.min(bytes.length - at, READ_BYTES_MAX), at);
+        const got = readSync(file, bytes, at, Math.min(bytes.length - at, READ_BYTES_MAX), position + at);
         if (got === 0) return bytes.subarray(0, at);
         at += got;
       }

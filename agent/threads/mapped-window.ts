@@ -22,9 +22,9 @@ export function mapWindow(
   seed: HashSeed,
 ): MappedWindow {
   const buffers: ArrayBuffer[] = [];
-  const slots = window.tables.map(({ family, fileDescriptor, bytes, copy, rejection }): TableSlots => {
+  const slots = window.tables.map(({ family, fileDescriptor, offset, bytes, copy, rejection }): TableSlots => {
     if (copy !== undefined) return { family, words: copy, rejection };
-    const buffer = mapper.map(fileDescriptor, bytes);
+    const buffer = mapper.map(fileDescriptor, bytes, offset);
     buffers.push(buffer);
     return { family, words: new Int32Array(buffer), rejection };
   });

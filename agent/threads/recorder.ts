@@ -248,11 +248,10 @@ function recorded(
       return mapped.records();
     },
     forget() {
-      for (const path of files?.window ?? []) unlink(disk, path);
+      for (const path of files ?? []) unlink(disk, path);
     },
     release() {
       mapped?.unmap();
-      for (const path of files?.tables ?? []) unlink(disk, path);
       emitReleased({ id: window.id });
     },
   };

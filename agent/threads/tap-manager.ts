@@ -251,7 +251,7 @@ export class TapManager {
     const { ruleNames } = this.#exclusion;
     const fallback = this.#meter.allocate;
     return new WindowJournal({
-      setup: persist,
+      persist,
       point,
       ruleNames,
       mapper,
@@ -315,7 +315,7 @@ function closedTable({
   table,
   rejection,
 }: Pick<RejectTable, 'family' | 'table'> & Partial<RejectTable>): ClosedTable {
-  const { fileDescriptor, buffer } = table.memory;
+  const { fileDescriptor, offset, buffer } = table.memory;
   const copy = fileDescriptor < 0 ? table.words : undefined;
-  return { family, fileDescriptor, bytes: buffer.byteLength, copy, rejection };
+  return { family, fileDescriptor, offset, bytes: buffer.byteLength, copy, rejection };
 }

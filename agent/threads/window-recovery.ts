@@ -1,37 +1,23 @@
 /**
- * Windows that an earlier run left in `tables/` (meter/window-file.ts): it was killed, or ended while the disk refused. Each
+ * Windows that an earlier run left open (meter/window-file.ts): it was killed, or ended while the disk refused. Each
  * is checked, and becomes a window for the recorder with its own identity of old: the run that counted it, its revision, its
  * slots in their order. So a window that was in the spool already when its run died, and one whose recovery is itself cut
  * short, come with the batches' same identities again, and the reader drops what it has.
  *
- * What is in the slots is what was counted; the ledger beside it is as old as the last round. Where the notes know of more
- * packets than the slots (pages that a power cut took), the rest is overflowed: the sum of what was offered holds.
+ * A window that a newer flowlogd left stays as it is, for that version: it is counted and reported, once. A file that is damaged,
+ * or of a layout before 3, goes to `tables/quarantine/`, counted and reported; what of its window is whole comes. Where nothing
+ * is, its name still says which window of which point is lost: that gets a ledger with an unknown loss. What refuses for reasons of
+ * its own (permissions, no file left to open) says nothing about a window: it stays where it is, and is tried again.
  *
- * A window that a newer flowlogd left stays as it is, for that version: it is counted and told, once. A file that is damaged,
- * or of an earlier layout, is never read on: it is moved to `tables/quarantine/`, counted and told. Where
- * it is the window's own, its name still says which window of which point is lost: that gets a ledger with an unknown loss.
- * What refuses for reasons of its own (permissions, no file left to open) says nothing about a window: it stays where it is,
- * and is tried again.
- *
- * Bounds: one window's tables in memory at a time; the quarantine's bytes, over which its oldest windows go.
+ * Bounds: one window's tables in memory at a time; the quarantine's bytes.
  */
 import { basename } from 'node:path';
 import type { HashSeed } from '../flow/hash.ts';
-import { estimateKeys, SKETCH_BYTES } from '../flow/key-sketch.ts';
-import { clearDamagedSlots, type SlotSums } from '../flow/slot-check.ts';
-import type { TableSlots } from '../flow/table-cursor.ts';
-import { decodeHeader, LAYOUT_VERSION, PAGE_BYTES } from '../meter/header-block.ts';
-import { noteRoom, readNotes } from '../meter/ledger-notes.ts';
-import { GRACE_SECONDS } from '../meter/rotation.ts';
-import {
-  COPY_SUFFIX,
-  type FileName,
-  type PersistedTable,
-  type PersistedWindow,
-  parseFileName,
-  stemOf,
-  type TableName,
-} from '../meter/window-file.ts';
+import { LAYOUT_VERSION } from '../meter/header-block.ts';
+import { type Layout3TableName, parseLayout3Table, readLayout3Table } from '../meter/layout-3.ts';
+import { bestTables, type RecoveredTable, type StoredSlots } from '../meter/stored-table.ts';
+import { type PersistedWindow, parseWindowFileName, stemOf, type WindowFileName } from '../meter/window-file.ts';
+import { readHead, tablesIn, type WindowHead } from '../meter/window-file-reader.ts';
 import { headerOf } from '../model/batch-id.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { createLedger, type Ledger } from '../model/ledger.ts';
@@ -39,6 +25,8 @@ import { isPassing, isSystemError } from '../model/system-error.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow } from '../spool/recorder.ts';
 import { enterVerdicts, recordsOf } from './mapped-window.ts';
+import { recoveredLedger } from './recovered-ledger.ts';
+import { TableQuarantine } from './table-quarantine.ts';
 
 export interface RecoveryCounters {
   /** Windows made whole again, with their records and packets. */
@@ -51,7 +39,7 @@ export interface RecoveryCounters {
   windowsLost: number;
   /** Windows that stay for the newer flowlogd that left them. */
   newer: number;
-  /** Files in the quarantine, and files that went from there to make room. */
+  /** Damaged files, which go to the quarantine, and files that went from there to make room. */
   quarantined: number;
   deleted: number;
 }
@@ -72,17 +60,15 @@ export interface WindowRecoveryOptions {
   readonly quarantineBytesMax?: number;
 }
 
-const QUARANTINE_BYTES_MAX = 256 * 1024 ** 2;
-const SLOT_BYTES = { 4: 32, 6: 64 } as const;
-
-interface LeftWindow {
-  readonly stem: string;
-  readonly windowStart: number;
-  readonly files: (FileName & { readonly path: string })[];
+interface LeftFile {
+  readonly name: WindowFileName | Layout3TableName;
+  /** The first is read, the others are copies of it. */
+  readonly paths: string[];
 }
 
-interface FoundTable extends TableSlots {
-  readonly sums: SlotSums;
+interface LeftWindow extends Pick<WindowFileName, 'stem' | 'windowStart' | 'runId' | 'revision'> {
+  /** The one with the ledger first, where it is there. */
+  readonly files: LeftFile[];
 }
 
 export class WindowRecovery {
@@ -97,6 +83,7 @@ export class WindowRecovery {
     deleted: 0,
   };
   readonly #options: WindowRecoveryOptions;
+  readonly #quarantine: TableQuarantine;
   /** Undefined: to be looked for. */
   #waiting: LeftWindow[] | undefined;
   /** Stems of those that were tried to the end, whose files may still be there where the disk refuses to remove them. */
@@ -105,7 +92,10 @@ export class WindowRecovery {
 
   /** Finds them, nothing more. */
   constructor(options: WindowRecoveryOptions) {
+    const { disk, folders, quarantineBytesMax } = options;
+    const onDeleted = () => void this.counters.deleted++;
     this.#options = options;
+    this.#quarantine = new TableQuarantine(disk, `${folders.at(-1)}/quarantine`, onDeleted, quarantineBytesMax);
     this.#attempt(() => {
       this.#waiting = this.#find();
     });
@@ -118,7 +108,7 @@ export class WindowRecovery {
 
   /**
    * The next whole window, oldest first; undefined when there is none left, or none that can be read now (`failure`): then
-   * it may be asked for again. Its files go when the recorder forgets and releases it, not before.
+   * it may be asked for again. Its files go when the recorder forgets it, not before.
    */
   next(): RecordedWindow | undefined {
     return this.#attempt(() => {
@@ -147,29 +137,24 @@ export class WindowRecovery {
     }
   }
 
-  get #quarantine(): string {
-    return `${this.#options.folders.at(-1)}/quarantine`;
-  }
-
   #find(): LeftWindow[] {
     const windows = new Map<string, LeftWindow>();
-    for (const file of this.#options.folders.flatMap((folder) => this.#filesIn(folder))) {
-      const { stem, windowStart } = file;
-      const left = windows.get(stem) ?? { stem, windowStart, files: [] };
-      left.files.push(file);
-      windows.set(stem, left);
+    for (const path of this.#options.folders.flatMap((folder) => this.#pathsIn(folder))) {
+      const name = parseWindowFileName(basename(path)) ?? parseLayout3Table(basename(path));
+      if (name === undefined || name.runId === this.#options.runId || this.#done.has(name.stem)) continue;
+      const window = windows.get(name.stem) ?? { ...name, files: [] };
+      windows.set(name.stem, window);
+      const original = window.files.find(({ paths }) => basename(paths[0]!) === basename(path));
+      if (original === undefined) window.files.push({ name, paths: [path] });
+      else original.paths.push(path);
     }
+    for (const { files } of windows.values()) files.sort((left, right) => order(left) - order(right));
     return [...windows.values()].sort((a, b) => a.windowStart - b.windowStart || (a.stem < b.stem ? -1 : 1));
   }
 
-  #filesIn(folder: string): LeftWindow['files'] {
-    const { disk, runId } = this.#options;
+  #pathsIn(folder: string): readonly string[] {
     try {
-      return disk.list(folder).flatMap((name) => {
-        const parsed = parseFileName(name);
-        const isLeft = parsed !== undefined && parsed.runId !== runId && !this.#done.has(parsed.stem);
-        return isLeft ? [{ ...parsed, path: `${folder}/${name}` }] : [];
-      });
+      return this.#options.disk.list(folder).map((name) => `${folder}/${name}`);
     } catch (error) {
       // Without a folder there is nothing to find.
       if (!isSystemError(error) || error.code !== 'ENOENT') throw error;
@@ -178,47 +163,66 @@ export class WindowRecovery {
   }
 
   #load(left: LeftWindow): RecordedWindow | undefined {
-    const { files } = left;
-    const own = files.find(({ table }) => table === undefined)?.path;
-    // The window's file goes first: what is left without it is in the spool already.
-    if (own === undefined) return this.#remove(files);
-    const lost = (reason: string) => this.#lost(left, own, reason);
-    const file = this.#read(own);
-    if (typeof file === 'string') return lost(file);
-    const header = decodeHeader(file);
-    if (header.kind === 'blank' && files.length === 1) return this.#remove(files);
-    if (header.kind === 'newer') return this.#stays(own, header.layout);
-    if (header.kind !== 'header') {
-      return lost(header.kind === 'blank' ? 'its header was never on the disk' : header.reason);
-    }
-    if (header.layout !== LAYOUT_VERSION) return lost(`an earlier flowlogd wrote it (layout ${header.layout})`);
-    const window = header.value as PersistedWindow;
-    const words = new Float64Array(
-      file.buffer,
-      file.byteOffset + header.bytes,
-      Math.floor((file.length - header.bytes) / 8),
-    );
-    const note = readNotes(words, window.ruleNames);
-    if (note.kind === 'damaged') return lost('its ledger is damaged');
-    const tables = this.#bestTables(left, window.point.flowLog.windowSeconds);
-    const ledger = settle(note.ledger, tables);
-    ledger.coarsenedKeys = coarsenedKeys(file, header.bytes + noteRoom(window.ruleNames.length), ledger);
+    const [own, ...others] = left.files as [LeftFile, ...LeftFile[]];
+    // The file with the ledger goes first: what is left without it is in the spool already.
+    if (order(own) !== 0) return this.#remove(left);
+    const head = readHead(this.#reader(own));
+    if (head.kind === 'head') return this.#recovered(left, head);
+    if (head.kind === 'newer') return this.#stays(own, head.layout);
+    if (head.kind === 'blank' && others.length === 0 && this.#isEmpty(own)) return this.#remove(left);
+    return this.#lost(left, head.kind === 'blank' ? 'its header was never on the disk' : head.reason);
+  }
+
+  #recovered(left: LeftWindow, head: WindowHead): RecordedWindow {
+    const { counters } = this;
+    const damagedBefore = counters.quarantined;
+    const tables = bestTables(this.#tablesOf(left, head), head.window.point.flowLog.windowSeconds);
+    const ledger = recoveredLedger(head, tables);
     enterVerdicts(ledger, tables, this.#options.hashSeed);
-    if (!note.isClosed) addLastGap(ledger, window, note.untilSeconds);
-    this.counters.packets += ledger.metered.packets;
+    counters.windows += 1;
+    counters.packets += ledger.metered.packets;
     for (const { sums } of tables) {
-      this.counters.records += sums.flows;
-      this.counters.slotsDamaged += sums.damaged;
+      counters.records += sums.flows;
+      counters.slotsDamaged += sums.damaged;
     }
-    this.counters.windows += 1;
-    return this.#recorded(left, window, ledger, tables, () => this.#unlink(own));
+    const isDamaged = counters.quarantined > damagedBefore;
+    return this.#recorded(head.window, ledger, tables, () => (isDamaged ? this.#putAway(left) : this.#remove(left)));
+  }
+
+  /** Of all sizes; those that are damaged are reported and left out. */
+  *#tablesOf({ files }: LeftWindow, head: WindowHead): Generator<StoredSlots> {
+    for (const file of files) {
+      const reasons: string[] = [];
+      for (const slots of this.#tablesIn(file, file === files[0] ? head : undefined)) {
+        if (typeof slots === 'string') reasons.push(slots);
+        else yield slots;
+      }
+      if (reasons[0] !== undefined) this.#reportDamaged(file, reasons[0]);
+    }
+  }
+
+  *#tablesIn(file: LeftFile, known: WindowHead | undefined): Generator<StoredSlots | string> {
+    const read = this.#reader(file);
+    const bytes = this.#bytesOf(file);
+    if ('family' in file.name) {
+      const table = readLayout3Table(read, bytes, file.name);
+      if (table !== undefined) yield table;
+      return;
+    }
+    const head = known ?? readHead(read);
+    if (head.kind === 'head') yield* tablesIn(read, head.tablesAt, bytes);
+    else if (head.kind !== 'blank') yield head.kind === 'damaged' ? head.reason : `its layout is ${head.layout}`;
+  }
+
+  /** Whether nothing was ever written to it: its writer died before. */
+  #isEmpty(file: LeftFile): boolean {
+    return tablesIn(this.#reader(file), 0, this.#bytesOf(file)).next().done === true;
   }
 
   #recorded(
-    { files }: LeftWindow,
     window: Omit<PersistedWindow, 'ruleNames'>,
     ledger: Ledger,
-    tables: readonly FoundTable[],
+    tables: readonly RecoveredTable[],
     forget: () => void,
   ): RecordedWindow {
     const { point, windowStart, revision } = window;
@@ -230,221 +234,86 @@ export class WindowRecovery {
       heldBytes: tables.reduce((sum, { words }) => sum + words.byteLength, 0),
       records: () => recordsOf(tables, this.#options.hashSeed),
       forget,
-      release: () => {
-        for (const { path, table } of files) if (table !== undefined) this.#unlink(path);
-      },
+      release: () => undefined,
     };
   }
 
-  /** The tap's, then those of rejected packets as they were made. */
-  #bestTables({ stem, files }: LeftWindow, windowSeconds: number): FoundTable[] {
-    const sizes = new Map<number, LeftWindow['files']>();
-    for (const file of files) {
-      if (file.table === undefined) continue;
-      const key = order(file.table);
-      sizes.set(key, [...(sizes.get(key) ?? []), file]);
-    }
-    return [...sizes]
-      .sort(([left], [right]) => left - right)
-      .map(([, each]) => this.#bestTable(stem, each, windowSeconds))
-      .filter((table) => table !== undefined);
-  }
-
-  /**
-   * Of the sizes that a table has had, the one that holds the most. A smaller one was whole before the next was begun, and
-   * nothing was counted before that was whole in turn: until then it holds fewer packets, or as many and fewer bytes.
-   */
-  #bestTable(stem: string, files: LeftWindow['files'], windowSeconds: number): FoundTable | undefined {
-    let best: FoundTable | undefined;
-    for (const file of files.sort((a, b) => a.table!.generation - b.table!.generation)) {
-      const slots = this.#slotsOf(stem, file);
-      if (slots === undefined) continue;
-      const sums = clearDamagedSlots(slots, windowSeconds);
-      if (best === undefined || isMore(sums, best.sums)) best = { ...slots, sums };
-    }
-    return best;
-  }
-
-  #slotsOf(stem: string, { path, table }: LeftWindow['files'][number]): TableSlots | undefined {
-    const file = this.#read(path);
-    const found = typeof file === 'string' ? file : checkedSlots(file, { stem, ...table! });
-    if (typeof found !== 'string') return found;
-    this.#putAway(path, found);
-    return undefined;
-  }
-
-  /** The content, or why it cannot be read. @throws what refuses for now alone */
-  #read(path: string): Uint8Array | string {
-    try {
-      const bytes = this.#options.disk.readNow(path);
-      return bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
-    } catch (error) {
-      // Not only what the file system says: Node.js reads no file of 2 GiB at once.
-      if (!isSystemError(error) || isPassing(error)) throw error;
-      return error.message;
-    }
-  }
-
-  #remove(files: LeftWindow['files']): undefined {
-    for (const { path } of files) this.#unlink(path);
-  }
-
-  #stays(own: string, layout: number): undefined {
+  #stays(own: LeftFile, layout: number): undefined {
     this.counters.newer += 1;
-    this.#options.onNewer(basename(own), `its layout is ${layout}, this version reads ${LAYOUT_VERSION}`);
+    this.#options.onNewer(basename(own.paths[0]!), `its layout is ${layout}, this version reads ${LAYOUT_VERSION}`);
   }
 
-  /**
-   * The window whose own file cannot be believed, as a ledger; undefined where no point of this run has that name, or where
-   * the disk refuses. Its own file goes last, when the ledger is durable: without it, what stays would be taken for the rest
-   * of a window that is safe.
-   */
-  #lost(left: LeftWindow, own: string, reason: string): RecordedWindow | undefined {
-    const { stem, windowStart, files } = left;
-    const moved = files.filter(({ table }) => table !== undefined).map(({ path }) => this.#putAway(path, reason));
-    this.#reportQuarantined(own, reason);
-    if (!moved.every(Boolean)) return undefined;
+  /** The window as a ledger; undefined where no point of this run has its name. */
+  #lost(left: LeftWindow, reason: string): RecordedWindow | undefined {
+    const { stem, windowStart, runId, revision, files } = left;
     const { hostId, points } = this.#options;
-    const { runId, revision } = files[0]!;
+    for (const file of files) this.#reportDamaged(file, reason);
     const point = points.find((each) => stemOf({ runId, point: each, windowStart, revision }) === stem);
     if (point === undefined) {
-      this.#move(own);
+      this.#putAway(left);
       return undefined;
     }
     const toSeconds = windowStart + point.flowLog.windowSeconds;
     const gaps = [{ fromSeconds: windowStart, toSeconds, reason: 'table-damaged' as const }];
     const ledger = { ...createLedger([]), dropsUnknown: true, gaps };
     this.counters.windowsLost += 1;
-    return this.#recorded(left, { hostId, runId, point, windowStart, revision }, ledger, [], () => this.#move(own));
+    return this.#recorded({ hostId, runId, point, windowStart, revision }, ledger, [], () => this.#putAway(left));
   }
 
-  #putAway(path: string, reason: string): boolean {
-    this.#reportQuarantined(path, reason);
-    return this.#move(path);
-  }
-
-  #reportQuarantined(path: string, reason: string): void {
+  #reportDamaged({ paths }: LeftFile, reason: string): void {
     this.counters.quarantined += 1;
-    this.#options.onQuarantined(basename(path), reason);
+    this.#options.onQuarantined(basename(paths[0]!), reason);
   }
 
-  /** Into the quarantine. False where the disk refuses: the file stays, and is looked at again at the next start. */
-  #move(path: string): boolean {
-    const { disk } = this.#options;
+  /** @throws what refuses for now alone */
+  #reader({ paths }: LeftFile): (position: number, bytes: number) => Uint8Array | string {
+    return (position, bytes) => {
+      try {
+        return this.#options.disk.readNow(paths[0]!, bytes, position);
+      } catch (error) {
+        if (!isSystemError(error) || isPassing(error)) throw error;
+        return error.message;
+      }
+    };
+  }
+
+  /** @throws what refuses for now alone */
+  #bytesOf({ paths }: LeftFile): number {
     try {
-      disk.makeFolder(this.#quarantine);
-      moveFile(disk, path, `${this.#quarantine}/${basename(path)}`);
-      this.#trimQuarantine();
-      return true;
+      return this.#options.disk.size(paths[0]!);
+    } catch (error) {
+      if (!isSystemError(error) || isPassing(error)) throw error;
+      return 0;
+    }
+  }
+
+  /** Into the quarantine, the file with the ledger last: as long as it is there, the others are no rest. */
+  #putAway({ files }: LeftWindow): void {
+    for (const { paths } of files.toReversed()) {
+      const [path, ...copies] = paths;
+      for (const copy of copies) this.#unlessRefused(() => unlinkIfThere(this.#options.disk, copy));
+      this.#unlessRefused(() => this.#quarantine.take(path!));
+    }
+  }
+
+  /** Copies go before what they were copied from. */
+  #remove({ files }: LeftWindow): undefined {
+    for (const path of files.flatMap(({ paths }) => paths.toReversed())) {
+      this.#unlessRefused(() => unlinkIfThere(this.#options.disk, path));
+    }
+  }
+
+  /** A file that the disk does not let go of comes again at the next start, and the reader drops what it brings. */
+  #unlessRefused(change: () => void): void {
+    try {
+      change();
     } catch (error) {
       if (!isFileSystemError(error)) throw error;
-      return false;
-    }
-  }
-
-  #trimQuarantine(): void {
-    const { disk, quarantineBytesMax = QUARANTINE_BYTES_MAX } = this.#options;
-    const files = disk
-      .list(this.#quarantine)
-      .map((name) => ({ path: `${this.#quarantine}/${name}`, start: parseFileName(name)?.windowStart ?? 0 }))
-      .map((file) => ({ ...file, bytes: disk.size(file.path) }))
-      .sort((a, b) => a.start - b.start);
-    let bytes = files.reduce((sum, file) => sum + file.bytes, 0);
-    for (const file of files) {
-      if (bytes <= quarantineBytesMax) return;
-      unlinkIfThere(disk, file.path);
-      bytes -= file.bytes;
-      this.counters.deleted += 1;
-    }
-  }
-
-  /** A file that the disk does not let go of comes again, and the reader drops what it brings. */
-  #unlink(path: string): void {
-    const { disk, folders } = this.#options;
-    try {
-      if (folders.length > 1) unlinkIfThere(disk, `${folders.at(-1)}/${basename(path)}${COPY_SUFFIX}`);
-      unlinkIfThere(disk, path);
-    } catch (error) {
-      if (!isFileSystemError(error)) throw error;
     }
   }
 }
 
-/** The slots, undefined where nothing was ever written, or why they cannot be believed. */
-function checkedSlots(
-  file: Uint8Array,
-  expected: TableName & { readonly stem: string },
-): TableSlots | string | undefined {
-  const slotBytes = file.length - PAGE_BYTES;
-  const header = decodeHeader(file.subarray(Math.max(slotBytes, 0)));
-  if (header.kind === 'damaged') return header.reason;
-  if (header.kind === 'newer') return 'its layout is not that of its window';
-  if (header.kind === 'blank') return file.every((byte) => byte === 0) ? undefined : 'its header was never on the disk';
-  const { stem, family, generation, slots, rejection } = header.value as PersistedTable;
-  const isExpected =
-    stem === expected.stem &&
-    family === expected.family &&
-    generation === expected.generation &&
-    rejection?.number === expected.reject;
-  if (!isExpected) return 'its header is that of another table';
-  if (slots * SLOT_BYTES[family] !== slotBytes) return 'it has not the size that it says';
-  return { family, words: new Int32Array(file.buffer, file.byteOffset, slotBytes / 4), rejection };
-}
-
-/** Tables of one window: the tap's first. */
-function order({ reject, family }: TableName): number {
-  return reject === undefined ? family - 8 : reject * 8 + family;
-}
-
-function isMore(left: SlotSums, right: SlotSums): boolean {
-  return left.packets > right.packets || (left.packets === right.packets && left.bytes > right.bytes);
-}
-
-/** The ledger as noted, with what the slots really hold as metered. */
-function settle(noted: Ledger, tables: readonly FoundTable[]): Ledger {
-  const metered = { packets: 0, bytes: 0 };
-  for (const { sums, rejection } of tables) {
-    // What the tap saw is in its own tables.
-    if (rejection?.wasTapped === true) continue;
-    metered.packets += sums.packets;
-    metered.bytes += sums.bytes;
-  }
-  const lostPackets = Math.max(0, noted.metered.packets - metered.packets);
-  const lostBytes = Math.max(0, noted.metered.bytes - metered.bytes);
-  return {
-    ...noted,
-    metered,
-    coarsened: {
-      packets: Math.min(noted.coarsened.packets, metered.packets),
-      bytes: Math.min(noted.coarsened.bytes, metered.bytes),
-    },
-    overflowed: {
-      packets: noted.overflowed.packets + lostPackets,
-      bytes: noted.overflowed.bytes + (lostPackets > 0 ? lostBytes : 0),
-    },
-  };
-}
-
-/** Of a sketch that a power cut took there is less, or nothing; at the least one key and at the most one for each packet. */
-function coarsenedKeys(file: Uint8Array, sketchAt: number, { coarsened }: Ledger): number {
-  const keys = estimateKeys(file.subarray(sketchAt, sketchAt + SKETCH_BYTES));
-  return Math.min(Math.max(keys, 1), coarsened.packets);
-}
-
-/** What arrived in the last moments of the run may not have been taken in; the time after that is the next run's to tell. */
-function addLastGap(ledger: Ledger, { windowStart, point }: PersistedWindow, untilSeconds: number): void {
-  const fromSeconds = Math.max(untilSeconds - GRACE_SECONDS, windowStart);
-  const toSeconds = Math.min(untilSeconds, windowStart + point.flowLog.windowSeconds);
-  if (fromSeconds < toSeconds) ledger.gaps.push({ fromSeconds, toSeconds, reason: 'agent-not-running' });
-}
-
-/** Also from one file system to another. */
-function moveFile(disk: Disk, from: string, to: string): void {
-  try {
-    disk.rename(from, to);
-  } catch (error) {
-    if (!isFileSystemError(error) || error.code !== 'EXDEV') throw error;
-    disk.create(to, [disk.readNow(from)]);
-    disk.unlink(from);
-  }
+/** 0 for the file with the ledger. */
+function order({ name }: LeftFile): number {
+  return 'family' in name ? name.generation + 1 : name.part;
 }

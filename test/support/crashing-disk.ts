@@ -108,9 +108,9 @@ export class CrashingDisk implements Disk {
     return this.readNow(path);
   }
 
-  readNow(path: string, bytesMax?: number): Uint8Array {
+  readNow(path: string, bytesMax = Number.POSITIVE_INFINITY, position = 0): Uint8Array {
     this.#look('read', path);
-    return this.#node(path).content.slice(0, bytesMax);
+    return this.#node(path).content.slice(position, position + bytesMax);
   }
 
   /** Power is back: what the platter held, and any of what had not been synced. */

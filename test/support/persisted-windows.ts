@@ -1,8 +1,12 @@
-/** Windows kept in files, and what is found of them after the process that counted them is gone. */
+/** Windows persisted in files, and what is found of them after the process that counted them is gone. */
 import { randomFillSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { HASH_SEED_WORDS } from '../../agent/flow/hash.ts';
+import { decodeHeader } from '../../agent/meter/header-block.ts';
+import { SLOT_BYTES } from '../../agent/meter/stored-table.ts';
 import type { PageMapper } from '../../agent/meter/table-memory.ts';
 import { sharedTableMemory } from '../../agent/meter/table-memory.ts';
+import type { PersistedTable } from '../../agent/meter/window-file.ts';
 import { type JournalEvent, WindowJournal } from '../../agent/meter/window-journal.ts';
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
@@ -36,7 +40,7 @@ export function journalIn(parts: JournalParts): WindowJournal {
     mapper = loadCaptureAddon(),
   } = parts;
   return new WindowJournal({
-    setup: { folder, copyFolder, hostId: 'host-1', runId, bootId },
+    persist: { folder, copyFolder, hostId: 'host-1', runId, bootId },
     point: POINT,
     ruleNames,
     mapper,
@@ -56,7 +60,7 @@ export interface Found {
 
 /** What the run `run9` finds; nothing of it is removed. */
 export function findLeftWindows(
-  folder: string,
+  folder: string | readonly string[],
   disk: Disk = nodeDisk,
   points: readonly ObservationPoint[] = [],
 ): Found {
@@ -66,7 +70,7 @@ export function findLeftWindows(
   const onNewer = (file: string, reason: string) => void newer.push(`${file}: ${reason}`);
   const recovery = new WindowRecovery({
     disk,
-    folders: [folder],
+    folders: [folder].flat(),
     runId: 'run9',
     hostId: 'host-1',
     points,
@@ -88,4 +92,25 @@ export function recordsOf(window: RecordedWindow): FlowRecord[] {
 
 export function packetsIn(windows: readonly RecordedWindow[]): number {
   return windows.flatMap(recordsOf).reduce((sum, { packets }) => sum + packets, 0);
+}
+
+export interface TablePlace extends PersistedTable {
+  /** Of its header block. */
+  readonly headerAt: number;
+  readonly slotsAt: number;
+  readonly end: number;
+}
+
+/** Where the tables of a whole file are. */
+export function tablePlaces(path: string): TablePlace[] {
+  const file = readFileSync(path);
+  const places: TablePlace[] = [];
+  for (let at = 0; at < file.length; at += 4096) {
+    const header = decodeHeader(file.subarray(at));
+    if (header.kind !== 'header' || at === 0) continue;
+    const table = header.value as PersistedTable;
+    const slotsAt = at + header.bytes;
+    places.push({ ...table, headerAt: at, slotsAt, end: slotsAt + table.slots * SLOT_BYTES[table.family] });
+  }
+  return places;
 }

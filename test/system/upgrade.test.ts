@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { LAYOUT_VERSION } from '../../agent/meter/header-block.ts';
 import type { AgentProcess } from '../support/agent-process.ts';
 import { copyGoldenState, GOLDEN_FLOWS, GOLDENS } from '../support/golden.ts';
 import type { LogServiceProcess } from '../support/log-service-process.ts';
@@ -55,7 +56,7 @@ describe.skipIf(missing !== undefined)('the agent', () => {
     const windows = readdirSync(join(agent.stateFolder, 'tables')).filter((name) => name.endsWith('.window'));
     const kept = [join('spool', 'sinks', 'cls', batch), ...windows.map((name) => join('tables', name))];
     raise(join(agent.stateFolder, 'spool', batch), 8, 3);
-    for (const name of windows) raise(join(agent.stateFolder, 'tables', name), 4, 4);
+    for (const name of windows) raise(join(agent.stateFolder, 'tables', name), 4, LAYOUT_VERSION + 1);
     const [, ...tables] = kept;
     const before = [join('spool', batch), ...tables].map((path) => readFileSync(join(agent.stateFolder, path)));
     await agent.start();

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { restoreCopies, syncTables } from '../../../agent/meter/table-sync.ts';
+import { TableSync } from '../../../agent/meter/table-sync.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
 import { findLeftWindows, journalIn, packetsIn } from '../../support/persisted-windows.ts';
@@ -12,9 +13,11 @@ const ruleNames = new Exclusion(EXCLUDE_DEFAULTS).ruleNames;
 /** Windows stay in it only as long as half of it is free, as of a memory. */
 let folder: string;
 let copyFolder: string;
+let tableSync: TableSync;
 beforeEach(() => {
   folder = mkdtempSync('/dev/shm/flowlogd-test-');
   copyFolder = temporaryFolder();
+  tableSync = new TableSync({ folder, copyFolder });
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -41,15 +44,14 @@ async function count(tap: TappedInterface, flows: number, seconds: number): Prom
   await tap.round(seconds);
 }
 
-const sync = () => syncTables({ folder, copyFolder });
-const copies = () => readdirSync(copyFolder).filter((name) => name.endsWith('.copy'));
+const sync = () => tableSync.sync();
+const copies = () => readdirSync(copyFolder).sort();
 const absence = () => journalIn({ folder, copyFolder, ruleNames, runId: 'run9', bootId: 'boot-2' }).absentSince;
 
 /** The memory is gone, and empty at the next start. */
 function reboot(): void {
   rmSync(folder, { recursive: true });
   mkdirSync(folder);
-  restoreCopies({ folder, copyFolder });
 }
 
 describe('copies of windows in memory', () => {
@@ -68,12 +70,11 @@ describe('copies of windows in memory', () => {
   test('go before the window that they were made of', async () => {
     const tap = await counted(10);
     await sync();
-    expect(copies().length).toBeGreaterThanOrEqual(3);
+    expect(copies()).toEqual(readdirSync(folder).sort());
     tap.tap.end();
-    const [files] = tap.files;
-    const [first, last] = files!.window;
+    const [first, last] = tap.files[0]!;
     expect([first, last].map((path) => existsSync(path!))).toEqual([true, true]);
-    expect(first).toBe(`${copyFolder}/${last!.split('/').at(-1)}.copy`);
+    expect([first, last].map((path) => dirname(path!))).toEqual([copyFolder, folder]);
   });
 
   test('go with the next sync where the window is gone already', async () => {
@@ -81,25 +82,26 @@ describe('copies of windows in memory', () => {
     await sync();
     tap.tap.end();
     const [files] = tap.files;
-    for (const path of [...files!.window, ...files!.tables]) if (!path.endsWith('.copy')) rmSync(path);
+    rmSync(files!.at(-1)!);
     await sync();
-    expect(copies().filter((name) => !name.endsWith('.seen.copy'))).toEqual([]);
+    expect(copies()).toEqual([expect.stringMatching(/\.seen$/)]);
   });
 
-  test('are left alone as long as the memory has the windows', async () => {
+  test('are not read as long as the memory has the windows, and go with them', async () => {
     await counted(10);
     await sync();
-    restoreCopies({ folder, copyFolder });
-    expect(findLeftWindows(copyFolder).windows).toEqual([]);
-    expect(packetsIn(findLeftWindows(folder).windows)).toBe(10);
+    const { windows } = findLeftWindows([folder, copyFolder]);
+    expect(packetsIn(windows)).toBe(10);
+    for (const window of windows) window.forget();
+    expect([folder, copyFolder].flatMap((each) => readdirSync(each)).every((name) => name.endsWith('.seen'))).toBe(
+      true,
+    );
   });
 
   test('are found by a run that keeps its windows on disk again', async () => {
     await counted(10);
     await sync();
     rmSync(folder, { recursive: true });
-    restoreCopies({ folder: copyFolder });
-    expect(copies()).toEqual([]);
     expect(packetsIn(findLeftWindows(copyFolder).windows)).toBe(10);
     expect(journalIn({ folder: copyFolder, ruleNames, runId: 'run9', bootId: 'boot-2' }).absentSince).toBe(605);
   });
@@ -108,7 +110,7 @@ describe('copies of windows in memory', () => {
     await counted(10);
     rmSync(copyFolder, { recursive: true });
     await sync();
-    expect(copies().length).toBeGreaterThanOrEqual(3);
+    expect(copies()).toEqual(readdirSync(folder).sort());
     rmSync(copyFolder, { recursive: true });
     writeFileSync(copyFolder, '');
     await expect(sync()).rejects.toThrow('ENOTDIR');

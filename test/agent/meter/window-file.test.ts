@@ -1,31 +1,30 @@
 import { expect, test } from 'vitest';
-import { parseFileName, stemOf, tableFileName, windowFileName } from '../../../agent/meter/window-file.ts';
+import { parseWindowFileName, stemOf, windowFileName } from '../../../agent/meter/window-file.ts';
 import { POINT } from '../../support/closed-windows.ts';
 
 test('names of files say what they are', () => {
   for (const windowStart of [1_700_000_040, 0, -60]) {
     const stem = stemOf({ runId: 'ab12', point: POINT, windowStart, revision: 3 });
-    expect(parseFileName(windowFileName(stem))).toEqual({
-      stem,
-      windowStart,
-      runId: 'ab12',
-      revision: 3,
-      table: undefined,
-    });
-    expect(parseFileName(tableFileName({ stem, family: 6, generation: 12 }))).toEqual({
-      stem,
-      windowStart,
-      runId: 'ab12',
-      revision: 3,
-      table: { family: 6, generation: 12 },
-    });
+    for (const part of [0, 1, 12]) {
+      const expected = { stem, windowStart, runId: 'ab12', revision: 3, part };
+      expect(parseWindowFileName(windowFileName(stem, part))).toEqual(expected);
+    }
+    expect(windowFileName(stem)).toBe(`${stem}.window`);
   }
 });
 
 test('other names are not ours', () => {
   const stem = stemOf({ runId: 'ab12', point: POINT, windowStart: 60, revision: 0 });
-  for (const name of ['lock', `${stem}.window.bak`, `${stem}.ipv5-0`, `${stem}.ipv4-`, `x${stem}.window`, 'a.seen', ''])
-    expect(parseFileName(name)).toBeUndefined();
+  for (const name of [
+    'lock',
+    `${stem}.window.bak`,
+    `${stem}.window-`,
+    `${stem}.ipv4-0`,
+    `x${stem}.window`,
+    'a.seen',
+    '',
+  ])
+    expect(parseWindowFileName(name)).toBeUndefined();
 });
 
 test('observation points have names of their own, whatever their identifiers hold', () => {

@@ -1,18 +1,17 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Window } from '../../../agent/flow/window.ts';
-import { decodeHeader, PAGE_BYTES } from '../../../agent/meter/header-block.ts';
 import { absentSince } from '../../../agent/meter/observed-until.ts';
 import type { PageMapper } from '../../../agent/meter/table-memory.ts';
-import { syncTables } from '../../../agent/meter/table-sync.ts';
+import { TableSync } from '../../../agent/meter/table-sync.ts';
 import { pointKey } from '../../../agent/meter/window-file.ts';
 import type { JournalEvent } from '../../../agent/meter/window-journal.ts';
 import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { ethernet, ipv4, ipv6, udp } from '../../support/packet-builder.ts';
-import { type JournalParts, journalIn } from '../../support/persisted-windows.ts';
+import { type JournalParts, journalIn, type TablePlace, tablePlaces } from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -54,6 +53,9 @@ function wait(tap: TappedInterface, seconds: number, ...frames: readonly Uint8Ar
 }
 
 const files = () => readdirSync(folder).sort();
+const windowPath = () => join(folder, files().find((name) => name.endsWith('.window'))!);
+const tables = () => tablePlaces(windowPath());
+const families = () => tables().map(({ family }) => family);
 /** Without the folder, the run and the point. */
 const short = (path: string) => path.replace(/^.*\//, '').replace(`-run1-${KEY}`, '').replace(KEY, 'of-point');
 const shortFiles = () => files().map(short).sort();
@@ -65,19 +67,18 @@ const gapsByWindow = (tap: TappedInterface) =>
   ]);
 
 describe('an open window', () => {
-  test('has its file from its beginning, and a file for each table once there is one', async () => {
+  test('has one file from its beginning, which has its tables once there are any', async () => {
     const tap = tapped(600);
     expect(shortFiles()).toEqual(['600-0.window', 'of-point.seen']);
     wait(tap, 601, udp4(1));
     await tap.round(601);
-    expect(shortFiles()).toEqual(['600-0.ipv4-0', '600-0.window', 'of-point.seen']);
+    expect(families()).toEqual([4]);
     wait(tap, 602, udp6);
     await tap.round(602);
-    expect(shortFiles()).toEqual(['600-0.ipv4-0', '600-0.ipv6-0', '600-0.window', 'of-point.seen']);
-    const table = readFileSync(join(folder, files().find((name) => name.endsWith('ipv4-0'))!));
-    expect(decodeHeader(table.subarray(table.length - PAGE_BYTES))).toMatchObject({
-      value: { family: 4, generation: 0, slots: (table.length - PAGE_BYTES) / 32 },
-    });
+    expect(families()).toEqual([4, 6]);
+    expect(shortFiles()).toEqual(['600-0.window', 'of-point.seen']);
+    for (const { slotsAt } of tables()) expect(slotsAt % addon.pageBytes()).toBe(0);
+    expect(statSync(windowPath()).size).toBe(tables().at(-1)!.end);
   });
 
   test('is for its owner alone', () => {
@@ -91,14 +92,12 @@ describe('an open window', () => {
       wait(tap, 601, ...Array.from({ length: 100 }, (_, index) => udp4(flow + index)));
       await tap.round(601);
     }
-    const tables = shortFiles().filter((name) => name.includes('ipv4'));
-    expect(tables.length).toBeGreaterThan(2);
-    expect(tables).toEqual(tables.map((_, generation) => `600-0.ipv4-${generation}`));
+    const sizes = tables().map(({ slots }) => slots);
+    expect(sizes.length).toBeGreaterThan(2);
+    expect(sizes).toEqual(sizes.toSorted((left, right) => left - right));
     tap.tap.end();
-    expect(tap.files.map((kept) => [kept!.window.map(short), kept!.tables.map(short)])).toEqual([
-      [['600-0.window'], tables],
-    ]);
-    for (const path of [...tap.files[0]!.window, ...tap.files[0]!.tables]) expect(existsSync(path)).toBe(true);
+    expect(tap.files.map((paths) => paths!.map(short))).toEqual([['600-0.window']]);
+    expect(tables().map(({ slots }) => slots)).toEqual(sizes);
   });
 
   test('that is opened anew has files of its own', async () => {
@@ -107,11 +106,7 @@ describe('an open window', () => {
     wait(tap, 610, udp4(1));
     await tap.round(663);
     tap.tap.end();
-    expect(tap.files.flatMap((kept) => kept!.window.map(short))).toEqual([
-      '600-0.window',
-      '600-1.window',
-      '660-0.window',
-    ]);
+    expect(tap.files.flatMap((paths) => paths!.map(short))).toEqual(['600-0.window', '600-1.window', '660-0.window']);
   });
 });
 
@@ -126,10 +121,10 @@ describe('a disk that refuses', () => {
       volatile.push(name);
       return addon.memoryFile(name);
     },
-    reserveFile(fileDescriptor, bytes) {
+    reserveFile(fileDescriptor, bytes, offset) {
       const isMemory = statSync(`/proc/self/fd/${fileDescriptor}`).dev !== statSync(folder).dev;
       if (refused && !isMemory) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
-      addon.reserveFile(fileDescriptor, bytes);
+      addon.reserveFile(fileDescriptor, bytes, offset);
     },
   };
   beforeEach(() => {
@@ -154,7 +149,7 @@ describe('a disk that refuses', () => {
     wait(tap, 842, udp4(1));
     await tap.round(842);
     expect(events.slice(1)).toEqual([{ kind: 'persisted', memoryOnlyTables: 6 }]);
-    expect(shortFiles()).toContain('840-0.ipv4-0');
+    expect(tablePlaces(join(folder, files().find((name) => name.startsWith('840-'))!)).length).toBe(1);
     tap.tap.end();
     expect(tap.closed.map(({ start, ledger }) => [start, ledger.metered.packets])).toEqual([
       [600, 0],
@@ -172,7 +167,7 @@ describe('a disk that refuses', () => {
     refused = true;
     wait(tap, 602, ...Array.from({ length: 100 }, (_, flow) => udp4(flow)));
     await tap.round(602);
-    expect(shortFiles()).toEqual(['600-0.ipv4-0', '600-0.window', 'of-point.seen']);
+    expect([families(), statSync(windowPath()).size]).toEqual([[4], tables()[0]!.end]);
     expect(volatile.length).toBe(1);
     tap.tap.end();
     expect(tap.closed[0]!.records.length).toBe(100);
@@ -236,6 +231,83 @@ describe('a disk that refuses', () => {
     expect(events).toEqual([{ kind: 'memory-only', reason: expect.stringContaining('ENOENT') }]);
     expect(tap.closed[0]!.ledger.metered.packets).toBe(1);
     expect(tap.files).toEqual([undefined]);
+  });
+});
+
+describe('pages and files', () => {
+  let mapped: Map<ArrayBuffer, string>;
+  /** Knows what is mapped now, and of which file. */
+  const mapper: PageMapper = {
+    ...addon,
+    map(fileDescriptor, bytes, offset) {
+      const buffer = addon.map(fileDescriptor, bytes, offset);
+      mapped.set(buffer, basename(readlinkSync(`/proc/self/fd/${fileDescriptor}`)));
+      return buffer;
+    },
+    unmap(buffer) {
+      addon.unmap(buffer);
+      mapped.delete(buffer);
+    },
+  };
+  beforeEach(() => {
+    mapped = new Map();
+  });
+  const mappedFiles = () => [...mapped.values()].map(short).sort();
+  const openFiles = () =>
+    readdirSync('/proc/self/fd')
+      .map((fileDescriptor) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fileDescriptor}`);
+        } catch {
+          return '';
+        }
+      })
+      .filter((path) => path.startsWith(folder));
+
+  test('of a closed window are given back, and those of the others stay', async () => {
+    const tap = tapped(600, { mapper });
+    wait(tap, 601, udp4(1), udp6);
+    await tap.round(601);
+    expect(mappedFiles()).toEqual(['600-0.window', '600-0.window', '600-0.window', 'of-point.seen.new']);
+    await tap.round(662);
+    expect(mappedFiles()).toEqual(['660-0.window', 'of-point.seen.new']);
+    tap.tap.end();
+    expect(mappedFiles()).toEqual([]);
+  });
+
+  test('a window has one file open, whatever its tables, until it is released; its ledger stays in the file', async () => {
+    const tap = tapped(600);
+    wait(tap, 601, ...Array.from({ length: 100 }, (_, flow) => udp4(flow)), udp6);
+    await tap.round(601);
+    expect(openFiles().map(short)).toEqual(['600-0.window']);
+    tap.tap.end();
+    expect(openFiles().map(short)).toEqual(['600-0.window']);
+    const [{ headerAt }] = tables() as [TablePlace];
+    tap.tap.released({ start: 600, revision: 0, release: () => undefined } as Window);
+    expect([openFiles(), statSync(windowPath()).size]).toEqual([[], headerAt]);
+  });
+
+  test('of a watermark whose file was deleted are given back when it is made anew', async () => {
+    const tap = tapped(600, { mapper });
+    rmSync(join(folder, `${KEY}.seen`));
+    await tap.round(662);
+    expect(mappedFiles()).toEqual(['660-0.window', 'of-point.seen.new']);
+    expect(absentSince(readFileSync(join(folder, `${KEY}.seen`)), KEY, 'boot-1')).toBe(662);
+  });
+
+  test('of a watermark that cannot be put in its place are given back', () => {
+    mkdirSync(join(folder, `${KEY}.seen`));
+    const events: JournalEvent[] = [];
+    tapped(600, { mapper, onEvent: (event) => events.push(event) });
+    expect(events.map(({ kind }) => kind)).toEqual(['memory-only', 'persisted']);
+    expect(mappedFiles()).toEqual(['600-0.window']);
+  });
+
+  test('of a point that is forgotten leave nothing', async () => {
+    const tap = tapped(600, { mapper });
+    tap.tap.end();
+    tap.tap.forget();
+    expect([mappedFiles(), shortFiles()]).toEqual([[], ['600-0.window']]);
   });
 });
 
@@ -357,13 +429,13 @@ describe('the time in which nobody captured', () => {
   test('begins after a reboot at the last sync that came through', async () => {
     const tap = tapped(600);
     await tap.round(605);
-    await syncTables({ folder });
+    await new TableSync({ folder }).sync();
     await tap.round(615);
     const seen = () => readFileSync(join(folder, `${KEY}.seen`));
     expect(absentSince(seen(), KEY, 'boot-1')).toBe(615);
     expect(absentSince(seen(), KEY, 'boot-2')).toBe(605);
     await tap.round(625);
-    await syncTables({ folder });
+    await new TableSync({ folder }).sync();
     expect(absentSince(seen(), KEY, 'boot-2')).toBe(625);
   });
 
@@ -383,10 +455,10 @@ describe('a sync of the tables', () => {
     tapped(600);
     mkdirSync(join(folder, 'quarantine'));
     writeFileSync(join(folder, 'stranger'), 'x');
-    await expect(syncTables({ folder })).resolves.toBeUndefined();
+    await expect(new TableSync({ folder }).sync()).resolves.toBeUndefined();
   });
 
   test('fails where the folder is gone', async () => {
-    await expect(syncTables({ folder: join(folder, 'gone') })).rejects.toThrow('ENOENT');
+    await expect(new TableSync({ folder: join(folder, 'gone') }).sync()).rejects.toThrow('ENOENT');
   });
 });

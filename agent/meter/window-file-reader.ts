@@ -1,0 +1,76 @@
+/** Reads what another run wrote into the files of a window (window-file.ts), perhaps not to the end. */
+import { decodeHeader, type FoundHeader, headerBytes, LAYOUT_VERSION, PAGE_BYTES } from './header-block.ts';
+import { LAYOUT_3, windowOfLayout3 } from './layout-3.ts';
+import { type FoundNote, noteRoom, readNotes } from './ledger-notes.ts';
+import { type ReadRange, SLOT_BYTES, type StoredSlots, slotsOf } from './stored-table.ts';
+import { bytesBeforeTables, type PersistedTable, type PersistedWindow } from './window-file.ts';
+
+export interface WindowHead {
+  readonly kind: 'head';
+  readonly layout: number;
+  readonly window: PersistedWindow;
+  readonly snapshot: Extract<FoundNote, { readonly kind: 'note' }>;
+  /** Of the coarsened keys. */
+  readonly registers: Uint8Array;
+  readonly tablesAt: number;
+}
+
+/** What stands before the tables. */
+export function readHead(read: ReadRange): WindowHead | Exclude<FoundHeader, { readonly kind: 'header' }> {
+  const header = readHeader(read, 0);
+  if (header.kind !== 'header') return header;
+  const { layout, bytes, value } = header;
+  if (layout !== LAYOUT_VERSION && layout !== LAYOUT_3)
+    return damaged(`an earlier flowlogd wrote it (layout ${layout})`);
+  const window = layout === LAYOUT_3 ? windowOfLayout3(value) : (value as PersistedWindow);
+  const rest = read(bytes, bytesBeforeTables(window.ruleNames.length));
+  if (typeof rest === 'string') return damaged(rest);
+  const snapshot = readNotes(new Float64Array(rest.buffer, rest.byteOffset, rest.length >>> 3), window.ruleNames);
+  if (snapshot.kind === 'damaged') return damaged('its ledger is damaged');
+  const registers = rest.subarray(noteRoom(window.ruleNames.length));
+  return { kind: 'head', layout, window, snapshot, registers, tablesAt: bytes + rest.length };
+}
+
+/**
+ * The tables between two places of a file, in the order in which they were begun; in the place of one that is damaged, why. The
+ * next is looked for then.
+ */
+export function* tablesIn(read: ReadRange, from: number, to: number): Generator<StoredSlots | string> {
+  let isDamaged = false;
+  for (let at = from; at < to; ) {
+    const header = readHeader(read, at);
+    if (header.kind === 'header' && header.layout === LAYOUT_VERSION) {
+      const { family, slots, rejection } = header.value as PersistedTable;
+      const bytes = slots * SLOT_BYTES[family];
+      yield slotsOf(read(at + header.bytes, bytes), { family, bytes, rejection });
+      at += header.bytes + bytes;
+      isDamaged = false;
+      continue;
+    }
+    const isBlank = header.kind === 'blank' && isZero(read(at, PAGE_BYTES));
+    if (!isBlank && !isDamaged) yield reasonOf(header);
+    isDamaged ||= !isBlank;
+    at += PAGE_BYTES;
+  }
+}
+
+function readHeader(read: ReadRange, at: number): FoundHeader {
+  const page = read(at, PAGE_BYTES);
+  if (typeof page === 'string') return damaged(page);
+  const bytes = headerBytes(page);
+  const block = bytes > PAGE_BYTES ? read(at, bytes) : page;
+  return typeof block === 'string' ? damaged(block) : decodeHeader(block);
+}
+
+function isZero(page: Uint8Array | string): boolean {
+  return typeof page !== 'string' && page.every((byte) => byte === 0);
+}
+
+function reasonOf(header: FoundHeader): string {
+  if (header.kind === 'blank') return 'its header was never on the disk';
+  return header.kind === 'damaged' ? header.reason : 'its layout is not that of its window';
+}
+
+function damaged(reason: string): Extract<FoundHeader, { readonly kind: 'damaged' }> {
+  return { kind: 'damaged', reason };
+}
