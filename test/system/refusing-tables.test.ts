@@ -55,7 +55,7 @@ describe.skipIf(missing !== undefined)('an agent whose folder of open windows', 
     await burstAndKill();
     fault.refuse(folder);
     const running = await agent.start();
-    await running.until(({ stderr }) => stderr.includes('memory alone') && stderr.includes(fault.code));
+    await running.until(({ stderr }) => stderr.includes('not persisted') && stderr.includes(fault.code));
     await host.windowBegin();
     host.sendBurst();
     fault.repair(folder, agent.pid);
