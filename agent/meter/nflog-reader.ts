@@ -131,10 +131,15 @@ export class NflogReader {
 
   #hand(packet: NflogPacket, view: DataView, at: number): void {
     for (const tap of this.#taps) {
-      const side = tap.sideOf(packet);
+      const side = tap.verdicts.sideOf(packet);
       if (side === 'elsewhere') continue;
       const prefixAt = at + packet.prefixAt;
-      tap.reject(packet, view, at, this.#rules.rejection(view, prefixAt, packet.prefixBytes, side === 'came-in'));
+      tap.verdicts.reject(
+        packet,
+        view,
+        at,
+        this.#rules.rejection(view, prefixAt, packet.prefixBytes, side === 'came-in'),
+      );
     }
   }
 
@@ -145,20 +150,20 @@ export class NflogReader {
     const since = this.#sequence === undefined ? seconds : this.#lastSeconds;
     this.#sequence = sequence;
     this.#lastSeconds = seconds;
-    if (lost > 0) for (const tap of this.#taps) tap.rejectsLost(since, seconds, lost);
+    if (lost > 0) for (const tap of this.#taps) tap.verdicts.lost(since, seconds, lost);
   }
 
   #detach(reason: string): void {
     this.end();
     this.#retryAtMs = this.#options.now() + REATTACH_MS;
-    for (const tap of this.#taps) tap.verdictsLost(reason);
+    for (const tap of this.#taps) tap.verdicts.unknown(reason);
   }
 
   #reattach(): void {
     if (this.#options.now() < this.#retryAtMs) return;
     try {
       this.attach();
-      for (const tap of this.#taps) tap.verdictsBack();
+      for (const tap of this.#taps) tap.verdicts.knownAgain();
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
       this.#retryAtMs = this.#options.now() + REATTACH_MS;

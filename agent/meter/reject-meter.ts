@@ -13,7 +13,7 @@ import { MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
 import { decodePayload, type NflogPacket } from '../packet/nflog.ts';
 import type { Meter, MeterOptions } from './meter.ts';
 
-type RejectMeterOptions = Pick<MeterOptions, 'exclusion' | 'keysIcmp' | 'hashSeed' | 'allocate' | 'flowsMax'>;
+export type RejectMeterOptions = Pick<MeterOptions, 'exclusion' | 'keysIcmp' | 'hashSeed' | 'allocate' | 'flowsMax'>;
 
 /** Memory of the tables for each flow that a window may have: as much as the tables of the tap take. */
 const BYTES_PER_FLOW = 96;

@@ -19,6 +19,10 @@ export class Watermark {
     return this.#stoppedAt;
   }
 
+  get isStopped(): boolean {
+    return this.#stoppedAt < Number.POSITIVE_INFINITY;
+  }
+
   /** What arrived before has been read, even if the capture ends without another packet. */
   get readUntil(): number {
     return this.#readUntil;

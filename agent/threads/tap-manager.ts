@@ -105,7 +105,7 @@ export class TapManager {
     const tap = this.#create(setup, live);
     try {
       this.#nflogReaderFor(setup)?.addTap(tap);
-      if (capture === undefined && this.#options.waits === true) tap.attachOrWait();
+      if (capture === undefined && this.#options.waits === true) tap.attachOrRetry();
       else tap.attach(capture);
     } catch (error) {
       tap.end();

@@ -69,7 +69,7 @@ describe('a tap whose interface cannot be captured yet', () => {
   it('waits for it and says why, and its windows have the gap until then', async () => {
     const tapped = new TappedInterface();
     tapped.engine.refusal = refusal('eth0 is down.');
-    tapped.tap.attachOrWait();
+    tapped.tap.attachOrRetry();
     await tapped.round(59);
     tapped.engine.refusal = refusal('there is no eth0.');
     await tapped.round(61);
@@ -94,7 +94,7 @@ describe('a tap whose interface cannot be captured yet', () => {
   it('waits while the kernel refuses for a moment', () => {
     const tapped = new TappedInterface();
     tapped.engine.refusal = new OperationalError('capture.failed', 'out of memory.');
-    tapped.tap.attachOrWait();
+    tapped.tap.attachOrRetry();
     expect(tapped.events).toEqual([{ kind: 'waiting', reason: 'out of memory.' }]);
   });
 
@@ -102,7 +102,7 @@ describe('a tap whose interface cannot be captured yet', () => {
     for (const code of ['capture.permission', 'capture.filter'] as const) {
       const tapped = new TappedInterface();
       tapped.engine.refusal = new OperationalError(code, 'no.');
-      expect(() => tapped.tap.attachOrWait()).toThrow(tapped.engine.refusal);
+      expect(() => tapped.tap.attachOrRetry()).toThrow(tapped.engine.refusal);
     }
   });
 });
@@ -113,7 +113,7 @@ describe('a tap for which there is no room', () => {
   it('says so in its windows and captures as soon as there is', async () => {
     const tapped = new TappedInterface();
     tapped.engine.refusal = noRoom;
-    tapped.tap.attachOrWait();
+    tapped.tap.attachOrRetry();
     await tapped.round(30);
     tapped.engine.refusal = undefined;
     await tapped.round(40);
@@ -126,9 +126,9 @@ describe('a tap for which there is no room', () => {
   it('has no part in what the packet filter rejects elsewhere', () => {
     const tapped = new TappedInterface();
     tapped.engine.refusal = noRoom;
-    tapped.tap.attachOrWait();
-    expect(tapped.tap.sideOf({ ...createNflogPacket(), indexIn: 2, indexOut: 0 })).toBe('elsewhere');
-    expect(tapped.tap.sideOf({ ...createNflogPacket(), indexIn: 0, indexOut: 3 })).toBe('elsewhere');
+    tapped.tap.attachOrRetry();
+    expect(tapped.tap.verdicts.sideOf({ ...createNflogPacket(), indexIn: 2, indexOut: 0 })).toBe('elsewhere');
+    expect(tapped.tap.verdicts.sideOf({ ...createNflogPacket(), indexIn: 0, indexOut: 3 })).toBe('elsewhere');
   });
 });
 
@@ -156,7 +156,7 @@ describe('an interface that appeared while the agent ran', () => {
   it('has no gap where it carried nothing until then, down as it was made', async () => {
     const tapped = appeared(() => 0);
     tapped.engine.refusal = new OperationalError('capture.no-interface', 'it is down.');
-    tapped.tap.attachOrWait();
+    tapped.tap.attachOrRetry();
     tapped.engine.refusal = undefined;
     tapped.tap.retryNow();
     await tapped.round(121);
@@ -168,7 +168,7 @@ describe('an interface that appeared while the agent ran', () => {
     let packets = 1000;
     const tapped = new TappedInterface({ packetsOf: () => packets });
     tapped.engine.refusal = new OperationalError('capture.no-interface', 'it is down.');
-    tapped.tap.attachOrWait();
+    tapped.tap.attachOrRetry();
     packets = 1003;
     tapped.engine.refusal = undefined;
     tapped.clock.seconds = 10;
