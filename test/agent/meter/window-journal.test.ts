@@ -174,6 +174,25 @@ describe('a disk that refuses', () => {
     expect(tap.closed[0]!.ledger.metered.packets).toBe(120);
   });
 
+  test('has no room taken of a table that could not be mapped', async () => {
+    const tap = tapped(600, {
+      mapper: {
+        ...addon,
+        map(fileDescriptor, bytes, offset) {
+          if (offset !== undefined && bytes > 4096) throw Object.assign(new Error('no memory'), { code: 'ENOMEM' });
+          return addon.map(fileDescriptor, bytes, offset);
+        },
+      },
+    });
+    for (const flows of [20, 100]) {
+      wait(tap, 601, ...Array.from({ length: flows }, (_, flow) => udp4(flow)));
+      await tap.round(601);
+    }
+    expect([families(), statSync(windowPath()).size]).toEqual([[4], tables()[0]!.end]);
+    tap.tap.end();
+    expect(tap.closed[0]!.ledger.metered.packets).toBe(120);
+  });
+
   test('makes the gap of the next run begin with the first window that only memory knew', async () => {
     const tap = refusing(600);
     refused = true;
