@@ -7,13 +7,19 @@ import type { incidentRow } from '../record/incident-fields.ts';
 export const check: Command = {
   name: 'check',
   summary: 'Validate a configuration file.',
-  usage: '--config FILE [--skip-files]',
+  usage: '--config FILE [--connect | --skip-files]',
   description:
     'Reads the file as run would, the environment included, and reports every problem at once: its line and column, the ' +
     'option, what is accepted, and the nearest known name for a misspelt one; of a valid file, which fields incident analysis ' +
     'would miss. Exit code 78 when there is a problem. Nothing is ' +
-    'started and no interface or network is touched. The memory of the packet rings is that of the interfaces that match now.',
+    'started, no interface is touched, and no network without --connect. The memory of the packet rings is that of the interfaces that match now.',
   options: [
+    {
+      name: 'connect',
+      excludes: ['skip-files'],
+      description:
+        'Also ask each sink whether it would take records, without sending any; exit code 69 when one would not.',
+    },
     { name: 'config', short: 'c', value: 'FILE', description: 'The configuration file (YAML).' },
     {
       name: 'skip-files',
@@ -36,18 +42,23 @@ export const check: Command = {
     const { loadOnHost } = await import('./host-configuration.ts');
     const { configuration, warnings } = loadOnHost(path, invocation.env, !invocation.flag('skip-files'));
     for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
-    const [{ incidentRow }, { configuredSink }] = await Promise.all([
+    const [{ incidentRow }, { configuredSinks }] = await Promise.all([
       import('../record/incident-fields.ts'),
       import('./plan.ts'),
     ]);
     const { ringEstimate } = await import('./ring-estimate.ts');
+    const sinks = configuredSinks(configuration);
     const lines = [
-      `${path} is valid: ${summarise(configuration, configuredSink(configuration), invocation.env)}`,
+      `${path} is valid: ${summarise(configuration, sinks, invocation.env)}`,
       ...incidentHints(configuration, incidentRow),
       ringEstimate(configuration),
     ];
     invocation.stdout.write(`${lines.join('\n')}\n`);
-    return EXIT.ok;
+    if (!invocation.flag('connect')) return EXIT.ok;
+    const { probeSinks } = await import('./sink-check.ts');
+    const report = await probeSinks(sinks, invocation);
+    for (const line of report.lines) invocation.stdout.write(`${line}\n`);
+    return report.exitCode;
   },
 };
 
@@ -65,10 +76,10 @@ function incidentHints({ flowLogs }: Configuration, row: typeof incidentRow): st
 }
 
 /** `2 flow logs (web on eth0; vpn on wg*), to the topic ... at https://...`. */
-function summarise({ flowLogs }: Configuration, sink: SinkPlan, environment: Invocation['env']): string {
+function summarise({ flowLogs }: Configuration, sinks: readonly SinkPlan[], environment: Invocation['env']): string {
   const named = flowLogs.map(({ name, interfaces }) => `${name} on ${interfaces.join(', ')}`).join('; ');
   const count = flowLogs.length === 1 ? '1 flow log' : `${flowLogs.length} flow logs`;
   return flowLogs.length === 0
     ? 'no flow logs: nothing is captured'
-    : `${count} (${named}), to ${sink.describe(environment)}`;
+    : `${count} (${named}), to ${sinks.map((sink) => sink.describe(environment)).join(' and ')}`;
 }

@@ -79,6 +79,7 @@ function flowLogOf(flowLog: FlowLogConfiguration, constants: Configuration['cons
     windowSeconds: flowLog.windowSeconds,
     resourceType: flowLog.resourceType,
     trafficType: flowLog.trafficType,
+    ...(flowLog.sinks.length === 0 ? {} : { sinks: flowLog.sinks }),
     ...rowOf(flowLog, constants),
   };
 }

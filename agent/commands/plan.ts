@@ -42,21 +42,22 @@ function plan(configuration: Configuration, waiting: Waiting): RunPlan {
     ringBytesMax: ringBytesMaxOf(capture.memoryMax),
     tableDirectory: table.directory,
     resolver: flowLogResolver(configuration, waiting),
-    sink: configuredSink(configuration),
+    sinks: configuredSinks(configuration),
     ...desired(configuration),
   };
 }
 
 /** The flow logs as the configuration wants them, at a start and on SIGHUP. */
-export function desired(configuration: Configuration): Pick<RunPlan, 'declarations' | 'storage'> {
+export function desired(configuration: Configuration): Pick<RunPlan, 'declarations' | 'storages'> {
+  const sinks = configuredSinks(configuration);
   return {
     declarations: configuration.flowLogs.map(declarationOf),
-    storage: configuredSink(configuration).storage,
+    storages: Object.fromEntries(sinks.map(({ name, storage }) => [name, storage])),
   };
 }
 
-export function configuredSink({ sinks: [sink = EMBEDDED_SINK] }: Configuration): SinkPlan {
-  return sink;
+export function configuredSinks({ sinks }: Configuration): readonly SinkPlan[] {
+  return sinks.length === 0 ? [EMBEDDED_SINK] : sinks;
 }
 
 function machineIdFile(): string | undefined {

@@ -1,7 +1,7 @@
 import type { Command, Invocation } from '../cli/command.ts';
 import type { Loaded } from '../config/load.ts';
 import { HangUps } from '../daemon/hang-ups.ts';
-import { isSameStorage } from '../flow-logs/storage.ts';
+import { areMoved } from '../flow-logs/storage.ts';
 
 /** Where records go is among them. */
 const SINK_OPTIONS = /^(?:sinks|cls)\./;
@@ -58,7 +58,7 @@ export const run: Command = {
       const now = loadOnHost(path, invocation.env);
       const wanted = desired(now.configuration);
       // A restart is refused with another storage, so nobody is asked for one.
-      const hasMoved = !isSameStorage(wanted.storage, desired(configuration).storage);
+      const hasMoved = areMoved(desired(configuration).storages, wanted.storages);
       const restartFor = changedOptions(loaded, now).filter(
         (option) => !option.startsWith('flowLogs[') && !(hasMoved && SINK_OPTIONS.test(option)),
       );

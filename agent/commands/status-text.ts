@@ -26,7 +26,7 @@ import { humanMebibytes } from '../capture/ring-budget.ts';
 import { alignRows } from '../cli/rows.ts';
 import { utcText } from '../model/utc-text.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
-import type { AgentStatus, InterfaceStatus, Problem } from '../telemetry/agent-status.ts';
+import type { AgentStatus, InterfaceStatus, Problem, SinkStatus } from '../telemetry/agent-status.ts';
 import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
 import type { SpoolSinkStatus } from '../telemetry/spool-status.ts';
 import { excludedLines } from './excluded-text.ts';
@@ -211,7 +211,11 @@ function logServiceLines({ logService }: AgentStatus, nowSeconds: number): strin
   return [`Log service  ${state} for ${duration(nowSeconds - sinceSeconds)}${where}, store ${storeFolder}`];
 }
 
-function exporterLines({ exporter }: AgentStatus, nowSeconds: number): string[] {
+function exporterLines({ sinks }: AgentStatus, nowSeconds: number): string[] {
+  return sinks.flatMap((sink) => sinkLines(sink, nowSeconds));
+}
+
+function sinkLines(exporter: SinkStatus, nowSeconds: number): string[] {
   const { sink, state, sinceSeconds, deliveredBatches, attempts, lastDeliveredSeconds, lastError } = exporter;
   const { deliveredUntilSeconds, clockAheadSeconds } = exporter;
   const last = lastDeliveredSeconds === null ? '' : `, the last one ${duration(nowSeconds - lastDeliveredSeconds)} ago`;

@@ -17,7 +17,7 @@ import { Findings, type Setting } from './findings.ts';
 import { rowWarnings, windowSecondsOf } from './flow-log-row.ts';
 import { folderOfFiles, type NamedFiles, OTHERS, readNamedFiles } from './named-files.ts';
 import { CONFIGURATION_BYTES_MAX, type FlowLogOptions, type Options, SCHEMA, schemaFor } from './schema.ts';
-import { checkSinks, planSinks, sinkSections, withFormerSections } from './sinks.ts';
+import { checkNamedSinks, checkSinks, planSinks, sinkSections, withFormerSections } from './sinks.ts';
 
 export interface FlowLogConfiguration extends FlowLogOptions {
   readonly id: string;
@@ -63,6 +63,7 @@ export function loadConfiguration(options: LoadOptions): Loaded {
   const sections = read === undefined ? [] : sinkSections(read, sinkKinds, findings);
   checkConsistency(findings);
   checkSinks(sections, sinkKinds, findings, { zstd });
+  checkNamedSinks(sections, findings);
   checkMode(findings, path ?? '', file.mode);
   findings.warnings.unshift(...misspeltVariables(schema, sections, environment));
   const files = options.readNamedFiles ? readFiles(findings, options) : { texts: new Map(), values: new Map() };

@@ -35,6 +35,9 @@ const DAY_SECONDS = 86_400;
 
 const IDENTIFIER = pattern('1 to 64 of the characters A-Z a-z 0-9 . _ : -', /^[\w.:-]{1,64}$/);
 
+const SINK_NAME = pattern('1 to 32 of the characters a-z 0-9, the first one a letter', /^[a-z][a-z0-9]{0,31}$/);
+const SINKS_MAX = 16;
+
 const flowLog = section('One flow log: what is observed, and as what it is recorded.', {
   id: optional(IDENTIFIER, {
     description:
@@ -83,6 +86,16 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
       'log of exactly one interface.',
     example: 'eni-0a1b2c3d',
   }),
+  sinks: listOf(
+    SINK_NAME,
+    { min: 0, max: SINKS_MAX },
+    {
+      default: '[]',
+      description:
+        'The sinks that get its records, by their names. Empty is all of them, also those that are added later.',
+      example: '[cls]',
+    },
+  ),
   trafficType: option(choice(TRAFFIC_TYPES), 'ALL', {
     description: 'Which records are shipped, by their `action`. The ledger counts the packets of the others, too.',
     example: 'REJECT',
@@ -299,14 +312,12 @@ const AFTER_SINKS = {
   }),
 };
 
-const SINK_NAME = pattern('1 to 32 of the characters a-z 0-9, the first one a letter', /^[a-z][a-z0-9]{0,31}$/);
-
 /** @param kinds of sinks that there are */
 export function schemaFor(kinds: readonly SinkOptions[]) {
   return section('The configuration of flowlogd.', {
     ...BEFORE_SINKS,
     sinks: named(SINK_NAME, {
-      max: 1,
+      max: SINKS_MAX,
       types: Object.fromEntries(kinds.map(({ kind, section: options }) => [kind, options])),
       description:
         'The log services that receive the records, by names of your own: see sinks.md. Without any they go to the embedded log service on the loopback interface.',

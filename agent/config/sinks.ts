@@ -1,5 +1,6 @@
 /** The sinks of a configuration: sections of the kinds that the loader is handed. */
 import type { SinkPlan } from '../model/sink-plan.ts';
+import { nearestWord } from '../options/nearest.ts';
 import type { Fields, NamedSection, Node, SectionNode } from '../options/option.ts';
 import type { HostAbilities, SinkOptions } from '../options/sink-options.ts';
 import { variableOf } from './environment.ts';
@@ -39,6 +40,19 @@ export function sinkSections(
     );
   }
   return [...named, ...former];
+}
+
+/** A flow log names sinks that there are. */
+export function checkNamedSinks(sections: readonly NamedSection[], findings: Findings): void {
+  const names = sections.map(({ name }) => name);
+  for (const { path, value } of findings.settings.values()) {
+    if (!/^flowLogs\[\d+\]\.sinks$/.test(path)) continue;
+    const unknown = (value as readonly string[]).find((name) => !names.includes(name));
+    if (unknown === undefined) continue;
+    const nearest = nearestWord(unknown, names);
+    const hint = nearest === undefined ? `there is ${names.join(', ') || 'none'}` : `did you mean ${nearest}?`;
+    findings.problemAt(path, `no sink is named ${unknown}; ${hint}`);
+  }
 }
 
 export function checkSinks(

@@ -15,7 +15,7 @@ import type { AttributeChange } from '../flow-logs/registry.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
 import { viewFlowLogs } from './flow-log-view.ts';
-import type { TopicProbe } from './sink-probe.ts';
+import type { SinkProbes } from './sink-probe.ts';
 
 export const FLOW_LOGS_PATH = '/flow-logs';
 /** How long an answer waits for the log service. */
@@ -29,12 +29,12 @@ export interface JsonAnswer {
 /** Never fails for what the request is. @param body parsed, undefined without one */
 export type Operate = (method: string, path: string, body: unknown) => Promise<JsonAnswer>;
 
-export function flowLogRoutes(control: FlowLogControl, status: StatusCollector, topic: TopicProbe): Operate {
+export function flowLogRoutes(control: FlowLogControl, status: StatusCollector, probes: SinkProbes): Operate {
   const all = async () => {
-    // Until the first upload nobody has heard from the log service; no longer than a network that swallows everything allows.
-    if (status.read().exporter.attempts === 0)
-      await Promise.race([topic.ask(), sleep(PROBE_MS, undefined, { ref: false })]);
-    return viewFlowLogs(control, status.read(), topic.answer);
+    // Until its first upload nobody has heard from a sink; no longer than a network that swallows everything allows.
+    const unheard = status.read().sinks.flatMap(({ name, attempts }) => (attempts === 0 ? [name] : []));
+    if (unheard.length > 0) await Promise.race([probes.ask(unheard), sleep(PROBE_MS, undefined, { ref: false })]);
+    return viewFlowLogs(control, status.read(), (name) => probes.answerOf(name));
   };
   const one = async (id: string) => (await all()).flowLogs.find((view) => view.id === id);
   const carryOut = async (method: string, id: string, body: unknown): Promise<JsonAnswer> => {

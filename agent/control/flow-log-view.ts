@@ -7,8 +7,8 @@ import type { Resolution } from '../flow-logs/claims.ts';
 import { claimInterfaces, describeConflict } from '../flow-logs/claims.ts';
 import type { Definition, Refusal } from '../flow-logs/flow-log-entry.ts';
 import type { FlowLogControl } from '../flow-logs/reconciler.ts';
-import type { ResourceType, TrafficType } from '../model/flow-log.ts';
-import type { AgentStatus } from '../telemetry/agent-status.ts';
+import type { FlowLog, ResourceType, TrafficType } from '../model/flow-log.ts';
+import type { AgentStatus, SinkStatus } from '../telemetry/agent-status.ts';
 import { type Asked, type Readiness, readinessOf } from '../telemetry/readiness.ts';
 import type { TapSetup } from '../threads/tap-manager.ts';
 
@@ -45,6 +45,8 @@ export interface FlowLogView {
   readonly storage: string;
   /** Whether its records arrive, or why a reader would see none. */
   readonly readiness: Readiness;
+  /** Each that gets its records. */
+  readonly sinks: readonly { readonly name: string; readonly storage: string; readonly readiness: Readiness }[];
   /** What keeps it from observing what it should, and what the configuration asks of it in vain; a sentence each. */
   readonly remarks: readonly string[];
 }
@@ -56,8 +58,10 @@ export interface FlowLogList {
   readonly refusals: readonly Refusal[];
 }
 
-/** @param asked what the log service said last when it was asked without an upload */
-export function viewFlowLogs(control: FlowLogControl, status: AgentStatus, asked: Asked): FlowLogList {
+/** What a sink said last when it was asked without an upload. */
+export type AskedOf = (sink: string) => Asked;
+
+export function viewFlowLogs(control: FlowLogControl, status: AgentStatus, asked: AskedOf): FlowLogList {
   const resolutions = control.resolutions();
   const conflicts = claimInterfaces(resolutions).conflicts;
   const { refusals } = control;
@@ -81,8 +85,12 @@ function view(
   { entry, flowLog, patterns }: Resolution<TapSetup>,
   status: AgentStatus,
   remarks: readonly string[],
-  asked: Asked,
+  asked: AskedOf,
 ): FlowLogView {
+  const sinks = sinksOf(flowLog, status).map((sink) => ({
+    ...sink,
+    readiness: readinessOf(sink, flowLog.windowSeconds, asked(sink.name)),
+  }));
   const { id, attributes, origin, createdSeconds, definition } = entry;
   const observed = status.interfaces.filter(({ flowLogId }) => flowLogId === id);
   const isCapturing = observed.some(({ state }) => state === 'capturing');
@@ -104,11 +112,26 @@ function view(
       state: one.state,
       records: one.records,
     })),
-    storage: status.exporter.sink,
-    readiness:
-      state === 'capturing' ? readinessOf(status.exporter, flowLog.windowSeconds, asked) : notObserving(state, remarks),
+    storage: sinks.map(({ sink }) => sink).join(', '),
+    sinks: sinks.map(({ name, sink, readiness }) => ({ name, storage: sink, readiness })),
+    readiness: state === 'capturing' ? worstOf(sinks) : notObserving(state, remarks),
     remarks,
   };
+}
+
+/** A flow log that names no sinks has all of them. */
+function sinksOf({ sinks }: FlowLog, status: AgentStatus): readonly SinkStatus[] {
+  const named = status.sinks.filter(({ name }) => sinks?.includes(name));
+  return named.length > 0 ? named : status.sinks;
+}
+
+const GRAVEST_FIRST: readonly Readiness['state'][] = ['refused', 'unreachable', 'unknown', 'ready'];
+
+/** Of several the gravest, with its name. */
+function worstOf(sinks: readonly { readonly name: string; readonly readiness: Readiness }[]): Readiness {
+  const state = GRAVEST_FIRST.find((each) => sinks.some(({ readiness }) => readiness.state === each));
+  const { name, readiness } = sinks.find((sink) => sink.readiness.state === state)!;
+  return sinks.length === 1 ? readiness : { state: readiness.state, message: `${name}: ${readiness.message}` };
 }
 
 function notObserving(state: FlowLogState, remarks: readonly string[]): Readiness {

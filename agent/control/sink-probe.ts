@@ -4,11 +4,11 @@ import type { Asked } from '../telemetry/readiness.ts';
 type Probe = Pick<Sink, 'probe'>;
 
 /**
- * Whether the topic can be reached, for those who ask before the first upload: nobody should wait a window's length for the
+ * Whether a sink would take records, for those who ask before the first upload: nobody should wait a window's length for the
  * news that a key is wrong. From then on the exporter knows better: it uploads at every window's end, and tries twice a
  * minute while the service refuses.
  */
-export class TopicProbe {
+export class SinkProbe {
   readonly #probe: Probe;
   readonly #abort = new AbortController();
   #asking: Promise<void> | undefined;
@@ -39,6 +39,28 @@ export class TopicProbe {
     const outcome = await this.#probe.probe(this.#abort.signal);
     if (this.#abort.signal.aborted) return;
     this.#answer = answerOf(outcome);
+  }
+}
+
+/** One for each sink, by its name. */
+export class SinkProbes {
+  readonly #probes: ReadonlyMap<string, SinkProbe>;
+
+  constructor(sinks: readonly { readonly name: string; readonly sink: Probe }[]) {
+    this.#probes = new Map(sinks.map(({ name, sink }) => [name, new SinkProbe(sink)]));
+  }
+
+  answerOf(name: string): Asked {
+    return this.#probes.get(name)?.answer;
+  }
+
+  /** Answers when all of them have. */
+  async ask(names: readonly string[]): Promise<void> {
+    await Promise.all(names.map((name) => this.#probes.get(name)?.ask()));
+  }
+
+  end(): void {
+    for (const probe of this.#probes.values()) probe.end();
   }
 }
 

@@ -1,25 +1,22 @@
 /** The status of an agent, fed from its stages. */
 import { getHeapStatistics } from 'node:v8';
 import { readVersion } from '../cli/version.ts';
-import type { Exporter } from '../export/exporter.ts';
-import type { Sink } from '../model/sink.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { SinkQueue } from '../spool/sink-queue.ts';
 import type { Spool } from '../spool/spool.ts';
-import type { ExporterNumbers, ProcessStatus } from '../telemetry/agent-status.ts';
+import type { ProcessStatus } from '../telemetry/agent-status.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { SpoolSinkStatus, SpoolStatus } from '../telemetry/spool-status.ts';
 import { StatusCollector } from '../telemetry/status-collector.ts';
 import type { RecorderMessage } from '../threads/recorder.ts';
 import type { RunningDataPlane } from '../threads/start-data-plane.ts';
 import type { AgentPlan } from './agent-plan.ts';
+import type { SinkExporters } from './sink-exporters.ts';
 
 /** The stages, asked for only when somebody looks: the status is there before they are. */
 export interface StatusParts {
   readonly spool: Spool;
-  readonly exporter: Exporter;
-  readonly sinkName: string;
-  readonly sink: Sink;
+  readonly exporters: SinkExporters;
   readonly logService?: (() => LogServiceStatus) | undefined;
   readonly plane: Pick<RunningDataPlane, 'control'>;
 }
@@ -39,7 +36,7 @@ export function createStatus(
     elapsed: () => performance.now(),
     sources: {
       spool: () => spoolStatus(parts().spool, spoolBytesMax),
-      exporter: () => exporterNumbers(parts()),
+      sinks: () => parts().exporters.numbers(),
       logService: () => parts().logService?.() ?? null,
       process: processStatus,
       rounds: () => parts().plane.control.progress,
@@ -103,27 +100,6 @@ function sinkStatus(queue: SinkQueue): SpoolSinkStatus {
 
 function ageSeconds(spooledSeconds: number | undefined): number | null {
   return spooledSeconds === undefined ? null : Math.max(0, Math.floor(Date.now() / 1000) - spooledSeconds);
-}
-
-function exporterNumbers({ exporter, sink, sinkName }: StatusParts): ExporterNumbers {
-  const { delivered, bytes, ...counters } = exporter.counters;
-  return {
-    name: sinkName,
-    sink: sink.description,
-    state: exporter.state,
-    lastError: exporter.lastError ?? null,
-    deliveredBatches: delivered,
-    sentBatches: counters.sent,
-    deliveredBytes: bytes,
-    attempts: counters.attempts,
-    retries: counters.retries,
-    blocked: counters.blocked,
-    split: counters.split,
-    partial: counters.partial,
-    quarantined: counters.quarantined,
-    deliveredUntilSeconds: exporter.deliveredUntil ?? null,
-    clockAheadSeconds: sink.clockAheadMs === undefined ? null : Number((sink.clockAheadMs / 1000).toFixed(1)),
-  };
 }
 
 function processStatus(): ProcessStatus {

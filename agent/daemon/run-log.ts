@@ -9,13 +9,20 @@ export interface StartFacts {
   readonly configPath: string | undefined;
   readonly stateDirectory: string;
   readonly engine: string;
-  readonly sink: Sink;
+  readonly sinks: readonly { readonly sink: Sink }[];
   readonly flowLogs: readonly string[];
 }
 
-export function logStart(log: Log, { configPath, stateDirectory, engine, sink, flowLogs }: StartFacts): void {
+export function logStart(log: Log, { configPath, stateDirectory, engine, sinks, flowLogs }: StartFacts): void {
   const configuration = configPath ?? 'built-in defaults';
-  const facts = { version: readVersion(), configuration, stateDirectory, engine, sinks: [sink.description], flowLogs };
+  const facts = {
+    version: readVersion(),
+    configuration,
+    stateDirectory,
+    engine,
+    sinks: sinks.map(({ sink }) => sink.description),
+    flowLogs,
+  };
   log.info('flowlogd started', facts);
 }
 
@@ -34,11 +41,11 @@ export function logStatus(log: Log, status: AgentStatus): void {
 }
 
 /** Since the start of the agent; what is pending may be of earlier runs. */
-export function progressOf({ interfaces, recorder, exporter, spool, agent }: AgentStatus) {
+export function progressOf({ interfaces, recorder, sinks, spool, agent }: AgentStatus) {
   return {
     windowsWritten: recorder.windows,
     recordsWritten: recorder.records,
-    batchesDelivered: exporter.deliveredBatches,
+    batchesDelivered: sinks.reduce((sum, { deliveredBatches }) => sum + deliveredBatches, 0),
     batchesPending: spool.batches,
     packetsLost: interfaces.reduce((sum, { ledger }) => sum + ledger.lostPackets, 0),
     elapsedSeconds: agent.uptimeSeconds,

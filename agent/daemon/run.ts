@@ -6,7 +6,7 @@ import type { Invocation, Output } from '../cli/command.ts';
 import { ownCommand, quoted } from '../cli/own-command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
 import { flowLogRoutes, type Operate } from '../control/flow-log-routes.ts';
-import { TopicProbe } from '../control/sink-probe.ts';
+import { SinkProbes } from '../control/sink-probe.ts';
 import { SPOOL_PATH, spoolRoutes } from '../control/spool-routes.ts';
 import { EMBEDDED_TOPIC_ID } from '../export/cls/options.ts';
 import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
@@ -14,7 +14,7 @@ import { FlowLogControl, type FlowLogResolver } from '../flow-logs/reconciler.ts
 import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
-import type { Storage } from '../model/storage.ts';
+import type { Storages } from '../model/storage.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.ts';
@@ -26,7 +26,7 @@ import type { HangUps } from './hang-ups.ts';
 import type { LogServiceKeeper } from './log-service-keeper.ts';
 import { logEnd, logStart, logStatus } from './run-log.ts';
 import { createNotify, type Reloading, serveManager } from './service-manager.ts';
-import { openTarget } from './sink-target.ts';
+import { openTargets } from './sink-targets.ts';
 import { refuseForeignState } from './state-folder.ts';
 import { Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { showWindow } from './window-report.ts';
@@ -45,10 +45,10 @@ export interface TelemetryPlan {
 /** An agent before its flow logs are known. */
 export interface RunPlan extends Omit<AgentPlan, 'taps'> {
   readonly resolver: FlowLogResolver;
-  readonly sink: SinkPlan;
+  readonly sinks: readonly SinkPlan[];
   /** The flow logs of the configuration, and where it wants their records. */
   readonly declarations: readonly Declaration[];
-  readonly storage: Storage;
+  readonly storages: Storages;
 }
 
 /** How a running agent takes its configuration again. */
@@ -58,7 +58,7 @@ export interface Reloadable {
 }
 
 /** The configuration as it is now, beside the one of the start. @throws OperationalError when it is not valid */
-type ReadAgain = () => Pick<RunPlan, 'declarations' | 'storage'> & { readonly restartFor: readonly string[] };
+type ReadAgain = () => Pick<RunPlan, 'declarations' | 'storages'> & { readonly restartFor: readonly string[] };
 
 export async function runService(
   invocation: Invocation,
@@ -67,7 +67,7 @@ export async function runService(
   reloadable: Reloadable,
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
-  const target = await openTarget(plan.sink, plan.stateDirectory, invocation.env, log);
+  const target = await openTargets(plan.sinks, plan.stateDirectory, invocation.env, log);
   const flowLogs = loadFlowLogs(plan, log);
   return supervise(
     invocation,
@@ -79,7 +79,7 @@ export async function runService(
 export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promise<ExitCode> {
   const { stdout } = invocation;
   const log = createLog({ level: 'warn', nowMs: Date.now });
-  const target = await openTarget(plan.sink, plan.stateDirectory, invocation.env, log);
+  const target = await openTargets(plan.sinks, plan.stateDirectory, invocation.env, log);
   const flowLogs = loadFlowLogs(plan, log);
   const taps = flowLogs.taps();
   return supervise(
@@ -89,11 +89,11 @@ export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promis
   );
 }
 
-function loadFlowLogs({ resolver, declarations, storage, stateDirectory }: RunPlan, log: Log): FlowLogControl {
+function loadFlowLogs({ resolver, declarations, storages, stateDirectory }: RunPlan, log: Log): FlowLogControl {
   refuseForeignState(stateDirectory);
   const options = {
     resolver,
-    storage,
+    storages,
     disk: nodeDisk,
     folder: stateDirectory,
     log,
@@ -127,13 +127,13 @@ async function supervise(
   logStart(options.log, { ...options, configPath, flowLogs: flowLogs.entries.map(called) });
   startLogService(context, supervisor, signal);
   flowLogs.begin(supervisor.taps);
-  const topic = new TopicProbe(options.sink);
+  const probes = new SinkProbes(options.sinks);
   const socketPath = controlSocketPath(options.stateDirectory, env);
   const endpoints = await openEndpoints(
     {
       socketPath,
       listen,
-      operate: operations(flowLogRoutes(flowLogs, supervisor.status, topic), supervisor, options.log),
+      operate: operations(flowLogRoutes(flowLogs, supervisor.status, probes), supervisor, options.log),
     },
     supervisor.status,
     options.log,
@@ -155,7 +155,7 @@ async function supervise(
     const endsAt = performance.now();
     leaveManager();
     flowLogs.end();
-    topic.end();
+    probes.end();
     supervisor.state.drop(socket);
     await supervisor.state.look();
     await endpoints.stop();
@@ -182,8 +182,8 @@ function startLogService({ keeper, onLogService }: RunContext, supervisor: Super
 
 function reloading({ hangUps, readAgain }: Reloadable, flowLogs: FlowLogControl): Reloading {
   const reload = async () => {
-    const { restartFor, declarations, storage } = readAgain();
-    return { restartFor, flowLogs: await flowLogs.reload(declarations, storage) };
+    const { restartFor, declarations, storages } = readAgain();
+    return { restartFor, flowLogs: await flowLogs.reload(declarations, storages) };
   };
   return { hangUps, reload };
 }

@@ -6,12 +6,8 @@
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
 import type { SpoolControl } from '../control/spool-routes.ts';
-import { DEFAULT_BACKOFF } from '../export/backoff.ts';
-import { EXPORTER_DEFAULTS, Exporter } from '../export/exporter.ts';
-import { systemTimers } from '../export/timers.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { startRotation } from '../meter/rotation.ts';
-import type { Sink } from '../model/sink.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { RECORDER_DEFAULTS } from '../spool/recorder.ts';
@@ -27,7 +23,7 @@ import { requireTranslations } from '../threads/translations.ts';
 import type { AgentPlan } from './agent-plan.ts';
 import { createStatus, onRecorderMessage } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
-import { ExportLog } from './export-log.ts';
+import { type RunningSink, SinkExporters } from './sink-exporters.ts';
 import { logUnconfigured, spoolControl } from './spool-control.ts';
 import { SpoolReading } from './spool-reading.ts';
 import { stateEvents } from './state-events.ts';
@@ -36,10 +32,8 @@ import { openTableDirectory, type TableDirectory } from './table-directory.ts';
 import { TapController } from './tap-controller.ts';
 
 export interface SupervisorOptions extends AgentPlan {
-  /** By which metrics and status know it. */
-  readonly sinkName: string;
-  readonly sink: Sink;
-  /** Where the sink is the embedded log service. */
+  readonly sinks: readonly RunningSink[];
+  /** Where a sink is the embedded log service. */
   readonly logService?: (() => LogServiceStatus) | undefined;
   readonly log: Log;
   /** Records of each window that `onWindow` is told, the largest first. */
@@ -71,7 +65,7 @@ export class Supervisor {
   readonly #runId = randomBytes(8).toString('hex');
   readonly #spool: Spool;
   readonly #tables: TableDirectory;
-  readonly #exporter: Exporter;
+  readonly #exporters: SinkExporters;
   readonly #plane: RunningDataPlane;
   readonly #reading: SpoolReading;
   readonly #recorder: Promise<void>;
@@ -98,11 +92,11 @@ export class Supervisor {
     this.status = createStatus(options, this.#runId, () => ({
       ...options,
       spool: this.#spool,
-      exporter: this.#exporter,
+      exporters: this.#exporters,
       plane: this.#plane,
     }));
     this.#spool = this.#openSpool();
-    this.#exporter = this.#createExporter();
+    this.#exporters = new SinkExporters(options.sinks, (name) => this.#spool.queue(name), options.log);
     this.#sweeping = setInterval(() => this.#spool.sweep(), SWEEP_MS);
     const points = options.taps.map(({ point }) => point);
     this.#tables = openTableDirectory({ ...options, runId: this.#runId, points }, options.log);
@@ -142,7 +136,7 @@ export class Supervisor {
 
   /** The log service can be reached again. */
   deliverNow(): void {
-    this.#exporter.retryNow();
+    this.#exporters.retryNow();
   }
 
   /** For operators. */
@@ -165,18 +159,13 @@ export class Supervisor {
     await Promise.allSettled([this.#plane.ended, this.#recorder]);
     clearInterval(this.#sweeping);
     this.#tables.close();
-    const deadline = AbortSignal.timeout(EXPORT_STOP_MS);
-    await Promise.race([
-      this.#exporter.idle(),
-      new Promise((resolve) => deadline.addEventListener('abort', resolve, { once: true })),
-    ]);
-    await this.#exporter.stop(EXPORT_STOP_MS);
+    await this.#exporters.stop(EXPORT_STOP_MS);
     // What was on its way may be known to be lost by now.
     await this.state.look();
     this.#logBacklog();
     await this.state.stop();
     this.#spool.close();
-    await this.#options.sink.close();
+    await this.#exporters.close();
   }
 
   #rotate(): void {
@@ -192,7 +181,7 @@ export class Supervisor {
     return Spool.open({
       disk: nodeDisk,
       folder: this.#spoolFolder,
-      sinks: [this.#options.sinkName],
+      sinks: this.#options.sinks.map(({ name }) => name),
       bytesMax: spoolBytesMax,
       ageSecondsMax: spoolAgeSecondsMax,
       quarantineBytesMax: SPOOL_DEFAULTS.quarantineBytesMax,
@@ -210,7 +199,7 @@ export class Supervisor {
     const { log, stateDirectory } = this.#options;
     const spool = { name: 'spool', isInPlace: () => this.#spool.isInPlace, remake: () => this.#spool.reclaim() };
     const tables = this.#tables.folders.map((folder) => watchedFolder('open windows', folder));
-    const events = stateEvents(log, this.status, this.#spool, () => this.#exporter.wake());
+    const events = stateEvents(log, this.status, this.#spool, () => this.#exporters.wake());
     return new StateWatch([watchedFolder('state directory', stateDirectory), spool, ...tables], events);
   }
 
@@ -230,31 +219,10 @@ export class Supervisor {
     });
   }
 
-  /** What is pending goes to the log service, oldest first; answers where a writer goes on. */
+  /** What is pending goes to the sinks, oldest first; answers where a writer goes on. */
   #deliver(): number {
-    this.#exporter.wake();
+    this.#exporters.wake();
     return this.#spool.nextSequence;
-  }
-
-  #createExporter(): Exporter {
-    const { sink, log } = this.#options;
-    const uploads = new ExportLog(log, sink.description);
-    return new Exporter({
-      store: this.#spool.queue(this.#options.sinkName),
-      sink,
-      timers: systemTimers,
-      random: Math.random,
-      backoff: DEFAULT_BACKOFF,
-      ...EXPORTER_DEFAULTS,
-      events: {
-        onState: (state, lastError) => uploads.enter(state, lastError),
-        onDelivered: (batch, bytes) => log.debug('delivered', { batch, bytes }),
-        onQuarantined: (batch, reason) => log.error('the log service can never accept a batch', { batch, reason }),
-        onSplit: (batch, reason) => log.info('a batch was cut in two', { batch, reason }),
-        onNewer: (batch, reason) =>
-          log.warn('batches of a newer flowlogd stay in the spool; install that version again', { batch, reason }),
-      },
-    });
   }
 
   #recorderSetup() {
@@ -262,7 +230,7 @@ export class Supervisor {
       hostId: this.#options.hostId,
       runId: this.#runId,
       folder: this.#spoolFolder,
-      sinks: [this.#options.sinkName],
+      sinks: this.#options.sinks.map(({ name }) => name),
       tablesFolders: this.#tables.folders,
       points: this.#options.taps.map(({ point }) => point),
       ...RECORDER_DEFAULTS,
@@ -278,7 +246,7 @@ export class Supervisor {
     logRecorder(this.#options.log, message);
     if (message.kind !== 'durable') return;
     this.#spool.adopt(message.entries);
-    this.#exporter.wake();
+    this.#exporters.wake();
     this.#options.onWindow(message);
   }
 

@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from '../model/operational-error.ts';
-import type { Storage } from '../model/storage.ts';
+import type { Storage, Storages } from '../model/storage.ts';
 
 export const NAME_CHARACTERS_MAX = 60;
 export const DESCRIPTION_CHARACTERS_MAX = 512;
@@ -41,8 +41,10 @@ export interface FlowLogEntry extends Declaration {
   readonly origin: 'file' | 'command';
   /** What the file said last of it: what a command changed since stays until the file says something else. */
   readonly declared: Pick<Declaration, 'attributes' | 'definition'> | undefined;
-  /** Where its records go, as long as it exists. Undefined until it is first observed, also by a version that recorded none. */
+  /** Where its records go. Undefined until it is first observed, also by a version that recorded none. */
   readonly storage?: Storage | undefined;
+  /** The same of each sink that gets them; undefined where a version of one sink wrote the entry. */
+  readonly storages?: Storages | undefined;
 }
 
 /** Why somebody cannot have what they ask for: a sentence that says what to do instead. */

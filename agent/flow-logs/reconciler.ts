@@ -11,7 +11,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { AppearedLink, VanishedLink } from '../model/link-changes.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import type { Storage } from '../model/storage.ts';
+import type { Storage, Storages } from '../model/storage.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { TapSetup } from '../threads/tap-manager.ts';
 import { type Claims, claimInterfaces, describeConflict, type Resolution } from './claims.ts';
@@ -19,7 +19,7 @@ import { called, type Declaration, type FlowLogEntry, type Refusal } from './flo
 import { newFlowLogId } from './flow-log-id.ts';
 import { type AttributeChange, create, type Entries, modify, type Outcome, reconcile, remove } from './registry.ts';
 import { type RegistryDisk, readRegistry, setRegistryAside, writeRegistry } from './registry-file.ts';
-import { describeStorage, isSameStorage } from './storage.ts';
+import { describeStorage, storagesOf, withStorages } from './storage.ts';
 
 /** What only the configuration knows of flow logs. */
 export interface FlowLogResolver {
@@ -50,8 +50,8 @@ export interface FlowLogControlOptions {
   readonly disk: RegistryDisk;
   /** The state directory. */
   readonly folder: string;
-  /** Where the records of this run go. */
-  readonly storage: Storage;
+  /** Where the sinks of this run store records. */
+  readonly storages: Storages;
   readonly log: Log;
   readonly now: () => number;
   readonly random: () => number;
@@ -102,7 +102,7 @@ export class FlowLogControl {
     const read = readRegistry(options.disk, options.folder);
     const control = new FlowLogControl(options, read.kind === 'damaged' ? read.reason : undefined);
     const before = read.kind === 'entries' ? read.entries : [];
-    const { entries, refusals } = control.#reconciled(before, declarations, options.storage);
+    const { entries, refusals } = control.#reconciled(before, declarations, options.storages);
     const [first] = refusals;
     if (first !== undefined) {
       throw new OperationalError(first.code, refusals.map(({ message }) => message).join('\n'));
@@ -205,11 +205,11 @@ export class FlowLogControl {
 
   /**
    * Makes the flow logs what the configuration now declares; what cannot be had is among the refusals.
-   * @param storage where it now wants the records
+   * @param storages where its sinks now store records
    */
-  reload(declarations: readonly Declaration[], storage: Storage): Promise<ReloadReport> {
+  reload(declarations: readonly Declaration[], storages: Storages): Promise<ReloadReport> {
     return this.#serial(async () => {
-      const report = this.#reconciled(this.#entries, declarations, storage);
+      const report = this.#reconciled(this.#entries, declarations, storages);
       this.#commit(report.entries);
       this.#refusals = report.refusals;
       await this.#apply();
@@ -229,13 +229,13 @@ export class FlowLogControl {
   }
 
   /** The entries as declared, less those that cannot be made on this host as it is. */
-  #reconciled(before: Entries, declarations: readonly Declaration[], storage: Storage) {
-    const wanted = { storage, nowSeconds: this.#nowSeconds(), suggestId: () => this.#freeId() };
+  #reconciled(before: Entries, declarations: readonly Declaration[], storages: Storages) {
+    const wanted = { storages, nowSeconds: this.#nowSeconds(), suggestId: () => this.#freeId() };
     const reconciled = reconcile(before, declarations, wanted);
     const refusals = [...reconciled.refusals];
     let { entries } = reconciled;
     const created = reconciled.created.filter((entry) => {
-      const problem = this.#elsewhere(entry, storage) ?? this.#conflictOf(entry, entries);
+      const problem = this.#elsewhere(entry, storages) ?? this.#conflictOf(entry, entries);
       if (problem === undefined) return true;
       refusals.push({ flowLogId: entry.id, code: problem.code, message: problem.message });
       entries = entries.filter(({ id }) => id !== entry.id);
@@ -244,13 +244,14 @@ export class FlowLogControl {
     return { ...reconciled, entries, created, refusals };
   }
 
-  /** Why a new flow log cannot be before the next start: this run has one place for all records. */
-  #elsewhere(entry: FlowLogEntry, wanted: Storage): OperationalError | undefined {
-    const { storage } = this.#options;
-    if (isSameStorage(wanted, storage)) return undefined;
+  /** Why a new flow log cannot be before the next start: the sinks of this run are those of its start. */
+  #elsewhere(entry: FlowLogEntry, all: Storages): OperationalError | undefined {
+    const wanted = Object.values(storagesOf(entry.definition, all));
+    const own = Object.values(storagesOf(entry.definition, this.#options.storages));
+    if (isDeepStrictEqual(wanted, own)) return undefined;
+    const shown = (storages: readonly Storage[]) => storages.map(describeStorage).join(', ') || 'none';
     return refused(
-      `The flow log ${called(entry)} is not created: its storage (${describeStorage(storage)} -> ${describeStorage(wanted)}) ` +
-        'requires a restart.',
+      `The flow log ${called(entry)} is not created: its storage (${shown(own)} -> ${shown(wanted)}) requires a restart.`,
     );
   }
 
@@ -314,8 +315,7 @@ export class FlowLogControl {
 
   /** A flow log that is observed for the first time has its storage from then on. */
   #stored(entries: Entries): Entries {
-    const { storage } = this.#options;
-    return entries.map((entry) => (entry.storage === undefined ? { ...entry, storage } : entry));
+    return entries.map((entry) => withStorages(entry, this.#options.storages));
   }
 
   /** What is damaged is never written over. */

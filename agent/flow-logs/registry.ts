@@ -7,7 +7,7 @@
  * something else than it said before.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Storage } from '../model/storage.ts';
+import type { Storages } from '../model/storage.ts';
 import {
   ATTRIBUTES,
   type Attributes,
@@ -20,7 +20,7 @@ import {
   type Json,
   type Refusal,
 } from './flow-log-entry.ts';
-import { describeStorage, isSameStorage } from './storage.ts';
+import { movedStorage } from './storage.ts';
 
 /** The one part of a definition that may change, for one type: the period of CCN in the cloud's own flow logs. */
 const PERIOD = 'windowSeconds';
@@ -96,8 +96,8 @@ export interface Reconciled {
 
 /** What the configuration says of all flow logs, and what a new one needs. */
 export interface ReconcileContext {
-  /** Where it wants the records of all flow logs. */
-  readonly storage: Storage;
+  /** Where its sinks store records. */
+  readonly storages: Storages;
   readonly nowSeconds: number;
   /** An id that is free, for the sentence that says how to get what cannot be had by a change. */
   suggestId(): string;
@@ -112,7 +112,7 @@ export function reconcile(before: Entries, declarations: readonly Declaration[],
   const changed: FlowLogEntry[] = [];
   const refusals = entries
     .filter(({ id }) => !declaredIds.has(id))
-    .flatMap((entry) => movedByCommand(entry, wanted.storage));
+    .flatMap((entry) => movedByCommand(entry, wanted.storages));
   for (const declaration of declarations) {
     const known = entries.find(({ id }) => id === declaration.id);
     const outcome =
@@ -135,7 +135,7 @@ export function reconcile(before: Entries, declarations: readonly Declaration[],
 /** The file speaks of a flow log that there is. */
 function redeclare(entries: Entries, known: FlowLogEntry, declaration: Declaration, wanted: ReconcileContext): Outcome {
   const { attributes, definition } = declaration;
-  const differences = [...definitionChanges(known.definition, definition), ...storageChanges(known, wanted.storage)];
+  const differences = [...definitionChanges(known.definition, definition), ...storageChanges(known, wanted.storages)];
   if (differences.length > 0) {
     return refused(
       `${immutable(known, differences)} Restore the configuration, or delete the flow log and create a new one: give this one an id ` +
@@ -158,8 +158,8 @@ function redeclare(entries: Entries, known: FlowLogEntry, declaration: Declarati
 }
 
 /** A flow log that the file does not know cannot get another id there. */
-function movedByCommand(entry: FlowLogEntry, storage: Storage): Refusal[] {
-  const differences = storageChanges(entry, storage);
+function movedByCommand(entry: FlowLogEntry, storages: Storages): Refusal[] {
+  const differences = storageChanges(entry, storages);
   if (differences.length === 0) return [];
   const message =
     `${immutable(entry, differences)} Restore the configuration; to have it elsewhere, delete the flow log before the change ` +
@@ -171,9 +171,9 @@ function immutable(entry: FlowLogEntry, differences: readonly string[]): string 
   return `${called(entry)}: ${differences.join(', ')} ${differences.length === 1 ? 'is' : 'are'} immutable.`;
 }
 
-function storageChanges({ storage }: FlowLogEntry, wanted: Storage): string[] {
-  if (storage === undefined || isSameStorage(storage, wanted)) return [];
-  return [`storage (${describeStorage(storage)} -> ${describeStorage(wanted)})`];
+function storageChanges(entry: FlowLogEntry, storages: Storages): string[] {
+  const moved = movedStorage(entry, storages);
+  return moved === undefined ? [] : [moved];
 }
 
 function hasPeriod(definition: Definition): boolean {

@@ -10,6 +10,8 @@ export interface FlowLog {
   readonly trafficType: TrafficType;
   /** What its records say, by the names of schema/fields.ts, in this order; empty for the documented row of its resource type. */
   readonly fields: readonly string[];
+  /** The sinks that get its records, by name; absent where all of the agent do. */
+  readonly sinks?: readonly string[];
   /** Values of fields that this host cannot know (`vpc-id` ...), by name. */
   readonly constants: Readonly<Record<string, string>>;
 }

@@ -8,3 +8,6 @@ export interface Storage {
 
 /** The log service beside the agent lies in the state directory: one place, whatever it is reached by. */
 export const EMBEDDED_STORAGE: Storage = { service: 'embedded' };
+
+/** Of each sink, by its name. */
+export type Storages = Readonly<Record<string, Storage>>;

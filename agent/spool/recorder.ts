@@ -34,7 +34,7 @@ export interface RecordedWindow {
 /** The spool's way in (`SpoolWriter`): all of a window or nothing. */
 export interface WindowWriter {
   /** @throws OperationalError `spool.unusable` */
-  stage(batch: Uint8Array): void;
+  stage(batch: Uint8Array, sinks?: readonly string[]): void;
   /** @throws OperationalError `spool.unusable` */
   commit(): readonly WrittenBatch[];
   abandon(): void;
@@ -189,7 +189,7 @@ export class Recorder {
           firstPart: window.firstPart,
         },
         (bytes, _part, count) => {
-          writer.stage(bytes);
+          writer.stage(bytes, window.point.flowLog.sinks);
           records += count;
         },
       );

@@ -56,9 +56,15 @@ export class SpoolWriter {
     this.#nextSequence = options.nextSequence;
   }
 
-  /** Writes one batch to the disk, not yet visible. @throws OperationalError `spool.unusable`; everything staged is gone then. */
-  stage(batch: Uint8Array): void {
-    const { disk, now, sinks } = this.#options;
+  /**
+   * Writes one batch to the disk, not yet visible.
+   *
+   * @param named those of the sinks that are to have it; all where none is named, or none that there is
+   * @throws OperationalError `spool.unusable`; everything staged is gone then
+   */
+  stage(batch: Uint8Array, named: readonly string[] = []): void {
+    const { disk, now } = this.#options;
+    const sinks = this.#among(named);
     this.#deleteLeftovers();
     const spooledSeconds = Math.floor(now() / 1000);
     const name = formatSpoolName({ sequence: this.#nextSequence, piece: '', spooledSeconds });
@@ -66,6 +72,12 @@ export class SpoolWriter {
     const entry = { name, bytes: SPOOL_HEADER_BYTES + batch.length, packets: packetsOf(batch), sinks };
     this.#staged.push(entry);
     this.#attempt(() => disk.create(this.#temporary(entry), spoolFile(batch)));
+  }
+
+  #among(named: readonly string[]): readonly string[] {
+    const { sinks } = this.#options;
+    const found = sinks.filter((sink) => named.includes(sink));
+    return found.length > 0 ? found : sinks;
   }
 
   /** Makes everything staged a durable part of the spool. @throws OperationalError `spool.unusable`; nothing of it is then. */

@@ -97,6 +97,8 @@ export interface ExporterNumbers {
   readonly sink: string;
   readonly state: string;
   readonly lastError: string | null;
+  /** That it owes, on disk. */
+  readonly pendingBatches: number;
   readonly deliveredBatches: number;
   /** To a service that acknowledges none. */
   readonly sentBatches: number;
@@ -149,6 +151,7 @@ export interface Problem {
   readonly severity: 'error' | 'warning';
   readonly code: string;
   readonly interface: string | null;
+  readonly sink: string | null;
   /** What is wrong, a sentence. */
   readonly message: string;
   /** What to do about it, a sentence. */

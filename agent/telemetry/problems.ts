@@ -1,12 +1,12 @@
 /** From what is seen of an agent to what is wrong with it, and what to do: each problem names the knob to turn. */
 import { utcText } from '../model/utc-text.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from './agent-status.ts';
-import { isDeliveryStalled } from './delivery-watch.ts';
+import { type DeliveryProblem, deliveryProblems } from './delivery-problems.ts';
 import { stateFailure, vanishedLoss } from './state-status.ts';
 
 type Seen = Pick<
   AgentStatus,
-  'dataPlane' | 'interfaces' | 'rings' | 'recorder' | 'spool' | 'state' | 'exporter' | 'logService'
+  'dataPlane' | 'interfaces' | 'rings' | 'recorder' | 'spool' | 'state' | 'sinks' | 'logService'
 >;
 
 /** A backlog of this share of its bound is worth a word. */
@@ -62,9 +62,8 @@ export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] 
     ...spoolProblems(seen, isDropping),
     ...newerProblems(seen),
     ...sinkProblems(seen),
-    ...stalledProblems(seen),
     ...logServiceProblems(seen),
-    ...exporterProblems(seen),
+    ...deliveryProblems(seen.sinks, seen.interfaces).map(ofSink),
   ];
   return [
     ...problems.filter(({ severity }) => severity === 'error'),
@@ -73,7 +72,11 @@ export function problemsOf(seen: Seen, isDropping: boolean): readonly Problem[] 
 }
 
 function problem(code: ProblemCode, message: string, advice: string, name: string | null = null): Problem {
-  return { severity: PROBLEM_CODES[code], code, interface: name, message, advice };
+  return { severity: PROBLEM_CODES[code], code, interface: name, sink: null, message, advice };
+}
+
+function ofSink({ code, ...said }: DeliveryProblem): Problem {
+  return { severity: PROBLEM_CODES[code], code, interface: null, ...said };
 }
 
 function dataPlaneProblems({ dataPlane }: Seen): readonly Problem[] {
@@ -272,18 +275,6 @@ function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly
   return problems;
 }
 
-function stalledProblems({ interfaces, exporter, spool }: Seen): readonly Problem[] {
-  const windows = interfaces.map(({ windowSeconds }) => windowSeconds);
-  if (!isDeliveryStalled(exporter.undeliveredSeconds, windows)) return [];
-  return [
-    problem(
-      'delivery-stalled',
-      `No batch was delivered for ${exporter.undeliveredSeconds} s, ${spool.batches} are pending on disk; last error: ${exporter.lastError ?? 'none'}`,
-      'Check the log service and the network to it; pending batches are kept up to spool.bytesMax and spool.ageSecondsMax, and retried automatically.',
-    ),
-  ];
-}
-
 function logServiceProblems({ logService, spool }: Seen): readonly Problem[] {
   if (logService?.state !== 'down') return [];
   return [
@@ -309,33 +300,12 @@ function newerProblems({ spool, recorder: { recovered } }: Seen): readonly Probl
 function sinkProblems({ spool }: Seen): readonly Problem[] {
   return spool.sinks
     .filter(({ configured }) => !configured)
-    .map(({ name, batches, quarantineFiles }) =>
-      problem(
+    .map(({ name, batches, quarantineFiles }) => ({
+      ...problem(
         'sink-unconfigured',
         `${batches} batches are pending and ${quarantineFiles} quarantined for the sink ${name}, which is not in the configuration.`,
         `Name it in the configuration again to deliver them, or delete them with: flowlogd spool remove ${name}.`,
       ),
-    );
-}
-
-function exporterProblems({ exporter, spool }: Seen): readonly Problem[] {
-  const waiting = `${spool.batches} batches wait on disk`;
-  const why = exporter.lastError ?? 'no reason is known';
-  if (exporter.state === 'blocked') {
-    return [
-      problem(
-        'exporter-blocked',
-        `The log service rejects uploads; operator action required; ${waiting}: ${why}`,
-        'Check the credentials, the topic and the account of the log service; it is tried again every 30 s.',
-      ),
-    ];
-  }
-  if (exporter.state !== 'backing-off') return [];
-  return [
-    problem(
-      'exporter-backing-off',
-      `Uploads fail; ${waiting}: ${why}`,
-      'Check the way to the log service and its state; uploads are tried again by themselves.',
-    ),
-  ];
+      sink: name,
+    }));
 }

@@ -10,16 +10,15 @@ import {
   type AgentIdentity,
   type AgentStatus,
   type ExporterNumbers,
-  type ExporterStatus,
   type ProcessStatus,
   type RecorderNumbers,
   STATUS_SCHEMA,
 } from './agent-status.ts';
-import { DeliveryWatch } from './delivery-watch.ts';
 import { InterfaceCollector, type WindowClosed } from './interface-collector.ts';
 import type { LogServiceStatus } from './log-service-status.ts';
 import { problemsOf } from './problems.ts';
 import { RingCollector } from './ring-status.ts';
+import { SinkCollector } from './sink-collector.ts';
 import type { SpoolStatus } from './spool-status.ts';
 import { STATE_IN_PLACE, type StateStatus } from './state-status.ts';
 
@@ -31,7 +30,8 @@ export const DROPPING_SECONDS = 600;
 /** What is asked when somebody looks. */
 export interface StatusSources {
   spool(): SpoolStatus;
-  exporter(): ExporterNumbers;
+  /** At least one, in the order of the configuration. */
+  sinks(): readonly ExporterNumbers[];
   logService?(): LogServiceStatus | null;
   process(): ProcessStatus;
   /** Changes with every round of the data plane. */
@@ -69,11 +69,7 @@ export class StatusCollector {
   #missedInterfaces = { interfaces: 0, packets: 0 };
   #rounds = 0;
   #silentLooks = 0;
-  #exporterState = '';
-  #exporterSinceSeconds: number;
-  #delivered = 0;
-  readonly #delivery = new DeliveryWatch();
-  #lastDeliveredSeconds: number | null = null;
+  readonly #sinks = new Map<string, SinkCollector>();
   #droppedBatches = 0;
   #droppedAtSeconds = Number.NEGATIVE_INFINITY;
 
@@ -83,7 +79,6 @@ export class StatusCollector {
     this.#now = options.now;
     this.#elapsed = options.elapsed;
     this.#startedSeconds = this.#seconds();
-    this.#exporterSinceSeconds = this.#startedSeconds;
     this.#flowsMax = options.flowsMax;
     this.rings = new RingCollector(options.ringBytesMax);
     this.#interfaces = options.points.map(
@@ -154,15 +149,18 @@ export class StatusCollector {
     this.#silentLooks = rounds === this.#rounds ? this.#silentLooks + 1 : 0;
     this.#rounds = rounds;
     for (const one of this.#interfaces) one.look(this.#elapsed());
-    this.#lookAtDelivery();
-    const { deliveredBatches, sentBatches } = this.#sources.exporter();
-    this.#delivery.look(this.#sources.spool().batches, deliveredBatches + sentBatches);
+    this.#lookAtSpool();
+    for (const numbers of this.#sources.sinks()) {
+      const sink = this.#sink(numbers.name);
+      sink.look(numbers, this.#seconds());
+      sink.observe(numbers);
+    }
   }
 
   read(): AgentStatus {
-    this.#lookAtDelivery();
+    this.#lookAtSpool();
     const nowSeconds = this.#seconds();
-    const exporter = this.#exporter();
+    const sinks = this.#sources.sinks().map((numbers) => this.#sink(numbers.name).look(numbers, nowSeconds));
     const seen = {
       dataPlane: {
         advancing: this.#silentLooks < SILENT_LOOKS_MAX,
@@ -176,8 +174,8 @@ export class StatusCollector {
       translations: this.#translations,
       spool: this.#sources.spool(),
       state: this.#state,
-      exporter,
-      sinks: [exporter],
+      exporter: sinks[0]!,
+      sinks,
       logService: this.#sources.logService?.() ?? null,
     };
     const isDropping = nowSeconds - this.#droppedAtSeconds < DROPPING_SECONDS;
@@ -196,13 +194,10 @@ export class StatusCollector {
     };
   }
 
-  #exporter(): ExporterStatus {
-    return {
-      ...this.#sources.exporter(),
-      sinceSeconds: this.#exporterSinceSeconds,
-      lastDeliveredSeconds: this.#lastDeliveredSeconds,
-      undeliveredSeconds: this.#delivery.undeliveredSeconds,
-    };
+  #sink(name: string): SinkCollector {
+    const known = this.#sinks.get(name) ?? new SinkCollector(this.#startedSeconds);
+    this.#sinks.set(name, known);
+    return known;
   }
 
   #seconds(): number {
@@ -213,15 +208,8 @@ export class StatusCollector {
     return this.#interfaces.find((one) => one.is(point));
   }
 
-  /** What changed since the last look happened now, to the second. */
-  #lookAtDelivery(): void {
-    const { state, deliveredBatches, sentBatches } = this.#sources.exporter();
-    const delivered = deliveredBatches + sentBatches;
+  #lookAtSpool(): void {
     const nowSeconds = this.#seconds();
-    if (state !== this.#exporterState) this.#exporterSinceSeconds = nowSeconds;
-    this.#exporterState = state;
-    if (delivered > this.#delivered) this.#lastDeliveredSeconds = nowSeconds;
-    this.#delivered = delivered;
     const { batches } = this.#sources.spool().evicted;
     if (batches > this.#droppedBatches) this.#droppedAtSeconds = nowSeconds;
     this.#droppedBatches = batches;

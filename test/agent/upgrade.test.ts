@@ -135,7 +135,7 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
     expect(entry).toMatchObject({ id: GOLDEN_FLOW_LOG.id, origin: 'file', attributes: { name: 'default', tags: {} } });
     const attributes = { ...entry!.attributes, description: 'the same one' };
     const wanted = {
-      storage: { service: '127.0.0.1:9514', topicId: 'flowlog' },
+      storages: { cls: { service: '127.0.0.1:9514', topicId: 'flowlog' } },
       nowSeconds: 1,
       suggestId: () => 'fl-x',
     };

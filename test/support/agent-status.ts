@@ -104,7 +104,7 @@ export class StatusWorld {
     unmeasuredBatches: 0,
     sinks: [spoolSink('cls')],
   };
-  readonly exporter: Mutable<ExporterNumbers> = {
+  readonly exporter: Mutable<Omit<ExporterNumbers, 'pendingBatches'>> = {
     name: 'cls',
     sink: 'topic flowlog at http://127.0.0.1:9514',
     state: 'idle',
@@ -121,6 +121,8 @@ export class StatusWorld {
     deliveredUntilSeconds: null,
     clockAheadSeconds: null,
   };
+  /** Beside it. */
+  otherSinks: readonly ExporterNumbers[] = [];
   /** Of each interface. */
   readonly live = new LiveBlock();
   readonly collector: StatusCollector;
@@ -135,7 +137,7 @@ export class StatusWorld {
       elapsed: () => this.nowMs,
       sources: {
         spool: () => this.spool,
-        exporter: () => this.exporter,
+        sinks: () => [{ ...this.exporter, pendingBatches: this.spool.batches }, ...this.otherSinks],
         process: () => ({ residentBytes: 70_000_000, heapBytes: 9_000_000, cpuSeconds: 1.5 }),
         rounds: () => this.rounds,
       },

@@ -6,7 +6,7 @@ import { FlowLogControl, type FlowLogResolver, type Observer } from '../../agent
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';
-import type { Storage } from '../../agent/model/storage.ts';
+import type { Storage, Storages } from '../../agent/model/storage.ts';
 import type { Log } from '../../agent/telemetry/log.ts';
 import type { TapSetup } from '../../agent/threads/tap-manager.ts';
 import { CrashingDisk } from './crashing-disk.ts';
@@ -24,6 +24,7 @@ export class FlowLogHost {
   readonly history: string[] = [];
   nowSeconds = 1_700_000_000;
   /** Where the next start sends records. */
+  #storages: Storages | undefined;
   storage: Storage = clsStorage(new URL('https://ap-guangzhou.cls.tencentcs.com'), 'topic-1');
   #random = 0;
 
@@ -65,13 +66,22 @@ export class FlowLogHost {
     missed: (packets) => void this.history.push(`missed ${packets}`),
   };
 
+  /** Of its only sink, unless a test says others. */
+  get storages(): Storages {
+    return this.#storages ?? { cls: this.storage };
+  }
+
+  set storages(storages: Storages) {
+    this.#storages = storages;
+  }
+
   load(...declarations: Declaration[]): FlowLogControl {
     const keep = (message: string) => void this.said.push(message);
     const log: Log = { error: keep, warn: keep, info: keep, debug: keep };
     const control = FlowLogControl.load(
       {
         resolver: this.resolver,
-        storage: this.storage,
+        storages: this.storages,
         disk: this.disk,
         folder: '/state',
         log,

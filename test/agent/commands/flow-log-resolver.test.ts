@@ -88,7 +88,7 @@ describe('a flow log between the file and the registry', () => {
     const { entries } = reconcile([], [resolver().read(EVERYTHING)], {
       nowSeconds: 0,
       suggestId: () => 'fl-1',
-      storage: EMBEDDED_STORAGE,
+      storages: { embedded: EMBEDDED_STORAGE },
     });
     const [resolution] = resolver().resolve(entries);
     expect(resolution).toMatchObject({

@@ -19,6 +19,7 @@ const VIEW: FlowLogView = {
   observed: [{ interface: 'eth0', interfaceId: 'if-1', state: 'capturing', records: 3 }],
   storage: 'CLS topic t',
   readiness: { state: 'ready', message: 'They arrive.' },
+  sinks: [{ name: 'cls', storage: 'CLS topic t', readiness: { state: 'ready', message: 'They arrive.' } }],
   remarks: [],
 };
 

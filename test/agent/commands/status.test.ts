@@ -118,7 +118,7 @@ back"up                 5  500 B
     );
     expect(marks[0]).toBe('ERROR eth0 is not captured: it went away.');
     expect(marks.at(-1)).toMatch(
-      /^WARNING The log service rejects uploads; operator action required; .*the topic is gone$/,
+      /^WARNING The sink cls rejects uploads; operator action required; .*the topic is gone$/,
     );
     expect(marks).toHaveLength(8);
     expect(text).not.toContain('\u001b');

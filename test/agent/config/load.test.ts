@@ -79,6 +79,7 @@ describe('a configuration', () => {
         enabled: true,
         interfaces: ['default'],
         interfaceId: undefined,
+        sinks: [],
         trafficType: 'ALL',
         fields: [],
         constants: {},

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Endpoint, openControlSocket, openListener } from '../../../agent/control/control-socket.ts';
 import { flowLogRoutes } from '../../../agent/control/flow-log-routes.ts';
-import { TopicProbe } from '../../../agent/control/sink-probe.ts';
+import { SinkProbes } from '../../../agent/control/sink-probe.ts';
 import type { FlowLogControl } from '../../../agent/flow-logs/reconciler.ts';
 import type { ProbeOutcome } from '../../../agent/model/sink.ts';
 import { StatusWorld } from '../../support/agent-status.ts';
@@ -27,7 +27,11 @@ beforeEach(async () => {
   control = new FlowLogHost().start(declaration('fl-a', { tags: { env: 'test' } }, { interfaces: ['eth0'] }));
   world = new StatusWorld([]);
   probe = { kind: 'accepted' };
-  const operate = flowLogRoutes(control, world.collector, new TopicProbe({ probe: async () => probe }));
+  const operate = flowLogRoutes(
+    control,
+    world.collector,
+    new SinkProbes([{ name: 'cls', sink: { probe: async () => probe } }]),
+  );
   open.push(await openControlSocket(path, () => world.collector.read(), { operate }));
 });
 afterEach(async () => {

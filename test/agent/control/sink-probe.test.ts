@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { TopicProbe } from '../../../agent/control/sink-probe.ts';
+import { SinkProbe } from '../../../agent/control/sink-probe.ts';
 import type { ProbeOutcome } from '../../../agent/model/sink.ts';
 
-const answering = (outcome: ProbeOutcome) => new TopicProbe({ probe: async () => outcome });
+const answering = (outcome: ProbeOutcome) => new SinkProbe({ probe: async () => outcome });
 
 describe('a probe of the topic', () => {
   test.each<[ProbeOutcome, unknown]>([
@@ -25,7 +25,7 @@ describe('a probe of the topic', () => {
   test('is one, however many ask, and is ended with the agent', async () => {
     const signals: AbortSignal[] = [];
     let end: (outcome: ProbeOutcome) => void = () => undefined;
-    const probe = new TopicProbe({
+    const probe = new SinkProbe({
       probe(signal) {
         signals.push(signal);
         return new Promise((resolve) => {

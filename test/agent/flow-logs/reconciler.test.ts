@@ -5,7 +5,7 @@ import type { Declaration } from '../../../agent/flow-logs/flow-log-entry.ts';
 import type { FlowLogControl } from '../../../agent/flow-logs/reconciler.ts';
 import { create } from '../../../agent/flow-logs/registry.ts';
 import { REGISTRY_FILE, writeRegistry } from '../../../agent/flow-logs/registry-file.ts';
-import { EMBEDDED_STORAGE } from '../../../agent/model/storage.ts';
+import { EMBEDDED_STORAGE, type Storage } from '../../../agent/model/storage.ts';
 import { fileSystemError } from '../../support/crashing-disk.ts';
 import { declaration } from '../../support/flow-log-entries.ts';
 import { FlowLogHost } from '../../support/flow-log-host.ts';
@@ -153,21 +153,21 @@ describe('flow logs that change', () => {
         on('fl-c', 'eth1'),
         on('fl-d', 'lo'),
       ],
-      host.storage,
+      host.storages,
     );
     expect(report.created.map(({ id }) => id)).toEqual(['fl-d']);
     expect(report.changed.map(({ id }) => id)).toEqual(['fl-b']);
     expect(report.refusals.map(({ flowLogId }) => flowLogId)).toEqual(['fl-a', 'fl-c']);
     expect(control.refusals).toEqual(report.refusals);
     expect(running()).toEqual(['fl-a/eth0', 'fl-d/lo']);
-    await control.reload([on('fl-a', 'eth0')], host.storage);
+    await control.reload([on('fl-a', 'eth0')], host.storages);
     expect(control.refusals).toEqual([]);
     expect(running()).toEqual(['fl-a/eth0']);
   });
 
   test('make room for another one in the same reload', async () => {
     const control = host.start(on('fl-a', 'eth0'));
-    const { created, removed, refusals } = await control.reload([on('fl-b', 'eth0')], host.storage);
+    const { created, removed, refusals } = await control.reload([on('fl-b', 'eth0')], host.storages);
     expect([created[0]?.id, removed[0]?.id, refusals]).toEqual(['fl-b', 'fl-a', []]);
     expect(host.history).toEqual(['+fl-a/eth0', '-fl-a/eth0', '+fl-b/eth0']);
   });
@@ -179,10 +179,10 @@ describe('flow logs that change', () => {
     await expect(control.modify('fl-b', { windowSeconds: 300 })).rejects.toThrow(
       /fl-b .*windowSeconds is immutable, except for type CCN/,
     );
-    await control.reload([ccn, on('fl-b', 'eth1')], host.storage);
+    await control.reload([ccn, on('fl-b', 'eth1')], host.storages);
     await control.reload(
       [{ ...ccn, definition: { ...ccn.definition, windowSeconds: 600 } }, on('fl-b', 'eth1')],
-      host.storage,
+      host.storages,
     );
     expect(host.history).toEqual(['+fl-a/eth0', '+fl-b/eth1', '~fl-a/eth0 300', '~fl-a/eth0 600']);
     expect(control.refusals).toEqual([]);
@@ -236,7 +236,7 @@ describe('the storage of flow logs', () => {
   test('stays when the file names another one: what runs is not touched, and nothing new is made there', async () => {
     const control = host.start(on('fl-a', 'eth0'));
     const declared = [on('fl-a', 'eth0'), on('fl-b', 'eth1')];
-    const report = await control.reload(declared, topic('topic-2'));
+    const report = await control.reload(declared, { cls: topic('topic-2') });
     expect(report).toMatchObject({ created: [], changed: [], removed: [] });
     expect(report.refusals.map(({ flowLogId, message }) => [flowLogId, message])).toEqual([
       ['fl-a', expect.stringContaining(`fl-a (web): ${moved} is immutable.`)],
@@ -244,7 +244,48 @@ describe('the storage of flow logs', () => {
     ]);
     expect(host.history).toEqual(['+fl-a/eth0']);
     expect(storagesOf(control)).toEqual(['topic-1']);
-    expect((await control.reload(declared, topic('topic-1'))).created.map(({ id }) => id)).toEqual(['fl-b']);
+    expect((await control.reload(declared, { cls: topic('topic-1') })).created.map(({ id }) => id)).toEqual(['fl-b']);
+  });
+});
+
+describe('the storages of flow logs with several sinks', () => {
+  const topic = (name: string) => clsStorage(new URL('https://ap-guangzhou.cls.tencentcs.com'), name);
+  const reload = (control: FlowLogControl, storages: Record<string, Storage>, ...declared: Declaration[]) =>
+    control.reload(declared, storages);
+
+  test('may become more, and fewer as long as one stays; from the next start on they are these', () => {
+    host.start(on('fl-a', 'eth0'));
+    const all = { cls: topic('topic-1'), archive: topic('topic-9') };
+    host.storages = all;
+    host.running.clear();
+    expect(host.start(on('fl-a', 'eth0')).entries[0]).toMatchObject({ storage: all.cls, storages: all });
+    host.storages = { archive: all.archive };
+    host.running.clear();
+    expect(host.start(on('fl-a', 'eth0')).entries[0]).toMatchObject({ storage: all.archive, storages: host.storages });
+    host.storages = { cls: all.cls };
+    expect(() => host.load(on('fl-a', 'eth0'))).toThrow(
+      /storage \(topic topic-9 .* -> topic topic-1 .*\) is immutable/,
+    );
+  });
+
+  test('never move under the name of a sink, though another one stays', () => {
+    host.storages = { cls: topic('topic-1'), archive: topic('topic-9') };
+    host.start(on('fl-a', 'eth0'));
+    host.storages = { ...host.storages, archive: topic('topic-8') };
+    expect(() => host.load(on('fl-a', 'eth0'))).toThrow(
+      /storage of the sink archive \(topic topic-9 of CLS in ap-guangzhou -> topic topic-8 of CLS in ap-guangzhou\) is immutable/,
+    );
+  });
+
+  test('are those of the sinks that it names, which are immutable', async () => {
+    host.storages = { cls: topic('topic-1'), archive: topic('topic-9') };
+    const named = declaration('fl-a', {}, { interfaces: ['eth0'], sinks: ['archive'] });
+    const control = host.start(named);
+    expect(control.entries[0]).toMatchObject({ storages: { archive: topic('topic-9') } });
+    const { refusals } = await reload(control, host.storages, on('fl-a', 'eth0'));
+    expect(refusals).toMatchObject([
+      { message: expect.stringContaining('sinks (["archive"] -> default) is immutable') },
+    ]);
   });
 });
 

@@ -15,7 +15,7 @@ function entriesOf(outcome: Outcome): Entries {
 }
 const messageOf = (outcome: Outcome) => (outcome.kind === 'refused' ? outcome.message : undefined);
 const read = (before: Entries, ...declared: ReturnType<typeof declaration>[]) =>
-  reconcile(before, declared, { nowSeconds: NOW, suggestId, storage: EMBEDDED_STORAGE });
+  reconcile(before, declared, { nowSeconds: NOW, suggestId, storages: { embedded: EMBEDDED_STORAGE } });
 const attributesOf = (entries: Entries, id: string) => entries.find((entry) => entry.id === id)?.attributes;
 
 describe('a flow log of a command', () => {
@@ -158,7 +158,7 @@ test('any sequence of operations does what a simple model says', () => {
           const after = reconcile(before, each.declarations, {
             nowSeconds: step,
             suggestId,
-            storage: EMBEDDED_STORAGE,
+            storages: { embedded: EMBEDDED_STORAGE },
           });
           entries = after.entries;
           const ids = new Set(each.declarations.map(({ id }) => id));
@@ -167,7 +167,11 @@ test('any sequence of operations does what a simple model says', () => {
           expect(entries.map(({ id }) => id)).toEqual([...expected, ...isNew]);
           // Declared again, nothing changes any more.
           expect(
-            reconcile(entries, each.declarations, { nowSeconds: step, suggestId, storage: EMBEDDED_STORAGE }).entries,
+            reconcile(entries, each.declarations, {
+              nowSeconds: step,
+              suggestId,
+              storages: { embedded: EMBEDDED_STORAGE },
+            }).entries,
           ).toEqual(entries);
         } else {
           const { id } = each.declared;

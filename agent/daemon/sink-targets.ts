@@ -1,30 +1,31 @@
-/** A sink of this run, and the log service beside it where the records are stored there. */
+/** The sinks of this run, and the log service beside it where one of them stores there. */
 import { join } from 'node:path';
 import { systemTimers } from '../export/timers.ts';
-import type { Sink } from '../model/sink.ts';
 import type { Environment, SinkPlan } from '../model/sink-plan.ts';
 import { EMBEDDED_STORAGE } from '../model/storage.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import { LogServiceKeeper, requireLogService } from './log-service-keeper.ts';
+import type { RunningSink } from './sink-exporters.ts';
 
-export interface SinkTarget {
-  readonly sinkName: string;
-  readonly sink: Sink;
+export interface SinkTargets {
+  readonly sinks: readonly RunningSink[];
   readonly keeper: LogServiceKeeper | undefined;
   readonly logService: (() => LogServiceStatus) | undefined;
 }
 
 /** @throws OperationalError `config.invalid`; `logservice.unreachable` for an installation without the log service */
-export async function openTarget(
-  plan: SinkPlan,
+export async function openTargets(
+  plans: readonly SinkPlan[],
   stateDirectory: string,
   environment: Environment,
   log: Log,
-): Promise<SinkTarget> {
-  const keeper = plan.storage === EMBEDDED_STORAGE ? embeddedLogService(stateDirectory, log) : undefined;
-  const sink = await plan.create({ environment, nowMs: Date.now, embedded: keeper });
-  return { sinkName: plan.name, sink, keeper, logService: keeper && (() => keeper.status) };
+): Promise<SinkTargets> {
+  const isEmbedded = plans.some(({ storage }) => storage === EMBEDDED_STORAGE);
+  const keeper = isEmbedded ? embeddedLogService(stateDirectory, log) : undefined;
+  const context = { environment, nowMs: Date.now, embedded: keeper };
+  const sinks = await Promise.all(plans.map(async (plan) => ({ name: plan.name, sink: await plan.create(context) })));
+  return { sinks, keeper, logService: keeper && (() => keeper.status) };
 }
 
 function embeddedLogService(stateDirectory: string, log: Log): LogServiceKeeper {
