@@ -19,7 +19,7 @@ import { type PageMapper, sharedTableMemory } from '../meter/table-memory.ts';
 import { Tap } from '../meter/tap.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
 import { type PersistOptions, WindowJournal } from '../meter/window-journal.ts';
-import { WindowRevisions } from '../meter/window-revisions.ts';
+import { PointRevisions } from '../meter/window-revisions.ts';
 import { type ClosedTable, type ClosedWindow, HELD_BYTES_MAX, type PersistedFiles } from '../model/closed-window.ts';
 import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { LiveBlock } from '../model/live-figures.ts';
@@ -32,9 +32,6 @@ import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
 const OPEN_WINDOWS_MAX = 4;
 /** So small a table always has room: without one its packets could not even be coarsened. */
 const SMALL_TABLE_BYTES = 8192;
-/** Points that left whose revisions are remembered: the clock may be set back to windows of theirs, however far. */
-const REVISIONS_REMEMBERED_MAX = 4096;
-
 export interface TapSetup {
   readonly point: ObservationPoint;
   readonly capture: LiveOptions;
@@ -68,7 +65,7 @@ export class TapManager {
   readonly #taps: Tap[] = [];
   readonly #nflogReaders: NflogReader[] = [];
   readonly #handedOver = new Map<number, { readonly tap: Tap; readonly window: Window }>();
-  readonly #revisions = new Map<string, WindowRevisions>();
+  readonly #revisions = new PointRevisions();
   #heldBytes = 0;
   #lastId = 0;
 
@@ -227,7 +224,7 @@ export class TapManager {
       appearedAtSeconds,
       packetsOf,
       engine,
-      meter: { ...this.#meter, revisions: this.#revisionsOf(point) },
+      meter: { ...this.#meter, revisions: this.#revisions.of(point, this.#taps) },
       journal: this.#journalOf(point),
       hasRoom: (bytes) => this.#hasRoom(bytes),
       now: Date.now,
@@ -260,24 +257,6 @@ export class TapManager {
     });
   }
 
-  #revisionsOf(point: ObservationPoint): WindowRevisions {
-    const key = revisionsKey(point);
-    const revisions = this.#revisions.get(key) ?? new WindowRevisions();
-    // The last that was asked for comes last.
-    this.#revisions.delete(key);
-    this.#revisions.set(key, revisions);
-    this.#forgetRevisions();
-    return revisions;
-  }
-
-  #forgetRevisions(): void {
-    const observed = new Set(this.#taps.map(({ point }) => revisionsKey(point)));
-    for (const key of this.#revisions.keys()) {
-      if (this.#revisions.size <= observed.size + REVISIONS_REMEMBERED_MAX) return;
-      if (!observed.has(key)) this.#revisions.delete(key);
-    }
-  }
-
   #closed(tap: Tap, window: Window, files: PersistedFiles | undefined): void {
     const id = ++this.#lastId;
     this.#handedOver.set(id, { tap, window });
@@ -292,11 +271,6 @@ function tablesOf(window: Window): readonly Pick<RejectTable, 'family' | 'table'
 
 function heldBytes(window: Window): number {
   return tablesOf(window).reduce((sum, { table }) => sum + table.memory.buffer.byteLength, 0);
-}
-
-/** What the identity of a batch has of its point. */
-function revisionsKey({ flowLog, interfaceId }: ObservationPoint): string {
-  return `${flowLog.id} ${interfaceId}`;
 }
 
 function describe(
