@@ -13,9 +13,9 @@ import { createHash } from 'node:crypto';
 export const PAGE_BYTES = 4096;
 
 /**
- * The layout of everything in these files: this block, the notes of a ledger (ledger-notes.ts), the sketch of coarsened keys
+ * The layout of everything in these files: this block, the snapshot of a ledger (ledger-snapshot.ts), the sketch of coarsened keys
  * (flow/key-sketch.ts), the slots (flow/key-layout.ts), and their places (window-file.ts). Raise it with any change of these, and with a new
- * reason of gaps. Windows with a higher number stay for the flowlogd that wrote them; of earlier layouts 3 is read (layout-3.ts), and windows
+ * reason of gaps; a new number of the ledger needs none, because the header of each window lists those it has. Windows with a higher number stay for the flowlogd that wrote them; of earlier layouts 3 is read (layout-3.ts), and windows
  * of 1 and 2 go to the quarantine. The block itself has been the same in every layout.
  */
 export const LAYOUT_VERSION = 4;

@@ -12,7 +12,7 @@ import { readdirSync, renameSync } from 'node:fs';
 import type { NumberedRejection } from '../model/rejection.ts';
 import { decodeHeader, PAGE_BYTES } from './header-block.ts';
 import { type ReadRange, SLOT_BYTES, type StoredSlots, slotsOf } from './stored-table.ts';
-import type { PersistedWindow } from './window-file.ts';
+import type { PersistedWindow, WindowHeader } from './window-file.ts';
 
 export const LAYOUT_3 = 3;
 
@@ -38,7 +38,7 @@ interface Layout3Table {
 const COPY_SUFFIX = '.copy';
 const TABLE_NAME = /^((-?\d{1,15})-([0-9a-z]+)-[0-9a-f]{16}-(\d{1,9}))\.(?:reject(\d{1,4})-)?ipv([46])-(\d{1,3})$/;
 
-export function windowOfLayout3(value: unknown): PersistedWindow {
+export function windowOfLayout3(value: unknown): WindowHeader {
   const { piece, ...window } = value as Omit<PersistedWindow, 'revision'> & { readonly piece: number };
   return { ...window, revision: piece };
 }

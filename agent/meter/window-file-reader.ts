@@ -1,33 +1,43 @@
 /** Reads what another run wrote into the files of a window (window-file.ts), perhaps not to the end. */
 import { decodeHeader, type FoundHeader, headerBytes, LAYOUT_VERSION, PAGE_BYTES } from './header-block.ts';
 import { LAYOUT_3, windowOfLayout3 } from './layout-3.ts';
-import { type FoundNote, noteRoom, readNotes } from './ledger-notes.ts';
+import { type FoundSnapshot, readSnapshot, snapshotRoom } from './ledger-snapshot.ts';
 import { type ReadRange, SLOT_BYTES, type StoredSlots, slotsOf } from './stored-table.ts';
-import { bytesBeforeTables, type PersistedTable, type PersistedWindow } from './window-file.ts';
+import { bytesBeforeTables, type PersistedTable, type PersistedWindow, type WindowHeader } from './window-file.ts';
 
 export interface WindowHead {
   readonly kind: 'head';
   readonly layout: number;
   readonly window: PersistedWindow;
-  readonly snapshot: Extract<FoundNote, { readonly kind: 'note' }>;
+  readonly snapshot: Extract<FoundSnapshot, { readonly kind: 'snapshot' }>;
   /** Of the coarsened keys. */
   readonly registers: Uint8Array;
   readonly tablesAt: number;
 }
 
+export type FoundHead =
+  | WindowHead
+  /** Only the flowlogd that wrote it can read it. */
+  | { readonly kind: 'newer'; readonly reason: string }
+  | Extract<FoundHeader, { readonly kind: 'blank' | 'damaged' }>;
+
 /** What stands before the tables. */
-export function readHead(read: ReadRange): WindowHead | Exclude<FoundHeader, { readonly kind: 'header' }> {
+export function readHead(read: ReadRange): FoundHead {
   const header = readHeader(read, 0);
+  if (header.kind === 'newer') return newer(`its layout is ${header.layout}, this version reads ${LAYOUT_VERSION}`);
   if (header.kind !== 'header') return header;
   const { layout, bytes, value } = header;
   if (layout !== LAYOUT_VERSION && layout !== LAYOUT_3)
     return damaged(`an earlier flowlogd wrote it (layout ${layout})`);
-  const window = layout === LAYOUT_3 ? windowOfLayout3(value) : (value as PersistedWindow);
-  const rest = read(bytes, bytesBeforeTables(window.ruleNames.length));
+  const window = layout === LAYOUT_3 ? windowOfLayout3(value) : (value as WindowHeader);
+  const rest = read(bytes, bytesBeforeTables(window));
   if (typeof rest === 'string') return damaged(rest);
-  const snapshot = readNotes(new Float64Array(rest.buffer, rest.byteOffset, rest.length >>> 3), window.ruleNames);
+  const snapshot = readSnapshot(new Float64Array(rest.buffer, rest.byteOffset, rest.length >>> 3), window);
+  if (snapshot.kind === 'newer') {
+    return newer(`this version does not know the numbers ${snapshot.numbers.join(', ')} of its ledger`);
+  }
   if (snapshot.kind === 'damaged') return damaged('its ledger is damaged');
-  const registers = rest.subarray(noteRoom(window.ruleNames.length));
+  const registers = rest.subarray(snapshotRoom(window));
   return { kind: 'head', layout, window, snapshot, registers, tablesAt: bytes + rest.length };
 }
 
@@ -69,6 +79,10 @@ function isZero(page: Uint8Array | string): boolean {
 function reasonOf(header: FoundHeader): string {
   if (header.kind === 'blank') return 'its header was never on the disk';
   return header.kind === 'damaged' ? header.reason : 'its layout is not that of its window';
+}
+
+function newer(reason: string): Extract<FoundHead, { readonly kind: 'newer' }> {
+  return { kind: 'newer', reason };
 }
 
 function damaged(reason: string): Extract<FoundHeader, { readonly kind: 'damaged' }> {

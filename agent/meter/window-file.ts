@@ -5,7 +5,7 @@
  *     STEM.window     STEM = WINDOWSTART-RUN-POINT-REVISION
  *
  *     header block    PersistedWindow
- *     ledger          two snapshots of it, in turn (ledger-notes.ts); whole pages
+ *     ledger          two snapshots of it, in turn (ledger-snapshot.ts); whole pages
  *     registers       one page: the coarsened keys (flow/key-sketch.ts)
  *     table ...       header block (PersistedTable), then slots as in flow/key-layout.ts, at a multiple of the kernel's page;
  *                     between two tables there may be zeros
@@ -22,7 +22,7 @@ import type { NumberedRejection } from '../model/rejection.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { TableMemory, TablePurpose } from '../model/table-memory.ts';
 import { encodeHeader } from './header-block.ts';
-import { LedgerNotes, noteRoom } from './ledger-notes.ts';
+import { LedgerSnapshot, SNAPSHOT_NUMBERS, type SnapshotShape, snapshotRoom } from './ledger-snapshot.ts';
 import { mapNewFile, writeAll } from './mapped-file.ts';
 import { SLOT_BYTES } from './stored-table.ts';
 import type { PageMapper } from './table-memory.ts';
@@ -35,6 +35,9 @@ export interface PersistedWindow {
   readonly revision: number;
   readonly ruleNames: readonly string[];
 }
+
+/** The text of its header: which numbers the snapshots have, too. */
+export type WindowHeader = PersistedWindow & SnapshotShape;
 
 export interface PersistedTable {
   readonly family: 4 | 6;
@@ -75,15 +78,15 @@ export function parseWindowFileName(name: string): WindowFileName | undefined {
 }
 
 /** Bytes from the end of the header block to the first table. */
-export function bytesBeforeTables(rules: number): number {
-  return noteRoom(rules) + SKETCH_BYTES;
+export function bytesBeforeTables(shape: SnapshotShape): number {
+  return snapshotRoom(shape) + SKETCH_BYTES;
 }
 
 /** The file as the run that makes it writes it. */
 export class WindowFile {
   readonly window: PersistedWindow;
   readonly path: string;
-  readonly ledger: LedgerNotes;
+  readonly ledger: LedgerSnapshot;
   readonly registers: Uint8Array;
   readonly #mapper: PageMapper;
   readonly #fileDescriptor: number;
@@ -93,13 +96,13 @@ export class WindowFile {
 
   /** @throws what the system refuses; there is no file then */
   constructor(folder: string, window: PersistedWindow, part: number, mapper: PageMapper) {
-    const { ruleNames } = window;
-    const header = encodeHeader(window);
-    const headBytes = header.length + bytesBeforeTables(ruleNames.length);
+    const described: WindowHeader = { ...window, numbers: SNAPSHOT_NUMBERS };
+    const header = encodeHeader(described);
+    const headBytes = header.length + bytesBeforeTables(described);
     this.window = window;
     this.path = `${folder}/${windowFileName(stemOf(window), part)}`;
     const { fileDescriptor, buffer } = mapNewFile(mapper, this.path, headBytes, header);
-    this.ledger = new LedgerNotes(new Float64Array(buffer, header.length), ruleNames);
+    this.ledger = new LedgerSnapshot(new Float64Array(buffer, header.length), window.ruleNames);
     this.registers = new Uint8Array(buffer, headBytes - SKETCH_BYTES);
     this.#mapper = mapper;
     this.#fileDescriptor = fileDescriptor;

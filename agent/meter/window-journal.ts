@@ -16,7 +16,7 @@ import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Gap } from '../model/ledger.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { AllocateWindowMemory } from '../model/table-memory.ts';
-import type { Progress } from './ledger-notes.ts';
+import type { Progress } from './ledger-snapshot.ts';
 import { ObservedUntil } from './observed-until.ts';
 import type { PageMapper } from './table-memory.ts';
 import { WindowFile } from './window-file.ts';

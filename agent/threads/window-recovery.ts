@@ -13,7 +13,6 @@
  */
 import { basename } from 'node:path';
 import type { HashSeed } from '../flow/hash.ts';
-import { LAYOUT_VERSION } from '../meter/header-block.ts';
 import { type Layout3TableName, parseLayout3Table, readLayout3Table } from '../meter/layout-3.ts';
 import { bestTables, type RecoveredTable, type StoredSlots } from '../meter/stored-table.ts';
 import { type PersistedWindow, parseWindowFileName, stemOf, type WindowFileName } from '../meter/window-file.ts';
@@ -168,7 +167,7 @@ export class WindowRecovery {
     if (order(own) !== 0) return this.#remove(left);
     const head = readHead(this.#reader(own));
     if (head.kind === 'head') return this.#recovered(left, head);
-    if (head.kind === 'newer') return this.#stays(own, head.layout);
+    if (head.kind === 'newer') return this.#stays(own, head.reason);
     if (head.kind === 'blank' && others.length === 0 && this.#isEmpty(own)) return this.#remove(left);
     return this.#lost(left, head.kind === 'blank' ? 'its header was never on the disk' : head.reason);
   }
@@ -211,7 +210,7 @@ export class WindowRecovery {
     }
     const head = known ?? readHead(read);
     if (head.kind === 'head') yield* tablesIn(read, head.tablesAt, bytes);
-    else if (head.kind !== 'blank') yield head.kind === 'damaged' ? head.reason : `its layout is ${head.layout}`;
+    else if (head.kind !== 'blank') yield head.reason;
   }
 
   /** Whether nothing was ever written to it: its writer died before. */
@@ -238,9 +237,9 @@ export class WindowRecovery {
     };
   }
 
-  #stays(own: LeftFile, layout: number): undefined {
+  #stays(own: LeftFile, reason: string): undefined {
     this.counters.newer += 1;
-    this.#options.onNewer(basename(own.paths[0]!), `its layout is ${layout}, this version reads ${LAYOUT_VERSION}`);
+    this.#options.onNewer(basename(own.paths[0]!), reason);
   }
 
   /** The window as a ledger; undefined where no point of this run has its name. */

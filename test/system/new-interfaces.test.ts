@@ -82,6 +82,25 @@ describe.skipIf(missing !== undefined)('an interface that is made while the agen
     expect(ledgers).toContain('SKIPDATA before-attach');
   });
 
+  test('has those packets in the ledger of its window also where the agent is killed before that ends', async () => {
+    process.kill(agent.pid, 'SIGSTOP');
+    addPair();
+    const early = send(20);
+    process.kill(agent.pid, 'SIGCONT');
+    await untilCapturing();
+    const late = send(30);
+    await agent.untilStatus((status) => {
+      const { live, ledger } = near0(status)!;
+      return live.openPackets + ledger.metered.packets >= late;
+    });
+    await agent.stop('SIGKILL');
+    await agent.start();
+    await untilCapturing();
+    const { packets, beforeAttach, ledgers } = await stored();
+    expect([early, beforeAttach, packets]).toEqual([20, 20, late]);
+    expect(ledgers.some((status) => status.startsWith('SKIPDATA') && status.includes('before-attach'))).toBe(true);
+  });
+
   test('has each packet in a record or among those before its capture, however soon it comes', async () => {
     namespace.addPair('near0', 'far0');
     const sent = send(50);
