@@ -75,19 +75,28 @@ export function listInterfaces(system: InterfaceSystem = HOST): HostInterface[] 
   const defaultName = defaultInterface(system);
   return [...names].toSorted().map((name) => {
     const infos = byName[name] ?? [];
-    const flags = Number(system.readText(`/sys/class/net/${name}/flags`) ?? Number.NaN);
+    // Read for whoever asks alone: an agent that looks every other second does not, and there may be thousands.
+    const flags = () => Number(system.readText(`/sys/class/net/${name}/flags`) ?? Number.NaN);
     const mac = hardwareAddress(infos[0]?.mac ?? system.readText(`/sys/class/net/${name}/address`));
     return {
       name,
       mac,
       addresses: infos.map((info) => info.cidr ?? info.address),
       // The system lists addresses of running interfaces only.
-      up: infos.length > 0 || (Number.isNaN(flags) ? undefined : (flags & FLAG_UP) !== 0),
-      loopback: infos[0]?.internal ?? (flags & FLAG_LOOPBACK) !== 0,
+      get up() {
+        return infos.length > 0 || upOf(flags());
+      },
+      get loopback() {
+        return infos[0]?.internal ?? (flags() & FLAG_LOOPBACK) !== 0;
+      },
       isDefault: name === defaultName,
       interfaceId: interfaceId(name, mac),
     };
   });
+}
+
+function upOf(flags: number): boolean | undefined {
+  return Number.isNaN(flags) ? undefined : (flags & FLAG_UP) !== 0;
 }
 
 /** The names of all interfaces. */

@@ -78,6 +78,19 @@ describe('the interfaces of a host', () => {
     ]);
   });
 
+  test('are resolved without reading the flags of each, which only their state needs', () => {
+    const asked: string[] = [];
+    const host = system(FILES);
+    const readText = (path: string) => {
+      asked.push(path);
+      return host.readText(path);
+    };
+    const { interfaces } = resolveInterfaces(['wg*'], listInterfaces({ ...host, readText }));
+    expect(asked.filter((path) => path.endsWith('/flags'))).toEqual([]);
+    expect(interfaces.map(({ name, up }) => [name, up])).toEqual([['wg0', false]]);
+    expect(asked.filter((path) => path.endsWith('/flags'))).toEqual(['/sys/class/net/wg0/flags']);
+  });
+
   test('have an IPv6 default where there is no IPv4 one, and none where routes only refuse', () => {
     const named = (files: Readonly<Record<string, string>>): (string | undefined)[] =>
       listInterfaces(system(files)).map(({ name, isDefault }) => (isDefault ? name : undefined));
