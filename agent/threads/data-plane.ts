@@ -26,7 +26,7 @@ import { LinkEvents, WakeEvent } from './waking.ts';
 /** Room for some six thousand small packets beside the longest frame. */
 const BATCH_BYTES = 4 * FRAME_BYTES_MAX;
 
-/** Everything that the data plane is told; it crosses to its thread as a structured clone. */
+/** Everything that the data plane is given; it crosses to its thread as a structured clone. */
 export interface DataPlaneSetup {
   readonly taps: readonly TapSetup[];
   readonly exclusion: ExclusionPolicy;
@@ -42,7 +42,7 @@ export interface DataPlaneSetup {
   readonly waits?: boolean | undefined;
   /** An eventfd(2) that is raised with each request. */
   readonly wake: number;
-  /** Whether interfaces that come and go are told of. */
+  /** Whether interfaces that come and go are reported. */
   readonly followsLinks?: boolean | undefined;
   /** Where packets are written as they come, too. */
   readonly recording?: RecordingSetup | undefined;

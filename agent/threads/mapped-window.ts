@@ -14,7 +14,7 @@ export interface MappedWindow {
 
 /**
  * Maps the same pages that the data plane wrote; nothing is copied. Enters into the window's ledger what only all its tables
- * together tell, so a window is mapped once.
+ * together give, so a window is mapped once.
  */
 export function mapWindow(
   window: ClosedWindow,

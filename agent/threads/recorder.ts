@@ -23,7 +23,7 @@ import { type AnnotatorsOf, annotated } from './annotators.ts';
 import { type MappedWindow, mapWindow } from './mapped-window.ts';
 import { type RecoveryCounters, WindowRecovery } from './window-recovery.ts';
 
-/** Everything that the recorder is told; it crosses to its thread as a structured clone. */
+/** Everything that the recorder is given; it crosses to its thread as a structured clone. */
 export interface RecorderSetup {
   readonly hostId: string;
   readonly runId: string;
@@ -37,7 +37,7 @@ export interface RecorderSetup {
   readonly points: readonly ObservationPoint[];
   readonly heldWindowsMax: number;
   readonly heldBytesMax: number;
-  /** How many of a window's largest records are told to the control plane; 0 for none. */
+  /** How many of a window's largest records go to the control plane; 0 for none. */
   readonly topRecords: number;
   /** Which addresses lie in which region. */
   readonly regions: readonly Region[];
@@ -91,7 +91,7 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
   | { readonly kind: 'newer'; readonly file: string; readonly reason: string }
   /** Once for each change to it: windows of earlier runs cannot be read now; it is tried again. */
   | { readonly kind: 'unreadable'; readonly reason: string }
-  /** All windows that earlier runs left are durable; told only if there was anything, or could not be read before. */
+  /** All windows that earlier runs left are durable; emitted only if there was anything, or could not be read before. */
   | { readonly kind: 'recovered'; readonly recovery: RecoveryCounters }
   /** The last message. `complete`: everything that came is durable. */
   | { readonly kind: 'ended'; readonly complete: boolean }
