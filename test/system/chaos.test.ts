@@ -20,7 +20,8 @@ if (missing !== undefined) process.stderr.write(`chaos: ${missing}\n`);
 const ROUNDS = Number(process.env['FLOWLOGD_SOAK_ROUNDS'] ?? 6);
 /** A thousand in a soak. */
 const STORM_INTERFACES = Math.min(1000, ROUNDS * 17);
-const WINDOW_SECONDS = 2;
+/** Of a gap longer than ten windows only the first and the last have a row, and a busy machine takes its time for a start. */
+const WINDOW_SECONDS = 5;
 const PACKETS_PER_TICK = 20;
 /** What a kill may say too much: what the kernel held back, and the time between two rounds. */
 const ALLOWANCE_SECONDS = 4;
@@ -79,7 +80,7 @@ describe.skipIf(missing !== undefined)('an agent and all around it', { timeout: 
       await sleep(Math.random() * WINDOW_SECONDS * 1000);
       await EVENTS[round < EVENTS.length ? round : Math.floor(Math.random() * EVENTS.length)]!();
     }
-    await host.windowBegin();
+    await sleep(500);
     const sent = await sender.stop();
     expect((await host.agent.stop()).code).toBe(0);
     // What a dead log service had not taken is delivered by the next run.

@@ -25,7 +25,6 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
   let host: ObservedHost;
   afterEach(() => host.hosts.remove());
 
-  const status = () => host.agent.status();
   const inState = (...names: readonly string[]) => join(host.agent.stateFolder, ...names);
   /** The agent may make again what is being deleted. */
   const removeState = () => rmSync(host.agent.stateFolder, { recursive: true, maxRetries: 20, retryDelay: 20 });
@@ -47,7 +46,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
   ])('%s is made again, and what is in memory is delivered', async (_, remove) => {
     host = await ObservedHost.start(WINDOW_SECONDS);
     const running = await host.agent.start();
-    await expect.poll(status).toBeDefined();
+    await host.agent.untilStatus();
     await host.windowBegin();
     host.sendBurst();
     await host.untilArrived();
@@ -56,7 +55,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
     remove();
     host.sendBurst();
     await running.until(({ stderr }) => stderr.includes(REMADE));
-    await expect.poll(async () => (await status())?.state.remade).toBeGreaterThanOrEqual(1);
+    await host.agent.untilStatus(({ state }) => state.remade >= 1);
     const entries = JSON.parse(readFileSync(inState('flow-logs.json'), 'utf8')) as { flowLogs: readonly unknown[] };
     expect(entries.flowLogs).toHaveLength(1);
     // Nobody else gets it.
@@ -99,13 +98,13 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
       host.sendBurst();
     }
     const lost = totalPackets(host.counts);
-    await expect.poll(pendingPackets, { timeout: 20_000 }).toBe(lost);
+    await expect.poll(pendingPackets).toBe(lost);
     for (const name of deleted()) rmSync(inState(name), { recursive: true });
     await running.until(({ stderr }) => stderr.includes(DELETED));
-    await expect.poll(async () => (await status())?.problems.map(({ code }) => code)).toContain('batches-vanished');
+    await host.agent.untilStatus(({ problems }) => problems.some(({ code }) => code === 'batches-vanished'));
     // One may have been on its way, which is known to be lost when it is tried again.
-    await expect.poll(async () => (await status())?.spool.vanishedPackets, { timeout: 60_000 }).toBe(lost);
-    expect((await status())!.spool.vanishedUnaccountedBatches).toBe(0);
+    await expect.poll(async () => (await host.agent.status())?.spool.vanishedPackets).toBe(lost);
+    expect((await host.agent.untilStatus()).spool.vanishedUnaccountedBatches).toBe(0);
     await expect.poll(() => toldLost(running.stderr)).toBe(lost);
     host.sendBurst();
     await host.service.start();

@@ -52,7 +52,7 @@ describe.skipIf(missing !== undefined)('an agent in trouble', { timeout: 180_000
     }
     const kernel = host.hosts.counters();
     // The fifth window is recorded while the sixth, or one after it, is open.
-    await expect.poll(() => host.agent.spooled.length, { timeout: 60_000 }).toBeGreaterThan(5);
+    await expect.poll(() => host.agent.spooled.length).toBeGreaterThan(5);
     const backlog = host.agent.spooled;
     await host.agent.stop('SIGKILL');
     expect(host.agent.spooled).toEqual(backlog);

@@ -11,6 +11,7 @@ import {
 } from '../support/capture-file.ts';
 import { FLOWLOGD, type RunningCommand, runCommand, startCommand, startProgram } from '../support/command.ts';
 import { decodeDelimitedBatches, plainRecords } from '../support/flow-batch-schema.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { ledgerPackets } from '../support/ledger-lines.ts';
 import { freePort, LogServiceProcess, type StoredLog } from '../support/log-service-process.ts';
 import { canonicalAddress, type PlainRecord, parseRecords, recordLines } from '../support/ndjson-records.ts';
@@ -181,12 +182,12 @@ test('writes no file where nothing could be read, and leaves one that is there',
   for (const capture of captures) {
     for (const words of outputs) {
       const old = file('old', 'from the run before');
-      expect((await runCommand(['replay', capture, ...words, old])).code).not.toBe(0);
-      expect((await runCommand(['replay', capture, ...words, file('new')])).code).not.toBe(0);
+      expect((await runInProcess(['replay', capture, ...words, old])).code).not.toBe(0);
+      expect((await runInProcess(['replay', capture, ...words, file('new')])).code).not.toBe(0);
       expect(readFileSync(old, 'utf8')).toBe('from the run before');
     }
   }
-  expect((await runCommand(['replay', folder, '--html', file('new'), '--format', 'parquet'])).code).toBe(64);
+  expect((await runInProcess(['replay', folder, '--html', file('new'), '--format', 'parquet'])).code).toBe(64);
   expect(readdirSync(folder).sort()).toEqual(['empty.pcap', 'foreign.pcap', 'old']);
 }, 60_000);
 
@@ -195,7 +196,7 @@ test('empties the file that it writes where a capture has no packet', async () =
   const [capture, output] = ['none.pcap', 'records'].map((name) => join(folder, name));
   writeFileSync(capture!, pcapFile([]));
   writeFileSync(output!, 'from the run before');
-  expect((await runCommand(['replay', capture!, '--output', output!])).code).toBe(0);
+  expect((await runInProcess(['replay', capture!, '--output', output!])).code).toBe(0);
   expect(readFileSync(output!, 'utf8')).toBe('');
 });
 

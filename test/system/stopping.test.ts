@@ -17,7 +17,7 @@ const missing = twoHostsMissing();
 if (missing !== undefined) process.stderr.write(`stopping: ${missing}\n`);
 
 const STOPS = Number(process.env['FLOWLOGD_SOAK_ROUNDS'] ?? 6);
-const WINDOW_SECONDS = 2;
+const WINDOW_SECONDS = 3;
 /** In ten milliseconds: 5,000 a second. */
 const PACKETS_PER_TICK = 50;
 /** Between a packet's leaving the sender and its arrival the kernel may be busy with others. */

@@ -32,7 +32,7 @@ test('names are known before sizes, and others have their turn between two steps
   expect(spool.steps).toBe(1);
   expect(await reading.listed).toBe(true);
   expect(onComplete).not.toHaveBeenCalled();
-  await vi.waitFor(() => expect(onComplete).toHaveBeenCalledOnce());
+  await expect.poll(() => onComplete).toHaveBeenCalledOnce();
   clearInterval(counting);
   expect(spool.steps).toBe(100);
   expect(turns).toBeGreaterThan(0);
