@@ -100,7 +100,7 @@ Depends: nodejs (>= 20), $(libraries)
 Section: net
 Priority: optional
 Description: flow logs of any Linux host, from its packets
- flowlogd listens to network interfaces, counts packets and bytes for each flow
+ flowlogd captures on network interfaces, counts packets and bytes per flow
  and time window, and ships the records to a log service: Tencent Cloud Log
  Service, what speaks its protocol, or the one that comes with it.
  .

@@ -88,7 +88,7 @@ send 500 7001
 check 'traffic from outside arrives in the log service' within 20 has_stored 7001 500
 
 inside systemctl reload flowlogd
-check 'SIGHUP reads the configuration again' within 5 log_has 'the configuration was read again'
+check 'SIGHUP reads the configuration again' within 5 log_has 'configuration reloaded'
 check 'it is the same process after a reload' same "$(main_pid)" "$pid"
 check 'it is active after a reload' is_active
 

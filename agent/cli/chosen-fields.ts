@@ -11,7 +11,7 @@ export const FIELDS_OPTION: OptionSpec = {
   name: 'fields',
   value: 'LIST',
   description:
-    "What records say instead, in this order: names of docs/formats.md, such as 'srcaddr dstaddr tcp-flags', or eni, nat or " +
+    "Fields to output, in order: names of docs/formats.md, such as 'srcaddr dstaddr tcp-flags', or eni, nat or " +
     'ccn for all fields of that row.',
 };
 
@@ -23,7 +23,7 @@ export const FIELDS_OPTION: OptionSpec = {
 export function chosenFields(invocation: Invocation, command: string): Pick<FlowLog, 'resourceType' | 'fields'> {
   if (!invocation.has('fields')) return ROW_DEFAULTS;
   const refused = (problem: string) =>
-    new OperationalError('usage.invalid', `${command}: --fields ${problem} (see flowlogd ${command} --help)`);
+    new OperationalError('usage.invalid', `${command}: --fields: ${problem} (see flowlogd ${command} --help)`);
   const words = invocation
     .required('fields')
     .split(/[\s,]+/)
@@ -32,12 +32,12 @@ export function chosenFields(invocation: Invocation, command: string): Pick<Flow
       const word = fieldWord(text);
       if (word !== undefined) return word;
       const nearest = nearestWord(text, FIELD_NAMES);
-      throw refused(`has no field '${text}'${nearest === undefined ? '' : `; did you mean ${nearest}?`}`);
+      throw refused(`unknown field '${text}'${nearest === undefined ? '' : `; did you mean ${nearest}?`}`);
     });
   const fields = expandWords(words);
   const repeated = fields.find((name, index) => fields.indexOf(name) !== index);
-  if (repeated !== undefined) throw refused(`has '${repeated}' twice`);
-  if (fields.length === 0) throw refused('names no field');
+  if (repeated !== undefined) throw refused(`duplicate field '${repeated}'`);
+  if (fields.length === 0) throw refused('expected at least one field');
   const resourceType = words.includes('ccn') ? 'CCN' : words.includes('nat') ? 'NAT' : 'NETWORKINTERFACE';
   return { resourceType, fields };
 }

@@ -80,12 +80,12 @@ function checkedValue(
 ): string {
   if (spec.value === undefined) {
     if (token.value === undefined) return '';
-    throw usageError(command, `${token.rawName} is a flag and takes no value, but got '${token.value}'`);
+    throw usageError(command, `unexpected value '${token.value}': ${token.rawName} is a flag`);
   }
   // `--format --window 60` forgot a value; `-o -` names standard output.
   const swallowed = token.inlineValue !== true && token.value !== undefined && /^-./.test(token.value);
   if (token.value === undefined || swallowed) {
-    throw usageError(command, `${token.rawName} needs a value: ${token.rawName} ${spec.value}`);
+    throw usageError(command, `missing value: expected ${token.rawName} ${spec.value}`);
   }
   return token.value;
 }
@@ -99,7 +99,7 @@ function unknownOption(command: Command, rawName: string): OperationalError {
 
 function checkPositionals(command: Command, positionals: readonly string[]): void {
   const { name, min, max } = command.positionals ?? { name: '', min: 0, max: 0 };
-  if (positionals.length < min) throw usageError(command, `${name} is missing`);
+  if (positionals.length < min) throw usageError(command, `missing argument ${name}`);
   if (positionals.length > max) {
     throw usageError(command, `unexpected argument '${positionals[max] ?? ''}'`);
   }
@@ -131,17 +131,14 @@ function bindGetters(command: Command, words: Words, context: ProcessContext): I
   const string = (name: string): string | undefined => words.values.get(spec(name).name)?.at(-1) ?? spec(name).default;
   const required = (name: string): string => {
     const value = string(name);
-    if (value === undefined) throw usageError(command, `it needs --${name} ${spec(name).value ?? ''}`.trimEnd());
+    if (value === undefined) throw usageError(command, `missing option --${name} ${spec(name).value ?? ''}`.trimEnd());
     return value;
   };
   const quantity = (name: string, kind: QuantityKind, bounds: Bounds | undefined): number => {
     const text = required(name);
     const value = kind.parse(text);
     if (value !== undefined && inBounds(value, bounds)) return value;
-    throw usageError(
-      command,
-      `--${name} '${text}' is not accepted: it takes ${kind.forms}${describeBounds(kind, bounds)}`,
-    );
+    throw usageError(command, `invalid --${name} '${text}': expected ${kind.forms}${describeBounds(kind, bounds)}`);
   };
   return {
     stdin: context.stdin,
@@ -170,7 +167,7 @@ function bindGetters(command: Command, words: Words, context: ProcessContext): I
       if (found !== undefined) return found;
       const nearest = nearestWord(text, accepted);
       const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-      throw usageError(command, `--${name} '${text}' is not accepted: it takes ${accepted.join(', ')}${hint}`);
+      throw usageError(command, `invalid --${name} '${text}': expected one of ${accepted.join(', ')}${hint}`);
     },
   };
 }

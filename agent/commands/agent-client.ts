@@ -30,14 +30,14 @@ export async function askAgent(
     try {
       const status = parseStatus(await getText(socketPath, '/status'));
       if (stateDirectory === undefined || status.agent.stateDirectory === stateDirectory) return { socketPath, status };
-      failures.push(`the agent at ${socketPath} has its state in ${status.agent.stateDirectory}`);
+      failures.push(`the agent at ${socketPath} uses state directory ${status.agent.stateDirectory}`);
     } catch (error) {
       failures.push(describeFailure(socketPath, error as NodeJS.ErrnoException));
     }
   }
   throw new OperationalError(
     'agent.unreachable',
-    `Asking flowlogd for its status: ${[...new Set(failures)].join('; ')}. Is it running? Name it with --socket or --state-directory.`,
+    `No running flowlogd found: ${[...new Set(failures)].join('; ')}. Start it, or locate it with --socket or --state-directory.`,
   );
 }
 
@@ -53,13 +53,13 @@ export async function operateAgent(socketPath: string, method: string, path: str
     return await exchange(socketPath, { method, path, body, timeoutMs: OPERATION_TIMEOUT_MS });
   } catch (error) {
     const failure = describeFailure(socketPath, error as NodeJS.ErrnoException);
-    throw new OperationalError('agent.unreachable', `Asking flowlogd: ${failure}.`, error);
+    throw new OperationalError('agent.unreachable', `Request to flowlogd failed: ${failure}.`, error);
   }
 }
 
 async function getText(socketPath: string, path: string): Promise<string> {
   const { code, text } = await exchange(socketPath, { method: 'GET', path, timeoutMs: ANSWER_TIMEOUT_MS });
-  if (code !== 200) throw new Error(`it answers ${code}`);
+  if (code !== 200) throw new Error(`answer ${code}`);
   return text;
 }
 
@@ -83,7 +83,7 @@ function exchange(socketPath: string, { method, path, body, timeoutMs }: Request
       response.on('data', (chunk: Buffer) => {
         chunks.push(chunk);
         bytes += chunk.length;
-        if (bytes > ANSWER_BYTES_MAX) asking.destroy(new Error('the answer is too long'));
+        if (bytes > ANSWER_BYTES_MAX) asking.destroy(new Error('answer too long'));
       });
       response.on('error', reject);
       response.on('end', () =>
@@ -96,22 +96,21 @@ function exchange(socketPath: string, { method, path, body, timeoutMs }: Request
 
 function parseStatus(text: string): AgentStatus {
   const status = JSON.parse(text) as AgentStatus;
-  if (status.schema !== STATUS_SCHEMA)
-    throw new Error('it is another version of flowlogd, whose status has other members');
+  if (status.schema !== STATUS_SCHEMA) throw new Error('unsupported status schema: another version of flowlogd');
   return status;
 }
 
 function describeFailure(socketPath: string, { code, message }: NodeJS.ErrnoException): string {
   switch (code) {
     case 'ENOENT':
-      return `there is no ${socketPath}`;
+      return `${socketPath} does not exist`;
     case 'ECONNREFUSED':
-      return `nobody answers at ${socketPath}`;
+      return `${socketPath} does not answer`;
     case 'EACCES':
     case 'EPERM':
-      return `${socketPath} is only for root and for the user and the group that run flowlogd`;
+      return `permission denied on ${socketPath}: run as root, or as the user or group of flowlogd`;
     default:
-      return `asking at ${socketPath} failed: ${message}`;
+      return `${socketPath}: ${message}`;
   }
 }
 

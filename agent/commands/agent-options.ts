@@ -7,10 +7,10 @@ export const AGENT_OPTIONS: readonly OptionSpec[] = [
     name: 'socket',
     value: 'PATH',
     excludes: ['state-directory', 'config'],
-    description: 'The control socket itself.',
+    description: 'Control socket of the agent.',
   },
-  { name: 'state-directory', value: 'DIR', excludes: ['config'], description: 'Where the agent has its state.' },
-  { name: 'config', short: 'c', value: 'FILE', description: 'The configuration that the agent runs with.' },
+  { name: 'state-directory', value: 'DIR', excludes: ['config'], description: 'State directory of the agent.' },
+  { name: 'config', short: 'c', value: 'FILE', description: 'Configuration of the agent.' },
 ];
 
 /** The sockets to try, and whose state they must have. */

@@ -9,9 +9,9 @@ export const check: Command = {
   summary: 'Validate a configuration file.',
   usage: '--config FILE [--connect | --skip-files]',
   description:
-    'Reads the file as run would, the environment included, and reports every problem at once: its line and column, the ' +
-    'option, what is accepted, and the nearest known name for a misspelt one; of a valid file, which fields incident analysis ' +
-    'would miss. Exit code 78 when there is a problem. Nothing is ' +
+    'Reads the file and the environment as run does, and reports all problems at once: line and column, the ' +
+    'option, the expected value, and the nearest known name for a misspelt one; for a valid file, the fields that incident analysis ' +
+    'would miss. Exit code 78 on problems. Nothing is ' +
     'started, no interface is touched, and no network without --connect. The memory of the packet rings is that of the interfaces that match now.',
   options: [
     {
@@ -23,18 +23,19 @@ export const check: Command = {
     { name: 'config', short: 'c', value: 'FILE', description: 'The configuration file (YAML).' },
     {
       name: 'skip-files',
-      description: 'Do not read the files that it names: the credentials of a service are not there for a terminal.',
+      description:
+        'Skip the files that the configuration refers to, such as credentials that only the service can read.',
     },
   ],
   examples: [
-    { line: 'flowlogd check --config /etc/flowlogd/flowlogd.yaml', says: 'Before a restart.' },
+    { line: 'flowlogd check --config /etc/flowlogd/flowlogd.yaml', says: 'Validate before a restart.' },
     {
       line: 'flowlogd check -c docs/examples/gateway.yaml --skip-files',
-      says: 'On another machine than the one it is for.',
+      says: 'Validate on another machine than the target.',
     },
     {
       line: 'FLOWLOGD_LOG_LEVEL=debug flowlogd check -c flowlogd.yaml',
-      says: 'With an override from the environment, which is checked too.',
+      says: 'Validate with an override from the environment.',
     },
   ],
   async run(invocation) {
@@ -68,8 +69,8 @@ function incidentHints({ flowLogs }: Configuration, row: typeof incidentRow): st
   for (const { name, resourceType, rejects } of flowLogs.filter(({ fields }) => fields.length === 0)) {
     const { missing, words } = row(resourceType, rejects !== undefined);
     const hint =
-      `the documented row has no ${missing.join(', ')}, which incident analysis needs. ` +
-      `Set fields: [${words.join(', ')}] before the flow log is created; fields are immutable.`;
+      `the documented row lacks ${missing.join(', ')}, required for incident analysis. ` +
+      `Set fields: [${words.join(', ')}] before the flow log is created: fields are immutable.`;
     namesByHint.set(hint, [...(namesByHint.get(hint) ?? []), name]);
   }
   return [...namesByHint].map(([hint, names]) => `Hint for ${names.join(', ')}: ${hint}`);

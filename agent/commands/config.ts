@@ -8,29 +8,29 @@ export const config: Command = {
   summary: 'Print the resolved configuration, or all options.',
   usage: '[--config FILE] [options]',
   description:
-    'Prints every option with the value that counts and where it came from: the file and line, a variable of the environment, ' +
-    'or the default. Secrets are hidden.',
+    'Prints every option with its effective value and where it comes from: file and line, environment variable, ' +
+    'or default. Secrets are hidden.',
   options: [
     {
       name: 'config',
       short: 'c',
       value: 'FILE',
-      description: 'The configuration file; without it, environment and defaults.',
+      description: 'Configuration file. Default: none, environment and defaults alone.',
     },
-    { name: 'json', description: 'One JSON object: {"option": {"value": ..., "from": ...}}.' },
+    { name: 'json', description: 'Print one JSON object: {"option": {"value": ..., "from": ...}}.' },
     {
       name: 'reference',
       excludes: ['config', 'json'],
-      description: 'Print all options as a commented file instead.',
+      description: 'Print all options as a commented file.',
     },
   ],
   examples: [
-    { line: 'flowlogd config --config flowlogd.yaml', says: 'What counts, and why.' },
+    { line: 'flowlogd config --config flowlogd.yaml', says: 'Effective values and where they come from.' },
     {
       line: 'flowlogd config --reference > flowlogd.yaml',
-      says: 'A file to start from: valid as it is, every option explained.',
+      says: 'Write a template with every option explained.',
     },
-    { line: 'flowlogd config --json', says: 'The defaults and the environment, for programs.' },
+    { line: 'flowlogd config --json', says: 'Defaults and environment as JSON.' },
   ],
   async run(invocation) {
     if (invocation.flag('reference')) {

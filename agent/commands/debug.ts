@@ -5,12 +5,12 @@ import { OperationalError } from '../model/operational-error.ts';
 
 export const debug: Command = {
   name: 'debug',
-  summary: 'Watch the flows of this host, live, without any configuration.',
+  summary: 'Show the flows of this host live, without configuration.',
   usage: '[-i IFACE]... [options] [-- PROGRAM [ARG]...]',
   description:
-    'Captures on the default interface, or on the ones named, and shows the flows: on a terminal a live table with rates and ' +
-    'totals (press ? for its keys), one line a record and window when piped. It stops by itself, prints a ledger of every packet ' +
-    'on standard error, and leaves nothing behind.\n\n' +
+    'Captures on the default interface, or on those given with -i, and shows the flows: on a terminal a live table with rates and ' +
+    'totals (press ? for its keys), one line per record and window when piped. It stops after --duration, prints a ledger of all ' +
+    'packets on standard error, and leaves nothing behind.\n\n' +
     'With -- PROGRAM it captures while the program runs, loopback included, prints one table on standard error, and ends with ' +
     'the exit code of the program.',
   takesProgram: true,
@@ -21,59 +21,59 @@ export const debug: Command = {
       value: 'IFACE',
       multiple: true,
       description:
-        'Interface to capture on, by name or pattern (eth*); default is the one with the default route. May be repeated. ' +
-        'On any, packets that this host forwards are counted twice.',
+        'Interface to capture on, by name or pattern (eth*). Default: the one with the default route. May be repeated. ' +
+        'On any, forwarded packets are counted twice.',
     },
     {
       name: 'filter',
       value: 'BPF',
       default: '',
       description:
-        'Capture only packets that match this pcap-filter(7) expression. Frames with two VLAN tags match none on ports or addresses.',
+        'Capture only packets that match a pcap-filter(7) expression. Frames with two VLAN tags never match ports or addresses.',
     },
     {
       name: 'window',
       value: 'SECONDS',
       description:
-        'Length of the capture window, and so between two refreshes, 1s to 10m. Default: 2s for the live table and --json, else 10s.',
+        'Length of the capture window and refresh interval, 1s to 10m. Default: 2s for the live table and --json, else 10s.',
     },
-    { name: 'duration', value: 'SECONDS', default: '5m', description: 'Stop after this time.' },
+    { name: 'duration', value: 'SECONDS', default: '5m', description: 'Time after which the capture ends.' },
     {
       name: 'format',
       value: 'FORMAT',
       description:
-        'table, ndjson or text (the 14-field row under its header). Default: table on a terminal, text when piped.',
+        'table, ndjson or text (the 14-field row with a header line). Default: table on a terminal, text when piped.',
     },
     FIELDS_OPTION,
-    { name: 'no-header', description: 'Text rows without the line of field names above them.' },
+    { name: 'no-header', description: 'Omit the header line of text rows.' },
     {
       name: 'json',
       excludes: ['format', 'fields', 'no-header'],
-      description: 'The live table for programs: one JSON object for each refresh, and one at the end.',
+      description: 'Live table as JSON: one object per refresh, and one at the end.',
     },
     {
       name: 'write',
       short: 'w',
       value: 'FILE',
-      description: 'Write the whole packets to a pcap file, too: those that match the filter, excluded or not.',
+      description: 'Also save full packets to a pcap file (exclusion rules do not apply).',
     },
     {
       name: 'write-max',
       value: 'SIZE',
       requires: 'write',
       default: '100MiB',
-      description: 'The file ends before it would grow beyond this.',
+      description: 'Maximum size of the file.',
     },
-    { name: 'html', value: 'FILE', description: 'Write a report of the run as one HTML page when it ends.' },
+    { name: 'html', value: 'FILE', description: 'Write a report of the run as one HTML page.' },
     {
       name: 'rejects',
       value: 'GROUP',
       excludes: ['filter', 'write'],
       description:
-        'NFLOG group to which the packet filter logs what it rejects: those flows are REJECT, with the rule (docs/verdicts.md), ' +
-        "for records --fields 'eni reject-rule'. Not with --filter or --write.",
+        'NFLOG group to which the packet filter logs rejected packets: their flows are REJECT, with the rule (docs/verdicts.md), ' +
+        "in records with --fields 'eni reject-rule'. Cannot be combined with --filter or --write.",
     },
-    { name: 'no-exclude', description: 'Record DHCP, DHCPv6 and Windows licence activation too.' },
+    { name: 'no-exclude', description: 'Also record DHCP, DHCPv6 and Windows licence activation.' },
     {
       name: 'engine',
       value: 'ENGINE',
@@ -82,23 +82,26 @@ export const debug: Command = {
     },
   ],
   examples: [
-    { line: 'flowlogd debug', says: 'the flows of the default interface, live, for five minutes' },
-    { line: 'flowlogd debug -i eth0 -i lo --window 5s', says: 'two interfaces, a new table every five seconds' },
-    { line: 'flowlogd debug -- curl -s https://example.com', says: 'what does this program talk to?' },
+    { line: 'flowlogd debug', says: 'Show the flows of the default interface for five minutes.' },
+    {
+      line: 'flowlogd debug -i eth0 -i lo --window 5s',
+      says: 'Capture on two interfaces, refreshed every five seconds.',
+    },
+    { line: 'flowlogd debug -- curl -s https://example.com', says: 'Show the flows while a program runs.' },
     {
       line: "flowlogd debug --filter 'port 53' --write dns.pcap --write-max 10MiB --duration 1m",
-      says: 'DNS flows, and their packets for tcpdump, Wireshark or flowlogd explain',
+      says: 'Show DNS flows, and save their packets for tcpdump, Wireshark or flowlogd explain.',
     },
     {
       line: "flowlogd debug --filter 'port 53' --format ndjson --duration 1m | jq .",
-      says: 'DNS flows for another program, record by record',
+      says: 'Print DNS flows as NDJSON records.',
     },
     {
       line: 'flowlogd debug --duration 10m --html report.html',
-      says: 'ten minutes of this host as charts for a browser',
+      says: 'Write an HTML report of ten minutes.',
     },
-    { line: 'flowlogd debug -i eth0 --rejects 5', says: 'what the packet filter rejects, and by which rule' },
-    { line: 'flowlogd debug --json | jq .total', says: 'rates and totals, every two seconds' },
+    { line: 'flowlogd debug -i eth0 --rejects 5', says: 'Show rejected traffic with the rule that rejected it.' },
+    { line: 'flowlogd debug --json | jq .total', says: 'Print rates and totals every two seconds.' },
   ],
   async run(invocation) {
     const [{ runDebug }, { listInterfaces, missingInterface, resolveInterfaces }] = await Promise.all([
@@ -126,7 +129,7 @@ async function describeNeighbour(invocation: Invocation): Promise<string | undef
     const { socketPaths } = locateAgent({}, invocation.env);
     const { agent, interfaces } = (await askAgent(socketPaths, undefined)).status;
     const names = interfaces.map((each) => each.interface).join(', ');
-    return `A flowlogd daemon runs here, too (process ${agent.pid}, on ${names}); this run gives way to it.`;
+    return `A flowlogd daemon is running (process ${agent.pid}, on ${names}); this run has lower priority.`;
   } catch (error) {
     if (error instanceof OperationalError) return undefined;
     throw error;

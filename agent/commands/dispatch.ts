@@ -51,6 +51,6 @@ export function reportFailure(error: unknown, context: Pick<ProcessContext, 'std
     return error.exitCode;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  context.stderr.write(`${stack}\nflowlogd: this is a bug in flowlogd; please report it with the lines above\n`);
+  context.stderr.write(`${stack}\nflowlogd: internal error; please report it with the lines above\n`);
   return EXIT.bug;
 }

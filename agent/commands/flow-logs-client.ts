@@ -1,4 +1,4 @@
-/** What `flowlogd flow-logs` asks of an agent, and how it tells the answers. */
+/** What `flowlogd flow-logs` asks of an agent, and how the answers are printed. */
 import { parse } from 'yaml';
 import type { Invocation } from '../cli/command.ts';
 import type { FlowLogList, FlowLogView } from '../control/flow-log-view.ts';
@@ -64,7 +64,7 @@ export class FlowLogsClient {
   async #delete(word: string): Promise<void> {
     const { id, name } = await this.#find(word);
     await this.#ask('DELETE', `${PATH}/${encodeURIComponent(id)}`);
-    this.#print(this.#invocation.flag('json') ? JSON.stringify({ deleted: id }) : `${id} (${name}) is deleted.`);
+    this.#print(this.#invocation.flag('json') ? JSON.stringify({ deleted: id }) : `Deleted ${id} (${name}).`);
   }
 
   #tellOne(view: FlowLogView): void {
@@ -88,8 +88,8 @@ export class FlowLogsClient {
     if (found !== undefined && (byId !== undefined || byName.length === 1)) return found;
     const why =
       byName.length === 0
-        ? `there is no flow log ${word}; flowlogd flow-logs list shows those that there are`
-        : `${byName.length} flow logs are called ${word}; name it by its id: ${byName.map(({ id }) => id).join(', ')}`;
+        ? `no such flow log: ${word}; see flowlogd flow-logs list`
+        : `${byName.length} flow logs are named ${word}; give an id: ${byName.map(({ id }) => id).join(', ')}`;
     throw new OperationalError('flow-log.refused', `flow-logs: ${why}.`);
   }
 
@@ -102,7 +102,7 @@ export class FlowLogsClient {
     if (code === 200 || code === 201) return JSON.parse(text) as Body;
     throw (
       refusalIn(text) ??
-      new OperationalError('agent.unreachable', `Asking flowlogd: it answers ${code}: ${text.trim()}`)
+      new OperationalError('agent.unreachable', `Request to flowlogd failed: answer ${code}: ${text.trim()}`)
     );
   }
 }
@@ -121,7 +121,7 @@ function creation(invocation: Invocation): Record<string, unknown> {
   for (const word of invocation.strings('set')) {
     const [name, value] = splitAt(word, 'set');
     if (options[name] !== undefined) {
-      throw new OperationalError('usage.invalid', `flow-logs: --set ${name}: the option is given twice; keep one`);
+      throw new OperationalError('usage.invalid', `flow-logs: duplicate option ${name} in --set; remove one`);
     }
     options[name] = written(value);
   }
@@ -142,7 +142,7 @@ function written(value: string): unknown {
   } catch (error) {
     throw new OperationalError(
       'usage.invalid',
-      `flow-logs: --set ${value} is not valid YAML: ${(error as Error).message}`,
+      `flow-logs: invalid --set ${value}: not YAML: ${(error as Error).message}`,
     );
   }
 }
@@ -154,7 +154,7 @@ function tagOf(word: string): [key: string, value: string] {
 function splitAt(word: string, what: string): [key: string, value: string] {
   const at = word.indexOf('=');
   if (at > 0) return [word.slice(0, at), word.slice(at + 1)];
-  throw new OperationalError('usage.invalid', `flow-logs: ${what} '${word}' must be KEY=VALUE`);
+  throw new OperationalError('usage.invalid', `flow-logs: invalid ${what} '${word}': expected KEY=VALUE`);
 }
 
 function isAskedFor(invocation: Invocation, view: FlowLogView): boolean {

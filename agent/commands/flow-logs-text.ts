@@ -17,7 +17,7 @@ const COLUMNS_MIN = 4;
 
 /** Lines without a last line feed. @param width of the terminal */
 export function formatFlowLogs({ flowLogs, refusals }: FlowLogList, width: number): string {
-  const table = flowLogs.length === 0 ? ['There is no such flow log.'] : layOut(COLUMNS, flowLogs, width, COLUMNS_MIN);
+  const table = flowLogs.length === 0 ? ['No flow logs.'] : layOut(COLUMNS, flowLogs, width, COLUMNS_MIN);
   const remarks = flowLogs.flatMap((view) => view.remarks.map((remark) => `${view.id}: ${remark}`));
   const others = refusals
     .filter(({ flowLogId }) => flowLogs.every(({ id }) => id !== flowLogId))

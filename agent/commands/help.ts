@@ -11,12 +11,12 @@ const COLUMNS = 100;
 export function createHelp(commands: CommandTable): Command {
   return {
     name: 'help',
-    summary: 'Show this table, or the help of one command.',
+    summary: 'Show all commands, or the help of one.',
     usage: '[COMMAND]',
     positionals: { name: 'COMMAND', min: 0, max: 1 },
     options: [],
     examples: [
-      { line: 'flowlogd help', says: 'All commands, one line each.' },
+      { line: 'flowlogd help', says: 'List all commands.' },
       { line: 'flowlogd help check', says: 'The same as flowlogd check --help.' },
     ],
     async run(invocation) {
@@ -32,7 +32,7 @@ export function createHelp(commands: CommandTable): Command {
 export function unknownCommand(name: string, commands: CommandTable): OperationalError {
   const nearest = nearestWord(name, commands.keys());
   const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-  return new OperationalError('usage.invalid', `there is no command '${name}'${hint} (see flowlogd help)`);
+  return new OperationalError('usage.invalid', `unknown command '${name}'${hint} (see flowlogd help)`);
 }
 
 /** What `flowlogd help` prints. */

@@ -8,12 +8,12 @@ export const interfaces: Command = {
   summary: 'List the network interfaces that can be observed.',
   usage: '[--json]',
   description:
-    'Lists the interfaces of this network namespace: name, state, hardware address, the interface-id that records carry unless ' +
-    'the configuration says another, and addresses. The one that "default" stands for holds the default route.',
-  options: [{ name: 'json', description: 'One JSON array.' }],
+    'Lists the interfaces of this network namespace: name, state, hardware address, default interface-id of ' +
+    'records, and addresses. "default" stands for the one that holds the default route.',
+  options: [{ name: 'json', description: 'Print one JSON array.' }],
   examples: [
-    { line: 'flowlogd interfaces', says: 'Find the name to configure.' },
-    { line: 'flowlogd interfaces --json', says: 'The same for programs.' },
+    { line: 'flowlogd interfaces', says: 'List the interfaces.' },
+    { line: 'flowlogd interfaces --json', says: 'List the interfaces as JSON.' },
   ],
   async run(invocation) {
     const known = listInterfaces();

@@ -77,7 +77,7 @@ export function locateLogService(
   if (url === undefined || typeof secretId !== 'string' || typeof secretKey !== 'string') {
     throw new OperationalError(
       'logservice.unreachable',
-      `Reading where the log service of ${storeFolder} listens: its files are damaged; start it again with ${startLine(storeFolder)}.`,
+      `Locating the log service of ${storeFolder} failed: corrupt files. Restart it: ${startLine(storeFolder)}.`,
     );
   }
   const topicId = overrides.topicId ?? (typeof running['topic'] === 'string' ? running['topic'] : 'flowlog');
@@ -93,11 +93,15 @@ function readStore(storeFolder: string, name: string): Readonly<Record<string, u
     const { code, message } = error as NodeJS.ErrnoException;
     const why =
       code === 'ENOENT'
-        ? `no log service runs on it; start one with ${startLine(storeFolder)}`
+        ? `no log service is running. Start one: ${startLine(storeFolder)}`
         : code === 'EACCES'
-          ? `${path} may be read by its owner only; ask as the user that runs the log service`
+          ? `permission denied on ${path}. Run as the user of the log service`
           : message;
-    throw new OperationalError('logservice.unreachable', `Looking for a log service in ${storeFolder}: ${why}.`, error);
+    throw new OperationalError(
+      'logservice.unreachable',
+      `Locating the log service of ${storeFolder} failed: ${why}.`,
+      error,
+    );
   }
 }
 
@@ -130,7 +134,7 @@ export class LogServiceClient {
       'logservice.refused',
       typeof errormessage === 'string'
         ? errormessage
-        : `Searching ${this.#location.url.origin}: it answers ${status}, which is no log service's answer.`,
+        : `Searching ${this.#location.url.origin} failed: answer ${status} is not from a log service.`,
     );
   }
 
@@ -173,8 +177,12 @@ export class LogServiceClient {
 
   #unreachable(error: NodeJS.ErrnoException): OperationalError {
     const { url, storeFolder } = this.#location;
-    const why = isRefused(error) ? `it does not run; start it with ${startLine(storeFolder)}` : error.message;
-    return new OperationalError('logservice.unreachable', `Asking the log service at ${url.origin}: ${why}.`, error);
+    const why = isRefused(error) ? `it is not running. Start it: ${startLine(storeFolder)}` : error.message;
+    return new OperationalError(
+      'logservice.unreachable',
+      `Request to the log service at ${url.origin} failed: ${why}.`,
+      error,
+    );
   }
 }
 
@@ -193,7 +201,7 @@ function exchange(request: http.ClientRequest, body: string): Promise<{ status: 
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         chunks.push(chunk);
-        if (bytes > ANSWER_BYTES_MAX) request.destroy(new Error(`the answer is longer than ${ANSWER_BYTES_MAX} bytes`));
+        if (bytes > ANSWER_BYTES_MAX) request.destroy(new Error(`answer longer than ${ANSWER_BYTES_MAX} bytes`));
       });
       response.on('error', reject);
       response.on('end', () =>

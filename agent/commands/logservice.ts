@@ -7,41 +7,46 @@ import { DEFAULT_STORE_FOLDER } from './logservice-client.ts';
 
 export const logservice: Command = {
   name: 'logservice',
-  summary: 'Run the embedded log service by itself.',
+  summary: 'Run the embedded log service standalone.',
   usage: '[options]',
   description:
-    'A log service that speaks the upload protocol of Tencent Cloud Log Service and stores what it takes in one DuckDB file: for ' +
-    'trying, testing and small sites. It prints one line when it listens; its key is in credentials.json in the store. flowlogd run ' +
-    'without a configuration starts one by itself.',
+    'A log service with the upload protocol of Tencent Cloud Log Service that stores records in one DuckDB file: for ' +
+    'evaluation, tests and small sites. Prints one line when it listens; the key is in credentials.json in the store. flowlogd run ' +
+    'without a configuration starts one automatically.',
   options: [
-    { name: 'store', value: 'DIR', default: DEFAULT_STORE_FOLDER, description: 'Folder of database, key and topics.' },
+    { name: 'store', value: 'DIR', default: DEFAULT_STORE_FOLDER, description: 'Folder for database, key and topics.' },
     {
       name: 'listen',
       value: 'HOST:PORT',
       description:
-        'Where to listen; whoever can reach it and has the key can write and search. Port 0 takes any that is free. Default: ' +
-        '127.0.0.1 and the first free port from 9514 on.',
+        'Listen address; every client that reaches it and has the key can write and search. Port 0 selects a free port. Default: ' +
+        '127.0.0.1 and the first free port from 9514.',
     },
     {
       name: 'topic',
       value: 'ID[,WORD...]',
       multiple: true,
       description:
-        'Make or change a topic; words are index=on, index=off, closed, open. Without any, there is one topic: flowlog.',
+        'Create or change a topic; settings: index=on, index=off, closed, open. Default: one topic, flowlog.',
     },
-    { name: 'retention-days', value: 'DAYS', default: '7', description: 'Delete records that came longer ago.' },
+    {
+      name: 'retention-days',
+      value: 'DAYS',
+      default: '7',
+      description: 'Delete records received before this many days.',
+    },
     {
       name: 'store-bytes-max',
       value: 'BYTES',
       default: '4GiB',
-      description: 'Delete the oldest records beyond this size.',
+      description: 'Maximum size of the store; beyond it the oldest records are deleted.',
     },
   ],
   examples: [
-    { line: 'flowlogd logservice', says: 'on 127.0.0.1, with its store in .flowlogd/logservice' },
+    { line: 'flowlogd logservice', says: 'Listen on 127.0.0.1, with the store in .flowlogd/logservice.' },
     {
       line: 'flowlogd logservice --store /var/lib/flows --topic flowlog --topic archive,index=off',
-      says: 'two topics, one of which is only stored',
+      says: 'Serve two topics, one of them without an index.',
     },
   ],
   async run(invocation) {
@@ -76,7 +81,7 @@ async function runLogService({ signal }: Invocation, words: readonly string[]): 
   }
   const [code, endedBy] = exit;
   if (endedBy !== null) {
-    throw new OperationalError('logservice.unreachable', `The log service was ended by ${endedBy}.`);
+    throw new OperationalError('logservice.unreachable', `The log service was terminated by ${endedBy}.`);
   }
   // The service uses the same list of exit codes.
   return (Object.values(EXIT) as (number | null)[]).includes(code) ? (code as ExitCode) : EXIT.bug;

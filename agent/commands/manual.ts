@@ -5,29 +5,26 @@ import { allOptions } from '../cli/invocation.ts';
 import { EXIT } from '../model/operational-error.ts';
 
 const EXIT_MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
-  ok: 'It did what was asked.',
-  usage: 'The command line is wrong.',
-  badData: 'Data, such as a capture file, is damaged.',
-  noInput: 'A file or an interface is not there or cannot be read.',
-  unavailable: 'Something that it needs does not work now: an interface, a log service, another agent.',
-  bug: 'A bug in flowlogd.',
-  cannotCreate: 'A file or a folder cannot be made.',
-  ioError: 'Writing failed.',
-  permission: 'A permission is missing.',
-  configuration: 'The configuration is wrong.',
+  ok: 'Success.',
+  usage: 'Invalid command line.',
+  badData: 'Corrupt data, such as a truncated capture file.',
+  noInput: 'A file or an interface does not exist or cannot be read.',
+  unavailable: 'A required interface, log service or agent is unavailable.',
+  bug: 'Internal error: a bug in flowlogd.',
+  cannotCreate: 'A file or a folder cannot be created.',
+  ioError: 'A write failed.',
+  permission: 'Permission denied.',
+  configuration: 'Invalid configuration.',
 };
 
 const FILES: readonly (readonly [string, string])[] = [
-  [
-    '/etc/flowlogd/flowlogd.yaml',
-    'The configuration of the service; flowlogd config --reference explains every option.',
-  ],
+  ['/etc/flowlogd/flowlogd.yaml', 'Configuration of the service; see flowlogd config --reference.'],
   [
     '/etc/flowlogd/cls-secret-id, /etc/flowlogd/cls-secret-key',
-    'The key of the log service, for root alone (mode 0600).',
+    'Key of the log service, readable by root only (mode 0600).',
   ],
-  ['/var/lib/flowlogd', 'State: open windows, batches that wait for delivery, the embedded log service.'],
-  ['/run/flowlogd/control.sock', 'Where flowlogd status asks.'],
+  ['/var/lib/flowlogd', 'State: open windows, pending batches, store of the embedded log service.'],
+  ['/run/flowlogd/control.sock', 'Control socket of the running agent.'],
 ];
 
 /** What flowlogd.8 holds. */
@@ -40,8 +37,8 @@ export async function renderManual(commands: CommandTable, version: string): Pro
     ...loaded.flatMap((command) => [`.B ${roff(`flowlogd ${command.name}`)}`, ...text(command.usage), '.br']),
     ...section('DESCRIPTION'),
     ...text(
-      'flowlogd listens to network interfaces, counts packets and bytes for each flow and time window, and ships the records to ' +
-        'a log service. It never touches traffic.',
+      'flowlogd captures on network interfaces, counts packets and bytes per flow and time window, and ships the records to ' +
+        'a log service. It is passive: traffic is never modified.',
     ),
     ...section('COMMANDS'),
     ...loaded.flatMap(describeCommand),
@@ -49,7 +46,7 @@ export async function renderManual(commands: CommandTable, version: string): Pro
     ...FILES.flatMap(([name, says]) => item(name, says)),
     ...section('ENVIRONMENT'),
     ...text(
-      'Every option of the configuration has a variable that overrides it: flowlogd config --reference names them.',
+      'Every configuration option has an environment variable that overrides it: see flowlogd config --reference.',
     ),
     ...section('EXIT STATUS'),
     ...Object.entries(EXIT).flatMap(([name, code]) => item(String(code), EXIT_MEANINGS[name as keyof typeof EXIT])),

@@ -14,27 +14,26 @@ export const query: Command = {
   usage: "['CONDITION | SQL'] [options]",
   description:
     'The condition: key:value, "quoted phrases", AND, OR, NOT and parentheses, key>number, wildcards as in 10.0.*, prefixes as in ' +
-    'srcaddr:10.0.0.0/8, key:* for present; nothing or * is all. After the bar, SQL (SELECT of DuckDB, FROM may be left out) over ' +
-    'what the condition left; columns with a dash are written in double quotes, such as "log-status".\n\n' +
-    'The ledger of each window, which says where every packet went, is found by its keys only, such as ledger-status:*.\n\n' +
-    'Times are now, a time ago (15m), an ISO 8601 time, or Unix seconds. A record has the time of its window’s end.',
+    'srcaddr:10.0.0.0/8, key:* for present; empty or * matches all. After the bar, SQL (SELECT of DuckDB, FROM is optional) over ' +
+    'the matching records; quote columns with a dash, such as "log-status".\n\n' +
+    'Ledgers of windows match only conditions on their own keys, such as ledger-status:*.\n\n' +
+    'Times: now, an age (15m), ISO 8601, or Unix seconds. The time of a record is the end of its window.',
   positionals: { name: 'QUERY', min: 0, max: 1 },
   options: [
-    { name: 'store', value: 'DIR', default: DEFAULT_STORE_FOLDER, description: 'Folder of the log service’s store.' },
+    { name: 'store', value: 'DIR', default: DEFAULT_STORE_FOLDER, description: 'Folder of the log service store.' },
     {
       name: 'url',
       value: 'URL',
-      description:
-        'Where the log service listens, instead of where its store says; the key is still read from the store.',
+      description: 'URL of the log service. Default: read from the store, as the key always is.',
     },
-    { name: 'topic', value: 'ID', description: 'Topic to search; default is the first one of the service.' },
+    { name: 'topic', value: 'ID', description: 'Topic to search. Default: the first one of the service.' },
     { name: 'from', value: 'TIME', default: '15m', description: 'Earliest time.' },
     {
       name: 'to',
       value: 'TIME',
-      description: 'Latest time. Default: none, because the window that is under way ends in the future.',
+      description: 'Latest time. Default: no limit, to include the open window.',
     },
-    { name: 'limit', short: 'n', value: 'ROWS', default: '100', description: 'Most rows to show, 1 to 10000.' },
+    { name: 'limit', short: 'n', value: 'ROWS', default: '100', description: 'Maximum number of rows, 1 to 10000.' },
     {
       name: 'format',
       value: 'FORMAT',
@@ -42,19 +41,19 @@ export const query: Command = {
     },
   ],
   examples: [
-    { line: 'flowlogd query', says: 'the newest records' },
-    { line: "flowlogd query 'srcaddr:10.0.0.1 AND dstport:443'", says: 'some of them' },
+    { line: 'flowlogd query', says: 'Show the newest records.' },
+    { line: "flowlogd query 'srcaddr:10.0.0.1 AND dstport:443'", says: 'Show matching records.' },
     {
       line: "flowlogd query --from 1h '* | select dstport, sum(bytes) as bytes group by dstport order by bytes desc limit 10'",
-      says: 'the ports with the most bytes of the last hour',
+      says: 'Show the ports with the most bytes in the last hour.',
     },
     {
       line: "flowlogd query --format csv 'log-status:SKIPDATA' > lost.csv",
-      says: 'windows that lost packets, for a spreadsheet',
+      says: 'Export the windows that lost packets as CSV.',
     },
     {
       line: 'flowlogd query --from 1h \'ledger-status:* | select sum("ledger-offered-packets") as packets\'',
-      says: 'the packets that came to the interfaces, by the ledgers of their windows',
+      says: 'Sum the offered packets of all ledgers.',
     },
   ],
   async run(invocation) {
@@ -85,13 +84,16 @@ export const query: Command = {
 };
 
 function summary({ rows, truncated, elapsedMs, notes }: SearchAnswer): string {
-  const more = truncated ? ', and there are more (--limit)' : '';
+  const more = truncated ? ' (limit reached, raise --limit)' : '';
   return `${[`${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${more}, ${elapsedMs} ms`, ...notes].join('\n')}\n`;
 }
 
 function parseUrl(text: string): URL {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text);
-  throw new OperationalError('usage.invalid', `query: --url '${text}' is no URL, such as http://127.0.0.1:9514`);
+  throw new OperationalError(
+    'usage.invalid',
+    `query: invalid --url '${text}': expected a URL such as http://127.0.0.1:9514`,
+  );
 }
 
 function timeOption(invocation: Invocation, name: 'from' | 'to', nowMs: number): number {
@@ -100,7 +102,7 @@ function timeOption(invocation: Invocation, name: 'from' | 'to', nowMs: number):
   if (time !== undefined) return time;
   throw new OperationalError(
     'usage.invalid',
-    `query: --${name} '${text}' is no time: write now, 15m (a time ago), 2024-05-01T12:00:00Z, or Unix seconds`,
+    `query: invalid --${name} '${text}': expected now, an age (15m), an ISO 8601 time (2024-05-01T12:00:00Z) or Unix seconds`,
   );
 }
 

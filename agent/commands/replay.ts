@@ -5,13 +5,13 @@ import { SINK_URL_EXAMPLES, SINK_URL_HELP } from '../export/sinks.ts';
 
 export const replay: Command = {
   name: 'replay',
-  summary: 'Turn capture files into flow log records.',
+  summary: 'Convert capture files into flow log records.',
   usage: 'FILE... [options]',
   description:
-    'Reads capture files (pcap, pcapng; - is standard input) and prints one record for each flow and capture window, ' +
-    'then a ledger of every packet on standard error. Windows are aligned to the epoch and chosen by each packet’s own time, ' +
-    'also where packets are out of order. A file that ends in the middle of a packet gives the records of the packets before ' +
-    'that, and exit code 65.',
+    'Reads capture files (pcap, pcapng; - is standard input) and prints one record per flow and capture window, ' +
+    'then a ledger of all packets on standard error. Windows are aligned to the epoch; the timestamp of a packet selects its window, ' +
+    'also where packets are out of order. A truncated file gives the records of the packets before the truncation, ' +
+    'and exit code 65.',
   positionals: { name: 'FILE', min: 1, max: 10_000 },
   options: [
     { name: 'window', value: 'SECONDS', default: '60', description: 'Length of the capture window, 1s to 10m.' },
@@ -20,32 +20,32 @@ export const replay: Command = {
       value: 'FORMAT',
       default: 'ndjson',
       description:
-        'ndjson (one JSON object a line), text (the 14-field row under its header), table (for people), batch (length-delimited proto/flowlog.proto).',
+        'ndjson (one JSON object per line), text (the 14-field row with a header line), table, batch (length-delimited proto/flowlog.proto).',
     },
     FIELDS_OPTION,
     {
       name: 'no-header',
       requires: 'format',
-      description: 'Text rows without the line of field names above them.',
+      description: 'Omit the header line of text rows.',
     },
     {
       name: 'output',
       short: 'o',
       value: 'PATH',
       default: '-',
-      description: 'Write the records to a file; - is standard output.',
+      description: 'File for the records; - is standard output.',
     },
     {
       name: 'html',
       value: 'FILE',
-      description: 'Write a report as one HTML page; records are then printed only with --format, --output or --to.',
+      description: 'Write a report as one HTML page; records are printed only with --format, --output or --to.',
     },
-    { name: 'no-exclude', description: 'Record DHCP, DHCPv6 and Windows licence activation too.' },
+    { name: 'no-exclude', description: 'Also record DHCP, DHCPv6 and Windows licence activation.' },
     {
       name: 'filter',
       value: 'BPF',
       default: '',
-      description: 'Read only packets that match this pcap-filter(7) expression.',
+      description: 'Read only packets that match a pcap-filter(7) expression.',
     },
     {
       name: 'engine',
@@ -57,26 +57,26 @@ export const replay: Command = {
       name: 'to',
       value: 'URL',
       excludes: ['format', 'output', 'no-header'],
-      description: `Send the records to a log service instead of printing them, e.g. ${SINK_URL_EXAMPLES}. ${SINK_URL_HELP}`,
+      description: `Send the records to a log service, e.g. ${SINK_URL_EXAMPLES}. ${SINK_URL_HELP}`,
     },
-    { name: 'quiet', short: 'q', description: 'No progress bar and no ledger.' },
+    { name: 'quiet', short: 'q', description: 'Suppress progress bar and ledger.' },
   ],
   examples: [
-    { line: 'flowlogd replay capture.pcap', says: 'NDJSON records to standard output' },
+    { line: 'flowlogd replay capture.pcap', says: 'Print NDJSON records.' },
     {
       line: 'flowlogd replay --format table --window 5m a.pcap b.pcapng',
-      says: 'two files as one table of 5-minute windows',
+      says: 'Merge two files into one table of 5-minute windows.',
     },
-    { line: 'tcpdump -c 1000 -w - | flowlogd replay -', says: 'from a pipe' },
+    { line: 'tcpdump -c 1000 -w - | flowlogd replay -', says: 'Read from a pipe.' },
     {
       line: "flowlogd replay --filter 'tcp port 443' -o https.ndjson capture.pcap",
-      says: 'only some packets, into a file',
+      says: 'Write the records of some packets to a file.',
     },
     {
       line: "flowlogd replay --fields 'srcaddr dstaddr dstport initiator handshake-rtt' capture.pcap",
-      says: 'other fields, learnt from the same packets',
+      says: 'Choose the fields.',
     },
-    { line: 'flowlogd replay --html report.html capture.pcap', says: 'charts for a browser' },
+    { line: 'flowlogd replay --html report.html capture.pcap', says: 'Write an HTML report.' },
   ],
   async run(invocation) {
     const { runReplay } = await import('../replay/run.ts');

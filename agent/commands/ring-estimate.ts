@@ -25,7 +25,7 @@ export function ringEstimate(
   const refused = wanted.length - rings.length;
   const sizes = [Math.min(...rings), Math.max(...rings)].map(humanMebibytes);
   const each = rings.length === 0 ? '' : `, ${[...new Set(sizes)].join(' to ')} each`;
-  const rest = refused === 0 ? '' : `; ${refused} more have no room and would be refused: raise capture.memoryMax`;
+  const rest = refused === 0 ? '' : `; ${refused} more exceed the limit and would be refused: raise capture.memoryMax`;
   const taken = `${humanMebibytes(budget.bytes)} of ${humanMebibytes(budget.bytesMax)} (capture.memoryMax)`;
   return `Packet rings: ${counted(interfaces.length, 'interface')} now, ${taken}${each}${rest}`;
 }

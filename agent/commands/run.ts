@@ -11,21 +11,21 @@ export const run: Command = {
   summary: 'Run the agent: capture, aggregate, ship to a log service.',
   usage: '[--config FILE]',
   description:
-    'With --config, the agent as a service: it ships to the log service that the file names and says what happens as JSON lines on ' +
-    'standard error.\n\nWithout --config, the whole on embedded defaults: it observes the default interface and loopback with windows of ' +
-    '60 s, starts the embedded log service beside itself, keeps everything in .flowlogd in the current folder, and prints the ' +
-    'largest flows of every window. Ctrl-C ends it, last window included.',
+    'With --config, runs as a service: ships to the log service of the configuration and logs JSON lines to ' +
+    'standard error.\n\nWithout --config, runs everything, with built-in defaults: observes the default interface and loopback with windows of ' +
+    '60 s, starts the embedded log service, stores everything in .flowlogd in the current folder, and prints the ' +
+    'largest flows of every window. Ctrl-C shuts down gracefully and flushes the last window.',
   options: [
     {
       name: 'config',
       short: 'c',
       value: 'FILE',
-      description: 'The configuration (YAML); flowlogd config --reference shows one.',
+      description: 'Configuration file (YAML); see flowlogd config --reference.',
     },
   ],
   examples: [
-    { line: 'flowlogd run', says: 'try it: embedded defaults, embedded log service' },
-    { line: 'flowlogd run --config /etc/flowlogd/flowlogd.yaml', says: 'as a service' },
+    { line: 'flowlogd run', says: 'Run with built-in defaults and the embedded log service.' },
+    { line: 'flowlogd run --config /etc/flowlogd/flowlogd.yaml', says: 'Run as a service.' },
   ],
   async run(invocation) {
     const path = invocation.string('config');

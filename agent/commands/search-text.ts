@@ -106,8 +106,7 @@ function formatTable(found: Found, width: number | undefined): string {
   const lines = [line(shown.map(({ name }) => name))];
   for (const row of found.rows.keys()) lines.push(line(shown.map(({ cells }) => cells[row]!)));
   const missing = columns.length - shown.length;
-  if (missing > 0)
-    lines.push(`(${missing} more columns do not fit: a wider terminal, --format ndjson or csv shows them)`);
+  if (missing > 0) lines.push(`(${missing} more columns omitted: widen the terminal, or use --format ndjson or csv)`);
   return `${lines.join('\n')}\n`;
 }
 

@@ -20,9 +20,9 @@ export async function refuseSecondAgent(
   const { pid, startedSeconds } = running.agent;
   throw new OperationalError(
     'instance.running',
-    `flowlogd already runs in ${stateDirectory}: process ${pid}, since ${utcText(startedSeconds)}. ` +
-      `See it with: ${ownCommand()} status --state-directory ${quoted(stateDirectory)}; stop it with: kill ${pid}; ` +
-      'or set another stateDirectory (FLOWLOGD_STATE_DIRECTORY) for this one.',
+    `flowlogd is already running in ${stateDirectory}: process ${pid}, since ${utcText(startedSeconds)}. ` +
+      `Show its status (${ownCommand()} status --state-directory ${quoted(stateDirectory)}), stop it (kill ${pid}), ` +
+      'or set another stateDirectory (FLOWLOGD_STATE_DIRECTORY) for this run.',
   );
 }
 

@@ -8,10 +8,10 @@ export function captureWarnings({ flowLogs, capture }: Pick<Options, 'flowLogs' 
   return [
     ...onAny.map(
       ({ name }) =>
-        `the flow log ${name} captures on any: packets that this host forwards are counted on their way in and on their way out; name its interfaces`,
+        `the flow log ${name} captures on any: forwarded packets are counted twice, inbound and outbound; list its interfaces`,
     ),
     ...(onAny.length > 0 && /\bvlan\b/.test(capture.filter)
-      ? ['capture.filter has the word vlan, which is not supported on any: name the interfaces, or use exclude']
+      ? ['capture.filter: vlan is not supported on any; list the interfaces, or use exclude']
       : []),
   ];
 }

@@ -32,7 +32,7 @@ function checkFlowLogs(findings: Findings): void {
     if (findings.settings.has(`${entry}.interfaceId`) && !one) {
       findings.problemAt(
         `${entry}.interfaceId`,
-        'it names one interface, but this flow log may have several; leave it out, or write one flow log per interface',
+        'expected exactly one interface; remove interfaceId, or declare one flow log per interface',
       );
     }
   }
@@ -42,7 +42,7 @@ function checkTags(findings: Findings, path: string): void {
   const tags = findings.settings.get(path)?.value;
   const keys = Array.isArray(tags) ? tags.map(([key]) => key as string) : [];
   const twice = keys.find((key, index) => keys.indexOf(key) < index);
-  if (twice !== undefined) findings.problemAt(path, `the tag '${twice}' is there twice; keep one`);
+  if (twice !== undefined) findings.problemAt(path, `duplicate tag '${twice}'; remove one`);
 }
 
 function checkRejects(findings: Findings, path: string): void {
@@ -51,10 +51,10 @@ function checkRejects(findings: Findings, path: string): void {
   const engine = settings.get('capture.engine')?.value;
   if (LIVE_ENGINE_NAMES.some((name) => name === engine) && !NFLOG_ENGINE_NAMES.some((name) => name === engine)) {
     const others = NFLOG_ENGINE_NAMES.join(' or ');
-    findings.problemAt(path, `the engine ${String(engine)} cannot listen to NFLOG: set capture.engine to ${others}`);
+    findings.problemAt(path, `NFLOG is not supported by the engine ${String(engine)}: set capture.engine to ${others}`);
   }
   if (settings.get('capture.filter')?.value) {
-    findings.problemAt(path, 'NFLOG knows no capture.filter, so what that keeps out would come back: use exclude');
+    findings.problemAt(path, 'cannot be combined with capture.filter, which NFLOG does not support: use exclude');
   }
 }
 
@@ -71,19 +71,19 @@ function checkExclusionRules(findings: Findings): void {
   for (const entry of entriesOf(findings, 'exclude.rules')) {
     const name = findings.settings.get(`${entry}.name`)?.value;
     if (BUILT_IN_RULES.has(name)) {
-      findings.problemAt(`${entry}.name`, `'${String(name)}' is the name of a built-in rule; choose another`);
+      findings.problemAt(`${entry}.name`, `'${String(name)}' is a built-in rule; choose another name`);
     }
     claim(findings, names, `${entry}.name`, name, 'the name of');
     const protocol = findings.settings.get(`${entry}.protocol`);
     const networks = lengthOf(findings, `${entry}.networks`);
     const ports = lengthOf(findings, `${entry}.ports`);
     if (protocol === undefined && networks === 0 && ports === 0) {
-      findings.problemAt(`${entry}.name`, 'the rule would exclude everything: give it a protocol, networks or ports');
+      findings.problemAt(`${entry}.name`, 'the rule excludes everything: add a protocol, networks or ports');
     }
     if (ports !== 0 && protocol !== undefined && !PROTOCOLS_WITH_PORTS.has(protocol.value)) {
       findings.problemAt(
         `${entry}.ports`,
-        `only tcp and udp have ports; with protocol ${protocol.shown} it matches nothing`,
+        `ports require protocol tcp or udp; with ${protocol.shown} the rule matches nothing`,
       );
     }
   }
@@ -101,7 +101,7 @@ function checkFiles(findings: Findings): void {
   for (const { path, content } of settings.values()) {
     if (content?.holds === undefined) continue;
     const inline = siblingOf(path, content.holds.name);
-    if (settings.has(inline)) findings.problemAt(path, `${inline} is set too; keep one of them`);
+    if (settings.has(inline)) findings.problemAt(path, `cannot be combined with ${inline}; remove one`);
   }
 }
 

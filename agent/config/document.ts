@@ -70,7 +70,7 @@ function parseText(
   const faults = [...document.errors, ...document.warnings];
   const unquoted = unquotedField(text, faults);
   if (unquoted !== undefined) findings.problem('', place(unquoted.at), unquoted.message);
-  else for (const fault of faults) findings.problem('', place(fault.pos[0]), `it is not valid YAML: ${fault.message}`);
+  else for (const fault of faults) findings.problem('', place(fault.pos[0]), `invalid YAML: ${fault.message}`);
   if (faults.length > 0) return undefined;
   const resolve = (node: YamlNode): YamlNode => (isAlias(node) ? (node.resolve(document) as YamlNode) : node);
   return { contents: document.contents, source: { origin: place, resolve } };
@@ -87,7 +87,7 @@ function unquotedField(text: string, faults: readonly { readonly pos: readonly [
   const [written, name] = found;
   return {
     at: lineStart + found.index,
-    message: `${written} in a list needs quotes, as its braces are YAML's: write '${written}', or ${name} alone`,
+    message: `${written} in a list requires quotes, as its braces are YAML syntax: write '${written}', or ${name} alone`,
   };
 }
 
@@ -122,14 +122,14 @@ class Reader {
   #named(schema: NamedNode, yaml: YamlNode, path: string, source: Source, at: Origin): readonly NamedSection[] {
     const isAbsent = yaml == null || (isScalar(yaml) && yaml.value === null);
     if (!isAbsent && !isMap(yaml)) {
-      this.#findings.problem(path, at, `it must have a section for each name, not ${nameOf(yaml)}`);
+      this.#findings.problem(path, at, `expected a section for each name, not ${nameOf(yaml)}`);
       return [];
     }
     const accepts = (name: string) =>
-      schema.name.parse(name) === undefined ? `it is no valid name: expected ${schema.name.expected}` : undefined;
+      schema.name.parse(name) === undefined ? `invalid name: expected ${schema.name.expected}` : undefined;
     const written = isAbsent ? new Map<string, YamlNode>() : this.#pairs(accepts, yaml as YAMLMap.Parsed, path, source);
     const names = new Set([...written.keys(), ...namesIn(this.#environment, path)]);
-    if (yaml != null && names.size === 0) this.#findings.problem(path, at, 'it names none; leave it out');
+    if (yaml != null && names.size === 0) this.#findings.problem(path, at, 'empty; remove it');
     if (names.size > schema.max) {
       this.#findings.problem(path, at, `it has ${names.size} entries and must have at most ${schema.max}`);
     }
@@ -151,7 +151,7 @@ class Reader {
     const at = yaml?.range == null ? around : source.origin(yaml.range[0]);
     const isAbsent = yaml == null || (isScalar(yaml) && yaml.value === null);
     if (!isAbsent && !isMap(yaml)) {
-      this.#findings.problem(path, at, `it must be a section with options of its own, not ${nameOf(yaml)}`);
+      this.#findings.problem(path, at, `expected a section of options, not ${nameOf(yaml)}`);
       return [];
     }
     const named = isAbsent
@@ -168,11 +168,11 @@ class Reader {
     const absent = yaml == null || (isScalar(yaml) && yaml.value === null);
     if (schema.optional && yaml == null && !this.#isSetByEnvironment(path)) return undefined;
     if (!absent && !isMap(yaml)) {
-      this.#findings.problem(path, at, `it must be a section with options of its own, not ${nameOf(yaml)}`);
+      this.#findings.problem(path, at, `expected a section of options, not ${nameOf(yaml)}`);
       return undefined;
     }
     const refusalOf = (key: string) =>
-      Object.hasOwn(schema.fields, key) ? undefined : `there is no such option${hint(key, schema)}`;
+      Object.hasOwn(schema.fields, key) ? undefined : `unknown option${hint(key, schema)}`;
     const pairs = absent ? new Map<string, YamlNode>() : this.#pairs(refusalOf, yaml as YAMLMap.Parsed, path, source);
     const entries = Object.entries(schema.fields).map(([key, field]) => [
       key,
@@ -199,8 +199,8 @@ class Reader {
       if (refusal !== undefined) {
         this.#findings.problem(keyPath, at, refusal);
       } else if (first !== undefined) {
-        const where = first.from === 'file' ? `, first in line ${first.line}` : '';
-        this.#findings.problem(keyPath, at, `it is said twice${where}; keep one`);
+        const where = first.from === 'file' ? `, first defined on line ${first.line}` : '';
+        this.#findings.problem(keyPath, at, `duplicate key${where}; remove one`);
       }
       if (first !== undefined) continue;
       places.set(key, at);
@@ -216,12 +216,12 @@ class Reader {
       return this.#listFromText(schema, text, path, { from: 'environment', variable });
     }
     if (yaml == null && this.#hasFile && schema.requiredInFile !== undefined) {
-      this.#findings.problem(path, at, `it is missing: write ${schema.requiredInFile}`);
+      this.#findings.problem(path, at, `missing required option: write ${schema.requiredInFile}`);
       return undefined;
     }
     if (yaml == null) return this.#listFromText(schema, schema.default ?? '[]', path, { from: 'default' });
     if (!isSeq(yaml)) {
-      this.#findings.problem(path, at, `it must be a list, not ${nameOf(yaml)}; write [] for an empty one`);
+      this.#findings.problem(path, at, `expected a list, not ${nameOf(yaml)}; write [] for an empty one`);
       return undefined;
     }
     return this.#items(schema, yaml.items as YamlNode[], path, source, at);
@@ -235,18 +235,14 @@ class Reader {
     if (isSeq(parsed.contents)) {
       return this.#items(schema, parsed.contents.items as YamlNode[], path, parsed.source, origin);
     }
-    this.#findings.problem(
-      path,
-      origin,
-      'it must be a list in YAML or JSON, such as [{name: web, interfaces: [eth0]}]',
-    );
+    this.#findings.problem(path, origin, 'expected a list in YAML or JSON, such as [{name: web, interfaces: [eth0]}]');
     return undefined;
   }
 
   #items(schema: ListNode<Node>, items: readonly YamlNode[], path: string, source: Source, at: Origin): unknown {
     const { min, max } = schema;
     if (items.length < min || items.length > max) {
-      this.#findings.problem(path, at, `it has ${items.length} entries and must have ${min} to ${max}`);
+      this.#findings.problem(path, at, `${items.length} entries, expected ${min} to ${max}`);
       return undefined;
     }
     const values = items.map((item, index) => this.node(schema.item, item, `${path}[${index}]`, source, at));
@@ -281,13 +277,13 @@ class Reader {
       return this.#parse(schema, inherited, path, { from: 'environment', variable: schema.inherits });
     }
     if (schema.default !== undefined) return this.#parse(schema, schema.default, path, { from: 'default' });
-    if (schema.required) this.#findings.problem(path, at, `it is missing and must be ${schema.kind.expected}`);
+    if (schema.required) this.#findings.problem(path, at, `missing required option: expected ${schema.kind.expected}`);
     return undefined;
   }
 
   #scalarText(schema: OptionNode<unknown>, yaml: ParsedNode, path: string, at: Origin): string | undefined {
     if (!isScalar(yaml) || yaml.value === null) {
-      this.#findings.problem(path, at, `it must be ${schema.kind.expected}, not ${nameOf(yaml)}`);
+      this.#findings.problem(path, at, `expected ${schema.kind.expected}, not ${nameOf(yaml)}`);
       return undefined;
     }
     // The source, so that an account id keeps its leading zeros; a quoted text is its value.
@@ -297,10 +293,10 @@ class Reader {
   #parse(schema: OptionNode<unknown>, text: string, path: string, origin: Origin): unknown {
     const value = schema.kind.parse(text);
     if (value === undefined) {
-      const said = schema.secret ? 'the value' : `'${text}'`;
+      const shown = schema.secret ? 'value' : `value '${text}'`;
       const nearest = nearestWord(text, schema.kind.known ?? []);
       const meant = nearest === undefined ? '' : `; did you mean ${nearest}?`;
-      this.#findings.problem(path, origin, `${said} is not accepted: it must be ${schema.kind.expected}${meant}`);
+      this.#findings.problem(path, origin, `invalid ${shown}: expected ${schema.kind.expected}${meant}`);
     } else {
       const isSecret = schema.secret && (schema.kind.isConfidential?.(value) ?? true);
       this.#set(path, value, isSecret ? '(hidden)' : text, origin, isSecret, schema.content);
@@ -335,7 +331,7 @@ function keyOf(key: ParsedNode | null, source: Source): string {
 function hint(key: string, schema: SectionNode<Fields, boolean>): string {
   const known = Object.keys(schema.fields);
   const nearest = nearestWord(key, known);
-  return nearest === undefined ? `; known here: ${known.join(', ')}` : `; did you mean ${nearest}?`;
+  return nearest === undefined ? `; expected one of ${known.join(', ')}` : `; did you mean ${nearest}?`;
 }
 
 function nameOf(yaml: YamlNode): string {

@@ -51,7 +51,7 @@ export function misspeltVariables(schema: Node, sections: readonly NamedSection[
   for (const name of Object.keys(environment)) {
     if (!name.startsWith(PREFIX) || NOT_OURS.test(name) || known.has(name)) continue;
     const nearest = nearestWord(name, known);
-    if (nearest !== undefined) warnings.push(`the variable ${name} sets no option; did you mean ${nearest}?`);
+    if (nearest !== undefined) warnings.push(`unknown environment variable ${name}; did you mean ${nearest}?`);
     else warnings.push(...unnamed(schema, name));
   }
   return warnings;
@@ -75,7 +75,9 @@ function unnamed(schema: Node, variable: string): string[] {
     const [, name] = new RegExp(`^${variableOf(path) ?? ''}_([A-Z0-9]+)_`).exec(variable) ?? [];
     if (field.node !== 'named' || name === undefined) return [];
     const type = variableOf(`${path}.${name.toLowerCase()}.type`);
-    return [`the variable ${variable} sets no option; name ${path}.${name.toLowerCase()} in the file, or set ${type}`];
+    return [
+      `unknown environment variable ${variable}; declare ${path}.${name.toLowerCase()} in the file, or set ${type}`,
+    ];
   });
 }
 

@@ -17,7 +17,7 @@ export const readTextFile: ReadTextFile = (path, bytesMax) => {
   const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const status = fstatSync(descriptor);
-    if (!status.isFile()) throw new Error(`it is ${kindOf(status)}, not a regular file`);
+    if (!status.isFile()) throw new Error(`${kindOf(status)}, expected a regular file`);
     const buffer = Buffer.alloc(bytesMax + 1);
     let length = 0;
     // Not readFile: some files of /proc have no size, and a file may grow while it is read.

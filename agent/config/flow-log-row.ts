@@ -43,17 +43,17 @@ export function rowWarnings(flowLog: FlowLogOptions, host: Pick<Options, 'consta
     columns.filter(({ field }) => field.evidence === evidence && field.name !== 'action').map(({ label }) => label);
   const { constants } = rowOf(flowLog, host.constants);
   const empty = [
-    [constantsOf(columns).filter((field) => constants[field] === undefined), 'give it one under constants'],
-    [host.regions.length > 0 ? [] : labelsOf('regions'), 'the table of regions is empty'],
-    [resourceType === 'NAT' ? [] : labelsOf('conntrack'), 'only flow logs of type NAT ask the kernel for translations'],
-    [rejects === undefined ? labelsOf('packet-filter') : [], 'rejects says nothing'],
+    [constantsOf(columns).filter((field) => constants[field] === undefined), 'set it under constants'],
+    [host.regions.length > 0 ? [] : labelsOf('regions'), 'requires regions'],
+    [resourceType === 'NAT' ? [] : labelsOf('conntrack'), 'supported for type NAT only'],
+    [rejects === undefined ? labelsOf('packet-filter') : [], 'requires rejects'],
   ] as const;
   return [
     ...empty
       .filter(([fields]) => fields.length > 0)
-      .map(([fields, why]) => `the flow log ${name} records ${fields.join(', ')} without a value: ${why}`),
+      .map(([fields, why]) => `the flow log ${name} has no value for ${fields.join(', ')}: ${why}`),
     ...(trafficType === 'REJECT' && rejects === undefined
-      ? [`the flow log ${name} ships only what is rejected, and nothing says what that is: set rejects`]
+      ? [`the flow log ${name} ships rejected traffic only, which requires rejects`]
       : []),
   ];
 }
@@ -65,11 +65,11 @@ export function checkRow(findings: Findings, entry: string): void {
   if (Array.isArray(words)) {
     const names = expandWords(words as string[]);
     const repeated = names.find((name, index) => names.indexOf(name) !== index);
-    if (repeated !== undefined) findings.problemAt(`${entry}.fields`, `the field '${repeated}' is in it twice`);
+    if (repeated !== undefined) findings.problemAt(`${entry}.fields`, `duplicate field '${repeated}'`);
   }
   const period = value('windowSeconds');
   if (value('resourceType') === 'CCN' && typeof period === 'number' && !CCN_WINDOW_SECONDS.includes(period)) {
     const accepted = CCN_WINDOW_SECONDS.join(', ');
-    findings.problemAt(`${entry}.windowSeconds`, `a flow log of type CCN has windows of ${accepted} seconds`);
+    findings.problemAt(`${entry}.windowSeconds`, `expected ${accepted} seconds for type CCN`);
   }
 }

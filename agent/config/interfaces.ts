@@ -138,11 +138,11 @@ export function resolveInterfaces(
 export function missingInterface(pattern: string, known: readonly HostInterface[]): OperationalError {
   const names = known.map(({ name }) => name);
   const nearest = nearestWord(pattern, names);
-  const hint = nearest === undefined ? `this host has ${names.join(', ') || 'none'}` : `did you mean ${nearest}?`;
-  let what = `there is no interface ${pattern}`;
+  const hint = nearest === undefined ? `available: ${names.join(', ') || 'none'}` : `did you mean ${nearest}?`;
+  let what = `no such interface: ${pattern}`;
   if (pattern === DEFAULT_INTERFACE) what = 'no interface holds a default route';
   else if (isInterfacePattern(pattern)) what = `no interface matches ${pattern}`;
-  return new OperationalError('capture.no-interface', `Looking for interfaces to capture on: ${what}; ${hint}.`);
+  return new OperationalError('capture.no-interface', `Selecting interfaces to capture on failed: ${what}; ${hint}.`);
 }
 
 function matchesOf(pattern: string, known: readonly HostInterface[]): HostInterface[] {

@@ -95,7 +95,7 @@ export function loadFlowLog(options: Readonly<Record<string, unknown>>): FlowLog
   checkConsistency(findings);
   if (findings.problems.length > 0) {
     const problems = findings.problems.map(({ path, message }) => `${path.replace('flowLogs[0].', '')}: ${message}`);
-    throw new OperationalError('config.invalid', `The flow log is not valid: ${problems.join('; ')}.`);
+    throw new OperationalError('config.invalid', `Invalid flow log: ${problems.join('; ')}.`);
   }
   return deepFreeze(completed(flowLogs[0]!));
 }
@@ -129,11 +129,9 @@ function readFile(path: string, read: ReadTextFile): ReturnType<ReadTextFile> {
 
 /** What a crash or a full disk leaves of a file, and what was never a configuration. */
 function damageOf(text: string): string | undefined {
-  if (text === '') return 'it is empty; restore it, or write flowLogs: [] to capture nothing';
-  if (text.includes('\0')) return 'it has NUL bytes, as after a crash; restore it';
-  return Buffer.byteLength(text) > CONFIGURATION_BYTES_MAX
-    ? 'it is longer than 1MiB: is it a configuration file?'
-    : undefined;
+  if (text === '') return 'empty file; restore it, or write flowLogs: [] to capture nothing';
+  if (text.includes('\0')) return 'corrupt file (NUL bytes, as after a crash); restore it';
+  return Buffer.byteLength(text) > CONFIGURATION_BYTES_MAX ? 'longer than 1MiB: not a configuration file' : undefined;
 }
 
 function checkMode(findings: Findings, path: string, mode: number): void {
@@ -143,14 +141,14 @@ function checkMode(findings: Findings, path: string, mode: number): void {
   const octal = mode.toString(8).padStart(4, '0');
   findings.problemAt(
     exposed.path,
-    `this secret is open to every user of the host, because the file's mode is ${octal}: run chmod 600 ${path}, or move the secret ` +
-      `to a file of its own with ${exposed.path}File`,
+    `secret in a world-readable file (mode ${octal}): run chmod 600 ${path}, or move the secret ` +
+      `to a separate file with ${exposed.path}File`,
   );
 }
 
 function listenWarnings({ telemetry: { listen } }: Configuration): string[] {
   if (listen === undefined || /^(?:127\.|::1$)/.test(listen.host)) return [];
-  return [`telemetry.listen ${listen.host} answers metrics to everybody who can reach this host; 127.0.0.1 does not`];
+  return [`telemetry.listen ${listen.host} exposes metrics to every client that reaches this host; use 127.0.0.1`];
 }
 
 function refusal(path: string | undefined, findings: Findings): OperationalError {

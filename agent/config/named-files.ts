@@ -57,7 +57,7 @@ function textOf(
   try {
     const { text, mode } = read(path, BYTES_MAX);
     if (content?.confidential && (mode & OTHERS) !== 0) {
-      findings.warnings.push(`${path} is open to every user of the host; run chmod 600 ${path}`);
+      findings.warnings.push(`${path} is world-readable; run chmod 600 ${path}`);
     }
     const trimmed = text.trim();
     if (trimmed !== '' && text.length <= BYTES_MAX) return trimmed;

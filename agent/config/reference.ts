@@ -23,14 +23,14 @@ export function renderReferencePage(sinkKinds: readonly SinkOptions[]): string {
     '',
     '<!-- Rendered from agent/config/schema.ts and the options of each sink by `npm run docs`. Do not edit. -->',
     '',
-    'The configuration is one YAML file, given with `--config FILE`. Everything has a default except where it says required.',
+    'The configuration is one YAML file, given with `--config FILE`. Every option has a default unless it is marked required.',
     'The environment overrides the file: plain values as text, lists as `a,b` or as YAML. An empty variable counts as not set.',
     '',
     '- `flowlogd check --config FILE` reports every problem at once, with line and column, and exits 78.',
-    '- `flowlogd config --config FILE` prints what counts and where each value came from, secrets hidden.',
+    '- `flowlogd config --config FILE` prints the effective values and where they come from, secrets hidden.',
     '- `flowlogd config --reference` prints all options as a commented file. Examples are in [examples/](examples/).',
     '- Durations are whole seconds (`60`) or `10s`, `5m`, `1h`, `7d`; sizes are whole bytes or `512KiB`, `64MiB`, `1GiB`.',
-    '- A file that holds a secret must not be readable by every user of the host: `chmod 600`.',
+    '- A file that holds a secret must not be world-readable: `chmod 600`.',
     ...sectionPage(schemaFor(sinkKinds), ''),
     ...formerSections(sinkKinds),
   ];
@@ -125,8 +125,8 @@ function defaultOf(node: OptionNode<unknown> | ListNode<Node>): string {
  */
 export function renderExample(sinkKinds: readonly SinkOptions[]): string {
   const heading = [
-    '# The configuration of flowlogd. Every option is here with its default or an example: remove the # of what you set.',
-    '# flowlogd check --config FILE says whether it is right.',
+    '# The configuration of flowlogd. Every option with its default or an example: remove the # of what you set.',
+    '# Validate it with: flowlogd check --config FILE',
   ];
   return `${[...heading, ...exampleFields(schemaFor(sinkKinds).fields, '', '')].join('\n')}\n`;
 }

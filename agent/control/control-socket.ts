@@ -140,7 +140,7 @@ export async function openControlSocket(
   { limits = ENDPOINT_LIMITS, operate }: ControlSocketOptions = {},
 ): Promise<Endpoint> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-    throw unavailable(path, `the path is longer than the ${SOCKET_PATH_BYTES_MAX} bytes of a socket's`);
+    throw unavailable(path, `path longer than the ${SOCKET_PATH_BYTES_MAX} bytes of a socket address`);
   }
   await removeStale(path);
   const server = endpointServer(CONTROL_ROUTES, read, limits, operate);
@@ -202,10 +202,10 @@ function answer(routes: Readonly<Record<string, Route>>, read: Read, request: In
   const { method = '' } = request;
   const path = pathOf(request);
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
-  if (route === undefined) return send(to, 404, TEXT, `There is ${Object.keys(routes).join(', ')}.\n`);
+  if (route === undefined) return send(to, 404, TEXT, `Not found. Endpoints: ${Object.keys(routes).join(', ')}\n`);
   if (method !== 'GET' && method !== 'HEAD') {
     to.setHeader('Allow', 'GET, HEAD');
-    return send(to, 405, TEXT, 'It can only be read.\n');
+    return send(to, 405, TEXT, 'Method not allowed: read-only.\n');
   }
   const { code, type, body } = route(read());
   send(to, code, type, body);
@@ -217,7 +217,8 @@ function pathOf({ url = '' }: IncomingMessage): string {
 
 async function answerOperation(operate: Operate, request: IncomingMessage, to: ServerResponse): Promise<void> {
   const body = await readBody(request);
-  if (body === undefined) return send(to, 400, TEXT, `A body is JSON of at most ${BODY_BYTES_MAX} bytes.\n`);
+  if (body === undefined)
+    return send(to, 400, TEXT, `Invalid body: expected JSON of at most ${BODY_BYTES_MAX} bytes.\n`);
   request.socket.setTimeout(OPERATION_MS);
   const answered = await operate(request.method ?? '', pathOf(request), body.value);
   send(to, answered.code, JSON_TYPE, `${JSON.stringify(answered.body)}\n`);
@@ -263,8 +264,8 @@ async function removeStale(path: string): Promise<void> {
     statSync(dirname(path));
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found === undefined) return;
-    if (!found.isSocket()) throw unavailable(path, 'there is a file of that name that is no socket');
-    if (await isAnswered(path)) throw unavailable(path, 'another agent listens there');
+    if (!found.isSocket()) throw unavailable(path, 'the path exists and is not a socket');
+    if (await isAnswered(path)) throw unavailable(path, 'another agent listens on it');
     unlinkSync(path);
   } catch (error) {
     throw error instanceof OperationalError ? error : unavailable(path, (error as Error).message, error);
@@ -286,7 +287,7 @@ function isAnswered(path: string): Promise<boolean> {
 function unavailable(address: string, why: string, cause?: unknown): OperationalError {
   return new OperationalError(
     'telemetry.unavailable',
-    `Listening on ${address} for questions about the agent failed: ${why}; flowlogd status and Prometheus get no answer there.`,
+    `Listening on ${address} failed: ${why}; flowlogd status and Prometheus are not served there.`,
     cause,
   );
 }

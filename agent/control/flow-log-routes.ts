@@ -48,14 +48,18 @@ export function flowLogRoutes(control: FlowLogControl, status: StatusCollector, 
       case 'DELETE one':
         return { code: 200, body: { deleted: (await control.remove(id)).id } };
       default:
-        return failure(405, 'usage.invalid', 'Flow logs know GET and POST, a flow log PATCH and DELETE.');
+        return failure(
+          405,
+          'usage.invalid',
+          'Method not allowed: GET and POST on the list, PATCH and DELETE on one flow log.',
+        );
     }
   };
   return async (method, path, body) => {
     try {
       return await carryOut(method, decodeURIComponent(path.slice(FLOW_LOGS_PATH.length + 1)), body);
     } catch (error) {
-      if (error instanceof URIError) return failure(400, 'usage.invalid', 'The id is not well encoded.');
+      if (error instanceof URIError) return failure(400, 'usage.invalid', 'Invalid id: bad URL encoding.');
       if (!(error instanceof OperationalError)) throw error;
       return failure(STATUS_CODES[error.code] ?? 503, error.code, error.message);
     }
@@ -76,7 +80,7 @@ export function failure(code: number, error: ErrorCode, message: string): JsonAn
 
 function objectIn(body: unknown): Readonly<Record<string, unknown>> {
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
-  throw new OperationalError('usage.invalid', 'The request must carry a JSON object.');
+  throw new OperationalError('usage.invalid', 'Invalid body: expected a JSON object.');
 }
 
 const CHANGEABLE: Readonly<Record<string, (value: unknown) => boolean>> = {
@@ -95,7 +99,7 @@ function changeIn(body: unknown): AttributeChange {
     if (!Object.hasOwn(CHANGEABLE, name)) {
       throw new OperationalError('flow-log.refused', `${name} is immutable. Delete the flow log and create a new one.`);
     }
-    if (!CHANGEABLE[name]!(value)) throw new OperationalError('usage.invalid', `${name} is not what it must be.`);
+    if (!CHANGEABLE[name]!(value)) throw new OperationalError('usage.invalid', `Invalid value of ${name}.`);
   }
   return body as AttributeChange;
 }

@@ -68,7 +68,7 @@ export function viewFlowLogs(control: FlowLogControl, status: AgentStatus, asked
   const remarksOf = ({ entry, missing }: Resolution<TapSetup>) => [
     ...refusals.filter(({ flowLogId }) => flowLogId === entry.id).map(({ message }) => message),
     ...conflicts.filter(({ flowLogId }) => flowLogId === entry.id).map((each) => `${describeConflict(each)}.`),
-    ...missing.map((pattern) => `No interface of this host is ${pattern} now.`),
+    ...missing.map((pattern) => `No interface matches ${pattern}.`),
     ...control.failuresOf(entry.id),
     ...status.interfaces.flatMap(({ flowLogId, state, reason }) =>
       flowLogId === entry.id && state === 'waiting' && reason !== null ? [reason] : [],
@@ -135,8 +135,7 @@ function worstOf(sinks: readonly { readonly name: string; readonly readiness: Re
 }
 
 function notObserving(state: FlowLogState, remarks: readonly string[]): Readiness {
-  if (state === 'disabled')
-    return { state: 'disabled', message: 'It is disabled and observes nothing; enable it to get records.' };
-  const why = remarks[0] ?? 'none of its interfaces is captured now.';
-  return { state: 'waiting', message: `It observes nothing now: ${why}` };
+  if (state === 'disabled') return { state: 'disabled', message: 'Disabled; enable it to start capturing.' };
+  const why = remarks[0] ?? 'none of its interfaces is captured.';
+  return { state: 'waiting', message: `Not capturing: ${why}` };
 }

@@ -38,7 +38,7 @@ export function launchLogService(storeFolder: string, onLine: (line: string) => 
   // It ends by itself: a pipe that breaks says no more than that.
   child.stdin.on('error', () => undefined);
   const ended = once(child, 'close').then(
-    ([code, signal]) => lastLine ?? (signal === null ? `it ended with ${code}` : `it was ended by ${signal}`),
+    ([code, signal]) => lastLine ?? (signal === null ? `exit code ${code}` : `terminated by ${signal}`),
     (error: Error) => error.message,
   );
   const line = once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>;

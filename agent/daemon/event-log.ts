@@ -1,4 +1,4 @@
-/** What the threads tell, as lines of the log. The end of a trouble has the level of the trouble, so that who saw that sees this. */
+/** Messages of the threads as lines of the log. The end of a problem has the level of the problem. */
 import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -11,14 +11,14 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
       log.info('capturing', facts);
       break;
     case 'before-attach':
-      log.warn('packets passed before capture began', {
+      log.warn('packets passed before capture started', {
         ...facts,
         packets: event.packets,
         gapSeconds: event.gapSeconds,
       });
       break;
     case 'waiting':
-      log.warn('interface cannot be captured yet; retrying', { ...facts, reason: event.reason });
+      log.warn('interface cannot be captured; retrying', { ...facts, reason: event.reason });
       break;
     case 'live':
       break;
@@ -44,7 +44,7 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
       log.warn('capture gap', { ...facts, reason: event.reason, gapSeconds: event.gapSeconds });
       break;
     case 'set-back':
-      log.warn('the clock was set back', { ...facts, seconds: event.seconds });
+      log.warn('clock set back', { ...facts, seconds: event.seconds });
       break;
     case 'resumed':
       log.info('capture gap since the previous run', { ...facts, gapSeconds: event.gapSeconds });
@@ -64,7 +64,7 @@ export function logTapEvent(log: Log, point: ObservationPoint, event: TapEvent):
 export function logRecorder(log: Log, message: RecorderMessage): void {
   switch (message.kind) {
     case 'durable':
-      log.debug('a window is in the spool', {
+      log.debug('window written to the spool', {
         interface: message.point.interfaceName,
         windowStart: message.windowStart,
         records: message.records,
@@ -74,7 +74,7 @@ export function logRecorder(log: Log, message: RecorderMessage): void {
       log.error(message.message, { code: message.code });
       break;
     case 'well':
-      log.error('the spool can be written again');
+      log.error('spool writable again');
       break;
     case 'evicted':
       log.error(
@@ -93,26 +93,23 @@ export function logRecorder(log: Log, message: RecorderMessage): void {
       });
       break;
     case 'newer':
-      log.warn('an open window of a newer flowlogd stays in tables; install that version again', {
+      log.warn('open window of a newer flowlogd left in tables; install that version again', {
         file: message.file,
         reason: message.reason,
       });
       break;
     case 'unreadable':
-      log.warn(
-        'windows that an earlier run may have left open cannot be read: they stay where they are, it is tried again',
-        {
-          reason: message.reason,
-        },
-      );
+      log.warn('windows of a previous run cannot be read; left in place, retrying', {
+        reason: message.reason,
+      });
       break;
     case 'recovered':
-      log.info('windows that an earlier run left open are in the spool', { ...message.recovery });
+      log.info('windows of a previous run recovered', { ...message.recovery });
       break;
     case 'ended':
       if (message.complete) break;
       log.error(
-        'windows were still waiting for the disk at the end: the next start ships those that are kept on disk, the others are lost',
+        'windows not written to the spool at shutdown; the next start recovers the persisted ones, the others are lost',
       );
       break;
   }

@@ -23,7 +23,7 @@ export class ExportLog {
       this.#trouble ??= 'warn';
       this.#log.warn('uploads fail and are retried; batches are pending on disk', facts);
     } else if (this.#trouble === undefined) this.#log.debug(`exporter ${state}`, facts);
-    else this.#end(this.#trouble, state === 'sending' ? 'uploads succeed again' : 'no batch is pending any more');
+    else this.#end(this.#trouble, state === 'sending' ? 'uploads succeed again' : 'no pending batches');
   }
 
   #end(trouble: 'error' | 'warn', message: string): void {

@@ -126,7 +126,7 @@ export class LogServiceKeeper implements EmbeddedService {
     this.#enter('running');
     this.#settleStart();
     // Another message each time: one that repeats within a minute is counted and not written.
-    const what = this.#restarts === 0 ? 'ready' : `ready again after ${this.#restarts} restarts`;
+    const what = this.#restarts === 0 ? 'ready' : `ready after ${this.#restarts} restarts`;
     log.info(`embedded log service ${what}`, { url, store: storeFolder });
     this.#onReady();
   }

@@ -34,7 +34,7 @@ export function createNotify(
     processId: process.pid,
     send: addon.sendDatagram,
     monotonicMicroseconds: () => process.hrtime.bigint() / 1000n,
-    onFailure: (reason) => log.warn('the service manager cannot be told how the agent does', { reason }),
+    onFailure: (reason) => log.warn('notification of the service manager failed', { reason }),
   });
 }
 
@@ -74,14 +74,14 @@ async function reloadSaying(reload: Reload, log: Log): Promise<void> {
     const { restartFor, flowLogs } = await reload();
     const { created, removed, changed, refusals } = flowLogs;
     for (const { message } of refusals) log.error(message);
-    const said = [
+    const changes = [
       ...created.map((entry) => `created ${called(entry)}`),
       ...removed.map((entry) => `deleted ${called(entry)}`),
       ...changed.map((entry) => `changed ${called(entry)}`),
     ];
-    log.info(`the configuration was read again; flow logs: ${said.join(', ') || 'as they were'}`);
+    log.info(`configuration reloaded; flow logs ${changes.join(', ') || 'unchanged'}`);
     if (restartFor.length > 0) {
-      log.warn('these options count from the next start: restart flowlogd', { options: restartFor });
+      log.warn('these options require a restart', { options: restartFor });
     }
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error;

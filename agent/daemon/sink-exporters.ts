@@ -73,10 +73,10 @@ function createExporter(name: string, sink: Sink, store: BatchStore, log: Log): 
       onState: (state, lastError) => uploads.enter(state, lastError),
       onDelivered: (batch, bytes) => log.debug('delivered', { sink: name, batch, bytes }),
       onQuarantined: (batch, reason) =>
-        log.error('the log service can never accept a batch', { sink: name, batch, reason }),
-      onSplit: (batch, reason) => log.info('a batch was cut in two', { sink: name, batch, reason }),
+        log.error('batch permanently rejected by the log service', { sink: name, batch, reason }),
+      onSplit: (batch, reason) => log.info('batch split in two', { sink: name, batch, reason }),
       onNewer: (batch, reason) =>
-        log.warn('batches of a newer flowlogd stay in the spool; install that version again', {
+        log.warn('batches of a newer flowlogd left in the spool; install that version again', {
           sink: name,
           batch,
           reason,

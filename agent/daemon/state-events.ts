@@ -5,7 +5,7 @@ import { STATE_IN_PLACE, type StateStatus } from '../telemetry/state-status.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
 import type { StateWatchEvents } from './state-watch.ts';
 
-const UNMADE = 'files of the state directory are missing and cannot be made again; a stop would lose what is in memory';
+const UNMADE = 'files of the state directory are missing and cannot be recreated; a stop would lose data in memory';
 
 /** @param onRemade there may be something to send */
 export function stateEvents(
@@ -24,7 +24,7 @@ export function stateEvents(
     onRemade(names) {
       const made = names.join(', ');
       enter({ remade: state.remade + 1, remadeSeconds: Math.floor(Date.now() / 1000) });
-      log.error('files of the state directory were deleted or replaced; capture continues, and they were made again', {
+      log.error('files of the state directory were deleted or replaced; recreated, capture continues', {
         made,
         reason: `missing: ${made}`,
       });
@@ -32,7 +32,7 @@ export function stateEvents(
     },
     onState(failure) {
       enter({ failing: failure ?? null });
-      if (failure === undefined) log.info('the state directory is complete again');
+      if (failure === undefined) log.info('state directory complete again');
       else log.error(UNMADE, { reason: failure });
     },
     onLooked() {

@@ -16,7 +16,7 @@ export function refuseForeignState(path: string): void {
   if (!isForeign(found)) return;
   throw new OperationalError(
     'spool.unusable',
-    `Opening the state directory ${path}: it belongs to user ${found.uid} and lies in a folder that all users share; ` +
+    `Opening the state directory ${path} failed: owned by user ${found.uid}, in a folder that all users share; ` +
       'remove it, or set stateDirectory to a folder that only flowlogd can write, such as /var/lib/flowlogd.',
   );
 }

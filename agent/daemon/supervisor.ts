@@ -208,12 +208,12 @@ export class Supervisor {
     return new SpoolReading(this.#spool, {
       onState: (failure) => {
         this.status.spoolFailing(failure?.message);
-        if (failure === undefined) log.info('the spool can be read again');
+        if (failure === undefined) log.info('spool readable again');
         else log.error(failure.message, { code: failure.code });
       },
       onComplete: () => {
         const backlog = this.#spool.backlog();
-        if (backlog.batches > 0) log.debug('the index of the spool is read', backlog);
+        if (backlog.batches > 0) log.debug('spool index read', backlog);
         logUnconfigured(log, this.#spool);
       },
     });
@@ -253,10 +253,10 @@ export class Supervisor {
   #logBacklog(): void {
     if (!this.#spool.isListed) {
       this.#options.log.error(
-        'the spool could not be read, so no window of this run is in it: the next start ships those that are in files, the others are lost',
+        'spool not read before shutdown, no window of this run written to it; the next start recovers the persisted ones, the others are lost',
       );
     }
     const { batches, bytes } = this.#spool.backlog();
-    if (batches > 0) this.#options.log.info('batches wait on disk for the next start', { batches, bytes });
+    if (batches > 0) this.#options.log.info('batches pending on disk for the next start', { batches, bytes });
   }
 }

@@ -42,7 +42,7 @@ export function openTableDirectory(run: TableDirectoryOptions, log: Log): TableD
   const inMemory = memoryFolder(run, log);
   const kept = inMemory === undefined ? { folder: onDisk } : { folder: inMemory, copyFolder: onDisk };
   const folders = inMemory === undefined ? [onDisk] : [inMemory, onDisk];
-  const refused = 'the folder of open windows cannot be made ready, it is tried again';
+  const refused = 'folder of open windows unavailable; retrying';
   unlessRefused({ log, refused, folder: onDisk }, () => {
     nodeDisk.makeFolder(onDisk);
     renameFormerCopies(onDisk);
@@ -57,16 +57,16 @@ export function openTableDirectory(run: TableDirectoryOptions, log: Log): TableD
 /** Several agents may be given the same directory: each has a folder there, named by what nobody else has, its state directory. */
 function memoryFolder({ stateDirectory, tableDirectory }: TableDirectoryOptions, log: Log): string | undefined {
   if (tableDirectory === undefined) return undefined;
-  const refused = 'open windows are in the state directory: table.directory cannot be used';
+  const refused = 'table.directory unusable; open windows in the state directory';
   return unlessRefused({ log, refused, folder: tableDirectory }, () => {
     const { dev, ino } = statSync(stateDirectory);
     const folder = join(tableDirectory, `${dev.toString(16)}-${ino.toString(16)}`);
     nodeDisk.makeFolder(folder);
     for (const path of [tableDirectory, folder]) {
-      if (!isOwnFolder(path)) return void log.warn(refused, { folder: path, reason: 'it is another user’s' });
+      if (!isOwnFolder(path)) return void log.warn(refused, { folder: path, reason: 'it belongs to another user' });
     }
     if (statfsSync(folder).type !== TMPFS_MAGIC) {
-      log.warn('table.directory is not in memory (tmpfs): counting may have to wait for its disk', { folder });
+      log.warn('table.directory is not tmpfs: a slow disk may stall counting', { folder });
     }
     return folder;
   });
@@ -112,10 +112,10 @@ function syncRepeatedly(folders: TableFolders, log: Log): () => void {
     const hasChanged = (error !== undefined) !== isFailing;
     isFailing = error !== undefined;
     if (hasChanged && error !== undefined)
-      log.warn('open windows cannot be synced to the disk: a power cut would lose more of them', {
+      log.warn('sync of open windows failed; a power cut would lose more of them', {
         reason: error.message,
       });
-    else if (hasChanged) log.info('open windows are synced to the disk again');
+    else if (hasChanged) log.info('sync of open windows succeeds again');
     if (!isClosed) timer.refresh();
   };
   const timer = setTimeout(() => void sync.sync().then(() => settled(), settled), SYNC_MS);

@@ -53,8 +53,8 @@ export class TapController implements Observer {
     if (flowLog.resourceType !== 'NAT' || this.#followsConnections) return;
     throw new OperationalError(
       'flow-log.refused',
-      `Observing ${interfaceName} for the flow log ${flowLog.id} failed: an agent that started without a flow log of type NAT cannot ` +
-        'follow connections; declare it in the configuration file and restart flowlogd.',
+      `Observing ${interfaceName} for the flow log ${flowLog.id} failed: connection tracking requires a flow log of type NAT at start; ` +
+        'declare it in the configuration file and restart flowlogd.',
     );
   }
 }

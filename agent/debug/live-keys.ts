@@ -21,10 +21,10 @@ export const INITIAL_STATE: LiveState = {
 export const HELP: readonly (readonly [key: string, does: string])[] = [
   ['b p r', 'sort by bytes, packets, rate'],
   ['f l', 'sort by first seen, last seen'],
-  ['/', 'filter: 443, tcp, 10.0.0.0/8, srcaddr:10.0.0.1, dstport:53, not udp, any text; Enter keeps it, Esc drops it'],
-  ['n', 'names of hosts and services on or off (asks the name server)'],
-  ['space', 'hold the table still, or let it go'],
-  ['? q', 'this help, quit'],
+  ['/', 'filter: 443, tcp, 10.0.0.0/8, srcaddr:10.0.0.1, dstport:53, not udp, any text; Enter applies, Esc cancels'],
+  ['n', 'toggle names of hosts and services (queries the name server)'],
+  ['space', 'pause / resume'],
+  ['? q', 'help, quit'],
 ];
 
 const SORTS: Readonly<Record<string, SortKey>> = { b: 'bytes', p: 'packets', r: 'rate', f: 'first', l: 'last' };

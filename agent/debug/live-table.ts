@@ -64,7 +64,7 @@ export function liveLines(
   const lines = [
     paint('bold', cut(headLine(state, context))),
     cut(ledgerText(tally)),
-    lost === '' ? cut('lost: nothing') : paint('red', cut(lost)),
+    lost === '' ? cut('lost: none') : paint('red', cut(lost)),
     ...context.notes.map(cut),
     paint('inverse', cut(titles).padEnd(terminal.columns)),
     ...rows.map((row, index) => paintAction(cut(row), view.rows[index]!, paint)),
@@ -131,24 +131,24 @@ export function lossText({ ledger }: FlowTally): string {
   const parts: string[] = [];
   if (ledger.droppedByKernel > 0) parts.push(`${humanCount(ledger.droppedByKernel)} by the kernel (ring full)`);
   if (ledger.droppedByInterface > 0) parts.push(`${humanCount(ledger.droppedByInterface)} by the interface`);
-  if (ledger.overflowed.packets > 0) parts.push(`${humanCount(ledger.overflowed.packets)} over a bound`);
+  if (ledger.overflowed.packets > 0) parts.push(`${humanCount(ledger.overflowed.packets)} over a limit`);
   if (ledger.gaps.length > 0) parts.push(counted(ledger.gaps.length, 'gap'));
-  if (ledger.dropsUnknown) parts.push('the engine cannot count drops');
+  if (ledger.dropsUnknown) parts.push('drops unknown (engine)');
   return parts.length === 0 ? '' : `LOST: ${parts.join(', ')}`;
 }
 
 export function totalLine(tally: FlowTally, view: View, shown: number): string {
-  const forgotten = tally.forgotten === 0 ? '' : `, ${humanCount(tally.forgotten)} small ones forgotten`;
+  const forgotten = tally.forgotten === 0 ? '' : `, ${humanCount(tally.forgotten)} small ones evicted`;
   const more = view.flows > shown ? ` (${humanCount(view.flows - shown)} not shown${forgotten})` : forgotten;
   const rates = `${bitRate(view.rate.bytes * 8)}bit/s, ${packetRate(view.rate.packets)} pkt/s`;
   return `total: ${counted(view.flows, 'flow')}${more}, ${counted(view.packets, 'packet')}, ${humanBytes(view.bytes)}; ${rates}`;
 }
 
 function footLine({ typing, choices }: LiveState, hasKeys: boolean): string {
-  if (!hasKeys) return 'Ctrl-C ends it';
-  if (typing !== undefined) return `filter: ${typing}_   Enter keeps it, Esc drops it`;
+  if (!hasKeys) return 'Ctrl-C quits';
+  if (typing !== undefined) return `filter: ${typing}_   Enter applies, Esc cancels`;
   const filter = choices.filter === '' ? '' : `filter: ${choices.filter}   `;
-  return `${filter}? keys   / filter   b p r f l sort   n names   space hold   q quit`;
+  return `${filter}? keys   / filter   b p r f l sort   n names   space pause   q quit`;
 }
 
 function helpLines(width: number): string[] {

@@ -1,4 +1,4 @@
-/** Sentences that a debug run says beside its flows. */
+/** Messages of a debug run beside its flows. */
 import { getSystemErrorName } from 'node:util';
 import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
@@ -8,13 +8,13 @@ import type { DebugPlan } from './plan.ts';
 export function beginText({ interfaceNames, durationSeconds, program }: DebugPlan): string {
   const [name] = program;
   const until = name === undefined ? `for ${durationSeconds} s` : `while ${name} runs, at most ${durationSeconds} s`;
-  return `Capturing on ${interfaceNames.join(', ')} ${until}; Ctrl-C ends it.`;
+  return `Capturing on ${interfaceNames.join(', ')} ${until}; Ctrl-C stops.`;
 }
 
 /** What a table beside a program shows: the capture cannot tell its packets from those of others. */
 export function programTitle({ interfaceNames, program: [name] }: DebugPlan): string | undefined {
   if (name === undefined) return undefined;
-  return `All traffic on ${interfaceNames.join(' and ')} while ${name} ran, that of other programs included.`;
+  return `All traffic on ${interfaceNames.join(' and ')} while ${name} ran, including other programs.`;
 }
 
 /** How far the file of packets is; undefined without one. */
@@ -23,12 +23,12 @@ export function writingText({ recording }: DebugPlan): string | undefined {
   const { path, bytesMax, progress } = recording;
   const written = `${counted(progress.packets, 'packet')}, ${humanBytes(progress.bytes)}`;
   if (progress.failure !== 0) {
-    return `Writing ${path} failed (${getSystemErrorName(progress.failure)}) after ${written}; the records go on.`;
+    return `Writing ${path} failed (${getSystemErrorName(progress.failure)}) after ${written}; records are not affected.`;
   }
-  if (progress.leftOut === 0) return `${path} has ${written}.`;
+  if (progress.leftOut === 0) return `Wrote ${written} to ${path}.`;
   return (
-    `${path} is full: ${written} of ${humanBytes(bytesMax)} (--write-max); ` +
-    `${counted(progress.leftOut, 'packet')} ${progress.leftOut === 1 ? 'is' : 'are'} not in it.`
+    `Wrote ${written} to ${path}, size limit ${humanBytes(bytesMax)} (--write-max) reached; ` +
+    `${counted(progress.leftOut, 'packet')} not written.`
   );
 }
 
@@ -45,16 +45,16 @@ export function eventText(point: ObservationPoint, event: TapEvent): string | un
     case 'waiting':
       return event.reason;
     case 'detached':
-      return `${event.reason} Waiting for ${point.interfaceName} to come back.`;
+      return `${event.reason} Capture resumes when ${point.interfaceName} returns.`;
     case 'verdicts-lost':
-      return `${event.reason} What the packet filter rejects is taken for accepted.`;
+      return `${event.reason} NFLOG unavailable; rejected packets recorded as ACCEPT.`;
     case 'verdicts-back':
-      return `What the packet filter rejects is known again, after ${event.gapSeconds.toFixed(1)} s.`;
+      return `NFLOG available again, after ${event.gapSeconds.toFixed(1)} s.`;
     case 'jumped':
-      return `${event.gapSeconds.toFixed(1)} s passed on the clock without capture: ${event.reason}.`;
+      return `Capture gap of ${event.gapSeconds.toFixed(1)} s: ${event.reason}.`;
     case 'set-back':
-      return `The clock was set back by ${event.seconds.toFixed(1)} s.`;
+      return `Clock set back by ${event.seconds.toFixed(1)} s.`;
     case 're-attached':
-      return `Capturing on ${point.interfaceName} again, after ${event.gapSeconds.toFixed(1)} s without.`;
+      return `Capture on ${point.interfaceName} resumed, after a gap of ${event.gapSeconds.toFixed(1)} s.`;
   }
 }

@@ -1,9 +1,9 @@
 import type { Output } from '../cli/command.ts';
 
-/** What is kept while a screen is up; what is said beyond that is only counted. */
+/** Messages that are held while a screen is up; further ones are only counted. */
 const HELD_MAX = 100;
 
-/** Sentences on standard error, which wait while a screen is drawn on the same terminal. */
+/** Messages on standard error, held while a screen is drawn on the same terminal. */
 export class Notices {
   readonly #stderr: Output;
   #held: string[] | undefined;
@@ -33,6 +33,6 @@ export class Notices {
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const sentence of held) this.notify(sentence);
-    if (this.#leftOut > 0) this.notify(`${this.#leftOut} more such events were not kept.`);
+    if (this.#leftOut > 0) this.notify(`${this.#leftOut} more messages omitted.`);
   }
 }

@@ -101,7 +101,8 @@ function formatOf(invocation: Invocation): DebugFormat {
     : (isTerminal || program.length > 0) && !invocation.has('fields')
       ? 'table'
       : 'text';
-  if (chosen === 'table' && invocation.has('fields')) throw refused('a table has columns of its own, without --fields');
+  if (chosen === 'table' && invocation.has('fields'))
+    throw refused('--fields cannot be combined with the table format');
   // The screen belongs to the program, and a terminal that cannot be drawn on gets one table after the other.
   return chosen === 'table' && isTerminal && program.length === 0 && env['TERM'] !== 'dumb' ? 'live' : chosen;
 }

@@ -43,7 +43,7 @@ export function claimInterfaces(resolutions: readonly Resolution<unknown>[]): Cl
 
 export function describeConflict({ interfaceName, owner }: Conflict): string {
   return (
-    `${interfaceName} belongs to the flow log ${called(owner)}, and an interface has one flow log: delete that one, or choose ` +
+    `${interfaceName} already belongs to the flow log ${called(owner)} (one flow log per interface); delete that one, or choose ` +
     'another interface'
   );
 }

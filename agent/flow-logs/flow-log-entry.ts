@@ -64,16 +64,16 @@ export function attributesProblem({ name, description, tags }: Attributes): stri
   const keys = Object.keys(tags);
   const long = (text: string, max: number) => [...text].length > max;
   if (name === '' || long(name, NAME_CHARACTERS_MAX) || /[\r\n]/.test(name)) {
-    return `a name has 1 to ${NAME_CHARACTERS_MAX} characters and no line feed`;
+    return `invalid name: expected 1 to ${NAME_CHARACTERS_MAX} characters without line feed`;
   }
   if (long(description, DESCRIPTION_CHARACTERS_MAX))
-    return `a description has at most ${DESCRIPTION_CHARACTERS_MAX} characters`;
-  if (keys.length > TAGS_MAX) return `a flow log has at most ${TAGS_MAX} tags`;
+    return `invalid description: expected at most ${DESCRIPTION_CHARACTERS_MAX} characters`;
+  if (keys.length > TAGS_MAX) return `too many tags: expected at most ${TAGS_MAX}`;
   for (const key of keys) {
     if (key === '' || long(key, TAG_KEY_CHARACTERS_MAX))
-      return `a tag's key has 1 to ${TAG_KEY_CHARACTERS_MAX} characters`;
+      return `invalid tag key: expected 1 to ${TAG_KEY_CHARACTERS_MAX} characters`;
     if (long(tags[key]!, TAG_VALUE_CHARACTERS_MAX))
-      return `a tag's value has at most ${TAG_VALUE_CHARACTERS_MAX} characters`;
+      return `invalid tag value: expected at most ${TAG_VALUE_CHARACTERS_MAX} characters`;
   }
   return undefined;
 }

@@ -140,7 +140,7 @@ export class FlowLogControl {
       this.#write(this.#entries);
     } catch (error) {
       if (!(error instanceof OperationalError)) throw error;
-      this.#options.log.error('the flow logs cannot be written to the disk, so a restart may not know all of them', {
+      this.#options.log.error('list of flow logs not persisted: disk write failed; a restart may lose flow logs', {
         reason: error.message,
       });
     }
@@ -279,7 +279,7 @@ export class FlowLogControl {
     const resolution = this.resolutions().find(covers);
     if (resolution === undefined || packets === 0) return;
     const facts = { flowLog: resolution.entry.id, interface: name, packets };
-    this.#options.log.warn('interface came and went before it could be captured', facts);
+    this.#options.log.warn('interface vanished before capture started', facts);
     this.#observer?.missed(packets);
   }
 
@@ -290,7 +290,7 @@ export class FlowLogControl {
       for (const pattern of missing) {
         // A pattern may stand for nothing.
         if (this.#options.resolver.explainMissing(pattern) === undefined) continue;
-        this.#options.log.warn('no such interface; capture begins when there is one', {
+        this.#options.log.warn('no such interface; capture starts when it appears', {
           flowLog: entry.id,
           interface: pattern,
         });

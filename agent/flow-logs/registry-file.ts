@@ -79,18 +79,18 @@ function parse(text: string, path: string): ReadRegistry {
   try {
     value = JSON.parse(text);
   } catch {
-    return { kind: 'damaged', reason: 'it is not JSON' };
+    return { kind: 'damaged', reason: 'not JSON' };
   }
   const { schema, sha256, flowLogs } = value ?? {};
   if (typeof schema === 'number' && schema > SCHEMA) {
     throw new OperationalError(
       'registry.newer',
       `Reading the flow logs of this host in ${path} failed: a newer flowlogd wrote it (schema ${schema}, this version reads ${SCHEMA}). ` +
-        'Install that version again, or move the file away: the flow logs of the configuration are then created anew.',
+        'Install that version again, or move the file away to recreate the flow logs of the configuration.',
     );
   }
-  if (schema !== SCHEMA || !Array.isArray(flowLogs)) return { kind: 'damaged', reason: 'it is no list of flow logs' };
-  if (sha256 !== checksum(JSON.stringify(flowLogs))) return { kind: 'damaged', reason: 'its checksum is wrong' };
+  if (schema !== SCHEMA || !Array.isArray(flowLogs)) return { kind: 'damaged', reason: 'not a list of flow logs' };
+  if (sha256 !== checksum(JSON.stringify(flowLogs))) return { kind: 'damaged', reason: 'wrong checksum' };
   return { kind: 'entries', entries: (flowLogs as readonly StoredEntry[]).map(entryOf) };
 }
 

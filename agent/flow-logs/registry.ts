@@ -45,7 +45,7 @@ export interface AttributeChange {
 export function create(entries: Entries, declaration: Declaration, nowSeconds: number): Outcome {
   const { id, attributes } = declaration;
   const known = entries.find((entry) => entry.id === id);
-  if (known !== undefined) return refused(`There is a flow log ${called(known)} already.`);
+  if (known !== undefined) return refused(`The flow log ${called(known)} already exists.`);
   if (entries.length >= FLOW_LOGS_MAX) {
     return refused(`This host has ${FLOW_LOGS_MAX} flow logs, which is the most: delete one first.`);
   }
@@ -68,7 +68,7 @@ export function modify(entries: Entries, id: string, change: AttributeChange): O
   const tags = Object.fromEntries([...kept, ...Object.entries(changes).filter(isTag)]);
   const attributes = { ...entry.attributes, ...others, tags };
   const problem = attributesProblem(attributes);
-  if (problem !== undefined) return refused(`${called(entry)} stays as it is: ${problem}.`);
+  if (problem !== undefined) return refused(`${called(entry)} was not changed: ${problem}.`);
   const definition = windowSeconds === undefined ? entry.definition : { ...entry.definition, [PERIOD]: windowSeconds };
   return replaced(entries, { ...entry, attributes, definition });
 }
@@ -78,7 +78,7 @@ export function remove(entries: Entries, id: string): Outcome {
   if (entry === undefined) return unknown(id);
   if (entry.origin === 'file') {
     return refused(
-      `${called(entry)} is declared in the configuration file and would come back with it: remove it there and reload ` +
+      `${called(entry)} is declared in the configuration file. Remove it there and reload ` +
         '(systemctl reload flowlogd, or SIGHUP), or disable it.',
     );
   }
@@ -162,7 +162,7 @@ function movedByCommand(entry: FlowLogEntry, storages: Storages): Refusal[] {
   const differences = storageChanges(entry, storages);
   if (differences.length === 0) return [];
   const message =
-    `${immutable(entry, differences)} Restore the configuration; to have it elsewhere, delete the flow log before the change ` +
+    `${immutable(entry, differences)} Restore the configuration; to change the storage, delete the flow log before the change ` +
     `(flowlogd flow-logs delete ${entry.id}) and create a new one after it.`;
   return [{ flowLogId: entry.id, code: 'flow-log.refused', message }];
 }
@@ -214,5 +214,5 @@ function refused(message: string): Outcome {
 }
 
 function unknown(id: string): Outcome {
-  return refused(`There is no flow log ${id}: flowlogd flow-logs list shows those that there are.`);
+  return refused(`No such flow log: ${id}. See flowlogd flow-logs list.`);
 }

@@ -106,7 +106,7 @@ function lossLines(ledger: Ledger): string[] {
   if (ledger.gaps.length > GAPS_SHOWN) {
     lines.push(`NOT CAPTURING in ${counted(ledger.gaps.length - GAPS_SHOWN, 'more gap')}.`);
   }
-  if (ledger.dropsUnknown) lines.push('This capture engine cannot count what the kernel or the interface dropped.');
+  if (ledger.dropsUnknown) lines.push('Drops unknown: the capture engine cannot count all of them.');
   return lines;
 }
 

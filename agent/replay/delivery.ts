@@ -28,9 +28,9 @@ function parseTarget(text: string, environment: Invocation['env']): SinkPlan {
   if (plan === undefined) {
     throw new OperationalError(
       'usage.invalid',
-      `replay: --to '${text}' is not accepted: it takes the URL of a log service with its topic, such as ${SINK_URL_EXAMPLES}`,
+      `replay: invalid --to '${text}': expected the URL of a log service with its topic, such as ${SINK_URL_EXAMPLES}`,
     );
   }
-  if ('needs' in plan) throw new OperationalError('usage.invalid', `replay: --to needs ${plan.needs}`);
+  if ('needs' in plan) throw new OperationalError('usage.invalid', `replay: --to requires ${plan.needs}`);
   return plan;
 }

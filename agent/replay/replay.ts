@@ -174,11 +174,11 @@ class Replay {
   }
 
   #unsupported(file: string, linkType: number, isLater: boolean): OperationalError {
-    const where = isLater ? 'after the packets before, which count, ' : '';
+    const where = isLater ? ' after the packets before, which were processed' : '';
     return new OperationalError(
       'savefile.link-type',
-      `Reading ${file}: ${where}its link type is ${this.#options.linkTypeName(linkType)}, which flowlogd cannot decode; ` +
-        'it reads Ethernet, Linux cooked (SLL, SLL2), BSD loopback (NULL, LOOP), NFLOG and raw IP captures.',
+      `Reading ${file} failed${where}: unsupported link type ${this.#options.linkTypeName(linkType)}; ` +
+        'expected Ethernet, Linux cooked (SLL, SLL2), BSD loopback (NULL, LOOP), NFLOG or raw IP.',
     );
   }
 }

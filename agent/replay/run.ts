@@ -118,9 +118,9 @@ async function createPlainOutput(invocation: Invocation, point: ObservationPoint
 }
 
 function formatProblem({ has, stdout }: Pick<Invocation, 'has' | 'stdout'>, format: string, path: string) {
-  if (format === 'table' && has('fields')) return 'a table has columns of its own, without --fields';
+  if (format === 'table' && has('fields')) return '--fields cannot be combined with the table format';
   if (format === 'batch' && path === '-' && stdout.isTTY === true) {
-    return '--format batch is binary and is not written to a terminal; name a file with --output, or use a pipe';
+    return '--format batch is binary: set a file with --output, or use a pipe';
   }
   return undefined;
 }
@@ -154,8 +154,8 @@ function conclude(invocation: Invocation, report: ReplayReport): ExitCode {
   }
   if (report.splitWindows > 0) {
     stderr.write(
-      `flowlogd: ${report.splitWindows} windows came in more than one part, because packets were further out of order than ` +
-        'windows are held: the same flow may have several records in them. Their sums are exact.\n',
+      `flowlogd: ${report.splitWindows} windows were written in several parts, because packets were further out of order than ` +
+        'windows stay open: a flow may have several records per window. Sums are exact.\n',
     );
   }
   if (report.failures.length > 0) return worstExit(report.failures);

@@ -25,7 +25,7 @@ const NO_TRAFFIC = markup`<p class="note">No traffic.</p>`;
 const LEGEND = {
   accepted: ['accepted', 'accepted'],
   rejected: ['rejected', 'rejected'],
-  incomplete: ['incomplete', 'incomplete: packets were lost, or not captured'],
+  incomplete: ['incomplete', 'incomplete: lost packets or a capture gap'],
   sent: ['accepted', 'sent'],
   received: ['second', 'received'],
 } as const;
@@ -60,7 +60,7 @@ ${summary.rejected.size === 0 ? undefined : flowSection('Rejected', summary.reje
 }
 
 function subtitle({ first, last }: Step, { details }: ReportContext): string {
-  if (first > last) return ['no packet in any record', ...details].join(' · ');
+  if (first > last) return ['no packets recorded', ...details].join(' · ');
   const lasted = first === last ? '' : ` (${durationText(last - first)})`;
   return [`first to last packet: ${spanText(first, last)} UTC${lasted}`, ...details].join(' · ');
 }
@@ -75,7 +75,7 @@ function tiles(summary: ReportSummary, average: Average | undefined): Markup {
     tile(humanCount(ledger.metered.packets), 'packets in records'),
     tile(`${humanCount(summary.flows.size)}${summary.flows.forgotten > 0 ? '+' : ''}`, 'flows'),
     average === undefined
-      ? tile('–', 'on average: no time passed')
+      ? tile('–', 'on average: no elapsed time')
       : tile(`${humanBytes(average.bitsPerSecond).replace('B', 'bit')}/s`, `on average over ${average.over}`),
     lost > 0 ? tile(humanCount(lost), 'packets lost', 'bad') : tile('none', 'lost'),
   ]}</div>`;
@@ -92,7 +92,7 @@ function averageOf({ ledger, timeline }: ReportSummary, observedSeconds?: number
   const { seconds: active, hasPauses } = timeline.activity();
   const seconds = observedSeconds ?? active;
   if (seconds <= 0) return undefined;
-  const how = observedSeconds !== undefined ? ' of capture' : hasPauses ? ', pauses left out' : '';
+  const how = observedSeconds !== undefined ? ' of capture' : hasPauses ? ', pauses excluded' : '';
   return {
     bitsPerSecond: Math.round((ledger.metered.bytes * 8) / seconds),
     over: `${durationText(seconds)}${how}`,
@@ -106,7 +106,7 @@ function timelineSection(summary: ReportSummary, drawing: Drawing, whole: Step):
     ...(whole.isIncomplete ? [LEGEND.incomplete] : []),
   ]);
   const left =
-    stretches.length > 1 ? `, empty times longer than ${durationText(EMPTY_STEPS_MAX * stepSeconds)} left out` : '';
+    stretches.length > 1 ? `, empty times longer than ${durationText(EMPTY_STEPS_MAX * stepSeconds)} omitted` : '';
   return markup`<section class="wide"><h2>Bytes over time <small>each bar ${durationText(stepSeconds)}${left}</small>${legend}</h2>
 ${stretches.length === 0 ? NO_TRAFFIC : timelineChart(drawing)}</section>`;
 }

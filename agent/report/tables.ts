@@ -66,14 +66,14 @@ export function ledgerSection({ ledger, records, windows }: ReportSummary): Mark
 function ledgerNotes({ gaps, dropsUnknown }: ReportSummary['ledger']): string[] {
   const seconds = gaps.reduce((sum, gap) => sum + gap.toSeconds - gap.fromSeconds, 0);
   return [
-    ...(gaps.length > 0 ? [`Not capturing for ${seconds.toFixed(1)} s, in ${counted(gaps.length, 'gap')}.`] : []),
-    ...(dropsUnknown ? ['The capture engine cannot count all of what was dropped.'] : []),
+    ...(gaps.length > 0 ? [`${counted(gaps.length, 'capture gap')}, ${seconds.toFixed(1)} s in total.`] : []),
+    ...(dropsUnknown ? ['Drops unknown: the capture engine cannot count all of them.'] : []),
   ];
 }
 
 export function forgottenNote({ forgotten }: { readonly forgotten: number }): Markup | undefined {
   if (forgotten === 0) return undefined;
-  return markup`<p class="note">${humanCount(forgotten)} small ones were dropped to limit memory; the ledger has them.</p>`;
+  return markup`<p class="note">${humanCount(forgotten)} small ones evicted to limit memory; the ledger includes them.</p>`;
 }
 
 /** `97.9 %`. */

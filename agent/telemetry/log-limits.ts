@@ -81,7 +81,7 @@ export class LineLimits {
     const { write } = this.#options;
     const { level } = line;
     if (leftOut > 0)
-      write({ level, message: 'lines were left out, there were too many in a minute', facts: { lines: leftOut } });
+      write({ level, message: 'log lines suppressed: limit per minute reached', facts: { lines: leftOut } });
     const repeated = this.#suppressed.get(key) ?? 0;
     this.#suppressed.delete(key);
     this.#count(key).written++;

@@ -1,4 +1,4 @@
-/** From what is seen of an agent to what is wrong with it, and what to do: each problem names the knob to turn. */
+/** From the status of an agent to its problems, each with the advice that names the knob to turn. */
 import { utcText } from '../model/utc-text.ts';
 import type { AgentStatus, InterfaceStatus, Problem } from './agent-status.ts';
 import { type DeliveryProblem, deliveryProblems } from './delivery-problems.ts';
@@ -9,7 +9,7 @@ type Seen = Pick<
   'dataPlane' | 'interfaces' | 'rings' | 'recorder' | 'spool' | 'state' | 'sinks' | 'logService'
 >;
 
-/** A backlog of this share of its bound is worth a word. */
+/** Backlog, as a share of its limit, from which a problem is reported. */
 const SPOOL_FULL_SHARE = 0.8;
 
 const MEBIBYTE = 2 ** 20;
@@ -84,8 +84,8 @@ function dataPlaneProblems({ dataPlane }: Seen): readonly Problem[] {
   return [
     problem(
       'data-plane-stuck',
-      `The data plane has not advanced for ${dataPlane.stalledSeconds} s: nothing is captured.`,
-      'Restart flowlogd, and report it with the lines of the log before this.',
+      `Capture stalled: no progress of the data plane for ${dataPlane.stalledSeconds} s.`,
+      'Restart flowlogd, and report the problem with the log lines before it.',
     ),
   ];
 }
@@ -95,8 +95,8 @@ function emptinessProblems({ interfaces }: Seen): readonly Problem[] {
   return [
     problem(
       'nothing-captured',
-      'No interface is captured: no flow log is enabled, or none of their interfaces exists.',
-      'Write flowLogs into the configuration and reload it, or create or enable one (flowlogd flow-logs); ip link shows the interfaces.',
+      'No interface captured: no flow log is enabled, or none of their interfaces exists.',
+      'Add flowLogs to the configuration and reload it, or create or enable one (flowlogd flow-logs); list the interfaces with ip link.',
     ),
   ];
 }
@@ -106,13 +106,13 @@ function ringProblems({ rings: { refused, refusal } }: Seen): readonly Problem[]
   return [
     problem(
       'rings-refused',
-      `${refused} interface${refused === 1 ? ' is' : 's are'} not captured, the last because: ${refusal}`,
-      'Raise the limit that it names, or observe fewer interfaces; they are captured as soon as there is room.',
+      `${refused} interface${refused === 1 ? '' : 's'} not captured, the last one: ${refusal}`,
+      'Raise that limit, or observe fewer interfaces; capture starts automatically within the limit.',
     ),
   ];
 }
 
-/** Where the disk refuses that is said already, with its reason. */
+/** A disk that refuses has a problem of its own, with its reason. */
 function unwrittenProblems({ interfaces, recorder }: Seen): readonly Problem[] {
   if (recorder.failing !== null) return [];
   return interfaces
@@ -120,7 +120,7 @@ function unwrittenProblems({ interfaces, recorder }: Seen): readonly Problem[] {
     .map(({ interface: name, unwrittenWindows }) =>
       problem(
         'windows-unwritten',
-        `${unwrittenWindows} closed windows of ${name} are not written yet: the disk of the state directory is slow, or hangs.`,
+        `${unwrittenWindows} closed windows of ${name} pending: the disk of the state directory is slow or hangs.`,
         'Look at the disk (iostat -x, dmesg); capture goes on, and windows are coarsened early when too many wait.',
         name,
       ),
@@ -133,8 +133,8 @@ function keepingProblems(one: InterfaceStatus): readonly Problem[] {
   return [
     problem(
       'windows-in-memory',
-      `Windows of ${name} are in memory alone since ${utcText(since)}, a kill or crash would lose what they count: ${reason}`,
-      'Make room on the disk of the state directory or repair it, and kill nothing meanwhile; the next window is on disk again by itself.',
+      `Open windows of ${name} not persisted since ${utcText(since)}; a crash would lose them: ${reason}`,
+      'Free space on the disk of the state directory or repair it, and do not restart flowlogd before; the next window is persisted automatically.',
       name,
     ),
   ];
@@ -146,8 +146,8 @@ function recoveryProblems({ recorder: { recovered } }: Seen): readonly Problem[]
     problems.push(
       problem(
         'recovery-failing',
-        `Windows that an earlier run may have left open cannot be read, they wait on disk: ${recovered.failing}`,
-        'Repair the folder tables of the state directory (owner, mode, disk); they are shipped by themselves, delete nothing there.',
+        `Windows of a previous run cannot be read and are pending on disk: ${recovered.failing}`,
+        'Repair the folder tables of the state directory (owner, mode, disk) and delete nothing in it; the windows are then shipped automatically.',
       ),
     );
   }
@@ -155,8 +155,8 @@ function recoveryProblems({ recorder: { recovered } }: Seen): readonly Problem[]
     problems.push(
       problem(
         'windows-lost',
-        `Of what an earlier run left open ${recovered.quarantined} files could not be believed, ${recovered.windowsLost} windows are lost.`,
-        'See the log for the reason of each, and the health of the disk; the files are in tables/quarantine of the state directory.',
+        `Corrupt files of earlier runs: ${recovered.quarantined} quarantined, ${recovered.windowsLost} windows lost.`,
+        'Check the log for the reasons, and the health of the disk; the files are in tables/quarantine of the state directory.',
       ),
     );
   }
@@ -177,8 +177,8 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
     problems.push(
       problem(
         'interface-detached',
-        `${name} is not captured: ${reason ?? 'the capture ended'}.`,
-        `See whether the interface is there and up (ip link show ${name}); capture goes on by itself when it is.`,
+        `${name} not captured: ${reason ?? 'the capture ended'}.`,
+        `Check that the interface exists and is up (ip link show ${name}); capture then resumes automatically.`,
         name,
       ),
     );
@@ -187,8 +187,8 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
     problems.push(
       problem(
         'interface-waiting',
-        `${name} is not captured yet: ${reason ?? 'it cannot be opened'}`,
-        `Bring it up (ip link set ${name} up), or take it out of the flow log; capture begins by itself.`,
+        `${name} not captured yet: ${reason ?? 'it cannot be opened'}`,
+        `Bring it up (ip link set ${name} up), or remove it from the flow log; capture starts automatically.`,
         name,
       ),
     );
@@ -196,32 +196,32 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
   found(
     'dropped-by-kernel',
     sum(({ ledger }) => ledger.droppedByKernel),
-    'were dropped by the kernel because the packet ring was full',
+    'were dropped by the kernel: packet ring full',
     `Raise capture.bufferBytes, and capture.memoryMax where the ring is smaller (${Math.floor(one.ringBytes / MEBIBYTE)} MiB now), or give flowlogd more CPU.`,
   );
   found(
     'dropped-by-interface',
     sum(({ ledger }) => ledger.droppedByInterface),
     'were dropped by the interface',
-    `Look at ethtool -S ${name} and raise the rings of the device (ethtool -G).`,
+    `Check ethtool -S ${name} and raise the rings of the device (ethtool -G).`,
   );
   found(
     'packets-overflowed',
     sum(({ ledger }) => ledger.overflowed.packets),
-    'are in no record because a bound was met',
-    'See why windows wait for the disk, and give flowlogd more memory.',
+    'were not recorded: limit reached',
+    'Check why windows are pending for the disk, and give flowlogd more memory.',
   );
   found(
     'flows-coarsened',
     sum(({ ledger }) => ledger.coarsened.packets),
-    'are in coarser records because the flow table was full',
-    'Raise table.flowsMax, or exclude what makes so many flows (exclude.rules).',
+    'were coarsened: flow table full',
+    'Raise table.flowsMax, or exclude the traffic that opens so many flows (exclude.rules).',
   );
   found(
     'verdicts-lost',
     sum(({ ledger }) => ledger.rejectsLost),
-    'were rejected by the packet filter and are taken for accepted, because its log was not read in time',
-    'Give flowlogd more CPU, or log less of what is rejected (limit rate in the rules).',
+    'were rejected by the packet filter but recorded as ACCEPT: NFLOG not read in time',
+    'Give flowlogd more CPU, or log fewer rejected packets (limit rate in the rules).',
   );
   return problems;
 }
@@ -242,7 +242,7 @@ function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly
       problem(
         'spool-failing',
         `The spool cannot be written, ${recorder.pendingWindows} windows wait in memory: ${recorder.failing}`,
-        'Make room on its disk or repair it; flowlogd writes what waits by itself.',
+        'Free space on its disk or repair it. Pending data is flushed automatically.',
       ),
     );
   }
@@ -250,16 +250,16 @@ function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly
     problems.push(
       problem(
         'spool-dropping',
-        `The spool evicts its oldest batches: ${spool.evicted.batches} with ${spool.evicted.packets} packets since the start.`,
-        'See why they are not delivered, or raise spool.bytesMax or spool.ageSecondsMax.',
+        `Spool over its limit: ${spool.evicted.batches} batches with ${spool.evicted.packets} packets evicted since the start, the oldest first.`,
+        'Restore delivery, or raise spool.bytesMax or spool.ageSecondsMax.',
       ),
     );
   } else if (spool.bytes > SPOOL_FULL_SHARE * spool.bytesMax) {
     problems.push(
       problem(
         'spool-filling',
-        `The spool is ${Math.floor((100 * spool.bytes) / spool.bytesMax)} % full; over its bound the oldest batches go.`,
-        'See why they are not delivered, or raise spool.bytesMax.',
+        `The spool is ${Math.floor((100 * spool.bytes) / spool.bytesMax)} % full; beyond its limit the oldest batches are evicted.`,
+        'Restore delivery, or raise spool.bytesMax.',
       ),
     );
   }
@@ -267,7 +267,7 @@ function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly
     problems.push(
       problem(
         'batches-quarantined',
-        `${spool.quarantinedBatches} batches moved to quarantine since the start: they cannot be delivered.`,
+        `${spool.quarantinedBatches} batches quarantined since the start: undeliverable.`,
         'See the reason of each with: flowlogd spool list --quarantined.',
       ),
     );
@@ -281,7 +281,7 @@ function logServiceProblems({ logService, spool }: Seen): readonly Problem[] {
     problem(
       'logservice-down',
       `The embedded log service is down since ${utcText(logService.sinceSeconds)}, ${spool.batches} batches are pending on disk: ${logService.lastError}`,
-      `It is restarted automatically; if it ends again, see the log, and the disk and the files of ${logService.storeFolder}.`,
+      `It is restarted automatically; if it ends again, check the log, the disk and the files of ${logService.storeFolder}.`,
     ),
   ];
 }
@@ -291,8 +291,8 @@ function newerProblems({ spool, recorder: { recovered } }: Seen): readonly Probl
   return [
     problem(
       'newer-state',
-      `A newer flowlogd wrote ${spool.newerBatches} pending batches and left ${recovered.newer} open windows: this version cannot deliver them.`,
-      'Install that version again to deliver them; until then they stay on disk, within spool.bytesMax.',
+      `${spool.newerBatches} pending batches and ${recovered.newer} open windows of a newer flowlogd: undeliverable by this version.`,
+      'Install that version again to deliver them; until then they are retained on disk, within spool.bytesMax.',
     ),
   ];
 }
@@ -303,8 +303,8 @@ function sinkProblems({ spool }: Seen): readonly Problem[] {
     .map(({ name, batches, quarantineFiles }) => ({
       ...problem(
         'sink-unconfigured',
-        `${batches} batches are pending and ${quarantineFiles} quarantined for the sink ${name}, which is not in the configuration.`,
-        `Name it in the configuration again to deliver them, or delete them with: flowlogd spool remove ${name}.`,
+        `Sink ${name} is not in the configuration: ${batches} batches pending for it, ${quarantineFiles} quarantined.`,
+        `Restore it in the configuration to deliver them, or delete them with: flowlogd spool remove ${name}.`,
       ),
       sink: name,
     }));

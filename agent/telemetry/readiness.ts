@@ -1,5 +1,5 @@
 /**
- * Whether the records of a flow log arrive, or why somebody who searches for them would see none, from what the log service
+ * Whether the records of a flow log arrive, or why a search would find none, from what the log service
  * answered last. An index that is switched off cannot be told from there: the service takes records that nobody can search.
  */
 import { utcText } from '../model/utc-text.ts';
@@ -20,25 +20,25 @@ export type Asked = 'open' | { readonly kind: 'refused' | 'unreachable'; readonl
 /** @param asked counts until the first upload */
 export function readinessOf(exporter: ExporterStatus, windowSeconds: number, asked: Asked): Readiness {
   const { state, lastError, lastDeliveredSeconds, sink } = exporter;
-  const why = lastError ?? 'no reason is known';
+  const why = lastError ?? 'reason unknown';
   if (state === 'blocked') return refused(why);
   if (state === 'backing-off') return unreachable(sink, why);
   if (isDeliveryStalled(exporter.undeliveredSeconds, [windowSeconds])) {
-    return unreachable(sink, `no batch was delivered for ${exporter.undeliveredSeconds} s`);
+    return unreachable(sink, `no batch delivered for ${exporter.undeliveredSeconds} s`);
   }
   if (lastDeliveredSeconds !== null) {
     return {
       state: 'ready',
       message:
-        `The log service takes the records, the last ones at ${utcText(lastDeliveredSeconds)}; if a search finds none, see ` +
-        'whether the index of the topic is enabled.',
+        `Records are delivered, the last ones at ${utcText(lastDeliveredSeconds)}; if a search finds none, check ` +
+        'that the index of the topic is enabled.',
     };
   }
   if (typeof asked === 'object')
     return asked.kind === 'refused' ? refused(asked.reason) : unreachable(sink, asked.reason);
-  const then = `the first records go when a window ends, every ${windowSeconds} s`;
-  if (asked === 'open') return { state: 'ready', message: `The log service would take records, and ${then}.` };
-  return { state: 'unknown', message: `Nothing was uploaded yet: ${then}.` };
+  const then = `the first records are sent when a window ends, every ${windowSeconds} s`;
+  if (asked === 'open') return { state: 'ready', message: `The log service is reachable; ${then}.` };
+  return { state: 'unknown', message: `No upload yet; ${then}.` };
 }
 
 function refused(why: string): Readiness {

@@ -17,9 +17,9 @@ export function stateFailure({
 }: StateStatus): { readonly message: string; readonly advice: string } | undefined {
   if (failing === null) return undefined;
   return {
-    message: `Files of the state directory were deleted and cannot be made again; what is in memory alone is lost at a stop: ${failing}`,
+    message: `Files of the state directory were deleted and cannot be recreated; a stop would lose data in memory: ${failing}`,
     advice:
-      'Make the directory again for the user of flowlogd (install -d -o USER), or correct its rights; flowlogd then uses it by itself.',
+      'Recreate the directory for the user of flowlogd (install -d -o USER), or correct its permissions; flowlogd picks it up automatically.',
   };
 }
 
@@ -34,11 +34,10 @@ export function vanishedLoss(
 ): { readonly message: string; readonly advice: string } | undefined {
   const { vanishedBatches, vanishedPackets, vanishedUnaccountedBatches } = spool;
   if (vanishedBatches === 0) return undefined;
-  const unknown =
-    vanishedUnaccountedBatches === 0 ? '' : `, and of ${vanishedUnaccountedBatches} it is unknown how many`;
+  const unknown = vanishedUnaccountedBatches === 0 ? '' : ` (unknown for ${vanishedUnaccountedBatches} of them)`;
   const when = remadeSeconds === null ? '' : ` (last at ${utcText(remadeSeconds)})`;
   return {
     message: `${vanishedBatches} pending batches with ${vanishedPackets} packets${unknown} were deleted from the spool before delivery${when}.`,
-    advice: 'See who deletes files of the state directory (a cleaning job, tmpfiles.d); their records are lost.',
+    advice: 'Find what deletes files of the state directory (a cleaning job, tmpfiles.d); these records are lost.',
   };
 }

@@ -57,7 +57,7 @@ export class SystemdNotify {
   }
 
   stopping(): void {
-    this.#send('STOPPING=1', 'STATUS=closing the last windows');
+    this.#send('STOPPING=1', 'STATUS=flushing the last windows');
   }
 
   /** Milliseconds between two calls of `look`. */
@@ -97,7 +97,7 @@ export class SystemdNotify {
   }
 }
 
-/** The one line: what is wrong and what to do, or that all is well and how much. */
+/** The one line: the gravest problem with its advice, or what is captured. */
 export function statusLine({ problems, interfaces, spool }: AgentStatus): string {
   const [gravest] = problems;
   if (gravest !== undefined) return `${gravest.message} ${gravest.advice}`;
@@ -106,5 +106,5 @@ export function statusLine({ problems, interfaces, spool }: AgentStatus): string
     interfaces.reduce((total, one) => total + pick(one), 0);
   const packets = sum(({ ledger }) => ledger.offeredPackets);
   const lost = sum(({ ledger }) => ledger.lostPackets);
-  return `capturing ${names}: ${packets} packets in closed windows, ${lost} lost; ${spool.batches} batches wait for delivery`;
+  return `capturing ${names}: ${packets} packets in closed windows, ${lost} lost; ${spool.batches} batches pending`;
 }

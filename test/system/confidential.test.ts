@@ -119,7 +119,7 @@ describe.skipIf(missing !== undefined)('an agent', { timeout: 180_000 }, () => {
     writeFileSync(configPath, JSON.stringify({ flowLogs: [{ interfaces: ['obs0'] }], cls }), { mode: 0o644 });
     const { code, stdout, stderr } = await runCommand(['run', '--config', configPath], { namespace });
     expect(code).toBe(78);
-    expect(stderr).toMatch(/open to every user of the host.*chmod 600/s);
+    expect(stderr).toMatch(/world-readable.*chmod 600/s);
     for (const secret of Object.values(SECRETS)) expect(stdout + stderr).not.toContain(secret);
   });
 

@@ -57,7 +57,7 @@ function expectTier(capture: Capture, end: CommandEnd): void {
   const isRefused = capture.tier === 'unsupported' || (capture.tier === 'extended' && end.code === 65);
   if (isRefused) {
     expectRefusal(end);
-    expect(end.stderr).toMatch(/its link type is \S/);
+    expect(end.stderr).toMatch(/unsupported link type \S/);
     return;
   }
   expect(recordLines(parseRecords(end.stdout))).toEqual(expectedLines(capture));

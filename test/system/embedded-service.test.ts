@@ -79,14 +79,14 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
       hosts.send(burst.frames);
       addCounts(expected, burst.counts);
       process.kill(childOf(agent), 'SIGKILL');
-      await agent.until(({ stderr }) => stderr.includes(`ready again after ${round + 1} restarts`));
+      await agent.until(({ stderr }) => stderr.includes(`ready after ${round + 1} restarts`));
       if (round === 0) expect(impostor.stdout).toContain('took the port');
     }
     const kernel = hosts.counters();
     expect(await storedIn(store, '*')).toBeInstanceOf(Array);
     expect(await agent.stop()).toMatchObject({ code: 0 });
     expect(agent.stderr).toMatch(
-      /"reason":"it was ended by SIGKILL".*embedded log service down; batches are pending on disk/,
+      /"reason":"terminated by SIGKILL".*embedded log service down; batches are pending on disk/,
     );
 
     const service = startCommand(['logservice', '--store', store], { namespace: hosts.observed });
@@ -120,7 +120,7 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
     expect(down.problems.map(({ code }: { code: string }) => code)).toContain('logservice-down');
     expect(down.healthy).toBe(true);
     writeFileSync(join(storeOf(configPath), 'topics.json'), text);
-    await agent.until(({ stderr }) => /ready again after \d+ restarts/.test(stderr));
+    await agent.until(({ stderr }) => /ready after \d+ restarts/.test(stderr));
     expect((await status()).logService).toMatchObject({ state: 'running' });
     expect(await agent.stop()).toMatchObject({ code: 0 });
   });
@@ -204,10 +204,10 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
     expect(code).toBe(69);
     expect(stderr).toMatch(
       new RegExp(
-        `^flowlogd: flowlogd already runs in .*/state: process ${agent.child.pid}, since \\d{4}-\\d\\d-\\d\\d \\d\\d:`,
+        `^flowlogd: flowlogd is already running in .*/state: process ${agent.child.pid}, since \\d{4}-\\d\\d-\\d\\d \\d\\d:`,
       ),
     );
-    const [, command = ''] = /See it with: (.*?); stop it/.exec(stderr)!;
+    const [, command = ''] = /Show its status \((.*?)\), stop it/.exec(stderr)!;
     const shown = await startProgram(['sh', '-c', command], { namespace: hosts.observed }).ended;
     expect(shown).toMatchObject({ code: 0, stdout: expect.stringContaining(`pid ${agent.child.pid}`) });
     expect(await agent.stop()).toMatchObject({ code: 0 });

@@ -49,7 +49,7 @@ test.skipIf(missing !== undefined)(
     });
     const [noData] = logs.filter(isNoData).map(ownFields);
     expect(noData).toEqual({ 'log-status': 'NODATA', 'vpc-id': 'vpc-1', region: 'ap-guangzhou' });
-    expect(running.stderr).toContain('records az-id without a value');
+    expect(running.stderr).toContain('has no value for az-id');
     await service.stop();
   },
 );

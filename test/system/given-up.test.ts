@@ -80,7 +80,7 @@ describe.skipIf(missing !== undefined)('an outage longer than the spool', { time
     const running = await agent.start();
     await running.until(({ stderr }) => stderr.includes(said));
     const { stdout } = await runCommand(['status', '--state-directory', agent.stateFolder]);
-    expect(stdout).toMatch(/evicts its oldest batches: \d+ with \d+ packets/);
+    expect(stdout).toMatch(/Spool over its limit: \d+ batches with \d+ packets evicted/);
     return running;
   }
 
@@ -88,7 +88,7 @@ describe.skipIf(missing !== undefined)('an outage longer than the spool', { time
   async function giveUpForBytes(): Promise<void> {
     const agent = agentWith('FLOWLOGD_SPOOL_BYTES_MAX=16MiB');
     const running = await giveUp(agent, agent, FULL);
-    await running.until(({ stderr }) => times(stderr, 'a window is in the spool') > 1);
+    await running.until(({ stderr }) => times(stderr, 'window written to the spool') > 1);
     await agent.stop('SIGKILL');
     expect(times(running.stderr, FULL)).toBe(1);
   }

@@ -114,7 +114,7 @@ describe('an agent whose disk', { timeout: 120_000 }, () => {
     const traced = new AgentProcess({ ...options, through: inject });
     const running = await traced.start();
     await sendMeanwhile(running, 'EIO');
-    await running.until(({ stderr }) => stderr.includes('can be written again'));
+    await running.until(({ stderr }) => stderr.includes('spool writable again'));
     await compare(traced);
   });
 });

@@ -126,7 +126,7 @@ describe.skipIf(missing !== undefined)('the agent with a log service', { timeout
   test('refuses to run twice on one state directory', async () => {
     await host.agent.start();
     const second = await host.agent.launch().ended;
-    expect(second.stderr).toMatch(/^flowlogd: flowlogd already runs in .*: process \d+, since .*\.$/m);
+    expect(second.stderr).toMatch(/^flowlogd: flowlogd is already running in .*: process \d+, since .*\.$/m);
     expect(second.stderr).not.toMatch(NO_STACK);
     expect(second.code).toBe(69);
     await host.service.stop();

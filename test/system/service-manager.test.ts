@@ -124,11 +124,11 @@ describe.skipIf(missing !== undefined)('a service that root has started', { time
 
   /** What a crash, a full disk or a slip leaves where the configuration was. */
   const DAMAGES: readonly (readonly [what: string, damage: (path: string) => void, reason: RegExp])[] = [
-    ['no byte', (path) => truncateSync(path, 0), /it is empty; restore it/],
-    ['NUL bytes', (path) => writeFileSync(path, Buffer.alloc(100)), /it has NUL bytes/],
-    ['comments', (path) => writeFileSync(path, '# nothing\n'), /flowLogs: it is missing: write flowLogs: /],
-    ['a folder', (path) => replaced(path, mkdirSync), /it is a directory, not a regular file/],
-    ['a FIFO', (path) => replaced(path, (at) => execFileSync('mkfifo', [at])), /it is a FIFO, not a regular file/],
+    ['no byte', (path) => truncateSync(path, 0), /empty file; restore it/],
+    ['NUL bytes', (path) => writeFileSync(path, Buffer.alloc(100)), /corrupt file \(NUL bytes/],
+    ['comments', (path) => writeFileSync(path, '# nothing\n'), /flowLogs: missing required option: write flowLogs: /],
+    ['a folder', (path) => replaced(path, mkdirSync), /a directory, expected a regular file/],
+    ['a FIFO', (path) => replaced(path, (at) => execFileSync('mkfifo', [at])), /a FIFO, expected a regular file/],
   ];
 
   function replaced(path: string, make: (path: string) => unknown): void {
@@ -172,7 +172,7 @@ describe.skipIf(missing !== undefined)('a service that root has started', { time
     const ask = (...words: string[]) => startCommand([...words, '--state-directory', state], { namespace }).ended;
     let asked = await ask('status');
     while (asked.code === 69) asked = await ask('status');
-    expect(asked.stdout).toMatch(/No interface is captured/);
+    expect(asked.stdout).toMatch(/No interface captured/);
     const created = await ask('flow-logs', 'create', '--name', 'later', '--interface', 'lo');
     expect(created).toMatchObject({ code: 0 });
     await command.until(({ stderr }) => stderr.includes('"capturing"'));

@@ -37,8 +37,8 @@ test.skipIf(missing !== undefined)(
     expect(running.stderr).not.toContain('"level":"error"');
 
     const again = await host.agent.start();
-    await again.until(({ stderr }) => stderr.includes('the index of the spool is read'));
-    expect(again.stderr.indexOf('"capturing"')).toBeLessThan(again.stderr.indexOf('the index of the spool is read'));
+    await again.until(({ stderr }) => stderr.includes('spool index read'));
+    expect(again.stderr.indexOf('"capturing"')).toBeLessThan(again.stderr.indexOf('spool index read'));
     host.sendBurst();
     const { spool: status } = await host.agent.untilStatus();
     expect(status).toMatchObject({ isReadingIndex: false, unmeasuredBatches: 0 });

@@ -110,7 +110,7 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
       env: { RUNTIME_DIRECTORY: agent.stateFolder },
     });
     await running.until(({ stderr }) => stderr.includes('Capturing on obs0'));
-    expect(running.stderr).toMatch(/^flowlogd: A flowlogd daemon runs here, too \(process \d+, on obs0\)/m);
+    expect(running.stderr).toMatch(/^flowlogd: A flowlogd daemon is running \(process \d+, on obs0\)/m);
     expect(getPriority(running.child.pid)).toBe(10);
     expect((await running.stop('SIGINT')).code).toBe(0);
     expect((await agent.stop()).code).toBe(0);
@@ -184,7 +184,7 @@ describe.skipIf(missing !== undefined)('the status of a running agent', { timeou
     };
     expect(await health(socketPath)).toBe('200 ok\n');
     host.hosts.cut();
-    await until(/^503 interface-detached: obs0 is not captured: /);
+    await until(/^503 interface-detached: obs0 not captured: /);
     expect((await statusOf(host.agent.stateFolder)).interfaces[0]).toMatchObject({ state: 'detached', detachments: 1 });
     host.hosts.join();
     await until(/^200 ok/);

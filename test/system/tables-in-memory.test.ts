@@ -57,7 +57,7 @@ describe.skipIf(missing !== undefined)('an agent whose open windows are in memor
       const status = ['status', '--state-directory', host.agent.stateFolder];
       await expect
         .poll(async () => (await runInProcess(status)).stdout)
-        .toMatch(/[3-9] closed windows of obs0 are not written yet/);
+        .toMatch(/[3-9] closed windows of obs0 pending/);
     } finally {
       execFileSync('fsfreeze', ['--unfreeze', host.agent.stateFolder]);
     }

@@ -33,7 +33,7 @@ describe.skipIf(missing !== undefined)('an agent that starts before its interfac
 
   test('captures those that it can, and the others as they come, with their gap', async () => {
     const running = await agent.start();
-    await running.until(({ stderr }) => stderr.includes('no such interface; capture begins when there is one'));
+    await running.until(({ stderr }) => stderr.includes('no such interface; capture starts when it appears'));
     expect(await states((all) => all['near0'] !== undefined)).toEqual({
       lo: 'capturing ',
       near0: expect.stringMatching(/^waiting .*near0 failed, the interface is down: bring it up/),

@@ -141,10 +141,10 @@ export function checkClsOptions(section: SectionFindings, { zstd }: HostAbilitie
   const [cert, key] = ['certFile', 'keyFile'].map((name) => section.value(name) !== undefined);
   if (cert !== key) {
     const [set, missing] = cert ? ['certFile', 'keyFile'] : ['keyFile', 'certFile'];
-    section.problemAt(set!, `a client certificate needs its key: ${section.path(missing!)} is missing`);
+    section.problemAt(set!, `missing ${section.path(missing!)}: a client certificate requires its key`);
   }
   if (section.value('compression') === 'zstd' && !zstd) {
-    section.problemAt('compression', 'zstd needs Node 22.15 or newer; use lz4');
+    section.problemAt('compression', 'zstd requires Node 22.15 or newer; use lz4');
   }
   if (endpoint instanceof URL) warnOf(section, endpoint);
 }
@@ -155,18 +155,18 @@ const ELSEWHERE = ['topicId', 'secretId', 'secretKey', 'token', 'caFile', 'certF
 function checkEmbedded(section: SectionFindings): void {
   for (const name of ELSEWHERE.flatMap((each) => [each, `${each}File`])) {
     if (section.value(name) === undefined) continue;
-    section.problemAt(name, 'the embedded log service has its own socket, topic and key; leave it out');
+    section.problemAt(name, 'the embedded log service has its own socket, topic and key; remove it');
   }
 }
 
 function checkRequired(section: SectionFindings): void {
   if (section.value('topicId') === undefined && !section.isRefused('topicId')) {
-    section.problemAt('topicId', `it is missing and must be ${TOPIC_ID.expected}`);
+    section.problemAt('topicId', `missing required option: expected ${TOPIC_ID.expected}`);
   }
   for (const name of ['secretId', 'secretKey']) {
     const both = [name, `${name}File`];
     if (both.some((each) => section.value(each) !== undefined || section.isRefused(each))) continue;
-    section.problem(`${both.map((each) => section.path(each)).join(' or ')} is missing: uploads must be signed`);
+    section.problem(`missing ${both.map((each) => section.path(each)).join(' or ')}, required to sign uploads`);
   }
 }
 
@@ -175,9 +175,9 @@ function warnOf(section: SectionFindings, { hostname, protocol, origin }: URL): 
   const [, region = '<region>'] = /^cls\.((?:[a-z]+-)+[a-z\d]+(?:-\d+)?)\./.exec(hostname) ?? [];
   if (/(?:^|\.)tencentcloudapi\.(?:com|cn|com\.cn)\.?$/.test(hostname)) {
     section.warn(
-      `${section.path('endpoint')} ${hostname} is the management API, which stores no uploads; use https://${region}.cls.tencentcs.com`,
+      `${section.path('endpoint')} ${hostname} is the management API, which does not accept uploads; use https://${region}.cls.tencentcs.com`,
     );
   }
   const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
-  if (protocol !== 'https:' && !isLoopback) section.warn(`records travel to ${origin} unencrypted; use https`);
+  if (protocol !== 'https:' && !isLoopback) section.warn(`records are sent to ${origin} unencrypted; use https`);
 }

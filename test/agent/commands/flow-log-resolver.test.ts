@@ -80,7 +80,7 @@ describe('a flow log between the file and the registry', () => {
 
   test('says in one sentence what is wrong with it', () => {
     expect(() => loadFlowLog({ interfaces: 'eth0', windowSecond: 3 })).toThrow(
-      /^The flow log is not valid: windowSecond: there is no such option; did you mean windowSeconds\?; interfaces: it must be a list.*\.$/,
+      /^Invalid flow log: windowSecond: unknown option; did you mean windowSeconds\?; interfaces: expected a list.*\.$/,
     );
   });
 
@@ -97,7 +97,7 @@ describe('a flow log between the file and the registry', () => {
       flowLog: { id: 'fl-4kd02xq9', windowSeconds: 7, trafficType: 'REJECT' },
     });
     expect(resolution!.found.map(({ interfaceName }) => interfaceName)).toEqual(['lo']);
-    expect(resolver().explainMissing('never0')?.message).toMatch(/no interface never0/);
+    expect(resolver().explainMissing('never0')?.message).toMatch(/no such interface: never0/);
     expect(resolver().explainMissing('never*')).toBeUndefined();
   });
 });

@@ -40,7 +40,7 @@ describe('flow logs for people', () => {
       'fl-new00000: It cannot be.',
     ]);
     for (const line of formatFlowLogs(list, 60).split('\n')) expect(line.length).toBeLessThanOrEqual(60);
-    expect(formatFlowLogs({ ...list, flowLogs: [], refusals: [] }, 80)).toBe('There is no such flow log.');
+    expect(formatFlowLogs({ ...list, flowLogs: [], refusals: [] }, 80)).toBe('No flow logs.');
   });
 
   test('are everything about one, each thing once', () => {

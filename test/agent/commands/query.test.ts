@@ -38,7 +38,7 @@ describe('flowlogd query', () => {
   test('prints a table on a terminal, and how many rows there were', async () => {
     const { out, err } = await run(['--limit', '2'], { columns: 80 });
     expect(out.split('\n')).toHaveLength(4);
-    expect(err).toMatch(/^2 rows, and there are more \(--limit\), \d+ ms\n$/);
+    expect(err).toMatch(/^2 rows \(limit reached, raise --limit\), \d+ ms\n$/);
   });
 
   test('prints CSV of what SQL made', async () => {
@@ -68,7 +68,7 @@ describe('flowlogd query', () => {
     await expect(run(['--store', empty])).rejects.toMatchObject({
       code: 'logservice.unreachable',
       exitCode: 69,
-      message: `Looking for a log service in ${empty}: no log service runs on it; start one with ${ownCommand()} logservice --store ${empty}.`,
+      message: `Locating the log service of ${empty} failed: no log service is running. Start one: ${ownCommand()} logservice --store ${empty}.`,
     });
     await expect(run(['--url', 'http://127.0.0.1:1'])).rejects.toMatchObject({ code: 'logservice.unreachable' });
     removeFolder(empty);

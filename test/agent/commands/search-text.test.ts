@@ -61,7 +61,7 @@ test('a narrow table cuts texts, not numbers, and says how many columns are left
   const text = formatFound(LOGS, 'table', 45);
   expect(text).toContain('2001:db8:1234:…');
   expect(text).toContain('  1200');
-  expect(text).toContain('(2 more columns do not fit');
+  expect(text).toContain('(2 more columns omitted');
 });
 
 test('CSV quotes what needs it, and leaves the rest of a value as it is', () => {

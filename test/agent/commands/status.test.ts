@@ -81,7 +81,7 @@ back"up                 5  500 B
     expect(text).toContain('NAT       101 records translated, 103 not, 107 unmatched; 109 connections known\n');
   });
 
-  test('says how far the index of the spool is read', () => {
+  test('says how far spool index read', () => {
     const world = new StatusWorld();
     Object.assign(world.spool, { isReadingIndex: true });
     expect(formatStatus(world.collector.read(), START_SECONDS, false)).toContain('Spool     reading index; ');
@@ -116,7 +116,7 @@ back"up                 5  500 B
     const marks = [...text.matchAll(/^(ERROR|WARNING) {2}(.*)\n {2}-> (.*)$/gm)].map(
       ([, mark, what]) => `${mark} ${what}`,
     );
-    expect(marks[0]).toBe('ERROR eth0 is not captured: it went away.');
+    expect(marks[0]).toBe('ERROR eth0 not captured: it went away.');
     expect(marks.at(-1)).toMatch(
       /^WARNING The sink cls rejects uploads; operator action required; .*the topic is gone$/,
     );
@@ -159,7 +159,7 @@ describe('flowlogd status', () => {
     expect((await statusCommand(['--state-directory', folder], env)).code).toBe(0);
     const other = await statusCommand(['--state-directory', '/elsewhere'], env);
     expect(other).toMatchObject({ code: 69, stdout: '' });
-    expect(other.stderr).toContain(`has its state in ${folder}`);
+    expect(other.stderr).toContain(`uses state directory ${folder}`);
     await endpoint.stop();
   });
 
@@ -169,7 +169,9 @@ describe('flowlogd status', () => {
     const { code, stdout, stderr } = await statusCommand(['--state-directory', join(folder, 'state')]);
     expect({ code, stdout }).toEqual({ code: 69, stdout: '' });
     expect(stderr.trim().split('\n')).toEqual([
-      expect.stringMatching(/^flowlogd: Asking flowlogd .* there is no .*control\.sock.* Is it running\?/),
+      expect.stringMatching(
+        /^flowlogd: No running flowlogd found: .*control\.sock does not exist.* Start it, or locate it/,
+      ),
     ]);
   });
 

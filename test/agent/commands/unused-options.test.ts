@@ -96,7 +96,7 @@ describe('an action on flow logs', () => {
       'flow-logs modify web -i lo --set accountId=1 --name x',
       '78 flowlogd: flow-logs: --interface and accountId are immutable. Delete the flow log and create a new one.',
     ],
-    ['flow-logs', '64 flowlogd: flow-logs: ACTION is missing'],
+    ['flow-logs', '64 flowlogd: flow-logs: missing argument ACTION'],
     ['flow-logs lst', "64 flowlogd: flow-logs: unknown action 'lst'; expected list, describe"],
     ['flow-logs describe', '64 flowlogd: flow-logs: expected flowlogd flow-logs describe FLOW-LOG'],
   ])('%s is refused', async (line, sentence) => {

@@ -128,8 +128,8 @@ describe('a pattern', () => {
   });
 
   test('that stands for nothing is told with what there is', () => {
-    expect(missingInterface('eth1', known).message).toMatch(/there is no interface eth1; did you mean eth0\?/);
+    expect(missingInterface('eth1', known).message).toMatch(/no such interface: eth1; did you mean eth0\?/);
     expect(missingInterface('veth*', known).message).toMatch(/no interface matches veth\*; /);
-    expect(missingInterface('default', []).message).toMatch(/no interface holds a default route; this host has none/);
+    expect(missingInterface('default', []).message).toMatch(/no interface holds a default route; available: none/);
   });
 });

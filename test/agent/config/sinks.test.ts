@@ -88,35 +88,38 @@ describe('a sink', () => {
 
   test('that no file and no variable names is said to be missing, and a misspelt variable what it meant', () => {
     expect(load('', { FLOWLOGD_SINKS_HOME_LOFT: 'west' }).warnings).toEqual([
-      'the variable FLOWLOGD_SINKS_HOME_LOFT sets no option; name sinks.home in the file, or set FLOWLOGD_SINKS_HOME_TYPE',
+      'unknown environment variable FLOWLOGD_SINKS_HOME_LOFT; declare sinks.home in the file, or set FLOWLOGD_SINKS_HOME_TYPE',
     ]);
     const text = 'sinks: { home: { type: pigeon, loft: south } }';
     expect(load(text, { FLOWLOGD_SINKS_HOME_LOFFT: 'west' }).warnings).toEqual([
-      'the variable FLOWLOGD_SINKS_HOME_LOFFT sets no option; did you mean FLOWLOGD_SINKS_HOME_LOFT?',
+      'unknown environment variable FLOWLOGD_SINKS_HOME_LOFFT; did you mean FLOWLOGD_SINKS_HOME_LOFT?',
     ]);
   });
 
   test.each([
-    ['sinks: { home: { loft: a } }', /sinks.home.type: it is missing and must be one of cls, pigeon/],
-    ['sinks: { home: { type: pigeons, loft: a } }', /sinks.home.type: 'pigeons' .*did you mean pigeon\?/],
-    ['sinks: { home: { type: pigeon, lofft: a } }', /sinks.home.lofft: there is no such option; did you mean loft\?/],
-    ['sinks: { home: { type: pigeon } }', /sinks.home.loft: it is missing and must be a text/],
+    ['sinks: { home: { loft: a } }', /sinks.home.type: missing required option: expected one of cls, pigeon/],
+    [
+      'sinks: { home: { type: pigeons, loft: a } }',
+      /sinks.home.type: invalid value 'pigeons': .*did you mean pigeon\?/,
+    ],
+    ['sinks: { home: { type: pigeon, lofft: a } }', /sinks.home.lofft: unknown option; did you mean loft\?/],
+    ['sinks: { home: { type: pigeon } }', /sinks.home.loft: missing required option: expected a text/],
     ['sinks: { home: { type: pigeon, loft: a, birds: 9 } }', /sinks.home.birds: nine is a flock/],
     [
       'sinks: { home: { type: pigeon, loft: a, ring: a, ringFile: b } }',
-      /sinks.home.ringFile: sinks.home.ring is set too; keep one/,
+      /sinks.home.ringFile: cannot be combined with sinks.home.ring; remove one/,
     ],
-    ['sinks: { Home: { type: pigeon, loft: a } }', /sinks.Home: it is no valid name: expected 1 to 32/],
-    ['sinks: {}', /sinks: it names none; leave it out/],
-    ['sinks: [home]', /sinks: it must have a section for each name, not a list/],
-    ['sinks: { home: 5 }', /sinks.home: it must be a section/],
+    ['sinks: { Home: { type: pigeon, loft: a } }', /sinks.Home: invalid name: expected 1 to 32/],
+    ['sinks: {}', /sinks: empty; remove it/],
+    ['sinks: [home]', /sinks: expected a section for each name, not a list/],
+    ['sinks: { home: 5 }', /sinks.home: expected a section/],
     [
       'sinks: { home: { type: cls, endpoint: embedded, topicId: t } }',
       /sinks.home.topicId: the embedded log service has its own/,
     ],
     [
       'sinks: { home: { type: cls, endpoint: "https://x.example", secretId: a, secretKey: b } }',
-      /sinks.home.topicId: it is missing/,
+      /sinks.home.topicId: missing required option/,
     ],
   ])('is refused as %s', (text, expected) => {
     expect(problems(text)).toMatch(expected);

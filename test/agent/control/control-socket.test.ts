@@ -94,7 +94,7 @@ describe('the control socket', () => {
     Object.assign(world.exporter, { state: 'blocked', lastError: 'a warning' });
     expect(await ask({ socketPath: path }, '/health')).toMatchObject({
       code: 503,
-      body: 'interface-detached: eth0 is not captured: it went away.\n',
+      body: 'interface-detached: eth0 not captured: it went away.\n',
     });
     world.collector.captured(ETH0, { kind: 're-attached' });
     expect(await ask({ socketPath: path }, '/health')).toMatchObject({ code: 200, body: 'ok\n' });
@@ -141,11 +141,11 @@ describe('the control socket', () => {
 
   test('does not take the place of an agent that lives, nor of a file', async () => {
     await started(openControlSocket(path, read));
-    await expect(openControlSocket(path, read)).rejects.toThrow(/another agent listens there/);
+    await expect(openControlSocket(path, read)).rejects.toThrow(/another agent listens on it/);
     expect(await ask({ socketPath: path }, '/health')).toMatchObject({ code: 200 });
     const file = `${path}.file`;
     writeFileSync(file, 'mine');
-    await expect(openControlSocket(file, read)).rejects.toThrow(/no socket/);
+    await expect(openControlSocket(file, read)).rejects.toThrow(/not a socket/);
     expect(statSync(file).size).toBe(4);
   });
 

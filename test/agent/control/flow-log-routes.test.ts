@@ -87,8 +87,10 @@ describe('flow logs over the control socket', () => {
     );
     expect(await json('PATCH', one, { tags: { a: 1 } })).toEqual(refusal(400, 'usage.invalid', /tags/));
     expect(await json('PATCH', one, { enabled: 'no' })).toEqual(refusal(400, 'usage.invalid', /enabled/));
-    expect(await json('PATCH', '/flow-logs/fl-b', {})).toEqual(refusal(409, 'flow-log.refused', /no flow log fl-b/));
-    expect(await json('PATCH', '/flow-logs/%', {})).toEqual(refusal(400, 'usage.invalid', /encoded/));
+    expect(await json('PATCH', '/flow-logs/fl-b', {})).toEqual(
+      refusal(409, 'flow-log.refused', /No such flow log: fl-b/),
+    );
+    expect(await json('PATCH', '/flow-logs/%', {})).toEqual(refusal(400, 'usage.invalid', /bad URL encoding/));
     expect(await json('DELETE', one)).toEqual(refusal(409, 'flow-log.refused', /configuration file/));
     expect(await json('DELETE', all)).toEqual(refusal(405, 'usage.invalid', /GET and POST/));
     expect(control.entries).toMatchObject([{ id: 'fl-a', attributes: { tags: { env: 'test' }, enabled: true } }]);

@@ -48,5 +48,5 @@ test('nothing pending any more is no success', () => {
   uploads.enter('backing-off', 'no response');
   uploads.enter('idle', undefined);
   uploads.enter('sending', undefined);
-  expect(lines).toEqual([`${FAILS} (no response)`, 'warn: no batch is pending any more']);
+  expect(lines).toEqual([`${FAILS} (no response)`, 'warn: no pending batches']);
 });

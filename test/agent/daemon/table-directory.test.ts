@@ -37,7 +37,7 @@ test('a folder that cannot be made is said, and used all the same once it can', 
   const { persist, close } = openTableDirectory({ stateDirectory, hostId: 'h', runId: 'r', points: [] }, LOG);
   close();
   expect(persist.folder).toBe(join(stateDirectory, 'tables'));
-  expect(lines.at(-1)).toMatch(/tried again/);
+  expect(lines.at(-1)).toMatch(/retrying/);
 });
 
 test('windows are in memory, in a folder that is this state directory’s alone, or else on disk', () => {
@@ -60,7 +60,7 @@ test('windows are in memory, in a folder that is this state directory’s alone,
   const { persist, close } = openTableDirectory({ ...run, stateDirectory, tableDirectory: file }, LOG);
   close();
   expect(persist).toMatchObject({ folder: join(stateDirectory, 'tables') });
-  expect(lines.at(-1)).toMatch(/table\.directory cannot be used/);
+  expect(lines.at(-1)).toMatch(/table\.directory unusable/);
 });
 
 test.skipIf(!isRoot)('a directory of tables that is another user’s is not used', () => {
@@ -70,5 +70,5 @@ test.skipIf(!isRoot)('a directory of tables that is another user’s is not used
   const { persist, close } = openTableDirectory(run, LOG);
   close();
   expect(persist.folder).toBe(join(stateDirectory, 'tables'));
-  expect(lines.at(-1)).toMatch(/table\.directory cannot be used/);
+  expect(lines.at(-1)).toMatch(/table\.directory unusable/);
 });

@@ -86,7 +86,7 @@ describe('the live table', () => {
       'LOST: 7 by the kernel (ring full)',
       'a note',
     ]);
-    expect(screen(tallyOf([]), '', 80)[2]).toBe('lost: nothing');
+    expect(screen(tallyOf([]), '', 80)[2]).toBe('lost: none');
   });
 
   test('paints what was rejected, loss and titles, and nothing without colours', () => {

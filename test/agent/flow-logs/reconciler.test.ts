@@ -34,14 +34,16 @@ describe('flow logs at a start', () => {
     expect(() => host.load(declaration('fl-a', {}, { interfaces: ['eth0'], windowSeconds: 60 }))).toThrow(
       /fl-a \(web\): windowSeconds \(default -> 60\) is immutable/,
     );
-    expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth*'))).toThrow(/eth0 belongs to the flow log fl-a/);
+    expect(() => host.load(on('fl-a', 'eth0'), on('fl-b', 'eth*'))).toThrow(
+      /eth0 already belongs to the flow log fl-a/,
+    );
     expect(host.disk.readNow(`/state/${REGISTRY_FILE}`)).toEqual(before);
   });
 
   test('wait for an interface that is not there yet, and say so; by a command none is made for it', async () => {
     const control = host.start(on('fl-a', 'eth0'), on('fl-b', 'eth7'));
     expect(running()).toEqual(['fl-a/eth0']);
-    expect(host.said.join()).toMatch(/no such interface; capture begins when there is one/);
+    expect(host.said.join()).toMatch(/no such interface; capture starts when it appears/);
     await expect(control.create({ interfaces: ['eth8'] })).rejects.toThrow(
       expect.objectContaining({ code: 'capture.no-interface', message: expect.stringMatching(/there is no eth8/) }),
     );
@@ -94,7 +96,7 @@ describe('flow logs at a start', () => {
       if (operation === 'create') throw fileSystemError('ENOSPC', path);
     };
     host.start(on('fl-a', 'eth0'));
-    expect(host.said.join()).toMatch(/cannot be written/);
+    expect(host.said.join()).toMatch(/list of flow logs not persisted/);
     expect(running()).toEqual(['fl-a/eth0']);
   });
 });
@@ -117,7 +119,7 @@ describe('flow logs that change', () => {
     await control.modify('fl-a', { enabled: false });
     for (const pattern of ['eth0', 'eth*', 'default']) {
       await expect(control.create({ interfaces: [pattern] })).rejects.toThrow(
-        /eth0 belongs to the flow log fl-a \(web\)/,
+        /eth0 already belongs to the flow log fl-a \(web\)/,
       );
     }
     await expect(control.create({ interfaces: ['nope'] })).rejects.toThrow(/there is no nope/);
@@ -226,7 +228,7 @@ describe('the storage of flow logs', () => {
     const load = () => host.load(on('fl-a', 'eth0'));
     expect(load).toThrow(expect.objectContaining({ code: 'flow-log.refused' }));
     expect(load).toThrow(`fl-a (web): ${moved} is immutable. Restore the configuration, or delete the flow log`);
-    expect(load).toThrow(`${id} (web): ${moved} is immutable. Restore the configuration; to have it elsewhere`);
+    expect(load).toThrow(`${id} (web): ${moved} is immutable. Restore the configuration; to change the storage`);
     host.storage = EMBEDDED_STORAGE;
     expect(load).toThrow('topic topic-1 of CLS in ap-guangzhou -> embedded log service');
     // A flow log of another id is another one, and the one of the command must be gone.
@@ -352,7 +354,7 @@ describe('interfaces that come and go', () => {
     const control = host.start(on('fl-a', 'veth*'));
     const gone = (name: string, packets: number) => ({ index: 7, name, packets, appearedAt: 12 });
     control.linksChanged([], [gone('veth3', 5), gone('tap0', 5), gone('veth4', 0)]);
-    expect(host.said).toEqual(['interface came and went before it could be captured']);
+    expect(host.said).toEqual(['interface vanished before capture started']);
     expect(host.history).toContain('missed 5');
   });
 

@@ -44,8 +44,8 @@ describe('a flow log of a command', () => {
   test('is there once, and gone when it was deleted', () => {
     expect(messageOf(create(entries, declaration('fl-1'), NOW))).toMatch(/fl-1 \(web\) already/);
     expect(entriesOf(remove(entries, 'fl-1'))).toEqual([]);
-    expect(messageOf(remove([], 'fl-1'))).toMatch(/no flow log fl-1/);
-    expect(messageOf(modify([], 'fl-1', {}))).toMatch(/no flow log fl-1/);
+    expect(messageOf(remove([], 'fl-1'))).toMatch(/No such flow log: fl-1/);
+    expect(messageOf(modify([], 'fl-1', {}))).toMatch(/No such flow log: fl-1/);
   });
 
   test('is one of 64 at the most', () => {
@@ -59,9 +59,13 @@ describe('a flow log of a command', () => {
     ['a long name', { name: 'x'.repeat(61) }, /1 to 60/],
     ['a name of two lines', { name: 'a\nb' }, /line feed/],
     ['a long description', { description: 'x'.repeat(513) }, /512/],
-    ['too many tags', { tags: Object.fromEntries(Array.from({ length: 51 }, (_, at) => [`k${at}`, ''])) }, /50 tags/],
-    ['a tag without a key', { tags: { '': 'x' } }, /key has 1 to 127/],
-    ['a long key', { tags: { ['k'.repeat(128)]: '' } }, /key has 1 to 127/],
+    [
+      'too many tags',
+      { tags: Object.fromEntries(Array.from({ length: 51 }, (_, at) => [`k${at}`, ''])) },
+      /at most 50/,
+    ],
+    ['a tag without a key', { tags: { '': 'x' } }, /tag key: expected 1 to 127/],
+    ['a long key', { tags: { ['k'.repeat(128)]: '' } }, /tag key: expected 1 to 127/],
     ['a long value', { tags: { k: 'v'.repeat(256) } }, /at most 255/],
   ])('cannot have %s', (_, attributes, problem) => {
     expect(attributesProblem({ ...ATTRIBUTES, ...attributes })).toMatch(problem);
@@ -85,7 +89,7 @@ describe('a flow log of the file', () => {
   });
 
   test('is not deleted by a command', () => {
-    expect(messageOf(remove(entries, 'fl-1'))).toMatch(/declared in the configuration file.*remove it there/);
+    expect(messageOf(remove(entries, 'fl-1'))).toMatch(/declared in the configuration file.*Remove it there/);
   });
 
   test('takes over what may change', () => {

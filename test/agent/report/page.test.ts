@@ -77,12 +77,12 @@ describe('a report', () => {
     const text = textOf(page);
     expect(text).toContain('10.0.0.1:50000 → 192.0.2.1:22 TCP (no ssh) 3 3.0 kB 100.0 %');
     expect(text).toContain('7 packets lost');
-    expect(text).toContain('incomplete: packets were lost, or not captured');
+    expect(text).toContain('incomplete: lost packets or a capture gap');
     expect(page).toContain('<tr class="bad"><th scope="row">dropped by the kernel</th>');
   });
 
   test('is a page without any window, too', () => {
-    expect(textOf(renderReport(new ReportSummary(10), CONTEXT))).toContain('no packet in any record');
+    expect(textOf(renderReport(new ReportSummary(10), CONTEXT))).toContain('no packets recorded');
   });
 
   test('needs nothing from elsewhere, and lets nothing be fetched', () => {
@@ -122,8 +122,8 @@ describe('a report', () => {
     );
     const text = textOf(renderReport(summary, CONTEXT));
     expect(text).toContain('2015-11-16 22:13:22 to 2023-11-14 22:13:33 UTC (8 years) · on a host');
-    expect(text).toContain('each bar 10 s, empty times longer than 2 min left out');
-    expect(text).toContain('8.0 kbit/s on average over 12 s, pauses left out');
+    expect(text).toContain('each bar 10 s, empty times longer than 2 min omitted');
+    expect(text).toContain('8.0 kbit/s on average over 12 s, pauses excluded');
     expect(text).toContain(
       '2015-11-16 22:13:22.000 to 22:13:23.000: 1.0 kB, 1 packet 7 years 364 days without packets',
     );

@@ -12,7 +12,7 @@ describe('whether records arrive', () => {
   test('is not known before somebody asked or anything was uploaded', () => {
     expect(readinessOf(world(), 300, undefined)).toEqual({
       state: 'unknown',
-      message: 'Nothing was uploaded yet: the first records go when a window ends, every 300 s.',
+      message: 'No upload yet; the first records are sent when a window ends, every 300 s.',
     });
   });
 

@@ -264,7 +264,7 @@ describe('the spool', () => {
     expect(world.collector.read().problems).toMatchObject([
       {
         code: 'sink-unconfigured',
-        message: '3 batches are pending and 0 quarantined for the sink old, which is not in the configuration.',
+        message: 'Sink old is not in the configuration: 3 batches pending for it, 0 quarantined.',
         advice: expect.stringContaining('flowlogd spool remove old'),
       },
     ]);
@@ -314,7 +314,7 @@ describe('open windows', () => {
     expect(world.problems).toEqual(['recovery-failing']);
     world.collector.recorder({ ...RECORDER, recovered: { ...recovered, windowsLost: 1, quarantined: 3 } });
     expect(world.problems).toEqual(['windows-lost']);
-    expect(world.collector.read().problems[0]!.message).toContain('3 files');
+    expect(world.collector.read().problems[0]!.message).toContain('Corrupt files of earlier runs: 3');
   });
 });
 

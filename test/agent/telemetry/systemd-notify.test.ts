@@ -43,7 +43,7 @@ describe('what systemd is told', () => {
       '@manager READY=1',
       '@manager RELOADING=1\nMONOTONIC_USEC=5000001',
       '@manager READY=1',
-      '@manager STOPPING=1\nSTATUS=closing the last windows',
+      '@manager STOPPING=1\nSTATUS=flushing the last windows',
     ]);
   });
 
@@ -97,9 +97,7 @@ describe('the line', () => {
   } as unknown as AgentStatus;
 
   test('says what is captured, how much, and what waits', () => {
-    expect(statusLine(well)).toBe(
-      'capturing eth0, lo: 2400 packets in closed windows, 6 lost; 2 batches wait for delivery',
-    );
+    expect(statusLine(well)).toBe('capturing eth0, lo: 2400 packets in closed windows, 6 lost; 2 batches pending');
   });
 
   test('says the gravest problem and what to do about it', () => {
