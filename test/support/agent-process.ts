@@ -24,6 +24,8 @@ export interface AgentOptions {
   readonly capture?: string;
   /** Further lines of the configuration. */
   readonly configuration?: string;
+  /** Log services by the name of their sink, instead of the one of `cls`. */
+  readonly sinks?: Readonly<Record<string, Pick<LogServiceProcess, 'url' | 'keys'>>>;
 }
 
 /** Of its one interface, where nothing else is configured. */
@@ -44,7 +46,10 @@ export class AgentProcess {
     this.#options = options;
     this.stateFolder = join(folder, 'state');
     this.#configPath = join(folder, 'flowlogd.yaml');
-    const { secretId, secretKey } = service.keys;
+    const sinks = Object.entries(options.sinks ?? { cls: service }).map(([name, { url, keys }]) => {
+      const { secretId, secretKey } = keys;
+      return `  ${name}: { type: cls, endpoint: '${url}', topicId: flowlog, secretId: '${secretId}', secretKey: '${secretKey}' }`;
+    });
     writeFileSync(
       this.#configPath,
       `
@@ -52,7 +57,8 @@ stateDirectory: ${this.stateFolder}
 hostId: test-host
 flowLogs: ${flowLogs}
 capture: ${capture}
-cls: { endpoint: '${service.url}', topicId: flowlog, secretId: '${secretId}', secretKey: '${secretKey}' }
+sinks:
+${sinks.join('\n')}
 log: { level: debug }
 ${configuration}
 `,
