@@ -1,17 +1,8 @@
 /** What an interface does now: rates between two looks at its figures, and its open window. */
 import type { LiveFigures } from '../model/live-figures.ts';
+import type { LIVE, NumbersOf } from './numbers.ts';
 
-export interface LiveStatus {
-  /** Over the last seconds. */
-  readonly packetsPerSecond: number;
-  readonly bitsPerSecond: number;
-  readonly lostPacketsPerSecond: number;
-  /** Offered in the windows that are open, and so in no total yet. */
-  readonly openPackets: number;
-  /** Flows in the open window, of the address family that has more, and the most that are kept apart. */
-  readonly flows: number;
-  readonly flowsMax: number;
-}
+export type LiveStatus = NumbersOf<typeof LIVE>;
 
 /** Looks that a rate spans: short enough to be now, long enough for a second more or less not to matter. */
 const SPAN_LOOKS = 5;

@@ -8,6 +8,8 @@ export interface Metric {
   readonly unit: string;
   readonly labels: readonly string[];
   readonly help: string;
+  /** The number of the status that it is: `recorder.batches`. */
+  readonly member?: string;
   readonly samples: (status: AgentStatus) => readonly Sample[];
 }
 
@@ -35,9 +37,4 @@ export function gauge(name: string, unit: string, help: string, samples: Read, l
 
 export function one(value: number, ...labels: readonly string[]): Sample {
   return { labels, value };
-}
-
-/** Numbers of one part of the status, without labels. */
-export function numbersOf<Part>(part: (status: AgentStatus) => Part): (read: (part: Part) => number) => Read {
-  return (read) => (status) => [one(read(part(status)))];
 }

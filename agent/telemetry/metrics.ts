@@ -1,19 +1,18 @@
 /**
- * The one list of metrics: `exposition.ts` prints it for Prometheus, docs/operations.md is rendered from it.
+ * All metrics: the numbers of the status (numbers.ts), and what is no single number of it. `exposition.ts` prints them for
+ * Prometheus, the table in docs/operations.md is rendered from them.
  *
- * Names follow Prometheus' own rules: base units, `_total` for what only grows. Totals of packets move when windows close and
- * are durable. What is a property of the process itself has the names that Prometheus' client libraries give it.
+ * Totals of packets move when windows close and are durable.
  */
 import { LEDGER_ROWS } from '../../schema/ledger-numbers.ts';
 import type { Tally } from '../model/ledger.ts';
-import type { InterfaceStatus } from './agent-status.ts';
-import { DISK_METRICS } from './disk-metrics.ts';
+import type { AgentStatus, InterfaceStatus } from './agent-status.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
 import { counter, gauge, type Metric, one, type Read, type Sample } from './metric.ts';
-import { RING_METRICS } from './ring-metrics.ts';
-import { SINK_METRICS } from './sink-metrics.ts';
-import { SPOOL_SINK_METRICS } from './spool-sink-metrics.ts';
-import { TRANSLATION_METRICS } from './translation-metrics.ts';
+import type { NumberRow, NumberRows } from './numbers.ts';
+import * as numbers from './numbers.ts';
+
+export const EXPORTER_STATE_LABELS = ['idle', 'sending', 'backing-off', 'blocked'] as const;
 
 /** The parts of the ledger's equation, by the label that they have. */
 const OUTCOMES: Readonly<Record<string, (ledger: LedgerStatus) => Tally | number>> = {
@@ -27,46 +26,26 @@ const OUTCOMES: Readonly<Record<string, (ledger: LedgerStatus) => Tally | number
   ),
 };
 
-export const METRICS: readonly Metric[] = [
-  gauge('flowlogd_build_info', '', 'Always 1, with the version.', ({ agent }) => [one(1, agent.version)], ['version']),
-  gauge('flowlogd_healthy', '', 'Whether /health says 200: no problem of severity error.', ({ healthy }) => [
-    one(Number(healthy)),
-  ]),
-  gauge('flowlogd_data_plane_advancing', '', 'Whether capture and metering make progress.', ({ dataPlane }) => [
-    one(Number(dataPlane.advancing)),
-  ]),
-  counter(
-    'flowlogd_data_plane_rounds_total',
-    'rounds',
-    'Rounds of the data plane, two a second when idle.',
-    (status) => [one(status.dataPlane.rounds)],
-  ),
-
+/** What an interface has that is no number: states, and numbers by a label. */
+const INTERFACE_METRICS: readonly Metric[] = [
   gauge(
     'flowlogd_interface_capturing',
     '',
-    'Whether the interface is captured now.',
+    'Whether the interface is captured.',
     eachInterface(({ state }) => [one(Number(state === 'capturing'))]),
-    ['interface'],
-  ),
-  counter(
-    'flowlogd_interface_detachments_total',
-    'detachments',
-    'Times that capture ended because the interface went away or failed.',
-    eachInterface(({ detachments }) => [one(detachments)]),
     ['interface'],
   ),
   counter(
     'flowlogd_packets_total',
     'packets',
-    'Packets offered, by what became of them: the sum over outcome is all that came to the interface.',
+    'Packets offered, by outcome: the sum over outcome is all traffic of the interface.',
     eachInterface(({ ledger }) => Object.entries(OUTCOMES).map(([name, of]) => one(packetsOf(of(ledger)), name))),
     ['interface', 'outcome'],
   ),
   counter(
     'flowlogd_bytes_total',
     'bytes',
-    'IP bytes of metered and excluded packets, frame bytes of the others; what was dropped has none that are known.',
+    'IP bytes of metered and excluded packets, frame bytes of the others; those of dropped packets are unknown.',
     eachInterface(({ ledger }) =>
       Object.entries(OUTCOMES).flatMap(([name, of]) => {
         const tally = of(ledger);
@@ -78,14 +57,14 @@ export const METRICS: readonly Metric[] = [
   counter(
     'flowlogd_excluded_packets_total',
     'packets',
-    'Packets kept out of the records, by exclusion rule.',
+    'Excluded packets, by exclusion rule.',
     eachInterface(({ ledger }) => Object.entries(ledger.excluded).map(([rule, { packets }]) => one(packets, rule))),
     ['interface', 'rule'],
   ),
   counter(
     'flowlogd_excluded_bytes_total',
     'bytes',
-    'IP bytes of the packets kept out of the records, by exclusion rule.',
+    'IP bytes of excluded packets, by exclusion rule.',
     eachInterface(({ ledger }) => Object.entries(ledger.excluded).map(([rule, { bytes }]) => one(bytes, rule))),
     ['interface', 'rule'],
   ),
@@ -96,115 +75,17 @@ export const METRICS: readonly Metric[] = [
     eachInterface(({ ledger }) => [one(unaccounted(ledger))]),
     ['interface'],
   ),
-  counter(
-    'flowlogd_offered_packets_total',
-    'packets',
-    'Packets that came to the interface in windows that are closed and durable.',
-    eachInterface(({ ledger }) => [one(ledger.offeredPackets)]),
-    ['interface'],
-  ),
-  gauge(
-    'flowlogd_interface_packets_per_second',
-    'packets',
-    'Packets that came in the last seconds.',
-    eachInterface(({ live }) => [one(live.packetsPerSecond)]),
-    ['interface'],
-  ),
-  gauge(
-    'flowlogd_interface_bytes_per_second',
-    'bytes',
-    'Their bytes, as far as they are known.',
-    eachInterface(({ live }) => [one(live.bitsPerSecond / 8)]),
-    ['interface'],
-  ),
-  gauge(
-    'flowlogd_interface_lost_packets_per_second',
-    'packets',
-    'Of these, packets that will be in no record.',
-    eachInterface(({ live }) => [one(live.lostPacketsPerSecond)]),
-    ['interface'],
-  ),
-  gauge(
-    'flowlogd_table_flows',
-    'flows',
-    'Flows in the open window, of the address family that has more.',
-    eachInterface(({ live }) => [one(live.flows)]),
-    ['interface'],
-  ),
-  gauge(
-    'flowlogd_table_limit_flows',
-    'flows',
-    'Bound of these: table.flowsMax.',
-    eachInterface(({ live }) => [one(live.flowsMax)]),
-    ['interface'],
-  ),
   gauge(
     'flowlogd_windows_in_memory',
     '',
-    '1 while open windows are in memory alone because the disk refuses their files: a kill would lose them.',
-    eachInterface(({ memoryOnly }) => [one(memoryOnly ? 1 : 0)]),
-    ['interface'],
-  ),
-  counter(
-    'flowlogd_memory_only_tables_total',
-    'tables',
-    'Tables that had to be in memory alone because the disk refused a file: a kill would have lost them.',
-    eachInterface(({ memoryOnlyTables }) => [one(memoryOnlyTables)]),
-    ['interface'],
-  ),
-  gauge(
-    'flowlogd_unwritten_windows',
-    'windows',
-    'Closed windows that are not durable yet: none or one as a rule, more where the disk is slow, hangs or refuses.',
-    eachInterface(({ unwrittenWindows }) => [one(unwrittenWindows)]),
-    ['interface'],
-  ),
-  counter(
-    'flowlogd_coarsened_packets_total',
-    'packets',
-    'Of the metered packets, those in coarser records because the flow table was full: raise table.flowsMax.',
-    eachInterface(({ ledger }) => [one(ledger.coarsened.packets)]),
-    ['interface'],
-  ),
-  counter(
-    'flowlogd_coarsened_keys_total',
-    'flows',
-    'Flows that those packets belong to, by window; an estimate with a standard error of 1.6 %.',
-    eachInterface(({ ledger }) => [one(ledger.coarsenedKeys)]),
-    ['interface'],
-  ),
-  counter(
-    'flowlogd_rejected_packets_total',
-    'packets',
-    'Of the metered packets, those that the packet filter rejected.',
-    eachInterface(({ ledger }) => [one(ledger.rejected.packets)]),
-    ['interface'],
-  ),
-  counter(
-    'flowlogd_before_attach_packets_total',
-    'packets',
-    'Packets that the interface carried while the agent ran and before its capture began, by its own counters; in no outcome.',
-    eachInterface(({ ledger }) => [one(ledger.beforeAttach)]),
-    ['interface'],
-  ),
-  counter(
-    'flowlogd_rejects_unmatched_packets_total',
-    'packets',
-    'Packets in REJECT records that could be taken from no flow of the tap: rewritten or reassembled before the filter.',
-    eachInterface(({ ledger }) => [one(ledger.rejectsUnmatched.packets)]),
-    ['interface'],
-  ),
-  counter(
-    'flowlogd_rejects_lost_packets_total',
-    'packets',
-    'Rejections that were lost, so that their packets are taken for accepted.',
-    eachInterface(({ ledger }) => [one(ledger.rejectsLost)]),
+    '1 while open windows are not persisted because a disk write failed: a crash would lose them.',
+    eachInterface(({ memoryOnly }) => [one(Number(memoryOnly))]),
     ['interface'],
   ),
   counter(
     'flowlogd_gap_seconds_total',
     'seconds',
-    'Time without capture that lies in closed windows, by reason.',
+    'Capture gaps in closed windows, by reason.',
     eachInterface(({ ledger }) => Object.entries(ledger.gapSeconds).map(([reason, seconds]) => one(seconds, reason))),
     ['interface', 'reason'],
   ),
@@ -215,38 +96,122 @@ export const METRICS: readonly Metric[] = [
     eachInterface(({ windows }) => Object.entries(windows).map(([status, count]) => one(count, status))),
     ['interface', 'status'],
   ),
-  counter(
-    'flowlogd_records_total',
-    'records',
-    'Flow records written to the spool.',
-    eachInterface(({ records }) => [one(records)]),
-    ['interface'],
-  ),
   gauge(
     'flowlogd_last_window_end_timestamp_seconds',
     'seconds',
-    'End of the latest window that is durable, Unix time.',
+    'End of the latest durable window, Unix time.',
     eachInterface(({ lastWindows: [latest] }) => (latest === undefined ? [] : [one(latest.endSeconds)])),
     ['interface'],
   ),
-
-  ...RING_METRICS,
-  ...DISK_METRICS,
-  ...SPOOL_SINK_METRICS,
-  ...SINK_METRICS,
-  ...TRANSLATION_METRICS,
-
-  counter('process_cpu_seconds_total', 'seconds', 'CPU time, user and system, of all threads.', ({ agent }) => [
-    one(agent.cpuSeconds),
-  ]),
-  gauge('process_resident_memory_bytes', 'bytes', 'Resident memory.', ({ agent }) => [one(agent.residentBytes)]),
-  gauge('process_start_time_seconds', 'seconds', 'Start of the agent, Unix time.', ({ agent }) => [
-    one(agent.startedSeconds),
-  ]),
-  gauge('nodejs_heap_size_used_bytes', 'bytes', 'JavaScript heap of the main thread.', ({ agent }) => [
-    one(agent.heapBytes),
-  ]),
 ];
+
+export const METRICS: readonly Metric[] = [
+  gauge('flowlogd_build_info', '', 'Always 1, with the version.', ({ agent }) => [one(1, agent.version)], ['version']),
+  gauge('flowlogd_healthy', '', 'Result of /health: 1 without a problem of severity error.', ({ healthy }) => [
+    one(Number(healthy)),
+  ]),
+  gauge('flowlogd_data_plane_advancing', '', 'Whether capture and metering make progress.', ({ dataPlane }) => [
+    one(Number(dataPlane.advancing)),
+  ]),
+  ...ofPart(numbers.DATA_PLANE, 'dataPlane', ({ dataPlane }) => [part(dataPlane)]),
+  ...INTERFACE_METRICS,
+  ...ofPart(numbers.INTERFACE, 'interfaces[]', eachOf('interfaces', 'interface'), ['interface']),
+  ...ofPart(
+    numbers.LEDGER,
+    'interfaces[].ledger',
+    ({ interfaces }) => interfaces.map((each) => part(each.ledger, each.interface)),
+    ['interface'],
+  ),
+  ...ofPart(
+    numbers.LIVE,
+    'interfaces[].live',
+    ({ interfaces }) => interfaces.map((each) => part(each.live, each.interface)),
+    ['interface'],
+  ),
+  ...ofPart(numbers.MISSED_INTERFACES, 'missedInterfaces', ({ missedInterfaces }) => [part(missedInterfaces)]),
+  ...ofPart(numbers.RINGS, 'rings', ({ rings }) => [part(rings)]),
+  gauge('flowlogd_recorder_failing', '', 'Whether the spool is not writable.', ({ recorder }) => [
+    one(Number(recorder.failing !== null)),
+  ]),
+  ...ofPart(numbers.RECORDER, 'recorder', ({ recorder }) => [part(recorder)]),
+  ...ofPart(numbers.RECOVERED, 'recorder.recovered', ({ recorder }) => [part(recorder.recovered)]),
+  ...ofPart(numbers.SPOOL, 'spool', ({ spool }) => [part(spool)]),
+  ...ofPart(numbers.EVICTED, 'spool.evicted', ({ spool }) => [part(spool.evicted)]),
+  ...ofPart(numbers.SPOOL_SINK, 'spool.sinks[]', ({ spool }) => spool.sinks.map((each) => part(each, each.name)), [
+    'sink',
+  ]),
+  ...ofPart(
+    numbers.SPOOL_SINK_EVICTED,
+    'spool.sinks[].evicted',
+    ({ spool }) => spool.sinks.map((each) => part(each.evicted, each.name)),
+    ['sink'],
+  ),
+  ...ofPart(numbers.STATE, 'state', ({ state }) => [part(state)]),
+  gauge(
+    'flowlogd_exporter_state',
+    '',
+    '1 for the current state of the exporter, 0 for the others.',
+    ({ sinks }) =>
+      sinks.flatMap(({ name, state }) =>
+        EXPORTER_STATE_LABELS.map((label) => one(Number(label === state), name, label)),
+      ),
+    ['sink', 'state'],
+  ),
+  ...ofPart({ ...numbers.SINK, ...numbers.DELIVERY }, 'sinks[]', eachOf('sinks', 'name'), ['sink']),
+  ...ofPart(numbers.LOG_SERVICE, 'logService', ({ logService }) => (logService === null ? [] : [part(logService)])),
+  counter(
+    'flowlogd_translation_records_total',
+    'records',
+    'Records of NAT flow logs, by result of the lookup in connection tracking: translated, same on both sides, or unmatched.',
+    ({ translations }) =>
+      translations === null
+        ? []
+        : [
+            one(translations.matched, 'translated'),
+            one(translations.same, 'same'),
+            one(translations.unmatched, 'unmatched'),
+          ],
+    ['outcome'],
+  ),
+  ...ofPart(numbers.TRANSLATIONS, 'translations', ({ translations }) =>
+    translations === null ? [] : [part(translations)],
+  ),
+  ...ofPart({ ...numbers.PROCESS, ...numbers.AGENT }, 'agent', ({ agent }) => [part(agent)]),
+];
+
+/** A part of the status that has the members of some rows, and the values of its labels. */
+interface Part {
+  readonly members: Readonly<Record<string, unknown>>;
+  readonly labels: readonly string[];
+}
+
+function part(members: object, ...labels: readonly string[]): Part {
+  return { members: members as Part['members'], labels };
+}
+
+function eachOf(list: 'interfaces' | 'sinks', name: string): (status: AgentStatus) => readonly Part[] {
+  return (status) => status[list].map((each) => part(each, String(part(each).members[name])));
+}
+
+function ofPart(
+  rows: NumberRows,
+  path: string,
+  partsOf: (status: AgentStatus) => readonly Part[],
+  labels: readonly string[] = [],
+): readonly Metric[] {
+  return Object.entries(rows).map(([member, row]) => {
+    const { metric: name, unit, help } = row;
+    const samples: Read = (status) => partsOf(status).flatMap((each) => sampleOf(row, member, each));
+    const type = name.endsWith('_total') ? 'counter' : 'gauge';
+    return { name, type, unit, labels, help, samples, member: `${path}.${member}` };
+  });
+}
+
+function sampleOf({ nullable, scale = 1 }: NumberRow, member: string, { members, labels }: Part): readonly Sample[] {
+  const value = members[member] as number | Tally | null;
+  if (value === null) return nullable === 'zero' ? [one(0, ...labels)] : [];
+  return [one(scale * packetsOf(value), ...labels)];
+}
 
 /** The samples of every interface, its name their first label. */
 function eachInterface(samples: (status: InterfaceStatus) => readonly Sample[]): Read {
@@ -281,9 +246,12 @@ export function withMetricsTable(page: string): string {
 }
 
 function renderMetricsTable(): string {
-  const rows = METRICS.map(({ name, type, unit, labels, help }) => {
-    const cells = [`\`${name}\``, type, unit, labels.map((label) => `\`${label}\``).join(' '), help];
+  const rows = METRICS.map(({ name, member, type, unit, labels, help }) => {
+    const quoted = [name, ...(member === undefined ? [] : [member])].map((text) => `\`${text}\``);
+    const cells = [quoted[0], quoted[1] ?? '', type, unit, labels.map((label) => `\`${label}\``).join(' '), help];
     return `| ${cells.join(' | ')} |`;
   });
-  return ['| metric | type | unit | labels | |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+  return ['| metric | in the status | type | unit | labels | |', '| --- | --- | --- | --- | --- | --- |', ...rows].join(
+    '\n',
+  );
 }

@@ -1,14 +1,9 @@
 /** What the packet rings of all interfaces take, and who got none. Bounded: it grows with interfaces alone. */
 import type { RingChange } from '../model/ring-change.ts';
+import type { NumbersOf, RINGS } from './numbers.ts';
 
-export interface RingStatus {
-  /** Memory of the kernel, in no figure of this process and in no cgroup. */
-  readonly bytes: number;
-  /** `capture.memoryMax`. */
-  readonly bytesMax: number;
-  readonly rings: number;
-  /** Interfaces that are not captured now because something of the system ran out, and why the last one was refused. */
-  readonly refused: number;
+export interface RingStatus extends NumbersOf<typeof RINGS> {
+  /** Why the last interface was refused. */
   readonly refusal: string | null;
 }
 

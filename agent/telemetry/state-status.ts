@@ -1,11 +1,11 @@
 /** The state directory while the agent runs: whether somebody deleted what is in there, and what that cost. */
 import { utcText } from '../model/utc-text.ts';
+import type { NumbersOf, STATE } from './numbers.ts';
 
-export interface StateStatus {
+export interface StateStatus extends NumbersOf<typeof STATE> {
   /** What is missing and cannot be made again, and why. */
   readonly failing: string | null;
-  /** How often something was made again, and when last. */
-  readonly remade: number;
+  /** When something was made again last. */
   readonly remadeSeconds: number | null;
 }
 

@@ -5,9 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { schemaFor } from '../../agent/config/schema.ts';
 import { SINKS } from '../../agent/export/sinks.ts';
-import { METRICS } from '../../agent/telemetry/metrics.ts';
+import { EXPORTER_STATE_LABELS, METRICS } from '../../agent/telemetry/metrics.ts';
 import { PROBLEM_CODES } from '../../agent/telemetry/problems.ts';
-import { EXPORTER_STATE_LABELS } from '../../agent/telemetry/sink-metrics.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const FOLDER = new URL('../../monitoring/', import.meta.url).pathname;

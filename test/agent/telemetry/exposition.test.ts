@@ -4,9 +4,9 @@ import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EXPORTER_STATES } from '../../../agent/export/exporter.ts';
 import { renderMetric, renderMetrics } from '../../../agent/telemetry/exposition.ts';
+import type { LogServiceStatus } from '../../../agent/telemetry/log-service-status.ts';
 import type { Metric } from '../../../agent/telemetry/metric.ts';
-import { METRICS, withMetricsTable } from '../../../agent/telemetry/metrics.ts';
-import { EXPORTER_STATE_LABELS } from '../../../agent/telemetry/sink-metrics.ts';
+import { EXPORTER_STATE_LABELS, METRICS, withMetricsTable } from '../../../agent/telemetry/metrics.ts';
 import {
   ETH0,
   observationPoint,
@@ -48,6 +48,28 @@ function samplesOf(text: string): Map<string, number> {
   );
 }
 
+/** Paths of what is a number, or a tally, or can be one and is null; those of maps by a rule's or a reason's name are theirs. */
+function numberPaths(value: unknown, path = ''): Set<string> {
+  if (typeof value === 'number' || (value === null && /(?:Seconds|Age\w*)$/.test(path))) return new Set([path]);
+  if (Array.isArray(value)) return new Set(value.flatMap((item) => [...numberPaths(item, `${path}[]`)]));
+  if (typeof value !== 'object' || value === null || MAPS.test(path)) return new Set();
+  if ('packets' in value && 'bytes' in value && Object.keys(value).length === 2) return new Set([path]);
+  return new Set(
+    Object.entries(value).flatMap(([name, part]) => [...numberPaths(part, path === '' ? name : `${path}.${name}`)]),
+  );
+}
+
+const MAPS = /\.(?:excluded|excludedPeers|gapSeconds)$/;
+
+const LOG_SERVICE: LogServiceStatus = {
+  state: 'running',
+  url: null,
+  storeFolder: '/store',
+  sinceSeconds: 1,
+  restarts: 0,
+  lastError: null,
+};
+
 /** What an exporter knows once it has delivered something. */
 const DELIVERED = { lastDeliveredSeconds: 1, deliveredUntilSeconds: 2, clockAheadSeconds: 3 };
 
@@ -56,7 +78,7 @@ describe('the exposition', () => {
     const text = renderMetrics(busyAgent());
     const from = text.indexOf('# HELP flowlogd_packets_total');
     expect(text.slice(from, text.indexOf('# HELP flowlogd_bytes_total'))).toBe(
-      `# HELP flowlogd_packets_total Packets offered, by what became of them: the sum over outcome is all that came to the interface.
+      `# HELP flowlogd_packets_total Packets offered, by outcome: the sum over outcome is all traffic of the interface.
 # TYPE flowlogd_packets_total counter
 flowlogd_packets_total{interface="eth0",outcome="metered"} 1000
 flowlogd_packets_total{interface="eth0",outcome="excluded"} 8
@@ -113,7 +135,7 @@ flowlogd_packets_total{interface="wg-é",outcome="dropped_by_interface"} 0
   });
 
   test('has every metric of the list once, with all of its labels', () => {
-    const status = { ...busyAgent(), sinks: [{ ...busyAgent().exporter, ...DELIVERED }] };
+    const status = { ...busyAgent(), logService: LOG_SERVICE, sinks: [{ ...busyAgent().exporter, ...DELIVERED }] };
     const text = renderMetrics(status);
     for (const { name, type } of METRICS) expect(text.split(`# TYPE ${name} ${type}\n`), name).toHaveLength(2);
     const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -140,6 +162,26 @@ describe('the metrics', () => {
       expect(help, name).toMatch(/\.$|: raise table\.flowsMax\.$/);
       for (const label of labels) expect(label).toMatch(/^[a-z_]+$/);
     }
+  });
+
+  test('have a help that is a sentence, and the unit that their name has', () => {
+    for (const { name, member, unit, help } of METRICS) {
+      expect(help, name).toMatch(/^[A-Z1].*\.$/s);
+      if (member !== undefined) expect(unit, name).not.toBe('');
+      if (unit === 'bytes' || unit === 'seconds') expect(name).toMatch(new RegExp(`_${unit}(?:_|$)`));
+    }
+  });
+
+  test('are all numbers of the status, and each number of the status is one of them or stands in the docs', () => {
+    const page = readFileSync(resolve('docs/operations.md'), 'utf8');
+    const paths = numberPaths({ ...busyAgent(), logService: LOG_SERVICE });
+    const members = METRICS.flatMap(({ member }) => member ?? []);
+    expect(members.filter((member) => !paths.has(member))).toEqual([]);
+    const others = [...paths].filter((path) => !members.includes(path));
+    expect(others.filter((path) => !new RegExp(`[\`.]${path.slice(path.lastIndexOf('.') + 1)}\``).test(page))).toEqual(
+      [],
+    );
+    expect(others.length).toBeGreaterThan(10);
   });
 
   test('know every state of the exporter', () => {
