@@ -138,7 +138,7 @@ function bindGetters(command: Command, words: Words, context: ProcessContext): I
     const text = required(name);
     const value = kind.parse(text);
     if (value !== undefined && inBounds(value, bounds)) return value;
-    throw usageError(command, `invalid --${name} '${text}': expected ${kind.forms}${describeBounds(kind, bounds)}`);
+    throw usageError(command, `invalid --${name} '${text}': expected ${kind.forms}${describeLimits(kind, bounds)}`);
   };
   return {
     stdin: context.stdin,
@@ -185,7 +185,7 @@ function inBounds(value: number, bounds: Bounds | undefined): boolean {
   return value >= (bounds?.min ?? Number.NEGATIVE_INFINITY) && value <= (bounds?.max ?? Number.POSITIVE_INFINITY);
 }
 
-function describeBounds(kind: QuantityKind, bounds: Bounds | undefined): string {
+function describeLimits(kind: QuantityKind, bounds: Bounds | undefined): string {
   const { min, max } = bounds ?? {};
   if (min !== undefined && max !== undefined) return `, from ${kind.format(min)} to ${kind.format(max)}`;
   if (min !== undefined) return `, at least ${kind.format(min)}`;

@@ -8,7 +8,7 @@ export const status: Command = {
   usage: '[--socket PATH | --state-directory DIR | --config FILE] [--json]',
   description:
     'Asks a running flowlogd over its control socket and shows on one screen what it captures, what it lost, its last windows, ' +
-    'what waits on disk and how uploads go; and when something is wrong, what to do about it.\n\n' +
+    'pending batches and uploads; and current problems, each with what to do.\n\n' +
     'Without an option it looks in .flowlogd of the current folder, in $RUNTIME_DIRECTORY or /run/flowlogd, and in the state ' +
     'directory of the defaults. The agent must be asked as the user that runs it, or as root. Exit code 69 when none answers.',
   options: [

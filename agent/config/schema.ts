@@ -223,7 +223,7 @@ const exclude = section(
 
 const region = section('One region, and the networks that lie in it.', {
   id: required(IDENTIFIER, {
-    description: 'The region as records name it. May be said several times, with further networks.',
+    description: 'The region as records name it. May be listed several times, with further networks.',
     example: 'ap-guangzhou',
   }),
   networks: listOf(
@@ -285,9 +285,9 @@ const BEFORE_SINKS = {
       example: '/run/flowlogd/tables',
     }),
   }),
-  spool: section('Batches that wait on disk for delivery.', {
+  spool: section('Batches on disk, pending for delivery.', {
     bytesMax: option(bytes(16 * MEBIBYTE, 16 * TEBIBYTE), '1GiB', {
-      description: 'Bound of the spool. Over it the oldest batch goes first, and is counted.',
+      description: 'Limit of the spool. Over it the oldest batches are evicted first, and counted.',
     }),
     ageSecondsMax: option(seconds(60, 366 * DAY_SECONDS), '7d', {
       description: 'Batches older than this go, and are counted.',

@@ -86,7 +86,7 @@ export function logRecorder(log: Log, message: RecorderMessage): void {
         },
       );
       break;
-    case 'set-aside':
+    case 'quarantined':
       log.error('corrupt file of an earlier run moved to quarantine; its records are not delivered', {
         file: message.file,
         reason: message.reason,

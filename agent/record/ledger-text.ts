@@ -94,7 +94,7 @@ function lossLines(ledger: Ledger): string[] {
     lines.push(`LOST ${counted(lost, 'packet')} (${Number(share)} %) that should be in a record.`);
   }
   if (ledger.rejectsLost > 0) {
-    lines.push(`LOST the verdict on ${counted(ledger.rejectsLost, 'packet')}: rejected, and taken for accepted.`);
+    lines.push(`LOST the verdict on ${counted(ledger.rejectsLost, 'packet')}: rejected, and recorded as ACCEPT.`);
   }
   if (ledger.beforeAttach > 0) {
     lines.push(`NOT CAPTURED: ${counted(ledger.beforeAttach, 'packet')} that came before capture began.`);

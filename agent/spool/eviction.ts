@@ -104,7 +104,7 @@ export class Eviction {
       if (!folder.attempt(() => splits.clear(name))) continue;
       const lost = readLost(name);
       if (lost === 'newer') this.#evictUnread(name, reason);
-      else if (lost === undefined) onDamaged(name, 'it had to go over a bound, and what it says of itself is damaged');
+      else if (lost === undefined) onDamaged(name, 'evicted over a limit, and its label is damaged');
       else {
         const point = pointOf(lost.header);
         points.set(point, [...(points.get(point) ?? []), lost]);

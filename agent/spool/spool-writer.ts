@@ -159,8 +159,8 @@ function packetsOf(batch: Uint8Array): number {
 
 /** What to do about the errors that people meet. */
 const ADVICE: Readonly<Record<string, string>> = {
-  ENOSPC: 'free space on its disk, or lower the spool’s bound',
-  EDQUOT: 'raise the disk quota, or lower the spool’s bound',
+  ENOSPC: 'free space on its disk, or lower spool.bytesMax',
+  EDQUOT: 'raise the disk quota, or lower spool.bytesMax',
   EROFS: 'its file system is mounted read-only: mount it writable',
   EACCES: 'give flowlogd’s user the right to write there',
   EPERM: 'give flowlogd’s user the right to write there',

@@ -85,8 +85,8 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
       readonly windowStart: number;
       readonly packets: number;
     }
-  /** A file of an earlier run cannot be believed: it is in the quarantine. */
-  | { readonly kind: 'set-aside'; readonly file: string; readonly reason: string }
+  /** A file of an earlier run is corrupt: it is in the quarantine. */
+  | { readonly kind: 'quarantined'; readonly file: string; readonly reason: string }
   /** A window of a newer flowlogd stays where it is, for that version. */
   | { readonly kind: 'newer'; readonly file: string; readonly reason: string }
   /** Once for each change to it: windows of earlier runs cannot be read now; it is tried again. */
@@ -122,7 +122,7 @@ export async function recordWindows(
     recoveryFailure: recovery.failure,
   });
   const { tablesFolders, runId, hostId, points, hashSeed } = setup;
-  const onQuarantined = (file: string, reason: string) => emit({ kind: 'set-aside', file, reason, status: status() });
+  const onQuarantined = (file: string, reason: string) => emit({ kind: 'quarantined', file, reason, status: status() });
   const onNewer = (file: string, reason: string) => emit({ kind: 'newer', file, reason, status: status() });
   const recovery = new WindowRecovery({
     disk,
@@ -268,7 +268,7 @@ function mapOrRefuse(
     if (!isSystemError(error)) throw error;
     throw new OperationalError(
       'memory.exhausted',
-      `Mapping a closed window of ${window.point.interfaceName} failed: ${error.message}; give flowlogd more memory or a lower bound on flows.`,
+      `Mapping a closed window of ${window.point.interfaceName} failed: ${error.message}; give flowlogd more memory or a lower table.flowsMax.`,
       error,
     );
   }

@@ -269,7 +269,7 @@ describe('windows that earlier runs left open', () => {
     const ended = start({ tablesFolders: [tables] });
     send({ kind: 'end' });
     await ended;
-    expect(messages.map(({ kind }) => kind)).toEqual(['set-aside', 'recovered', 'ended']);
+    expect(messages.map(({ kind }) => kind)).toEqual(['quarantined', 'recovered', 'ended']);
     expect(messages[0]).toMatchObject({ file: own, reason: 'it is cut short' });
   });
 });
