@@ -55,7 +55,7 @@ export interface Command {
 /** Commands by name, in the order of the help; each is loaded when it is asked for. */
 export type CommandTable = ReadonlyMap<string, () => Promise<Command>>;
 
-export interface Bounds {
+export interface Limits {
   readonly min?: number;
   readonly max?: number;
 }
@@ -98,10 +98,10 @@ export interface Invocation extends ProcessContext {
   strings(name: string): readonly string[];
   flag(name: string): boolean;
   /** The getters below demand a value or a default: ask `has` first for an option without. */
-  integer(name: string, bounds?: Bounds): number;
+  integer(name: string, limits?: Limits): number;
   /** A duration such as `60`, `10s`, `5m`, `1h`, in seconds. */
-  seconds(name: string, bounds?: Bounds): number;
+  seconds(name: string, limits?: Limits): number;
   /** A size such as `4096`, `64MiB`, in bytes. */
-  bytes(name: string, bounds?: Bounds): number;
+  bytes(name: string, limits?: Limits): number;
   choice<const T extends string>(name: string, accepted: readonly T[]): T;
 }

@@ -12,7 +12,7 @@ import {
   parseSeconds,
   SIZE_FORMS,
 } from '../options/quantity.ts';
-import type { Bounds, Command, Invocation, OptionSpec, ProcessContext } from './command.ts';
+import type { Command, Invocation, Limits, OptionSpec, ProcessContext } from './command.ts';
 
 /** Every command knows it. */
 export const HELP_OPTION: OptionSpec = { name: 'help', short: 'h', description: 'Show this help.' };
@@ -134,11 +134,11 @@ function bindGetters(command: Command, words: Words, context: ProcessContext): I
     if (value === undefined) throw usageError(command, `missing option --${name} ${spec(name).value ?? ''}`.trimEnd());
     return value;
   };
-  const quantity = (name: string, kind: QuantityKind, bounds: Bounds | undefined): number => {
+  const quantity = (name: string, kind: QuantityKind, limits: Limits | undefined): number => {
     const text = required(name);
     const value = kind.parse(text);
-    if (value !== undefined && inBounds(value, bounds)) return value;
-    throw usageError(command, `invalid --${name} '${text}': expected ${kind.forms}${describeLimits(kind, bounds)}`);
+    if (value !== undefined && isWithin(value, limits)) return value;
+    throw usageError(command, `invalid --${name} '${text}': expected ${kind.forms}${describeLimits(kind, limits)}`);
   };
   return {
     stdin: context.stdin,
@@ -158,9 +158,9 @@ function bindGetters(command: Command, words: Words, context: ProcessContext): I
     required,
     strings: (name) => words.values.get(spec(name).name) ?? [],
     flag: (name) => words.values.has(spec(name).name),
-    integer: (name, bounds) => quantity(name, INTEGER, bounds),
-    seconds: (name, bounds) => quantity(name, DURATION, bounds),
-    bytes: (name, bounds) => quantity(name, SIZE, bounds),
+    integer: (name, limits) => quantity(name, INTEGER, limits),
+    seconds: (name, limits) => quantity(name, DURATION, limits),
+    bytes: (name, limits) => quantity(name, SIZE, limits),
     choice: (name, accepted) => {
       const text = required(name);
       const found = accepted.find((value) => value === text);
@@ -181,12 +181,12 @@ const INTEGER: QuantityKind = { forms: 'a whole number', parse: parseInteger, fo
 const DURATION: QuantityKind = { forms: DURATION_FORMS, parse: parseSeconds, format: formatSeconds };
 const SIZE: QuantityKind = { forms: SIZE_FORMS, parse: parseBytes, format: formatBytes };
 
-function inBounds(value: number, bounds: Bounds | undefined): boolean {
-  return value >= (bounds?.min ?? Number.NEGATIVE_INFINITY) && value <= (bounds?.max ?? Number.POSITIVE_INFINITY);
+function isWithin(value: number, limits: Limits | undefined): boolean {
+  return value >= (limits?.min ?? Number.NEGATIVE_INFINITY) && value <= (limits?.max ?? Number.POSITIVE_INFINITY);
 }
 
-function describeLimits(kind: QuantityKind, bounds: Bounds | undefined): string {
-  const { min, max } = bounds ?? {};
+function describeLimits(kind: QuantityKind, limits: Limits | undefined): string {
+  const { min, max } = limits ?? {};
   if (min !== undefined && max !== undefined) return `, from ${kind.format(min)} to ${kind.format(max)}`;
   if (min !== undefined) return `, at least ${kind.format(min)}`;
   return max === undefined ? '' : `, at most ${kind.format(max)}`;

@@ -121,7 +121,7 @@ function unwrittenProblems({ interfaces, recorder }: Seen): readonly Problem[] {
       problem(
         'windows-unwritten',
         `${unwrittenWindows} closed windows of ${name} pending: the disk of the state directory is slow or hangs.`,
-        'Look at the disk (iostat -x, dmesg); capture goes on, and windows are coarsened early when too many wait.',
+        'Look at the disk (iostat -x, dmesg); capture continues, and windows are coarsened early when too many are pending.',
         name,
       ),
     );
@@ -241,7 +241,7 @@ function spoolProblems({ recorder, spool }: Seen, isDropping: boolean): readonly
     problems.push(
       problem(
         'spool-failing',
-        `The spool cannot be written, ${recorder.pendingWindows} windows wait in memory: ${recorder.failing}`,
+        `The spool cannot be written, ${recorder.pendingWindows} windows pending in memory: ${recorder.failing}`,
         'Free space on its disk or repair it. Pending data is flushed automatically.',
       ),
     );
