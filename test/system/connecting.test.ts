@@ -176,7 +176,7 @@ describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 180_
       const service = await peer({ services: [{ host: '10.9.0.2', port: PORT }] });
       const proxied = { HTTP_PROXY: `10.9.0.2:${PROXY_PORT}` };
       await delivers(agentTo(`http://10.9.0.2:${PORT}`, { ...proxied, NO_PROXY: 'example.net,10.9.0.0/24' }), service);
-      await delivers(agentTo(`http://10.9.0.2:${PORT}`, { ...proxied, FLOWLOGD_CLS_PROXY: 'none' }), service);
+      await delivers(agentTo(`http://10.9.0.2:${PORT}`, { ...proxied, FLOWLOGD_SINKS_CLS_PROXY: 'none' }), service);
       for (const { from } of requests(service.lines)) expect(from).toBe('10.9.0.1');
     });
 
@@ -189,8 +189,8 @@ describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 180_
       await startProxy(BASIC);
       const service = await peer({ services: [listening] });
       const agent = agentTo(`https://cls.test:${SECURE_PORT}`, {
-        FLOWLOGD_CLS_PROXY: `http://${CLIENT}10.9.0.2:${PROXY_PORT}`,
-        FLOWLOGD_CLS_CA_FILE: caFile,
+        FLOWLOGD_SINKS_CLS_PROXY: `http://${CLIENT}10.9.0.2:${PROXY_PORT}`,
+        FLOWLOGD_SINKS_CLS_CA_FILE: caFile,
       });
       await delivers(agent, service);
       const [first] = requests(service.lines);

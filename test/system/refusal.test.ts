@@ -114,7 +114,7 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 30
   function agentTo(endpoint: string): AgentProcess {
     const { hosts, service, agent } = host;
     const folder = join(agent.stateFolder, '..');
-    const through = ['env', `FLOWLOGD_CLS_ENDPOINT=${endpoint}`, 'FLOWLOGD_CLS_REQUEST_TIMEOUT_SECONDS=1'];
+    const through = ['env', `FLOWLOGD_SINKS_CLS_ENDPOINT=${endpoint}`, 'FLOWLOGD_SINKS_CLS_REQUEST_TIMEOUT_SECONDS=1'];
     return new AgentProcess({ namespace: hosts.observed, folder, service, windowSeconds: 60, through });
   }
 
