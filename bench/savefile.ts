@@ -38,7 +38,7 @@ export const CAPTURES: readonly CaptureSpec[] = (['64', 'imix'] as const).flatMa
   ),
 );
 
-/** What a comparison reads when nobody says otherwise. */
+/** What a comparison reads by default. */
 export const STANDARD_CAPTURES = [
   '64b-1k-zipf',
   '64b-100k-zipf',

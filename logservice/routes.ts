@@ -44,7 +44,7 @@ export function createHandler(service: Service): Handler {
       case 'GET /topics':
         return authorized(service, exchange) ?? { topics: await listTopics(service) };
       default:
-        return new Refusal('NotSupported', `${request.method} ${url.pathname} is nothing this service does.`);
+        return new Refusal('NotSupported', `No such endpoint: ${request.method} ${url.pathname}`);
     }
   };
 }

@@ -1,4 +1,4 @@
-/** `flowlogd run`: the agent as a service, or the whole on embedded defaults. */
+/** `flowlogd run`: the agent as a service, or everything, with built-in defaults. */
 import { once } from 'node:events';
 import { existsSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';

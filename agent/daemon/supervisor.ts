@@ -219,7 +219,7 @@ export class Supervisor {
     });
   }
 
-  /** What is pending goes to the sinks, oldest first; answers where a writer goes on. */
+  /** What is pending goes to the sinks, oldest first; answers where a writer continues. */
   #deliver(): number {
     this.#exporters.wake();
     return this.#spool.nextSequence;

@@ -78,7 +78,7 @@ function isOwnFolder(path: string): boolean {
   return found.isDirectory() && !isForeign(found);
 }
 
-/** Says what the system refuses, and goes on. */
+/** Says what the system refuses, and continues. */
 function unlessRefused<Result>(
   { log, refused, folder }: { readonly log: Log; readonly refused: string; readonly folder: string },
   prepare: () => Result,

@@ -48,7 +48,7 @@ export class TapController implements Observer {
     }
   }
 
-  /** The capability that it takes was given up at the start where nobody needed it. */
+  /** The capability that it takes was dropped at the start where it was not needed. */
   #requireConnections({ flowLog, interfaceName }: ObservationPoint): void {
     if (flowLog.resourceType !== 'NAT' || this.#followsConnections) return;
     throw new OperationalError(

@@ -123,7 +123,7 @@ export class FlowTally {
     return this.#observedUntil !== Number.POSITIVE_INFINITY;
   }
 
-  /** Unix seconds; undefined as long as the run goes on. */
+  /** Unix seconds; undefined as long as the run continues. */
   get endedAt(): number | undefined {
     return this.isOver ? this.#observedUntil : undefined;
   }

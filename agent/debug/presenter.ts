@@ -1,4 +1,4 @@
-/** What a debug run shows while it goes on and at its end: a live screen, tables, JSON objects, or plain records. */
+/** What a debug run shows while it continues and at its end: a live screen, tables, JSON objects, or plain records. */
 import type { Output } from '../cli/command.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { OutputWindow } from '../model/window-output.ts';

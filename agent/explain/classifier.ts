@@ -81,7 +81,7 @@ function agreesOnIcmp({ protocol, icmpType, icmpCode }: KeyFound, row: Int32Arra
   return row[ICMP] === (icmpType < 0 ? 0 : ICMP_KNOWN | (icmpType << 8) | icmpCode);
 }
 
-/** The words of a key that records are told apart by. */
+/** The words of a key that records are distinguished by. */
 export function isSameKey(left: Int32Array, right: Int32Array): boolean {
   for (let word = SOURCE; word <= PORTS; word++) if (left[word] !== right[word]) return false;
   return ((left[PROTOCOL_AND_FLAGS]! ^ right[PROTOCOL_AND_FLAGS]!) & 0xff) === 0;

@@ -9,7 +9,7 @@ export interface BackoffLimits {
 export const DEFAULT_BACKOFF: BackoffLimits = { initialMs: 500, capMs: 60_000 };
 
 /**
- * The wait before the next attempt, after `failures` (1 or more) in a row: even between a tenth of the bound and the bound,
+ * The wait before the next attempt, after `failures` (1 or more) in a row: even between a tenth of the limit and the limit,
  * which doubles up to the cap. Not from zero, so that no run of bad luck turns into a busy loop.
  *
  * @param random uniform in [0, 1)

@@ -83,7 +83,7 @@ export class DirectDelivery {
       if (outcome.kind !== 'retry') return this.#refused(outcome.reason);
       this.#troubleSince ??= timers.now();
       const waitMs = (outcome.afterMs ?? 0) + backoffMs(backoff, failures, random);
-      // Waiting on past the bound would only put off the same sentence.
+      // Waiting on past the limit would only put off the same sentence.
       if (timers.now() + waitMs - this.#troubleSince > this.#options.unreachableMs) return this.#unreachable(outcome);
       await this.#pause(waitMs);
     }

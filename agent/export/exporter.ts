@@ -10,9 +10,9 @@
  *     newer      the store holds it for the flowlogd that wrote it, and the others pass it
  *     poison     the store sets it aside
  *
- * Nothing is ever given up here: how long batches wait is the store's bound alone. Two habits keep one bad batch or one bad
+ * Nothing is ever dropped here: how long batches are pending is the store's limit alone. Two habits keep one bad batch or one bad
  * answer from doing more harm than it must. A batch that failed three times lets the next one try, so that it cannot stop
- * all others. And only so many batches in a row are set aside while the service accepts none: an answer that calls every
+ * all others. And only so many batches in a row are quarantined while the service accepts none: an answer that calls every
  * batch poison is about the service or the way to it, and must not empty the spool into the quarantine.
  */
 import type { BatchStore } from '../model/batch-store.ts';
@@ -76,7 +76,7 @@ export const EXPORTER_DEFAULTS = { probeMs: 30_000 } as const;
 export const LONG_BACKLOG_BATCHES = 8;
 /** Failures after which a batch lets others try. */
 const TRIES_PER_TURN = 3;
-/** Batches set aside in a row, with none accepted in between. */
+/** Batches quarantined in a row, with none accepted in between. */
 export const QUARANTINE_RUN_MAX = 10;
 /** The oldest batches among which the next is chosen, beside those on their way. */
 const CHOICE = 64;

@@ -38,7 +38,7 @@ export interface FlowLogResolver {
 /** What makes and ends taps. These fail with an OperationalError. */
 export interface Observer {
   observe(tap: TapSetup): Promise<void>;
-  /** The point goes on with other windows. */
+  /** The point continues with other windows. */
   change(tap: TapSetup): Promise<void>;
   leave(point: ObservationPoint): Promise<void>;
   /** An interface that should have been observed came and went, and carried so many packets. */
@@ -80,7 +80,7 @@ export class FlowLogControl {
   readonly #options: FlowLogControlOptions;
   #entries: Entries = [];
   #refusals: readonly Refusal[] = [];
-  /** Why the registry on the disk cannot be believed, until it is set aside. */
+  /** Why the registry on the disk is corrupt, until it is quarantined. */
   #damage: string | undefined;
   #observer: Observer | undefined;
   #refreshing: NodeJS.Timeout | undefined;

@@ -4,7 +4,7 @@
  *     {"schema": 1, "sha256": checksum of the JSON text of flowLogs, "flowLogs": [FlowLogEntry ...]}
  *
  * A new version is written beside the old one, made durable, and takes its name in one step; whatever is cut short leaves
- * the old one. A file that cannot be believed is never written over: it is set aside under another name; one of a newer
+ * the old one. A file that is corrupt is never written over: it is quarantined under another name; one of a newer
  * flowlogd ends the start. Members of an entry that this version does not know stay with it.
  */
 import { createHash } from 'node:crypto';

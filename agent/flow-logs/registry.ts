@@ -90,7 +90,7 @@ export interface Reconciled {
   readonly created: readonly FlowLogEntry[];
   readonly removed: readonly FlowLogEntry[];
   readonly changed: readonly FlowLogEntry[];
-  /** Of declarations that count for nothing; the flow logs that they name go on as they are. */
+  /** Of declarations that count for nothing; the flow logs that they name continue as they are. */
   readonly refusals: readonly Refusal[];
 }
 

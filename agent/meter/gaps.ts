@@ -60,7 +60,7 @@ export class Gaps {
     this.#over = this.#over.filter(({ toSeconds }) => toSeconds > seconds);
   }
 
-  /** The clock is set back: what goes on is cut in two. */
+  /** The clock is set back: what continues is cut in two. */
   cut(fromSeconds: number, toSeconds: number): void {
     for (const gap of [...this.#open]) {
       gap.secondsBefore = this.end(gap, fromSeconds);

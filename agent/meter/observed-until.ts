@@ -126,7 +126,7 @@ export function encodeObservedUntil(point: string, bootId: string, untilSeconds:
   return file;
 }
 
-/** Since when the point is not observed: Unix seconds, undefined where nobody knows. */
+/** Since when the point is not observed: Unix seconds, undefined where unknown. */
 export function absentSince(file: Uint8Array, point: string, bootId: string): number | undefined {
   const header = decodeHeader(file);
   if (header.kind !== 'header' || file.length < FILE_BYTES) return undefined;

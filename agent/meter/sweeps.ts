@@ -5,7 +5,7 @@ import type { Tap } from './tap.ts';
  * begins, too, and so with each window: what is dropped then is known to be of that window (drop-watch.ts).
  */
 const WAIT_MS = 500;
-/** What may wait goes on so long at most before the taps that have packets have their turn again. */
+/** What may wait continues so long at most before the taps that have packets have their turn again. */
 export const SLICE_MS = 50;
 
 /** When the quiet taps have their turn, too: twice a second, as a second begins, and when windows become due. */

@@ -60,7 +60,7 @@ export class TapAttachment {
   }
 
   /**
-   * @param capture one that goes on from another tap of the same interface; opened when absent
+   * @param capture one that continues from another tap of the same interface; opened when absent
    * @throws OperationalError when the interface cannot be captured now
    */
   attach(capture?: Capture): void {

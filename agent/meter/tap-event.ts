@@ -15,7 +15,7 @@ export type TapEvent =
   /** What the packet filter rejects cannot be known now; it can again, after so long. */
   | { readonly kind: 'verdicts-lost'; readonly reason: string }
   | { readonly kind: 'verdicts-back'; readonly gapSeconds: number }
-  /** The clock went on without this process. */
+  /** The clock continued without this process. */
   | { readonly kind: 'jumped'; readonly reason: GapReason; readonly gapSeconds: number }
   /** Windows come again that were there before. */
   | { readonly kind: 'set-back'; readonly seconds: number }

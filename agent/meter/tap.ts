@@ -76,7 +76,7 @@ export class Tap {
   }
 
   /**
-   * @param capture one that goes on from another tap of the same interface; opened when absent
+   * @param capture one that continues from another tap of the same interface; opened when absent
    * @throws OperationalError when the interface cannot be captured now
    */
   attach(capture?: Capture): void {
@@ -165,7 +165,7 @@ export class Tap {
     this.handOver()?.source.close();
   }
 
-  /** Ends without its capture, which another tap may go on with; undefined while the interface is away. */
+  /** Ends without its capture, which another tap may continue with; undefined while the interface is away. */
   handOver(): Capture | undefined {
     if (!this.isIntakeStopped) this.#drops.look(this.#seconds());
     this.#windows.closeAll();

@@ -14,7 +14,7 @@ export class Watermark {
     return this.#drainedFrom;
   }
 
-  /** When the intake was stopped: nothing that arrived later comes in. Infinity as long as it goes on. */
+  /** When the intake was stopped: nothing that arrived later comes in. Infinity as long as it continues. */
   get stoppedAt(): number {
     return this.#stoppedAt;
   }

@@ -139,7 +139,7 @@ export class WindowCoverage {
     this.resume();
   }
 
-  /** The windows of the time that the clock left are over: when it comes to them again they go on as further revisions. */
+  /** The windows of the time that the clock left are over: when it comes to them again they continue as further revisions. */
   #setBack({ fromSeconds, toSeconds }: ClockJump): void {
     const { gaps, meter, watermark, onEvent } = this.#options;
     const next = windowStart(toSeconds, this.#windowSeconds) + this.#windowSeconds;

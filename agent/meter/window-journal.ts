@@ -6,7 +6,7 @@
  * round some fifty stores for the ledger. Where the disk refuses, tables are memory-only, which is an event once, until a file can be
  * made again.
  *
- * Bounds: for each window one open file, and twice its largest tables (those they grew out of stay until the window goes).
+ * Limits: for each window one open file, and twice its largest tables (those they grew out of stay until the window goes).
  */
 import { statfsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -45,9 +45,9 @@ export interface WindowJournalOptions {
 
 /** Once for each change. */
 export type JournalEvent =
-  /** The disk refuses: from now on tables may be in memory alone, which a kill takes away. */
+  /** The disk refuses: from now on tables may be in memory only, which a kill takes away. */
   | { readonly kind: 'memory-only'; readonly reason: string }
-  /** It takes files again; so many tables were in memory alone since the run began. */
+  /** It takes files again; so many tables were in memory only since the run began. */
   | { readonly kind: 'persisted'; readonly memoryOnlyTables: number };
 
 type WindowIdentity = Pick<Window, 'start' | 'revision'>;
@@ -74,7 +74,7 @@ export class WindowJournal {
     return this.#watermark.absentSince;
   }
 
-  /** Tables that had to be in memory alone. */
+  /** Tables that had to be in memory only. */
   get memoryOnlyTables(): number {
     return this.#memoryOnlyTables;
   }

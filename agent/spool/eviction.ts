@@ -26,7 +26,7 @@ export interface EvictionParts {
   readonly onUnaccounted: () => void;
   /** It is in a report, so it is pending no more. */
   readonly onReported: (name: string) => void;
-  /** It went over a bound. */
+  /** It went over a limit. */
   readonly onEvicted: (name: string, reason: EvictionReason, totals: EvictedTotals) => void;
 }
 
@@ -57,14 +57,14 @@ export class Eviction {
     folder.attempt(() => reports.flush());
   }
 
-  /** Evicts batches that are over a bound. What the disk refuses to report stays. */
+  /** Evicts batches that are over a limit. What the disk refuses to report stays. */
   evict(names: readonly string[], reason: EvictionReason): void {
     try {
       for (let at = 0; at < names.length; at += EVICTED_AT_ONCE) {
         this.#evict(names.slice(at, at + EVICTED_AT_ONCE), reason);
       }
     } catch (error) {
-      // Nothing goes uncounted: the spool stays over its bound until the disk takes the report.
+      // Nothing goes uncounted: the spool stays over its limit until the disk takes the report.
       if (!(error instanceof OperationalError)) throw error;
     }
   }

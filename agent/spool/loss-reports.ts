@@ -1,7 +1,7 @@
 /**
  * What was evicted, until the sink that owed it knows: one loss report for each observation point, in a file of the sink's folder
  *
- *     FOLDER/000000000042.lost-open   sums up batches that went over a bound, or into the quarantine
+ *     FOLDER/000000000042.lost-open   sums up batches that went over a limit, or into the quarantine
  *     FOLDER/000000000042.lost        the same, closed: it is sent like a batch, and never changes again
  *
  * The number is that of the first batch in it, so no two reports have the same. Its content (header of spool-file.ts, then
@@ -13,7 +13,7 @@
  *
  * A newer flowlogd's report, in a layout or with members that this one does not know, stays in its file for that version.
  *
- * Bounds: one open and one closed report for each observation point; gaps beyond a few are joined.
+ * Limits: one open and one closed report for each observation point; gaps beyond a few are joined.
  */
 import type { BatchHeader } from '../model/batch-id.ts';
 import { addLedger, addTally, createLedger, joinGaps, type Ledger } from '../model/ledger.ts';
@@ -107,7 +107,7 @@ export class LossReports {
     this.#unwritten.delete(point);
   }
 
-  /** The same in memory alone, for batches that are gone already from a disk that takes no file. */
+  /** The same in memory only, for batches that are gone already from a disk that takes no file. */
   addUnwritten(batches: readonly LostBatch[]): void {
     const report = this.#with(batches);
     const point = pointOf(report.header);

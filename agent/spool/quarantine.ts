@@ -26,7 +26,7 @@ export class Quarantine {
     this.#bytesMax = bytesMax;
   }
 
-  /** Takes up what earlier runs left: the bound makes that a few thousand files. @throws what the file system throws; it can be called again then */
+  /** Takes up what earlier runs left: the limit makes that a few thousand files. @throws what the file system throws; it can be called again then */
   read(): void {
     this.#files.clear();
     this.#bytes = 0;

@@ -8,7 +8,7 @@
  * (the same batch, with the same identity: the reader drops it); a batch that was cut in pieces is there whole or in pieces,
  * never both; order is kept; and a batch that was evicted is either there or in a loss report, never in both or neither.
  *
- * Bounds: the quarantine's and the loss reports' own; of what is pending the spool's (spool.ts).
+ * Limits: the quarantine's and the loss reports' own; of what is pending the spool's (spool.ts).
  */
 import type { BatchStore } from '../model/batch-store.ts';
 import { withoutLedger } from '../wire/flow-batch-reader.ts';
@@ -29,7 +29,7 @@ import { parseSpoolName, restoredName } from './spool-name.ts';
 import type { SpoolEntry } from './spool-writer.ts';
 
 export interface QueueCounters extends VanishedTotals {
-  /** Over a bound. */
+  /** Over a limit. */
   readonly evicted: EvictedTotals;
   /** Found damaged when they were read, and so in the quarantine. */
   damaged: number;
@@ -125,7 +125,7 @@ export class SinkQueue implements BatchStore {
     return this.#quarantine.files;
   }
 
-  /** Files that only a newer flowlogd can deliver, as far as they were looked at: kept on the disk, within the bounds. */
+  /** Files that only a newer flowlogd can deliver, as far as they were looked at: kept on the disk, within the limits. */
   get newer(): number {
     return this.index.held + this.reports.newer;
   }

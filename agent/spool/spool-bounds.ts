@@ -3,7 +3,7 @@ import type { DiskUse } from './disk-use.ts';
 import type { SpoolIndex } from './spool-index.ts';
 import { isPiece, parseSpoolName } from './spool-name.ts';
 
-/** Batches that went because the spool was over a bound. */
+/** Batches that went because the spool was over a limit. */
 export interface EvictedTotals {
   batches: number;
   /** Of those batches that could still be read. */
@@ -25,11 +25,11 @@ export function addEvicted(into: EvictedTotals, from: Readonly<EvictedTotals>): 
 
 export type EvictionReason = 'bytes' | 'age';
 
-/** An episode is over when the backlog is this far under its bound again. */
+/** An episode is over when the backlog is this far under its limit again. */
 const RELIEVED_SHARE = 0.9;
 
 export interface EvictionEvents {
-  /** Once an episode: the spool is over its bound and the oldest batches go. */
+  /** Once an episode: the spool is over its limit and the oldest batches go. */
   onEvicting(reason: EvictionReason): void;
   /** The episode is over. */
   onEvicted(totals: Readonly<EvictedTotals>): void;
@@ -61,7 +61,7 @@ export class EvictionAlarm {
   }
 }
 
-/** One sink's batches, as the bounds see them. */
+/** One sink's batches, as the limits see them. */
 export interface BoundedQueue {
   readonly index: SpoolIndex;
   isInFlight(name: string): boolean;
@@ -74,7 +74,7 @@ export interface SpoolBounds {
 }
 
 /**
- * What is over the bounds, oldest first: of each queue the names that have to go. One batch is one file, so it counts once and
+ * What is over the limits, oldest first: of each queue the names that have to go. One batch is one file, so it counts once and
  * goes for all that owe it; it stays while it is in flight to one of them.
  */
 export function overdue<Queue extends BoundedQueue>(
@@ -89,7 +89,7 @@ export function overdue<Queue extends BoundedQueue>(
     if (overBytes <= 0 && parseSpoolName(name)!.spooledSeconds >= writtenSecondsMin) break;
     if (owing.some((queue) => queue.isInFlight(name))) continue;
     if (overBytes > 0) reason = 'bytes';
-    // Those of unknown size are older than what is left when this is reached, and that alone is over the bound.
+    // Those of unknown size are older than what is left when this is reached, and that alone is over the limit.
     overBytes -= owing.map(({ index }) => index.bytesOf(name)).find((bytes) => bytes !== undefined) ?? 0;
     for (const queue of owing) {
       const names = due.get(queue) ?? [];

@@ -8,7 +8,7 @@
  * The rename in the folder of the first sink is the commit: as long as the temporary name is there, no exporter knows of the batch,
  * and a restart removes what was linked already. Once it is gone, every link is on the disk. With one sink nothing is linked.
  *
- * Bounds: one staged window on the disk beside the spool; no memory beyond the caller's bytes. After a failure nothing of
+ * Limits: one staged window on the disk beside the spool; no memory beyond the caller's bytes. After a failure nothing of
  * the window remains; what a dying disk does not let us delete now is deleted at the next start.
  */
 import { OperationalError } from '../model/operational-error.ts';

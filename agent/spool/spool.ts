@@ -1,13 +1,13 @@
 /**
  * The spool: batches that are durable and not yet delivered, in one folder (spool-layout.ts). One batch is one file, linked into a
  * folder of each sink that owes it; what a sink does with its own is its queue's (sink-queue.ts). Here is what concerns all of
- * them: the lock, the order of reading, and the bounds.
+ * them: the lock, the order of reading, and the limits.
  *
  * Opening takes the folder and reads nothing; the index is read in bounded steps (`readSome`) while capture runs. First the
  * names: from then on the order and the next sequence number are known, so batches can be written and delivered. Then the sizes,
- * oldest first, beside the work of others. The bound holds for the sizes that are known; what it takes of others it measures.
+ * oldest first, beside the work of others. The limit holds for the sizes that are known; what it takes of others it measures.
  *
- * Bounds: `bytesMax` on the disk, counted in blocks and each file once, over which the oldest go first, for all that owe them
+ * Limits: `bytesMax` on the disk, counted in blocks and each file once, over which the oldest go first, for all that owe them
  * (a window that is being written comes on top, and batches in flight stay); those of each queue; in memory one index entry for
  * each name.
  */
@@ -45,7 +45,7 @@ export interface SpoolOptions {
   /** Those of the configuration, in its order: the first takes over what a version without folders of sinks left. */
   readonly sinks: readonly string[];
   readonly bytesMax: number;
-  /** Undefined: batches stay as long as there is room. With a bound, a clock that is set forward makes batches old. */
+  /** Undefined: batches stay as long as there is room. With a limit, a clock that is set forward makes batches old. */
   readonly ageSecondsMax?: number | undefined;
   /** Of each sink. */
   readonly quarantineBytesMax: number;
@@ -145,7 +145,7 @@ export class Spool {
     return entries.map(({ name }) => name);
   }
 
-  /** Takes what a writer has committed into the index, and then keeps the bounds. */
+  /** Takes what a writer has committed into the index, and then keeps the limits. */
   adopt(written: readonly WrittenBatch[]): void {
     for (const queue of this.queues) {
       const entries = written.filter(({ sinks }) => sinks.includes(queue.sink));
@@ -190,7 +190,7 @@ export class Spool {
     return sum;
   }
 
-  /** Evicts what is over the bounds, oldest first. Called when batches come in; with a bound of age also from time to time. */
+  /** Evicts what is over the limits, oldest first. Called when batches come in; with a limit of age also from time to time. */
   sweep(): void {
     const { bytesMax, ageSecondsMax, now } = this.#options;
     const { queues } = this;

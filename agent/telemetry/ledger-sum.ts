@@ -26,7 +26,7 @@ export interface LedgerStatus extends Omit<LedgerNumbers, 'evicted'> {
   readonly gapSeconds: Readonly<Record<string, number>>;
 }
 
-/** Ledgers added up. Of gaps only the time is kept: their number has no bound. */
+/** Ledgers added up. Of gaps only the time is kept: their number has no limit. */
 export class LedgerSum {
   readonly #sum = createLedger([]);
   readonly #gapSeconds: Record<string, number> = Object.fromEntries(GAP_REASONS.map((reason) => [reason, 0]));

@@ -36,7 +36,7 @@ export interface DataPlaneSetup {
   readonly control: SharedArrayBuffer;
   /** Over the packet rings of all interfaces. */
   readonly ringBytesMax: number;
-  /** Where open windows are kept on disk; without it they live in memory alone. */
+  /** Where open windows are kept on disk; without it they live in memory only. */
   readonly persist?: PersistOptions | undefined;
   /** Whether interfaces that cannot be captured now are waited for; else one of them ends it all. */
   readonly waits?: boolean | undefined;
@@ -59,7 +59,7 @@ export interface DataPlanePorts {
 /** What the control plane asks for while the data plane runs; carried out between two rounds. */
 export type TapRequest = { readonly id: number } & (
   | { readonly kind: 'observe'; readonly tap: TapSetup }
-  /** The same point with another window: it goes on without a packet lost. */
+  /** The same point with another window: it continues without a packet lost. */
   | { readonly kind: 'change'; readonly tap: TapSetup }
   /** The windows of the point are handed over before the answer. */
   | { readonly kind: 'leave'; readonly point: ObservationPoint }

@@ -1,6 +1,6 @@
 /**
  * Entry of the recorder thread: the addon to map the tables and to ask conntrack, the spool's folder to write to. Connections
- * are followed from the start, windows are taken in once the control plane knows where the spool goes on; those that close
+ * are followed from the start, windows are taken in once the control plane knows where the spool continues; those that close
  * earlier are pending at the port.
  */
 

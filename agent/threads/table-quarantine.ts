@@ -1,4 +1,4 @@
-/** The folder of files of open windows that are damaged. Bound: its bytes, over which the files of the oldest windows go. */
+/** The folder of files of open windows that are damaged. Limit: its bytes, over which the files of the oldest windows go. */
 import { basename } from 'node:path';
 import { parseLayout3Table } from '../meter/layout-3.ts';
 import { parseWindowFileName } from '../meter/window-file.ts';

@@ -1,8 +1,8 @@
 /**
  * The taps of a data plane, which come and go while it runs, and the closed windows that the recorder still has of them.
  *
- * A tap that leaves takes in what waits for it and closes its windows first; the others go on between two of their rounds.
- * When the same point comes back, the revisions of its windows go on where they were: a batch identity is never used twice.
+ * A tap that leaves takes in what waits for it and closes its windows first; the others continue between two of their rounds.
+ * When the same point comes back, the revisions of its windows continue where they were: a batch identity is never used twice.
  */
 
 import { uptime } from 'node:os';
@@ -93,7 +93,7 @@ export class TapManager {
   }
 
   /**
-   * @param capture one that goes on; opened when absent
+   * @param capture one that continues; opened when absent
    * @throws OperationalError when the interface cannot be captured now, or never where those are waited for; nothing is left
    *   of the tap then
    */
@@ -114,7 +114,7 @@ export class TapManager {
   }
 
   /**
-   * The point goes on under another definition: its windows are closed, and not a packet is lost between the two.
+   * The point continues under another definition: its windows are closed, and not a packet is lost between the two.
    *
    * @param batch to read into
    * @throws OperationalError as `observe`

@@ -28,7 +28,7 @@ export class TapRequests {
     return this.#ask({ kind: 'observe', tap });
   }
 
-  /** Answers when the point goes on with the windows of this. */
+  /** Answers when the point continues with the windows of this. */
   change(tap: TapSetup): Promise<void> {
     return this.#ask({ kind: 'change', tap });
   }

@@ -9,7 +9,7 @@
  * is, its name still says which window of which point is lost: that gets a ledger with an unknown loss. What refuses for reasons of
  * its own (permissions, no file left to open) says nothing about a window: it stays where it is, and is tried again.
  *
- * Bounds: one window's tables in memory at a time; the quarantine's bytes.
+ * Limits: one window's tables in memory at a time; the quarantine's bytes.
  */
 import { basename } from 'node:path';
 import type { HashSeed } from '../flow/hash.ts';

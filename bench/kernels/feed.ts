@@ -76,7 +76,7 @@ export class BatchFeed {
     }
   }
 
-  /** Puts the next batch in place; time goes on. */
+  /** Puts the next batch in place; time continues. */
   load(): void {
     const at = this.#next * this.#batchBytes;
     this.#bytes.set(this.#pool.subarray(at, at + this.#batchBytes));
@@ -139,7 +139,7 @@ export class RowFeed {
     return new RowFeed(traffic, poolPackets(population.flows), () => traffic.nextFlow());
   }
 
-  /** Puts the next rows in place; time goes on, so that every packet moves its flow's end. */
+  /** Puts the next rows in place; time continues, so that every packet moves its flow's end. */
   load(): void {
     const at = this.#next * ROWS * ROW_WORDS;
     this.rows.set(this.#pool.subarray(at, at + ROWS * ROW_WORDS));

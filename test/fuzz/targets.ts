@@ -98,7 +98,7 @@ function runNflog(bytes: Uint8Array): void {
 
 const SAVEFILE_CODES = ['savefile.damaged', 'savefile.format', 'savefile.unreadable'];
 
-/** In pieces of odd sizes, and with a bound on how often it may be asked. */
+/** In pieces of odd sizes, and with a limit on how often it may be asked. */
 function bytesOf(bytes: Uint8Array): ByteSource {
   let at = 0;
   let asked = 0;

@@ -39,7 +39,7 @@ export class FakeTimers implements Timers {
   }
 }
 
-/** Lets every promise that can go on go on. */
+/** Lets every promise run on that can. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -13,7 +13,7 @@ int main(int argc, char **argv) {
     perror("hold-thread");
     return 69;
   }
-  /* Answers at its stop and at its death; nothing lets it go on. */
+  /* Answers at its stop and at its death; nothing lets it continue. */
   while (waitpid(thread, NULL, __WALL) == thread) {
   }
   pause();

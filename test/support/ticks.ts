@@ -24,7 +24,7 @@ export const total = ({ 4: v4, 6: v6 }: Tick['packets']): number => v4 + v6;
 /** Packets by tick and address family, from the records of the log service. */
 export type StoredTicks = ReadonlyMap<number, { 4: number; 6: number }>;
 
-/** Sends from the peer to obs0 until it is stopped, and goes on where that interface is made anew. */
+/** Sends from the peer to obs0 until it is stopped, and continues where that interface is made anew. */
 export class TickSender {
   readonly #running: RunningCommand;
 

@@ -39,7 +39,7 @@ regions:
 const FLOW_LOG =
   '[{ name: joined, resourceType: CCN, interfaces: [tunnel0], constants: { ccnId: ccn-0a1b2c3d, regionId: ap-guangzhou } }]';
 
-/** One flow that nobody answers. */
+/** One flow without an answer. */
 interface Flow {
   readonly from: 'near' | 'far';
   readonly protocol: 'icmp' | 'tcp' | 'udp';

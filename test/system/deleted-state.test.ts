@@ -1,5 +1,5 @@
 /**
- * Somebody deletes the state of a running agent, or a part of it, while numbered packets arrive: the agent goes on capturing,
+ * Somebody deletes the state of a running agent, or a part of it, while numbered packets arrive: the agent keeps capturing,
  * makes it again, says so with what is lost, and delivers the rest. What was pending and undelivered is told, to the packet.
  */
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * An outage that the spool cannot hold: the built agent gives up what goes over its bounds and what is damaged, is killed while
- * it does, and tells the log service when that is back. Whoever adds up there what arrived and what was given up must find what
+ * An outage that the spool cannot hold: the built agent evicts what goes over its limits and what is damaged, is killed while
+ * it does, and tells the log service when that is back. Whoever adds up there what arrived and what was evicted must find what
  * the writer of the backlog wrote.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -71,7 +71,7 @@ describe.skipIf(missing !== undefined)('an outage longer than the spool', { time
     return { id: contextFlow(batch.header), packets, bytes, metered: batch.ledger?.metered.packets ?? 0 };
   }
 
-  /** Gives up batches under a bound, killed in the middle of it and then not; answers the second run. */
+  /** Evicts batches over a limit, killed in the middle of it and then not; answers the second run. */
   async function giveUp(killed: AgentProcess, agent: AgentProcess, said: string): Promise<RunningCommand> {
     await killed.launch().until(({ stderr }) => stderr.includes(said));
     await sleep(Math.random() * 100);
@@ -84,7 +84,7 @@ describe.skipIf(missing !== undefined)('an outage longer than the spool', { time
     return running;
   }
 
-  /** Over the bound in bytes each window of its own pushes out an older batch. */
+  /** Over the limit in bytes each window of its own pushes out an older batch. */
   async function giveUpForBytes(): Promise<void> {
     const agent = agentWith('FLOWLOGD_SPOOL_BYTES_MAX=16MiB');
     const running = await giveUp(agent, agent, FULL);
@@ -145,7 +145,7 @@ describe.skipIf(missing !== undefined)('an outage longer than the spool', { time
     const backlog = writeBacklog(join(host.agent.stateFolder, 'spool'), OUTAGE, Date.now() / 1000);
     const names = readdirSync(folder).sort();
     expect(names.length).toBe(BATCHES);
-    // Of each kind some that go over a bound before they are sent, and one that is sent.
+    // Of each kind some that go over a limit before they are sent, and one that is sent.
     const told = [20, 1000, BATCHES - 1].map((index) => damage(names[index]!, -1));
     const untold = [1003, BATCHES - 6].map((index) => damage(names[index]!, 10));
     await host.service.stop();

@@ -32,7 +32,7 @@ const FAULTS: readonly Fault[] = [
       void execFileSync('nsenter', ['--target', String(pid), '--mount', 'mount', '-o', 'remount,rw', folder]),
   },
   {
-    // The agent has given up the capability by which root passes over modes.
+    // The agent has dropped the capability by which root passes over modes.
     code: 'EACCES',
     refuse: (folder) => chmodSync(folder, 0),
     repair: (folder) => chmodSync(folder, 0o700),
@@ -60,7 +60,7 @@ describe.skipIf(missing !== undefined)('an agent whose folder of open windows', 
     host.sendBurst();
     fault.repair(folder, agent.pid);
     await running.until(({ stderr }) => stderr.includes('persisted again'));
-    // What was in memory alone is in the spool, and so is what the run before had left.
+    // What was in memory only is in the spool, and so is what the run before had left.
     await host.untilArrived();
     await burstAndKill();
     await agent.start();

@@ -2,7 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { authority, ConnectError, describeError } from './connect-error.ts';
 import type { Address } from './name-lookup.ts';
 
-/** The Connection Attempt Delay of RFC 8305, section 5: the next address gets its chance, and this one goes on. */
+/** The Connection Attempt Delay of RFC 8305, section 5: the next address gets its chance, and this one continues. */
 const STAGGER_MS = 250;
 
 /**

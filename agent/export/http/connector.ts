@@ -1,5 +1,5 @@
 /**
- * How a connection to the endpoint comes about, in steps that each have a bound and a name:
+ * How a connection to the endpoint comes about, in steps that each have a limit and a name:
  *
  *     name look-up ── TCP, to every address ── [ TLS to the proxy ── CONNECT ] ── TLS
  *

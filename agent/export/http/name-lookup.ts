@@ -28,7 +28,7 @@ const systemLookup: SystemLookup = (host) =>
 
 /**
  * Looks a name up, and each name once at a time: the system's look-up cannot be called off and occupies one of the few
- * threads that also read files, so who asks while one is under way waits for the same, even where its first asker has given up.
+ * threads that also read files, so who asks while one is under way waits for the same, even where its first asker has given up waiting.
  */
 export class NameLookup {
   readonly #lookup: SystemLookup;

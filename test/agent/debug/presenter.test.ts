@@ -10,7 +10,7 @@ import { cursorOver } from '../../support/flow-records.ts';
 const WINDOW_SECONDS = 10;
 const START = 1008;
 
-/** A run with eight packets in each window, as the command drives it: some windows are closed while it goes on, one by its end. */
+/** A run with eight packets in each window, as the command drives it: some windows are closed while it continues, one by its end. */
 async function tablesOf(endsAt: number, closings: readonly number[]): Promise<string> {
   const stdout = new PassThrough();
   const tally = new FlowTally(WINDOW_SECONDS, START);

@@ -67,7 +67,7 @@ function recordsOf(batches: Iterable<Uint8Array>): string[] {
 
 const names = (count: number): string[] => Array.from({ length: count }, (_, n) => `b${String(n).padStart(3, '0')}`);
 
-/** Answers as told and remembers what it was sent, and how much of it at once. */
+/** Answers as asked and remembers what it was sent, and how much of it at once. */
 class FakeSink implements Sink {
   readonly description = 'a fake';
   limits = ROOMY;

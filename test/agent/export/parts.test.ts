@@ -12,7 +12,7 @@ import { probeOpen, ROOMY } from '../../support/sink-limits.ts';
 const ACCEPTED: SendOutcome = { kind: 'accepted' };
 const RETRY: SendOutcome = { kind: 'retry', reason: 'away', afterMs: 7 };
 
-/** Records are told apart by their source port: 1, 2, 3 ... */
+/** Records are distinguished by their source port: 1, 2, 3 ... */
 function batchOf(records: number): Uint8Array {
   const flows = Array.from({ length: records }, (_, n) => ({ ...createFlowRecord(), sourcePort: n + 1, packets: 1 }));
   let bytes = new Uint8Array(0);

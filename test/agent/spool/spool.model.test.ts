@@ -2,7 +2,7 @@
  * The spool against a model: random actions of one sink or two, each of which may be cut short by a power cut or a kill at any disk
  * operation, by a full disk or by a failing one; files are damaged anywhere. After each, what is in the queue of each sink must be
  * what the model allows, and whoever reads what was delivered to it, what is pending for it and what was evicted must find every
- * packet that was metered. A sink's acknowledgement, cut or quarantine changes nothing for the other, and the bound counts files.
+ * packet that was metered. A sink's acknowledgement, cut or quarantine changes nothing for the other, and the limit counts files.
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -27,7 +27,7 @@ type Action =
       readonly how: keyof typeof DAMAGES;
       readonly at: number;
     }
-  /** The bound sinks to this many blocks for a moment. */
+  /** The limit falls to this many blocks for a moment. */
   | { readonly kind: 'drop'; readonly blocks: number }
   | { readonly kind: 'kill' | 'cut' };
 
@@ -291,7 +291,7 @@ class World {
     }
   }
 
-  /** Over the bound everybody's oldest go, until all files together are within it. */
+  /** Over the limit the oldest of all sinks go, until all files together are within it. */
   #evict(bytesMax: number): void {
     for (const { fates } of this.#models.values()) for (const fate of fates.values()) this.#mayEvict(fate);
     this.#bytesMax = bytesMax;
