@@ -50,7 +50,7 @@ describe.each(['sidecar.yaml', 'daemonset.yaml'])('kubernetes/%s', (file) => {
 
   test('has a configuration that flowlogd accepts, with its variables', () => {
     const warnings = warningsOf(config, environmentOf(agent));
-    expect(warnings).toEqual([expect.stringContaining('answers metrics to everybody')]);
+    expect(warnings).toEqual([expect.stringContaining('exposes metrics to every client')]);
   });
 
   test('gives the agent one capability, a user of its own and nothing to write to but its volumes', () => {
