@@ -77,7 +77,7 @@ describe('a state directory', () => {
     mkdirSync(path);
     expect(() => refuseForeignState(path)).not.toThrow();
     chownSync(path, SOMEBODY, SOMEBODY);
-    expect(() => refuseForeignState(path)).toThrow(/belongs to user 12345 .* set stateDirectory to/);
+    expect(() => refuseForeignState(path)).toThrow(/owned by user 12345, .* set stateDirectory to/);
   });
 
   test.skipIf(!isRoot)("may be another user's elsewhere, as a container's volume is, or not be there yet", () => {
