@@ -52,7 +52,9 @@ export function desired(configuration: Configuration): Pick<RunPlan, 'declaratio
   const sinks = configuredSinks(configuration);
   return {
     declarations: configuration.flowLogs.map(declarationOf),
-    storages: Object.fromEntries(sinks.map(({ name, storage }) => [name, storage])),
+    storages: Object.fromEntries(
+      sinks.filter(({ isDraining }) => isDraining !== true).map(({ name, storage }) => [name, storage]),
+    ),
   };
 }
 

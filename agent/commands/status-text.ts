@@ -216,11 +216,11 @@ function exporterLines({ sinks }: AgentStatus, nowSeconds: number): string[] {
 }
 
 function sinkLines(exporter: SinkStatus, nowSeconds: number): string[] {
-  const { sink, state, sinceSeconds, deliveredBatches, attempts, lastDeliveredSeconds, lastError } = exporter;
+  const { sink, state, draining, sinceSeconds, deliveredBatches, attempts, lastDeliveredSeconds, lastError } = exporter;
   const { deliveredUntilSeconds, clockAheadSeconds } = exporter;
   const last = lastDeliveredSeconds === null ? '' : `, the last one ${duration(nowSeconds - lastDeliveredSeconds)} ago`;
   const lines = [
-    `Exporter  ${state} for ${duration(nowSeconds - sinceSeconds)}, to ${sink}`,
+    `Exporter  ${state} for ${duration(nowSeconds - sinceSeconds)}, to ${sink}${draining ? ' (draining: no new records)' : ''}`,
     `          ${batchCount(deliveredBatches)} delivered in ${counted(attempts, 'upload')}${last}`,
   ];
   const until = deliveredUntilSeconds === null ? [] : [`windows delivered until ${utcText(deliveredUntilSeconds)}`];

@@ -312,13 +312,26 @@ const AFTER_SINKS = {
   }),
 };
 
+/** What a sink has beside the options of its kind. */
+const OF_EVERY_SINK = {
+  drain: option(BOOLEAN, 'false', {
+    description:
+      'Before it is removed: it gets no new records, and what is pending for it is still delivered (see sinks.md).',
+  }),
+};
+
 /** @param kinds of sinks that there are */
 export function schemaFor(kinds: readonly SinkOptions[]) {
   return section('The configuration of flowlogd.', {
     ...BEFORE_SINKS,
     sinks: named(SINK_NAME, {
       max: SINKS_MAX,
-      types: Object.fromEntries(kinds.map(({ kind, section: options }) => [kind, options])),
+      types: Object.fromEntries(
+        kinds.map(({ kind, section: { fields, ...about } }) => [
+          kind,
+          { ...about, fields: { ...fields, ...OF_EVERY_SINK } },
+        ]),
+      ),
       description:
         'The log services that receive the records, by names of your own: see sinks.md. Without any they go to the embedded log service on the loopback interface.',
     }),

@@ -72,10 +72,18 @@ export function planSinks(
   findings: Findings,
 ): readonly SinkPlan[] {
   const paths = new Map<string, string>();
+  if (sections.length > 0 && sections.every(({ values: own }) => own['drain'] === true)) {
+    findings.problemIn(
+      sections[0]!.path,
+      'every sink drains, so records would go nowhere; let one of them have drain: false',
+    );
+  }
   return sections.map(({ name, type, path, values: own }) => {
     const fromFiles = [...values].filter(([each]) => each.startsWith(`${path}.`));
     const secrets = Object.fromEntries(fromFiles.map(([each, value]) => [each.slice(path.length + 1), value]));
-    const plan = kindOf(kinds, type).plan(name, { ...own, ...secrets }, (option) => texts.get(`${path}.${option}`));
+    const { drain = false, ...options } = own;
+    const read = kindOf(kinds, type).plan(name, { ...options, ...secrets }, (option) => texts.get(`${path}.${option}`));
+    const plan = { ...read, isDraining: drain === true };
     const place = JSON.stringify(plan.storage);
     const other = paths.get(place);
     if (other !== undefined) {

@@ -12,6 +12,8 @@ export interface RunningSink {
   /** By which metrics and status know it. */
   readonly name: string;
   readonly sink: Sink;
+  /** It gets no new batches. */
+  readonly isDraining: boolean;
 }
 
 interface Delivery extends RunningSink {
@@ -23,9 +25,10 @@ export class SinkExporters {
   readonly #deliveries: readonly Delivery[];
 
   constructor(sinks: readonly RunningSink[], queueOf: (name: string) => BatchStore, log: Log) {
-    this.#deliveries = sinks.map(({ name, sink }) => {
+    this.#deliveries = sinks.map((running) => {
+      const { name, sink } = running;
       const queue = queueOf(name);
-      return { name, sink, queue, exporter: createExporter(name, sink, queue, log) };
+      return { ...running, queue, exporter: createExporter(name, sink, queue, log) };
     });
   }
 
@@ -85,11 +88,12 @@ function createExporter(name: string, sink: Sink, store: BatchStore, log: Log): 
   });
 }
 
-function numbersOf({ name, sink, queue, exporter }: Delivery): ExporterNumbers {
+function numbersOf({ name, sink, isDraining, queue, exporter }: Delivery): ExporterNumbers {
   const { delivered, sent, bytes, attempts, retries, blocked, split, partial, quarantined } = exporter.counters;
   return {
     name,
     sink: sink.description,
+    draining: isDraining,
     state: exporter.state,
     lastError: exporter.lastError ?? null,
     pendingBatches: queue.backlog().batches,

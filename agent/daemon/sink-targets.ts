@@ -24,7 +24,13 @@ export async function openTargets(
   const isEmbedded = plans.some(({ storage }) => storage === EMBEDDED_STORAGE);
   const keeper = isEmbedded ? embeddedLogService(stateDirectory, log) : undefined;
   const context = { environment, nowMs: Date.now, embedded: keeper };
-  const sinks = await Promise.all(plans.map(async (plan) => ({ name: plan.name, sink: await plan.create(context) })));
+  const sinks = await Promise.all(
+    plans.map(async (plan) => ({
+      name: plan.name,
+      sink: await plan.create(context),
+      isDraining: plan.isDraining === true,
+    })),
+  );
   return { sinks, keeper, logService: keeper && (() => keeper.status) };
 }
 

@@ -230,7 +230,7 @@ export class Supervisor {
       hostId: this.#options.hostId,
       runId: this.#runId,
       folder: this.#spoolFolder,
-      sinks: this.#options.sinks.map(({ name }) => name),
+      sinks: this.#options.sinks.filter(({ isDraining }) => !isDraining).map(({ name }) => name),
       tablesFolders: this.#tables.folders,
       points: this.#options.taps.map(({ point }) => point),
       ...RECORDER_DEFAULTS,

@@ -9,6 +9,8 @@ export interface SinkPlan {
   readonly name: string;
   readonly kind: string;
   readonly options: unknown;
+  /** It gets no new batches; what is pending for it is delivered. */
+  readonly isDraining?: boolean;
   /** The same for options that differ only in the way there. */
   readonly storage: Storage;
   /** Where it sends and which way, for people. @throws OperationalError `config.invalid` */

@@ -70,6 +70,8 @@ export interface ExporterNumbers extends NumbersOf<typeof numbers.SINK> {
   /** The name of the sink, and what it is. */
   readonly name: string;
   readonly sink: string;
+  /** It gets no new batches, and delivers what is pending. */
+  readonly draining: boolean;
   readonly state: string;
   readonly lastError: string | null;
 }

@@ -107,6 +107,7 @@ export class StatusWorld {
   readonly exporter: Mutable<Omit<ExporterNumbers, 'pendingBatches'>> = {
     name: 'cls',
     sink: 'topic flowlog at http://127.0.0.1:9514',
+    draining: false,
     state: 'idle',
     lastError: null,
     deliveredBatches: 0,

@@ -3,7 +3,7 @@
  * moment, an outage of one of them and a full disk. The oracle is the sender's own account, and the one store against the other; what a
  * kill costs is in test/system/durability.test.ts.
  */
-import { mkdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -107,6 +107,34 @@ describe.skipIf(missing !== undefined)('an agent with two sinks', { timeout: 240
     const expected = countLines(host.counts);
     expect(countLines(countsOf(await host.service.query()))).toEqual(expected);
     expect(countLines(countsOf(await other.query()))).toEqual(expected);
+    await Promise.all([host.service.stop(), other.stop()]);
+  });
+
+  test('that drains one delivers what is pending for it, and gives new records to the other alone', async () => {
+    await other.stop();
+    await agent.start();
+    await host.windowBegin();
+    host.sendBurst();
+    await host.untilArrived();
+    const before = countLines(host.counts);
+    expect((await agent.stop()).code).toBe(0);
+    expect(agent.spooledFor('other').length).toBeGreaterThan(0);
+    const path = join(dirname(agent.stateFolder), 'flowlogd.yaml');
+    writeFileSync(path, readFileSync(path, 'utf8').replace('other: { ', 'other: { drain: true, '));
+    await other.start();
+    await agent.start();
+    const { sinks } = await agent.untilStatus();
+    expect(sinks).toMatchObject([
+      { name: 'cls', draining: false },
+      { name: 'other', draining: true },
+    ]);
+    await host.windowBegin();
+    host.sendBurst();
+    await host.untilArrived();
+    await untilDelivered();
+    await stopAll();
+    expect(countLines(countsOf(await host.service.query()))).toEqual(countLines(host.counts));
+    expect(countLines(countsOf(await other.query()))).toEqual(before);
     await Promise.all([host.service.stop(), other.stop()]);
   });
 

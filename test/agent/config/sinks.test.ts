@@ -111,6 +111,7 @@ describe('a sink', () => {
     ],
     ['sinks: { Home: { type: pigeon, loft: a } }', /sinks.Home: invalid name: expected 1 to 32/],
     ['sinks: {}', /sinks: empty; remove it/],
+    ['sinks: { home: { type: pigeon, loft: a, drain: true } }', /sinks.home: every sink drains/],
     ['sinks: [home]', /sinks: expected a section for each name, not a list/],
     ['sinks: { home: 5 }', /sinks.home: expected a section/],
     [
@@ -123,6 +124,17 @@ describe('a sink', () => {
     ],
   ])('is refused as %s', (text, expected) => {
     expect(problems(text)).toMatch(expected);
+  });
+
+  test('of any kind may drain beside another, and none of its kind reads that', () => {
+    const text = 'sinks: { home: { type: pigeon, loft: a, drain: true }, away: { type: pigeon, loft: b } }';
+    const { sinks } = load(text).configuration;
+    expect(sinks.map(({ name, isDraining }) => [name, isDraining])).toEqual([
+      ['home', true],
+      ['away', false],
+    ]);
+    expect(sinks[0]?.options).not.toHaveProperty('drain');
+    expect(load(text, { FLOWLOGD_SINKS_HOME_DRAIN: 'false' }).configuration.sinks[0]?.isDraining).toBe(false);
   });
 
   test('is the embedded log service where its endpoint says so', () => {
