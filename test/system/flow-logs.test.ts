@@ -204,13 +204,15 @@ describe.skipIf(missing !== undefined)('the flow logs of a running agent', { tim
     };
     const { flowLogs } = await asked<FlowLogList>(host.agent, 'list');
     const { id } = flowLogs[0]!;
-    expect(await refusal('create', '-i', 'obs0')).toMatch(/^78 .*obs0 belongs to the flow log .*delete that one/);
-    expect(await refusal('create', '-i', 'obs1')).toMatch(/^66 .*no interface obs1/);
+    expect(await refusal('create', '-i', 'obs0')).toMatch(
+      /^78 .*obs0 already belongs to the flow log .*delete that one/,
+    );
+    expect(await refusal('create', '-i', 'obs1')).toMatch(/^66 .*no such interface: obs1/);
     expect(await refusal('create', '-i', 'lo', '--window', '1h')).toMatch(/^78 .*windowSeconds: invalid value '1h'/);
-    expect(await refusal('create', '-i', 'lo', '--set', 'snapLen=3')).toMatch(/^78 .*no such option/);
+    expect(await refusal('create', '-i', 'lo', '--set', 'snapLen=3')).toMatch(/^78 .*unknown option/);
     expect(await refusal('delete', id)).toMatch(/^78 .*declared in the configuration file/);
     expect(await refusal('rename', id, 'x'.repeat(61))).toMatch(/^78 .*1 to 60 characters/);
-    expect(await refusal('enable', 'nothing')).toMatch(/^78 .*no flow log nothing/);
+    expect(await refusal('enable', 'nothing')).toMatch(/^78 .*no such flow log: nothing/);
     expect(await refusal('rename', id)).toMatch(/^64 .*rename FLOW-LOG NAME/);
 
     const path = join(host.agent.stateFolder, '../flowlogd.yaml');
