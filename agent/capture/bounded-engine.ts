@@ -33,7 +33,7 @@ export function boundedEngine(engine: LiveEngine, options: BoundedEngineOptions)
     if (ringBytes === undefined) throw noMemory(wanted, budget);
     return { ringBytes, bufferBytes: ringBytes / factor };
   };
-  const tell = ({ interfaceName }: LiveOptions, ringBytes: number, refusal?: string) =>
+  const report = ({ interfaceName }: LiveOptions, ringBytes: number, refusal?: string) =>
     onRing({ interfaceName, ringBytes, refusal, bytes: budget.bytes, rings: budget.rings });
 
   return {
@@ -42,23 +42,23 @@ export function boundedEngine(engine: LiveEngine, options: BoundedEngineOptions)
     holdMs: engine.holdMs,
     open(wanted) {
       let ringBytes = 0;
-      const giveBack = () => {
-        if (ringBytes > 0) budget.giveBack(ringBytes);
+      const release = () => {
+        if (ringBytes > 0) budget.release(ringBytes);
         ringBytes = 0;
       };
       try {
         const taken = take(wanted);
         ringBytes = taken.ringBytes;
         const onClosed = () => {
-          giveBack();
-          tell(wanted, 0);
+          release();
+          report(wanted, 0);
         };
         const source = engine.open({ ...wanted, bufferBytes: taken.bufferBytes, onClosed });
-        tell(wanted, ringBytes);
+        report(wanted, ringBytes);
         return source;
       } catch (error) {
-        giveBack();
-        if (error instanceof OperationalError && error.code === 'capture.no-room') tell(wanted, 0, error.message);
+        release();
+        if (error instanceof OperationalError && error.code === 'capture.no-room') report(wanted, 0, error.message);
         throw error;
       }
     },

@@ -61,7 +61,7 @@ export class RingBudget {
     return bytes;
   }
 
-  giveBack(bytes: number): void {
+  release(bytes: number): void {
     this.#bytes -= bytes;
     this.#rings -= 1;
   }

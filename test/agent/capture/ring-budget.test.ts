@@ -22,7 +22,7 @@ describe('the budget of the packet rings', () => {
   it('refuses what has no room, and takes it when another ring is given back', () => {
     const budget = new RingBudget(2 * MEBIBYTE);
     expect(mebibytes(budget, 3)).toEqual([1, 1, 0]);
-    budget.giveBack(RING_BYTES_MIN);
+    budget.release(RING_BYTES_MIN);
     expect(budget.take(64 * MEBIBYTE)).toBe(RING_BYTES_MIN);
     expect(budget).toMatchObject({ bytes: 2 * MEBIBYTE, rings: 2 });
   });
@@ -40,7 +40,7 @@ describe('the budget of the packet rings', () => {
           if (bytes !== undefined) held.push(bytes);
           expect(bytes ?? RING_BYTES_MIN).toBeGreaterThanOrEqual(RING_BYTES_MIN);
           expect(bytes ?? 0).toBeLessThanOrEqual(wanted * MEBIBYTE);
-          if (goes < held.length) budget.giveBack(held.splice(goes, 1)[0]!);
+          if (goes < held.length) budget.release(held.splice(goes, 1)[0]!);
           expect(budget.bytes).toBe(held.reduce((sum, each) => sum + each, 0));
           expect(budget.bytes).toBeLessThanOrEqual(limit * MEBIBYTE);
         }
