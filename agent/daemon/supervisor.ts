@@ -9,10 +9,8 @@ import type { SpoolControl } from '../control/spool-routes.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { startRotation } from '../meter/rotation.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
-import { nodeDisk } from '../spool/disk.ts';
 import { RECORDER_DEFAULTS } from '../spool/recorder.ts';
-import { SPOOL_DEFAULTS, Spool } from '../spool/spool.ts';
-import { lockSpool } from '../spool/spool-lock.ts';
+import type { Spool } from '../spool/spool.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
@@ -23,6 +21,7 @@ import { requireTranslations } from '../threads/translations.ts';
 import type { AgentPlan } from './agent-plan.ts';
 import { createStatus, onRecorderMessage } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
+import { openSpool } from './open-spool.ts';
 import { type RunningSink, SinkExporters } from './sink-exporters.ts';
 import { logUnconfigured, spoolControl } from './spool-control.ts';
 import { SpoolReading } from './spool-reading.ts';
@@ -48,11 +47,6 @@ const FLUSH_MS = 10_000;
 const EXPORT_STOP_MS = 5_000;
 /** Between two looks for batches that grew too old. */
 const SWEEP_MS = 60_000;
-
-const EVICTING = {
-  bytes: 'spool full, evicting the oldest batches: see why they are not delivered, or raise spool.bytesMax',
-  age: 'evicting batches over the age limit of the spool: see why they are not delivered, or raise spool.ageSecondsMax',
-} as const;
 
 export class Supervisor {
   readonly status: StatusCollector;
@@ -95,7 +89,7 @@ export class Supervisor {
       exporters: this.#exporters,
       plane: this.#plane,
     }));
-    this.#spool = this.#openSpool();
+    this.#spool = openSpool(this.#spoolFolder, options);
     this.#exporters = new SinkExporters(options.sinks, (name) => this.#spool.queue(name), options.log);
     this.#sweeping = setInterval(() => this.#spool.sweep(), SWEEP_MS);
     const points = options.taps.map(({ point }) => point);
@@ -174,25 +168,6 @@ export class Supervisor {
 
   get #spoolFolder(): string {
     return join(this.#options.stateDirectory, 'spool');
-  }
-
-  #openSpool(): Spool {
-    const { spoolBytesMax, spoolAgeSecondsMax, log } = this.#options;
-    return Spool.open({
-      disk: nodeDisk,
-      folder: this.#spoolFolder,
-      sinks: this.#options.sinks.map(({ name }) => name),
-      bytesMax: spoolBytesMax,
-      ageSecondsMax: spoolAgeSecondsMax,
-      quarantineBytesMax: SPOOL_DEFAULTS.quarantineBytesMax,
-      now: Date.now,
-      lock: (folder) => lockSpool(folder, loadCaptureAddon().lockFile),
-      events: {
-        onEvicting: (reason) => log.error(EVICTING[reason]),
-        onEvicted: (totals) => log.error('the spool is within its limits again', { evicted: totals }),
-        onQuarantined: (batch, reason, sink) => log.error('batch moved to quarantine', { sink, batch, reason }),
-      },
-    });
   }
 
   #watchState(): StateWatch {
