@@ -39,7 +39,7 @@ function readyLine({ url, socketPath, folder, topics }: RunningService): string 
   const names = topics.map(
     ({ id, index, closed }) => `${id}${index ? '' : ' (index off)'}${closed ? ' (closed)' : ''}`,
   );
-  return `The log service listens on ${url}; store ${folder}; topics ${names.join(', ')}. Ctrl-C ends it.`;
+  return `The log service listens on ${url}; store ${folder}; topics ${names.join(', ')}. Ctrl-C stops it.`;
 }
 
 /** SIGHUP ends a service of its own, as its terminal goes; one that belongs to a parent ends with that. */

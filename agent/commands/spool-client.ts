@@ -144,7 +144,7 @@ export class SpoolClient {
     if (code === 200) return JSON.parse(text) as Body;
     throw (
       refusalIn(text) ??
-      new OperationalError('agent.unreachable', `Asking flowlogd: it answers ${code}: ${text.trim()}`)
+      new OperationalError('agent.unreachable', `Asking flowlogd failed: status ${code}: ${text.trim()}`)
     );
   }
 }

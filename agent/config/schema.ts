@@ -45,7 +45,7 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
     example: 'fl-4kd02xq9',
   }),
   name: option(pattern('a text of 1 to 60 characters', /^.{1,60}$/u), 'default', {
-    description: 'For people, as in the cloud’s own flow logs.',
+    description: 'Display name.',
     example: 'web tier',
   }),
   resourceType: option(choice(RESOURCE_TYPES), 'NETWORKINTERFACE', {
@@ -56,7 +56,7 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
     example: 'NAT',
   }),
   description: option(pattern('a text of at most 512 characters', /^.{0,512}$/su), '', {
-    description: 'For people, too.',
+    description: 'Description, shown beside the name.',
     example: 'what the shop’s customers see',
   }),
   tags: listOf(

@@ -198,7 +198,7 @@ function welcome(stdout: Output, taps: readonly TapSetup[], { url, storeFolder, 
   store        ${storeFolder}
   query        ${query}
 
-The largest flows of each window follow at its end. Ctrl-C ends it, last window included.
+The largest flows of each window follow at its end. Ctrl-C shuts down gracefully and flushes the last window.
 
 `);
 }
