@@ -18,7 +18,7 @@ const missing = twoHostsMissing();
 if (missing !== undefined) process.stderr.write(`deleted-state: ${missing}\n`);
 
 const WINDOW_SECONDS = 1;
-const REMADE = 'they were made again';
+const REMADE = 'were deleted or replaced; recreated';
 const DELETED = 'pending batches were deleted from the spool before delivery';
 
 describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 }, () => {
@@ -60,7 +60,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
     expect(entries.flowLogs).toHaveLength(1);
     // Nobody else gets it.
     expect((await host.agent.launchAnother().ended).stderr).toMatch(
-      /already runs in .*: process \d+|is in use by process \d+/,
+      /already running in .*: process \d+|is in use by process \d+/,
     );
     host.sendBurst();
     expect((await host.agent.stop()).code).toBe(0);
