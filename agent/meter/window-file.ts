@@ -15,7 +15,7 @@
  * disk, a file of the same layout whose ledger nobody writes.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, ftruncateSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { SKETCH_BYTES } from '../flow/key-sketch.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { NumberedRejection } from '../model/rejection.ts';
@@ -89,7 +89,8 @@ export class WindowFile {
   readonly ledger: LedgerSnapshot;
   readonly registers: Uint8Array;
   readonly #mapper: PageMapper;
-  readonly #fileDescriptor: number;
+  /** Open from the first table on: a window without packets holds none. */
+  #fileDescriptor: number | undefined;
   readonly #head: ArrayBuffer;
   readonly #headBytes: number;
   #end: number;
@@ -102,10 +103,10 @@ export class WindowFile {
     this.window = window;
     this.path = `${folder}/${windowFileName(stemOf(window), part)}`;
     const { fileDescriptor, buffer } = mapNewFile(mapper, this.path, headBytes, header);
+    closeSync(fileDescriptor);
     this.ledger = new LedgerSnapshot(new Float64Array(buffer, header.length), window.ruleNames);
     this.registers = new Uint8Array(buffer, headBytes - SKETCH_BYTES);
     this.#mapper = mapper;
-    this.#fileDescriptor = fileDescriptor;
     this.#head = buffer;
     this.#headBytes = headBytes;
     this.#end = headBytes;
@@ -114,6 +115,7 @@ export class WindowFile {
   /** One table more. @throws what the system refuses; the file is as it was then */
   allocate(bytes: number, { family, rejection }: TablePurpose): TableMemory {
     const mapper = this.#mapper;
+    this.#fileDescriptor ??= openSync(this.path, 'r+');
     const fileDescriptor = this.#fileDescriptor;
     const described: PersistedTable = { family, slots: bytes / SLOT_BYTES[family], rejection };
     const header = encodeHeader(described);
@@ -138,6 +140,7 @@ export class WindowFile {
 
   /** Nobody needs the tables any more. Where the file stays for its ledger, it gives their room back. */
   close(): void {
+    if (this.#fileDescriptor === undefined) return;
     try {
       ftruncateSync(this.#fileDescriptor, this.#headBytes);
     } catch (error) {

@@ -6,7 +6,7 @@
  * round some fifty stores for the ledger. Where the disk refuses, tables are memory-only, which is an event once, until a file can be
  * made again.
  *
- * Limits: for each window one open file, and twice its largest tables (those they grew out of stay until the window goes).
+ * Limits: for each window with packets one open file, and twice its largest tables (those they grew out of stay until the window goes).
  */
 import { statfsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
