@@ -7,22 +7,18 @@ import { dirname } from 'node:path';
 import { isSystemError } from '../model/system-error.ts';
 import type { PageMapper } from './table-memory.ts';
 
-export interface MappedFile {
-  readonly fileDescriptor: number;
-  readonly buffer: ArrayBuffer;
-}
-
 /** A new file of that size, all of it mapped, that begins with these bytes. @throws what the system refuses; no file is left then */
-export function mapNewFile(mapper: PageMapper, path: string, bytes: number, content: Uint8Array): MappedFile {
+export function mapNewFile(mapper: PageMapper, path: string, bytes: number, content: Uint8Array): ArrayBuffer {
   const fileDescriptor = createFile(path);
   try {
     mapper.reserveFile(fileDescriptor, bytes);
     writeAll(fileDescriptor, content, 0);
-    return { fileDescriptor, buffer: mapper.map(fileDescriptor, bytes) };
+    return mapper.map(fileDescriptor, bytes);
   } catch (error) {
-    closeSync(fileDescriptor);
     unlinkIfThere(path);
     throw error;
+  } finally {
+    closeSync(fileDescriptor);
   }
 }
 

@@ -8,7 +8,7 @@
  * At a start the time since then is the gap. After a kill that is `until`; after a reboot the page cache may have gone with
  * what was counted since `synced`, so the gap begins there.
  */
-import { closeSync, existsSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { isPassing, isSystemError } from '../model/system-error.ts';
 import { decodeHeader, encodeHeader, PAGE_BYTES } from './header-block.ts';
@@ -106,8 +106,7 @@ export class ObservedUntil {
     unlinkIfThere(fresh);
     const until = this.#untilSeconds ?? this.#absentSince ?? 0;
     const content = encodeObservedUntil(this.#point, this.#place.bootId, until);
-    const { buffer, fileDescriptor } = mapNewFile(this.#mapper, fresh, FILE_BYTES, content);
-    closeSync(fileDescriptor);
+    const buffer = mapNewFile(this.#mapper, fresh, FILE_BYTES, content);
     try {
       renameSync(fresh, this.#path);
     } catch (error) {

@@ -102,8 +102,7 @@ export class WindowFile {
     const headBytes = header.length + bytesBeforeTables(described);
     this.window = window;
     this.path = `${folder}/${windowFileName(stemOf(window), part)}`;
-    const { fileDescriptor, buffer } = mapNewFile(mapper, this.path, headBytes, header);
-    closeSync(fileDescriptor);
+    const buffer = mapNewFile(mapper, this.path, headBytes, header);
     this.ledger = new LedgerSnapshot(new Float64Array(buffer, header.length), window.ruleNames);
     this.registers = new Uint8Array(buffer, headBytes - SKETCH_BYTES);
     this.#mapper = mapper;
