@@ -1,15 +1,7 @@
 /** What each action of `flowlogd flow-logs` takes; whatever else is given is refused, because it would have no effect. */
 import type { Invocation } from '../cli/command.ts';
 import { OperationalError } from '../model/operational-error.ts';
-
-interface ActionWords {
-  /** What stands behind the action's name. */
-  readonly usage: string;
-  readonly min: number;
-  readonly max: number;
-  /** Beside those that all actions take. */
-  readonly options: readonly string[];
-}
+import { type ActionWords, SHARED_OPTIONS } from './action-words.ts';
 
 const FILTERS = ['name', 'interface', 'tag', 'traffic-type', 'resource-type'];
 
@@ -33,8 +25,6 @@ export const ACTIONS = {
 export type Action = keyof typeof ACTIONS;
 
 const ACTION_NAMES = Object.keys(ACTIONS) as readonly Action[];
-/** Options that every action takes. */
-const SHARED: ReadonlySet<string> = new Set(['socket', 'state-directory', 'config', 'json', 'help']);
 /** Options of `create` that say what a flow log is, which never changes. */
 const IMMUTABLE: ReadonlySet<string> = new Set(['interface', 'traffic-type', 'resource-type']);
 /** What may change of the options that `--set` would name, and how. */
@@ -57,7 +47,7 @@ export function actionOf(invocation: Invocation, optionNames: readonly string[])
   if (action === undefined) throw usage(`unknown action '${word}'; expected ${ACTION_NAMES.join(', ')}`);
   const { usage: words, min, max }: ActionWords = ACTIONS[action];
   if (rest.length < min || rest.length > max) throw usage(`expected flowlogd flow-logs ${action} ${words}`.trimEnd());
-  const given = optionNames.filter((name) => !SHARED.has(name) && invocation.has(name));
+  const given = optionNames.filter((name) => !SHARED_OPTIONS.has(name) && invocation.has(name));
   if (action === 'modify') checkModification(invocation, given);
   const { options }: ActionWords = ACTIONS[action];
   const unexpected = given.find((name) => !options.includes(name));

@@ -1,15 +1,7 @@
 /** What each action of `flowlogd spool` takes; whatever else is given is refused, because it would have no effect. */
 import type { Invocation } from '../cli/command.ts';
 import { OperationalError } from '../model/operational-error.ts';
-
-interface ActionWords {
-  /** What stands behind the action's name. */
-  readonly usage: string;
-  readonly min: number;
-  readonly max: number;
-  /** Beside those that all actions take. */
-  readonly options: readonly string[];
-}
+import { type ActionWords, SHARED_OPTIONS } from './action-words.ts';
 
 export const SPOOL_ACTIONS = {
   list: { usage: '', min: 0, max: 0, options: ['sink', 'quarantined', 'limit'] },
@@ -25,7 +17,6 @@ export const SPOOL_ACTIONS = {
 export type SpoolAction = keyof typeof SPOOL_ACTIONS;
 
 const NAMES = Object.keys(SPOOL_ACTIONS) as readonly SpoolAction[];
-const SHARED: ReadonlySet<string> = new Set(['socket', 'state-directory', 'config', 'json', 'help']);
 
 /** @throws OperationalError `usage.invalid` */
 export function spoolActionOf(invocation: Invocation, optionNames: readonly string[]): SpoolAction {
@@ -33,7 +24,9 @@ export function spoolActionOf(invocation: Invocation, optionNames: readonly stri
   const action = NAMES.find((name) => name === word);
   if (action === undefined) throw refused(`unknown action '${word}'; expected one of ${NAMES.join(', ')}`);
   const { usage, min, max, options }: ActionWords = SPOOL_ACTIONS[action];
-  const stray = optionNames.find((name) => invocation.has(name) && !options.includes(name) && !SHARED.has(name));
+  const stray = optionNames.find(
+    (name) => invocation.has(name) && !options.includes(name) && !SHARED_OPTIONS.has(name),
+  );
   const expected = `expected ${action}${usage === '' ? '' : ` ${usage}`}`;
   if (stray !== undefined) throw refused(`unexpected option --${stray}; ${expected}`);
   if (rest.length < min || rest.length > max) throw refused(`unexpected arguments; ${expected}`);
