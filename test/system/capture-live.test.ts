@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { missingCap } from '../support/cap-missing.ts';
 import { pcapFile } from '../support/capture-file.ts';
+import { startProgram } from '../support/command.ts';
 import { commandMissing, LineProcess, NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
 import { arp, ethernet, icmpEcho, ipv4, ipv6, LINK_TYPE, PROTOCOL, tcp, udp } from '../support/packet-builder.ts';
 import { CaptureFolder } from '../support/read-source.ts';
@@ -187,6 +188,15 @@ describe.skipIf(missing !== undefined)('live capture', { timeout: 180_000 }, () 
       expect((await libpcap.stop()).code).toBe(0);
     },
   );
+
+  test.skipIf(capMissing !== undefined)('leaves what the event loop still has of a closed cap in memory', async () => {
+    const { stdout, code } = await startProgram(
+      [process.execPath, '--expose-gc', 'test/support/cap-collected.mjs', '5'],
+      { namespace, env: { MALLOC_PERTURB_: '165' } },
+    ).ended;
+    // The loop's list breaks off at a poll that was freed.
+    expect({ stdout, code }).toEqual({ stdout: '5\n', code: 0 });
+  });
 
   test.each(engines)('refuses what is not there and what is no filter, through %s', async (engine) => {
     for (const [device, filter, code] of [

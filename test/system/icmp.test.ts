@@ -98,10 +98,7 @@ describe.each(LIVE_ENGINE_NAMES)('an agent with the engine %s whose flow log nam
       await agent.stop('SIGKILL');
       await agent.start();
       await service.until((logs) => logs.some(isFlow));
-      await agent.untilStatus(({ interfaces }) => interfaces.every(({ state }) => state === 'capturing'));
-      const { code } = await agent.stop();
-      // The package cap has ended the process by a signal at a stop on a busy machine, after all was delivered.
-      if (engine !== 'cap') expect(code).toBe(0);
+      expect((await agent.stop()).code).toBe(0);
       expect((await service.query()).filter(isFlow).map(lineOf).sort()).toEqual(
         [
           '10.9.0.2 10.9.0.1 1 0 0 8 0 2',

@@ -97,11 +97,12 @@ function refuseUnknown(cap: CapPackage, name: string): void {
 }
 
 /**
- * Handles that could not be opened. The package stops a poll that it never began when such a handle is closed, opened again
- * or collected as garbage, which may abort the process; so they stay. An interface that is waited for is looked for first, and
- * makes none.
+ * Every handle that was ever made. The package embeds libuv's poll in it, stops that and never closes it: a handle that is collected
+ * as garbage is freed while the event loop still has it in its lists, which may end the process by a signal. One that could not be
+ * opened must not be closed or opened again either: its poll never began. So all stay; they hold a few hundred bytes each. An
+ * interface that is waited for is looked for first, and makes none.
  */
-const REFUSED: CapHandle[] = [];
+const HANDLES: CapHandle[] = [];
 
 class CapSource implements PacketSource {
   readonly name: string;
@@ -130,6 +131,7 @@ class CapSource implements PacketSource {
     this.#onPacket = onPacket;
     refuseUnknown(cap, options.interfaceName);
     this.#handle = new cap.Cap();
+    HANDLES.push(this.#handle);
     this.#handle.on('packet', (bytes: number) => this.#collect(bytes));
     try {
       this.linkType = linkTypeOf(
@@ -137,7 +139,6 @@ class CapSource implements PacketSource {
       );
     } catch (error) {
       this.#handle.removeAllListeners();
-      REFUSED.push(this.#handle);
       throw openError(options, error);
     }
   }
@@ -207,6 +208,8 @@ class CapSource implements PacketSource {
   close(): void {
     if (this.#closed) return;
     this.#handle.close();
+    // Else it would hold this source, too.
+    this.#handle.removeAllListeners();
     this.#closed = true;
     this.#onClosed?.();
   }
