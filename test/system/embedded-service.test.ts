@@ -1,8 +1,15 @@
 /** The log service of an agent: restarted when it dies, never taken for another, and found wherever it listens. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type CommandEnd, type RunningCommand, runCommand, startCommand, startProgram } from '../support/command.ts';
+import {
+  type CommandEnd,
+  FLOWLOGD,
+  type RunningCommand,
+  runCommand,
+  startCommand,
+  startProgram,
+} from '../support/command.ts';
 import { runInProcess } from '../support/in-process.ts';
 import { type StoredLog, storedIn, untilStoredIn } from '../support/log-service-process.ts';
 import { commandMissing } from '../support/network-namespace.ts';
@@ -225,6 +232,8 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
     await running.until(({ stdout }) => stdout.includes('Ctrl-C'));
     const [, command = ''] = /^ {2}query {8}(.*)$/m.exec(running.stdout)!;
     expect(command).toMatch(program);
+    // npx links a clone once, and gives the program its right to be run only then.
+    accessSync(FLOWLOGD, constants.X_OK);
     const asked = await startProgram(['sh', '-c', command], { namespace: hosts.observed, folder: resolve('.') }).ended;
     expect(asked).toMatchObject({ code: 0, stderr: expect.stringMatching(/rows?, \d+ ms/) });
     expect(await running.stop('SIGINT')).toMatchObject({ code: 0 });
