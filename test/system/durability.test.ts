@@ -99,13 +99,15 @@ describe.skipIf(mountsMissing !== undefined)('an agent whose disk', { timeout: 1
       await host.windowBegin();
       host.sendBurst();
     }
-    await running.until(({ stderr }) => stderr.includes('not persisted') && stderr.includes('spool.unusable'));
+    await running.until(
+      ({ stderr }) => stderr.includes('open windows not persisted') && stderr.includes('spool.unusable'),
+    );
     unlinkSync(filler);
     await running.until(({ stderr }) => stderr.includes('persisted again'));
     host.sendBurst();
     const { code, stderr } = await host.agent.stop();
     expect(code).toBe(0);
-    expect(stderr.match(/not persisted/g)?.length).toBe(1);
+    expect(stderr.match(/open windows not persisted/g)?.length).toBe(1);
     expect([host.agent.spooled, tablesIn(host.agent)]).toEqual([[], []]);
     expect(countLines(countsOf(await host.service.query()))).toEqual(countLines(host.counts));
     await host.service.stop();

@@ -90,7 +90,9 @@ describe.skipIf(missing !== undefined)('a hang-up', { timeout: 180_000 }, () => 
 
   test('SIGUSR1 has a service log its status, and opens no inspector in it nor in its log service', async () => {
     const { command } = startService();
-    await command.until(({ stderr }) => stderr.includes('"capturing"'));
+    await command.until(({ stderr }) =>
+      ['"capturing"', 'embedded log service ready"'].every((said) => stderr.includes(said)),
+    );
     const pid = command.child.pid!;
     for (const each of [pid, ...childrenOf(pid)]) process.kill(each, 'SIGUSR1');
     await command.until(({ stderr }) =>
