@@ -62,8 +62,9 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
   beforeEach(() => copyGoldenState(golden.commit, folder));
 
   test('its batches are read to the packet, and their ledgers add up', async () => {
-    const [file] = readdirSync(join(folder, 'spool')).filter((name) => name.endsWith('.flows'));
-    expect(readFileSync(join(folder, 'spool', file!)).readUInt32LE(8)).toBe(golden.spoolVersion);
+    const batches = join(folder, golden.batches);
+    const [file] = readdirSync(batches).filter((name) => name.endsWith('.flows'));
+    expect(readFileSync(join(batches, file!)).readUInt32LE(8)).toBe(golden.spoolVersion);
     const spool = openGolden();
     const flows: Counted[] = [];
     for (const name of spool.queue('cls').oldest(99)) {
@@ -77,20 +78,6 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
     }
     expect(flows.filter(({ source }) => source === GOLDEN_FLOWS.spooled.source)).toEqual([GOLDEN_FLOWS.spooled]);
     expect([spool.newer, spool.counters.damaged, spool.quarantinedFiles]).toEqual([0, 0, 1]);
-  });
-
-  test.runIf(golden.hasRegistry)('its loss report is summed up further and is sent', async () => {
-    const spool = openGolden();
-    const [first] = spool.queue('cls').oldest(1);
-    const batch = new FlowBatchReader((await spool.queue('cls').read(first!))!);
-    await spool.queue('cls').quarantine(first!, 'test');
-    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
-    const [report] = spool.queue('cls').oldest(1);
-    expect(report).toMatch(/\.lost$/);
-    const lost = new FlowBatchReader((await spool.queue('cls').read(report!))!);
-    expect(lost.header).toMatchObject({ flowLogId: batch.header.flowLogId, split: 'lost-000000000000' });
-    expect(lost.ledger!.evicted.packets).toBe(batch.ledger!.metered.packets);
-    expect(lost.ledger!.metered.packets).toBe(batch.ledger!.metered.packets);
   });
 
   test('its open window is recovered to the packet, or set aside where its layout is an earlier one', () => {
@@ -118,7 +105,8 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
     const file = readFileSync(join(folder, 'tables', name!));
     const header = decodeHeader(file);
     if (header.kind !== 'header') throw new Error(header.kind);
-    expect(header.layout).toBe(golden.tablesLayout);
+    // Layout 4 left this file as it was.
+    expect(header.layout).toBe(Math.min(golden.tablesLayout, LAYOUT_3));
     const { bootId } = header.value as { bootId: string };
     const windowStart = Number(
       /^(\d+)-/.exec(readdirSync(join(folder, 'tables')).find((each) => each.endsWith('.window'))!)![1],
@@ -128,7 +116,32 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
     expect(since).toBeLessThan(windowStart + 20);
   });
 
-  test.runIf(golden.hasRegistry)('its flow log is the same one, and what the file says anew of it counts', () => {
+  test('every member of its status is in that of today, of the same kind', () => {
+    const world = new StatusWorld();
+    world.close(0, plainLedger(1));
+    const missing = missingFrom(withFormerNames(world.collector.read()), goldenStatus(golden.commit));
+    expect(missing.filter((member) => !GONE_BEFORE_RELEASE.includes(member))).toEqual([]);
+  });
+});
+
+describe.each(GOLDENS.filter(({ hasRegistry }) => hasRegistry))('what $commit left with a registry', (golden) => {
+  beforeEach(() => copyGoldenState(golden.commit, folder));
+
+  test('its loss report is summed up further and is sent', async () => {
+    const spool = openGolden();
+    const [first] = spool.queue('cls').oldest(1);
+    const batch = new FlowBatchReader((await spool.queue('cls').read(first!))!);
+    await spool.queue('cls').quarantine(first!, 'test');
+    await spool.queue('cls').remove(spool.queue('cls').oldest(1)[0]!);
+    const [report] = spool.queue('cls').oldest(1);
+    expect(report).toMatch(/\.lost$/);
+    const lost = new FlowBatchReader((await spool.queue('cls').read(report!))!);
+    expect(lost.header).toMatchObject({ flowLogId: batch.header.flowLogId, split: 'lost-000000000000' });
+    expect(lost.ledger!.evicted.packets).toBe(batch.ledger!.metered.packets);
+    expect(lost.ledger!.metered.packets).toBe(batch.ledger!.metered.packets);
+  });
+
+  test('its flow log is the same one, and what the file says anew of it counts', () => {
     const read = readRegistry(nodeDisk, folder);
     if (read.kind !== 'entries') throw new Error(read.reason);
     const [entry] = read.entries;
@@ -142,13 +155,6 @@ describe.each(GOLDENS)('what $commit left (spool $spoolVersion, tables $tablesLa
     const after = reconcile(read.entries, [{ id: entry!.id, attributes, definition: entry!.definition }], wanted);
     expect(after).toMatchObject({ created: [], removed: [], refusals: [] });
     expect(after.entries).toMatchObject([{ attributes, createdSeconds: entry!.createdSeconds }]);
-  });
-
-  test('every member of its status is in that of today, of the same kind', () => {
-    const world = new StatusWorld();
-    world.close(0, plainLedger(1));
-    const missing = missingFrom(withFormerNames(world.collector.read()), goldenStatus(golden.commit));
-    expect(missing.filter((member) => !GONE_BEFORE_RELEASE.includes(member))).toEqual([]);
   });
 });
 

@@ -9,16 +9,19 @@ const FOLDER = new URL('../golden/', import.meta.url).pathname;
 export interface Golden {
   readonly commit: string;
   readonly spoolVersion: 1 | 2;
-  readonly tablesLayout: 1 | 2 | 3;
+  /** Where the batches are, below the state directory. */
+  readonly batches: 'spool' | 'spool/sinks/cls';
+  readonly tablesLayout: 1 | 2 | 3 | 4;
   readonly hasRegistry: boolean;
 }
 
 export const GOLDENS: readonly Golden[] = [
-  { commit: 'c11c7ec', spoolVersion: 1, tablesLayout: 1, hasRegistry: false },
-  { commit: '46f98db', spoolVersion: 1, tablesLayout: 2, hasRegistry: true },
-  { commit: '331559f', spoolVersion: 1, tablesLayout: 3, hasRegistry: true },
-  { commit: 'a4472ad', spoolVersion: 2, tablesLayout: 3, hasRegistry: true },
-  { commit: '821045e', spoolVersion: 2, tablesLayout: 3, hasRegistry: true },
+  { commit: 'c11c7ec', spoolVersion: 1, batches: 'spool', tablesLayout: 1, hasRegistry: false },
+  { commit: '46f98db', spoolVersion: 1, batches: 'spool', tablesLayout: 2, hasRegistry: true },
+  { commit: '331559f', spoolVersion: 1, batches: 'spool', tablesLayout: 3, hasRegistry: true },
+  { commit: 'a4472ad', spoolVersion: 2, batches: 'spool', tablesLayout: 3, hasRegistry: true },
+  { commit: '821045e', spoolVersion: 2, batches: 'spool', tablesLayout: 3, hasRegistry: true },
+  { commit: 'eb988f1', spoolVersion: 2, batches: 'spool/sinks/cls', tablesLayout: 4, hasRegistry: true },
 ];
 
 export const GOLDEN_FLOW_LOG = { id: 'fl-4n78s6fz', interfaceId: 'eni-golden', interfaceName: 'lo', windowSeconds: 5 };

@@ -51,14 +51,13 @@ describe.skipIf(missing !== undefined)('the agent', () => {
   test('keeps batches and windows of a newer flowlogd, says so, and delivers the others', async () => {
     const golden = GOLDENS.at(-1)!;
     copyGoldenState(golden.commit, agent.stateFolder);
-    const batches = readdirSync(join(agent.stateFolder, 'spool')).filter((name) => name.endsWith('.flows'));
-    const batch = batches.toSorted().at(-1)!;
+    const batches = readdirSync(join(agent.stateFolder, golden.batches)).filter((name) => name.endsWith('.flows'));
+    const batch = join(golden.batches, batches.toSorted().at(-1)!);
     const windows = readdirSync(join(agent.stateFolder, 'tables')).filter((name) => name.endsWith('.window'));
-    const kept = [join('spool', 'sinks', 'cls', batch), ...windows.map((name) => join('tables', name))];
-    raise(join(agent.stateFolder, 'spool', batch), 8, 3);
+    const kept = [batch, ...windows.map((name) => join('tables', name))];
+    raise(join(agent.stateFolder, batch), 8, 3);
     for (const name of windows) raise(join(agent.stateFolder, 'tables', name), 4, LAYOUT_VERSION + 1);
-    const [, ...tables] = kept;
-    const before = [join('spool', batch), ...tables].map((path) => readFileSync(join(agent.stateFolder, path)));
+    const before = kept.map((path) => readFileSync(join(agent.stateFolder, path)));
     await agent.start();
     await arrived(GOLDEN_FLOWS.spooled.source);
     // The newest batch is looked at last, after those that are delivered.
