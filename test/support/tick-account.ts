@@ -31,7 +31,9 @@ function missingSeconds(sent: readonly Tick[], stored: StoredTicks, windowSecond
   for (const [number, { packets, fromSeconds }] of sent.entries()) {
     if (total(stored.get(number) ?? { 4: 0, 6: 0 }) === total(packets)) continue;
     const window = Math.floor(fromSeconds / windowSeconds) * windowSeconds;
-    seconds.set(window, (seconds.get(window) ?? 0) + TICK_SECONDS);
+    // A sender that was held up catches up: its next ticks are closer to each other.
+    const untilNext = (sent[number + 1]?.fromSeconds ?? Number.POSITIVE_INFINITY) - fromSeconds;
+    seconds.set(window, (seconds.get(window) ?? 0) + Math.min(TICK_SECONDS, untilNext));
   }
   return seconds;
 }
