@@ -73,7 +73,7 @@ async function loadWithNeededCapabilities(path: string | undefined, { env }: Inv
   const [{ loadOnHost }, { storedFlowLogs }, { keepNeededCapabilities }] = await Promise.all([
     import('./host-configuration.ts'),
     import('./flow-log-resolver.ts'),
-    import('../daemon/privileges.ts'),
+    import('../sandbox/privileges.ts'),
   ]);
   const loaded = loadOnHost(path, env);
   const { flowLogs, stateDirectory } = loaded.configuration;

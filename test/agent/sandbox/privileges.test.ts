@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { CAP_NET_RAW, CAP_SETPCAP, dropPrivileges } from '../../../agent/daemon/privileges.ts';
+import { CAP_NET_RAW, CAP_SETPCAP, dropPrivileges } from '../../../agent/sandbox/privileges.ts';
 
 const PROGRAM = { path: '/usr/bin/node', words: ['node', 'flowlogd', 'run'] };
 
