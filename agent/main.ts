@@ -46,5 +46,6 @@ finish(
     },
     onHangUp: (listener) => signals.onHangUp(listener),
     onStatusRequest: (listener) => signals.onStatusRequest(listener),
+    confine: async (programs) => (await import('./commands/confine.ts')).confine(programs),
   }),
 );

@@ -1,6 +1,7 @@
 /** What a sub-command is, and how a command line becomes typed values. */
 
 import type { Readable, Writable } from 'node:stream';
+import type { Sandbox } from '../model/sandbox.ts';
 
 export interface OptionSpec {
   /** Without dashes: `window` for `--window`. */
@@ -78,6 +79,12 @@ export interface ProcessContext {
   onHangUp(listener: () => void): void;
   /** SIGUSR1 and SIGUSR2 call the listener from now on; before, they do nothing. */
   onStatusRequest(listener: () => void): void;
+  /**
+   * Limits the whole process, for good, to the system calls that a capture takes.
+   *
+   * @param programs whether it is still to start other programs
+   */
+  confine(programs: boolean): Promise<Sandbox>;
 }
 
 /**

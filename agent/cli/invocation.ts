@@ -151,6 +151,7 @@ function bindGetters(command: Command, words: Words, context: ProcessContext): I
     },
     onHangUp: (listener) => context.onHangUp(listener),
     onStatusRequest: (listener) => context.onStatusRequest(listener),
+    confine: (programs) => context.confine(programs),
     positionals: words.positionals,
     program: words.program,
     has: (name) => words.values.has(spec(name).name),

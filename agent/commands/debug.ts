@@ -108,6 +108,8 @@ export const debug: Command = {
       import('../debug/run.ts'),
       import('../config/interfaces.ts'),
     ]);
+    // A program is the user's own, and may need what we do not.
+    if (invocation.program.length === 0) await invocation.confine(false);
     const known = listInterfaces();
     // What a program talks to is often this host itself.
     const byDefault = invocation.program.length > 0 ? ['default', 'lo'] : ['default'];

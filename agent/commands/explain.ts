@@ -34,6 +34,7 @@ export const explain: Command = {
   ],
   async run(invocation) {
     const { runExplain } = await import('../explain/run.ts');
+    await invocation.confine(false);
     return runExplain(invocation, await exclusionPolicy(invocation));
   },
 };

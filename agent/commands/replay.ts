@@ -80,6 +80,7 @@ export const replay: Command = {
   ],
   async run(invocation) {
     const { runReplay } = await import('../replay/run.ts');
+    await invocation.confine(false);
     return runReplay(invocation);
   },
 };

@@ -20,12 +20,15 @@
  *     Recorder  125 windows written, 0 pending
  *     Spool     empty (limit 1.1 GB)
  *     Exporter  idle, to topic ...; 125 batches delivered in 125 uploads, the last one 12 s ago
+ *     Sandbox   user flowlogd, CAP_NET_RAW, system calls limited
  */
 
 import { humanMebibytes } from '../capture/ring-budget.ts';
 import { alignRows } from '../cli/rows.ts';
+import type { Sandbox } from '../model/sandbox.ts';
 import { utcText } from '../model/utc-text.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
+import { sandboxText } from '../sandbox/sandbox-text.ts';
 import type { AgentStatus, InterfaceStatus, Problem, SinkStatus } from '../telemetry/agent-status.ts';
 import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
 import type { SpoolSinkStatus } from '../telemetry/spool-status.ts';
@@ -70,6 +73,7 @@ export function formatStatus(status: AgentStatus, nowSeconds: number, color: boo
       ...spoolLines(status),
       ...exporterLines(status, nowSeconds),
       ...logServiceLines(status, nowSeconds),
+      ...sandboxLines(status),
     ],
     problems.flatMap((one) => problemLines(one, stress)),
   ];
@@ -209,6 +213,11 @@ function logServiceLines({ logService }: AgentStatus, nowSeconds: number): strin
   const { state, url, storeFolder, sinceSeconds } = logService;
   const where = url === null ? '' : ` at ${url}`;
   return [`Log service  ${state} for ${duration(nowSeconds - sinceSeconds)}${where}, store ${storeFolder}`];
+}
+
+/** An agent of an earlier version has none. */
+function sandboxLines({ sandbox }: { readonly sandbox?: Sandbox }): string[] {
+  return sandbox === undefined ? [] : [`Sandbox   ${sandboxText(sandbox)}`];
 }
 
 function exporterLines({ sinks }: AgentStatus, nowSeconds: number): string[] {

@@ -1,5 +1,6 @@
 import type { Region } from '../annotation/regions.ts';
 import type { LiveEngineName } from '../capture/engines.ts';
+import type { Sandbox } from '../model/sandbox.ts';
 import type { ExclusionPolicy } from '../packet/exclusion.ts';
 import type { TapSetup } from '../threads/tap-manager.ts';
 
@@ -16,4 +17,5 @@ export interface AgentPlan {
   readonly ringBytesMax: number;
   readonly tableDirectory?: string | undefined;
   readonly regions: readonly Region[];
+  readonly sandbox: Sandbox;
 }

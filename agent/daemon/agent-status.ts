@@ -22,16 +22,20 @@ export interface StatusParts {
 }
 
 export function createStatus(
-  plan: Pick<AgentPlan, 'hostId' | 'stateDirectory' | 'spoolBytesMax' | 'taps' | 'flowsMax' | 'ringBytesMax'>,
+  plan: Pick<
+    AgentPlan,
+    'hostId' | 'stateDirectory' | 'spoolBytesMax' | 'taps' | 'flowsMax' | 'ringBytesMax' | 'sandbox'
+  >,
   runId: string,
   parts: () => StatusParts,
 ): StatusCollector {
-  const { hostId, stateDirectory, spoolBytesMax, taps, flowsMax, ringBytesMax } = plan;
+  const { hostId, stateDirectory, spoolBytesMax, taps, flowsMax, ringBytesMax, sandbox } = plan;
   return new StatusCollector({
     identity: { version: readVersion(), pid: process.pid, hostId, runId, stateDirectory },
     points: taps.map(({ point }) => point),
     flowsMax,
     ringBytesMax,
+    sandbox,
     now: Date.now,
     elapsed: () => performance.now(),
     sources: {

@@ -1,6 +1,8 @@
 /** What a service logs of itself as a whole: one line at its start, one at its end, and one whenever SIGUSR1 asks. */
 import { readVersion } from '../cli/version.ts';
+import type { Sandbox } from '../model/sandbox.ts';
 import type { Sink } from '../model/sink.ts';
+import { sandboxText } from '../sandbox/sandbox-text.ts';
 import type { AgentStatus } from '../telemetry/agent-status.ts';
 import type { Facts, Log } from '../telemetry/log.ts';
 
@@ -11,9 +13,10 @@ export interface StartFacts {
   readonly engine: string;
   readonly sinks: readonly { readonly sink: Sink }[];
   readonly flowLogs: readonly string[];
+  readonly sandbox: Sandbox;
 }
 
-export function logStart(log: Log, { configPath, stateDirectory, engine, sinks, flowLogs }: StartFacts): void {
+export function logStart(log: Log, { configPath, stateDirectory, engine, sinks, flowLogs, sandbox }: StartFacts): void {
   const configuration = configPath ?? 'built-in defaults';
   const facts = {
     version: readVersion(),
@@ -22,8 +25,12 @@ export function logStart(log: Log, { configPath, stateDirectory, engine, sinks, 
     engine,
     sinks: sinks.map(({ sink }) => sink.description),
     flowLogs,
+    sandbox: sandboxText(sandbox),
   };
   log.info('flowlogd started', facts);
+  const { limited: isLimited, reason } = sandbox.systemCalls;
+  if (!isLimited)
+    log.warn('system calls not limited; a fault in capture has all that the user of flowlogd has', { reason });
 }
 
 /** @param stopMs how long the end took */

@@ -13,8 +13,9 @@ import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogResolver } from '../flow-logs/reconciler.ts';
 import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
+import type { Sandbox } from '../model/sandbox.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
-import type { Storages } from '../model/storage.ts';
+import { EMBEDDED_STORAGE, type Storages } from '../model/storage.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.ts';
@@ -43,7 +44,7 @@ export interface TelemetryPlan {
 }
 
 /** An agent before its flow logs are known. */
-export interface RunPlan extends Omit<AgentPlan, 'taps'> {
+export interface RunPlan extends Omit<AgentPlan, 'taps' | 'sandbox'> {
   readonly resolver: FlowLogResolver;
   readonly sinks: readonly SinkPlan[];
   /** The flow logs of the configuration, and where it wants their records. */
@@ -67,11 +68,12 @@ export async function runService(
   reloadable: Reloadable,
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
+  const sandbox = await confine(invocation, plan);
   const target = await openTargets(plan.sinks, plan.stateDirectory, invocation.env, log);
   const flowLogs = loadFlowLogs(plan, log);
   return supervise(
     invocation,
-    { ...plan, taps: flowLogs.taps(), ...target, log, topRecords: 0, onWindow: () => undefined },
+    { ...plan, sandbox, taps: flowLogs.taps(), ...target, log, topRecords: 0, onWindow: () => undefined },
     { flowLogs, listen, reloadable, configPath, keeper: target.keeper },
   );
 }
@@ -79,14 +81,21 @@ export async function runService(
 export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promise<ExitCode> {
   const { stdout } = invocation;
   const log = createLog({ level: 'warn', nowMs: Date.now });
+  const sandbox = await confine(invocation, plan);
   const target = await openTargets(plan.sinks, plan.stateDirectory, invocation.env, log);
   const flowLogs = loadFlowLogs(plan, log);
   const taps = flowLogs.taps();
+  const onWindow: SupervisorOptions['onWindow'] = (window) => showWindow(stdout, window);
   return supervise(
     invocation,
-    { ...plan, taps, ...target, log, topRecords: TOP_RECORDS, onWindow: (window) => showWindow(stdout, window) },
+    { ...plan, sandbox, taps, ...target, log, topRecords: TOP_RECORDS, onWindow },
     { flowLogs, keeper: target.keeper, onLogService: (service) => welcome(stdout, taps, service) },
   );
+}
+
+/** The embedded log service is started again whenever it ends, so an agent that ships to it must be able to. */
+function confine(invocation: Invocation, { sinks }: RunPlan): Promise<Sandbox> {
+  return invocation.confine(sinks.some(({ storage }) => storage === EMBEDDED_STORAGE));
 }
 
 function loadFlowLogs({ resolver, declarations, storages, stateDirectory }: RunPlan, log: Log): FlowLogControl {

@@ -77,6 +77,7 @@ napi_value send_datagram(napi_env env, napi_callback_info info);
 napi_value limit_capabilities(napi_env env, napi_callback_info info);
 napi_value keep_capabilities(napi_env env, napi_callback_info info);
 napi_value execute(napi_env env, napi_callback_info info);
+napi_value filter_system_calls(napi_env env, napi_callback_info info);
 napi_value lock_file(napi_env env, napi_callback_info info);
 
 /* Close what is open and forget it; the finalizers still free the structs. Called when the environment ends. */

@@ -133,6 +133,11 @@ export interface ProcessAddon {
   limitCapabilities(kept: readonly number[]): void;
   /** Takes the others from this thread, and all of them from what it executes. */
   keepCapabilities(kept: readonly number[]): void;
+  /**
+   * All threads, and all that the process starts, run this program of classic BPF (linux/filter.h) at each system call from now on,
+   * and take no new privileges from what they execute.
+   */
+  filterSystemCalls(program: Uint8Array): void;
   /** The process continues as this program, with its id and standard streams and without its other threads. */
   execute(path: string, words: readonly string[]): void;
   /**

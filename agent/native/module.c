@@ -48,6 +48,7 @@ static const struct {
   {"limitCapabilities", limit_capabilities},
   {"keepCapabilities", keep_capabilities},
   {"execute", execute},
+  {"filterSystemCalls", filter_system_calls},
   {"lockFile", lock_file},
 };
 

@@ -10,6 +10,7 @@
 import { readFileSync } from 'node:fs';
 import type { FlowLog } from '../model/flow-log.ts';
 import { loadCaptureAddon, type ProcessAddon } from '../native/addon.ts';
+import { capabilitiesIn } from './capabilities.ts';
 
 /** linux/capability.h. */
 export const CAP_SETPCAP = 8;
@@ -29,7 +30,7 @@ export function dropPrivileges(
   threadStatus: string,
   program: Program,
 ): void {
-  const permitted = permittedCapabilities(threadStatus);
+  const permitted = capabilitiesIn(threadStatus, 'CapPrm');
   const needless = permitted & ~maskOf(kept);
   // Without CAP_SETPCAP root would come back with all of it: then what this thread can give up itself must do.
   if (needless !== 0n && (permitted & maskOf([CAP_SETPCAP])) !== 0n) {
@@ -53,11 +54,6 @@ export function keepNeededCapabilities(flowLogs: readonly AskingFlowLog[]): void
   const program = { path: process.execPath, words: [process.execPath, ...process.execArgv, ...process.argv.slice(1)] };
   const threadStatus = readFileSync('/proc/thread-self/status', 'latin1');
   dropPrivileges(loadCaptureAddon(), neededCapabilities(flowLogs), threadStatus, program);
-}
-
-function permittedCapabilities(threadStatus: string): bigint {
-  const [, digits = '0'] = /^CapPrm:\s*([0-9a-f]+)$/m.exec(threadStatus) ?? [];
-  return BigInt(`0x${digits}`);
 }
 
 function maskOf(capabilities: readonly number[]): bigint {

@@ -5,6 +5,7 @@
  * says what each is. What does not exist is null, times are Unix seconds, and totals count from the start of the agent.
  */
 import type { LogStatus } from '../model/ledger.ts';
+import type { Sandbox } from '../model/sandbox.ts';
 import type { TranslationNumbers } from '../model/translation-numbers.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
 import type { LiveStatus } from './live-rates.ts';
@@ -130,6 +131,8 @@ export interface AgentStatus {
   readonly sinks: readonly SinkStatus[];
   /** Null where the agent ships to another one. */
   readonly logService: LogServiceStatus | null;
+  /** What is left to the process, for good. */
+  readonly sandbox: Sandbox;
   /** Null where no flow log is of type NAT. */
   readonly translations: TranslationNumbers | null;
 }

@@ -5,6 +5,7 @@
  * ledgers, and the equation of model/ledger.ts holds for it at any moment.
  */
 import type { ObservationPoint } from '../model/flow-log.ts';
+import type { Sandbox } from '../model/sandbox.ts';
 import type { TranslationNumbers } from '../model/translation-numbers.ts';
 import {
   type AgentIdentity,
@@ -45,6 +46,7 @@ export interface StatusOptions {
   readonly flowsMax: number;
   /** Over all packet rings. */
   readonly ringBytesMax: number;
+  readonly sandbox: Sandbox;
   readonly sources: StatusSources;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -56,6 +58,7 @@ export interface StatusOptions {
 export class StatusCollector {
   readonly rings: RingCollector;
   readonly #identity: AgentIdentity;
+  readonly #sandbox: Sandbox;
   readonly #sources: StatusSources;
   readonly #now: () => number;
   readonly #elapsed: () => number;
@@ -75,6 +78,7 @@ export class StatusCollector {
 
   constructor(options: StatusOptions) {
     this.#identity = options.identity;
+    this.#sandbox = options.sandbox;
     this.#sources = options.sources;
     this.#now = options.now;
     this.#elapsed = options.elapsed;
@@ -191,6 +195,7 @@ export class StatusCollector {
       healthy: problems.every(({ severity }) => severity !== 'error'),
       problems,
       ...seen,
+      sandbox: this.#sandbox,
     };
   }
 

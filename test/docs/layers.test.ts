@@ -73,6 +73,8 @@ const PROBES: readonly Probe[] = [
   ['agent/debug/x.ts', '../threads/y.ts', 'allowed'],
   ['agent/debug/x.ts', '../spool/y.ts', 'forbidden'],
   ['agent/debug/x.ts', '../config/y.ts', 'forbidden'],
+  ['agent/sandbox/x.ts', '../native/y.ts', 'allowed'],
+  ['agent/sandbox/x.ts', '../config/y.ts', 'forbidden'],
   ['agent/native/x.ts', '../model/y.ts', 'allowed'],
   ['agent/native/x.ts', '../capture/y.ts', 'forbidden'],
   ['agent/capture/x.ts', '../native/y.ts', 'allowed'],

@@ -6,6 +6,7 @@ import type { TranslationNumbers } from '../../agent/model/translation-numbers.t
 import type { ExporterNumbers, RecorderNumbers } from '../../agent/telemetry/agent-status.ts';
 import type { SpoolSinkStatus, SpoolStatus } from '../../agent/telemetry/spool-status.ts';
 import { NOTHING_RECORDED, StatusCollector } from '../../agent/telemetry/status-collector.ts';
+import { CONFINED } from './sandbox.ts';
 
 export const START_SECONDS = 1_700_000_000;
 export const WINDOW_SECONDS = 60;
@@ -134,6 +135,7 @@ export class StatusWorld {
       points,
       flowsMax: 1000,
       ringBytesMax: 2 ** 30,
+      sandbox: CONFINED,
       now: () => this.nowMs,
       elapsed: () => this.nowMs,
       sources: {

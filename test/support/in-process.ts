@@ -2,6 +2,7 @@
 import { Readable, Writable } from 'node:stream';
 import type { Output, ProcessContext } from '../../agent/cli/command.ts';
 import { dispatch } from '../../agent/commands/dispatch.ts';
+import { UNCONFINED } from './sandbox.ts';
 
 /** A stream whose text a test reads; a terminal where it has columns. */
 export class Collected extends Writable implements Output {
@@ -36,6 +37,7 @@ export function collecting(options: InProcessOptions = {}): ProcessContext & { s
     signal: new AbortController().signal,
     onHangUp: () => undefined,
     onStatusRequest: () => undefined,
+    confine: async () => UNCONFINED,
   };
 }
 

@@ -18,6 +18,7 @@ import { createLog } from '../../../agent/telemetry/log.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
 import { StatusWorld, spoolSink } from '../../support/agent-status.ts';
 import { openSpool } from '../../support/open-spool.ts';
+import { UNCONFINED } from '../../support/sandbox.ts';
 import { batchOf, identityOf } from '../../support/spool-batches.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -75,6 +76,7 @@ async function runRaw(words: readonly string[]) {
     signal: new AbortController().signal,
     onHangUp: () => undefined,
     onStatusRequest: () => undefined,
+    confine: async () => UNCONFINED,
   };
   const where = words.includes('--socket') ? [] : ['--state-directory', state];
   const code = await dispatch(['spool', ...words, ...where], context);

@@ -1,0 +1,24 @@
+/** The process limited to what a capture takes, and what is left to it. */
+import { readFileSync } from 'node:fs';
+import { OperationalError } from '../model/operational-error.ts';
+import type { Sandbox, SystemCallsLimit } from '../model/sandbox.ts';
+import { loadCaptureAddon } from '../native/addon.ts';
+import { capabilitiesIn, capabilityNames } from '../sandbox/capabilities.ts';
+import { limitSystemCalls, unlimited } from '../sandbox/limit-system-calls.ts';
+import { presentUser } from '../sandbox/user.ts';
+
+export function confine(programs: boolean): Sandbox {
+  const systemCalls = limit(programs);
+  const effective = capabilitiesIn(readFileSync('/proc/thread-self/status', 'latin1'), 'CapEff');
+  return { user: presentUser(), capabilities: capabilityNames(effective), systemCalls };
+}
+
+/** A replay may do without the addon. */
+function limit(programs: boolean): SystemCallsLimit {
+  try {
+    return limitSystemCalls(loadCaptureAddon(), programs);
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    return unlimited(error.message);
+  }
+}

@@ -1,0 +1,23 @@
+/** What is left to the agent's process, for good: to a program that takes over one of its threads, too. */
+
+/** The filter of system calls. */
+export interface SystemCallsLimit {
+  readonly limited: boolean;
+  /** Whether other programs may be started, which the embedded log service takes. */
+  readonly programs: boolean;
+  /** Why they are not limited. */
+  readonly reason: string | null;
+}
+
+export interface SandboxUser {
+  readonly uid: number;
+  /** Null for one that has no name. */
+  readonly name: string | null;
+}
+
+export interface Sandbox {
+  readonly user: SandboxUser;
+  /** The names of linux/capability.h. */
+  readonly capabilities: readonly string[];
+  readonly systemCalls: SystemCallsLimit;
+}

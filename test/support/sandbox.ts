@@ -1,0 +1,15 @@
+import type { Sandbox } from '../../agent/model/sandbox.ts';
+
+/** Of a process that the tests share, on which nothing may be put for good. */
+export const UNCONFINED: Sandbox = {
+  user: { uid: 0, name: 'root' },
+  capabilities: [],
+  systemCalls: { limited: false, programs: true, reason: 'a process of the tests' },
+};
+
+/** As an agent of the package has it. */
+export const CONFINED: Sandbox = {
+  user: { uid: 997, name: 'flowlogd' },
+  capabilities: ['CAP_NET_RAW'],
+  systemCalls: { limited: true, programs: false, reason: null },
+};

@@ -1,0 +1,123 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
+import { askAgent } from '../support/agent-socket.ts';
+import { pcapFile } from '../support/capture-file.ts';
+import { type RunningCommand, startCommand } from '../support/command.ts';
+import { escapesOf, intruding } from '../support/escapes.ts';
+import { NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
+import { arp } from '../support/packet-builder.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
+
+const missing = namespacesMissing();
+if (missing !== undefined) process.stderr.write(`sandbox: ${missing}\n`);
+
+/** What foreign code in any run of flowlogd is refused. */
+const REFUSED = {
+  'socket-bluetooth': 'EAFNOSUPPORT',
+  'socket-alg': 'EAFNOSUPPORT',
+  'socket-vsock': 'EAFNOSUPPORT',
+  'socket-audit': 'EPROTONOSUPPORT',
+  'socket-uevent': 'EPROTONOSUPPORT',
+  'socket-inet': 'done',
+  mount: 'EPERM',
+  fsopen: 'EPERM',
+  chroot: 'EPERM',
+  unshare: 'EPERM',
+  setns: 'EPERM',
+  'clone-namespace': 'EPERM',
+  clone3: 'ENOSYS',
+  bpf: 'EPERM',
+  perf_event_open: 'EPERM',
+  init_module: 'EPERM',
+  keyctl: 'EPERM',
+  userfaultfd: 'EPERM',
+  io_uring_setup: 'ENOSYS',
+  sethostname: 'EPERM',
+  open_by_handle_at: 'EPERM',
+  terminal: 'EPERM',
+  ptrace: 'EPERM',
+  process_vm_readv: 'EPERM',
+  pidfd_getfd: 'EPERM',
+  setuid: 'EPERM',
+};
+const NO_PROGRAMS = { execve: 'EPERM', spawn: 'EPERM', kill: 'EPERM' };
+const PROGRAMS = { execve: 'ENOENT', spawn: 'done', kill: 'done' };
+
+/** A log service that nobody runs: what is delivered there is another test's. */
+const SINKS = `sinks: { cls: { type: cls, endpoint: 'http://127.0.0.1:9', topicId: t, secretId: i, secretKey: k } }`;
+
+describe.skipIf(missing !== undefined)('foreign code in the process', { timeout: 180_000 }, () => {
+  function inNamespace(): NetworkNamespace {
+    const namespace = new NetworkNamespace();
+    onTestFinished(() => namespace.remove());
+    return namespace;
+  }
+
+  function startAgent(folder: string, configuration: string): RunningCommand {
+    const path = join(folder, 'flowlogd.yaml');
+    const own = `stateDirectory: ${join(folder, 'state')}\nflowLogs: [{ interfaces: [lo], windowSeconds: 1 }]\n`;
+    writeFileSync(path, `${own}${configuration}\n`, { mode: 0o600 });
+    return startCommand(['run', '--config', path], { namespace: inNamespace(), env: intruding() });
+  }
+
+  async function statusOf(folder: string, holds: (status: AgentStatus) => boolean): Promise<AgentStatus> {
+    let status: AgentStatus | undefined;
+    await expect
+      .poll(async () => {
+        status = await askAgent<AgentStatus>(join(folder, 'state'), '/status');
+        return status !== undefined && holds(status);
+      })
+      .toBe(true);
+    return status!;
+  }
+
+  test('of an agent is refused what capture and delivery do not take, in each thread, while it captures and ships', async () => {
+    const folder = temporaryFolder();
+    const command = startAgent(folder, SINKS);
+    expect(await escapesOf(command)).toEqual({ ...REFUSED, ...NO_PROGRAMS });
+    const pid = command.child.pid!;
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      expect(readFileSync(`/proc/${pid}/task/${thread}/status`, 'utf8')).toMatch(/^NoNewPrivs:\t1\nSeccomp:\t2$/m);
+    }
+    const status = await statusOf(folder, ({ recorder, exporter }) => recorder.windows > 0 && exporter.attempts > 0);
+    expect(status.interfaces[0]).toMatchObject({ state: 'capturing' });
+    expect(status.sandbox).toEqual({
+      user: { uid: 0, name: 'root' },
+      capabilities: ['CAP_NET_RAW'],
+      systemCalls: { limited: true, programs: false, reason: null },
+    });
+    expect(command.stderr).toContain('"sandbox":"user root, CAP_NET_RAW, system calls limited"');
+  });
+
+  test('of an agent with the embedded log service may start programs, because that is started again', async () => {
+    const folder = temporaryFolder();
+    const command = startAgent(folder, '');
+    expect(await escapesOf(command)).toEqual({ ...REFUSED, ...PROGRAMS });
+    const status = await statusOf(folder, ({ sinks }) => sinks[0]!.deliveredBatches > 0);
+    expect(status.sandbox.systemCalls).toEqual({ limited: true, programs: true, reason: null });
+    expect(await command.stop()).toMatchObject({ code: 0 });
+  });
+
+  test.each([
+    ['a replay', ['replay'], []],
+    ['an explanation', ['explain'], ['--packet', '1']],
+  ])('of %s is refused the same', async (_, command, options) => {
+    const path = join(temporaryFolder(), 'capture.pcap');
+    writeFileSync(path, pcapFile([{ bytes: arp() }]));
+    const running = startCommand([...command, path, ...options], { env: intruding() });
+    expect(await escapesOf(running)).toEqual({ ...REFUSED, ...NO_PROGRAMS });
+    expect(await running.ended).toMatchObject({ code: 0 });
+  });
+
+  test('of a debug run is refused the same, but for one that starts a program for its user', async () => {
+    const namespace = inNamespace();
+    const alone = startCommand(['debug', '-i', 'lo', '--duration', '1s'], { namespace, env: intruding() });
+    expect(await escapesOf(alone)).toEqual({ ...REFUSED, ...NO_PROGRAMS });
+    expect(await alone.ended).toMatchObject({ code: 0 });
+    const words = ['debug', '-i', 'lo', '--', 'grep', 'Seccomp:', '/proc/self/status'];
+    const { stdout } = await startCommand(words, { namespace, env: intruding() }).ended;
+    expect(stdout).toContain('Seccomp:\t0');
+  });
+});
