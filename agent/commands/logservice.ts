@@ -64,10 +64,15 @@ function serviceWords(invocation: Invocation): string[] {
   return words;
 }
 
-/** A process of its own, because the service shares no code with the agent; this one only passes signals and the end on. */
+/**
+ * A process of its own, because the service shares no code with the agent; this one only passes signals and the end on. Its
+ * standard input is a pipe whose end it sees however this process ends, so that no orphan holds store and port.
+ */
 async function runLogService({ signal }: Invocation, words: readonly string[]): Promise<ExitCode> {
   const entry = fileURLToPath(new URL('../../logservice/main.js', import.meta.url));
-  const child = spawn(process.execPath, [entry, ...words], { stdio: 'inherit' });
+  const child = spawn(process.execPath, [entry, ...words, '--until-stdin-ends'], {
+    stdio: ['pipe', 'inherit', 'inherit'],
+  });
   signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });
   let exit: readonly [code: number | null, signal: NodeJS.Signals | null];
   try {

@@ -1,6 +1,7 @@
 /** The log service of an agent: restarted when it dies, never taken for another, and found wherever it listens. */
-import { accessSync, constants, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   type CommandEnd,
@@ -104,6 +105,14 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
     expect(storedTwice([...flows, ...ledgers])).toEqual([]);
     expect(ledgerSum(ledgers, 'ledger-offered-packets')).toBe(kernel.rx.packets + kernel.tx.packets);
     expect(impostor.stdout).not.toContain('was asked');
+  });
+
+  test('ends when its agent is killed', async () => {
+    const agent = run(configured());
+    await agent.until(isReady);
+    const pid = childOf(agent);
+    await agent.stop('SIGKILL');
+    while (existsSync(`/proc/${pid}`)) await sleep(10);
   });
 
   test('says that it is down, and why, until it runs again', async () => {

@@ -133,6 +133,17 @@ test('a second one on the same store ends with 69, and the first goes on', async
   expect(JSON.parse(readFileSync(join(folder, 'service.json'), 'utf8'))).toMatchObject({ url: first.url });
 });
 
+test('flowlogd logservice that is killed leaves no process behind, and store and port free', async () => {
+  const words = [COMMAND, 'logservice', '--store', folder, '--listen'];
+  const first = await ready(launch([...words, '127.0.0.1:0']));
+  const { pid } = JSON.parse(readFileSync(join(folder, 'service.json'), 'utf8')) as { pid: number };
+  expect(pid).not.toBe(first.child.pid);
+  first.child.kill('SIGKILL');
+  while (existsSync(`/proc/${pid}`)) await sleep(10);
+  const second = await ready(launch([...words, new URL(first.url).host]));
+  expect(second.url).toBe(first.url);
+});
+
 test.each([
   ['--listen=9514', 64],
   ['--listen=127.0.0.1:99999', 64],
