@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
+import { checkDigests, DIGEST_HEADER } from './body-digest.ts';
 import { decompress } from './compression.ts';
 import type { Answer, Exchange, Handler } from './http-server.ts';
 import { Refusal } from './refusal.ts';
 import { readBody } from './request-body.ts';
 import { SEARCH_LIMITS, type Searches } from './search.ts';
-import { type Credentials, checkSignature } from './signature.ts';
+import { type Credentials, checkSignature, type SignatureDemands } from './signature.ts';
 import type { Store } from './store.ts';
 import type { Topic } from './topics.ts';
 import { COMMIT_UPLOADS_MAX, type Writer } from './writer.ts';
@@ -30,6 +30,10 @@ export interface Service {
 const UPLOADS_MAX = COMMIT_UPLOADS_MAX;
 const QUERY_BODY_BYTES_MAX = 64 * 1024;
 
+/** A request that was overheard can be sent again for so long; uploads are as the SDKs sign them. */
+const READ_DEMANDS: SignatureDemands = { secondsMax: 900, headers: [] };
+const SEARCH_DEMANDS: SignatureDemands = { ...READ_DEMANDS, headers: [DIGEST_HEADER] };
+
 export function createHandler(service: Service): Handler {
   const uploads = { running: 0 };
   return async (exchange) => {
@@ -40,22 +44,23 @@ export function createHandler(service: Service): Handler {
       case 'POST /structuredlog':
         return authorized(service, exchange) ?? (await admitUpload(service, exchange, uploads));
       case 'POST /search':
-        return authorized(service, exchange) ?? (await search(service, exchange));
+        return authorized(service, exchange, SEARCH_DEMANDS) ?? (await search(service, exchange));
       case 'GET /topics':
-        return authorized(service, exchange) ?? { topics: await listTopics(service) };
+        return authorized(service, exchange, READ_DEMANDS) ?? { topics: await listTopics(service) };
       default:
         return new Refusal('NotSupported', `No such endpoint: ${request.method} ${url.pathname}`);
     }
   };
 }
 
-function authorized(service: Service, { request, url }: Exchange): Refusal | undefined {
+function authorized(
+  service: Service,
+  { request, url }: Exchange,
+  demands?: SignatureDemands,
+): Refusal | undefined {
   const { method = '', headers } = request;
-  return checkSignature(
-    { method, path: url.pathname, parameters: url.searchParams, headers },
-    service.credentials,
-    service.now(),
-  );
+  const signed = { method, path: url.pathname, parameters: url.searchParams, headers };
+  return checkSignature(signed, service.credentials, service.now(), demands);
 }
 
 async function admitUpload(
@@ -86,10 +91,8 @@ async function upload(service: Service, { request, url }: Exchange): Promise<Ans
   const sent = await readBody(request);
   if (sent instanceof Refusal) return sent;
   if (sent.length === 0) return new Refusal('MissingContent', 'The body is empty.');
-  const md5 = request.headers['content-md5'];
-  if (typeof md5 === 'string' && md5.toLowerCase() !== createHash('md5').update(sent).digest('hex')) {
-    return new Refusal('InvalidContent', 'The body is not the one that Content-MD5 was made of.');
-  }
+  const altered = checkDigests(request.headers, sent);
+  if (altered !== undefined) return altered;
   const compressType = request.headers['x-cls-compress-type'];
   const body = await decompress(typeof compressType === 'string' ? compressType : undefined, sent);
   if (body instanceof Refusal) return body;
@@ -109,6 +112,8 @@ function topicOf(service: Service, id: unknown): Topic | Refusal {
 async function search(service: Service, { request, signal }: Exchange): Promise<Answer | Refusal> {
   const body = await readBody(request, QUERY_BODY_BYTES_MAX);
   if (body instanceof Refusal) return new Refusal('InvalidParam', 'The query is too long.');
+  const altered = checkDigests(request.headers, body);
+  if (altered !== undefined) return altered;
   const asked = parseSearch(body, service.now());
   if (asked instanceof Refusal) return asked;
   const topic = topicOf(service, asked.topicId);
@@ -130,7 +135,7 @@ const QUARTER_HOUR_MS = 15 * 60 * 1000;
 function parseSearch(body: Uint8Array, nowMs: number): SearchBody | Refusal {
   let value: unknown;
   try {
-    value = JSON.parse(Buffer.from(body).toString());
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
   } catch {
     value = undefined;
   }

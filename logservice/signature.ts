@@ -3,7 +3,7 @@ import { Refusal } from './refusal.ts';
 
 /**
  * Checks the `Authorization` header of Cloud Log Service (614/12445): HMAC-SHA1 over method, path and whichever parameters
- * and headers the client lists in it. Both lists may be empty. The body is covered only through a signed Content-MD5.
+ * and headers the client lists in it. Both lists may be empty. The body is covered only through a header that is a digest of it.
  */
 export interface SignedRequest {
   readonly method: string;
@@ -20,8 +20,23 @@ export interface Credentials {
   readonly secretKey: string;
 }
 
+/** What a request must have signed beyond what its client chose. */
+export interface SignatureDemands {
+  /** The longest time for which it may be valid. */
+  readonly secondsMax: number;
+  /** In lower case. */
+  readonly headers: readonly string[];
+}
+
+const NO_DEMANDS: SignatureDemands = { secondsMax: Number.POSITIVE_INFINITY, headers: [] };
+
 /** Undefined when the request carries a good signature. `nowMs` is the service's clock. */
-export function checkSignature(request: SignedRequest, credentials: Credentials, nowMs: number): Refusal | undefined {
+export function checkSignature(
+  request: SignedRequest,
+  credentials: Credentials,
+  nowMs: number,
+  demands: SignatureDemands = NO_DEMANDS,
+): Refusal | undefined {
   const header = request.headers['authorization'];
   if (typeof header !== 'string' || header === '') {
     return new Refusal('MissingAuthorization', 'The request carries no Authorization header.');
@@ -34,10 +49,29 @@ export function checkSignature(request: SignedRequest, credentials: Credentials,
   const late = [claim.keyTime, claim.signTime].map((window) => outsideTime(window, nowMs)).find((text) => text);
   if (late !== undefined) return new Refusal('AuthFailure.SignatureExpire', late);
   const expected = hostVariants(request).map((variant) => signatureOf(variant, claim, credentials.secretKey));
-  if (expected.some((signature) => equalText(signature, claim.signature))) return undefined;
+  if (expected.some((signature) => equalText(signature, claim.signature))) return unmet(request, claim, demands);
   return new Refusal(
     'AuthFailure.SignatureFailure',
     'The signature is wrong: another SecretKey, or a proxy changed what was signed.',
+  );
+}
+
+function unmet(
+  { headers }: SignedRequest,
+  { signTime: { begin, end }, headerNames }: Claim,
+  demands: SignatureDemands,
+): Refusal | undefined {
+  const missing = demands.headers.find((name) => !headerNames.includes(name) || !headers[name]);
+  if (missing !== undefined) {
+    return new Refusal(
+      'InvalidAuthorization',
+      `The signature does not cover the header ${missing}, which is required.`,
+    );
+  }
+  if (end - begin <= demands.secondsMax) return undefined;
+  return new Refusal(
+    'InvalidAuthorization',
+    `The signature is valid for ${end - begin} seconds, and ${demands.secondsMax} are the most.`,
   );
 }
 

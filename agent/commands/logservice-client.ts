@@ -1,4 +1,5 @@
 /** Asks the log service that runs on a store folder: its address and its key are in files of that folder. */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
@@ -146,7 +147,8 @@ export class LogServiceClient {
     const { url, socketPath, credentials } = this.#location;
     const isSecure = url.protocol === 'https:';
     const seconds = Math.floor(this.#now() / 1000);
-    const headers = { 'content-type': 'application/json', host: url.host };
+    const digest = createHash('sha256').update(body).digest('hex');
+    const headers = { 'content-type': 'application/json', host: url.host, 'x-cls-content-sha256': digest };
     const authorization = signRequest({
       ...credentials,
       method: 'POST',

@@ -63,6 +63,10 @@ export interface CallOptions {
   readonly signedHeaders?: readonly string[];
   readonly signedParameters?: readonly string[];
   readonly nowSeconds?: number;
+  /** For how long the signature is valid. */
+  readonly seconds?: number;
+  /** Instead of the port. */
+  readonly socketPath?: string;
 }
 
 export function call(base: string, pathAndQuery: string, options: CallOptions = {}): Promise<Reply> {
@@ -71,7 +75,7 @@ export function call(base: string, pathAndQuery: string, options: CallOptions = 
   const headers: Record<string, string> = { host: url.host, ...options.headers };
   if (keys !== undefined) headers['authorization'] = sign(method, url, headers, { ...options, keys });
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method, headers, agent: false }, (response) => {
+    const sent = request(url, { method, headers, agent: false, socketPath: options.socketPath }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
@@ -94,7 +98,7 @@ export function sign(
   options: CallOptions & { keys: Keys },
 ): string {
   const now = options.nowSeconds ?? Math.floor(Date.now() / 1000);
-  const time = `${now - 60};${now + 300}`;
+  const time = `${now - 60};${now - 60 + (options.seconds ?? 360)}`;
   const encode = (text: string) =>
     encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
   const parameterNames = [...(options.signedParameters ?? url.searchParams.keys())].sort();
@@ -149,6 +153,17 @@ export function upload(
   });
 }
 
+/** A body with its digest, covered by the signature, as every search must have it. */
+export function signedBody(body: string): CallOptions {
+  const digest = createHash('sha256').update(body).digest('hex');
+  return {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-cls-content-sha256': digest },
+    signedHeaders: ['host', 'x-cls-content-sha256'],
+    body,
+  };
+}
+
 export interface Found {
   readonly status: number;
   readonly columns: readonly string[];
@@ -161,12 +176,8 @@ export async function search(
   query: string,
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<Found> {
-  const { status, json } = await call(service.url, '/search', {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ topic_id: 'flowlog', query, from: 0, ...more }),
-    keys: service.keys,
-  });
+  const body = JSON.stringify({ topic_id: 'flowlog', query, from: 0, ...more });
+  const { status, json } = await call(service.url, '/search', { ...signedBody(body), keys: service.keys });
   const columns = ((json['columns'] ?? []) as { name: string }[]).map(({ name }) => name);
   return { status, columns, rows: (json['rows'] ?? []) as unknown[][], json };
 }

@@ -5,6 +5,7 @@ import {
   column,
   removeFolder,
   search,
+  signedBody,
   startTestService,
   type TestService,
   temporaryFolder,
@@ -372,7 +373,7 @@ test('no query makes the service fail, whatever it is', async () => {
 
 describe('a search request is refused', () => {
   const post = (body: string, keys: TestService['keys'] | undefined = service.keys) =>
-    call(service.url, '/search', { method: 'POST', body, keys });
+    call(service.url, '/search', { ...signedBody(body), keys });
 
   test('without a signature, as is the list of topics; health is not', async () => {
     const replies = [

@@ -164,6 +164,18 @@ test('without the header it is missing; with any part of it missing or strange i
   expect(strange.map(withHeader)).toEqual(strange.map(() => 'InvalidAuthorization'));
 });
 
+test('what is demanded must be signed and sent, and the time no longer than allowed', () => {
+  const vector = VECTORS[4];
+  const good = signed(vector);
+  const now = inTime(vector);
+  const codes = [
+    { secondsMax: 360, headers: ['x-cls-compress-type', 'host'] },
+    { secondsMax: 359, headers: [] },
+    { secondsMax: 360, headers: ['x-cls-content-sha256'] },
+  ].map((demands) => codeOf(checkSignature(good, EXAMPLE, now, demands)));
+  expect(codes).toEqual([undefined, 'InvalidAuthorization', 'InvalidAuthorization']);
+});
+
 test('a refusal never holds the secret key', () => {
   const vector = VECTORS[2];
   const bad = { ...signed(vector), method: 'GET' };
