@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
+import { Connections } from './connections.ts';
 import { Refusal, STATUS_OF } from './refusal.ts';
 import { drain } from './request-body.ts';
+import { parseRequest } from './request-form.ts';
 
 /**
  * HTTP for the service: request ids, dates, JSON, errors, and the limits of what a client may hold. It knows no topic and no
@@ -15,14 +17,20 @@ export interface HttpLimits {
   readonly requestTimeoutMs: number;
   /** Between requests; longer than a capture window, so that an agent can keep its connection. */
   readonly idleTimeoutMs: number;
+  /** For each pause of a client that takes its answer. */
+  readonly answerTimeoutMs: number;
   readonly connectionsMax: number;
+  /** Of one address, on loopback of one user. */
+  readonly connectionsPerPeerMax: number;
 }
 
 export const HTTP_LIMITS: HttpLimits = {
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
   idleTimeoutMs: 75_000,
+  answerTimeoutMs: 30_000,
   connectionsMax: 256,
+  connectionsPerPeerMax: 64,
 };
 
 /** An answer: an object as JSON, undefined as an empty body. */
@@ -34,6 +42,10 @@ export interface Exchange {
   readonly requestId: string;
   /** Aborted when the client goes away before the answer. */
   readonly signal: AbortSignal;
+  /** Whether only the user of the service can have sent it. */
+  readonly isOwners: boolean;
+  /** The client has the key: its connection does not make room for others. */
+  readonly keepConnection: () => void;
 }
 
 /** Never rejects for what a client did; a rejection is answered as InternalError. */
@@ -43,6 +55,8 @@ export interface HttpServerOptions {
   readonly handler: Handler;
   readonly now: () => number;
   readonly limits: HttpLimits;
+  /** Whether only the user of the service can connect: there is nobody to share with. */
+  readonly isOwners: boolean;
   /** Told of what should not happen. */
   readonly onError: (error: Error) => void;
 }
@@ -50,20 +64,27 @@ export interface HttpServerOptions {
 export class HttpServer {
   readonly #server: Server;
   readonly #options: HttpServerOptions;
+  readonly #connections: Connections;
   readonly #answeredEarly = new WeakSet<Socket>();
   #stopping = false;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    const { headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, connectionsMax } = options.limits;
+    const { headersTimeoutMs, requestTimeoutMs, idleTimeoutMs, connectionsMax, connectionsPerPeerMax } = options.limits;
     this.#server = createServer({
       headersTimeout: headersTimeoutMs,
       requestTimeout: requestTimeoutMs,
       keepAliveTimeout: idleTimeoutMs,
       connectionsCheckingInterval: Math.min(1000, headersTimeoutMs, requestTimeoutMs),
+      // Both are looked at by `parseRequest`, which answers with a request id.
+      requireHostHeader: false,
     });
-    this.#server.maxConnections = connectionsMax;
+    this.#server.maxHeadersCount = 0;
+    this.#connections = new Connections({ connectionsMax, perPeerMax: connectionsPerPeerMax });
+    if (options.isOwners) this.#server.maxConnections = connectionsMax;
+    else this.#server.on('connection', (socket) => this.#connections.add(socket));
     this.#server.on('request', (request, response) => void this.#answer(request, response));
+    this.#server.on('checkExpectation', (request, response) => void this.#answer(request, response));
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => this.#answerRaw(error, socket as Socket));
   }
 
@@ -97,11 +118,13 @@ export class HttpServer {
     response.on('error', () => undefined);
     let answer: Answer | Refusal;
     try {
-      const url = parseUrl(request.url ?? '');
+      const url = parseRequest(request);
+      const { isOwners, handler } = this.#options;
+      const keepConnection = () => this.#connections.keep(request.socket);
       answer =
-        url === undefined
-          ? new Refusal('InvalidParam', 'The URL is not understood.')
-          : await this.#options.handler({ request, url, requestId, signal: gone.signal });
+        url instanceof Refusal
+          ? url
+          : await handler({ request, url, requestId, signal: gone.signal, isOwners, keepConnection });
     } catch (error) {
       // The client that broke off hears nothing any more.
       if (gone.signal.aborted || request.destroyed) return;
@@ -120,6 +143,7 @@ export class HttpServer {
     const status = answer instanceof Refusal ? answer.status : 200;
     const body = answer === undefined ? '' : JSON.stringify(answer);
     const early = !request.complete;
+    response.setTimeout(this.#options.limits.answerTimeoutMs, () => request.socket.destroy());
     response.writeHead(status, {
       ...this.#headers(requestId),
       ...(body === '' ? {} : { 'content-type': 'application/json; charset=utf-8' }),
@@ -144,8 +168,13 @@ export class HttpServer {
 
   /** Answers what is no HTTP request, or came too slowly, for which node makes no response object. */
   #answerRaw(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (error.code === 'ECONNRESET' || !socket.writable || this.#answeredEarly.has(socket)) {
+    if (error.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
+      return;
+    }
+    if (this.#answeredEarly.has(socket)) {
+      // What it was answered has still to leave.
+      socket.destroySoon();
       return;
     }
     const timeout = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
@@ -159,15 +188,5 @@ export class HttpServer {
       connection: 'close',
     }).map(([name, value]) => `${name}: ${value}\r\n`);
     socket.end(`HTTP/1.1 ${STATUS_OF[code]} ${code}\r\n${headers.join('')}\r\n${body}`);
-  }
-}
-
-function parseUrl(text: string): URL | undefined {
-  // Only the path and the query matter, and never a host that the client put there.
-  if (!text.startsWith('/')) return undefined;
-  try {
-    return new URL(`http://service${text}`);
-  } catch {
-    return undefined;
   }
 }

@@ -26,16 +26,23 @@ export interface Service {
   readonly now: () => number;
 }
 
-/** Bodies held at a time: 16 times 6 MB is what uploads may cost in memory. */
+/** Bodies held at a time: 16 times 6 MB is what uploads may cost in memory. Four of them are for the owner's socket. */
 const UPLOADS_MAX = COMMIT_UPLOADS_MAX;
+const PORT_UPLOADS_MAX = UPLOADS_MAX - 4;
 const QUERY_BODY_BYTES_MAX = 64 * 1024;
 
 /** A request that was overheard can be sent again for so long; uploads are as the SDKs sign them. */
 const READ_DEMANDS: SignatureDemands = { secondsMax: 900, headers: [] };
 const SEARCH_DEMANDS: SignatureDemands = { ...READ_DEMANDS, headers: [DIGEST_HEADER] };
 
+/** Uploads under way, of the owner and of others. */
+interface Uploads {
+  running: number;
+  byPort: number;
+}
+
 export function createHandler(service: Service): Handler {
-  const uploads = { running: 0 };
+  const uploads: Uploads = { running: 0, byPort: 0 };
   return async (exchange) => {
     const { request, url } = exchange;
     switch (`${request.method} ${url.pathname}`) {
@@ -55,27 +62,29 @@ export function createHandler(service: Service): Handler {
 
 function authorized(
   service: Service,
-  { request, url }: Exchange,
+  { request, url, keepConnection }: Exchange,
   demands?: SignatureDemands,
 ): Refusal | undefined {
   const { method = '', headers } = request;
   const signed = { method, path: url.pathname, parameters: url.searchParams, headers };
-  return checkSignature(signed, service.credentials, service.now(), demands);
+  const refusal = checkSignature(signed, service.credentials, service.now(), demands);
+  if (refusal === undefined) keepConnection();
+  return refusal;
 }
 
-async function admitUpload(
-  service: Service,
-  exchange: Exchange,
-  uploads: { running: number },
-): Promise<Answer | Refusal> {
-  if (uploads.running >= UPLOADS_MAX) {
-    return new Refusal('SpeedQuotaExceed', `${UPLOADS_MAX} uploads are under way already; try again later.`);
+async function admitUpload(service: Service, exchange: Exchange, uploads: Uploads): Promise<Answer | Refusal> {
+  const byPort = exchange.isOwners ? 0 : 1;
+  if (uploads.running >= UPLOADS_MAX || uploads.byPort + byPort > PORT_UPLOADS_MAX) {
+    const max = exchange.isOwners ? UPLOADS_MAX : PORT_UPLOADS_MAX;
+    return new Refusal('SpeedQuotaExceed', `${max} uploads are under way already; try again later.`);
   }
   uploads.running += 1;
+  uploads.byPort += byPort;
   try {
     return await upload(service, exchange);
   } finally {
     uploads.running -= 1;
+    uploads.byPort -= byPort;
   }
 }
 

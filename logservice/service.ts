@@ -59,15 +59,16 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
   const topics = loadTopics(join(folder, 'topics.json'), options.topics);
   const writer = await Writer.open(store, { now, onFailure: options.onFailure });
   const searches = new Searches(store, options.searchTimeoutMs);
-  const createServer = () =>
+  const createServer = (isOwners: boolean) =>
     new HttpServer({
       handler,
       now,
+      isOwners,
       limits: options.httpLimits ?? HTTP_LIMITS,
       onError: (error) => log(`log service: ${error.stack ?? error.message}`),
     });
   const handler = createHandler({ store, writer, searches, topics, credentials, now });
-  const servers = [createServer(), createServer()] as const;
+  const servers = [createServer(false), createServer(true)] as const;
   const port = await listenOnPort(servers[0], options);
   const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
   const socketPath = await listenInFolder(servers[1], folder);

@@ -3,6 +3,7 @@ import { request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HTTP_LIMITS } from '../../logservice/http-server.ts';
 import { WIRE_BYTES_MAX } from '../../logservice/request-body.ts';
 import {
   call,
@@ -23,7 +24,7 @@ let nowMs: number | undefined;
 beforeAll(async () => {
   service = await startTestService(folder, {
     now: () => nowMs ?? Date.now(),
-    httpLimits: { headersTimeoutMs: 1000, requestTimeoutMs: 3000, idleTimeoutMs: 5000, connectionsMax: 40 },
+    httpLimits: { ...HTTP_LIMITS, headersTimeoutMs: 1000, requestTimeoutMs: 3000, idleTimeoutMs: 5000 },
   });
 });
 afterAll(async () => {
@@ -167,8 +168,8 @@ describe('a body', () => {
   });
 });
 
-test('more than sixteen uploads at a time are told to come later, and get in when others are done', async () => {
-  const slow = Array.from({ length: 16 }, () => {
+test('more than twelve uploads at a time through the port are told to come later, while the socket takes its own', async () => {
+  const slow = Array.from({ length: 12 }, () => {
     const opened = openUpload({ 'content-length': String(BODY.length) });
     opened.sent.flushHeaders();
     return opened;
@@ -177,6 +178,7 @@ test('more than sixteen uploads at a time are told to come later, and get in whe
   let busy = await post({});
   while (busy.status === 200) busy = await post({});
   expect([busy.status, busy.json['errorcode']]).toEqual([429, 'SpeedQuotaExceed']);
+  expect((await post({ socketPath: service.socketPath })).status).toBe(200);
   for (const { sent } of slow) sent.end(BODY);
   const statuses = await Promise.all(slow.map(async ({ answered }) => (await answered).status));
   expect(statuses).toEqual(statuses.map(() => 200));

@@ -7,6 +7,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { HTTP_LIMITS } from '../../logservice/http-server.ts';
+import { tcpClients } from '../../logservice/tcp-clients.ts';
 import {
   call,
   column,
@@ -131,6 +133,35 @@ test('a second one on the same store ends with 69, and the first goes on', async
   );
   expect((await call(first.url, '/health')).status).toBe(200);
   expect(JSON.parse(readFileSync(join(folder, 'service.json'), 'utf8'))).toMatchObject({ url: first.url });
+});
+
+/** Opens connections and sends nothing; prints a line when all came about. */
+const HOLD = `
+const { connect } = require('node:net');
+const [port, count] = process.argv.slice(1).map(Number);
+let open = 0;
+for (let index = 0; index < count; index++) {
+  const socket = connect(port, '127.0.0.1', () => { if (++open === count) console.log('open'); });
+  socket.resume().on('error', () => undefined);
+}
+setInterval(() => undefined, 1000);
+`;
+
+test.skipIf(process.getuid?.() !== 0)('another user that opens 300 connections keeps nobody out', async () => {
+  const service = await start();
+  const socketPath = String(service.ready['socketPath']);
+  const port = Number(new URL(service.url).port);
+  const words = ['--reuid=65534', '--clear-groups', process.execPath, '-e', HOLD, String(port), '300'];
+  const other = spawn('setpriv', words, { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(other);
+  await once(other.stdout, 'data');
+  for (const through of [{}, { socketPath }]) {
+    const replies = await Promise.all(Array.from({ length: 20 }, () => call(service.url, '/health', through)));
+    expect(replies.map(({ status }) => status)).toEqual(replies.map(() => 200));
+  }
+  expect((await upload(service, [{ logs: [{ contents: { a: '1' } }] }])).status).toBe(200);
+  const ofOther = async () => [...(await tcpClients(port)).values()].filter((user) => user === 65_534).length;
+  while ((await ofOther()) !== HTTP_LIMITS.connectionsPerPeerMax) await sleep(10);
 });
 
 test('flowlogd logservice that is killed leaves no process behind, and store and port free', async () => {
