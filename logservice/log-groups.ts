@@ -18,6 +18,9 @@ export const LIMITS = {
   valuesBytes: 5 * 1024 * 1024,
 } as const;
 
+/** The text of a log that was not taken apart: the only key with `_` in front that senders use, among them the official SDKs. */
+const CONTENT_KEY = '__CONTENT__';
+
 /** The end of year 9999; also the other way round. */
 const TIME_MS_MAX = 253_402_300_799_999;
 
@@ -182,8 +185,11 @@ class BodyScan {
     }
     if (keyBytes === 0) refuse('InvalidContent', 'A log has a content with an empty key.');
     const shown = (): string => Buffer.from(this.#body.subarray(keyAt, keyAt + Math.min(keyBytes, 100))).toString();
-    if (this.#body[keyAt] === 0x5f /* _ */) {
-      refuse('InvalidContent', `The key '${shown()}' begins with '_', as internal fields do.`);
+    if (this.#body[keyAt] === 0x5f /* _ */ && shown() !== CONTENT_KEY) {
+      refuse(
+        'InvalidContent',
+        `The key '${shown()}' begins with '_', which is reserved for internal fields (except ${CONTENT_KEY}).`,
+      );
     }
     if (valueBytes > LIMITS.valueBytes) {
       refuse('LogSizeExceed', `The value of '${shown()}' has ${valueBytes} bytes, and ${LIMITS.valueBytes} are taken.`);

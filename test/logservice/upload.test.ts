@@ -189,6 +189,12 @@ describe('an upload is refused', () => {
       400,
       'InvalidContent',
     ],
+    [
+      'with a key that only resembles that of a whole text',
+      () => post(encodeGroups([{ logs: [{ contents: { __CONTENT__2: '1' } }] }])),
+      400,
+      'InvalidContent',
+    ],
     ['with an empty key', () => post(encodeGroups([{ logs: [{ contents: { '': '1' } }] }])), 400, 'InvalidContent'],
     [
       'with a time that no calendar has',
@@ -225,6 +231,14 @@ describe('an upload is refused', () => {
     const reply = await upload(service, [one('half'), { logs: [{ contents: { _bad: '1' } }] }]);
     expect([reply.status, await count('half')]).toEqual([400, 0]);
   });
+});
+
+test('the log of the official SDKs is stored, and found by its text', async () => {
+  const contents = { hello: 'sdk', __CONTENT__: 'from Shenzhen|hello world' };
+  const { status } = await upload(service, [{ logs: [{ contents }] }]);
+  expect(status).toBe(200);
+  const found = await search(service, '__CONTENT__:shenzhen|select hello, __CONTENT__');
+  expect(found.rows).toEqual([['sdk', 'from Shenzhen|hello world']]);
 });
 
 test('the most that the limits allow is taken', async () => {
