@@ -11,7 +11,8 @@ import {
 } from './query/compile.ts';
 import { QueryProblem } from './query/condition.ts';
 import { type ParsedQuery, parseQuery } from './query/parse.ts';
-import { checkSql, LOG_TABLE } from './query/sql.ts';
+import { checkSql } from './query/sql.ts';
+import { LOG_TABLE } from './query/sql-scope.ts';
 import { Refusal } from './refusal.ts';
 import type { Store } from './store.ts';
 import type { Topic } from './topics.ts';

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { logservice } from '../../agent/commands/logservice.ts';
 import { parseOptions, USAGE } from '../../logservice/options.ts';
+import { AGGREGATES, SCALAR_FUNCTIONS, WINDOW_FUNCTIONS } from '../../logservice/query/sql-functions.ts';
 import { STATUS_OF } from '../../logservice/refusal.ts';
 import { PACKAGES_REMEMBERED_MAX } from '../../logservice/retention.ts';
 
@@ -17,6 +18,20 @@ test('the page lists every error code beside its status, and no other', () => {
 
 test('the page says how many batches are remembered', () => {
   expect(docs).toContain(PACKAGES_REMEMBERED_MAX.toLocaleString('en-US'));
+});
+
+test('the page lists every function that SQL may call, and no other', () => {
+  const groups = { aggregates: AGGREGATES, 'with OVER': WINDOW_FUNCTIONS, ...SCALAR_FUNCTIONS };
+  const rows = Object.entries(groups).map(
+    ([group, names]) => `| ${group} | ${names.map((name) => `\`${name}\``).join(' ')} |`,
+  );
+  const [, section = ''] = docs.split('### Functions\n');
+  expect(
+    section
+      .split('\n## ', 1)[0]!
+      .split('\n')
+      .filter((line) => /^\| \w/.test(line)),
+  ).toEqual(rows);
 });
 
 test('the command passes on every option of the process that is for people, with the same default', () => {
