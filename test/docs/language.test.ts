@@ -1,6 +1,5 @@
 /** Keeps out of what people read the words that an earlier dialect had for things which have a name in the field. */
-import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
 /** What is written instead stands behind each. */
@@ -43,11 +42,11 @@ const PAGES = [
 ];
 const SOURCES = ['agent', 'logservice', 'schema'];
 
-function tracked(paths: readonly string[], extensions: RegExp): readonly string[] {
-  const { stdout } = spawnSync('git', ['ls-files', '--', ...paths], { encoding: 'utf8' });
-  return stdout
-    .split('\n')
-    .filter((path) => extensions.test(path) && !EXCEPTIONS.some((exception) => path.startsWith(exception)));
+function filesIn(paths: readonly string[], extensions: RegExp): readonly string[] {
+  const all = paths.flatMap((path) =>
+    statSync(path).isFile() ? [path] : readdirSync(path, { recursive: true }).map((name) => `${path}/${name}`),
+  );
+  return all.filter((path) => extensions.test(path) && !EXCEPTIONS.some((exception) => path.startsWith(exception)));
 }
 
 /** The text of string and template literals, line by line; comments are for those who read the code. */
@@ -72,10 +71,10 @@ function findings(path: string, lines: readonly string[]): readonly string[] {
   );
 }
 
-test.each(tracked(PAGES, /\.(?:md|ya?ml|json|service|postinst|1)$/))('%s speaks the language of the field', (path) => {
+test.each(filesIn(PAGES, /\.(?:md|ya?ml|json|service|postinst|1)$/))('%s speaks the language of the field', (path) => {
   expect(findings(path, readFileSync(path, 'utf8').split('\n'))).toEqual([]);
 });
 
-test.each(tracked(SOURCES, /\.ts$/))('what %s says to people is in the language of the field', (path) => {
+test.each(filesIn(SOURCES, /\.ts$/))('what %s says to people is in the language of the field', (path) => {
   expect(findings(path, literals(readFileSync(path, 'utf8')))).toEqual([]);
 });

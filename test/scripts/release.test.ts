@@ -11,10 +11,14 @@ import {
 } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
+import { commandMissing } from '../support/network-namespace.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
+const missing = commandMissing('git');
+if (missing !== undefined) process.stderr.write(`release: ${missing}\n`);
+
 /** A clone with the script as it is, and in place of what it calls, programs that write down their call and leave a file. */
-describe('the release script', () => {
+describe.skipIf(missing !== undefined)('the release script', () => {
   let clone: string;
   let calls: string;
 
