@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Command, Invocation } from '../../../agent/cli/command.ts';
+import type { Command } from '../../../agent/cli/command.ts';
 import { dispatch, reportFailure, runCommand } from '../../../agent/commands/dispatch.ts';
 import { EXIT, OperationalError } from '../../../agent/model/operational-error.ts';
 import { collecting } from '../../support/in-process.ts';
@@ -22,106 +22,7 @@ const demo: Command = {
   run: async () => EXIT.ok,
 };
 
-/** Runs `demo` over the words and hands its invocation to `look`; answers what was refused. */
-async function refusal(
-  words: readonly string[],
-  look: (invocation: Invocation) => unknown,
-): Promise<string | undefined> {
-  const run = async (invocation: Invocation): Promise<0> => {
-    look(invocation);
-    return EXIT.ok;
-  };
-  try {
-    await runCommand({ ...demo, run }, words, collecting());
-    return undefined;
-  } catch (error) {
-    if (error instanceof OperationalError && error.code === 'usage.invalid') return error.message;
-    throw error;
-  }
-}
-
-async function seen<T>(words: readonly string[], look: (invocation: Invocation) => T): Promise<T> {
-  const values: T[] = [];
-  expect(await refusal(words, (invocation) => values.push(look(invocation)))).toBeUndefined();
-  expect(values).toHaveLength(1);
-  return values[0] as T;
-}
-
-describe('a command line', () => {
-  test('gives typed values', async () => {
-    const words = [
-      'a',
-      '--window',
-      '5m',
-      '--buffer=64MiB',
-      '-i',
-      'eth0',
-      '-ilo',
-      '--no-exclude',
-      '-o',
-      '-',
-      '--',
-      '--b',
-    ];
-    const values = await seen(words, (it) => ({
-      positionals: it.positionals,
-      window: it.seconds('window', { min: 1, max: 600 }),
-      buffer: it.bytes('buffer'),
-      interfaces: it.strings('interface'),
-      keepAll: it.flag('no-exclude'),
-      output: it.string('output'),
-      format: it.choice('format', ['text', 'ndjson']),
-      has: [it.has('window'), it.has('count'), it.has('format')],
-    }));
-    expect(values).toEqual({
-      positionals: ['a', '--b'],
-      window: 300,
-      buffer: 67_108_864,
-      interfaces: ['eth0', 'lo'],
-      keepAll: true,
-      output: '-',
-      format: 'text',
-      has: [true, false, false],
-    });
-  });
-
-  test('lets the last of several values win, so that wrappers can be overridden', async () => {
-    expect(await seen(['a', '--window', '1', '--window', '2'], (it) => it.seconds('window'))).toBe(2);
-  });
-
-  test('does not confuse its command with properties of every object', async () => {
-    expect(await refusal(['a', '--constructor'], () => {})).toMatch(/unknown option --constructor/);
-    expect(await refusal(['a', '--count', '__proto__'], (it) => it.integer('count'))).toMatch(/'__proto__'/);
-  });
-
-  test.each<[readonly string[], (it: Invocation) => unknown, RegExp]>([
-    [[], () => {}, /^demo: missing argument FILE/],
-    [['a', 'b', 'c'], () => {}, /unexpected argument 'c'/],
-    [['a', '--widnow', '5'], () => {}, /unknown option --widnow; did you mean --window\?/],
-    [['a', '--zzz'], () => {}, /unknown option --zzz \(/],
-    [['a', '-x'], () => {}, /unknown option -x \(/],
-    [['a', '--window'], () => {}, /missing value: expected --window DURATION/],
-    [['a', '--format', '--window', '5'], () => {}, /missing value: expected --format/],
-    [['a', '--no-exclude=yes'], () => {}, /unexpected value 'yes': --no-exclude is a flag/],
-    [['a', '--window', '0'], (it) => it.seconds('window', { min: 1, max: 600 }), /--window '0'.*from 1s to 10m/],
-    [['a', '--window', '1.5s'], (it) => it.seconds('window'), /invalid --window '1.5s': expected .*10s, 5m/],
-    [['a', '--buffer', '64MB'], (it) => it.bytes('buffer', { min: 1 }), /--buffer '64MB'.*64MiB.*at least 1B/],
-    [['a', '--count', '1e3'], (it) => it.integer('count', { max: 9 }), /--count '1e3'.*a whole number, at most 9/],
-    [['a'], (it) => it.integer('count'), /missing option --count N/],
-    [['a'], (it) => it.required('output'), /missing option --output PATH/],
-    [
-      ['a', '--format', 'ndjsn'],
-      (it) => it.choice('format', ['text', 'ndjson']),
-      /expected one of text, ndjson; did you mean ndjson\?/,
-    ],
-  ])('is refused with a sentence: %j', async (words, look, sentence) => {
-    expect(await refusal(words, look)).toMatch(sentence);
-  });
-
-  test('asking for an option that the command does not declare is a bug, not a usage error', async () => {
-    await expect(refusal(['a'], (it) => it.string('nope'))).rejects.toThrow(/has no option --nope in its table/);
-  });
-
+describe('the help of a command', () => {
   test('--help wins over missing arguments and shows options, defaults and examples', async () => {
     const around = collecting();
     expect(await runCommand(demo, ['--help'], around)).toBe(EXIT.ok);
