@@ -47,7 +47,7 @@ export function fileDestination(path: string): ByteDestination {
       throw failed(error);
     }
   };
-  const wasThere = lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  const wasThere = attempt(() => lstatSync(path, { throwIfNoEntry: false })) !== undefined;
   const file = attempt(() => openUnemptied(path, FILE_MODE));
   let isEmptied = false;
   const empty = () => {

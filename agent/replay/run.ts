@@ -135,15 +135,15 @@ function replayHeader(point: ObservationPoint): ReplayHeader {
   return headerOf({ hostId: hostname(), runId: randomBytes(8).toString('hex') }, point, 0);
 }
 
-/** Bytes of all files, or undefined when one of them (a pipe) has no size. */
+/** Bytes of all files, or undefined when one of them (a pipe) has no size, or cannot be asked: who reads it says why. */
 function totalBytes(files: readonly string[]): number | undefined {
-  let bytes = 0;
-  for (const file of files) {
-    const status = file === '-' ? undefined : statSync(file, { throwIfNoEntry: false });
-    if (status === undefined || !status.isFile()) return undefined;
-    bytes += status.size;
+  try {
+    const sizes = files.filter((file) => file !== '-').map((file) => statSync(file));
+    const areFiles = sizes.length === files.length && sizes.every((status) => status.isFile());
+    return areFiles ? sizes.reduce((bytes, { size }) => bytes + size, 0) : undefined;
+  } catch {
+    return undefined;
   }
-  return bytes;
 }
 
 function conclude(invocation: Invocation, report: ReplayReport): ExitCode {
