@@ -49,9 +49,9 @@ export async function runDebug(
   neighbour: string | undefined,
 ): Promise<number> {
   // Asked for before anything starts: from then on Ctrl-C ends it in good order.
-  const { signal, stderr } = invocation;
+  void invocation.signal;
   const plan = readPlan(invocation, interfaceNames);
-  const notices = new Notices(stderr);
+  const notices = new Notices(invocation.stderr);
   const { notify } = notices;
   const [programName] = plan.program;
   const problem = programName === undefined ? undefined : programProblem(programName, invocation.env['PATH']);
@@ -63,8 +63,27 @@ export async function runDebug(
   // A program would inherit the priority, and behave otherwise than without us.
   if (neighbour !== undefined && plan.program.length === 0) setPriority(LOW_PRIORITY);
   const report = createReport(plan);
+  try {
+    return await capture(invocation, plan, { report, notices, neighbour });
+  } catch (error) {
+    await report?.abandon();
+    throw error;
+  }
+}
+
+/** What a run says beside its records, and where. */
+interface Beside {
+  readonly report: ReportOutput | undefined;
+  readonly notices: Notices;
+  readonly neighbour: string | undefined;
+}
+
+async function capture(invocation: Invocation, plan: DebugPlan, beside: Beside): Promise<number> {
+  const { signal, stderr } = invocation;
+  const { report, notices, neighbour } = beside;
+  const { notify } = notices;
   const plane = startDataPlane(createSetup(plan), plan.engine, (point, event) => notify(eventText(point, event)));
-  for (const limit of await readyOr(plane, () => report?.abandon())) notify(limit);
+  for (const limit of await plane.ready) notify(limit);
   const program = plan.program.length === 0 ? undefined : startTraced(plan, invocation);
   const failed = await program?.failed;
   if (failed !== undefined) {
@@ -87,15 +106,6 @@ export async function runDebug(
   stderr.write(formatLedger(tally.ledger, tally, plan.color && stderr.isTTY === true));
   notify(writingText(plan));
   return program === undefined ? EXIT.ok : await endProgram(program, over);
-}
-
-async function readyOr(plane: RunningDataPlane, abandon: () => Promise<void> | undefined): Promise<readonly string[]> {
-  try {
-    return await plane.ready;
-  } catch (error) {
-    await abandon();
-    throw error;
-  }
 }
 
 /** From the first packet to the last; the terminal is given back whatever happens. */

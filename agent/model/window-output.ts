@@ -14,6 +14,6 @@ export interface WindowOutput {
   write(window: OutputWindow): void | Promise<void>;
   /** Everything was written. */
   end(): Promise<void>;
-  /** Instead of `end`, where nothing was written because nothing could be read: leaves no empty file. */
+  /** Instead of `end`, or after it failed: lets go of what it holds, and leaves no file that nothing was written to. */
   abandon(): Promise<void>;
 }

@@ -24,7 +24,7 @@ import { encodeBatches, lengthPrefix } from '../wire/flow-batch.ts';
 export interface ByteDestination {
   write(bytes: Uint8Array): void | Promise<void>;
   end(): void;
-  /** Instead of `end`, where nothing was written: as if it had never been opened. */
+  /** Instead of `end`, where records do not come to their end: where nothing was written, as if it had never been opened. */
   abandon(): void;
 }
 
@@ -50,9 +50,14 @@ export function fileDestination(path: string): ByteDestination {
   const wasThere = attempt(() => lstatSync(path, { throwIfNoEntry: false })) !== undefined;
   const file = attempt(() => openUnemptied(path, FILE_MODE));
   let isEmptied = false;
+  let isOpen = true;
   const empty = () => {
     if (!isEmptied) attempt(() => emptyFile(file));
     isEmptied = true;
+  };
+  const close = () => {
+    isOpen = false;
+    attempt(() => closeSync(file));
   };
   return {
     write(bytes) {
@@ -63,11 +68,12 @@ export function fileDestination(path: string): ByteDestination {
     },
     end() {
       empty();
-      closeSync(file);
+      close();
     },
     abandon() {
-      closeSync(file);
-      if (!wasThere) attempt(() => unlinkSync(path));
+      if (!isOpen) return;
+      close();
+      if (!wasThere && !isEmptied) attempt(() => unlinkSync(path));
     },
   };
 }
@@ -249,12 +255,16 @@ export class DeliveredOutput implements WindowOutput {
   }
 
   async end(): Promise<void> {
-    await this.#delivery.drain();
-    await this.#sink.close();
+    try {
+      await this.#delivery.drain();
+    } finally {
+      await this.#sink.close();
+    }
   }
 
-  abandon(): Promise<void> {
-    return this.end();
+  async abandon(): Promise<void> {
+    await this.#delivery.abort();
+    await this.#sink.close();
   }
 }
 

@@ -49,7 +49,9 @@ export function outputToAll(outputs: readonly WindowOutput[]): WindowOutput {
       for (const output of outputs) await output.end();
     },
     async abandon() {
-      for (const output of outputs) await output.abandon();
+      const abandoned = await Promise.allSettled(outputs.map((output) => output.abandon()));
+      const failed = abandoned.find(({ status }) => status === 'rejected');
+      if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
     },
   };
 }

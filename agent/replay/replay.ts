@@ -52,13 +52,19 @@ export interface ReplayReport {
   readonly hasReadNothing: boolean;
 }
 
+/** @throws what the output throws, which is abandoned then */
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
-  const run = new Replay(options);
-  for (const file of options.files) {
-    if (options.signal.aborted) break;
-    await run.readFile(file);
+  try {
+    const run = new Replay(options);
+    for (const file of options.files) {
+      if (options.signal.aborted) break;
+      await run.readFile(file);
+    }
+    return await run.finish();
+  } catch (error) {
+    await options.output.abandon().catch(nothing);
+    throw error;
   }
-  return run.finish();
 }
 
 class Replay {

@@ -79,9 +79,14 @@ async function createOutputs(invocation: Invocation, windowSeconds: number): Pro
     subject: names.slice(0, FILES_NAMED_MAX).join(', ') + more,
     details: filter === '' ? [] : [`filter: ${filter}`],
   };
-  // What may be refused comes first: a report that is never written leaves no file.
-  const outputs = printsRecords ? [await createOutput(invocation, windowSeconds)] : [];
-  return [...outputs, new ReportOutput(invocation.required('html'), windowSeconds, subject)];
+  const report = new ReportOutput(invocation.required('html'), windowSeconds, subject);
+  if (!printsRecords) return [report];
+  try {
+    return [await createOutput(invocation, windowSeconds), report];
+  } catch (error) {
+    await report.abandon();
+    throw error;
+  }
 }
 
 /** Records with the fields that are asked for, and annotated where one of those needs it. */

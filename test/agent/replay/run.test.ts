@@ -1,6 +1,8 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { pcapFile } from '../../support/capture-file.ts';
 import { runInProcess } from '../../support/in-process.ts';
 import { ethernet, ipv4, PROTOCOL, udp } from '../../support/packet-builder.ts';
@@ -21,6 +23,20 @@ function folderWithCapture(): { readonly capture: string; readonly at: (name: st
   writeFileSync(at('one.pcap'), pcapFile([{ seconds: 60, bytes: FRAME }]));
   return { capture: at('one.pcap'), at };
 }
+
+/** A log service that has no such topic. */
+async function refusingService(): Promise<string> {
+  const server = createServer((request, response) => {
+    request
+      .resume()
+      .on('end', () => response.writeHead(404).end('{"errorcode":"TopicNotExist","errormessage":"no such topic"}'));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => void server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}?topic_id=topic-1`;
+}
+
+const KEY = { FLOWLOGD_CLS_SECRET_ID: 'id', FLOWLOGD_CLS_SECRET_KEY: 'key' };
 
 describe('a path that the system does not even look up', () => {
   const names: readonly [string, (at: (name: string) => string) => string, string][] = [
@@ -44,6 +60,39 @@ describe('a path that the system does not even look up', () => {
     const { code, stderr } = await runInProcess(['replay', path(at)]);
     expect(stderr).toMatch(new RegExp(`^flowlogd: Reading ${path(at)} failed: .*\\.\n$`));
     expect(code).toBe(66);
+  });
+});
+
+describe('a replay that comes to nothing leaves no file', () => {
+  test.each([
+    ['the report has no place', ['--output', 'records', '--html', 'nowhere/report'], 74],
+    ['the records have no place', ['--html', 'report', '--output', 'nowhere/records'], 74],
+    ['the records find a full disk', ['--html', 'report', '--output', '/dev/full'], 74],
+    ['an option is refused', ['--html', 'report', '--format', 'parquet'], 64],
+    ['the key is missing', ['--html', 'report', '--to', 'http://127.0.0.1:9?topic_id=t'], 64],
+  ])('when %s', async (_why, words, exitCode) => {
+    const { capture, at } = folderWithCapture();
+    const paths = words.map((word) => (/^(records|report|nowhere)/.test(word) ? at(word) : word));
+    const { code, stderr } = await runInProcess(['replay', capture, ...paths]);
+    expect(stderr).toMatch(/^flowlogd: .*\n$/);
+    expect(code).toBe(exitCode);
+    expect([existsSync(at('records')), existsSync(at('report'))]).toEqual([false, false]);
+  });
+
+  test('when the log service refuses its records', async () => {
+    const { capture, at } = folderWithCapture();
+    const words = ['replay', capture, '--html', at('report'), '--to', await refusingService()];
+    const { code, stderr } = await runInProcess(words, { env: KEY });
+    expect(stderr).toMatch(/^flowlogd: Sending records to .* failed: the service refuses: .*\n$/);
+    expect(code).toBe(69);
+    expect(existsSync(at('report'))).toBe(false);
+  });
+
+  test('but one that was there stays as it was', async () => {
+    const { capture, at } = folderWithCapture();
+    writeFileSync(at('report'), 'of yesterday');
+    expect((await runInProcess(['replay', capture, '--html', at('report'), '-o', '/dev/full'])).code).toBe(74);
+    expect(readFileSync(at('report'), 'utf8')).toBe('of yesterday');
   });
 });
 
