@@ -18,8 +18,7 @@ import type { WindowOutput } from '../model/window-output.ts';
 import type { Decoder } from '../packet/decode.ts';
 import { decoderFor } from '../packet/link-type.ts';
 
-export const HELD_WINDOWS_MAX = 4096;
-export const HELD_TABLE_BYTES_MAX = 128 * 1024 * 1024;
+export const HELD_MAX = { windowsMax: 4096, tableBytesMax: 128 * 1024 * 1024 } as const;
 /** Batch buffer: room for thousands of small packets, small enough for the second-level cache beside the longest frame. */
 const BATCH_BYTES = 2 * FRAME_BYTES_MAX;
 /** Batches between two looks at the signals. */
@@ -32,7 +31,7 @@ export interface ReplayOptions {
   readonly files: readonly string[];
   readonly engine: SavefileEngine;
   readonly filter: string;
-  readonly meter: Omit<MeterOptions, 'onClosed' | 'windowsMax' | 'tableBytesMax'>;
+  readonly meter: Omit<MeterOptions, 'onClosed'>;
   readonly output: WindowOutput;
   /** Told the bytes read of the present file, now and then. */
   readonly onProgress: (file: string, bytes: number) => void;
@@ -84,8 +83,6 @@ class Replay {
     this.#ledger = createLedger(options.meter.exclusion.ruleNames);
     this.#meter = new Meter({
       ...options.meter,
-      windowsMax: HELD_WINDOWS_MAX,
-      tableBytesMax: HELD_TABLE_BYTES_MAX,
       onClosed: (window) => this.#closed.push(window),
     });
   }
@@ -139,7 +136,7 @@ class Replay {
       if (status === READ.packets) {
         bytes += this.#meter.add(this.#batch, decode!);
         if (this.#closed.length > 0) await this.#writeClosed();
-      } else if (status === READ.end) return;
+      } else if (status === READ.end) return this.#options.onProgress(file, bytes);
       else if (status === READ.failed) throw source.failure;
       if (turn % BATCHES_PER_TURN === 0) {
         this.#options.onProgress(file, bytes);

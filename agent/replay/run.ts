@@ -30,7 +30,7 @@ import { outputToAll, ReportOutput } from '../output/report-output.ts';
 import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING, Exclusion } from '../packet/exclusion.ts';
 import { formatLedger } from '../record/ledger-text.ts';
 import { createAnnotators } from '../threads/annotators.ts';
-import { type ReplayReport, replay } from './replay.ts';
+import { HELD_MAX, type ReplayReport, replay } from './replay.ts';
 
 const FORMATS = ['ndjson', 'text', 'table', 'batch'] as const;
 /** By window and address family: half a gigabyte of IPv4 slots. */
@@ -58,6 +58,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
       hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
       allocate: privateTableMemory(engine.usesAddon ? loadCaptureAddon() : undefined),
       flowsMax: FLOWS_MAX,
+      ...HELD_MAX,
     },
     output: outputToAll(await createOutputs(invocation, windowSeconds)),
     onProgress: progress.show,
