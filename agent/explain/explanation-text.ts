@@ -1,3 +1,4 @@
+import { isoText } from '../model/utc-text.ts';
 import { addressText, joinPort } from '../record/endpoint.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import { tcpFlagLetters } from '../record/table.ts';
@@ -106,10 +107,10 @@ function numbersText({ packets, numbers }: Explanation['inFile']): string {
 
 /** ISO 8601 with the digits that are there: micro- or nanoseconds. */
 export function timeText(seconds: number, nanoseconds: number): string {
-  const date = new Date(seconds * 1000);
-  const whole = Number.isNaN(date.getTime()) ? `second ${seconds}` : date.toISOString().slice(0, 19);
-  const digits = String(nanoseconds).padStart(9, '0');
-  return `${whole}${nanoseconds === 0 ? '' : `.${digits.replace(/000$/, '')}`}Z`;
+  const digits = String(nanoseconds).padStart(9, '0').replace(/000$/, '');
+  const fraction = nanoseconds === 0 ? '' : `.${digits}`;
+  const whole = isoText(seconds);
+  return whole === undefined ? `second ${seconds}${fraction}` : `${whole}${fraction}Z`;
 }
 
 function paragraph(label: string, text: string, width: number): string[] {

@@ -9,6 +9,7 @@ import { createFlowRecord } from '../model/flow-record.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { RecordAnnotator } from '../model/record-annotator.ts';
 import type { Sink } from '../model/sink.ts';
+import { isoText } from '../model/utc-text.ts';
 import type { OutputWindow, WindowOutput } from '../model/window-output.ts';
 import { columnsOf } from '../record/field-columns.ts';
 import { counted, humanBytes } from '../record/human.ts';
@@ -225,8 +226,8 @@ export class TableOutput implements WindowOutput {
 
 /** One line above a window's table. */
 export function windowTitle(start: number, top: Pick<TopSummary, 'records' | 'packets' | 'bytes'>): string {
-  const date = new Date(start * 1000);
-  const time = Number.isNaN(date.getTime()) ? `second ${start}` : `${date.toISOString().slice(0, 19)}Z`;
+  const text = isoText(start);
+  const time = text === undefined ? `second ${start}` : `${text}Z`;
   return `Window ${time}: ${counted(top.records, 'flow')}, ${counted(top.packets, 'packet')}, ${humanBytes(top.bytes)}`;
 }
 
