@@ -96,7 +96,7 @@ Version: $version
 Architecture: $architecture
 Maintainer: $maintainer
 Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f 1)
-Depends: nodejs (>= 20), $(libraries)
+Depends: nodejs (>= 20), passwd, $(libraries)
 Section: net
 Priority: optional
 Description: flow logs of any Linux host, from its packets

@@ -4,13 +4,14 @@ import { OperationalError } from '../model/operational-error.ts';
 import type { Sandbox, SystemCallsLimit } from '../model/sandbox.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { capabilitiesIn, capabilityNames } from '../sandbox/capabilities.ts';
+import { takeEntry } from '../sandbox/entry.ts';
 import { limitSystemCalls, unlimited } from '../sandbox/limit-system-calls.ts';
 import { presentUser } from '../sandbox/user.ts';
 
 export function confine(programs: boolean): Sandbox {
   const systemCalls = limit(programs);
   const effective = capabilitiesIn(readFileSync('/proc/thread-self/status', 'latin1'), 'CapEff');
-  return { user: presentUser(), capabilities: capabilityNames(effective), systemCalls };
+  return { user: presentUser(takeEntry()), capabilities: capabilityNames(effective), systemCalls };
 }
 
 /** A replay may do without the addon. */

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { Command, Invocation } from '../cli/command.ts';
 import type { Loaded } from '../config/load.ts';
 import { HangUps } from '../daemon/hang-ups.ts';
@@ -70,13 +71,27 @@ export const run: Command = {
 
 /** Imports no more than that takes: of an agent with too many capabilities the program starts again here. */
 async function loadWithNeededCapabilities(path: string | undefined, { env }: Invocation): Promise<Loaded> {
-  const [{ loadOnHost }, { storedFlowLogs }, { keepNeededCapabilities }] = await Promise.all([
+  const [
+    { loadOnHost },
+    { storedFlowLogs },
+    { keepNeededCapabilities },
+    { folderOfFiles, namedFilePaths },
+    { runtimeFolder },
+  ] = await Promise.all([
     import('./host-configuration.ts'),
     import('./flow-log-resolver.ts'),
     import('../sandbox/privileges.ts'),
+    import('../config/named-files.ts'),
+    import('../control/control-socket.ts'),
   ]);
   const loaded = loadOnHost(path, env);
-  const { flowLogs, stateDirectory } = loaded.configuration;
-  if (path !== undefined) keepNeededCapabilities([...flowLogs, ...storedFlowLogs(stateDirectory)]);
+  const { flowLogs, stateDirectory, table, user } = loaded.configuration;
+  if (path === undefined) return loaded;
+  keepNeededCapabilities([...flowLogs, ...storedFlowLogs(stateDirectory)], {
+    user,
+    folders: [stateDirectory, ...(table.directory === undefined ? [] : [table.directory])],
+    files: [path, ...namedFilePaths(loaded.settings, folderOfFiles(env, dirname(path)))],
+    runtimeFolder: runtimeFolder(env),
+  });
   return loaded;
 }

@@ -42,6 +42,11 @@ export function folderOfFiles(environment: Environment, configurationFolder: str
   return environment['CREDENTIALS_DIRECTORY'] ?? configurationFolder;
 }
 
+/** Their paths. */
+export function namedFilePaths(settings: readonly Setting[], folder: string): readonly string[] {
+  return settings.filter(({ content }) => content !== undefined).map(({ value }) => resolve(folder, String(value)));
+}
+
 /** Another option of the same section. */
 export function siblingOf(path: string, name: string): string {
   return `${path.slice(0, path.lastIndexOf('.') + 1)}${name}`;

@@ -33,6 +33,8 @@ const GIBIBYTE = 1024 ** 3;
 const TEBIBYTE = 1024 ** 4;
 const DAY_SECONDS = 86_400;
 
+/** As useradd(8) takes it. */
+const USER_NAME = pattern('the name of a user', /^[a-z_][a-z0-9_.-]{0,31}\$?$/i);
 const IDENTIFIER = pattern('1 to 64 of the characters A-Z a-z 0-9 . _ : -', /^[\w.:-]{1,64}$/);
 
 const SINK_NAME = pattern('1 to 32 of the characters a-z 0-9, the first one a letter', /^[a-z][a-z0-9]{0,31}$/);
@@ -240,6 +242,12 @@ const BEFORE_SINKS = {
   stateDirectory: option(ABSOLUTE_PATH, '/var/lib/flowlogd', {
     description: 'Where flow tables and the spool live: a local disk, never shared between two agents.',
     inherits: 'STATE_DIRECTORY',
+  }),
+  user: optional(USER_NAME, {
+    description:
+      'The user that an agent becomes which root has started; `root` for none. When absent: `flowlogd`, or a free number where that user ' +
+      'does not exist; and root with a warning where that user cannot reach the configuration or the program: see operations.md.',
+    example: 'flowlogd',
   }),
   hostId: optional(IDENTIFIER, {
     description:

@@ -74,9 +74,14 @@ export function controlSocketPath(
   stateDirectory: string,
   environment: Readonly<Record<string, string | undefined>>,
 ): string {
+  return join(runtimeFolder(environment) ?? stateDirectory, CONTROL_SOCKET);
+}
+
+/** Where systemd wants it. */
+export function runtimeFolder(environment: Readonly<Record<string, string | undefined>>): string | undefined {
   // Several folders of a unit are separated by colons.
   const [runtime] = (environment['RUNTIME_DIRECTORY'] ?? '').split(':');
-  return join(runtime === undefined || runtime === '' ? stateDirectory : runtime, CONTROL_SOCKET);
+  return runtime === '' ? undefined : runtime;
 }
 
 export interface EndpointsPlan {

@@ -28,9 +28,17 @@ export function logStart(log: Log, { configPath, stateDirectory, engine, sinks, 
     sandbox: sandboxText(sandbox),
   };
   log.info('flowlogd started', facts);
-  const { limited: isLimited, reason } = sandbox.systemCalls;
-  if (!isLimited)
-    log.warn('system calls not limited; a fault in capture has all that the user of flowlogd has', { reason });
+  logSandbox(log, sandbox);
+}
+
+function logSandbox(log: Log, { user, systemCalls }: Sandbox): void {
+  if (user.handedOver > 0)
+    log.info('state handed over from root', { user: user.name ?? user.uid, files: user.handedOver });
+  if (user.reason !== null) log.warn(`still root: ${user.reason}; grant that, or set user: root`);
+  if (systemCalls.limited) return;
+  log.warn('system calls not limited; a fault in capture has all that the user of flowlogd has', {
+    reason: systemCalls.reason,
+  });
 }
 
 /** @param stopMs how long the end took */

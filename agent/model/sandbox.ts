@@ -13,6 +13,10 @@ export interface SandboxUser {
   readonly uid: number;
   /** Null for one that has no name. */
   readonly name: string | null;
+  /** Why it is root though the configuration does not ask for it, a clause, or null. */
+  readonly reason: string | null;
+  /** Files that this start handed over from root to the user. */
+  readonly handedOver: number;
 }
 
 export interface Sandbox {

@@ -77,6 +77,9 @@ napi_value send_datagram(napi_env env, napi_callback_info info);
 napi_value limit_capabilities(napi_env env, napi_callback_info info);
 napi_value keep_capabilities(napi_env env, napi_callback_info info);
 napi_value execute(napi_env env, napi_callback_info info);
+napi_value user_named(napi_env env, napi_callback_info info);
+napi_value is_id_taken(napi_env env, napi_callback_info info);
+napi_value first_out_of_reach(napi_env env, napi_callback_info info);
 napi_value filter_system_calls(napi_env env, napi_callback_info info);
 napi_value lock_file(napi_env env, napi_callback_info info);
 

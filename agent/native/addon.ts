@@ -127,10 +127,10 @@ export interface ProcessAddon {
   /** One datagram of at most 4095 bytes to a Unix socket; `@name` is an abstract one. Never waits. */
   sendDatagram(path: string, text: string): void;
   /**
-   * Leaves this thread, and all that it executes, with no more than these capabilities for ever, root or not. Needs
-   * CAP_SETPCAP.
+   * Leaves this thread, and all that it executes, with no more than these capabilities for ever, root or not; as another user, and in
+   * no other group than this, where they are not -1. Needs CAP_SETPCAP, and for another user CAP_SETUID and CAP_SETGID.
    */
-  limitCapabilities(kept: readonly number[]): void;
+  limitCapabilities(kept: readonly number[], uid: number, gid: number): void;
   /** Takes the others from this thread, and all of them from what it executes. */
   keepCapabilities(kept: readonly number[]): void;
   /**
@@ -147,6 +147,18 @@ export interface ProcessAddon {
   lockFile(fileDescriptor: number): boolean;
 }
 
+/** Users of the host. */
+export interface UserAddon {
+  userNamed(name: string): { readonly uid: number; readonly gid: number } | undefined;
+  /** Whether a user or a group has this number. */
+  isIdTaken(id: number): boolean;
+  /**
+   * The index of the first path that the user could not reach in its mode, as in access(2), relative ones from here; -1 when it reaches
+   * all. @throws Error with code EPERM where this process cannot be that user
+   */
+  firstOutOfReach(uid: number, gid: number, paths: readonly string[], modes: readonly number[]): number;
+}
+
 /** The part that speaks with the kernel over netlink(7), which Node.js cannot open; it can read and write what is open. */
 export interface NetlinkAddon {
   /**
@@ -161,7 +173,7 @@ export interface NetlinkAddon {
 }
 
 /** The package's folder: sources run from `agent/`, the built command from `dist/agent/`, both below one package.json. */
-function packageRoot(): string {
+export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
   return folder;
@@ -170,7 +182,7 @@ function packageRoot(): string {
 /** @throws OperationalError `capture.engine-missing` when the addon was not built or cannot be loaded here. */
 export function loadCaptureAddon(
   path = join(packageRoot(), 'agent/native/build/Release/capture.node'),
-): CaptureAddon & ProcessAddon & NetlinkAddon {
+): CaptureAddon & ProcessAddon & UserAddon & NetlinkAddon {
   if (!existsSync(path)) {
     throw new OperationalError(
       'capture.engine-missing',
@@ -178,7 +190,7 @@ export function loadCaptureAddon(
     );
   }
   try {
-    return createRequire(import.meta.url)(path) as CaptureAddon & ProcessAddon & NetlinkAddon;
+    return createRequire(import.meta.url)(path) as CaptureAddon & ProcessAddon & UserAddon & NetlinkAddon;
   } catch (error) {
     throw new OperationalError(
       'capture.engine-missing',

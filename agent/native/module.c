@@ -49,6 +49,9 @@ static const struct {
   {"keepCapabilities", keep_capabilities},
   {"execute", execute},
   {"filterSystemCalls", filter_system_calls},
+  {"userNamed", user_named},
+  {"isIdTaken", is_id_taken},
+  {"firstOutOfReach", first_out_of_reach},
   {"lockFile", lock_file},
 };
 

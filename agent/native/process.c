@@ -109,18 +109,29 @@ static int raise_ambient(uint64_t kept) {
   return 0;
 }
 
+/* Of this thread alone: the C library would ask all others, which the program that is executed does not have. */
+static int become_user(uid_t uid, gid_t gid) {
+  if (syscall(SYS_setgroups, 0, NULL) != 0) return errno;
+  if (syscall(SYS_setresgid, gid, gid, gid) != 0) return errno;
+  return syscall(SYS_setresuid, uid, uid, uid) == 0 ? 0 : errno;
+}
+
 /*
- * Leaves this thread, and whatever it executes, with no more than these capabilities for ever. Needs CAP_SETPCAP. The order
- * matters: the bounding set and the bits go while the capability to change them is still there.
+ * Leaves this thread, and whatever it executes, with no more than these capabilities for ever, as another user where uid is not -1.
+ * Needs CAP_SETPCAP. The order matters: the bounding set and the bits go while the capability to change them is still there, and
+ * another user would have none without the bit that keeps them until the program is executed.
  */
 napi_value limit_capabilities(napi_env env, napi_callback_info info) {
-  static const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED;
-  napi_value arguments[1];
+  static const unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_KEEP_CAPS;
+  napi_value arguments[3];
   uint64_t kept = 0;
-  if (arguments_of(env, info, 1, arguments) == NULL) return NULL;
+  int32_t uid = -1, gid = -1;
+  if (arguments_of(env, info, 3, arguments) == NULL) return NULL;
   if (take_capabilities(env, arguments[0], &kept) != 0) return NULL;
+  if (take_int32(env, arguments[1], "uid", &uid) != 0 || take_int32(env, arguments[2], "gid", &gid) != 0) return NULL;
   int failure = limit_bounding_set(kept);
   if (failure == 0 && prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) != 0) failure = errno;
+  if (failure == 0 && uid != -1) failure = become_user((uid_t)uid, (gid_t)gid);
   if (failure == 0) failure = set_capabilities(kept);
   if (failure == 0) failure = raise_ambient(kept);
   return failure == 0 ? NULL : throw_errno(env, failure, "giving up capabilities");

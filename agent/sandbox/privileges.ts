@@ -10,7 +10,10 @@
 import { readFileSync } from 'node:fs';
 import type { FlowLog } from '../model/flow-log.ts';
 import { loadCaptureAddon, type ProcessAddon } from '../native/addon.ts';
+import type { Account } from './account.ts';
 import { capabilitiesIn } from './capabilities.ts';
+import { noteEntry } from './entry.ts';
+import { changeUser, UNCHANGED, type UserNeeds } from './user-change.ts';
 
 /** linux/capability.h. */
 export const CAP_SETPCAP = 8;
@@ -23,18 +26,25 @@ export interface Program {
   readonly words: readonly string[];
 }
 
-/** @param threadStatus the text of /proc/thread-self/status, see proc(5) */
+type LimitAddon = Pick<ProcessAddon, 'limitCapabilities' | 'keepCapabilities' | 'execute'>;
+
+/**
+ * @param threadStatus the text of /proc/thread-self/status, see proc(5)
+ * @param enter asked before the program starts anew: which user it is to be then, undefined for the same
+ */
 export function dropPrivileges(
-  addon: Pick<ProcessAddon, 'limitCapabilities' | 'keepCapabilities' | 'execute'>,
+  addon: LimitAddon,
   kept: readonly number[],
   threadStatus: string,
   program: Program,
+  enter: () => Pick<Account, 'uid' | 'gid'> | undefined = () => undefined,
 ): void {
   const permitted = capabilitiesIn(threadStatus, 'CapPrm');
   const needless = permitted & ~maskOf(kept);
   // Without CAP_SETPCAP root would come back with all of it: then what this thread can give up itself must do.
   if (needless !== 0n && (permitted & maskOf([CAP_SETPCAP])) !== 0n) {
-    addon.limitCapabilities(kept);
+    const { uid, gid } = enter() ?? { uid: -1, gid: -1 };
+    addon.limitCapabilities(kept, uid, gid);
     addon.execute(program.path, program.words);
   }
   addon.keepCapabilities(kept);
@@ -50,10 +60,15 @@ export function neededCapabilities(flowLogs: readonly AskingFlowLog[]): readonly
 }
 
 /** To be called before anything is open or said: the command line may start again from its beginning. */
-export function keepNeededCapabilities(flowLogs: readonly AskingFlowLog[]): void {
+export function keepNeededCapabilities(flowLogs: readonly AskingFlowLog[], needs: UserNeeds): void {
   const program = { path: process.execPath, words: [process.execPath, ...process.execArgv, ...process.argv.slice(1)] };
   const threadStatus = readFileSync('/proc/thread-self/status', 'latin1');
-  dropPrivileges(loadCaptureAddon(), neededCapabilities(flowLogs), threadStatus, program);
+  const addon = loadCaptureAddon();
+  dropPrivileges(addon, neededCapabilities(flowLogs), threadStatus, program, () => {
+    const { account, reason, handedOver } = process.geteuid!() === 0 ? changeUser(addon, needs) : UNCHANGED;
+    noteEntry({ userReason: reason, handedOver });
+    return account;
+  });
 }
 
 function maskOf(capabilities: readonly number[]): bigint {

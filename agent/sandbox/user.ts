@@ -2,9 +2,10 @@
 import { userInfo } from 'node:os';
 import type { SandboxUser } from '../model/sandbox.ts';
 import { isSystemError } from '../model/system-error.ts';
+import type { Entry } from './entry.ts';
 
-export function presentUser(): SandboxUser {
-  return { uid: process.geteuid!(), name: presentName() };
+export function presentUser({ userReason, handedOver }: Entry): SandboxUser {
+  return { uid: process.geteuid!(), name: presentName(), reason: userReason, handedOver };
 }
 
 /** A number of a container, or of systemd, need not have one. */

@@ -2,14 +2,14 @@ import type { Sandbox } from '../../agent/model/sandbox.ts';
 
 /** Of a process that the tests share, on which nothing may be put for good. */
 export const UNCONFINED: Sandbox = {
-  user: { uid: 0, name: 'root' },
+  user: { uid: 0, name: 'root', reason: null, handedOver: 0 },
   capabilities: [],
   systemCalls: { limited: false, programs: true, reason: 'a process of the tests' },
 };
 
 /** As an agent of the package has it. */
 export const CONFINED: Sandbox = {
-  user: { uid: 997, name: 'flowlogd' },
+  user: { uid: 997, name: 'flowlogd', reason: null, handedOver: 0 },
   capabilities: ['CAP_NET_RAW'],
   systemCalls: { limited: true, programs: false, reason: null },
 };

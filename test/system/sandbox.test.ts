@@ -1,14 +1,19 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { pcapFile } from '../support/capture-file.ts';
-import { type RunningCommand, startCommand } from '../support/command.ts';
-import { escapesOf, intruding } from '../support/escapes.ts';
+import { FLOWLOGD, type RunningCommand, startCommand } from '../support/command.ts';
+import { type EscapeTargets, escapesOf, intruding } from '../support/escapes.ts';
 import { NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
 import { arp } from '../support/packet-builder.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+
+/** As from a clone in /root: then root stays root, which the other tests see. */
+const isHidden = spawnSync('setpriv', ['--reuid=65534', '--clear-groups', 'test', '-r', FLOWLOGD]).status !== 0;
+if (isHidden) process.stderr.write('sandbox: change of user skipped, other users cannot read the program\n');
 
 const missing = namespacesMissing();
 if (missing !== undefined) process.stderr.write(`sandbox: ${missing}\n`);
@@ -55,11 +60,16 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
     return namespace;
   }
 
-  function startAgent(folder: string, configuration: string): RunningCommand {
+  function startAgent(
+    folder: string,
+    configuration: string,
+    targets: EscapeTargets = {},
+    mode = 0o600,
+  ): RunningCommand {
     const path = join(folder, 'flowlogd.yaml');
     const own = `stateDirectory: ${join(folder, 'state')}\nflowLogs: [{ interfaces: [lo], windowSeconds: 1 }]\n`;
-    writeFileSync(path, `${own}${configuration}\n`, { mode: 0o600 });
-    return startCommand(['run', '--config', path], { namespace: inNamespace(), env: intruding() });
+    writeFileSync(path, `${own}${configuration}\n`, { mode });
+    return startCommand(['run', '--config', path], { namespace: inNamespace(), env: intruding(targets) });
   }
 
   async function statusOf(folder: string, holds: (status: AgentStatus) => boolean): Promise<AgentStatus> {
@@ -84,7 +94,7 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
     const status = await statusOf(folder, ({ recorder, exporter }) => recorder.windows > 0 && exporter.attempts > 0);
     expect(status.interfaces[0]).toMatchObject({ state: 'capturing' });
     expect(status.sandbox).toEqual({
-      user: { uid: 0, name: 'root' },
+      user: { uid: 0, name: 'root', reason: expect.stringContaining('cannot'), handedOver: 0 },
       capabilities: ['CAP_NET_RAW'],
       systemCalls: { limited: true, programs: false, reason: null },
     });
@@ -119,5 +129,64 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
     const words = ['debug', '-i', 'lo', '--', 'grep', 'Seccomp:', '/proc/self/status'];
     const { stdout } = await startCommand(words, { namespace, env: intruding() }).ended;
     expect(stdout).toContain('Seccomp:\t0');
+  });
+
+  describe.skipIf(isHidden)('of an agent of root', () => {
+    /** Which other users reach, as /etc and /var/lib are. */
+    function openFolder(): string {
+      const folder = temporaryFolder();
+      chmodSync(folder, 0o755);
+      return folder;
+    }
+
+    test('is another user, who gets the state of earlier runs and reaches no file of root', async () => {
+      const folder = openFolder();
+      const secret = join(folder, 'secret');
+      writeFileSync(secret, 'of root', { mode: 0o600 });
+      const state = join(folder, 'state');
+      mkdirSync(join(state, 'spool'), { recursive: true, mode: 0o700 });
+      const targets = { read: secret, write: join(folder, 'made') };
+      const command = startAgent(folder, '', targets, 0o644);
+      expect(await escapesOf(command)).toMatchObject({ ...REFUSED, read: 'EACCES', write: 'EACCES' });
+      const status = await statusOf(folder, ({ sinks }) => sinks[0]!.deliveredBatches > 0);
+      const { uid } = lstatSync(state);
+      expect(uid).not.toBe(0);
+      expect(status.sandbox.user).toMatchObject({ uid, reason: null, handedOver: 2 });
+      expect(command.stderr).toMatch(/"files":2,"message":"state handed over from root"/);
+      for (const thread of readdirSync(`/proc/${command.child.pid}/task`)) {
+        const text = readFileSync(`/proc/${command.child.pid}/task/${thread}/status`, 'utf8');
+        expect(text).toContain(`\nUid:\t${uid}\t${uid}\t${uid}\t${uid}\n`);
+        expect(text).toMatch(/^CapPrm:\t0000000000002000$/m);
+        expect(text).toMatch(/^Groups:\s*$/m);
+      }
+      command.child.kill('SIGHUP');
+      await command.until(({ stderr }) => stderr.includes('configuration reloaded'));
+      expect(await command.stop()).toMatchObject({ code: 0 });
+      const again = startAgent(folder, '', targets, 0o644);
+      await again.until(({ stderr }) => stderr.includes('flowlogd started'));
+      expect((await statusOf(folder, () => true)).sandbox.user).toMatchObject({ uid, handedOver: 0 });
+    });
+
+    test('is root where the other user cannot read the configuration, which is said once', async () => {
+      const folder = openFolder();
+      const command = startAgent(folder, SINKS);
+      await escapesOf(command);
+      const reason = `cannot read ${join(folder, 'flowlogd.yaml')}`;
+      await command.until(({ stderr }) => stderr.includes('still root'));
+      expect((await statusOf(folder, () => true)).sandbox.user.reason).toContain(reason);
+      expect(command.stderr.match(/still root: user \S+ cannot read/g)).toHaveLength(1);
+      expect(lstatSync(join(folder, 'state')).uid).toBe(0);
+    });
+
+    test('does not begin where the configuration names a user that cannot run it', async () => {
+      const folder = openFolder();
+      const unknown = await startAgent(folder, 'user: no-such-user').ended;
+      expect(unknown).toMatchObject({ code: 78 });
+      expect(unknown.stderr).toContain("user: unknown user 'no-such-user'");
+      rmSync(join(folder, 'flowlogd.yaml'));
+      const blind = await startAgent(folder, 'user: nobody').ended;
+      expect(blind).toMatchObject({ code: 78 });
+      expect(blind.stderr).toMatch(/user: cannot run as nobody: user nobody cannot read .*flowlogd\.yaml\.$/m);
+    });
   });
 });
