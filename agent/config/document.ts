@@ -1,10 +1,10 @@
 /**
  * Reads a YAML text by the option table. Every problem is found in one pass: wrong names (with the nearest known one), wrong
  * types, values out of range, what is missing, what is defined twice. The depth of the walk is the table's and lists are
- * bounded, so a file of aliases that refer to each other costs no more than its own size.
+ * bounded.
  */
 
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type ParsedNode, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, isSeq, LineCounter, type ParsedNode, type YAMLMap } from 'yaml';
 import { nearestWord } from '../options/nearest.ts';
 import {
   type Fields,
@@ -19,8 +19,7 @@ import {
 } from '../options/option.ts';
 import { type Environment, namesIn, readVariable, variableOf } from './environment.ts';
 import type { Findings, Origin } from './findings.ts';
-
-type YamlNode = ParsedNode | null | undefined;
+import { parseYaml, TooManyAliases, type YamlFault, type YamlNode } from './yaml-text.ts';
 
 /** Where a YAML text came from, and so where its nodes are. */
 interface Source {
@@ -46,13 +45,14 @@ export function readDocument(
   };
   const parsed = parseText(text ?? '', lines, place, findings);
   if (parsed === undefined) return undefined;
-  return new Reader(environment, findings, text !== undefined).node(
-    schema,
-    parsed.contents,
-    '',
-    parsed.source,
-    place(0),
-  );
+  const { contents, source } = parsed;
+  try {
+    return new Reader(environment, findings, text !== undefined).node(schema, contents, '', source, place(0));
+  } catch (error) {
+    if (!(error instanceof TooManyAliases)) throw error;
+    findings.problem('', place(error.offset), error.message);
+    return undefined;
+  }
 }
 
 function parseText(
@@ -61,23 +61,16 @@ function parseText(
   place: (offset: number) => Origin,
   findings: Findings,
 ): { readonly contents: YamlNode; readonly source: Source } | undefined {
-  const document = parseDocument(text, {
-    // Said twice is our own finding, with the name and both places.
-    uniqueKeys: false,
-    prettyErrors: false,
-    ...(lines === undefined ? {} : { lineCounter: lines }),
-  });
-  const faults = [...document.errors, ...document.warnings];
+  const { contents, faults, resolve } = parseYaml(text, lines);
   const unquoted = unquotedField(text, faults);
   if (unquoted !== undefined) findings.problem('', place(unquoted.at), unquoted.message);
   else for (const fault of faults) findings.problem('', place(fault.pos[0]), `invalid YAML: ${fault.message}`);
   if (faults.length > 0) return undefined;
-  const resolve = (node: YamlNode): YamlNode => (isAlias(node) ? (node.resolve(document) as YamlNode) : node);
-  return { contents: document.contents, source: { origin: place, resolve } };
+  return { contents, source: { origin: place, resolve } };
 }
 
 /** `[${srcaddr}]`: a field as the cloud writes it, whose braces YAML takes for its own; what it says of them helps no one. */
-function unquotedField(text: string, faults: readonly { readonly pos: readonly [number, number] }[]) {
+function unquotedField(text: string, faults: readonly YamlFault[]) {
   const [first] = faults;
   if (first === undefined) return undefined;
   const lineStart = text.lastIndexOf('\n', first.pos[0] - 1) + 1;
@@ -337,6 +330,7 @@ function hint(key: string, schema: SectionNode<Fields, boolean>): string {
 function nameOf(yaml: YamlNode): string {
   if (isMap(yaml)) return 'a section';
   if (isSeq(yaml)) return 'a list';
-  if (isScalar(yaml)) return yaml.value === null ? 'nothing' : `'${yaml.source ?? String(yaml.value)}'`;
+  if (isScalar(yaml))
+    return yaml.value === null ? 'nothing' : `'${yaml.source ?? String(yaml.value)}'`;
   return 'nothing';
 }

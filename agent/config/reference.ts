@@ -24,6 +24,7 @@ export function renderReferencePage(sinkKinds: readonly SinkOptions[]): string {
     '<!-- Rendered from agent/config/schema.ts and the options of each sink by `npm run docs`. Do not edit. -->',
     '',
     'The configuration is one YAML file, given with `--config FILE`. Every option has a default unless it is marked required.',
+    'It has at most 1MiB, and aliases repeat at most 128KiB of it.',
     'The environment overrides the file: plain values as text, lists as `a,b` or as YAML. An empty variable counts as not set.',
     '',
     '- `flowlogd check --config FILE` reports every problem at once, with line and column, and exits 78.',

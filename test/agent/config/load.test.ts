@@ -66,6 +66,15 @@ cls:
 `;
 
 describe('a configuration', () => {
+  test('whose aliases refer to each other is refused where they begin to repeat too much', () => {
+    const networks = `networks: [&n 2001:db8::/32${', *n'.repeat(255)}]`;
+    const wide = `exclude: { rules: [&r { name: x, ${networks} }${', *r'.repeat(63)}] }`;
+    const [line] = problems(wide).slice(-1);
+    expect(line).toMatch(
+      /^flowlogd\.yaml:1:\d+: its aliases repeat more than 128KiB of it; write out what they stand for$/,
+    );
+  });
+
   test('of an empty file is the defaults', () => {
     const { configuration } = load('');
     expect(configuration.stateDirectory).toBe('/var/lib/flowlogd');
