@@ -1,6 +1,7 @@
 import type { Command, Invocation } from '../cli/command.ts';
 import { EXIT, OperationalError } from '../model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
+import { withoutPassword } from '../options/kinds.ts';
 import { parseSeconds } from '../options/quantity.ts';
 import { DEFAULT_STORE_FOLDER, LogServiceClient, locateLogService, type SearchAnswer } from './logservice-client.ts';
 import { formatFound, SEARCH_FORMATS } from './search-text.ts';
@@ -89,10 +90,11 @@ function summary({ rows, truncated, elapsedMs, notes }: SearchAnswer): string {
 }
 
 function parseUrl(text: string): URL {
-  if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return new URL(text);
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.username + url.password === '') return url;
   throw new OperationalError(
     'usage.invalid',
-    `query: invalid --url '${text}': expected a URL such as http://127.0.0.1:9514`,
+    `query: invalid --url '${withoutPassword(text)}': expected a URL such as http://127.0.0.1:9514, without user`,
   );
 }
 

@@ -5,6 +5,7 @@
  */
 
 import { isMap, isScalar, isSeq, LineCounter, type ParsedNode, type YAMLMap } from 'yaml';
+import { withoutPassword } from '../options/kinds.ts';
 import { nearestWord } from '../options/nearest.ts';
 import {
   type Fields,
@@ -286,7 +287,7 @@ class Reader {
   #parse(schema: OptionNode<unknown>, text: string, path: string, origin: Origin): unknown {
     const value = schema.kind.parse(text);
     if (value === undefined) {
-      const shown = schema.secret ? 'value' : `value '${text}'`;
+      const shown = schema.secret ? 'value' : `value '${withoutPassword(text)}'`;
       const nearest = nearestWord(text, schema.kind.known ?? []);
       const meant = nearest === undefined ? '' : `; did you mean ${nearest}?`;
       this.#findings.problem(path, origin, `invalid ${shown}: expected ${schema.kind.expected}${meant}`);
@@ -331,6 +332,6 @@ function nameOf(yaml: YamlNode): string {
   if (isMap(yaml)) return 'a section';
   if (isSeq(yaml)) return 'a list';
   if (isScalar(yaml))
-    return yaml.value === null ? 'nothing' : `'${yaml.source ?? String(yaml.value)}'`;
+    return yaml.value === null ? 'nothing' : `'${withoutPassword(yaml.source ?? String(yaml.value))}'`;
   return 'nothing';
 }

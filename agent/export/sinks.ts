@@ -8,8 +8,9 @@ import type { Needs, SinkKind } from './sink-kind.ts';
 
 export const SINKS: readonly SinkKind[] = [CLS];
 
-/** What a URL names; undefined for one of no kind, `needs` where something beside it is missing. */
+/** What a URL names; undefined for one of no kind, or with a user, whom no kind takes; `needs` where something beside it is missing. */
 export function sinkFromUrl(url: URL, environment: Environment): SinkPlan | Needs | undefined {
+  if (url.username + url.password !== '') return undefined;
   for (const row of SINKS) {
     const read = row.url.read(url, environment);
     if (read !== undefined) return read;

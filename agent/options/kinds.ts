@@ -80,6 +80,11 @@ export const ORIGIN: Kind<URL> = {
   },
 };
 
+/** The text for people, where it may be a URL that somebody put a user and password into. */
+export function withoutPassword(text: string): string {
+  return text.replace(/^([a-z][a-z\d+.-]*:\/\/)?\S*@/i, '$1(hidden)@');
+}
+
 /** A proxy with its user and password, or `none`. */
 export const PROXY: Kind<URL | 'none'> = {
   expected: 'a URL such as http://proxy.example.net:3128 (https too, user:password@ where it asks for them), or none',

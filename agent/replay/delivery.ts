@@ -6,6 +6,7 @@ import { SINK_URL_EXAMPLES, sinkFromUrl } from '../export/sinks.ts';
 import { systemTimers } from '../export/timers.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
+import { withoutPassword } from '../options/kinds.ts';
 import { DeliveredOutput, type ReplayHeader } from '../output/destination.ts';
 
 /** @throws OperationalError `usage.invalid` when the URL or the key is incomplete */
@@ -28,7 +29,7 @@ function parseTarget(text: string, environment: Invocation['env']): SinkPlan {
   if (plan === undefined) {
     throw new OperationalError(
       'usage.invalid',
-      `replay: invalid --to '${text}': expected the URL of a log service with its topic, such as ${SINK_URL_EXAMPLES}`,
+      `replay: invalid --to '${withoutPassword(text)}': expected the URL of a log service with its topic, such as ${SINK_URL_EXAMPLES}`,
     );
   }
   if ('needs' in plan) throw new OperationalError('usage.invalid', `replay: --to requires ${plan.needs}`);

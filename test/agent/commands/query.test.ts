@@ -74,6 +74,12 @@ describe('flowlogd query', () => {
     removeFolder(empty);
   });
 
+  test('takes no URL with a user, and does not repeat the password', async () => {
+    await expect(run(['--url', 'http://user:hush@127.0.0.1:1'])).rejects.toThrow(
+      "query: invalid --url 'http://(hidden)@127.0.0.1:1': expected a URL such as http://127.0.0.1:9514, without user",
+    );
+  });
+
   test.each(['--from=yesterday', '--to=5x', '--limit=0', '--limit=10001', '--format=xml', '--url=ftp://x'])(
     'refuses %s as usage',
     async (word) => {

@@ -75,6 +75,19 @@ describe('a configuration', () => {
     );
   });
 
+  test.each([
+    ['cls: { endpoint: "https://user:hush@host" }', 'cls.endpoint'],
+    ['cls: { endpoint: "https://user:hu@sh@host/x" }', 'cls.endpoint'],
+    ['cls: { endpoint: "user:hush@host" }', 'cls.endpoint'],
+    ['capture: https://user:hush@host', 'capture'],
+    ['telemetry: { listen: "http://user:hush@127.0.0.1:9000" }', 'telemetry.listen'],
+  ])('%s is refused without the password of the URL', (text, option) => {
+    const lines = problems(text).filter((line) => line.includes(`${option}: `));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('(hidden)@');
+    expect(lines[0]).not.toMatch(/hu@?sh/);
+  });
+
   test('of an empty file is the defaults', () => {
     const { configuration } = load('');
     expect(configuration.stateDirectory).toBe('/var/lib/flowlogd');

@@ -47,5 +47,6 @@ describe('the table of sinks', () => {
     });
     expect(sinkFromUrl(new URL('https://ap-guangzhou.cls.tencentcs.com'), KEY)).toBeUndefined();
     expect(sinkFromUrl(new URL('ftp://host?topic_id=t'), KEY)).toBeUndefined();
+    expect(sinkFromUrl(new URL('https://user:hush@host?topic_id=t'), KEY)).toBeUndefined();
   });
 });
