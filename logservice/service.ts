@@ -2,6 +2,7 @@ import { chmodSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { loadCredentials } from './credentials.ts';
 import { writeDurably } from './durable-file.ts';
+import { foreignOnTheWay } from './foreign-folder.ts';
 import { HTTP_LIMITS, type HttpLimits, HttpServer } from './http-server.ts';
 import { type Address, listenInFolder, listenOnPort } from './listeners.ts';
 import { whenGone } from './own-file.ts';
@@ -42,6 +43,8 @@ const STOP_GRACE_MS = 10_000;
 /** @throws StoreError */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const folder = resolve(options.folder);
+  const foreign = foreignOnTheWay(folder);
+  if (foreign !== undefined) throw foreignStore(folder, foreign);
   // First, because the database's lock tells whether this process may touch the other files.
   const store = await Store.open(folder);
   try {
@@ -92,6 +95,14 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
       if (failure !== undefined) log(`log service: the changes stay in ${store.path}.wal, because: ${failure}`);
     },
   };
+}
+
+function foreignStore(folder: string, { path, user }: { readonly path: string; readonly user: number }): StoreError {
+  return new StoreError(
+    'cannot-create',
+    `Opening the store ${folder} failed: ${path} is owned by user ${user}, in a folder that all users share; remove it, or name ` +
+      'another folder with --store.',
+  );
 }
 
 /** An answer that says 'stored' would be untrue from now on. */

@@ -28,7 +28,7 @@ import type { LogServiceKeeper } from './log-service-keeper.ts';
 import { logEnd, logStart, logStatus } from './run-log.ts';
 import { createNotify, type Reloading, serveManager } from './service-manager.ts';
 import { openTargets } from './sink-targets.ts';
-import { refuseForeignState } from './state-folder.ts';
+import { refuseForeignState, warnOfOpenState } from './state-folder.ts';
 import { Supervisor, type SupervisorOptions } from './supervisor.ts';
 import { showWindow } from './window-report.ts';
 
@@ -100,6 +100,7 @@ function confine(invocation: Invocation, { sinks }: RunPlan): Promise<Sandbox> {
 
 function loadFlowLogs({ resolver, declarations, storages, stateDirectory }: RunPlan, log: Log): FlowLogControl {
   refuseForeignState(stateDirectory);
+  warnOfOpenState(stateDirectory, log);
   const options = {
     resolver,
     storages,

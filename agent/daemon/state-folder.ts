@@ -1,23 +1,38 @@
-/** Whose the state directory is. */
-import { type Stats, statSync } from 'node:fs';
+/** Whose the state directory is, and who may write in it. */
+import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isSharedFolder } from '../capture/output-file.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import type { Log } from '../telemetry/log.ts';
 
 /**
- * A folder that waits under a shared one, such as /tmp, may be another user's, who could then put anything in place of what
- * the agent keeps there.
+ * A folder under a shared one, such as /tmp, may be another user's, or lie behind another user's folder or link, who could then
+ * put anything in place of what the agent keeps there.
  *
  * @throws OperationalError `spool.unusable`
  */
 export function refuseForeignState(path: string): void {
-  const found = statusOf(path);
-  if (found === undefined || !isSharedFolder(dirname(resolve(path)))) return;
-  if (!isForeign(found)) return;
-  throw new OperationalError(
-    'spool.unusable',
-    `Opening the state directory ${path} failed: owned by user ${found.uid}, in a folder that all users share; ` +
-      'remove it, or set stateDirectory to a folder that only flowlogd can write, such as /var/lib/flowlogd.',
+  const ways = [resolve(path), realPath(path)].flatMap((way) => (way === undefined ? [] : upwards(way)));
+  for (const way of ways) {
+    const found = existing(() => lstatSync(way));
+    if (found === undefined || !isForeign(found) || !isSharedFolder(dirname(way))) continue;
+    const what = way === resolve(path) && !found.isSymbolicLink() ? '' : `${way} is `;
+    throw new OperationalError(
+      'spool.unusable',
+      `Opening the state directory ${path} failed: ${what}${found.isSymbolicLink() ? 'a link ' : ''}owned by user ${found.uid}, ` +
+        'in a folder that all users share; remove it, or set stateDirectory to a folder that only flowlogd can write, such ' +
+        'as /var/lib/flowlogd.',
+    );
+  }
+}
+
+/** It is left as it is: a folder that all users may write may be another program's. */
+export function warnOfOpenState(path: string, log: Log): void {
+  const found = existing(() => statSync(path));
+  if (found === undefined || (found.mode & 0o002) === 0) return;
+  const mode = (found.mode & 0o7777).toString(8).padStart(4, '0');
+  log.warn(
+    `state directory ${path} is world-writable (mode ${mode}): every user can replace what is in it; run chmod 750 ${path}`,
   );
 }
 
@@ -26,10 +41,20 @@ export function isForeign({ uid }: Stats): boolean {
   return uid !== process.geteuid!() && uid !== 0;
 }
 
+/** The path, and every folder that it lies in. */
+function upwards(path: string): string[] {
+  return dirname(path) === path ? [] : [path, ...upwards(dirname(path))];
+}
+
+/** Undefined for a link to nothing, and for what is not there yet. */
+function realPath(path: string): string | undefined {
+  return existing(() => realpathSync(path));
+}
+
 /** Undefined for what is not there, or cannot be: who opens it says why. */
-function statusOf(path: string): Stats | undefined {
+function existing<Found>(look: () => Found): Found | undefined {
   try {
-    return statSync(path);
+    return look();
   } catch {
     return undefined;
   }

@@ -2,7 +2,6 @@ import {
   chmodSync,
   chownSync,
   closeSync,
-  mkdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -12,7 +11,6 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openOutputFile } from '../../../agent/capture/output-file.ts';
-import { refuseForeignState } from '../../../agent/daemon/state-folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -69,22 +67,4 @@ test("in a folder of one's own a link is followed, as /dev/stdout needs it", () 
   symlinkSync('target', join(folder, 'link'));
   write(join(folder, 'link'));
   expect(readFileSync(join(folder, 'target'), 'utf8')).toBe('new');
-});
-
-describe('a state directory', () => {
-  test.skipIf(!isRoot)("is refused when it is another user's and lies where all users make folders", () => {
-    const path = join(sharedFolder(), 'state');
-    mkdirSync(path);
-    expect(() => refuseForeignState(path)).not.toThrow();
-    chownSync(path, SOMEBODY, SOMEBODY);
-    expect(() => refuseForeignState(path)).toThrow(/owned by user 12345, .* set stateDirectory to/);
-  });
-
-  test.skipIf(!isRoot)("may be another user's elsewhere, as a container's volume is, or not be there yet", () => {
-    const path = join(temporaryFolder(), 'state');
-    expect(() => refuseForeignState(path)).not.toThrow();
-    mkdirSync(path);
-    chownSync(path, SOMEBODY, SOMEBODY);
-    expect(() => refuseForeignState(path)).not.toThrow();
-  });
 });
