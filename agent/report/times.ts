@@ -39,7 +39,8 @@ export function axisText(seconds: number, span: number): string {
 /** `0.25 s`, `12.5 s`, `5 min 3 s`, `2 h 5 min`, `3 days 4 h`, `4 years 213 days`. */
 export function durationText(seconds: number): string {
   if (seconds < FINE_SECONDS) return `${Number(seconds.toPrecision(2))} s`;
-  if (seconds < MINUTE) return `${Number(seconds.toFixed(1))} s`;
+  const tenths = Number(seconds.toFixed(1));
+  if (tenths < MINUTE) return `${tenths} s`;
   const whole = Math.round(seconds);
   if (whole < HOUR)
     return twoUnits(
