@@ -49,6 +49,9 @@ export function ledgerSection({ ledger, records, windows }: ReportSummary): Mark
 <tbody>${[
     row('offered', uncounted(offeredPackets(ledger)), 'sum'),
     row(`in ${counted(records, 'record')} of ${counted(windows, 'window')}`, ledger.metered),
+    ...term('of these in coarser records', ledger.coarsened),
+    ...term('of these rejected', ledger.rejected),
+    ...term('of these evicted', ledger.evicted, 'bad'),
     ...Object.entries(ledger.excluded).flatMap(([name, tally]) => [
       ...term(`excluded by ${name}`, tally),
       ...peersOf(ledger.excludedPeers, name)
@@ -63,9 +66,17 @@ export function ledgerSection({ ledger, records, windows }: ReportSummary): Mark
   ]}</tbody></table>${ledgerNotes(ledger).map((note) => markup`<p class="note">${note}</p>`)}</section>`;
 }
 
-function ledgerNotes({ gaps, dropsUnknown }: ReportSummary['ledger']): string[] {
+function ledgerNotes(ledger: ReportSummary['ledger']): string[] {
+  const { gaps, dropsUnknown, beforeAttach, rejectsLost, rejectsUnmatched } = ledger;
   const seconds = gaps.reduce((sum, gap) => sum + gap.toSeconds - gap.fromSeconds, 0);
   return [
+    ...(beforeAttach > 0 ? [`${counted(beforeAttach, 'packet')} came before capture began.`] : []),
+    ...(rejectsLost > 0
+      ? [`The verdict on ${counted(rejectsLost, 'packet')} is lost: rejected, and recorded as ACCEPT.`]
+      : []),
+    ...(rejectsUnmatched.packets > 0
+      ? [`${counted(rejectsUnmatched.packets, 'packet')} in REJECT records match no captured flow.`]
+      : []),
     ...(gaps.length > 0 ? [`${counted(gaps.length, 'capture gap')}, ${seconds.toFixed(1)} s in total.`] : []),
     ...(dropsUnknown ? ['Drops unknown: the capture engine cannot count all of them.'] : []),
   ];
