@@ -189,6 +189,18 @@ describe('a file with an end', () => {
     expect((await explanationOf({ number: 1 }, ...reads)).inFile.packets).toBe(1);
   });
 
+  test('is no excuse for a bug of ours', async () => {
+    const bug = new TypeError('boom');
+    class Broken extends ScriptedSavefile {
+      override read(): never {
+        throw bug;
+      }
+    }
+    const open = async () => new Broken('x.pcap', []);
+    const question = { wanted: { number: 1 }, windowSeconds: 60, exclusion: new Exclusion(EXCLUDE_DEFAULTS), open };
+    await expect(explain(question)).rejects.toBe(bug);
+  });
+
   test('that cannot be opened is not explained', async () => {
     const open = async () => Promise.reject(damaged('x.pcap'));
     const question = { wanted: { number: 1 }, windowSeconds: 60, exclusion: new Exclusion(EXCLUDE_DEFAULTS), open };

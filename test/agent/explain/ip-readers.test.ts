@@ -175,6 +175,11 @@ describe('an IPv6 packet', () => {
       concat(bytes(17, 1, 0, 1, 1, 0, 0, 0xc2, 4, 0, 1, 0, 0, 0, 0, 0), PORTS),
     );
     expect(lines(behindPadding, 70_000)[1]).toMatch(/Jumbo Payload option at byte 47;/);
+    const behindAnother = v6(
+      { nextHeader: 0, payloadLength: 0 },
+      concat(bytes(17, 1, 5, 2, 9, 0xff, 0xc2, 4, 0, 1, 0, 0, 1, 2, 0, 0), PORTS),
+    );
+    expect(lines(behindAnother, 70_000)[1]).toMatch(/Jumbo Payload option at byte 46;/);
     expect(lines(jumbo(1, 4, 0, 0, 0, 0))[1]).toMatch(/payload length 0 \(segmentation offload\)/);
   });
 
