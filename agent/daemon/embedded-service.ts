@@ -1,7 +1,8 @@
 /** One process of the embedded log service: a room of its own, which the agent only knows over HTTP. */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 import { EMBEDDED_TOPIC_ID } from '../export/cls/options.ts';
@@ -21,6 +22,13 @@ export function logServiceEntry(): string {
   return fileURLToPath(new URL('../../logservice/main.js', import.meta.url));
 }
 
+type Running = ChildProcessByStdio<Writable, Readable, Readable>;
+type Child = Running | ChildProcess;
+
+function hasStreams(child: Child): child is Running {
+  return Boolean(child.stdin && child.stdout && child.stderr);
+}
+
 /**
  * Starts it. It runs in a process group of its own, so that Ctrl-C does not end it before the last window has arrived, and ends
  * by itself when its standard input does, so that it never outlives the agent.
@@ -29,18 +37,20 @@ export function logServiceEntry(): string {
  */
 export function launchLogService(storeFolder: string, onLine: (line: string) => void): LogServiceRun {
   const words = [logServiceEntry(), '--store', storeFolder, '--topic', EMBEDDED_TOPIC_ID, '--until-stdin-ends'];
-  const child = spawn(process.execPath, words, { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child: Child = spawn(process.execPath, words, { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
   let lastLine: string | undefined;
+  const ended = once(child, 'close').then(
+    ([code, signal]) => lastLine ?? (signal === null ? `exit code ${code}` : `terminated by ${signal}`),
+    (error: Error) => error.message,
+  );
+  // Without a file descriptor left there is neither a process nor a stream of it.
+  if (!hasStreams(child)) return { ready: ended.then(() => undefined), ended, stop: () => ended.then(() => undefined) };
   createInterface({ input: child.stderr }).on('line', (line) => {
     lastLine = line;
     onLine(line);
   });
   // It ends by itself: a pipe that breaks says no more than that.
   child.stdin.on('error', () => undefined);
-  const ended = once(child, 'close').then(
-    ([code, signal]) => lastLine ?? (signal === null ? `exit code ${code}` : `terminated by ${signal}`),
-    (error: Error) => error.message,
-  );
   const line = once(createInterface({ input: child.stdout }), 'line') as Promise<[string]>;
   return {
     ready: Promise.race([line.then(([text]) => JSON.parse(text)), ended.then(() => undefined)]),

@@ -112,10 +112,17 @@ export class LogServiceKeeper implements EmbeddedService {
   /** From its start to its end; answers why it ended. */
   async #once(): Promise<string> {
     const { storeFolder, log, launch = launchLogService } = this.#options;
-    this.#run = launch(storeFolder, (line) => log.warn(`embedded log service: ${line}`));
-    const ready = await this.#run.ready;
-    if (ready !== undefined) this.#isReady(ready);
-    return await this.#run.ended;
+    const run = launch(storeFolder, (line) => log.warn(`embedded log service: ${line}`));
+    this.#run = run;
+    try {
+      const ready = await run.ready;
+      if (ready !== undefined) this.#isReady(ready);
+    } catch (error) {
+      // One that cannot be used holds the store: it ends before another starts.
+      await run.stop();
+      return (error as Error).message;
+    }
+    return await run.ended;
   }
 
   #isReady({ url, socketPath }: { readonly url: string; readonly socketPath: string }): void {
