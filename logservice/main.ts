@@ -1,6 +1,7 @@
 import { parseOptions, USAGE } from './options.ts';
 import { type RunningService, startService } from './service.ts';
 import { StoreError } from './store-error.ts';
+import { visible } from './visible-text.ts';
 
 /** The process of the log service: options in, one ready line out, then nothing but warnings until it is stopped. */
 
@@ -22,10 +23,10 @@ async function main(): Promise<void> {
   const service = await startService({
     ...options,
     now: Date.now,
-    log: (line) => process.stderr.write(`${line}\n`),
+    log: (line) => process.stderr.write(visible(`${line}\n`)),
     onFailure: (error) => fail(error.exitCode, error.message),
   });
-  process.stdout.write(`${readyLine(service)}\n`);
+  process.stdout.write(visible(`${readyLine(service)}\n`));
   await stopped;
   // What was answered is on the disk: a search that cannot be interrupted must not keep the process.
   setTimeout(() => process.exit(EXIT.ok), STOP_MS_MAX).unref();
@@ -57,7 +58,7 @@ function stopRequested(untilStdinEnds: boolean): Promise<void> {
 }
 
 function fail(code: number, message: string): never {
-  process.stderr.write(`flowlogd logservice: ${message}\n`);
+  process.stderr.write(visible(`flowlogd logservice: ${message}\n`));
   process.exit(code);
 }
 

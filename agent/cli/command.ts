@@ -1,7 +1,8 @@
 /** What a sub-command is, and how a command line becomes typed values. */
 
-import type { Readable, Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Sandbox } from '../model/sandbox.ts';
+import type { Stream, TextOutput } from '../terminal/text-output.ts';
 
 export interface OptionSpec {
   /** Without dashes: `window` for `--window`. */
@@ -61,14 +62,11 @@ export interface Limits {
   readonly max?: number;
 }
 
-/** A stream that may be a terminal; one that does not know its size, such as a serial line, has 0 `columns` and `rows`. */
-export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
-
 /** What a command gets of the process around it. */
 export interface ProcessContext {
   readonly stdin: Readable;
-  readonly stdout: Output;
-  readonly stderr: Output;
+  readonly stdout: Stream;
+  readonly stderr: Stream;
   readonly env: Readonly<Record<string, string | undefined>>;
   /**
    * Aborted when the command is to shut down gracefully: first SIGINT, SIGTERM or SIGHUP, or stdout has no reader any more. A
@@ -91,7 +89,9 @@ export interface ProcessContext {
  * One parsed command line. Getters apply the option's own default and throw `usage.invalid`, naming the option, the value
  * and what is accepted. Asking for an option that is not in the command's table is a bug and throws a plain Error.
  */
-export interface Invocation extends ProcessContext {
+export interface Invocation extends Omit<ProcessContext, 'stdout' | 'stderr'> {
+  readonly stdout: TextOutput;
+  readonly stderr: TextOutput;
   readonly positionals: readonly string[];
   /** The words behind `--` of a command that takes a program; empty without one. */
   readonly program: readonly string[];

@@ -12,6 +12,7 @@ import {
   parseSeconds,
   SIZE_FORMS,
 } from '../options/quantity.ts';
+import { TextOutput } from '../terminal/text-output.ts';
 import type { Command, Invocation, Limits, OptionSpec, ProcessContext } from './command.ts';
 
 /** Every command knows it. */
@@ -142,8 +143,8 @@ function bindGetters(command: Command, words: Words, context: ProcessContext): I
   };
   return {
     stdin: context.stdin,
-    stdout: context.stdout,
-    stderr: context.stderr,
+    stdout: new TextOutput(context.stdout),
+    stderr: new TextOutput(context.stderr),
     env: context.env,
     // A getter, because looking at the signal is what takes the process's signals over.
     get signal() {

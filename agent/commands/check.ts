@@ -3,6 +3,7 @@ import type { Configuration } from '../config/load.ts';
 import { EXIT } from '../model/operational-error.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
 import type { incidentRow } from '../record/incident-fields.ts';
+import { visible } from '../terminal/visible-text.ts';
 
 export const check: Command = {
   name: 'check',
@@ -42,7 +43,7 @@ export const check: Command = {
     const path = invocation.required('config');
     const { loadOnHost } = await import('./host-configuration.ts');
     const { configuration, warnings } = loadOnHost(path, invocation.env, !invocation.flag('skip-files'));
-    for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
+    for (const warning of warnings) invocation.stderr.writeMessage(warning);
     const [{ incidentRow }, { configuredSinks }] = await Promise.all([
       import('../record/incident-fields.ts'),
       import('./plan.ts'),
@@ -54,11 +55,11 @@ export const check: Command = {
       ...incidentHints(configuration, incidentRow),
       ringEstimate(configuration),
     ];
-    invocation.stdout.write(`${lines.join('\n')}\n`);
+    invocation.stdout.write(`${lines.map(visible).join('\n')}\n`);
     if (!invocation.flag('connect')) return EXIT.ok;
     const { probeSinks } = await import('./sink-check.ts');
     const report = await probeSinks(sinks, invocation);
-    for (const line of report.lines) invocation.stdout.write(`${line}\n`);
+    for (const line of report.lines) invocation.stdout.write(`${visible(line)}\n`);
     return report.exitCode;
   },
 };

@@ -44,7 +44,7 @@ export const config: Command = {
     const path = invocation.string('config');
     const { loadOnHost } = await import('./host-configuration.ts');
     const { settings, warnings } = loadOnHost(path, invocation.env);
-    for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
+    for (const warning of warnings) invocation.stderr.writeMessage(warning);
     invocation.stdout.write(
       invocation.flag('json') ? renderJson(settings, path ?? '') : renderTable(settings, path ?? ''),
     );

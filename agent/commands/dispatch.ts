@@ -1,6 +1,7 @@
 import type { Command, ProcessContext } from '../cli/command.ts';
 import { createInvocation } from '../cli/invocation.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
+import { TextOutput } from '../terminal/text-output.ts';
 import { COMMANDS } from './registry.ts';
 
 /** Runs one command line, without the program's own name, and answers its exit code. Never throws. */
@@ -17,12 +18,12 @@ async function runWords(words: readonly string[], context: ProcessContext): Prom
   if (name === undefined || name === '--help' || name === '-h') {
     const { renderOverview } = await import('./help.ts');
     // Asked for, it is an answer; called without a command, it is a correction.
-    (name === undefined ? context.stderr : context.stdout).write(await renderOverview(COMMANDS));
+    new TextOutput(name === undefined ? context.stderr : context.stdout).write(await renderOverview(COMMANDS));
     return name === undefined ? EXIT.usage : EXIT.ok;
   }
   if (name === '--version' || name === '-V') {
     const { readVersion } = await import('../cli/version.ts');
-    context.stdout.write(`flowlogd ${readVersion()}\n`);
+    new TextOutput(context.stdout).write(`flowlogd ${readVersion()}\n`);
     return EXIT.ok;
   }
   const command = await COMMANDS.get(name)?.();
@@ -46,11 +47,12 @@ export function writingFailed(error: Error): OperationalError {
 
 /** One sentence for what went wrong outside; everything we know for what went wrong inside. */
 export function reportFailure(error: unknown, context: Pick<ProcessContext, 'stderr'>): ExitCode {
+  const stderr = new TextOutput(context.stderr);
   if (error instanceof OperationalError) {
-    context.stderr.write(`flowlogd: ${error.message}\n`);
+    stderr.writeMessage(error.message);
     return error.exitCode;
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  context.stderr.write(`${stack}\nflowlogd: internal error; please report it with the lines above\n`);
+  stderr.write(`${stack}\nflowlogd: internal error; please report it with the lines above\n`);
   return EXIT.bug;
 }

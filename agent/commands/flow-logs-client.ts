@@ -4,6 +4,7 @@ import type { Invocation } from '../cli/command.ts';
 import type { FlowLogList, FlowLogView } from '../control/flow-log-view.ts';
 import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import { visible } from '../terminal/visible-text.ts';
 import { operateAgent, refusalIn } from './agent-client.ts';
 import type { Action } from './flow-log-actions.ts';
 import { formatFlowLog, formatFlowLogs } from './flow-logs-text.ts';
@@ -64,7 +65,7 @@ export class FlowLogsClient {
   async #delete(word: string): Promise<void> {
     const { id, name } = await this.#find(word);
     await this.#ask('DELETE', `${PATH}/${encodeURIComponent(id)}`);
-    this.#print(this.#invocation.flag('json') ? JSON.stringify({ deleted: id }) : `Deleted ${id} (${name}).`);
+    this.#print(this.#invocation.flag('json') ? JSON.stringify({ deleted: id }) : visible(`Deleted ${id} (${name}).`));
   }
 
   #tellOne(view: FlowLogView): void {

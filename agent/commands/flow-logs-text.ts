@@ -2,6 +2,7 @@
 import type { FlowLogList, FlowLogView } from '../control/flow-log-view.ts';
 import { utcText } from '../model/utc-text.ts';
 import { type Column, layOut } from '../record/columns.ts';
+import { visible } from '../terminal/visible-text.ts';
 
 const COLUMNS: readonly Column<FlowLogView>[] = [
   { title: 'ID', stays: true, cell: ({ id }) => id },
@@ -23,7 +24,7 @@ export function formatFlowLogs({ flowLogs, refusals }: FlowLogList, width: numbe
     .filter(({ flowLogId }) => flowLogs.every(({ id }) => id !== flowLogId))
     .map(({ flowLogId, message }) => `${flowLogId}: ${message}`);
   const sentences = [...remarks, ...others];
-  return [...table, ...(sentences.length > 0 ? ['', ...sentences] : [])].join('\n');
+  return [...table, ...(sentences.length > 0 ? ['', ...sentences.map(visible)] : [])].join('\n');
 }
 
 export function formatFlowLog(view: FlowLogView): string {
@@ -50,7 +51,7 @@ export function formatFlowLog(view: FlowLogView): string {
     ['Storage', view.storage],
     ...view.remarks.filter((remark) => !readiness.includes(remark)).map((remark) => ['Remark', remark] as const),
   ];
-  return rows.map(([name, value]) => `${name.padEnd(12)} ${value}`).join('\n');
+  return rows.map(([name, value]) => visible(`${name.padEnd(12)} ${value}`)).join('\n');
 }
 
 /** Options that have a line of their own. */

@@ -3,6 +3,7 @@ import { EXIT, OperationalError } from '../model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import { withoutPassword } from '../options/kinds.ts';
 import { parseSeconds } from '../options/quantity.ts';
+import { visible } from '../terminal/visible-text.ts';
 import { DEFAULT_STORE_FOLDER, LogServiceClient, locateLogService, type SearchAnswer } from './logservice-client.ts';
 import { formatFound, SEARCH_FORMATS } from './search-text.ts';
 
@@ -66,7 +67,7 @@ export const query: Command = {
     });
     const format = invocation.has('format')
       ? invocation.choice('format', SEARCH_FORMATS)
-      : invocation.stdout.isTTY === true
+      : invocation.stdout.isTTY
         ? 'table'
         : 'ndjson';
     const text = invocation.positionals[0] ?? '';
@@ -77,7 +78,7 @@ export const query: Command = {
       toMs: invocation.has('to') ? timeOption(invocation, 'to', nowMs) : nowMs + WINDOW_SECONDS_MAX * 1000,
       limit: invocation.integer('limit', { min: 1, max: 10_000 }),
     });
-    const width = (invocation.stdout.isTTY === true && invocation.stdout.columns) || undefined;
+    const width = (invocation.stdout.isTTY && invocation.stdout.columns) || undefined;
     if (answer.rows.length > 0 || format !== 'table') invocation.stdout.write(formatFound(answer, format, width));
     if (format === 'table' || answer.rows.length === 0) invocation.stderr.write(summary(answer));
     return EXIT.ok;
@@ -86,7 +87,7 @@ export const query: Command = {
 
 function summary({ rows, truncated, elapsedMs, notes }: SearchAnswer): string {
   const more = truncated ? ' (limit reached, raise --limit)' : '';
-  return `${[`${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${more}, ${elapsedMs} ms`, ...notes].join('\n')}\n`;
+  return `${[`${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${more}, ${elapsedMs} ms`, ...notes.map(visible)].join('\n')}\n`;
 }
 
 function parseUrl(text: string): URL {

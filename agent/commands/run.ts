@@ -46,7 +46,7 @@ export const run: Command = {
       import('./second-agent.ts'),
     ]);
     const { configuration, settings, warnings } = loaded;
-    for (const warning of warnings) invocation.stderr.write(`flowlogd: ${warning}\n`);
+    for (const warning of warnings) invocation.stderr.writeMessage(warning);
     if (path === undefined || hangUps === undefined) {
       const state = settings.find((setting) => setting.path === 'stateDirectory');
       const plan = planEmbedded(configuration, state?.origin.from === 'environment');

@@ -1,4 +1,6 @@
 /** What a search found, as text: a table for people, NDJSON and CSV for programs. */
+import { cutEnd, padEnd, padStart, textWidth } from '../terminal/text-width.ts';
+import { visible } from '../terminal/visible-text.ts';
 import type { Cell, SearchAnswer } from './logservice-client.ts';
 
 export const SEARCH_FORMATS = ['table', 'ndjson', 'csv'] as const;
@@ -62,15 +64,25 @@ function logFields(name: string, cell: Cell): Readonly<Record<string, Cell>> {
   return name === 'other' ? value : { [name]: value };
 }
 
-/** RFC 4180. */
+/** RFC 4180, safe for spreadsheets. */
 function formatCsv({ columns, rows }: Found): string {
   const line = (cells: readonly Cell[]): string => `${cells.map(csvCell).join(',')}\r\n`;
   return line(columns.map(({ name }) => name)) + rows.map(line).join('');
 }
 
+/**
+ * A text that a spreadsheet would take for a formula (OWASP, CSV injection) gets an apostrophe in front and is quoted; so does
+ * one that begins with an apostrophe, so that a program which removes a leading apostrophe has the value. Numbers, and a dash
+ * alone, are no formulas.
+ */
+const FORMULA = /^(?:['\t\r\n]|[=+\-@＝＋－＠](?!$))/;
+const NUMBER = /^[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+
 function csvCell(cell: Cell): string {
   const text = cellText(cell);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  const isFormula = typeof cell !== 'number' && FORMULA.test(text) && !NUMBER.test(text);
+  const safe = isFormula ? `'${text}` : text;
+  return isFormula || /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
 function cellText(cell: Cell): string {
@@ -98,8 +110,8 @@ function formatTable(found: Found, width: number | undefined): string {
   const line = (texts: readonly string[]): string =>
     texts
       .map((text, index) => {
-        const cut = cutText(text, widths[index]!);
-        return shown[index]!.alignRight ? cut.padStart(widths[index]!) : cut.padEnd(widths[index]!);
+        const cut = cutEnd(text, widths[index]!);
+        return shown[index]!.alignRight ? padStart(cut, widths[index]!) : padEnd(cut, widths[index]!);
       })
       .join(GAP)
       .trimEnd();
@@ -116,11 +128,11 @@ function tableColumns(found: Found): readonly TableColumn[] {
   const logs = areLogs(found);
   const tableColumns: TableColumn[] = [];
   for (const [index, { name, type }] of columns.entries()) {
-    const cells = rows.map((row) => printable(cellText(row[index] ?? null)));
+    const cells = rows.map((row) => visible(cellText(row[index] ?? null)));
     const empty = cells.every((cell) => cell === '');
     if (logs && (name.startsWith('__') || HIDDEN_IN_TABLE.has(name) || (empty && name !== 'time'))) continue;
-    const title = printable(name);
-    const natural = cells.reduce((widest, cell) => Math.max(widest, cell.length), title.length);
+    const title = visible(name);
+    const natural = cells.reduce((widest, cell) => Math.max(widest, textWidth(cell)), textWidth(title));
     const alignRight = isNumeric(type);
     tableColumns.push({ name: title, alignRight, mayBeCut: !alignRight && type !== 'TIMESTAMP', cells, natural });
   }
@@ -134,16 +146,6 @@ function rank({ name }: TableColumn): number {
 
 function isNumeric(type: string): boolean {
   return /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|DOUBLE|FLOAT|DECIMAL\(.*\))$/.test(type);
-}
-
-/** Control characters of a log must not reach the terminal, which may obey them. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '·');
-}
-
-function cutText(text: string, width: number): string {
-  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
 }
 
 /** Widths of the columns that fit: the widest texts are cut first, then the last columns are left out. Numbers and times stay whole. */
@@ -165,7 +167,7 @@ function fitted(columns: readonly TableColumn[], width: number | undefined): rea
 function widestCuttable(columns: readonly TableColumn[], widths: readonly number[]): number | undefined {
   let widest: number | undefined;
   for (const [index, { mayBeCut, name }] of columns.entries()) {
-    if (!mayBeCut || widths[index]! <= Math.max(TEXT_WIDTH_MIN, name.length)) continue;
+    if (!mayBeCut || widths[index]! <= Math.max(TEXT_WIDTH_MIN, textWidth(name))) continue;
     if (widest === undefined || widths[index]! > widths[widest]!) widest = index;
   }
   return widest;

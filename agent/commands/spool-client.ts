@@ -5,6 +5,7 @@ import type { RetryAnswer, RetryRequest } from '../control/spool-routes.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { describe, filesIn, type ListedBatch, type SpoolFile, sinksIn } from '../spool/spool-listing.ts';
+import { visible } from '../terminal/visible-text.ts';
 import { type AnsweredStatus, askAgent, operateAgent, refusalIn } from './agent-client.ts';
 import { locateAgent } from './agent-location.ts';
 import { namedAgent } from './agent-options.ts';
@@ -87,13 +88,13 @@ export class SpoolClient {
     if (flag('json')) stdout.write(`${JSON.stringify(answer)}\n`);
     else stdout.write(this.#retryText(answer));
     for (const { sink, batch, reason } of answer.refused) {
-      stderr.write(`flowlogd: ${batch} of ${sink} stays in quarantine: ${reason}\n`);
+      stderr.writeMessage(`${batch} of ${sink} stays in quarantine: ${reason}`);
     }
     return answer.refused.length === 0;
   }
 
   #retryText({ restored }: RetryAnswer): string {
-    const lines = restored.map(({ sink, batch }) => `${batch} of ${sink} is pending again.\n`);
+    const lines = restored.map(({ sink, batch }) => `${visible(`${batch} of ${sink}`)} is pending again.\n`);
     const next =
       this.#agent === undefined
         ? 'No agent runs: pending batches are sent when it starts.\n'
@@ -114,7 +115,9 @@ export class SpoolClient {
       this.#agent === undefined
         ? await removeOffline(this.#folder, sink)
         : (await this.#ask<{ removed: number }>('DELETE', `/spool/sinks/${encodeURIComponent(sink)}`)).removed;
-    stdout.write(flag('json') ? `${JSON.stringify({ sink, removed })}\n` : `${removed} batches of ${sink} deleted.\n`);
+    stdout.write(
+      flag('json') ? `${JSON.stringify({ sink, removed })}\n` : `${removed} batches of ${visible(sink)} deleted.\n`,
+    );
     return true;
   }
 

@@ -7,10 +7,11 @@ import { createLedger } from '../model/ledger.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import {
   type ByteDestination,
+  binaryDestination,
   createPrinter,
   fileDestination,
   PrintedOutput,
-  streamDestination,
+  textDestination,
 } from '../output/destination.ts';
 import type { Disk } from '../spool/disk.ts';
 import { contentOf, type SpoolFile } from '../spool/spool-listing.ts';
@@ -26,16 +27,17 @@ export async function exportBatches(invocation: Invocation, disk: Disk, files: r
   const format = invocation.choice('format', FORMATS);
   const path = invocation.required('output');
   const { stdout, stderr } = invocation;
-  if (format === 'batch' && path === '-' && stdout.isTTY === true) {
+  if (format === 'batch' && path === '-' && stdout.isTTY) {
     throw new OperationalError(
       'usage.invalid',
       'spool: --format batch is binary and is not written to a terminal; name a file with --output, or use a pipe',
     );
   }
+  const standardDestination = format === 'batch' ? binaryDestination : textDestination;
   const isFolder = path !== '-' && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
   const common = isFolder
     ? undefined
-    : new BatchWriter(format, path === '-' ? streamDestination(stdout) : fileDestination(path));
+    : new BatchWriter(format, path === '-' ? standardDestination(stdout) : fileDestination(path));
   let isComplete = true;
   for (const file of once(files)) {
     if (invocation.signal.aborted) break;
@@ -49,7 +51,7 @@ export async function exportBatches(invocation: Invocation, disk: Disk, files: r
       if (common === undefined) writer.end();
     } catch (error) {
       if (!(error instanceof OperationalError) || error.code === 'output.failed') throw error;
-      stderr.write(`flowlogd: ${error.message}\n`);
+      stderr.writeMessage(error.message);
       isComplete = false;
     }
   }

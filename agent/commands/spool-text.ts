@@ -3,6 +3,7 @@ import { alignRows } from '../cli/rows.ts';
 import { utcText } from '../model/utc-text.ts';
 import { humanBytes, humanCount } from '../record/human.ts';
 import type { BatchState, ListedBatch } from '../spool/spool-listing.ts';
+import { visible } from '../terminal/visible-text.ts';
 
 /** `blocked`: the sink rejects uploads; `unconfigured`: the configuration does not name it. Both only while an agent runs. */
 export type ListedState = BatchState | 'blocked' | 'unconfigured';
@@ -23,7 +24,7 @@ const HEADING = ['SINK', 'BATCH', 'STATE', 'FLOW LOG', 'WINDOW', 'AGE', 'SIZE', 
 const WORDS = 5;
 
 export function formatSpool({ folder, batches, omitted }: SpoolList, nowSeconds: number): string {
-  if (batches.length === 0) return `No batches in ${folder}.\n`;
+  if (batches.length === 0) return `No batches in ${visible(folder)}.\n`;
   const rows = batches.map((batch) => [
     batch.sink,
     batch.batch,
@@ -34,7 +35,7 @@ export function formatSpool({ folder, batches, omitted }: SpoolList, nowSeconds:
     humanBytes(batch.bytes),
     batch.records === null ? '?' : humanCount(batch.records),
   ]);
-  const reasons = batches.flatMap(({ batch, reason }) => (reason === null ? [] : [`  ${batch}: ${reason}`]));
+  const reasons = batches.flatMap(({ batch, reason }) => (reason === null ? [] : [visible(`  ${batch}: ${reason}`)]));
   const lines = [
     ...alignRows(HEADING, rows, WORDS),
     ...(reasons.length === 0 ? [] : ['', 'Reasons of quarantine:', ...reasons]),

@@ -32,11 +32,12 @@ import { sandboxText } from '../sandbox/sandbox-text.ts';
 import type { AgentStatus, InterfaceStatus, Problem, SinkStatus } from '../telemetry/agent-status.ts';
 import type { LedgerStatus } from '../telemetry/ledger-sum.ts';
 import type { SpoolSinkStatus } from '../telemetry/spool-status.ts';
+import { joinText, type Style, styled, type Text } from '../terminal/styled-text.ts';
+import { visible } from '../terminal/visible-text.ts';
 import { excludedLines } from './excluded-text.ts';
 
-const BOLD_RED = '\u001b[1;31m';
-const BOLD_YELLOW = '\u001b[1;33m';
-const PLAIN = '\u001b[0m';
+type Stress = (text: string, style: Style) => Text;
+
 /** Of each interface, where there are more than a few. */
 const WINDOWS_SHOWN = 3;
 const INTERFACES_IN_DETAIL = 4;
@@ -50,17 +51,20 @@ const CLOCK_OFF_SECONDS = 2;
  *
  * @param color whether trouble may be stressed with terminal colours, too.
  */
-export function formatStatus(status: AgentStatus, nowSeconds: number, color: boolean): string {
+export function formatStatus(status: AgentStatus, nowSeconds: number, color: boolean): Text {
   const { agent, interfaces, problems, healthy } = status;
-  const stress = (text: string, code: string) => (color ? `${code}${text}${PLAIN}` : text);
-  const health = healthy ? 'is healthy' : stress('is NOT healthy', BOLD_RED);
+  const stress: Stress = (text, style) => (color ? styled(style, text) : text);
+  const health = healthy ? 'is healthy' : stress('is NOT healthy', 'red');
   const head = [
-    `flowlogd ${agent.version} on ${agent.hostId} ${health}: pid ${agent.pid}, up ${duration(agent.uptimeSeconds)}, ` +
-      `${humanBytes(agent.residentBytes)} of memory`,
+    joinText([
+      visible(`flowlogd ${agent.version} on ${agent.hostId} `),
+      health,
+      `: pid ${agent.pid}, up ${duration(agent.uptimeSeconds)}, ${humanBytes(agent.residentBytes)} of memory`,
+    ]),
     `  state in ${agent.stateDirectory}, run ${agent.runId}`,
   ];
   const detailed = interfaces.filter(({ lastWindows }) => lastWindows.length > 0).slice(0, INTERFACES_IN_DETAIL);
-  const sections = [
+  const sections: (readonly Text[])[] = [
     head,
     interfaceLines(interfaces, nowSeconds),
     liveLines(interfaces),
@@ -77,10 +81,13 @@ export function formatStatus(status: AgentStatus, nowSeconds: number, color: boo
     ],
     problems.flatMap((one) => problemLines(one, stress)),
   ];
-  return `${sections
-    .filter((lines) => lines.length > 0)
-    .map((lines) => lines.join('\n'))
-    .join('\n\n')}\n`;
+  const shown = sections.filter((lines) => lines.length > 0).map((lines) => joinText(lines.map(oneLine), '\n'));
+  return joinText([joinText(shown, '\n\n'), '\n']);
+}
+
+/** Whatever names and sentences of others are in it. */
+function oneLine(line: Text): Text {
+  return typeof line === 'string' ? visible(line) : line;
 }
 
 function interfaceLines(interfaces: readonly InterfaceStatus[], nowSeconds: number): string[] {
@@ -242,12 +249,9 @@ function sinkLines(exporter: SinkStatus, nowSeconds: number): string[] {
   return lines;
 }
 
-function problemLines(
-  { severity, message, advice }: Problem,
-  stress: (text: string, code: string) => string,
-): string[] {
-  const mark = severity === 'error' ? stress('ERROR', BOLD_RED) : stress('WARNING', BOLD_YELLOW);
-  return [`${mark}  ${message}`, `  -> ${advice}`];
+function problemLines({ severity, message, advice }: Problem, stress: Stress): Text[] {
+  const mark = severity === 'error' ? stress('ERROR', 'red') : stress('WARNING', 'yellow');
+  return [joinText([mark, `  ${visible(message)}`]), `  -> ${advice}`];
 }
 
 function batchCount(count: number): string {

@@ -30,7 +30,7 @@ export const status: Command = {
     }
     const { formatStatus } = await import('./status-text.ts');
     const nowSeconds = Math.floor(Date.now() / 1000);
-    invocation.stdout.write(formatStatus(answered.status, nowSeconds, invocation.stdout.isTTY === true));
+    invocation.stdout.write(formatStatus(answered.status, nowSeconds, invocation.stdout.isTTY));
     return EXIT.ok;
   },
 };

@@ -1,6 +1,7 @@
 /** What loading a configuration finds out: a setting for each option, every problem with its place, and warnings. */
 import type { FileContent } from '../options/option.ts';
 import type { SectionFindings } from '../options/sink-options.ts';
+import { visible } from '../terminal/visible-text.ts';
 
 export type Origin =
   | { readonly from: 'default' }
@@ -57,7 +58,7 @@ export class Findings {
     const sorted = this.problems.toSorted((left, right) => position(left.origin) - position(right.origin));
     return sorted.map(({ path, message, origin }) => {
       const subject = path === '' ? '' : `${path}: `;
-      return `${describeOrigin(origin, file)}: ${subject}${message}`;
+      return visible(`${describeOrigin(origin, file)}: ${subject}${message}`);
     });
   }
 }

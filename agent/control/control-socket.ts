@@ -20,6 +20,7 @@ import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
 import { withFormerNames } from '../telemetry/former-names.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
+import { visible, visibleLines } from '../terminal/visible-text.ts';
 import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
 import { OwnSocket } from './own-socket.ts';
 import { SPOOL_PATH } from './spool-routes.ts';
@@ -246,13 +247,15 @@ async function readBody(request: IncomingMessage): Promise<{ readonly value: unk
 }
 
 function send(to: ServerResponse, code: number, type: string, body: string): void {
-  to.writeHead(code, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body);
+  // Metrics are the one format in which other characters would be other values.
+  const sent = type === EXPOSITION_TYPE ? body : visibleLines(body);
+  to.writeHead(code, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(sent) }).end(sent);
 }
 
 function healthText({ healthy, problems }: AgentStatus): string {
   if (healthy) return 'ok\n';
   const errors = problems.filter(({ severity }) => severity === 'error');
-  return errors.map(({ code, message }) => `${code}: ${message}\n`).join('');
+  return errors.map(({ code, message }) => `${code}: ${visible(message)}\n`).join('');
 }
 
 function listenOn(server: Server, options: ListenOptions, address: string): Promise<void> {

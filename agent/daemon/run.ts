@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { existsSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Invocation, Output } from '../cli/command.ts';
+import type { Invocation } from '../cli/command.ts';
 import { ownCommand, quoted } from '../cli/own-command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
 import { flowLogRoutes, type Operate } from '../control/flow-log-routes.ts';
@@ -20,6 +20,8 @@ import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { createLog, isJournal, type Log, type LogLevel } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
+import type { TextOutput } from '../terminal/text-output.ts';
+import { visible } from '../terminal/visible-text.ts';
 import type { OnLinks } from '../threads/start-data-plane.ts';
 import type { TapSetup } from '../threads/tap-manager.ts';
 import type { AgentPlan } from './agent-plan.ts';
@@ -198,15 +200,19 @@ function reloading({ hangUps, readAgain }: Reloadable, flowLogs: FlowLogControl)
   return { hangUps, reload };
 }
 
-function welcome(stdout: Output, taps: readonly TapSetup[], { url, storeFolder, lastError }: LogServiceStatus): void {
-  const names = taps.map((tap) => tap.point.interfaceName).join(' and ');
+function welcome(
+  stdout: TextOutput,
+  taps: readonly TapSetup[],
+  { url, storeFolder, lastError }: LogServiceStatus,
+): void {
+  const names = taps.map((tap) => visible(tap.point.interfaceName)).join(' and ');
   const seconds = taps[0]?.point.flowLog.windowSeconds;
   const query = `${ownCommand()} query 'dstport:443 | select srcaddr, sum(bytes) group by srcaddr' --store ${quoted(storeFolder)}`;
   stdout.write(`flowlogd observes ${names} and writes flow log records of ${seconds} s windows.
 
   log service  ${url === null ? `down, restarted automatically: ${lastError}` : `${url}, topic ${EMBEDDED_TOPIC_ID}`}
-  store        ${storeFolder}
-  query        ${query}
+  store        ${visible(storeFolder)}
+  query        ${visible(query)}
 
 The largest flows of each window follow at its end. Ctrl-C shuts down gracefully and flushes the last window.
 

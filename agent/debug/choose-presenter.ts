@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
-import type { Invocation, Output } from '../cli/command.ts';
+import type { Invocation } from '../cli/command.ts';
 import { createPrinter } from '../output/destination.ts';
+import type { TextOutput } from '../terminal/text-output.ts';
 import { createAnnotators } from '../threads/annotators.ts';
 import { hostAddresses } from '../threads/host-addresses.ts';
 import type { FlowTally } from './flow-tally.ts';
@@ -47,7 +48,7 @@ export function createPresenter(
 }
 
 /** Standard output is the program's own while one is traced. */
-function outputOf({ stdout, stderr }: Invocation, { program }: DebugPlan): Output {
+function outputOf({ stdout, stderr }: Invocation, { program }: DebugPlan): TextOutput {
   return program.length === 0 ? stdout : stderr;
 }
 

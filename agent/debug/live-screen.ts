@@ -1,17 +1,12 @@
 import type { Readable } from 'node:stream';
-import type { Output } from '../cli/command.ts';
+import { joinText, sequence, type Text } from '../terminal/styled-text.ts';
+import type { TextOutput } from '../terminal/text-output.ts';
 import type { FlowTally } from './flow-tally.ts';
 import { INITIAL_STATE, type LiveState, press } from './live-keys.ts';
 import { type LiveContext, liveLines, rowsFor, type Terminal } from './live-table.ts';
 import { numericEndpoint, viewOf } from './live-view.ts';
 import type { Names } from './names.ts';
 
-/** The terminal's other screen, without cursor and line wrap; what was on it before comes back at the end. */
-const ENTER_SCREEN = '\u001b[?1049h\u001b[?25l\u001b[?7l\u001b[2J';
-const LEAVE_SCREEN = '\u001b[?7h\u001b[?25h\u001b[?1049l';
-const HOME = '\u001b[H';
-const CLEAR_LINE = '\u001b[K';
-const CLEAR_BELOW = '\u001b[J';
 /** For terminals that do not know their size. */
 const ROWS = 24;
 const WIDTH = 80;
@@ -23,7 +18,7 @@ export type Keyboard = Readable & { readonly isTTY?: boolean; setRawMode?(raw: b
 export interface LiveScreenOptions {
   readonly tally: FlowTally;
   readonly stdin: Keyboard;
-  readonly stdout: Output;
+  readonly stdout: TextOutput;
   readonly color: boolean;
   /** Makes the names, once they are asked for. */
   readonly createNames: (onName: () => void) => Names;
@@ -31,7 +26,7 @@ export interface LiveScreenOptions {
   readonly onQuit: () => void;
 }
 
-/** The tally on the terminal, drawn again with every window, key and second. Owns the terminal from `start` to `end`. */
+/** The tally on the other screen of the terminal, drawn again with every window, key and second. Owns the terminal from `start` to `end`. */
 export class LiveScreen {
   readonly #options: LiveScreenOptions;
   #state: LiveState = INITIAL_STATE;
@@ -49,9 +44,9 @@ export class LiveScreen {
 
   start(): void {
     const { stdin, stdout } = this.#options;
-    stdout.write(ENTER_SCREEN);
+    stdout.write(sequence('enterScreen'));
     process.once('exit', this.#leave);
-    stdout.on('resize', this.#redraw);
+    stdout.onResize(this.#redraw);
     this.#clock = setInterval(this.#refresh, CLOCK_MS);
     if (stdin.isTTY === true) {
       stdin.setRawMode?.(true);
@@ -68,7 +63,7 @@ export class LiveScreen {
   end(): void {
     const { stdin, stdout } = this.#options;
     clearInterval(this.#clock);
-    stdout.off('resize', this.#redraw);
+    stdout.offResize(this.#redraw);
     stdin.off('data', this.#pressed).pause();
     this.#leave();
     process.off('exit', this.#leave);
@@ -77,7 +72,7 @@ export class LiveScreen {
   readonly #leave = (): void => {
     const { stdin, stdout } = this.#options;
     if (stdin.isTTY === true) stdin.setRawMode?.(false);
-    stdout.write(LEAVE_SCREEN);
+    stdout.write(sequence('leaveScreen'));
   };
 
   readonly #pressed = (chunk: string): void => {
@@ -109,7 +104,8 @@ export class LiveScreen {
 }
 
 /** Cleared before it is written: after a line as long as the terminal is wide the cursor stands on its last cell. */
-function drawn(lines: readonly string[]): string {
+function drawn(lines: readonly Text[]): Text {
   const last = lines.length - 1;
-  return HOME + lines.map((line, index) => (index === last ? CLEAR_BELOW : CLEAR_LINE) + line).join('\r\n');
+  const cleared = lines.map((line, index) => joinText([sequence(index === last ? 'clearBelow' : 'clearLine'), line]));
+  return joinText([sequence('home'), joinText(cleared, sequence('nextLine'))]);
 }

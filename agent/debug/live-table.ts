@@ -5,6 +5,9 @@ import { counted, humanBytes, humanCount } from '../record/human.ts';
 import { protocolName } from '../record/protocol-name.ts';
 import { tcpFlagLetters } from '../record/table.ts';
 import { wrap } from '../record/wrap.ts';
+import { joinText, type Style, styled, type Text } from '../terminal/styled-text.ts';
+import { cutEnd, padEnd } from '../terminal/text-width.ts';
+import { visible } from '../terminal/visible-text.ts';
 import { actionOf, type FlowTally, rejectRuleOf } from './flow-tally.ts';
 import { HELP, type LiveState } from './live-keys.ts';
 import type { Row, SortKey, View } from './live-view.ts';
@@ -41,9 +44,6 @@ const SORTED_COLUMN: Readonly<Record<SortKey, string>> = {
 const HEAD_LINES = 4;
 const FOOT_LINES = 3;
 
-const STYLES = { bold: '1', dim: '2', inverse: '7', green: '32', red: '1;31' } as const;
-type Style = keyof typeof STYLES;
-
 /** Rows of flows that the terminal has room for. */
 export function rowsFor(terminal: Terminal, state: LiveState, context: LiveContext): number {
   const help = state.showsHelp ? helpLines(terminal.columns).length + 1 : 0;
@@ -56,9 +56,9 @@ export function liveLines(
   state: LiveState,
   context: LiveContext,
   terminal: Terminal,
-): string[] {
+): Text[] {
   const paint = painter(terminal.color);
-  const cut = (text: string) => (text.length > terminal.columns ? `${text.slice(0, terminal.columns - 1)}…` : text);
+  const cut = (text: string) => cutEnd(visible(text), terminal.columns);
   const [titles = '', ...rows] = tableLines(view, state.choices.sort, context, terminal.columns);
   const lost = lossText(tally);
   const lines = [
@@ -66,7 +66,7 @@ export function liveLines(
     cut(ledgerText(tally)),
     lost === '' ? cut('lost: none') : paint('red', cut(lost)),
     ...context.notes.map(cut),
-    paint('inverse', cut(titles).padEnd(terminal.columns)),
+    paint('inverse', padEnd(cut(titles), terminal.columns)),
     ...rows.map((row, index) => paintAction(cut(row), view.rows[index]!, paint)),
     ...(rows.length === 0 ? [paint('dim', tally.size === 0 ? 'no traffic yet' : 'no flow matches the filter')] : []),
     paint('bold', cut(totalLine(tally, view, rows.length))),
@@ -182,10 +182,16 @@ function clock(seconds: number): string {
 }
 
 /** A rejected flow stands out with its whole row: on a narrow terminal there is no room for the column. */
-function paintAction(text: string, { flow }: Row, paint: ReturnType<typeof painter>): string {
-  return actionOf(flow.record) === 'REJECT' ? paint('red', text) : text.replace(/ ACCEPT\b/, paint('green', ' ACCEPT'));
+function paintAction(text: string, { flow }: Row, paint: Paint): Text {
+  if (actionOf(flow.record) === 'REJECT') return paint('red', text);
+  const at = text.search(/ ACCEPT\b/);
+  if (at < 0) return text;
+  const end = at + ' ACCEPT'.length;
+  return joinText([text.slice(0, at), paint('green', text.slice(at, end)), text.slice(end)]);
 }
 
-function painter(color: boolean): (style: Style, text: string) => string {
-  return (style, text) => (color ? `\u001b[${STYLES[style]}m${text}\u001b[0m` : text);
+type Paint = (style: Style, text: string) => Text;
+
+function painter(color: boolean): Paint {
+  return (style, text) => (color ? styled(style, text) : text);
 }

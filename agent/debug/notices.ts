@@ -1,21 +1,21 @@
-import type { Output } from '../cli/command.ts';
+import type { TextOutput } from '../terminal/text-output.ts';
 
 /** Messages that are held while a screen is up; further ones are only counted. */
 const HELD_MAX = 100;
 
 /** Messages on standard error, held while a screen is drawn on the same terminal. */
 export class Notices {
-  readonly #stderr: Output;
+  readonly #stderr: TextOutput;
   #held: string[] | undefined;
   #leftOut = 0;
 
-  constructor(stderr: Output) {
+  constructor(stderr: TextOutput) {
     this.#stderr = stderr;
   }
 
   readonly notify = (sentence: string | undefined): void => {
     if (sentence === undefined) return;
-    if (this.#held === undefined) this.#stderr.write(`flowlogd: ${sentence}\n`);
+    if (this.#held === undefined) this.#stderr.writeMessage(sentence);
     else if (this.#held.length < HELD_MAX) this.#held.push(sentence);
     else this.#leftOut += 1;
   };

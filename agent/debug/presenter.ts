@@ -1,9 +1,10 @@
 /** What a debug run shows while it continues and at its end: a live screen, tables, JSON objects, or plain records. */
-import type { Output } from '../cli/command.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { OutputWindow } from '../model/window-output.ts';
-import { AnnotatedOutput, PrintedOutput, streamDestination } from '../output/destination.ts';
+import { AnnotatedOutput, PrintedOutput, textDestination } from '../output/destination.ts';
 import type { RecordPrinter } from '../record/printer.ts';
+import type { TextOutput } from '../terminal/text-output.ts';
+import { visible } from '../terminal/visible-text.ts';
 import type { AnnotatorsOf } from '../threads/annotators.ts';
 import type { FlowTally } from './flow-tally.ts';
 import type { LiveScreen } from './live-screen.ts';
@@ -26,7 +27,7 @@ export interface Presenter {
 /** What presenters of the tally share. */
 export interface Shown {
   readonly tally: FlowTally;
-  readonly stdout: Output;
+  readonly stdout: TextOutput;
   readonly context: () => LiveContext;
 }
 
@@ -57,14 +58,14 @@ export function tablePresenter(shown: Shown, title: string | undefined): Present
     refresh: () => (isDue() ? writeTable(shown, DEFAULT_CHOICES) : undefined),
     close: () => undefined,
     end: () => {
-      if (title !== undefined) shown.stdout.write(`${title}\n`);
+      if (title !== undefined) shown.stdout.write(`${visible(title)}\n`);
       writeTable(shown, DEFAULT_CHOICES);
     },
   };
 }
 
 export function jsonPresenter({ tally, stdout, context }: Shown): Presenter {
-  const destination = streamDestination(stdout);
+  const destination = textDestination(stdout);
   const write = (kind: 'refresh' | 'end') => {
     const view = viewOf(tally, DEFAULT_CHOICES, SCREEN_FLOWS_MAX);
     return destination.write(
@@ -85,9 +86,9 @@ export function recordPresenter(
   printer: RecordPrinter,
   firstHeader: string,
   annotatorsOf: AnnotatorsOf,
-  stdout: Output,
+  stdout: TextOutput,
 ): Presenter {
-  const destination = streamDestination(stdout);
+  const destination = textDestination(stdout);
   let header = firstHeader;
   return {
     begin: () => undefined,
@@ -115,5 +116,5 @@ function writeTable({ tally, stdout, context }: Shown, choices: ViewChoices): vo
     ...(loss === '' ? [] : [loss]),
     '',
   ];
-  stdout.write(`${lines.join('\n')}\n`);
+  stdout.write(`${lines.map(visible).join('\n')}\n`);
 }

@@ -10,6 +10,7 @@ import { startRotation } from '../meter/rotation.ts';
 import { EXIT } from '../model/operational-error.ts';
 import { ReportOutput } from '../output/report-output.ts';
 import { formatLedger } from '../record/ledger-text.ts';
+import { visible } from '../terminal/visible-text.ts';
 import { type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
 import { createPresenter } from './choose-presenter.ts';
 import { FlowTally } from './flow-tally.ts';
@@ -92,7 +93,7 @@ async function capture(invocation: Invocation, plan: DebugPlan, beside: Beside):
     notify(failed.problem);
     return failed.exitCode;
   }
-  stderr.write(`${beginText(plan)}\n`);
+  stderr.write(`${visible(beginText(plan))}\n`);
 
   const quit = new AbortController();
   const tally = new FlowTally(plan.windowSeconds, Date.now() / 1000);
@@ -103,7 +104,7 @@ async function capture(invocation: Invocation, plan: DebugPlan, beside: Beside):
   tally.end(Date.now() / 1000);
   await presenter.end();
   await report?.end(tally.observedSeconds);
-  stderr.write(formatLedger(tally.ledger, tally, plan.color && stderr.isTTY === true));
+  stderr.write(formatLedger(tally.ledger, tally, plan.color && stderr.isTTY));
   notify(writingText(plan));
   return program === undefined ? EXIT.ok : await endProgram(program, over);
 }

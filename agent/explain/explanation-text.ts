@@ -3,6 +3,7 @@ import { addressText, joinPort } from '../record/endpoint.ts';
 import { counted, humanBytes, humanCount } from '../record/human.ts';
 import { tcpFlagLetters } from '../record/table.ts';
 import { wrap } from '../record/wrap.ts';
+import { visible } from '../terminal/visible-text.ts';
 import type { KeyFound } from './decode-trace.ts';
 import { type Explanation, NUMBERS_MAX } from './explanation.ts';
 import { protocolTitle } from './transport.ts';
@@ -41,7 +42,7 @@ export function formatExplanation(explanation: Explanation, context: Explanation
   }
   if (trace.steps.length > 0) lines.push('');
   for (const [label, text] of conclusions(explanation, context)) lines.push(...paragraph(label, text, width));
-  return `${lines.join('\n')}\n`;
+  return `${lines.map(visible).join('\n')}\n`;
 }
 
 function conclusions(explanation: Explanation, context: ExplanationContext): [string, string][] {

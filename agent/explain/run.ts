@@ -34,7 +34,7 @@ function print(invocation: Invocation, explanation: Explanation, context: Explan
   else stdout.write(formatExplanation(explanation, context, stdout.columns || WIDTH));
   const damage = found.kind === 'explained' ? found.damage : undefined;
   if (!(damage instanceof OperationalError)) return EXIT.ok;
-  stderr.write(`flowlogd: ${damage.message}\n`);
+  stderr.writeMessage(damage.message);
   return damage.exitCode;
 }
 

@@ -1,6 +1,5 @@
 /** Where closed windows go when they are not shipped: printed or encoded into a file or a stream. */
 import { closeSync, lstatSync, unlinkSync, writeSync } from 'node:fs';
-import type { Writable } from 'node:stream';
 import { emptyFile, openUnemptied } from '../capture/output-file.ts';
 import type { DirectDelivery } from '../export/direct.ts';
 import type { WindowHeader } from '../model/batch-id.ts';
@@ -18,6 +17,7 @@ import type { RecordPrinter } from '../record/printer.ts';
 import type { RowContext } from '../record/row-context.ts';
 import { formatTable, TopRecords, type TopSummary } from '../record/table.ts';
 import { TextPrinter } from '../record/text.ts';
+import type { TextOutput } from '../terminal/text-output.ts';
 import { annotatedRecords } from '../threads/annotators.ts';
 import { encodeBatches, lengthPrefix } from '../wire/flow-batch.ts';
 
@@ -79,15 +79,25 @@ export function fileDestination(path: string): ByteDestination {
   };
 }
 
+/** Text into standard output. */
+export function textDestination(output: TextOutput): ByteDestination {
+  return streamDestination((bytes, done) => output.write(bytes, done));
+}
+
+/** What is no text into standard output, which is no terminal then. */
+export function binaryDestination(output: TextOutput): ByteDestination {
+  return streamDestination((bytes, done) => output.writeBinary(bytes, done));
+}
+
 /**
  * A reader that goes away is no failure: the command's signal is aborted by it, and nothing more is written. A file, as
  * standard output may be one, throws where a pipe calls back.
  */
-export function streamDestination(stream: Writable): ByteDestination {
+function streamDestination(write: (bytes: Uint8Array, done: (error?: Error | null) => void) => void): ByteDestination {
   return {
     write: (bytes) =>
       new Promise<void>((resolve, reject) => {
-        stream.write(bytes, (error) => {
+        write(bytes, (error) => {
           if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
           else resolve();
         });

@@ -1,5 +1,6 @@
-import type { Output } from '../cli/command.ts';
 import { humanBytes } from '../record/human.ts';
+import { joinText, sequence } from '../terminal/styled-text.ts';
+import type { TextOutput } from '../terminal/text-output.ts';
 
 export interface Progress {
   /** `bytes` of `file` were read. */
@@ -11,10 +12,9 @@ const BAR_WIDTH = 30;
 const REFRESH_MS = 100;
 /** Nobody needs a bar for what is over in a blink. */
 const QUIET_MS = 500;
-const ERASE_LINE = '\r\u001b[K';
 
 /** A progress bar on a terminal; nothing anywhere else. Without a total it shows what was read. */
-export function createProgress(stream: Output | undefined, totalBytes: number | undefined): Progress {
+export function createProgress(stream: TextOutput | undefined, totalBytes: number | undefined): Progress {
   if (stream?.isTTY !== true) return { show: () => undefined, clear: () => undefined };
   const started = performance.now();
   let shown = 0;
@@ -27,10 +27,12 @@ export function createProgress(stream: Output | undefined, totalBytes: number | 
       const now = performance.now();
       if (now - started < QUIET_MS || now - shown < REFRESH_MS) return;
       shown = now;
-      stream.write(ERASE_LINE + progressLine(finishedFiles + bytes, totalBytes, (now - started) / 1000));
+      stream.write(
+        joinText([sequence('eraseLine'), progressLine(finishedFiles + bytes, totalBytes, (now - started) / 1000)]),
+      );
     },
     clear() {
-      if (shown > 0) stream.write(ERASE_LINE);
+      if (shown > 0) stream.write(sequence('eraseLine'));
     },
   };
 }

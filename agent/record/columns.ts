@@ -1,4 +1,6 @@
-/** Rows as aligned columns within the width of a terminal. */
+/** Rows as aligned columns within the width of a terminal. Cells may be foreign text: each stays on its line. */
+import { cutMiddle, padEnd, padStart, textWidth } from '../terminal/text-width.ts';
+import { visible } from '../terminal/visible-text.ts';
 
 export interface Column<Row> {
   readonly title: string;
@@ -45,7 +47,7 @@ export function layOut<Row>(
     kept
       .map(({ column }, index) => {
         const cell = cells[index]![row]!;
-        return column.align === 'right' ? cell.padStart(widths[index]!) : cell.padEnd(widths[index]!);
+        return column.align === 'right' ? padStart(cell, widths[index]!) : padEnd(cell, widths[index]!);
       })
       .join(GUTTER)
       .trimEnd(),
@@ -53,7 +55,7 @@ export function layOut<Row>(
 }
 
 function laidOut<Row>(column: Column<Row>, rows: readonly Row[]): Laid<Row> {
-  const cells = [column.title, ...rows.map(column.cell)];
+  const cells = [column.title, ...rows.map(column.cell)].map(visible);
   return { column, cells, width: widest(cells) };
 }
 
@@ -80,18 +82,12 @@ function shrink<Row>(laid: readonly Laid<Row>[], width: number): string[][] {
     if (widestOne === undefined || widths[widestOne]! <= CELL_WIDTH_FLOOR) break;
     widths[widestOne]! -= 1;
   }
-  return laid.map(({ cells }, index) => cells.map((cell) => shorten(cell, widths[index]!)));
-}
-
-/** Cuts out the middle: of an endpoint, the network at the front and the port at the end say most. */
-function shorten(cell: string, width: number): string {
-  if (cell.length <= width) return cell;
-  const front = Math.floor((width - 1) / 2);
-  return `${cell.slice(0, front)}…${cell.slice(cell.length - (width - 1 - front))}`;
+  // Of an endpoint, the network at the front and the port at the end say most.
+  return laid.map(({ cells }, index) => cells.map((cell) => cutMiddle(cell, widths[index]!)));
 }
 
 function widest(cells: readonly string[]): number {
-  return cells.reduce((width, cell) => Math.max(width, cell.length), 0);
+  return cells.reduce((width, cell) => Math.max(width, textWidth(cell)), 0);
 }
 
 function totalWidth<Row>(laid: readonly Laid<Row>[]): number {

@@ -9,6 +9,9 @@
  *     + not IP                 45 packets    2.7 kB
  */
 import { type Ledger, lostPackets, offeredPackets, type Tally } from '../model/ledger.ts';
+import { joinText, styled, type Text } from '../terminal/styled-text.ts';
+import { padEnd, textWidth } from '../terminal/text-width.ts';
+import { visible } from '../terminal/visible-text.ts';
 import { largestPeersText } from './excluded-peer.ts';
 import { counted, humanBytes, humanCount } from './human.ts';
 
@@ -25,8 +28,6 @@ interface Row {
   readonly loss?: boolean;
 }
 
-const BOLD_RED = '\u001b[1;31m';
-const PLAIN = '\u001b[0m';
 /** Gaps beyond these are only counted: one screen stays one screen. */
 const GAPS_SHOWN = 5;
 
@@ -35,22 +36,22 @@ const GAPS_SHOWN = 5;
  *
  * @param color whether loss may be stressed with terminal colours, too.
  */
-export function formatLedger(ledger: Ledger, totals: LedgerTotals, color: boolean): string {
+export function formatLedger(ledger: Ledger, totals: LedgerTotals, color: boolean): Text {
   const rows = rowsOf(ledger, totals);
-  const labelWidth = Math.max(...rows.map(({ label }) => label.length));
+  const labelWidth = Math.max(...rows.map(({ label }) => textWidth(label)));
   const packetsWidth = Math.max(...rows.map(({ packets }) => humanCount(packets).length));
   const bytesWidth = Math.max(...rows.map(({ bytes }) => bytesCell(bytes).length));
-  const stress = (text: string) => (color ? `${BOLD_RED}${text}${PLAIN}` : text);
+  const stress = (text: string) => (color ? styled('red', text) : text);
   const lines = rows.map(({ label, packets, bytes, note, loss }) => {
     const cells = [
-      label.padEnd(labelWidth),
+      padEnd(label, labelWidth),
       `${humanCount(packets).padStart(packetsWidth)} ${packets === 1 ? 'packet ' : 'packets'}`,
       bytesCell(bytes).padStart(bytesWidth),
     ];
     const text = `${cells.join('  ')}${note === undefined ? '' : `  ${note}`}`.trimEnd();
     return loss === true && packets > 0 ? stress(`${text}  <-- lost`) : text;
   });
-  return [...lines, ...lossLines(ledger).map(stress), ''].join('\n');
+  return joinText([...lines, ...lossLines(ledger).map(visible).map(stress), ''], '\n');
 }
 
 function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
@@ -59,7 +60,7 @@ function rowsOf(ledger: Ledger, totals: LedgerTotals): Row[] {
   for (const [name, tally] of Object.entries(ledger.excluded)) {
     excluded.packets += tally.packets;
     excluded.bytes += tally.bytes;
-    rules.push({ label: `      ${name}`, ...tally, note: largestPeersText(ledger.excludedPeers, name) });
+    rules.push({ label: `      ${visible(name)}`, ...tally, note: largestPeersText(ledger.excludedPeers, name) });
   }
   const note = `in ${counted(totals.records, 'record')} of ${counted(totals.windows, 'window')}`;
   const coarsenedNote = `of about ${counted(ledger.coarsenedKeys, 'flow')} into coarser records`;

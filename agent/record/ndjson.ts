@@ -2,6 +2,7 @@
 import { ANNOTATION_TEXT_BYTES_MAX } from '../model/annotations.ts';
 import type { FlowRecord } from '../model/flow-record.ts';
 import { type Ledger, logStatus } from '../model/ledger.ts';
+import { visible } from '../terminal/visible-text.ts';
 import { template, writeBytes } from './ascii.ts';
 import { type Column, NDJSON_COLUMNS } from './field-columns.ts';
 import { CONTEXT_TEXT_BYTES_MAX, contextText, type RecordPrinter } from './printer.ts';
@@ -9,13 +10,14 @@ import { layOutRows, NO_ROWS, type RowEncoding, windowRow } from './row.ts';
 import type { RowContext } from './row-context.ts';
 
 const SPACE = 0x20;
+const TILDE = 0x7e;
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPENING = 0x7b;
 const CLOSING = 0x7d;
 const LINE_FEED = 0x0a;
 const NOTHING = new Uint8Array(0);
-/** A control character becomes six. */
+/** A control character becomes six bytes, as does one of two or more. */
 const ESCAPED_BYTES_MAX = 6 * ANNOTATION_TEXT_BYTES_MAX;
 const PUNCTUATION_BYTES = 8;
 
@@ -24,7 +26,7 @@ const ENCODING: RowEncoding = {
   finished: ({ label, field }, value) =>
     value === undefined
       ? NOTHING
-      : contextText(`,${JSON.stringify(label)}:${field.type === 'integer' ? value : JSON.stringify(value)}`),
+      : contextText(`,${JSON.stringify(label)}:${field.type === 'integer' ? value : jsonText(value)}`),
   open: ({ label, field }) => template(`,${JSON.stringify(label)}:${field.type === 'integer' ? '' : '"'}`),
 };
 
@@ -85,7 +87,7 @@ function closeText(buffer: Uint8Array, from: number, to: number): number {
   let end = to;
   for (let at = from; at < to; at++) {
     const byte = buffer[at]!;
-    if (byte < SPACE || byte === QUOTE || byte === BACKSLASH) {
+    if (byte < SPACE || byte === QUOTE || byte === BACKSLASH || byte > TILDE) {
       end = escapeText(buffer, from, to);
       break;
     }
@@ -96,5 +98,10 @@ function closeText(buffer: Uint8Array, from: number, to: number): number {
 
 function escapeText(buffer: Uint8Array, from: number, to: number): number {
   const text = new TextDecoder().decode(buffer.subarray(from, to));
-  return writeBytes(template(JSON.stringify(text).slice(1, -1)), buffer, from);
+  return writeBytes(template(jsonText(text).slice(1, -1)), buffer, from);
+}
+
+/** The same value, in characters that no terminal obeys. */
+function jsonText(text: string): string {
+  return visible(JSON.stringify(text));
 }

@@ -8,7 +8,8 @@
  */
 import type { FlowRecord } from '../model/flow-record.ts';
 import { type Ledger, logStatus } from '../model/ledger.ts';
-import { writeBytes } from './ascii.ts';
+import { visible } from '../terminal/visible-text.ts';
+import { template, writeBytes } from './ascii.ts';
 import { type Column, ENI_COLUMNS } from './field-columns.ts';
 import { VALUE_BYTES_MAX } from './field-text.ts';
 import { CONTEXT_TEXT_BYTES_MAX, contextText, type RecordPrinter } from './printer.ts';
@@ -17,9 +18,12 @@ import type { RowContext } from './row-context.ts';
 
 const SPACE = 0x20;
 const LINE_FEED = 0x0a;
+const TILDE = 0x7e;
 const MINUS = 0x2d;
 const UNDERSCORE = 0x5f;
 const NOTHING = new Uint8Array(0);
+/** A byte may need six to be visible. */
+const VISIBLE_BYTES_MAX = 6 * VALUE_BYTES_MAX;
 
 /** Each column ends in a space; the last one becomes the line's end. */
 const ENCODING: RowEncoding = { finished: (_, value) => word(value), open: () => NOTHING };
@@ -36,7 +40,7 @@ export class TextPrinter implements RecordPrinter {
     this.#columns = columns;
     this.header = `${columns.map(({ label }) => label).join(' ')}\n`;
     this.bytesMax = columns.reduce(
-      (sum, { field }) => sum + Math.max(field.shared ? CONTEXT_TEXT_BYTES_MAX : 0, VALUE_BYTES_MAX) + 1,
+      (sum, { field }) => sum + Math.max(field.shared ? CONTEXT_TEXT_BYTES_MAX : 0, VISIBLE_BYTES_MAX) + 1,
       0,
     );
   }
@@ -55,7 +59,7 @@ export class TextPrinter implements RecordPrinter {
       const value = writeBytes(before, buffer, end);
       end = write(record, windowStart, buffer, value);
       if (end === value) buffer[end++] = MINUS;
-      else if (type === 'text') joinWords(buffer, value, end);
+      else if (type === 'text') end = writeWord(buffer, value, end);
       buffer[end++] = SPACE;
     }
     end = writeBytes(after, buffer, end);
@@ -76,12 +80,16 @@ export class TextPrinter implements RecordPrinter {
 
 /** A row is split at its spaces, so a name that has any is printed without. */
 function word(text: string | undefined): Uint8Array {
-  return contextText(`${text?.replaceAll(/\s/g, '_') || '-'} `);
+  return contextText(`${visible(text?.replaceAll(/\s/g, '_') || '-')} `);
 }
 
 /** The same, of a value in its place. */
-function joinWords(buffer: Uint8Array, from: number, to: number): void {
+function writeWord(buffer: Uint8Array, from: number, to: number): number {
+  let isAscii = true;
   for (let at = from; at < to; at++) {
     if (buffer[at]! <= SPACE) buffer[at] = UNDERSCORE;
+    else if (buffer[at]! > TILDE) isAscii = false;
   }
+  if (isAscii) return to;
+  return writeBytes(template(visible(new TextDecoder().decode(buffer.subarray(from, to)))), buffer, from);
 }

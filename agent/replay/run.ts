@@ -18,12 +18,13 @@ import { loadCaptureAddon } from '../native/addon.ts';
 import {
   AnnotatedOutput,
   BatchOutput,
+  binaryDestination,
   createPrinter,
   fileDestination,
   PrintedOutput,
   type ReplayHeader,
-  streamDestination,
   TableOutput,
+  textDestination,
 } from '../output/destination.ts';
 import { createProgress } from '../output/progress.ts';
 import { outputToAll, ReportOutput } from '../output/report-output.ts';
@@ -107,7 +108,8 @@ async function createPlainOutput(invocation: Invocation, point: ObservationPoint
   if (problem !== undefined) {
     throw new OperationalError('usage.invalid', `replay: ${problem} (see flowlogd replay --help)`);
   }
-  const destination = path === '-' ? streamDestination(invocation.stdout) : fileDestination(path);
+  const standardDestination = format === 'batch' ? binaryDestination : textDestination;
+  const destination = path === '-' ? standardDestination(invocation.stdout) : fileDestination(path);
   switch (format) {
     case 'ndjson':
     case 'text': {
@@ -125,7 +127,7 @@ async function createPlainOutput(invocation: Invocation, point: ObservationPoint
 
 function formatProblem({ has, stdout }: Pick<Invocation, 'has' | 'stdout'>, format: string, path: string) {
   if (format === 'table' && has('fields')) return '--fields cannot be combined with the table format';
-  if (format === 'batch' && path === '-' && stdout.isTTY === true) {
+  if (format === 'batch' && path === '-' && stdout.isTTY) {
     return '--format batch is binary: set a file with --output, or use a pipe';
   }
   return undefined;
@@ -154,14 +156,14 @@ function totalBytes(files: readonly string[]): number | undefined {
 
 function conclude(invocation: Invocation, report: ReplayReport): ExitCode {
   const { stderr } = invocation;
-  for (const failure of report.failures) stderr.write(`flowlogd: ${failure.message}\n`);
+  for (const failure of report.failures) stderr.writeMessage(failure.message);
   if (!invocation.flag('quiet') && !report.hasReadNothing) {
-    stderr.write(formatLedger(report.ledger, report, stderr.isTTY === true));
+    stderr.write(formatLedger(report.ledger, report, stderr.isTTY));
   }
   if (report.splitWindows > 0) {
-    stderr.write(
-      `flowlogd: ${report.splitWindows} windows were written in several parts, because packets were further out of order than ` +
-        'windows stay open: a flow may have several records per window. Sums are exact.\n',
+    stderr.writeMessage(
+      `${report.splitWindows} windows were written in several parts, because packets were further out of order than ` +
+        'windows stay open: a flow may have several records per window. Sums are exact.',
     );
   }
   if (report.failures.length > 0) return worstExit(report.failures);

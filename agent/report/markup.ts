@@ -1,4 +1,5 @@
 /** HTML that cannot be broken out of: everything put into a template is escaped, save what came out of a template. */
+import { visible } from '../terminal/visible-text.ts';
 
 export class Markup {
   readonly text: string;
@@ -30,8 +31,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** For text and for quoted attributes. Control characters, which HTML does not have, become a dot. */
+/** For text and for quoted attributes. */
 function escapeText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is meant
-  return text.replace(/[&<>"']/g, (character) => ESCAPES[character]!).replace(/[\u0000-\u001f\u007f-\u009f]/g, '·');
+  return visible(text).replace(/[&<>"']/g, (character) => ESCAPES[character]!);
 }

@@ -13,6 +13,7 @@
  */
 
 import { type DestinationStream, destination, pino } from 'pino';
+import { visibleLines } from '../terminal/visible-text.ts';
 import { type Line, LineLimits } from './log-limits.ts';
 
 export const LOG_LEVELS = ['error', 'warn', 'info', 'debug'] as const;
@@ -44,13 +45,6 @@ const SECRETS = ['secretKey', 'secretId', 'token', 'authorization', 'Authorizati
 
 const PRIORITIES = { error: '<3>', warn: '<4>', info: '<6>', debug: '<7>' } as const;
 
-/** What pino leaves as it is though a terminal obeys it, or turns a line's direction: JSON can say it with letters. */
-const UNPRINTABLE = /[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-
-function printable(line: string): string {
-  return line.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
-}
-
 export function createLog(options: LogOptions): Log {
   const { nowMs, priorities = false } = options;
   const out = options.destination ?? destination({ dest: 2, sync: true });
@@ -65,7 +59,7 @@ export function createLog(options: LogOptions): Log {
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRETS.flatMap((name) => [name, `*.${name}`]), censor: '(hidden)' },
     },
-    { write: (line) => void out.write(priority + printable(line)) },
+    { write: (line) => void out.write(priority + visibleLines(line)) },
   );
   const write = ({ level, message, facts }: Line): void => {
     if (priorities) priority = PRIORITIES[level];

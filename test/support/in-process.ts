@@ -1,11 +1,12 @@
 /** Command lines of flowlogd in this process: no program is started, so asking again and again costs little. */
 import { Readable, Writable } from 'node:stream';
-import type { Output, ProcessContext } from '../../agent/cli/command.ts';
+import type { ProcessContext } from '../../agent/cli/command.ts';
 import { dispatch } from '../../agent/commands/dispatch.ts';
+import type { Stream } from '../../agent/terminal/text-output.ts';
 import { UNCONFINED } from './sandbox.ts';
 
 /** A stream whose text a test reads; a terminal where it has columns. */
-export class Collected extends Writable implements Output {
+export class Collected extends Writable implements Stream {
   text = '';
   declare readonly isTTY?: true;
   declare readonly columns?: number;

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Command } from '../../../agent/cli/command.ts';
 import { dispatch, reportFailure, runCommand } from '../../../agent/commands/dispatch.ts';
+import { COMMANDS } from '../../../agent/commands/registry.ts';
 import { EXIT, OperationalError } from '../../../agent/model/operational-error.ts';
-import { collecting } from '../../support/in-process.ts';
+import { collecting, runInProcess } from '../../support/in-process.ts';
 
 const demo: Command = {
   name: 'demo',
@@ -55,5 +56,23 @@ describe('flowlogd', () => {
     expect(around.stderr.text).toBe('flowlogd: no.\n');
     expect(reportFailure(new TypeError('boom'), around)).toBe(EXIT.bug);
     expect(around.stderr.text).toMatch(/TypeError: boom\n {4}at .*\nflowlogd: internal error/s);
+  });
+});
+
+describe('words that a terminal would obey', () => {
+  const hostile = '\u001b]0;\u202e\u009b2J\nflowlogd: all is well';
+
+  test.each([...COMMANDS.keys()])('are letters on one line where %s refuses them', async (name) => {
+    for (const words of [[`--${hostile}`], [hostile, hostile, hostile, `--no-such=${hostile}`]]) {
+      const { code, stdout, stderr } = await runInProcess([name, ...words]);
+      expect({ code, stdout }).toEqual({ code: EXIT.usage, stdout: '' });
+      expect(stderr.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    }
+  });
+
+  test('are letters in the stack of a bug', () => {
+    const { stderr } = collecting();
+    reportFailure(new Error(`bug ${hostile}`), { stderr });
+    expect(stderr.text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   });
 });

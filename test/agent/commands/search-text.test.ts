@@ -34,10 +34,10 @@ const LOGS = {
 test('a table aligns numbers to the right and obeys no control character of a value', () => {
   expect(formatFound(SUMS, 'table', undefined)).toBe(
     [
-      'srcaddr                                total  list',
-      '10.0.0.1                                1234  [1,2]',
-      '                        98765432109876543210',
-      'a "quoted", ·[31mred··                     5  []',
+      'srcaddr                                               total  list',
+      '10.0.0.1                                               1234  [1,2]',
+      '                                       98765432109876543210',
+      'a "quoted", \\u001b[31mred\\u000d\\u000a                     5  []',
       '',
     ].join('\n'),
   );
@@ -74,6 +74,25 @@ test('CSV quotes what needs it, and leaves the rest of a value as it is', () => 
       '',
     ].join('\r\n'),
   );
+});
+
+test.each([
+  ['=HYPERLINK("http://x")', `"'=HYPERLINK(""http://x"")"`],
+  ['+1+cmd', `"'+1+cmd"`],
+  ['-2+3', `"'-2+3"`],
+  ['@SUM(1)', `"'@SUM(1)"`],
+  ['\t=1', `"'\t=1"`],
+  ['\r=1', `"'\r=1"`],
+  ['＝1', `"'＝1"`],
+  ["'quoted", `"''quoted"`],
+  ['-', '-'],
+  ['-17', '-17'],
+  ['-1.5e+3', '-1.5e+3'],
+  [-17, '-17'],
+  ['eth0', 'eth0'],
+] as const)('CSV gives a spreadsheet no formula, and a program the value behind an apostrophe: %j', (value, cell) => {
+  const found = { columns: [column('x', 'VARCHAR')], rows: [[value]] };
+  expect(formatFound(found, 'csv', undefined)).toBe(`x\r\n${cell}\r\n`);
 });
 
 test('NDJSON has every column that SQL made', () => {

@@ -1,9 +1,10 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { duration, formatStatus } from '../../../agent/commands/status-text.ts';
+import { duration, formatStatus as statusText } from '../../../agent/commands/status-text.ts';
 import { openControlSocket } from '../../../agent/control/control-socket.ts';
 import { NOTHING_RECORDED } from '../../../agent/telemetry/status-collector.ts';
+import { terminalText } from '../../../agent/terminal/styled-text.ts';
 import {
   ETH0,
   plainLedger,
@@ -15,6 +16,7 @@ import {
 import { runInProcess } from '../../support/in-process.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
+const formatStatus = (...words: Parameters<typeof statusText>) => terminalText(statusText(...words));
 const statusCommand = (words: readonly string[], env: Record<string, string> = {}) =>
   runInProcess(['status', ...words], { env });
 

@@ -7,6 +7,8 @@ import { LiveScreen } from '../../../agent/debug/live-screen.ts';
 import { liveLines, rowsFor } from '../../../agent/debug/live-table.ts';
 import { viewOf } from '../../../agent/debug/live-view.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
+import { terminalText } from '../../../agent/terminal/styled-text.ts';
+import { TextOutput } from '../../../agent/terminal/text-output.ts';
 import { cursorOver, flowRecord } from '../../support/flow-records.ts';
 import { TerminalCells } from '../../support/terminal-cells.ts';
 
@@ -32,7 +34,7 @@ test('a terminal of any width shows every line to its last character, drawn once
       const screen = new LiveScreen({
         tally,
         stdin: new PassThrough(),
-        stdout,
+        stdout: new TextOutput(stdout),
         color,
         createNames: () => expect.unreachable(),
         context: () => CONTEXT,
@@ -42,7 +44,7 @@ test('a terminal of any width shows every line to its last character, drawn once
       const lines = liveLines(tally, view, INITIAL_STATE, CONTEXT, { ...terminal, color: false });
       screen.start();
       screen.refresh();
-      expect(cells.lines.filter((line) => line !== '')).toEqual(lines.map((line) => line.trimEnd()));
+      expect(cells.lines.filter((line) => line !== '')).toEqual(lines.map((line) => terminalText(line).trimEnd()));
       screen.end();
     }),
   );

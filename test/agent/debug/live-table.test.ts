@@ -8,6 +8,8 @@ import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
 import { humanBytes, humanCount } from '../../../agent/record/human.ts';
+import { terminalText } from '../../../agent/terminal/styled-text.ts';
+import { textWidth } from '../../../agent/terminal/text-width.ts';
 import { cursorOver, flowRecord } from '../../support/flow-records.ts';
 
 const CONTEXT = {
@@ -23,7 +25,7 @@ function screen(tally: FlowTally, keys: string, columns: number, rows = 24, colo
   const state = press(INITIAL_STATE, keys);
   const terminal = { columns, rows, color, keys: true };
   const view = viewOf(tally, state.choices, rowsFor(terminal, state, CONTEXT));
-  return liveLines(tally, view, state, CONTEXT, terminal);
+  return liveLines(tally, view, state, CONTEXT, terminal).map(terminalText);
 }
 
 function tallyOf(records: Parameters<typeof cursorOver>[0], droppedByKernel = 0): FlowTally {
@@ -54,7 +56,7 @@ describe('the live table', () => {
       fc.property(records, widths, fc.constantFrom('', '?', 'f', '/tcp'), (flows, columns, keys) => {
         const lines = screen(tallyOf(flows), keys, columns);
         expect(lines.length).toBeLessThanOrEqual(24);
-        for (const line of lines) expect(line.length).toBeLessThanOrEqual(columns);
+        for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(columns);
       }),
     );
   });
@@ -68,7 +70,7 @@ describe('the live table', () => {
         const [titles = '', ...rows] = tableLines(view, choices.sort, { ...CONTEXT, hasRejects }, columns);
         expect(titles.split(/ +/)).toContain(`${sorted}▾`);
         for (const [index, row] of rows.entries()) {
-          expect(row.length).toBeLessThanOrEqual(columns);
+          expect(textWidth(row)).toBeLessThanOrEqual(columns);
           for (const [title, number] of Object.entries(numbersOf(view.rows[index]!))) {
             if (titles.includes(title))
               expect(`${row}  `, title).toMatch(new RegExp(` {2}${number.replaceAll('.', '\\.')} `));

@@ -5,6 +5,7 @@ import { FlowTally } from '../../../agent/debug/flow-tally.ts';
 import { tablePresenter } from '../../../agent/debug/presenter.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
+import { TextOutput } from '../../../agent/terminal/text-output.ts';
 import { cursorOver } from '../../support/flow-records.ts';
 
 const WINDOW_SECONDS = 10;
@@ -17,7 +18,7 @@ async function tablesOf(endsAt: number, closings: readonly number[]): Promise<st
   let now = START;
   const still = { interfaceNames: ['eth0'], hasRejects: false, secondsLeft: undefined, notes: [] };
   const context = () => ({ ...still, elapsedSeconds: now - START });
-  const presenter = tablePresenter({ tally, stdout, context }, undefined);
+  const presenter = tablePresenter({ tally, stdout: new TextOutput(stdout), context }, undefined);
   const close = async (start: number) => {
     const record = { ...createFlowRecord(), packets: 8, bytes: 800 };
     const ledger = { ...createLedger([]), metered: { packets: 8, bytes: 800 } };

@@ -1,9 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createLedger } from '../../../agent/model/ledger.ts';
-import { formatLedger } from '../../../agent/record/ledger-text.ts';
+import * as ledgerText from '../../../agent/record/ledger-text.ts';
+import { terminalText } from '../../../agent/terminal/styled-text.ts';
 import { ledger } from '../../support/flow-records.ts';
 
+const formatLedger = (...words: Parameters<typeof ledgerText.formatLedger>) =>
+  terminalText(ledgerText.formatLedger(...words));
 const TOTALS = { records: 312, windows: 5 };
 
 describe('the ledger on one screen', () => {

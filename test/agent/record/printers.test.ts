@@ -1,9 +1,10 @@
 import { BlockList, isIPv4, isIPv6, SocketAddress } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../../agent/model/ledger.ts';
-import { ENI_COLUMNS, NDJSON_COLUMNS } from '../../../agent/record/field-columns.ts';
+import { columnsOf, ENI_COLUMNS, NDJSON_COLUMNS } from '../../../agent/record/field-columns.ts';
 import { NdjsonPrinter } from '../../../agent/record/ndjson.ts';
 import { CONTEXT_TEXT_BYTES_MAX, type RecordPrinter } from '../../../agent/record/printer.ts';
 import type { RowContext } from '../../../agent/record/row-context.ts';
@@ -164,5 +165,28 @@ describe('the text row', () => {
   test('a window that lost nothing has its records only', () => {
     const ledger = { ...createLedger([]), metered: { packets: 20, bytes: 4249 } };
     expect(printed(new TextPrinter(), named, [], ledger)).toBe('');
+  });
+});
+
+describe('names that a terminal would obey', () => {
+  const rejectRule = 'deny \u202e\u009b\u007f\u001b[2J';
+  const annotations = { ...createAnnotations(), action: 'REJECT' as const, rejectRule };
+  const record = { ...RECORD, isAnnotated: true, annotations };
+  const context = { ...CONTEXT, interfaceId: 'e\u202e\u001b', accountId: '-' };
+  const columns = columnsOf('NETWORKINTERFACE', ['interface-id', 'reject-rule']);
+
+  test('are the same values in NDJSON, in characters that act nowhere', () => {
+    const text = printed(new NdjsonPrinter(columns), context, [record]);
+    expect(text.trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}]/u);
+    expect(JSON.parse(text)).toEqual({ 'interface-id': context.interfaceId, 'reject-rule': rejectRule });
+  });
+
+  test('are letters in text rows, within the room for them', () => {
+    expect(printed(new TextPrinter(columns), context, [record])).toBe(
+      'e\\u202e\\u001b deny_\\u202e\\u009b\\u007f_[2J\n',
+    );
+    const long = { ...annotations, rejectRule: '\u007f'.repeat(128) };
+    const text = printed(new TextPrinter(columns), context, [{ ...record, annotations: long }]);
+    expect(text).toBe(`e\\u202e\\u001b ${'\\u007f'.repeat(128)}\n`);
   });
 });
