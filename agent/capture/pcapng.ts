@@ -14,7 +14,7 @@
  * is one buffer, which grows as far as one block of 16 MiB needs and no further. A frame longer than a batch can hold is cut,
  * its length on the wire stays. Whatever makes the rest of the file unreadable is damage: the packets before it count.
  *
- * Hot: `#handOver` runs once per block. It allocates nothing but a view of a long frame, and copies short ones by words, as
+ * Hot: `handOver` runs once per block. It allocates nothing but a view of a long frame, and copies short ones by words, as
  * blocks and records are aligned.
  */
 import { OperationalError } from '../model/operational-error.ts';
@@ -26,10 +26,11 @@ import {
   RECORD_HEADER_BYTES,
   WIRE_LENGTH,
 } from '../model/packet-batch.ts';
-import { type CaptureStatistics, type PacketSource, READ, type ReadStatus } from '../model/packet-source.ts';
-import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS, unreadable } from './byte-source.ts';
+import type { PacketSource } from '../model/packet-source.ts';
+import { type ByteSource, displayName } from './byte-source.ts';
 import { LINK_TYPE_NFLOG, turnNflogAttributes } from './nflog-byte-order.ts';
 import { NO_CLOCK, type PcapngInterface, readInterface } from './pcapng-interface.ts';
+import { type SavefileFormat, SavefileInput, SavefileSource } from './savefile-input.ts';
 
 /** What a pcapng file begins with, in either byte order: the type of the section header. */
 export const PCAPNG_MAGIC = Uint8Array.of(0x0a, 0x0d, 0x0d, 0x0a);
@@ -48,80 +49,43 @@ const FRAME_OFFSET = 28;
 const SIMPLE_FRAME_OFFSET = 12;
 const INTERFACES_MAX = 65_536;
 
-/** Bytes asked of the file at once. */
-const PIECE_BYTES = 256 * 1024;
 /** From here on one call that copies beats a loop over words. */
 const LONG_FRAME_BYTES = 192;
 
-class PcapngSource implements PacketSource {
-  readonly name: string;
+class PcapngFormat implements SavefileFormat {
   linkType = 0;
-  failure: OperationalError | undefined;
-  readonly #bytes: ByteSource;
-  #buffer = new Uint8Array(2 * PIECE_BYTES);
-  #view = new DataView(this.#buffer.buffer);
-  #words = new Int32Array(this.#buffer.buffer);
-  /** The bytes not yet handed over are those from `#start` to `#end`. */
-  #start = 0;
-  #end = 0;
-  #ended = false;
+  damage: string | undefined;
+  readonly unit = 'block';
+  readonly #input: SavefileInput;
   #littleEndian = true;
   readonly #interfaces: PcapngInterface[] = [];
-  #packets = 0;
   #isFirstInterface = true;
-  /** Why nothing after `#start` can be read. */
-  #damage: string | undefined;
-  /** Of the frame that `#acceptPacket` found. */
+  /** Of the frame that `#findFrame` found. */
   #frame = 0;
   #captured = 0;
 
-  constructor(path: string, bytes: ByteSource) {
-    this.name = path;
-    this.#bytes = bytes;
+  constructor(input: SavefileInput) {
+    this.#input = input;
   }
 
-  /** Reads the first section header. @throws OperationalError `savefile.format`, or what the file system says */
-  async start(): Promise<void> {
-    while (this.#end < SECTION_BYTES_MIN && !this.#ended) await this.#fill();
-    const text =
-      this.#end < SECTION_BYTES_MIN ? `its section header is cut after ${this.#end} bytes` : this.#wrongSection(0);
-    if (text === undefined) return;
-    throw new OperationalError('savefile.format', `Reading ${displayName(this.name)} as pcapng failed: ${text}.`);
-  }
-
-  read(batch: PacketBatch): ReadStatus | Promise<ReadStatus> {
-    batch.count = 0;
-    if (this.failure !== undefined) return READ.failed;
-    this.#handOver(batch);
-    return batch.count > 0 ? READ.packets : this.#readOn(batch);
-  }
-
-  async #readOn(batch: PacketBatch): Promise<ReadStatus> {
-    while (batch.count === 0) {
-      if (this.#damage !== undefined) return this.#fail(this.#damage);
-      if (this.#ended) return this.#start === this.#end ? READ.end : this.#fail('it ends in the middle of a block');
-      try {
-        await this.#fill();
-      } catch (error) {
-        this.failure = unreadable(this.name, error);
-        return READ.failed;
-      }
-      this.#handOver(batch);
-    }
-    return READ.packets;
+  /** Answers in words what is wrong with the first section header, whose bytes are here as far as the file has them. */
+  refusal(): string | undefined {
+    const { end } = this.#input;
+    return end < SECTION_BYTES_MIN ? `its section header is cut after ${end} bytes` : this.#wrongSection(0);
   }
 
   /** Goes through the blocks that are here whole, as long as their packets have one link type and fit the batch. */
-  #handOver(batch: PacketBatch): void {
+  handOver(batch: PacketBatch): void {
+    const input = this.#input;
     const { view } = batch;
     const bytesMax = view.byteLength & ~7;
     const records = new Int32Array(view.buffer, view.byteOffset, bytesMax >>> 2);
     let offset = 0;
     for (;;) {
-      const at = this.#start;
+      const at = input.start;
       const length = this.#blockLength(at);
       if (length === 0) break;
-      const type = this.#view.getUint32(at, this.#littleEndian);
+      const type = input.view.getUint32(at, this.#littleEndian);
       if (type === BLOCK.packet || type === BLOCK.simplePacket || type === BLOCK.obsoletePacket) {
         const from = this.#findFrame(type, at, length);
         if (from === undefined || (batch.count > 0 && from.linkType !== this.linkType)) break;
@@ -129,7 +93,7 @@ class PcapngSource implements PacketSource {
         const next = nextRecord(offset, captured);
         if (next > bytesMax) break;
         this.linkType = from.linkType;
-        this.#writeHeader(view, offset, type, from);
+        this.#writeHeader(view, offset, at, type, from);
         this.#copyFrame(records, offset + RECORD_HEADER_BYTES, captured);
         if (!this.#littleEndian && from.linkType === LINK_TYPE_NFLOG) {
           turnNflogAttributes(view, offset + RECORD_HEADER_BYTES, captured);
@@ -137,54 +101,53 @@ class PcapngSource implements PacketSource {
         offset = next;
         batch.count++;
       } else if (type === BLOCK.section) {
-        this.#damage = this.#wrongSection(at);
+        this.damage = this.#wrongSection(at);
         this.#interfaces.length = 0;
       } else if (type === BLOCK.interface) {
-        this.#damage = this.#addInterface(at, length);
+        this.damage = this.#addInterface(at, length);
       }
-      if (this.#damage !== undefined) break;
-      this.#start = at + length;
+      if (this.damage !== undefined) break;
+      input.start = at + length;
     }
-    this.#packets += batch.count;
   }
 
   /** The length of the block at `at`; 0 when it is not all here, or damaged. */
   #blockLength(at: number): number {
-    const here = this.#end - at;
+    const here = this.#input.end - at;
     if (here < BLOCK_BYTES_MIN) return 0;
-    const view = this.#view;
+    const { view } = this.#input;
     /* The section's byte order comes after the length that needs it. */
     if (view.getUint32(at, true) === BLOCK.section) {
       this.#littleEndian = view.getUint32(at + BLOCK_HEADER_BYTES, true) === BYTE_ORDER_MAGIC;
     }
     const length = view.getUint32(at + 4, this.#littleEndian);
     if (length < BLOCK_BYTES_MIN || length > BLOCK_BYTES_MAX || (length & 3) !== 0) {
-      this.#damage = `a block claims ${length} bytes`;
+      this.damage = `a block claims ${length} bytes`;
       return 0;
     }
     if (here < length) return 0;
     const repeated = view.getUint32(at + length - 4, this.#littleEndian);
     if (repeated === length) return length;
-    this.#damage = `a block claims ${length} bytes at its start and ${repeated} at its end`;
+    this.damage = `a block claims ${length} bytes at its start and ${repeated} at its end`;
     return 0;
   }
 
   /** What is wrong with the section header at `at`, its first 16 bytes being here. */
   #wrongSection(at: number): string | undefined {
-    const magic = this.#view.getUint32(at + BLOCK_HEADER_BYTES, true);
+    const magic = this.#input.view.getUint32(at + BLOCK_HEADER_BYTES, true);
     if (magic !== BYTE_ORDER_MAGIC && magic !== SWAPPED_BYTE_ORDER_MAGIC) return 'a section header has no byte order';
     const littleEndian = magic === BYTE_ORDER_MAGIC;
-    const length = this.#view.getUint32(at + 4, littleEndian);
+    const length = this.#input.view.getUint32(at + 4, littleEndian);
     if (length < SECTION_BYTES_MIN) return 'a section header is too short';
-    const major = this.#view.getUint16(at + 12, littleEndian);
-    const minor = this.#view.getUint16(at + 14, littleEndian);
+    const major = this.#input.view.getUint16(at + 12, littleEndian);
+    const minor = this.#input.view.getUint16(at + 14, littleEndian);
     if (major === 1 && (minor === 0 || minor === 2)) return undefined;
     return `a section has version ${major}.${minor}, flowlogd knows 1.0 and 1.2, which is the same`;
   }
 
   #addInterface(at: number, length: number): string | undefined {
     if (this.#interfaces.length === INTERFACES_MAX) return `a section has more than ${INTERFACES_MAX} interfaces`;
-    const each = readInterface(this.#view, at + BLOCK_HEADER_BYTES, length - BLOCK_BYTES_MIN, this.#littleEndian);
+    const each = readInterface(this.#input.view, at + BLOCK_HEADER_BYTES, length - BLOCK_BYTES_MIN, this.#littleEndian);
     if (typeof each === 'string') return each;
     this.#interfaces.push(each);
     if (this.#isFirstInterface) this.linkType = each.linkType;
@@ -194,13 +157,13 @@ class PcapngSource implements PacketSource {
 
   /** Finds where the frame of a packet block is, and how long; answers the interface it came in by. */
   #findFrame(type: number, at: number, length: number): PcapngInterface | undefined {
-    const view = this.#view;
+    const { view } = this.#input;
     const littleEndian = this.#littleEndian;
     const isSimple = type === BLOCK.simplePacket;
     const offset = isSimple ? SIMPLE_FRAME_OFFSET : FRAME_OFFSET;
     const room = length - offset - 4;
     if (room < 0) {
-      this.#damage = `a packet block of ${length} bytes is too short`;
+      this.damage = `a packet block of ${length} bytes is too short`;
       return undefined;
     }
     let index = 0;
@@ -208,14 +171,14 @@ class PcapngSource implements PacketSource {
     else if (!isSimple) index = view.getUint16(at + 8, littleEndian);
     const from = this.#interfaces[index];
     if (from === undefined) {
-      this.#damage = `a packet came in by interface ${index}, which the file does not describe`;
+      this.damage = `a packet came in by interface ${index}, which the file does not describe`;
       return undefined;
     }
     const captured = isSimple
       ? Math.min(view.getUint32(at + 8, littleEndian), from.snapBytes, room)
       : view.getUint32(at + 20, littleEndian);
     if (captured > room) {
-      this.#damage = `a packet claims ${captured} bytes, of which its block has ${room}`;
+      this.damage = `a packet claims ${captured} bytes, of which its block has ${room}`;
       return undefined;
     }
     this.#frame = at + offset;
@@ -223,10 +186,9 @@ class PcapngSource implements PacketSource {
     return from;
   }
 
-  #writeHeader(record: DataView, offset: number, type: number, from: PcapngInterface): void {
-    const view = this.#view;
+  #writeHeader(record: DataView, offset: number, at: number, type: number, from: PcapngInterface): void {
+    const { view } = this.#input;
     const littleEndian = this.#littleEndian;
-    const at = this.#start;
     const isSimple = type === BLOCK.simplePacket;
     if (isSimple) NO_CLOCK.write(record, offset, 0, 0);
     else {
@@ -241,44 +203,12 @@ class PcapngSource implements PacketSource {
 
   /** The last word brings padding along, for which a record has room. */
   #copyFrame(records: Int32Array, offset: number, captured: number): void {
-    const words = this.#words;
+    const { words } = this.#input;
     const from = this.#frame >>> 2;
     const to = offset >>> 2;
     const count = (captured + 3) >>> 2;
     if (captured >= LONG_FRAME_BYTES) records.set(words.subarray(from, from + count), to);
     else for (let i = 0; i < count; i++) records[to + i] = words[from + i]!;
-  }
-
-  /** Asks the file for one piece more. What is left over is less than one block, so the buffer has a limit. */
-  async #fill(): Promise<void> {
-    this.#buffer.copyWithin(0, this.#start, this.#end);
-    this.#end -= this.#start;
-    this.#start = 0;
-    if (this.#buffer.length - this.#end < PIECE_BYTES) this.#grow();
-    const got = await this.#bytes.read(this.#buffer, this.#end, PIECE_BYTES);
-    this.#end += got;
-    this.#ended = got === 0;
-  }
-
-  #grow(): void {
-    const grown = new Uint8Array(Math.min(2 * this.#buffer.length, BLOCK_BYTES_MAX + PIECE_BYTES));
-    grown.set(this.#buffer.subarray(0, this.#end));
-    this.#buffer = grown;
-    this.#view = new DataView(grown.buffer);
-    this.#words = new Int32Array(grown.buffer);
-  }
-
-  #fail(text: string): ReadStatus {
-    this.failure = damagedAfter(this.name, this.#packets, text);
-    return READ.failed;
-  }
-
-  statistics(): CaptureStatistics {
-    return SAVEFILE_STATISTICS;
-  }
-
-  close(): void {
-    this.#bytes.close();
   }
 }
 
@@ -288,7 +218,12 @@ class PcapngSource implements PacketSource {
  * @throws OperationalError `savefile.format`, or what the file system says
  */
 export async function openPcapng(path: string, bytes: ByteSource): Promise<PacketSource> {
-  const source = new PcapngSource(path, bytes);
-  await source.start();
-  return source;
+  const input = new SavefileInput(bytes, BLOCK_BYTES_MAX);
+  const format = new PcapngFormat(input);
+  await input.fillTo(SECTION_BYTES_MIN);
+  const refusal = format.refusal();
+  if (refusal !== undefined) {
+    throw new OperationalError('savefile.format', `Reading ${displayName(path)} as pcapng failed: ${refusal}.`);
+  }
+  return new SavefileSource(path, input, format);
 }

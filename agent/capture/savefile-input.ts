@@ -1,0 +1,132 @@
+/**
+ * The part of a savefile that is in memory, and the source that the readers written in TypeScript have in common. A format
+ * (pcapng.ts, savefile/pcap.ts) moves whole packets from the input into a batch; what surrounds that is here: asking the file
+ * for more, the end, damage.
+ */
+import type { OperationalError } from '../model/operational-error.ts';
+import type { PacketBatch } from '../model/packet-batch.ts';
+import { type CaptureStatistics, type PacketSource, READ, type ReadStatus } from '../model/packet-source.ts';
+import { type ByteSource, damagedAfter, SAVEFILE_STATISTICS, unreadable } from './byte-source.ts';
+
+/** Bytes asked of the file at once. */
+const PIECE_BYTES = 256 * 1024;
+
+/** The bytes not yet handed over are those from `start` to `end`. */
+export class SavefileInput {
+  bytes = new Uint8Array(2 * PIECE_BYTES);
+  view = new DataView(this.bytes.buffer);
+  words = new Int32Array(this.bytes.buffer);
+  start = 0;
+  end = 0;
+  /** The file has no more than is here. */
+  ended = false;
+  readonly #source: ByteSource;
+  readonly #bytesMax: number;
+
+  /** `longest` is what has to be here at once of a packet: beyond it, and a piece of the file, the buffer does not grow. */
+  constructor(source: ByteSource, longest: number) {
+    this.#source = source;
+    this.#bytesMax = longest + PIECE_BYTES;
+  }
+
+  /** Asks the file for one piece more. What is left over is less than one packet, so the buffer has a limit. */
+  async fill(): Promise<void> {
+    this.bytes.copyWithin(0, this.start, this.end);
+    this.end -= this.start;
+    this.start = 0;
+    if (this.bytes.length - this.end < PIECE_BYTES) this.#grow();
+    const got = await this.#source.read(this.bytes, this.end, PIECE_BYTES);
+    this.end += got;
+    this.ended = got === 0;
+  }
+
+  /** Asks for so many bytes, as far as the file has them. */
+  async fillTo(bytes: number): Promise<void> {
+    while (this.end - this.start < bytes && !this.ended) await this.fill();
+  }
+
+  close(): void {
+    this.#source.close();
+  }
+
+  #grow(): void {
+    const grown = new Uint8Array(Math.min(2 * this.bytes.length, this.#bytesMax));
+    grown.set(this.bytes.subarray(0, this.end));
+    this.bytes = grown;
+    this.view = new DataView(grown.buffer);
+    this.words = new Int32Array(grown.buffer);
+  }
+}
+
+/** What a reader knows of its format. */
+export interface SavefileFormat {
+  /** Of all packets that were handed over last. */
+  readonly linkType: number;
+  /** Why nothing after the input's start can be read. */
+  readonly damage: string | undefined;
+  /** What the packets are in, where the file ends in the middle of one. */
+  readonly unit: string;
+  /** Moves the packets that are here whole into an empty batch, as long as they have one link type and fit. */
+  handOver(batch: PacketBatch): void;
+}
+
+export class SavefileSource implements PacketSource {
+  readonly name: string;
+  failure: OperationalError | undefined;
+  readonly #input: SavefileInput;
+  readonly #format: SavefileFormat;
+  #packets = 0;
+
+  constructor(path: string, input: SavefileInput, format: SavefileFormat) {
+    this.name = path;
+    this.#input = input;
+    this.#format = format;
+  }
+
+  get linkType(): number {
+    return this.#format.linkType;
+  }
+
+  read(batch: PacketBatch): ReadStatus | Promise<ReadStatus> {
+    batch.count = 0;
+    if (this.failure !== undefined) return READ.failed;
+    this.#handOver(batch);
+    return batch.count > 0 ? READ.packets : this.#readOn(batch);
+  }
+
+  async #readOn(batch: PacketBatch): Promise<ReadStatus> {
+    const input = this.#input;
+    while (batch.count === 0) {
+      if (this.#format.damage !== undefined) return this.#fail(this.#format.damage);
+      if (input.ended) {
+        return input.start === input.end ? READ.end : this.#fail(`it ends in the middle of a ${this.#format.unit}`);
+      }
+      try {
+        await input.fill();
+      } catch (error) {
+        this.failure = unreadable(this.name, error);
+        return READ.failed;
+      }
+      this.#handOver(batch);
+    }
+    return READ.packets;
+  }
+
+  #handOver(batch: PacketBatch): void {
+    this.#format.handOver(batch);
+    this.#packets += batch.count;
+  }
+
+  #fail(text: string): ReadStatus {
+    this.failure = damagedAfter(this.name, this.#packets, text);
+    return READ.failed;
+  }
+
+  statistics(): CaptureStatistics {
+    return SAVEFILE_STATISTICS;
+  }
+
+  close(): void {
+    this.#input.close();
+  }
+}
