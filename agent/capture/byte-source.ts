@@ -1,5 +1,8 @@
 /** Where the readers written in TypeScript get the bytes of a savefile from. */
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync, open, readSync } from 'node:fs';
+import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { getSystemErrorMap, promisify } from 'node:util';
 import { OperationalError } from '../model/operational-error.ts';
 import type { CaptureStatistics } from '../model/packet-source.ts';
 
@@ -13,8 +16,14 @@ export function displayName(path: string): string {
   return path === '-' ? 'standard input' : path;
 }
 
+/** The words of the system for what it refused, without its codes and calls. */
+function systemText(error: NodeJS.ErrnoException): string {
+  const [, words] = getSystemErrorMap().get(error.errno ?? 0) ?? [];
+  return words === undefined ? error.message : words.charAt(0).toUpperCase() + words.slice(1);
+}
+
 export function unreadable(path: string, error: unknown): OperationalError {
-  const text = (error as Error).message;
+  const text = systemText(error as NodeJS.ErrnoException);
   return new OperationalError('savefile.unreadable', `Reading ${displayName(path)} failed: ${text}.`, error);
 }
 
@@ -32,9 +41,17 @@ export const SAVEFILE_STATISTICS: CaptureStatistics = {
   droppedByInterface: undefined,
 };
 
-/** Standard input as a stream, not by its descriptor: a read that blocks a pool thread would hold up the end of the process. */
-function standardInput(): ByteSource {
-  const pieces = process.stdin.iterator({ destroyOnReturn: true });
+/** What is on disk: its bytes are here faster than another thread could be asked for them. */
+function fileBytes(file: number, closeFile: (file: number) => void): ByteSource {
+  return {
+    read: (buffer, offset, length) => readSync(file, buffer, offset, length, null),
+    close: () => closeFile(file),
+  };
+}
+
+/** What may be silent for long, as a stream: a read that blocks a pool thread would hold up the end of the process. */
+function streamBytes(stream: Readable): ByteSource {
+  const pieces = stream.iterator({ destroyOnReturn: true });
   let piece: Buffer = Buffer.alloc(0);
   return {
     async read(buffer, offset, length) {
@@ -45,22 +62,17 @@ function standardInput(): ByteSource {
     },
     close() {
       pieces.return?.().catch(() => undefined);
+      stream.destroy();
     },
   };
 }
 
-/** A file, or standard input for `-`. */
+/** A file, a pipe with a name, or standard input for `-`. */
 export async function openBytes(path: string): Promise<ByteSource> {
-  if (path === '-') return standardInput();
-  const handle = await open(path, 'r');
-  return {
-    async read(buffer, offset, length) {
-      return (await handle.read(buffer, offset, length, null)).bytesRead;
-    },
-    close() {
-      handle.close().catch(() => undefined);
-    },
-  };
+  if (path === '-') return fstatSync(0).isFile() ? fileBytes(0, () => undefined) : streamBytes(process.stdin);
+  const file = await promisify(open)(path, 'r');
+  const status = fstatSync(file);
+  return status.isFIFO() || status.isSocket() ? streamBytes(new Socket({ fd: file })) : fileBytes(file, closeSync);
 }
 
 /** Looks at the first `length` bytes (fewer when the file ends before); the source answered gives them again. */

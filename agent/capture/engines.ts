@@ -76,11 +76,11 @@ export const ENGINES = [
   },
   {
     name: 'savefile',
-    reads: 'pcapng; classic pcap 2.4 with microseconds',
+    reads: 'pcap, nanosecond pcap, modified pcap, pcapng',
     needs: 'nothing native',
     use: 'to read files where no libpcap can be built',
     savefile: {
-      formats: 'pure JavaScript: pcapng, and classic pcap with microseconds',
+      formats: 'all formats, in TypeScript alone',
       usesAddon: false,
       create: async () => (await import('./savefile/savefile.ts')).createSavefileEngine(),
     },
