@@ -6,9 +6,14 @@ import { getSystemErrorMap, promisify } from 'node:util';
 import { OperationalError } from '../model/operational-error.ts';
 import type { CaptureStatistics } from '../model/packet-source.ts';
 
+/** The bytes came, but they are not what they should be; the message is the reason, as a clause. */
+export class DamagedBytes extends Error {}
+
 export interface ByteSource {
   /** Reads the next bytes of a file into `buffer`, at most `length`; answers how many, 0 at its end only. */
   read(buffer: Uint8Array, offset: number, length: number): number | Promise<number>;
+  /** How much of the file was read for it, where that is not what was answered. */
+  readonly fileBytes?: number | undefined;
   close(): void;
 }
 
@@ -32,6 +37,12 @@ export function damagedAfter(path: string, packets: number, text: string): Opera
     'savefile.damaged',
     `${displayName(path)} is damaged after ${packets} packets, which count: ${text}.`,
   );
+}
+
+/** Why reading ended, the bytes of `packets` having come. */
+export function readingFailure(path: string, packets: number, error: unknown): OperationalError {
+  if (error instanceof OperationalError) return error;
+  return error instanceof DamagedBytes ? damagedAfter(path, packets, error.message) : unreadable(path, error);
 }
 
 /** Of a file nobody dropped anything, and none were counted. */
@@ -92,6 +103,9 @@ export async function peek(bytes: ByteSource, length: number): Promise<{ head: B
         const copied = head.copy(into, offset, given, Math.min(filled, given + wanted));
         given += copied;
         return copied;
+      },
+      get fileBytes() {
+        return bytes.fileBytes;
       },
       close: () => bytes.close(),
     },

@@ -6,7 +6,7 @@
 import type { OperationalError } from '../model/operational-error.ts';
 import type { PacketBatch } from '../model/packet-batch.ts';
 import { type CaptureStatistics, type PacketSource, READ, type ReadStatus } from '../model/packet-source.ts';
-import { type ByteSource, damagedAfter, SAVEFILE_STATISTICS, unreadable } from './byte-source.ts';
+import { type ByteSource, damagedAfter, readingFailure, SAVEFILE_STATISTICS } from './byte-source.ts';
 
 /** Bytes asked of the file at once. */
 const PIECE_BYTES = 256 * 1024;
@@ -45,6 +45,10 @@ export class SavefileInput {
   /** Asks for so many bytes, as far as the file has them. */
   async fillTo(bytes: number): Promise<void> {
     while (this.end - this.start < bytes && !this.ended) await this.fill();
+  }
+
+  get fileBytes(): number | undefined {
+    return this.#source.fileBytes;
   }
 
   close(): void {
@@ -89,6 +93,10 @@ export class SavefileSource implements PacketSource {
     return this.#format.linkType;
   }
 
+  get fileBytes(): number | undefined {
+    return this.#input.fileBytes;
+  }
+
   read(batch: PacketBatch): ReadStatus | Promise<ReadStatus> {
     batch.count = 0;
     if (this.failure !== undefined) return READ.failed;
@@ -106,7 +114,7 @@ export class SavefileSource implements PacketSource {
       try {
         await input.fill();
       } catch (error) {
-        this.failure = unreadable(this.name, error);
+        this.failure = readingFailure(this.name, this.#packets, error);
         return READ.failed;
       }
       this.#handOver(batch);

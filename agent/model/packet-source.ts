@@ -42,6 +42,8 @@ export interface PacketSource {
    * `failed`. Idle says nothing of an interface that has the name by now.
    */
   readonly isEnding?: boolean;
+  /** Of a compressed savefile, how much was read of the file. */
+  readonly fileBytes?: number | undefined;
   /** Why `read` answered `failed`. */
   readonly failure: OperationalError | undefined;
   /** Fills the batch from its start, with as much as is pending and fits. A live source never blocks here: `LiveEngine.wait` does. */

@@ -139,7 +139,7 @@ class Replay {
       } else if (status === READ.end) return this.#options.onProgress(file, bytes);
       else if (status === READ.failed) throw source.failure;
       if (turn % BATCHES_PER_TURN === 0) {
-        this.#options.onProgress(file, bytes);
+        this.#options.onProgress(file, source.fileBytes ?? bytes);
         await setImmediate();
       }
     }

@@ -4,12 +4,14 @@
  */
 import { OperationalError } from '../../model/operational-error.ts';
 import type { PacketSource, SavefileEngine, SavefileOptions } from '../../model/packet-source.ts';
-import { type ByteSource, displayName, openBytes, peek, unreadable } from '../byte-source.ts';
+import { type ByteSource, displayName, openBytes, peek, readingFailure, unreadable } from '../byte-source.ts';
 import { openPcapng, PCAPNG_MAGIC } from '../pcapng.ts';
 import { SavefileInput, SavefileSource } from '../savefile-input.ts';
+import { CODING_BYTES, codingOf, decompressed } from './compression.ts';
 import { FILE_HEADER_BYTES, PACKET_BYTES_MAX, PcapFormat, readPcapHeader } from './pcap.ts';
 
-const MAGIC_BYTES = 4;
+/** As much as says what a file is. */
+const HEAD_BYTES = Math.max(CODING_BYTES, PCAPNG_MAGIC.length);
 
 /** @throws OperationalError `savefile.format`, or what the file system says */
 async function openPcap(path: string, bytes: ByteSource): Promise<PacketSource> {
@@ -31,19 +33,23 @@ async function openSavefile(options: SavefileOptions, openFile: typeof openBytes
     );
   }
   let bytes: ByteSource;
-  let head: Buffer;
   try {
     bytes = await openFile(options.path);
   } catch (error) {
     throw unreadable(options.path, error);
   }
   try {
-    ({ head, bytes } = await peek(bytes, MAGIC_BYTES));
-    if (head.equals(PCAPNG_MAGIC)) return await openPcapng(options.path, bytes);
-    return await openPcap(options.path, bytes);
+    let { head, bytes: inner } = await peek(bytes, HEAD_BYTES);
+    const coding = codingOf(head);
+    if (coding !== undefined) {
+      bytes = decompressed(options.path, inner, coding);
+      ({ head, bytes: inner } = await peek(bytes, HEAD_BYTES));
+    }
+    const isPcapng = head.subarray(0, PCAPNG_MAGIC.length).equals(PCAPNG_MAGIC);
+    return await (isPcapng ? openPcapng : openPcap)(options.path, inner);
   } catch (error) {
     bytes.close();
-    throw error instanceof OperationalError ? error : unreadable(options.path, error);
+    throw readingFailure(options.path, 0, error);
   }
 }
 
