@@ -14,14 +14,13 @@
  * is one buffer, which grows as far as one block of 16 MiB needs and no further. A frame longer than a batch can hold is cut,
  * its length on the wire stays. Whatever makes the rest of the file unreadable is damage: the packets before it count.
  *
- * Hot: `handOver` runs once per block. It allocates nothing but a view of a long frame, and copies short ones by words, as
- * blocks and records are aligned.
+ * Hot: `handOver` runs once per block, allocates nothing and leaves frames where they are.
  */
 import { OperationalError } from '../model/operational-error.ts';
 import {
   CAPTURED_LENGTH,
+  FRAME,
   FRAME_BYTES_MAX,
-  nextRecord,
   type PacketBatch,
   RECORD_HEADER_BYTES,
   WIRE_LENGTH,
@@ -49,9 +48,6 @@ const FRAME_OFFSET = 28;
 const SIMPLE_FRAME_OFFSET = 12;
 const INTERFACES_MAX = 65_536;
 
-/** From here on one call that copies beats a loop over words. */
-const LONG_FRAME_BYTES = 192;
-
 class PcapngFormat implements SavefileFormat {
   linkType = 0;
   damage: string | undefined;
@@ -78,8 +74,8 @@ class PcapngFormat implements SavefileFormat {
   handOver(batch: PacketBatch): void {
     const input = this.#input;
     const { view } = batch;
-    const bytesMax = view.byteLength & ~7;
-    const records = new Int32Array(view.buffer, view.byteOffset, bytesMax >>> 2);
+    const bytesMax = view.byteLength - RECORD_HEADER_BYTES;
+    batch.frames = input.view;
     let offset = 0;
     for (;;) {
       const at = input.start;
@@ -89,16 +85,13 @@ class PcapngFormat implements SavefileFormat {
       if (type === BLOCK.packet || type === BLOCK.simplePacket || type === BLOCK.obsoletePacket) {
         const from = this.#findFrame(type, at, length);
         if (from === undefined || (batch.count > 0 && from.linkType !== this.linkType)) break;
-        const captured = this.#captured;
-        const next = nextRecord(offset, captured);
-        if (next > bytesMax) break;
+        if (offset > bytesMax) break;
         this.linkType = from.linkType;
         this.#writeHeader(view, offset, at, type, from);
-        this.#copyFrame(records, offset + RECORD_HEADER_BYTES, captured);
         if (!this.#littleEndian && from.linkType === LINK_TYPE_NFLOG) {
-          turnNflogAttributes(view, offset + RECORD_HEADER_BYTES, captured);
+          turnNflogAttributes(input.view, this.#frame, this.#captured);
         }
-        offset = next;
+        offset += RECORD_HEADER_BYTES;
         batch.count++;
       } else if (type === BLOCK.section) {
         this.damage = this.#wrongSection(at);
@@ -198,17 +191,7 @@ class PcapngFormat implements SavefileFormat {
     let wire = view.getUint32(at + (isSimple ? 8 : 24), littleEndian);
     if (!isSimple) wire = Math.max(wire, view.getUint32(at + 20, littleEndian));
     record.setUint32(offset + WIRE_LENGTH, wire, true);
-    record.setUint32(offset + WIRE_LENGTH + 4, 0, true);
-  }
-
-  /** The last word brings padding along, for which a record has room. */
-  #copyFrame(records: Int32Array, offset: number, captured: number): void {
-    const { words } = this.#input;
-    const from = this.#frame >>> 2;
-    const to = offset >>> 2;
-    const count = (captured + 3) >>> 2;
-    if (captured >= LONG_FRAME_BYTES) records.set(words.subarray(from, from + count), to);
-    else for (let i = 0; i < count; i++) records[to + i] = words[from + i]!;
+    record.setUint32(offset + FRAME, this.#frame, true);
   }
 }
 

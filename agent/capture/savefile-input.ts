@@ -10,14 +10,11 @@ import { type ByteSource, damagedAfter, readingFailure, SAVEFILE_STATISTICS } fr
 
 /** Bytes asked of the file at once. */
 const PIECE_BYTES = 256 * 1024;
-/** Behind the bytes, so that what copies by words may read a word that begins in them. */
-const SLACK_BYTES = 4;
 
 /** The bytes not yet handed over are those from `start` to `end`. */
 export class SavefileInput {
-  bytes = new Uint8Array(2 * PIECE_BYTES + SLACK_BYTES);
+  bytes = new Uint8Array(2 * PIECE_BYTES);
   view = new DataView(this.bytes.buffer);
-  words = new Int32Array(this.bytes.buffer);
   start = 0;
   end = 0;
   /** The file has no more than is here. */
@@ -28,7 +25,7 @@ export class SavefileInput {
   /** `longest` is what has to be here at once of a packet: beyond it, and a piece of the file, the buffer does not grow. */
   constructor(source: ByteSource, longest: number) {
     this.#source = source;
-    this.#bytesMax = longest + PIECE_BYTES + SLACK_BYTES;
+    this.#bytesMax = longest + PIECE_BYTES;
   }
 
   /** Asks the file for one piece more. What is left over is less than one packet, so the buffer has a limit. */
@@ -36,7 +33,7 @@ export class SavefileInput {
     this.bytes.copyWithin(0, this.start, this.end);
     this.end -= this.start;
     this.start = 0;
-    if (this.bytes.length - this.end < PIECE_BYTES + SLACK_BYTES) this.#grow();
+    if (this.bytes.length - this.end < PIECE_BYTES) this.#grow();
     const got = await this.#source.read(this.bytes, this.end, PIECE_BYTES);
     this.end += got;
     this.ended = got === 0;
@@ -60,7 +57,6 @@ export class SavefileInput {
     grown.set(this.bytes.subarray(0, this.end));
     this.bytes = grown;
     this.view = new DataView(grown.buffer);
-    this.words = new Int32Array(grown.buffer);
   }
 }
 

@@ -2,9 +2,10 @@ import {
   CAPTURED_LENGTH,
   createPacketBatch,
   FRAME_BYTES_MAX,
+  frameOf,
+  framesOf,
   NANOSECONDS,
-  nextRecord,
-  RECORD_HEADER_BYTES,
+  recordAfter,
   SECONDS,
   WIRE_LENGTH,
 } from '../model/packet-batch.ts';
@@ -39,6 +40,7 @@ export async function visitPackets(source: PacketSource, visit: (packet: Visited
     const status = await source.read(batch);
     if (status === READ.failed) throw source.failure;
     if (status === READ.end) return packet.number;
+    packet.view = framesOf(batch);
     for (let left = batch.count, at = 0; left > 0; left--) {
       packet.number += 1;
       packet.seconds = view.getFloat64(at + SECONDS, true);
@@ -46,9 +48,9 @@ export async function visitPackets(source: PacketSource, visit: (packet: Visited
       packet.linkType = source.linkType;
       packet.wire = view.getUint32(at + WIRE_LENGTH, true);
       packet.captured = view.getUint32(at + CAPTURED_LENGTH, true);
-      packet.at = at + RECORD_HEADER_BYTES;
+      packet.at = frameOf(batch, at);
       if (!visit(packet)) return packet.number;
-      at = nextRecord(at, packet.captured);
+      at = recordAfter(batch, at);
     }
   }
 }

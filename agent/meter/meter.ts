@@ -13,6 +13,8 @@ import type { HashSeed } from '../flow/hash.ts';
 import { Window } from '../flow/window.ts';
 import {
   CAPTURED_LENGTH,
+  FRAME,
+  framesOf,
   NANOSECONDS,
   nextRecord,
   type PacketBatch,
@@ -73,6 +75,8 @@ export class Meter {
   add(batch: PacketBatch, decode: Decoder): number {
     const { windowSeconds, exclusion } = this.#options;
     const view = batch.view;
+    const frames = framesOf(batch);
+    const isInline = frames === view;
     const rows = this.#rows;
     const ipv4Members = this.#ipv4Members;
     const ipv6Members = this.#ipv6Members;
@@ -95,7 +99,8 @@ export class Meter {
       const captured = view.getUint32(at + CAPTURED_LENGTH, true);
       const wire = view.getUint32(at + WIRE_LENGTH, true);
       const row = (ipv4Count + ipv6Count) * ROW_WORDS;
-      const decoded = decode(view, at + RECORD_HEADER_BYTES, captured, wire, rows, row);
+      const frame = isInline ? at + RECORD_HEADER_BYTES : view.getUint32(at + FRAME, true);
+      const decoded = decode(frames, frame, captured, wire, rows, row);
       if (decoded === IPV4 || decoded === IPV6) {
         const rule = exclusion.match(rows, row, decoded);
         if (rule === KEEP) {
@@ -116,7 +121,7 @@ export class Meter {
         tally.packets += 1;
         tally.bytes += wire;
       }
-      at = nextRecord(at, captured);
+      at = isInline ? nextRecord(at, captured) : at + RECORD_HEADER_BYTES;
     }
     if (window !== undefined) this.#count(window, ipv4Count, ipv6Count);
     return at;

@@ -6,14 +6,19 @@
  * every platform flowlogd runs on):
  *
  *     0         8            12               16           20       24
- *     | seconds | nanoseconds | capturedLength | wireLength | zero   | bytes ... (padded to 8)
+ *     | seconds | nanoseconds | capturedLength | wireLength | frame  | bytes ... (padded to 8)
  *     | float64 | uint32      | uint32         | uint32     | uint32 |
+ *
+ * A reader of files leaves the bytes where they are: `frames` is then its own buffer, `frame` the offset in it, and records are
+ * headers alone. Those bytes stay until the next read. Else `frame` is 0.
  *
  * `seconds` is whole Unix seconds (a float64, because pcapng can say more than 32 bits). `capturedLength` is how many bytes
  * of the frame follow here; `wireLength` is how long the frame was, never less: where a file claims less, what was captured.
  */
 export interface PacketBatch {
   readonly view: DataView;
+  /** Where the frames are that do not follow their headers. */
+  frames?: DataView | undefined;
   /** Packets in the batch now. */
   count: number;
 }
@@ -22,14 +27,31 @@ export const SECONDS = 0;
 export const NANOSECONDS = 8;
 export const CAPTURED_LENGTH = 12;
 export const WIRE_LENGTH = 16;
+export const FRAME = 20;
 export const RECORD_HEADER_BYTES = 24;
 
 /** The longest frame libpcap hands out (its MAXIMUM_SNAPLEN), and so the longest that a record holds. */
 export const FRAME_BYTES_MAX = 262_144;
 
-/** The offset of the record that follows the one at `offset`. */
+/** The offset of the record that follows the one at `offset`, whose frame is in between. */
 export function nextRecord(offset: number, capturedLength: number): number {
   return (offset + RECORD_HEADER_BYTES + capturedLength + 7) & ~7;
+}
+
+/** The buffer with the frames of a batch. */
+export function framesOf({ view, frames }: PacketBatch): DataView {
+  return frames ?? view;
+}
+
+/** Where in it the frame of the record at `offset` begins. */
+export function frameOf({ view, frames }: PacketBatch, offset: number): number {
+  return frames === undefined ? offset + RECORD_HEADER_BYTES : view.getUint32(offset + FRAME, true);
+}
+
+/** The offset of the record that follows the one at `offset`, be its frame in between or not. */
+export function recordAfter({ view, frames }: PacketBatch, offset: number): number {
+  if (frames !== undefined) return offset + RECORD_HEADER_BYTES;
+  return nextRecord(offset, view.getUint32(offset + CAPTURED_LENGTH, true));
 }
 
 /** Unix seconds of the first packet of a batch that has one. */
@@ -39,5 +61,5 @@ export function firstSeconds({ view }: PacketBatch): number {
 
 export function createPacketBatch(bytes: number): PacketBatch {
   if (bytes < FRAME_BYTES_MAX + RECORD_HEADER_BYTES) throw new RangeError('a batch must hold the longest frame');
-  return { view: new DataView(new ArrayBuffer(bytes)), count: 0 };
+  return { view: new DataView(new ArrayBuffer(bytes)), frames: undefined, count: 0 };
 }

@@ -2,10 +2,13 @@ import {
   CAPTURED_LENGTH,
   createPacketBatch,
   FRAME_BYTES_MAX,
+  frameOf,
+  framesOf,
   NANOSECONDS,
   nextRecord,
   type PacketBatch,
   RECORD_HEADER_BYTES,
+  recordAfter,
   SECONDS,
   WIRE_LENGTH,
 } from '../../agent/model/packet-batch.ts';
@@ -66,14 +69,15 @@ export function packetsOf(batch: PacketBatch): ReadPacket[] {
   let at = 0;
   for (let i = 0; i < batch.count; i++) {
     const captured = view.getUint32(at + CAPTURED_LENGTH, true);
-    const from = view.byteOffset + at + RECORD_HEADER_BYTES;
+    const frames = framesOf(batch);
+    const from = frames.byteOffset + frameOf(batch, at);
     packets.push({
       seconds: view.getFloat64(at + SECONDS, true),
       nanoseconds: view.getUint32(at + NANOSECONDS, true),
       wireLength: view.getUint32(at + WIRE_LENGTH, true),
-      bytes: new Uint8Array(view.buffer.slice(from, from + captured)),
+      bytes: new Uint8Array(frames.buffer.slice(from, from + captured)),
     });
-    at = nextRecord(at, captured);
+    at = recordAfter(batch, at);
   }
   if (at > view.byteLength + 7) throw new Error('the records do not fit their batch');
   return packets;

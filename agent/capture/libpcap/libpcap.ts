@@ -297,6 +297,7 @@ class SavefileSource implements PacketSource {
 
   read(batch: PacketBatch): ReadStatus {
     batch.count = 0;
+    batch.frames = undefined;
     if (this.failure !== undefined) return READ.failed;
     const count = this.#addon.readBatch(this.#handle, batch.view, FRAME_BYTES_MAX, 0);
     if (count === READ_END) return READ.end;

@@ -8,6 +8,8 @@ import { type ErrorCode, OperationalError } from '../../../../agent/model/operat
 import { createPacketBatch, FRAME_BYTES_MAX } from '../../../../agent/model/packet-batch.ts';
 import { READ, type SavefileEngine } from '../../../../agent/model/packet-source.ts';
 import { loadCaptureAddon } from '../../../../agent/native/addon.ts';
+import type { Decoder } from '../../../../agent/packet/decode.ts';
+import { decoderFor } from '../../../../agent/packet/link-type.ts';
 import {
   type CapturedPacket,
   PCAP_MAGIC,
@@ -47,7 +49,8 @@ async function refusal(bytes: Uint8Array, filter = ''): Promise<OperationalError
 }
 
 interface Answer {
-  readonly linkType: number;
+  /** For some numbers libpcap answers another name of the same kind, or of one that no decoder knows. */
+  readonly decoder: Decoder | undefined;
   readonly packets: string[];
   readonly refusal: string | undefined;
 }
@@ -57,10 +60,10 @@ async function answerOf(engine: SavefileEngine, path: string): Promise<Answer> {
   try {
     const { linkType, packets, failure } = await readSavefile(engine, path);
     const refusal = failure && `${failure.code} ${failure.message.split(':')[0]}`;
-    return { linkType, packets: packetLines(packets), refusal };
+    return { decoder: decoderFor(linkType), packets: packetLines(packets), refusal };
   } catch (error) {
     if (!(error instanceof OperationalError)) throw error;
-    return { linkType: 0, packets: [], refusal: error.code };
+    return { decoder: undefined, packets: [], refusal: error.code };
   }
 }
 
