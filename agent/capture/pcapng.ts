@@ -25,7 +25,6 @@ import {
   RECORD_HEADER_BYTES,
   WIRE_LENGTH,
 } from '../model/packet-batch.ts';
-import type { PacketSource } from '../model/packet-source.ts';
 import { type ByteSource, displayName } from './byte-source.ts';
 import { LINK_TYPE_NFLOG, turnNflogAttributes } from './nflog-byte-order.ts';
 import { NO_CLOCK, type PcapngInterface, readInterface } from './pcapng-interface.ts';
@@ -52,8 +51,8 @@ class PcapngFormat implements SavefileFormat {
   linkType = 0;
   damage: string | undefined;
   readonly unit = 'block';
+  littleEndian = true;
   readonly #input: SavefileInput;
-  #littleEndian = true;
   readonly #interfaces: PcapngInterface[] = [];
   #isFirstInterface = true;
   /** Of the frame that `#findFrame` found. */
@@ -81,14 +80,14 @@ class PcapngFormat implements SavefileFormat {
       const at = input.start;
       const length = this.#blockLength(at);
       if (length === 0) break;
-      const type = input.view.getUint32(at, this.#littleEndian);
+      const type = input.view.getUint32(at, this.littleEndian);
       if (type === BLOCK.packet || type === BLOCK.simplePacket || type === BLOCK.obsoletePacket) {
         const from = this.#findFrame(type, at, length);
         if (from === undefined || (batch.count > 0 && from.linkType !== this.linkType)) break;
         if (offset > bytesMax) break;
         this.linkType = from.linkType;
         this.#writeHeader(view, offset, at, type, from);
-        if (!this.#littleEndian && from.linkType === LINK_TYPE_NFLOG) {
+        if (!this.littleEndian && from.linkType === LINK_TYPE_NFLOG) {
           turnNflogAttributes(input.view, this.#frame, this.#captured);
         }
         offset += RECORD_HEADER_BYTES;
@@ -111,15 +110,15 @@ class PcapngFormat implements SavefileFormat {
     const { view } = this.#input;
     /* The section's byte order comes after the length that needs it. */
     if (view.getUint32(at, true) === BLOCK.section) {
-      this.#littleEndian = view.getUint32(at + BLOCK_HEADER_BYTES, true) === BYTE_ORDER_MAGIC;
+      this.littleEndian = view.getUint32(at + BLOCK_HEADER_BYTES, true) === BYTE_ORDER_MAGIC;
     }
-    const length = view.getUint32(at + 4, this.#littleEndian);
+    const length = view.getUint32(at + 4, this.littleEndian);
     if (length < BLOCK_BYTES_MIN || length > BLOCK_BYTES_MAX || (length & 3) !== 0) {
       this.damage = `a block claims ${length} bytes`;
       return 0;
     }
     if (here < length) return 0;
-    const repeated = view.getUint32(at + length - 4, this.#littleEndian);
+    const repeated = view.getUint32(at + length - 4, this.littleEndian);
     if (repeated === length) return length;
     this.damage = `a block claims ${length} bytes at its start and ${repeated} at its end`;
     return 0;
@@ -140,7 +139,7 @@ class PcapngFormat implements SavefileFormat {
 
   #addInterface(at: number, length: number): string | undefined {
     if (this.#interfaces.length === INTERFACES_MAX) return `a section has more than ${INTERFACES_MAX} interfaces`;
-    const each = readInterface(this.#input.view, at + BLOCK_HEADER_BYTES, length - BLOCK_BYTES_MIN, this.#littleEndian);
+    const each = readInterface(this.#input.view, at + BLOCK_HEADER_BYTES, length - BLOCK_BYTES_MIN, this.littleEndian);
     if (typeof each === 'string') return each;
     this.#interfaces.push(each);
     if (this.#isFirstInterface) this.linkType = each.linkType;
@@ -151,7 +150,7 @@ class PcapngFormat implements SavefileFormat {
   /** Finds where the frame of a packet block is, and how long; answers the interface it came in by. */
   #findFrame(type: number, at: number, length: number): PcapngInterface | undefined {
     const { view } = this.#input;
-    const littleEndian = this.#littleEndian;
+    const littleEndian = this.littleEndian;
     const isSimple = type === BLOCK.simplePacket;
     const offset = isSimple ? SIMPLE_FRAME_OFFSET : FRAME_OFFSET;
     const room = length - offset - 4;
@@ -181,7 +180,7 @@ class PcapngFormat implements SavefileFormat {
 
   #writeHeader(record: DataView, offset: number, at: number, type: number, from: PcapngInterface): void {
     const { view } = this.#input;
-    const littleEndian = this.#littleEndian;
+    const littleEndian = this.littleEndian;
     const isSimple = type === BLOCK.simplePacket;
     if (isSimple) NO_CLOCK.write(record, offset, 0, 0);
     else {
@@ -200,7 +199,7 @@ class PcapngFormat implements SavefileFormat {
  *
  * @throws OperationalError `savefile.format`, or what the file system says
  */
-export async function openPcapng(path: string, bytes: ByteSource): Promise<PacketSource> {
+export async function openPcapng(path: string, bytes: ByteSource): Promise<SavefileSource> {
   const input = new SavefileInput(bytes, BLOCK_BYTES_MAX);
   const format = new PcapngFormat(input);
   await input.fillTo(SECTION_BYTES_MIN);

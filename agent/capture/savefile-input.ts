@@ -64,6 +64,8 @@ export class SavefileInput {
 export interface SavefileFormat {
   /** Of all packets that were handed over last. */
   readonly linkType: number;
+  /** The byte order of the file, or of its section. */
+  readonly littleEndian: boolean;
   /** Why nothing after the input's start can be read. */
   readonly damage: string | undefined;
   /** What the packets are in, where the file ends in the middle of one. */
@@ -87,6 +89,10 @@ export class SavefileSource implements PacketSource {
 
   get linkType(): number {
     return this.#format.linkType;
+  }
+
+  get littleEndian(): boolean {
+    return this.#format.littleEndian;
   }
 
   get fileBytes(): number | undefined {

@@ -53,6 +53,8 @@ napi_value open_file(napi_env env, napi_callback_info info);
 napi_value first_byte(napi_env env, napi_callback_info info);
 napi_value read_bytes(napi_env env, napi_callback_info info);
 napi_value start_savefile(napi_env env, napi_callback_info info);
+napi_value open_filter(napi_env env, napi_callback_info info);
+napi_value filter_batch(napi_env env, napi_callback_info info);
 napi_value describe(napi_env env, napi_callback_info info);
 napi_value read_batch(napi_env env, napi_callback_info info);
 napi_value wait_any(napi_env env, napi_callback_info info);

@@ -70,6 +70,13 @@ export interface CaptureAddon {
   /** Hands an opened file over to libpcap; a failure closes it. @throws Error with code `PCAP_FORMAT` or `PCAP_FILTER`. */
   startSavefile(file: CaptureHandle, filter: string): void;
   /**
+   * Compiles a filter for files that begin with `header`, that of a classic savefile. Close it as a capture. @throws Error with
+   * code `PCAP_FILTER`
+   */
+  openFilter(header: Uint8Array, filter: string): CaptureHandle;
+  /** Moves the records of the packets that match to the front of a batch whose frames are in `frames`; answers how many. */
+  filterBatch(filter: CaptureHandle, records: DataView, frames: DataView, count: number): number;
+  /**
    * What a capture on `nflog:GROUP` needs beyond libpcap: the kernel copies `copyBytes` of each packet, holds it back for at
    * most `flushCentiseconds`, numbers it, stamps it with its arrival, and queues `receiveBytes`. @throws Error with an errno code.
    */

@@ -21,6 +21,7 @@ struct counter {
 struct capture {
   pcap_t *pcap; /* NULL once closed, and of a file that libpcap does not read */
   FILE *file;   /* an opened file until libpcap takes it over */
+  struct bpf_program program; /* of a filter alone, which has neither */
   struct closing *closing; /* after its end, of a capture that is closed beside */
   struct instance *instance;
   struct capture *next;
@@ -40,6 +41,9 @@ struct capture {
   int interface_lost;
   char failure[PCAP_ERRBUF_SIZE];
 };
+
+/* The longest filter expression. */
+#define FILTER_BYTES_MAX 65536
 
 /* Standard input as a file, which ends when the process is asked to end; NULL with errno set. */
 FILE *open_standard_input(void);

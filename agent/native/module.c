@@ -27,6 +27,8 @@ static const struct {
   {"firstByte", first_byte},
   {"readBytes", read_bytes},
   {"startSavefile", start_savefile},
+  {"openFilter", open_filter},
+  {"filterBatch", filter_batch},
   {"describe", describe},
   {"readBatch", read_batch},
   {"wait", wait_any},

@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FILTER_BYTES_MAX 65536
 #define PATH_BYTES_MAX 4096
 #define DEVICE_BYTES_MAX 256
 #define SAVEFILE_BUFFER_BYTES 262144
@@ -33,6 +32,7 @@ static void close_capture(struct capture *capture) {
   capture->file = NULL;
   free(capture->file_buffer);
   capture->file_buffer = NULL;
+  pcap_freecode(&capture->program);
 }
 
 /* What has no packet ring is closed at once: an NFLOG group, say, can be listened to again only then. */

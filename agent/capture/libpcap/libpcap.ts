@@ -20,6 +20,7 @@ import type {
 import { READ } from '../../model/packet-source.ts';
 import type { CaptureAddon, CaptureHandle } from '../../native/addon.ts';
 import { READ_END, READ_FAILED } from '../../native/addon.ts';
+import { badFilter } from '../bad-filter.ts';
 import { type ByteSource, damagedAfter, displayName, SAVEFILE_STATISTICS } from '../byte-source.ts';
 import { exhaustedText } from '../exhausted.ts';
 import { openPcapng, PCAPNG_MAGIC } from '../pcapng.ts';
@@ -96,14 +97,6 @@ function permission(name: string, cause: unknown): OperationalError {
   return new OperationalError(
     'capture.permission',
     `Capturing on ${name} needs ${capability}: run as root, or: sudo setcap ${granted}+ep $(readlink -f $(which node))`,
-    cause,
-  );
-}
-
-function badFilter(name: string, filter: string, cause: unknown): OperationalError {
-  return new OperationalError(
-    'capture.filter',
-    `The filter "${filter}" for ${name} is not a pcap-filter(7) expression for its link type: ${textOf(cause)}.`,
     cause,
   );
 }

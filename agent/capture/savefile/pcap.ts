@@ -90,9 +90,21 @@ function statedSnapBytes(stated: number): number {
   return stated === 0 || stated > SNAP_BYTES_STATED_MAX ? FRAME_BYTES_MAX : stated;
 }
 
+/** The header of a file as above, with microseconds and the longest snapshot length. */
+export function pcapHeader(linkType: number, littleEndian: boolean): Uint8Array {
+  const view = new DataView(new ArrayBuffer(FILE_HEADER_BYTES));
+  view.setUint32(0, 0xa1b2c3d4, littleEndian);
+  view.setUint16(4, 2, littleEndian);
+  view.setUint16(6, 4, littleEndian);
+  view.setUint32(16, FRAME_BYTES_MAX, littleEndian);
+  view.setUint32(20, linkType, littleEndian);
+  return new Uint8Array(view.buffer);
+}
+
 /** The packets of a file, whose header is behind the input's start. */
 export class PcapFormat implements SavefileFormat {
   readonly linkType: number;
+  readonly littleEndian: boolean;
   readonly unit = 'packet';
   damage: string | undefined;
   readonly #input: SavefileInput;
@@ -103,6 +115,7 @@ export class PcapFormat implements SavefileFormat {
     this.#input = input;
     this.#header = header;
     this.linkType = header.linkType;
+    this.littleEndian = header.littleEndian;
     this.#turnsNflog = !header.littleEndian && header.linkType === LINK_TYPE_NFLOG;
   }
 

@@ -4,17 +4,19 @@
  */
 import { OperationalError } from '../../model/operational-error.ts';
 import type { PacketSource, SavefileEngine, SavefileOptions } from '../../model/packet-source.ts';
+import { loadCaptureAddon } from '../../native/addon.ts';
 import { type ByteSource, displayName, openBytes, peek, readingFailure, unreadable } from '../byte-source.ts';
 import { openPcapng, PCAPNG_MAGIC } from '../pcapng.ts';
 import { SavefileInput, SavefileSource } from '../savefile-input.ts';
 import { CODING_BYTES, codingOf, decompressed } from './compression.ts';
+import { FilteredSource } from './filter.ts';
 import { FILE_HEADER_BYTES, PACKET_BYTES_MAX, PcapFormat, readPcapHeader } from './pcap.ts';
 
 /** As much as says what a file is. */
 const HEAD_BYTES = Math.max(CODING_BYTES, PCAPNG_MAGIC.length);
 
 /** @throws OperationalError `savefile.format`, or what the file system says */
-async function openPcap(path: string, bytes: ByteSource): Promise<PacketSource> {
+async function openPcap(path: string, bytes: ByteSource): Promise<SavefileSource> {
   const input = new SavefileInput(bytes, PACKET_BYTES_MAX);
   await input.fillTo(FILE_HEADER_BYTES);
   const header = readPcapHeader(input.view, input.end);
@@ -25,13 +27,21 @@ async function openPcap(path: string, bytes: ByteSource): Promise<PacketSource> 
   return new SavefileSource(path, input, new PcapFormat(input, header));
 }
 
-async function openSavefile(options: SavefileOptions, openFile: typeof openBytes): Promise<PacketSource> {
-  if (options.filter !== '') {
+/** The packets that the filter accepts. @throws OperationalError `capture.engine-missing` where libpcap cannot be loaded */
+function filtered({ filter }: SavefileOptions, source: SavefileSource): PacketSource {
+  if (filter === '') return source;
+  try {
+    return new FilteredSource(source, filter, loadCaptureAddon());
+  } catch (error) {
     throw new OperationalError(
-      'capture.filter',
-      `The filter "${options.filter}" cannot be applied, the savefile engine has no pcap-filter(7): use --engine libpcap.`,
+      'capture.engine-missing',
+      `The filter "${filter}" cannot be applied without libpcap, which compiles it. ${(error as Error).message}`,
+      error,
     );
   }
+}
+
+async function openSavefile(options: SavefileOptions, openFile: typeof openBytes): Promise<PacketSource> {
   let bytes: ByteSource;
   try {
     bytes = await openFile(options.path);
@@ -46,7 +56,10 @@ async function openSavefile(options: SavefileOptions, openFile: typeof openBytes
       ({ head, bytes: inner } = await peek(bytes, HEAD_BYTES));
     }
     const isPcapng = head.subarray(0, PCAPNG_MAGIC.length).equals(PCAPNG_MAGIC);
-    return await (isPcapng ? openPcapng : openPcap)(options.path, inner);
+    if (isPcapng) return filtered(options, await openPcapng(options.path, inner));
+    const source = filtered(options, await openPcap(options.path, inner));
+    if (source instanceof FilteredSource) source.prepare();
+    return source;
   } catch (error) {
     bytes.close();
     throw readingFailure(options.path, 0, error);

@@ -223,10 +223,6 @@ describe('the savefile engine', () => {
     });
   });
 
-  test('refuses a filter, which it cannot apply', async () => {
-    expect((await refusal(pcapFile(PACKETS), 'tcp')).code).toBe('capture.filter');
-  });
-
   test('agrees with libpcap on every kind of file, whole or cut anywhere', async () => {
     const property = fc.asyncProperty(OPTIONS, fc.double({ min: 0, max: 1, noNaN: true }), async (options, part) => {
       const whole = pcapFile(PACKETS, options);
