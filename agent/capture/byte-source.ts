@@ -1,6 +1,5 @@
 /** Where the readers written in TypeScript get the bytes of a savefile from. */
 import { closeSync, fstatSync, open, readSync } from 'node:fs';
-import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { getSystemErrorMap, promisify } from 'node:util';
 import { OperationalError } from '../model/operational-error.ts';
@@ -83,7 +82,9 @@ export async function openBytes(path: string): Promise<ByteSource> {
   if (path === '-') return fstatSync(0).isFile() ? fileBytes(0, () => undefined) : streamBytes(process.stdin);
   const file = await promisify(open)(path, 'r');
   const status = fstatSync(file);
-  return status.isFIFO() || status.isSocket() ? streamBytes(new Socket({ fd: file })) : fileBytes(file, closeSync);
+  if (!status.isFIFO()) return fileBytes(file, closeSync);
+  const { Socket } = await import('node:net');
+  return streamBytes(new Socket({ fd: file }));
 }
 
 /** Looks at the first `length` bytes (fewer when the file ends before); the source answered gives them again. */

@@ -24,8 +24,6 @@ interface LiveEngineRow {
 interface SavefileEngineRow {
   /** The formats, for the help. */
   readonly formats: string;
-  /** Whether the native addon is loaded with it, and so of use to others, too. */
-  readonly usesAddon: boolean;
   /** @throws OperationalError `capture.engine-missing` */
   create(): Promise<SavefileEngine>;
 }
@@ -45,7 +43,7 @@ export const ENGINES = [
     name: 'libpcap',
     reads: 'interfaces; pcap, nanosecond pcap, modified pcap, pcapng',
     needs: 'libpcap and the addon (`npm run build:native`)',
-    use: 'always, where it can be built',
+    use: 'for interfaces; for files, to compare',
     live: {
       thread: 'worker',
       listensToNflog: true,
@@ -54,8 +52,7 @@ export const ENGINES = [
       create: async () => (await import('./libpcap/libpcap.ts')).createLibpcapEngine(loadCaptureAddon()),
     },
     savefile: {
-      formats: 'all formats',
-      usesAddon: true,
+      formats: 'pcap and pcapng, by libpcap',
       create: async () => (await import('./libpcap/libpcap.ts')).createLibpcapSavefileEngine(loadCaptureAddon()),
     },
   },
@@ -76,19 +73,24 @@ export const ENGINES = [
   },
   {
     name: 'savefile',
-    reads: 'pcap, nanosecond pcap, modified pcap, pcapng',
-    needs: 'nothing native',
-    use: 'to read files where no libpcap can be built',
+    reads: 'pcap, nanosecond pcap, modified pcap, pcapng, and each of them compressed with gzip or zstd',
+    needs: 'nothing native; libpcap and the addon for a filter',
+    use: 'for files',
     savefile: {
-      formats: 'all formats, in TypeScript alone',
-      usesAddon: false,
+      formats: 'pcap and pcapng, also compressed with gzip or zstd',
       create: async () => (await import('./savefile/savefile.ts')).createSavefileEngine(),
     },
   },
 ] as const satisfies readonly EngineRow[];
 
-/** It captures, and it reads files. */
+/** For interfaces. */
 export const DEFAULT_ENGINE = ENGINES[0].name;
+export const DEFAULT_SAVEFILE_ENGINE = 'savefile' satisfies SavefileEngineName;
+/** What each is the default for. */
+const DEFAULTS: ReadonlyMap<string, string> = new Map([
+  [DEFAULT_ENGINE, 'interfaces'],
+  [DEFAULT_SAVEFILE_ENGINE, 'files'],
+]);
 
 type Row = (typeof ENGINES)[number];
 export type LiveEngineName = Extract<Row, { live: object }>['name'];
@@ -121,7 +123,7 @@ export function withEnginesTable(page: string): string {
   const [begin, end] = ['<!-- engines -->\n', '<!-- /engines -->'];
   const from = page.indexOf(begin) + begin.length;
   const rows = ENGINES.map(({ name, reads, needs, use }) => {
-    const title = name === DEFAULT_ENGINE ? `\`${name}\` (default)` : `\`${name}\``;
+    const title = DEFAULTS.has(name) ? `\`${name}\` (default for ${DEFAULTS.get(name)})` : `\`${name}\``;
     return `| ${[title, reads, needs, use].join(' | ')} |`;
   });
   const table = ['| engine | reads | needs | use it |', '| --- | --- | --- | --- |', ...rows].join('\n');

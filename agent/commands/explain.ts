@@ -5,7 +5,7 @@ export const explain: Command = {
   summary: 'Explain how one packet is decoded, counted or excluded.',
   usage: 'FILE (--packet N | --flow FLOW) [options]',
   description:
-    'Follows one packet of a capture file (pcap, pcapng) from its first byte to its record: link layers, IP header, extension ' +
+    'Follows one packet of a capture file (pcap, pcapng, also compressed) from its first byte to its record: link layers, IP header, extension ' +
     'headers, counted length, ports and flags; then the flow key, or the byte and reason of a refusal, the exclusion rules, the ' +
     'window, and the record with its totals. Decoding and exclusion are those of run, debug and replay.',
   positionals: { name: 'FILE', min: 1, max: 1 },

@@ -1,4 +1,4 @@
-import { DEFAULT_ENGINE, SAVEFILE_ENGINES_HELP } from '../capture/engines.ts';
+import { DEFAULT_SAVEFILE_ENGINE, SAVEFILE_ENGINES_HELP } from '../capture/engines.ts';
 import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
 import type { Command } from '../cli/command.ts';
 import { SINK_URL_EXAMPLES, SINK_URL_HELP } from '../export/sinks.ts';
@@ -8,7 +8,7 @@ export const replay: Command = {
   summary: 'Convert capture files into flow log records.',
   usage: 'FILE... [options]',
   description:
-    'Reads capture files (pcap, pcapng; - is standard input) and prints one record per flow and capture window, ' +
+    'Reads capture files (pcap, pcapng, also compressed with gzip or zstd; - is standard input) and prints one record per flow and capture window, ' +
     'then a ledger of all packets on standard error. Windows are aligned to the epoch; the timestamp of a packet selects its window, ' +
     'also where packets are out of order. A truncated file gives the records of the packets before the truncation, ' +
     'and exit code 65.',
@@ -50,7 +50,7 @@ export const replay: Command = {
     {
       name: 'engine',
       value: 'ENGINE',
-      default: DEFAULT_ENGINE,
+      default: DEFAULT_SAVEFILE_ENGINE,
       description: SAVEFILE_ENGINES_HELP,
     },
     {
@@ -68,6 +68,7 @@ export const replay: Command = {
       says: 'Merge two files into one table of 5-minute windows.',
     },
     { line: 'tcpdump -c 1000 -w - | flowlogd replay -', says: 'Read from a pipe.' },
+    { line: 'flowlogd replay archive/*.pcap.gz -o all.ndjson', says: 'Read compressed files.' },
     {
       line: "flowlogd replay --filter 'tcp port 443' -o https.ndjson capture.pcap",
       says: 'Write the records of some packets to a file.',

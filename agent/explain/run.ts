@@ -1,6 +1,6 @@
 /** `flowlogd explain`: one packet of a capture file, from its first byte to its record. */
 
-import { DEFAULT_ENGINE, savefileEngine } from '../capture/engines.ts';
+import { DEFAULT_SAVEFILE_ENGINE, savefileEngine } from '../capture/engines.ts';
 import { linkTypeName } from '../capture/link-type-name.ts';
 import type { Invocation } from '../cli/command.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
@@ -18,7 +18,7 @@ export async function runExplain(invocation: Invocation, policy: ExclusionPolicy
   const windowSeconds = invocation.seconds('window', { min: 1, max: WINDOW_SECONDS_MAX });
   const wanted = wantedPacket(invocation);
   if (file === '-') throw usage('standard input is not supported: the file is read twice');
-  const engine = await savefileEngine(DEFAULT_ENGINE).create();
+  const engine = await savefileEngine(DEFAULT_SAVEFILE_ENGINE).create();
   const exclusion = new Exclusion(policy);
   const open = async () => engine.open({ path: file, filter: '' });
   const found = await explain({ wanted, windowSeconds, exclusion, open });

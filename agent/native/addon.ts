@@ -206,3 +206,12 @@ export function loadCaptureAddon(
     );
   }
 }
+
+/** For what can do without it. */
+export function captureAddonIfBuilt(): ReturnType<typeof loadCaptureAddon> | undefined {
+  try {
+    return loadCaptureAddon();
+  } catch {
+    return undefined;
+  }
+}

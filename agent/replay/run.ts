@@ -14,7 +14,7 @@ import { FLOW_LOG_DEFAULTS, keysIcmp, type ObservationPoint } from '../model/flo
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import type { WindowOutput } from '../model/window-output.ts';
-import { loadCaptureAddon } from '../native/addon.ts';
+import { captureAddonIfBuilt } from '../native/addon.ts';
 import {
   AnnotatedOutput,
   BatchOutput,
@@ -57,7 +57,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
       exclusion: new Exclusion(invocation.flag('no-exclude') ? EXCLUDE_NOTHING : EXCLUDE_DEFAULTS),
       keysIcmp: keysIcmp(chosenFields(invocation, 'replay')),
       hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
-      allocate: privateTableMemory(engine.usesAddon ? loadCaptureAddon() : undefined),
+      allocate: privateTableMemory(captureAddonIfBuilt()),
       flowsMax: FLOWS_MAX,
       ...HELD_MAX,
     },

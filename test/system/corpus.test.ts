@@ -82,8 +82,8 @@ describe.skipIf(captures.length === 0).concurrent('the capture corpus through th
       test(`${capture.file} ${does} from standard input`, async () => {
         expectTier(capture, await runCommand(['replay', '-'], { input: readFileSync(pathOf(capture)) }));
       });
-      test(`${capture.file} ${does} through the savefile engine`, async () => {
-        expectTier(capture, await runCommand(['replay', '--engine', 'savefile', pathOf(capture)]));
+      test(`${capture.file} ${does} through libpcap`, async () => {
+        expectTier(capture, await runCommand(['replay', '--engine', 'libpcap', pathOf(capture)]));
       });
     }
   }

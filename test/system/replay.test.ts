@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import {
   type CapturedPacket,
@@ -369,9 +370,55 @@ describe('a pcapng of several interfaces', () => {
     expect(code).toBe(65);
   });
 
-  test('is refused with a filter, in a sentence', async () => {
-    const { code, stderr } = await runCommand(['replay', '--filter', 'ip', file()]);
+  test('gives the records that a filter accepts, compiled for each of them', async () => {
+    const { code, stdout, stderr } = await runCommand(['replay', '--filter', 'icmp', file()]);
+    expect(recordLines(parseRecords(stdout))).toEqual(records.filter((line) => line.includes(' 0 0 1: ')));
+    expect(ledgerPackets(stderr)).toMatchObject({ offered: 2, metered: 2 });
+    expect(code).toBe(0);
+  });
+
+  test('is refused by libpcap with a filter, in a sentence', async () => {
+    const { code, stderr } = await runCommand(['replay', '--engine', 'libpcap', '--filter', 'ip', file()]);
     expect(stderr).toMatch(/^flowlogd: .*read it without --filter\.$/m);
+    expect(code).toBe(65);
+  });
+});
+
+describe('a compressed capture file', () => {
+  test('gives the records of what is in it, as a file and from standard input, with a filter too', async () => {
+    const path = join(temporaryFolder(), 'archived');
+    const mixed = mixedCapture();
+    const bytes = gzipSync(readFileSync(mixed));
+    writeFileSync(path, bytes);
+    const plain = await runCommand(['replay', mixed]);
+    for (const { code, stdout, stderr } of [
+      await runCommand(['replay', path]),
+      await runCommand(['replay', '-'], { input: bytes }),
+    ]) {
+      expect(recordLines(parseRecords(stdout))).toEqual(recordLines(parseRecords(plain.stdout)));
+      expect(ledgerPackets(stderr)).toEqual(ledgerPackets(plain.stderr));
+      expect(code).toBe(0);
+    }
+    const filtered = await runCommand(['replay', '--filter', 'tcp port 443', path]);
+    expect(parseRecords(filtered.stdout).map(({ packets }) => packets)).toEqual([2, 1]);
+    const explained = await runCommand(['explain', path, '--packet', '7', '--json']);
+    expect(JSON.parse(explained.stdout)).toMatchObject(
+      JSON.parse((await runCommand(['explain', mixed, '--packet', '7', '--json'])).stdout.replaceAll(mixed, path)),
+    );
+  });
+
+  test('that is cut gives the records before the cut and exit code 65', async () => {
+    const path = join(temporaryFolder(), 'cut');
+    const packets = Array.from({ length: 500 }, (_, second) => at(second % 60, httpsFrame));
+    const bytes = gzipSync(pcapFile(packets), { level: 1 });
+    writeFileSync(path, bytes.subarray(0, bytes.length / 2));
+    const { code, stdout, stderr } = await runCommand(['replay', path]);
+    const [record] = parseRecords(stdout);
+    expect(record!.packets).toBeGreaterThan(0);
+    expect(record!.packets).toBeLessThan(packets.length);
+    expect(stderr).toContain(
+      `flowlogd: ${path} is damaged after ${record!.packets} packets, which count: its gzip data is truncated.`,
+    );
     expect(code).toBe(65);
   });
 });

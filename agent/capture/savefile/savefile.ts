@@ -8,7 +8,7 @@ import { loadCaptureAddon } from '../../native/addon.ts';
 import { type ByteSource, displayName, openBytes, peek, readingFailure, unreadable } from '../byte-source.ts';
 import { openPcapng, PCAPNG_MAGIC } from '../pcapng.ts';
 import { SavefileInput, SavefileSource } from '../savefile-input.ts';
-import { CODING_BYTES, codingOf, decompressed } from './compression.ts';
+import { CODING_BYTES, codingOf } from './coding.ts';
 import { FilteredSource } from './filter.ts';
 import { FILE_HEADER_BYTES, PACKET_BYTES_MAX, PcapFormat, readPcapHeader } from './pcap.ts';
 
@@ -52,6 +52,7 @@ async function openSavefile(options: SavefileOptions, openFile: typeof openBytes
     let { head, bytes: inner } = await peek(bytes, HEAD_BYTES);
     const coding = codingOf(head);
     if (coding !== undefined) {
+      const { decompressed } = await import('./decompression.ts');
       bytes = decompressed(options.path, inner, coding);
       ({ head, bytes: inner } = await peek(bytes, HEAD_BYTES));
     }

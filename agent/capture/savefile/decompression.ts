@@ -1,6 +1,6 @@
 /**
- * Compressed capture files: recognised by what they begin with, whatever their name, and decompressed as they are read. Node's
- * decompressors work on pool threads, so one core decompresses what the other meters.
+ * Compressed capture files, decompressed as they are read. Node's decompressors work on pool threads, so one core decompresses
+ * what the other meters.
  *
  * Limits: one piece of the file, one of what it becomes, and the window of the decompressor (32 KiB of gzip, at most 128 MiB of zstd).
  * A decompression bomb takes time, not memory: nothing is decompressed before what is here was read.
@@ -11,34 +11,11 @@ import type { Duplex } from 'node:stream';
 import * as zlib from 'node:zlib';
 import { OperationalError } from '../../model/operational-error.ts';
 import { type ByteSource, DamagedBytes, displayName } from '../byte-source.ts';
+import type { Coding } from './coding.ts';
 import { ZstdFrames } from './zstd-frames.ts';
 
 const PIECE_BYTES = 64 * 1024;
 const DECOMPRESSED_PIECE_BYTES = 256 * 1024;
-
-/** As much as the recognition of any coding needs. */
-export const CODING_BYTES = 6;
-
-export interface Coding {
-  readonly name: string;
-  /** The command that does what cannot be done here. */
-  readonly command: string;
-}
-
-const CODINGS: readonly (readonly [pattern: RegExp, coding: Coding])[] = [
-  [/^1f8b/, { name: 'gzip', command: 'zcat' }],
-  [/^(28b52ffd|5.2a4d18)/, { name: 'zstd', command: 'zstdcat' }],
-  [/^1f9d/, { name: 'compress', command: 'zcat' }],
-  [/^425a68/, { name: 'bzip2', command: 'bzcat' }],
-  [/^fd377a585a00/, { name: 'xz', command: 'xzcat' }],
-  [/^04224d18/, { name: 'lz4', command: 'lz4cat' }],
-];
-
-/** What a file that begins with these bytes is compressed with. */
-export function codingOf(head: Buffer): Coding | undefined {
-  const digits = head.toString('hex');
-  return CODINGS.find(([pattern]) => pattern.test(digits))?.[1];
-}
 
 type CreateDecompressor = (options: zlib.ZlibOptions) => Duplex;
 /** Node has it from 22.15 on. */
