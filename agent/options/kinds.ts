@@ -71,11 +71,11 @@ export function inside(value: number | undefined, min: number, max: number): num
   return value !== undefined && value >= min && value <= max ? value : undefined;
 }
 
-/** `https://host[:port]`: whatever would be ignored of a URL is refused. */
+/** `https://host[:port]`: whatever would be ignored of a URL is refused, a backslash too, which a URL takes for a slash. */
 export const ORIGIN: Kind<URL> = {
   expected: 'a URL such as https://ap-guangzhou.cls.tencentcs.com, without user, path or query',
   parse: (text) => {
-    if (!/^https?:\/\/[^/?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return undefined;
+    if (!/^https?:\/\/[^/\\?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return undefined;
     return new URL(text);
   },
 };
@@ -90,7 +90,7 @@ export const PROXY: Kind<URL | 'none'> = {
   expected: 'a URL such as http://proxy.example.net:3128 (https too, user:password@ where it asks for them), or none',
   parse: (text) => {
     if (text === 'none') return 'none';
-    if (!/^https?:\/\/(?:[^/?#@\s]+@)?[^/?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return undefined;
+    if (!/^https?:\/\/(?:[^/\\?#@\s]+@)?[^/\\?#@\s]+\/?$/.test(text) || !URL.canParse(text)) return undefined;
     return new URL(text);
   },
   isConfidential: (value) => value !== 'none' && value.username + value.password !== '',

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { nearestWord } from '../../../agent/options/nearest.ts';
 import { formatBytes, formatSeconds, parseBytes, parseInteger, parseSeconds } from '../../../agent/options/quantity.ts';
 
 describe('quantities', () => {
@@ -48,17 +47,4 @@ describe('quantities', () => {
     expect([formatSeconds(0), formatSeconds(90), formatSeconds(7200)]).toEqual(['0s', '90s', '2h']);
     expect([formatBytes(0), formatBytes(65_536), formatBytes(1025)]).toEqual(['0B', '64KiB', '1025B']);
   });
-});
-
-describe('the nearest word', () => {
-  const known = ['windowSeconds', 'interfaces', 'name', 'id'];
-  test.each([
-    ['windowSecond', 'windowSeconds'],
-    ['WINDOWSECONDS', 'windowSeconds'],
-    ['interface', 'interfaces'],
-    ['nmae', 'name'],
-    ['di', 'id'],
-    ['colour', undefined],
-    ['', undefined],
-  ])('of %j is %s', (word, nearest) => expect(nearestWord(word, known)).toBe(nearest));
 });
