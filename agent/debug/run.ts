@@ -124,7 +124,7 @@ async function watch(run: Run, notices: Notices): Promise<void> {
       refresh: () => presenter.refresh(),
     });
     const endRotation = startRotation(plane.control, Date.now);
-    await untilOver(over, plan.durationSeconds, program);
+    await Promise.race([untilOver(over, plan.durationSeconds, program), read]);
     endRotation();
     plane.control.requestStop();
     tally.stop(Date.now() / 1000);

@@ -13,7 +13,10 @@ export interface WindowReader {
   refresh(): void | Promise<void>;
 }
 
-/** Reads every window as it is closed, one after the other, and gives its memory back; ends with the last one. */
+/**
+ * Reads every window as it is closed, one after the other, and gives its memory back; ends with the last one, or at once where
+ * the reader fails.
+ */
 export async function readWindows(plane: RunningDataPlane, points: number, reader: WindowReader): Promise<void> {
   const addon = loadCaptureAddon();
   const seed = randomFillSync(new Int32Array(HASH_SEED_WORDS));
@@ -30,10 +33,11 @@ export async function readWindows(plane: RunningDataPlane, points: number, reade
     await reader.refresh();
   };
   let last = Promise.resolve();
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
     plane.windows.on('message', (message: ClosedWindowMessage) => {
-      if (message.kind === 'end') resolve();
-      else last = last.then(() => read(message.window));
+      if (message.kind === 'end') return resolve();
+      last = last.then(() => read(message.window));
+      last.catch(reject);
     });
     plane.windows.once('close', resolve);
   });
