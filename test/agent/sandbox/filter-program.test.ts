@@ -78,6 +78,11 @@ describe.each(['x64', 'arm64'] as const)('the filter of system calls on %s', (ar
     expect(asked(architecture, true)('clone3')).toBe(ENOSYS);
   });
 
+  test('makes no ring of asynchronous calls, and leaves libuv those that it has', () => {
+    const ask = asked(architecture, false);
+    expect([ask('io_uring_setup'), ask('io_uring_register'), ask('io_uring_enter')]).toEqual([ENOSYS, ENOSYS, ALLOWED]);
+  });
+
   test('lets the process signal itself alone', () => {
     const ask = asked(architecture, false);
     for (const call of ['kill', 'tgkill'] as const) {
