@@ -3,7 +3,7 @@ import type { PacketBatch } from './packet-batch.ts';
 
 /** What one `read` brought. */
 export const READ = {
-  /** `batch.count` packets are in the batch. */
+  /** `batch.count` packets are in the batch; of a savefile with a filter there may be none. */
   packets: 0,
   /** Nothing is pending now (live only). */
   idle: 1,

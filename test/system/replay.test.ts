@@ -407,6 +407,20 @@ describe('a compressed capture file', () => {
     );
   });
 
+  test('takes no more memory for what it becomes', async () => {
+    const path = join(temporaryFolder(), 'bomb');
+    const record = pcapFile([{ bytes: new Uint8Array(60_000), seconds: WINDOW_START }]).subarray(pcapHeader().length);
+    const member = gzipSync(Buffer.concat(new Array(200).fill(record)));
+    const members = 60;
+    writeFileSync(path, Buffer.concat([gzipSync(pcapHeader()), ...new Array<Buffer>(members).fill(member)]));
+    const atExit = 'process.on("exit",()=>console.error("KiB",process.resourceUsage().maxRSS))';
+    const env = { NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(atExit)}` };
+    const { code, stderr } = await runCommand(['replay', path], { env });
+    expect(ledgerPackets(stderr)).toMatchObject({ offered: members * 200 });
+    expect(Number(/KiB (\d+)/.exec(stderr)![1])).toBeLessThan(300 * 1024);
+    expect(code).toBe(0);
+  });
+
   test('that is cut gives the records before the cut and exit code 65', async () => {
     const path = join(temporaryFolder(), 'cut');
     const packets = Array.from({ length: 500 }, (_, second) => at(second % 60, httpsFrame));

@@ -1,7 +1,9 @@
 /** What the signals do that Node has defaults of its own for: SIGHUP ends nothing without its records, SIGUSR1 opens nothing. */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { pcapFile } from '../support/capture-file.ts';
 import { FLOWLOGD, type RunningCommand, startCommand, startProgram } from '../support/command.ts';
 import { ledgerPackets } from '../support/ledger-lines.ts';
@@ -128,11 +130,25 @@ describe('replay of a pipe that is silent', { timeout: 180_000 }, () => {
   test.each(cases)('with the engine %s gives its records and its ledger on %s', async (engine, signal) => {
     const running = startCommand(['replay', '-', '--engine', engine], { openInput: true });
     await new Promise<void>((done) => running.child.stdin!.write(capture, () => done()));
+    await expectRecords(running, signal);
+  });
+
+  test('with a name gives its records and its ledger on SIGINT', async () => {
+    const path = join(temporaryFolder(), 'pipe');
+    execFileSync('mkfifo', [path]);
+    const running = startCommand(['replay', path]);
+    const pipe = await open(path, 'w');
+    onTestFinished(() => pipe.close());
+    await pipe.writeFile(capture);
+    await expectRecords(running, 'SIGINT');
+  });
+
+  async function expectRecords(running: RunningCommand, signal: NodeJS.Signals): Promise<void> {
     const { code, stdout, stderr } = await running.stop(signal);
     const [record, ...others] = parseRecords(stdout);
     expect(others).toEqual([]);
     expect(record!.packets).toBeGreaterThan(packets / 2);
     expect(ledgerPackets(stderr)).toMatchObject({ offered: record!.packets, metered: record!.packets });
     expect(code).toBe(0);
-  });
+  }
 });
