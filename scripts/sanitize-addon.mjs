@@ -48,6 +48,39 @@ function readBytes(path) {
   addon.close(handle);
 }
 
+/** The frames of a batch in bytes of any kind: records beyond their buffers are refused, all others filtered. */
+function filterBatches() {
+  const header = new Uint8Array(24);
+  const fields = new DataView(header.buffer);
+  fields.setUint16(4, 2);
+  fields.setUint16(6, 4);
+  for (const [linkType, filter] of [
+    [1, 'tcp or vlan'],
+    [101, 'ip6 and udp port 53'],
+    [0, 'greater 100'],
+    [113, 'not arp'],
+  ]) {
+    fields.setUint32(0, 0xa1b2c3d4);
+    fields.setUint32(20, linkType);
+    const program = addon.openFilter(header, filter);
+    for (let i = 0; i < 500; i++) {
+      const frames = new DataView(Uint8Array.from({ length: random(200) }, () => random(256)).buffer);
+      const records = new DataView(new ArrayBuffer(24 * (1 + random(4))));
+      for (let at = 0; at < records.byteLength; at += 24) {
+        records.setUint32(at + 12, random(frames.byteLength + 2), true);
+        records.setUint32(at + 16, random(2000), true);
+        records.setUint32(at + 20, random(20) === 0 ? 0xffff_fff0 : random(frames.byteLength + 2), true);
+      }
+      try {
+        addon.filterBatch(program, records, frames, random(6));
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error;
+      }
+    }
+    if (random(2) === 0) addon.close(program);
+  }
+}
+
 function misuse() {
   const handle = addon.openFile(join(captures, readdirSync(captures)[0]));
   addon.startSavefile(handle, '');
@@ -65,6 +98,8 @@ function misuse() {
     'firstByte',
     'readBytes',
     'startSavefile',
+    'openFilter',
+    'filterBatch',
     'interfaceIndex',
     'map',
     'unmap',
@@ -106,6 +141,7 @@ for (const name of readdirSync(captures)) {
   }
   await collect();
 }
+filterBatches();
 misuse();
 for (let i = 0; i < 100; i++) {
   const mapping = addon.map(-1, 4096 * (1 + random(8)));

@@ -258,7 +258,8 @@ function savefileError(options: SavefileOptions, error: unknown): OperationalErr
       if (/^error reading dump file/.test(text)) break;
       return new OperationalError(
         'savefile.format',
-        `Reading ${name} failed, it is not a capture file that libpcap knows (pcap or pcapng): ${text}.`,
+        `Reading ${name} failed, it is not a capture file that libpcap knows (pcap or pcapng): ${text}. Compressed files need ` +
+          '--engine savefile.',
         error,
       );
   }

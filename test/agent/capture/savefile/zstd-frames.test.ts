@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { DamagedBytes } from '../../../../agent/capture/byte-source.ts';
 import { ZstdFrames } from '../../../../agent/capture/savefile/zstd-frames.ts';
 import { concat } from '../../../support/packet-builder.ts';
 import { skippableZstdFrame, zstdFrame } from '../../../support/zstd-data.ts';
@@ -64,6 +65,23 @@ describe('the frames of zstd data', () => {
   ])('are those of the zstd command: %s', (digits) => {
     const bytes = Buffer.from(digits, 'hex');
     expect(framesIn(bytes, 5)).toEqual({ ends: [bytes.length], isWhole: true });
+  });
+
+  test('are looked for in any bytes, and each look advances', () => {
+    const property = fc.property(fc.uint8Array({ maxLength: 200 }), FRAME, (noise, first) => {
+      const frames = new ZstdFrames();
+      const bytes = concat(first, Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd), noise);
+      try {
+        for (let at = 0, next = 0; at < bytes.length; at = next) {
+          next = frames.next(bytes, at);
+          expect(next).toBeGreaterThan(at);
+          expect(next).toBeLessThanOrEqual(bytes.length);
+        }
+      } catch (error) {
+        expect(error).toBeInstanceOf(DamagedBytes);
+      }
+    });
+    fc.assert(property, { numRuns: 500 });
   });
 
   test('are followed by nothing else', () => {
