@@ -8,11 +8,10 @@ import { OperationalError } from '../model/operational-error.ts';
 import {
   type ByteDestination,
   binaryDestination,
-  createPrinter,
   fileDestination,
-  PrintedOutput,
   textDestination,
-} from '../output/destination.ts';
+} from '../output/byte-destination.ts';
+import { createPrinter, PrintedOutput } from '../output/printed-output.ts';
 import type { Disk } from '../spool/disk.ts';
 import { contentOf, type SpoolFile } from '../spool/spool-listing.ts';
 import { isPiece } from '../spool/spool-name.ts';

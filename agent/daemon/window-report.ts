@@ -1,5 +1,5 @@
 import { logStatus } from '../model/ledger.ts';
-import { windowTitle } from '../output/destination.ts';
+import { windowTitle } from '../output/table-output.ts';
 import { formatTable } from '../record/table.ts';
 import type { TextOutput } from '../terminal/text-output.ts';
 import { visible } from '../terminal/visible-text.ts';

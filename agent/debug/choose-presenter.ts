@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import type { Invocation } from '../cli/command.ts';
-import { createPrinter } from '../output/destination.ts';
+import { createPrinter } from '../output/printed-output.ts';
 import type { TextOutput } from '../terminal/text-output.ts';
 import { createAnnotators } from '../threads/annotators.ts';
 import { hostAddresses } from '../threads/host-addresses.ts';

@@ -1,7 +1,9 @@
 /** What a debug run shows while it continues and at its end: a live screen, tables, JSON objects, or plain records. */
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { OutputWindow } from '../model/window-output.ts';
-import { AnnotatedOutput, PrintedOutput, textDestination } from '../output/destination.ts';
+import { AnnotatedOutput } from '../output/annotated-output.ts';
+import { textDestination } from '../output/byte-destination.ts';
+import { PrintedOutput } from '../output/printed-output.ts';
 import type { RecordPrinter } from '../record/printer.ts';
 import type { TextOutput } from '../terminal/text-output.ts';
 import { visible } from '../terminal/visible-text.ts';

@@ -3,7 +3,7 @@ import { readVersion } from '../cli/version.ts';
 import type { OutputWindow, WindowOutput } from '../model/window-output.ts';
 import { renderReport } from '../report/page.ts';
 import { ReportSummary } from '../report/summary.ts';
-import { fileDestination } from './destination.ts';
+import { fileDestination } from './byte-destination.ts';
 
 export interface ReportSubject {
   readonly subject: string;

@@ -7,7 +7,8 @@ import { systemTimers } from '../export/timers.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
 import { withoutPassword } from '../options/kinds.ts';
-import { DeliveredOutput, type ReplayHeader } from '../output/destination.ts';
+import type { ReplayHeader } from '../output/batch-output.ts';
+import { DeliveredOutput } from '../output/delivered-output.ts';
 
 /** @throws OperationalError `usage.invalid` when the URL or the key is incomplete */
 export async function deliverTo(invocation: Invocation, header: ReplayHeader): Promise<DeliveredOutput> {

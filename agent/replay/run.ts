@@ -15,19 +15,13 @@ import { EXIT, type ExitCode, OperationalError } from '../model/operational-erro
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import type { WindowOutput } from '../model/window-output.ts';
 import { captureAddonIfBuilt } from '../native/addon.ts';
-import {
-  AnnotatedOutput,
-  BatchOutput,
-  binaryDestination,
-  createPrinter,
-  fileDestination,
-  PrintedOutput,
-  type ReplayHeader,
-  TableOutput,
-  textDestination,
-} from '../output/destination.ts';
+import { AnnotatedOutput } from '../output/annotated-output.ts';
+import { BatchOutput, type ReplayHeader } from '../output/batch-output.ts';
+import { binaryDestination, fileDestination, textDestination } from '../output/byte-destination.ts';
+import { createPrinter, PrintedOutput } from '../output/printed-output.ts';
 import { createProgress } from '../output/progress.ts';
 import { outputToAll, ReportOutput } from '../output/report-output.ts';
+import { TableOutput } from '../output/table-output.ts';
 import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING, Exclusion } from '../packet/exclusion.ts';
 import { formatLedger } from '../record/ledger-text.ts';
 import { createAnnotators } from '../threads/annotators.ts';
