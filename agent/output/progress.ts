@@ -22,7 +22,8 @@ export function createProgress(stream: TextOutput | undefined, totalBytes: numbe
   let current = { file: '', bytes: 0 };
   return {
     show(file, bytes) {
-      if (file !== current.file) finishedFiles += current.bytes;
+      // A file may be named twice, one time after the other.
+      if (file !== current.file || bytes < current.bytes) finishedFiles += current.bytes;
       current = { file, bytes };
       const now = performance.now();
       if (now - started < QUIET_MS || now - shown < REFRESH_MS) return;
@@ -42,6 +43,6 @@ export function progressLine(bytes: number, totalBytes: number | undefined, seco
   if (totalBytes === undefined || totalBytes === 0) return `${humanBytes(bytes)} read, ${rate}`;
   const share = Math.min(bytes / totalBytes, 1);
   const filled = Math.round(share * BAR_WIDTH);
-  const left = Math.round((seconds / share) * (1 - share));
-  return `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${Math.floor(share * 100)} %, ${rate}, ${left} s left`;
+  const bar = `[${'#'.repeat(filled)}${'.'.repeat(BAR_WIDTH - filled)}] ${Math.floor(share * 100)} %, ${rate}`;
+  return share === 0 ? bar : `${bar}, ${Math.round((seconds / share) * (1 - share))} s left`;
 }
