@@ -5,12 +5,12 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   controlSocketPath,
-  ENDPOINT_LIMITS,
   type Endpoint,
   openControlSocket,
   openEndpoints,
   openListener,
 } from '../../../agent/control/control-socket.ts';
+import { ENDPOINT_LIMITS } from '../../../agent/control/endpoint-server.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { withFormerNames } from '../../../agent/telemetry/former-names.ts';
 import type { Log } from '../../../agent/telemetry/log.ts';
