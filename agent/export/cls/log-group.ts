@@ -8,15 +8,12 @@
  * digits and addresses are written in place. Nothing is allocated for a record; tests prove the bytes equal to what the
  * published schema says by decoding them with it.
  */
-import { formerLogKeys, LEDGER_ROWS, type LedgerRow, logKeys, tallyKeys } from '../../../schema/ledger-numbers.ts';
 import type { BatchHeader } from '../../model/batch-id.ts';
 import { createFlowRecord, type FlowRecord } from '../../model/flow-record.ts';
-import { type Ledger, logStatus, offeredPackets, type Tally } from '../../model/ledger.ts';
 import { writeBytes } from '../../record/ascii.ts';
 import { type Column, columnsOf } from '../../record/field-columns.ts';
 import { VALUE_BYTES_MAX } from '../../record/field-text.ts';
-import { layOutRows, type Row, type RowEncoding, type Rows, windowRow } from '../../record/row.ts';
-import type { RowContext } from '../../record/row-context.ts';
+import { layOutRows, type Row, type RowEncoding, type Rows } from '../../record/row.ts';
 import { contextFlow } from '../../wire/context-flow.ts';
 import { FlowBatchReader } from '../../wire/flow-batch-reader.ts';
 import { newer } from '../../wire/protobuf-reader.ts';
@@ -30,6 +27,7 @@ import {
   varint,
   varintBytes,
 } from './message.ts';
+import { windowLogs } from './window-logs.ts';
 
 /** What CLS takes in one request (614/87660), with megabytes of 10^6 bytes, the smaller reading. */
 export const LOG_GROUP_LIMITS = {
@@ -106,7 +104,7 @@ export class LogGroupEncoder {
     const { header, ledger } = reader;
     const columns = columnsOf(header.resourceType, header.fields);
     if (columns === undefined) throw newer(`field ${unknownField(header)}`);
-    const rows = ledger === undefined ? [] : windowRows(columns, header, ledger, this.#options.ledgerLog);
+    const rows = ledger === undefined ? [] : windowLogs(columns, header, ledger, this.#options.ledgerLog);
     const logs = reader.records + rows.length;
     if (logs === 0) return { kind: 'empty' };
     const limits = this.#limits;
@@ -256,79 +254,4 @@ function copyBytes(bytes: Uint8Array, buffer: Uint8Array, at: number): number {
   if (bytes.length < 48) return writeBytes(bytes, buffer, at);
   buffer.set(bytes, at);
   return at + bytes.length;
-}
-
-/** The rows that stand for the window as a whole: NODATA or SKIPDATA beside the flows, and the ledger. */
-function windowRows(
-  columns: readonly Column[],
-  header: BatchHeader,
-  ledger: Ledger,
-  ledgerLog: boolean,
-): readonly Contents[] {
-  const row = windowRow(columns, header, logStatus(ledger))?.flatMap(
-    ([{ label }, value]): Contents => (value === undefined ? [] : [[label, value]]),
-  );
-  const rows = row === undefined ? [] : [row];
-  if (!ledgerLog) return rows;
-  const window = identity(header);
-  return [...rows, ...peerRows(ledger).map((row) => [...window, ...row]), [...window, ...ledgerContents(ledger)]];
-}
-
-/** A log for each of the largest peers of an exclusion rule, so that a search for an address finds what no record has. */
-function peerRows({ excludedPeers }: Ledger): Contents[] {
-  return Object.entries(excludedPeers).flatMap(([rule, { peers }]) =>
-    peers.map(
-      (peer): Contents => [
-        ['excluded-rule', rule],
-        ['excluded-srcaddr', peer.source],
-        ['excluded-dstaddr', peer.destination],
-        ['excluded-protocol', String(peer.protocol)],
-        ['excluded-port', String(peer.port)],
-        ['excluded-packets', String(peer.packets)],
-        ['excluded-bytes', String(peer.bytes)],
-        ['excluded-missed-bytes-max', String(peer.missedBytesMax)],
-      ],
-    ),
-  );
-}
-
-const IDENTITY = columnsOf('NETWORKINTERFACE', ['version', 'account-id', 'interface-id', 'start', 'end'])!;
-
-/** Names the window in its ledger's log, whatever the fields of its records are. */
-function identity(context: RowContext): Contents {
-  return IDENTITY.map(({ label, field }) => [label, field.shared?.(context, 'OK') ?? '']);
-}
-
-/** The ledger's own fields; none is called as a field of the flows, so that sums over flows do not meet them. */
-function ledgerContents(ledger: Ledger): Contents {
-  const gapSeconds = ledger.gaps.reduce((sum, gap) => sum + gap.toSeconds - gap.fromSeconds, 0);
-  const reasons = [...new Set(ledger.gaps.map((gap) => gap.reason))];
-  return [
-    ['ledger-status', logStatus(ledger)],
-    ['ledger-offered-packets', String(offeredPackets(ledger))],
-    ...LEDGER_ROWS.flatMap((row) => numberContents(row, ledger)),
-    ...Object.entries(ledger.excluded).flatMap(([rule, tally]) =>
-      pairs(tallyKeys(`excluded-${indexable(rule)}`), tallyValues(tally)),
-    ),
-    ['ledger-gap-seconds', String(Math.round(gapSeconds * 1000) / 1000)],
-    ...(reasons.length === 0 ? [] : [['ledger-gap-reasons', reasons.join(',')] as const]),
-  ];
-}
-
-function numberContents(row: LedgerRow, ledger: Ledger): Contents {
-  const values = row.kind === 'tally' ? tallyValues(ledger[row.name]) : [String(ledger[row.name])];
-  return [logKeys(row), formerLogKeys(row)].flatMap((keys) => pairs(keys, values));
-}
-
-function tallyValues({ packets, bytes }: Tally): readonly string[] {
-  return [String(packets), String(bytes)];
-}
-
-function pairs(keys: readonly string[], values: readonly string[]): Contents {
-  return keys.map((key, index) => [key, values[index]!]);
-}
-
-/** The service indexes keys of these characters only. */
-function indexable(name: string): string {
-  return name.replace(/[^A-Za-z0-9_\-./@]/g, '_');
 }
