@@ -6,6 +6,8 @@ export interface ZstdFrameOptions {
   readonly blockBytes?: number;
   /** How the header says the length of the content: not at all, in 4 bytes, or in 8 of a single segment. */
   readonly size?: 'absent' | 'short' | 'single segment';
+  /** The power of two of the window that a decompressor needs, from 10 on; 20 when absent. */
+  readonly window?: number;
   /** A checksum of zeros, which is wrong: for who looks at the frame alone. */
   readonly checksum?: boolean;
 }
@@ -24,10 +26,9 @@ function block(content: Uint8Array, isLast: boolean): Uint8Array {
 }
 
 export function zstdFrame(content: Uint8Array, options: ZstdFrameOptions = {}): Uint8Array {
-  const { blockBytes = 1000, size = 'absent', checksum = false } = options;
+  const { blockBytes = 1000, size = 'absent', window: power = 20, checksum = false } = options;
   const flags = { absent: 0, short: 0x80, 'single segment': 0xe0 }[size] | (checksum ? 0x04 : 0);
-  /* A window of 1 MiB. */
-  const window = size === 'single segment' ? new Uint8Array(0) : Uint8Array.of(0x50);
+  const window = size === 'single segment' ? new Uint8Array(0) : Uint8Array.of((power - 10) << 3);
   const length = { absent: [], short: [words(4, content.length)], 'single segment': [words(8, content.length)] }[size];
   const blocks: Uint8Array[] = [];
   for (let at = 0; at === 0 || at < content.length; at += blockBytes) {

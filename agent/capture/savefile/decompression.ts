@@ -109,9 +109,15 @@ class DecompressedBytes implements ByteSource {
     this.#wake();
   }
 
-  #damage(error: Error): DamagedBytes {
-    const isCut = (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR';
-    return new DamagedBytes(`its ${this.#name} data is ${isCut ? 'truncated' : `corrupt (${error.message})`}`);
+  #damage(error: NodeJS.ErrnoException): DamagedBytes {
+    switch (error.code) {
+      case 'Z_BUF_ERROR':
+        return new DamagedBytes(`its ${this.#name} data is truncated`);
+      case 'ZSTD_error_frameParameter_windowTooLarge':
+        return new DamagedBytes('its zstd data needs more than 128 MiB; pipe it through zstdcat --long=31');
+      default:
+        return new DamagedBytes(`its ${this.#name} data is corrupt (${error.message})`);
+    }
   }
 
   /** Piece by piece: each is decompressed, as far as it goes, before the next is read. */

@@ -169,6 +169,13 @@ describe.runIf(hasZstd)('a capture file compressed with zstd', () => {
     }
   });
 
+  test('is refused where it asks for more memory than is given, with the command that helps', async () => {
+    expect(await lines(zstdFrame(PCAP, { window: 27 }))).toEqual(await lines(PCAP));
+    expect((await read(zstdFrame(PCAP, { window: 28 }))).failure?.message).toMatch(
+      /its zstd data needs more than 128 MiB; pipe it through zstdcat --long=31\.$/,
+    );
+  });
+
   test('is damaged where its checksum or what follows is wrong', async () => {
     const texts = [zstdFrame(PCAP, { checksum: true }), concat(zstdFrame(PCAP), Uint8Array.of(1, 2, 3, 4))];
     for (const bytes of texts) expect((await lines(bytes)).at(-1)).toMatch(/damaged .* its zstd data is corrupt/);
