@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
-import type { Configuration } from '../config/load.ts';
+import type { Configuration, Loaded } from '../config/load.ts';
 import type { RunPlan } from '../daemon/run.ts';
 import { EMBEDDED_SINK } from '../export/cls/kind.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
@@ -15,8 +15,8 @@ import { defaultHostId } from './host-id.ts';
 /** Windows of the embedded defaults: a newcomer should not wait five minutes for the first records. */
 const EMBEDDED_WINDOW_SECONDS = 60;
 
-export function planConfigured(configuration: Configuration): RunPlan {
-  return plan(configuration, { mayLack: isInterfacePattern });
+export function planConfigured({ configuration, sinkFiles }: Loaded): RunPlan {
+  return { ...plan(configuration, { mayLack: isInterfacePattern }), sinkFiles };
 }
 
 /** The default interface, where there is one, and loopback; state in the current folder unless the environment says where. */
@@ -25,10 +25,11 @@ export function planEmbedded(configuration: Configuration, isStateGiven: boolean
   const flowLogs = configuration.flowLogs
     .slice(0, 1)
     .map((flowLog) => ({ ...flowLog, interfaces: ['default', 'lo'], windowSeconds: EMBEDDED_WINDOW_SECONDS }));
-  return plan({ ...configuration, stateDirectory, flowLogs, sinks: [] }, { mayLack: () => true });
+  const sinkFiles = { paths: [], readAgain: () => [] };
+  return { ...plan({ ...configuration, stateDirectory, flowLogs, sinks: [] }, { mayLack: () => true }), sinkFiles };
 }
 
-function plan(configuration: Configuration, waiting: Waiting): RunPlan {
+function plan(configuration: Configuration, waiting: Waiting): Omit<RunPlan, 'sinkFiles'> {
   const { stateDirectory, spool, capture, exclude, table } = configuration;
   return {
     hostId: configuration.hostId ?? defaultHostId(machineIdFile(), hostname()),

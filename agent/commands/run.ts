@@ -65,7 +65,7 @@ export const run: Command = {
       );
       return { restartFor, ...wanted };
     };
-    return runService(invocation, planConfigured(configuration), telemetry, { hangUps, readAgain });
+    return runService(invocation, planConfigured(loaded), telemetry, { hangUps, readAgain });
   },
 };
 

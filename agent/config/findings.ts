@@ -29,10 +29,14 @@ export interface Problem {
 }
 
 export class Findings {
-  readonly settings = new Map<string, Setting>();
+  readonly settings: Map<string, Setting>;
   readonly problems: Problem[] = [];
   /** Sentences about what is allowed and probably not meant. */
   readonly warnings: string[] = [];
+
+  constructor(settings: ReadonlyMap<string, Setting> = new Map()) {
+    this.settings = new Map(settings);
+  }
 
   problem(path: string, origin: Origin, message: string): void {
     this.problems.push({ path, message, origin });

@@ -6,7 +6,8 @@
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import { OperationalError } from '../model/operational-error.ts';
-import type { SinkPlan } from '../model/sink-plan.ts';
+import type { SinkFiles, SinkPlan } from '../model/sink-plan.ts';
+import type { NamedSection } from '../options/option.ts';
 import type { SinkOptions } from '../options/sink-options.ts';
 import { captureWarnings } from './capture-warnings.ts';
 import { checkConsistency } from './consistency.ts';
@@ -15,7 +16,7 @@ import { type Environment, misspeltVariables } from './environment.ts';
 import { describeFileError, type ReadTextFile } from './files.ts';
 import { Findings, type Setting } from './findings.ts';
 import { rowWarnings, windowSecondsOf } from './flow-log-row.ts';
-import { folderOfFiles, type NamedFiles, OTHERS, readNamedFiles } from './named-files.ts';
+import { folderOfFiles, type NamedFiles, namedFilePaths, OTHERS, readNamedFiles } from './named-files.ts';
 import { CONFIGURATION_BYTES_MAX, type FlowLogOptions, type Options, SCHEMA, schemaFor } from './schema.ts';
 import { checkNamedSinks, checkSinks, planSinks, sinkSections, withFormerSections } from './sinks.ts';
 
@@ -34,8 +35,8 @@ export interface Loaded {
   readonly configuration: Configuration;
   /** Every option with its value as text and where it came from, in the order of the table. */
   readonly settings: readonly Setting[];
-  /** What the files hold that options name, by option: `sinks.cls.secretKeyFile`. */
-  readonly texts: ReadonlyMap<string, string>;
+  /** Those that options name, to be read again. */
+  readonly sinkFiles: SinkFiles;
   /** Sentences about what is allowed and probably not meant. */
   readonly warnings: readonly string[];
 }
@@ -74,7 +75,10 @@ export function loadConfiguration(options: LoadOptions): Loaded {
   return {
     configuration: deepFreeze(configuration),
     settings: [...findings.settings.values()],
-    texts: files.texts,
+    sinkFiles: {
+      paths: namedFilePaths([...findings.settings.values()], folderOf(options)),
+      readAgain: () => readSinksAgain(sections, findings, options),
+    },
     warnings: [
       ...findings.warnings,
       ...configuration.flowLogs.flatMap((flowLog) => rowWarnings(flowLog, configuration)),
@@ -84,8 +88,25 @@ export function loadConfiguration(options: LoadOptions): Loaded {
   };
 }
 
-function readFiles(findings: Findings, { path, environment, readTextFile: read }: LoadOptions): NamedFiles {
-  return readNamedFiles(findings, read, folderOfFiles(environment, dirname(path ?? '.')));
+function readFiles(findings: Findings, options: LoadOptions): NamedFiles {
+  return readNamedFiles(findings, options.readTextFile, folderOf(options));
+}
+
+/** Where relative paths of the files begin. */
+function folderOf({ path, environment }: LoadOptions): string {
+  return folderOfFiles(environment, dirname(path ?? '.'));
+}
+
+/** @throws OperationalError `config.invalid` */
+function readSinksAgain(
+  sections: readonly NamedSection[],
+  { settings }: Findings,
+  options: LoadOptions,
+): readonly SinkPlan[] {
+  const findings = new Findings(settings);
+  const files = readFiles(findings, options);
+  if (findings.problems.length > 0) throw refusal(options.path, findings);
+  return planSinks(sections, options.sinkKinds, files, findings);
 }
 
 /** One flow log from options as the file has them. @throws OperationalError `config.invalid`, in one sentence */

@@ -1,4 +1,5 @@
 /** The sinks of a configuration: sections of the kinds that the loader is handed. */
+import { createHash } from 'node:crypto';
 import type { SinkPlan } from '../model/sink-plan.ts';
 import { nearestWord } from '../options/nearest.ts';
 import type { Fields, NamedSection, Node, SectionNode } from '../options/option.ts';
@@ -83,7 +84,7 @@ export function planSinks(
     const secrets = Object.fromEntries(fromFiles.map(([each, value]) => [each.slice(path.length + 1), value]));
     const { drain = false, ...options } = own;
     const read = kindOf(kinds, type).plan(name, { ...options, ...secrets }, (option) => texts.get(`${path}.${option}`));
-    const plan = { ...read, isDraining: drain === true };
+    const plan = { ...read, isDraining: drain === true, contents: digestOf(texts, path) };
     const place = JSON.stringify(plan.storage);
     const other = paths.get(place);
     if (other !== undefined) {
@@ -92,6 +93,11 @@ export function planSinks(
     paths.set(place, path);
     return plan;
   });
+}
+
+function digestOf(texts: NamedFiles['texts'], section: string): string | undefined {
+  const own = [...texts].filter(([path]) => path.startsWith(`${section}.`));
+  return own.length === 0 ? undefined : createHash('sha256').update(JSON.stringify(own)).digest('hex');
 }
 
 function kindOf(kinds: readonly SinkOptions[], type: string): SinkOptions {

@@ -14,7 +14,7 @@ import { FlowLogControl, type FlowLogResolver } from '../flow-logs/reconciler.ts
 import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
 import type { Sandbox } from '../model/sandbox.ts';
-import type { SinkPlan } from '../model/sink-plan.ts';
+import type { SinkFiles, SinkPlan } from '../model/sink-plan.ts';
 import { EMBEDDED_STORAGE, type Storages } from '../model/storage.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { nodeDisk } from '../spool/disk.ts';
@@ -29,6 +29,7 @@ import type { HangUps } from './hang-ups.ts';
 import type { LogServiceKeeper } from './log-service-keeper.ts';
 import { logEnd, logStart, logStatus } from './run-log.ts';
 import { createNotify, type Reloading, serveManager } from './service-manager.ts';
+import type { SinkRenewal } from './sink-renewal.ts';
 import { openTargets } from './sink-targets.ts';
 import { refuseForeignState, warnOfOpenState } from './state-folder.ts';
 import { Supervisor, type SupervisorOptions } from './supervisor.ts';
@@ -49,6 +50,7 @@ export interface TelemetryPlan {
 export interface RunPlan extends Omit<AgentPlan, 'taps' | 'sandbox'> {
   readonly resolver: FlowLogResolver;
   readonly sinks: readonly SinkPlan[];
+  readonly sinkFiles: SinkFiles;
   /** The flow logs of the configuration, and where it wants their records. */
   readonly declarations: readonly Declaration[];
   readonly storages: Storages;
@@ -71,12 +73,12 @@ export async function runService(
 ): Promise<ExitCode> {
   const log = createLog({ level, nowMs: Date.now, priorities: isJournal(invocation.env, fstatSync(2)) });
   const sandbox = await confine(invocation, plan);
-  const target = await openTargets(plan.sinks, plan.stateDirectory, invocation.env, log);
+  const target = await openTargets(plan, invocation.env, log);
   const flowLogs = loadFlowLogs(plan, log);
   return supervise(
     invocation,
     { ...plan, sandbox, taps: flowLogs.taps(), ...target, log, topRecords: 0, onWindow: () => undefined },
-    { flowLogs, listen, reloadable, configPath, keeper: target.keeper },
+    { ...target, flowLogs, listen, reloadable, configPath },
   );
 }
 
@@ -84,14 +86,14 @@ export async function runEmbedded(invocation: Invocation, plan: RunPlan): Promis
   const { stdout } = invocation;
   const log = createLog({ level: 'warn', nowMs: Date.now });
   const sandbox = await confine(invocation, plan);
-  const target = await openTargets(plan.sinks, plan.stateDirectory, invocation.env, log);
+  const target = await openTargets(plan, invocation.env, log);
   const flowLogs = loadFlowLogs(plan, log);
   const taps = flowLogs.taps();
   const onWindow: SupervisorOptions['onWindow'] = (window) => showWindow(stdout, window);
   return supervise(
     invocation,
     { ...plan, sandbox, taps, ...target, log, topRecords: TOP_RECORDS, onWindow },
-    { flowLogs, keeper: target.keeper, onLogService: (service) => welcome(stdout, taps, service) },
+    { ...target, flowLogs, onLogService: (service) => welcome(stdout, taps, service) },
   );
 }
 
@@ -118,6 +120,7 @@ function loadFlowLogs({ resolver, declarations, storages, stateDirectory }: RunP
 interface RunContext {
   readonly flowLogs: FlowLogControl;
   readonly keeper: LogServiceKeeper | undefined;
+  readonly renewal: SinkRenewal;
   readonly listen?: ListenAddress | undefined;
   readonly reloadable?: Reloadable;
   readonly configPath?: string;
@@ -138,6 +141,7 @@ async function supervise(
   const supervisor = await Supervisor.start({ ...options, onLinks });
   logStart(options.log, { ...options, configPath, flowLogs: flowLogs.entries.map(called) });
   startLogService(context, supervisor, signal);
+  context.renewal.start(() => supervisor.deliverNow());
   flowLogs.begin(supervisor.taps);
   const probes = new SinkProbes(options.sinks);
   const socketPath = controlSocketPath(options.stateDirectory, env);
@@ -158,7 +162,7 @@ async function supervise(
   };
   const socket = { name: 'control socket', isInPlace: endpoints.isInPlace, remake: endpoints.reopen };
   for (const part of [registry, socket]) supervisor.state.add(part);
-  const leaveManager = serveManager(supervisor, notify, reloadable && reloading(reloadable, flowLogs), options.log);
+  const leaveManager = serveManager(supervisor, notify, reloadable && reloading(reloadable, context), options.log);
   invocation.onStatusRequest(() => logStatus(options.log, supervisor.status.read()));
   const requested = signal.aborted ? Promise.resolve() : once(signal, 'abort');
   try {
@@ -166,6 +170,7 @@ async function supervise(
   } finally {
     const endsAt = performance.now();
     leaveManager();
+    context.renewal.stop();
     flowLogs.end();
     probes.end();
     supervisor.state.drop(socket);
@@ -192,8 +197,9 @@ function startLogService({ keeper, onLogService }: RunContext, supervisor: Super
   });
 }
 
-function reloading({ hangUps, readAgain }: Reloadable, flowLogs: FlowLogControl): Reloading {
+function reloading({ hangUps, readAgain }: Reloadable, { flowLogs, renewal }: RunContext): Reloading {
   const reload = async () => {
+    await renewal.look();
     const { restartFor, declarations, storages } = readAgain();
     return { restartFor, flowLogs: await flowLogs.reload(declarations, storages) };
   };

@@ -9,6 +9,8 @@ export interface SinkPlan {
   readonly name: string;
   readonly kind: string;
   readonly options: unknown;
+  /** A digest of what the files hold that its options name; undefined where they name none. */
+  readonly contents?: string | undefined;
   /** It gets no new batches; what is pending for it is delivered. */
   readonly isDraining?: boolean;
   /** The same for options that differ only in the way there. */
@@ -17,6 +19,13 @@ export interface SinkPlan {
   describe(environment: Environment): string;
   /** @throws OperationalError `config.invalid` */
   create(context: SinkContext): Promise<Sink>;
+}
+
+/** The files with keys, certificates and proxies that options of sinks name. */
+export interface SinkFiles {
+  readonly paths: readonly string[];
+  /** The sinks with what those hold now, all else as at the start. @throws OperationalError `config.invalid` */
+  readAgain(): readonly SinkPlan[];
 }
 
 /** What a sink is given of the process around it. */

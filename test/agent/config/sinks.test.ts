@@ -143,10 +143,12 @@ describe('a sink', () => {
     expect(plan?.describe({})).toBe('the embedded log service');
   });
 
-  test('that changed is named by its options, also where only a file did', () => {
+  test('that changed is named by its options, and by its contents where only a file did', () => {
     const text = 'sinks: { home: { type: pigeon, loft: south, ringFile: ring } }';
     const before = load(text, {}, { ring: 'a' });
-    expect(changedOptions(before, load(text, {}, { ring: 'b' }))).toEqual(['sinks.home.ring']);
+    const after = load(text, {}, { ring: 'b' });
+    expect(changedOptions(before, after)).toEqual([]);
+    expect(after.configuration.sinks[0]?.contents).not.toBe(before.configuration.sinks[0]?.contents);
     expect(changedOptions(before, load(text.replace('south', 'north'), {}, { ring: 'a' }))).toEqual([
       'sinks.home.loft',
     ]);

@@ -42,7 +42,7 @@ async function listen() {
 async function start(text: string): Promise<readonly string[]> {
   const readTextFile = () => ({ text: `${text}\nflowLogs: []\n`, mode: 0o600 });
   const sinkKinds = [...SINKS, LINES];
-  const { configuration } = loadConfiguration({
+  const { configuration, sinkFiles } = loadConfiguration({
     path: 'f.yaml',
     environment: {},
     readTextFile,
@@ -50,7 +50,7 @@ async function start(text: string): Promise<readonly string[]> {
     zstd: false,
     readNamedFiles: true,
   });
-  const { sinks } = await openTargets(configuration.sinks, folder, {}, NO_LOG);
+  const { sinks } = await openTargets({ ...configuration, sinkFiles, stateDirectory: folder }, {}, NO_LOG);
   const names = sinks.map(({ name }) => name);
   const events = { onEvicting() {}, onEvicted() {}, onQuarantined() {} };
   spool = openSpool({

@@ -1,0 +1,98 @@
+/**
+ * The files with keys, certificates and proxies that sinks name, read again while the agent runs: when one of them changed, which is
+ * looked for every two seconds, and at once when a service rejects uploads. What cannot be used leaves the sinks as they are.
+ */
+import { stat } from 'node:fs/promises';
+import { RenewableSink } from '../export/renewable-sink.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import type { Sink } from '../model/sink.ts';
+import type { SinkContext, SinkFiles, SinkPlan } from '../model/sink-plan.ts';
+import type { Log } from '../telemetry/log.ts';
+
+const LOOK_MS = 2000;
+
+interface Renewable {
+  readonly sink: RenewableSink;
+  contents: string;
+}
+
+export interface SinkRenewalOptions {
+  readonly files: SinkFiles;
+  readonly context: SinkContext;
+  readonly log: Log;
+}
+
+export class SinkRenewal {
+  readonly #options: SinkRenewalOptions;
+  readonly #sinks = new Map<string, Renewable>();
+  #stamp: string | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #onRenewed: () => void = () => undefined;
+
+  constructor(options: SinkRenewalOptions) {
+    this.#options = options;
+  }
+
+  /** Answers the sink as one that is renewed; one without such files as it is. */
+  add({ name, contents }: SinkPlan, sink: Sink): Sink {
+    if (contents === undefined) return sink;
+    const renewable = new RenewableSink(sink, () => this.look());
+    this.#sinks.set(name, { sink: renewable, contents });
+    return renewable;
+  }
+
+  /** @param onRenewed a sink has other secrets: what was rejected may pass */
+  start(onRenewed: () => void): void {
+    if (this.#sinks.size === 0) return;
+    this.#onRenewed = onRenewed;
+    this.#timer = setInterval(() => void this.look(), LOOK_MS);
+    this.#timer.unref();
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** One look after the other: of those that ask at once, the later ones find nothing more. */
+  look(): Promise<void> {
+    this.#looking = this.#looking.then(() => this.#look());
+    return this.#looking;
+  }
+
+  async #look(): Promise<void> {
+    const stamp = await stampOf(this.#options.files.paths);
+    if (stamp === this.#stamp) return;
+    // Of before the reading, so that what changes amid it is found at the next look.
+    this.#stamp = stamp;
+    try {
+      for (const plan of this.#options.files.readAgain()) await this.#renew(plan);
+    } catch (error) {
+      if (!(error instanceof OperationalError)) throw error;
+      this.#options.log.error(`reloading credentials failed; keeping the current ones: ${error.message}`);
+    }
+  }
+
+  async #renew(plan: SinkPlan): Promise<void> {
+    const { context, log } = this.#options;
+    const known = this.#sinks.get(plan.name);
+    if (known === undefined || plan.contents === undefined || plan.contents === known.contents) return;
+    known.sink.renew(await plan.create(context));
+    known.contents = plan.contents;
+    log.info(`credentials of sink ${plan.name} reloaded`);
+    this.#onRenewed();
+  }
+}
+
+/** What tells that a file is another, or has been written. */
+async function stampOf(paths: readonly string[]): Promise<string> {
+  const stamps = paths.map(async (path) => {
+    try {
+      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+      return [dev, ino, size, mtimeNs, ctimeNs].join(' ');
+    } catch (error) {
+      return String((error as NodeJS.ErrnoException).code);
+    }
+  });
+  return (await Promise.all(stamps)).join('\n');
+}
