@@ -28,6 +28,14 @@ function annotate(annotator: RecordAnnotator, records: readonly FlowRecord[], in
   return [...records];
 }
 
+test('each annotator marks the records it saw, so that what it found is encoded', () => {
+  const annotators = [annotateRegions([]), annotateDirection(() => []), annotateInitiator(() => 1)];
+  for (const annotator of annotators) {
+    const [record] = annotate(annotator, [flow('10.0.0.1', '10.0.0.2')]);
+    expect(record!.isAnnotated).toBe(true);
+  }
+});
+
 describe('regions', () => {
   const networks = (...texts: string[]) => texts.map((text) => parseNetwork(text)!);
   const annotator = annotateRegions([
@@ -46,6 +54,11 @@ describe('regions', () => {
 
   test('an address that no network holds has none', () => {
     expect(regionsOf(flow('192.0.2.1', '10.0.0.1'))).toEqual(['', 'ap-guangzhou']);
+  });
+
+  test('a network says nothing about addresses of the other family that begin with the same bits', () => {
+    expect(regionsOf(flow('a01:203::1', '2001:db8::1'))).toEqual(['', 'ap-guangzhou']);
+    expect(regionsOf(flow('32.1.13.184', '10.0.0.1'))).toEqual(['', 'ap-guangzhou']);
   });
 });
 
