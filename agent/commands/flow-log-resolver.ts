@@ -1,5 +1,6 @@
 /** Flow logs between the words of the configuration and what they stand for on this host. */
 import { isDeepStrictEqual } from 'node:util';
+import { PSEUDONYMS_REQUIRE } from '../config/consistency.ts';
 import { rowOf } from '../config/flow-log-row.ts';
 import { isInterfacePattern, matchesInterface } from '../config/interface-pattern.ts';
 import {
@@ -38,7 +39,7 @@ export function declarationOf(flowLog: FlowLogConfiguration): Declaration {
 }
 
 export function flowLogResolver(
-  { capture, constants }: Pick<Configuration, 'capture' | 'constants'>,
+  { capture, constants, privacy }: Pick<Configuration, 'capture' | 'constants' | 'privacy'>,
   { mayLack }: Waiting,
 ): FlowLogResolver {
   const { snapBytes, bufferBytes, promiscuous, filter } = capture;
@@ -55,11 +56,11 @@ export function flowLogResolver(
     },
   });
   return {
-    read: (options) => declarationOf(loadFlowLog(options)),
+    read: (options) => declarationOf(keyed(loadFlowLog(options), privacy)),
     resolve(entries) {
       const known = listInterfaces();
       return entries.map((entry) => {
-        const configured = configurationOf(entry);
+        const configured = keyed(configurationOf(entry), privacy);
         const { interfaces, missing } = resolveInterfaces(configured.interfaces, known);
         const found = interfaces.map((each) => tapOf(configured, each));
         return { entry, flowLog: flowLogOf(configured, constants), patterns: configured.interfaces, found, missing };
@@ -71,6 +72,15 @@ export function flowLogResolver(
   };
 }
 
+/** @throws OperationalError `config.invalid` where it demands pseudonyms and there is no key */
+function keyed(flowLog: FlowLogConfiguration, { key }: Configuration['privacy']): FlowLogConfiguration {
+  if (flowLog.addresses === 'plain' || key !== undefined) return flowLog;
+  throw new OperationalError(
+    'config.invalid',
+    `Invalid flow log ${flowLog.id} (${flowLog.name}): ${PSEUDONYMS_REQUIRE}.`,
+  );
+}
+
 /** The flow log as its records name it. */
 function flowLogOf(flowLog: FlowLogConfiguration, constants: Configuration['constants']): FlowLog {
   return {
@@ -80,6 +90,7 @@ function flowLogOf(flowLog: FlowLogConfiguration, constants: Configuration['cons
     resourceType: flowLog.resourceType,
     trafficType: flowLog.trafficType,
     ...(flowLog.sinks.length === 0 ? {} : { sinks: flowLog.sinks }),
+    ...(flowLog.addresses === 'plain' ? {} : { addresses: flowLog.addresses }),
     ...rowOf(flowLog, constants),
   };
 }

@@ -39,6 +39,7 @@ function plan(configuration: Configuration, waiting: Waiting): Omit<RunPlan, 'si
     engine: capture.engine,
     exclusion: exclude,
     regions: configuration.regions,
+    privacyKey: configuration.privacy.key,
     flowsMax: table.flowsMax,
     ringBytesMax: ringBytesMaxOf(capture.memoryMax),
     tableDirectory: table.directory,

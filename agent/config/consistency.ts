@@ -7,6 +7,10 @@ import { isInterfacePattern } from './interface-pattern.ts';
 import { PROTOCOL } from './kinds.ts';
 import { siblingOf } from './named-files.ts';
 
+/** What to do about pseudonyms without a key. */
+export const PSEUDONYMS_REQUIRE =
+  'pseudonyms require a key: set privacy.keyFile to a file that openssl rand -hex 32 has written';
+
 /** Names that the built-in exclusions have in the ledger. */
 const BUILT_IN_RULES: ReadonlySet<unknown> = new Set(['dhcp', 'dhcpv6', 'windows-activation']);
 const PROTOCOLS_WITH_PORTS: ReadonlySet<unknown> = new Set([PROTOCOL.parse('tcp'), PROTOCOL.parse('udp')]);
@@ -15,6 +19,16 @@ export function checkConsistency(findings: Findings): void {
   checkFlowLogs(findings);
   checkExclusionRules(findings);
   checkFiles(findings);
+}
+
+/** Of the whole configuration: a flow log that a command creates has no key of its own. */
+export function checkPrivacy(findings: Findings): void {
+  const { settings } = findings;
+  if (settings.has('privacy.key') || settings.has('privacy.keyFile')) return;
+  for (const entry of entriesOf(findings, 'flowLogs')) {
+    if (settings.get(`${entry}.addresses`)?.value !== 'pseudonymised') continue;
+    findings.problemAt(`${entry}.addresses`, PSEUDONYMS_REQUIRE);
+  }
 }
 
 function checkFlowLogs(findings: Findings): void {

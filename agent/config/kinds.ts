@@ -79,3 +79,9 @@ export const TAG: Kind<readonly [key: string, value: string]> = {
     return key === undefined || value === undefined ? undefined : [key, value];
   },
 };
+
+/** 32 bytes. */
+export const PRIVACY_KEY: Kind<Uint8Array> = {
+  expected: '64 hexadecimal digits, as openssl rand -hex 32 prints them',
+  parse: (text) => (/^[\da-f]{64}$/i.test(text) ? Uint8Array.from(Buffer.from(text, 'hex')) : undefined),
+};

@@ -10,7 +10,7 @@ import type { SinkFiles, SinkPlan } from '../model/sink-plan.ts';
 import type { NamedSection } from '../options/option.ts';
 import type { SinkOptions } from '../options/sink-options.ts';
 import { captureWarnings } from './capture-warnings.ts';
-import { checkConsistency } from './consistency.ts';
+import { checkConsistency, checkPrivacy } from './consistency.ts';
 import { readDocument } from './document.ts';
 import { type Environment, misspeltVariables } from './environment.ts';
 import { describeFileError, type ReadTextFile } from './files.ts';
@@ -63,6 +63,7 @@ export function loadConfiguration(options: LoadOptions): Loaded {
   const read = readDocument(withFormerSections(schema, sinkKinds), file.text, environment, findings) as Options;
   const sections = read === undefined ? [] : sinkSections(read, sinkKinds, findings);
   checkConsistency(findings);
+  checkPrivacy(findings);
   checkSinks(sections, sinkKinds, findings, { zstd });
   checkNamedSinks(sections, findings);
   checkMode(findings, path ?? '', file.mode);
@@ -71,12 +72,13 @@ export function loadConfiguration(options: LoadOptions): Loaded {
   if (findings.problems.length > 0) throw refusal(path, findings);
   const sinks = planSinks(sections, sinkKinds, files, findings);
   if (findings.problems.length > 0) throw refusal(path, findings);
-  const configuration: Configuration = { ...read, flowLogs: read.flowLogs.map(completed), sinks };
+  const privacy = { ...read.privacy, key: keyOf(read.privacy, files) };
+  const configuration: Configuration = { ...read, privacy, flowLogs: read.flowLogs.map(completed), sinks };
   return {
     configuration: deepFreeze(configuration),
     settings: [...findings.settings.values()],
     sinkFiles: {
-      paths: namedFilePaths([...findings.settings.values()], folderOf(options)),
+      paths: namedFilePaths([...ofSinks(findings).values()], folderOf(options)),
       readAgain: () => readSinksAgain(sections, findings, options),
     },
     warnings: [
@@ -86,6 +88,16 @@ export function loadConfiguration(options: LoadOptions): Loaded {
       ...listenWarnings(configuration),
     ],
   };
+}
+
+/** Another key of pseudonyms counts from the next start, so its file is read once. */
+function ofSinks({ settings }: Findings): Map<string, Setting> {
+  return new Map([...settings].filter(([path]) => !path.startsWith('privacy.')));
+}
+
+/** Undefined also where the file that holds it is not to be read. */
+function keyOf({ key }: Options['privacy'], { values }: NamedFiles): Uint8Array | undefined {
+  return key ?? (values.get('privacy.key') as Uint8Array | undefined);
 }
 
 function readFiles(findings: Findings, options: LoadOptions): NamedFiles {
@@ -98,12 +110,8 @@ function folderOf({ path, environment }: LoadOptions): string {
 }
 
 /** @throws OperationalError `config.invalid` */
-function readSinksAgain(
-  sections: readonly NamedSection[],
-  { settings }: Findings,
-  options: LoadOptions,
-): readonly SinkPlan[] {
-  const findings = new Findings(settings);
+function readSinksAgain(sections: readonly NamedSection[], first: Findings, options: LoadOptions): readonly SinkPlan[] {
+  const findings = new Findings(ofSinks(first));
   const files = readFiles(findings, options);
   if (findings.problems.length > 0) throw refusal(options.path, findings);
   return planSinks(sections, options.sinkKinds, files, findings);

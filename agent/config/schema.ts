@@ -6,7 +6,7 @@
  */
 
 import { DEFAULT_ENGINE, LIVE_ENGINE_NAMES, LIVE_ENGINES_DESCRIPTION, NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
-import { RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
+import { ADDRESS_FORMS, RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
@@ -19,13 +19,23 @@ import {
   optional,
   optionalSection,
   required,
+  secretOrFile,
   section,
   type ValueOf,
 } from '../options/option.ts';
 import type { SinkOptions } from '../options/sink-options.ts';
 import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
 import { CONSTANT_OPTIONS } from './constants.ts';
-import { FIELD_WORD, INTERFACE_PATTERN, LISTEN_ADDRESS, NETWORK, PORT_RANGE, PROTOCOL, TAG } from './kinds.ts';
+import {
+  FIELD_WORD,
+  INTERFACE_PATTERN,
+  LISTEN_ADDRESS,
+  NETWORK,
+  PORT_RANGE,
+  PRIVACY_KEY,
+  PROTOCOL,
+  TAG,
+} from './kinds.ts';
 
 const KIBIBYTE = 1024;
 const MEBIBYTE = 1024 ** 2;
@@ -110,10 +120,16 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
       description:
         'What records say, in this order; the names `eni`, `nat` and `ccn` stand for the fields of those rows. Empty is the documented ' +
         'row of the resource type; the example adds what incident analysis needs. `icmp-type` or `icmp-code` makes both part of the ' +
-        'flow key. Immutable, so decide before the first start.',
+        'flow key. Addresses, ports, protocol and TCP flags that a list does not name are not in the spool either. Immutable, so decide before the first start.',
       example: `[eni, ${INCIDENT_FIELDS.join(', ')}]`,
     },
   ),
+  addresses: option(choice(ADDRESS_FORMS), 'plain', {
+    description:
+      'How records name addresses: `plain`, or `pseudonymised`, as prefix-preserving pseudonyms under `privacy.key`, before anything is ' +
+      'written to the spool: see privacy.md. Immutable.',
+    example: 'pseudonymised',
+  }),
   constants: section('Values of fields that the host cannot know, for this flow log alone.', CONSTANT_OPTIONS),
   rejects: optionalSection(
     'Where the packet filter says what it rejects. Without this section every packet that the interface sees is recorded as ACCEPT.',
@@ -279,6 +295,22 @@ const BEFORE_SINKS = {
       description:
         'Which addresses lie in which region, for the fields `srcregionid` and `dstregionid` of flow logs of type CCN.',
     },
+  ),
+  privacy: section(
+    'The key of pseudonyms, for the flow logs whose `addresses` are `pseudonymised`: see privacy.md.',
+    secretOrFile(
+      'key',
+      {
+        description: `Key of the pseudonyms: ${PRIVACY_KEY.expected}. Whoever has it can compute the addresses again; another key gives other pseudonyms.`,
+        example: '0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0',
+      },
+      {
+        description:
+          'A file that holds it. A relative path is looked up in `$CREDENTIALS_DIRECTORY` (systemd), else beside this file.',
+        example: 'privacy-key',
+      },
+      PRIVACY_KEY,
+    ),
   ),
   table: section('The flow table: the flows of the open window.', {
     flowsMax: option(integer(1024, 16 * MEBIBYTE), '1000000', {

@@ -17,5 +17,7 @@ export interface AgentPlan {
   readonly ringBytesMax: number;
   readonly tableDirectory?: string | undefined;
   readonly regions: readonly Region[];
+  /** Of pseudonyms of addresses. */
+  readonly privacyKey: Uint8Array | undefined;
   readonly sandbox: Sandbox;
 }

@@ -210,6 +210,7 @@ export class Supervisor {
       points: this.#options.taps.map(({ point }) => point),
       ...RECORDER_DEFAULTS,
       regions: this.#options.regions,
+      privacyKey: this.#options.privacyKey,
       topRecords: this.#options.topRecords,
       hashSeed: this.#hashSeed,
       flushMs: FLUSH_MS,

@@ -12,6 +12,8 @@ export interface FlowLog {
   readonly fields: readonly string[];
   /** The sinks that get its records, by name; absent where all of the agent do. */
   readonly sinks?: readonly string[];
+  /** Absent where records have the addresses themselves. */
+  readonly addresses?: 'pseudonymised';
   /** Values of fields that this host cannot know (`vpc-id` ...), by name. */
   readonly constants: Readonly<Record<string, string>>;
 }
@@ -30,6 +32,9 @@ export const ROW_DEFAULTS = {
   fields: [],
   constants: {},
 } as const satisfies Partial<FlowLog>;
+
+/** How records name addresses. */
+export const ADDRESS_FORMS = ['plain', 'pseudonymised'] as const;
 
 /** What most flow logs are beside their identity. */
 export const FLOW_LOG_DEFAULTS = { ...ROW_DEFAULTS, trafficType: 'ALL' } as const satisfies Partial<FlowLog>;

@@ -14,6 +14,7 @@ import type { Ledger } from '../model/ledger.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { TranslationNumbers } from '../model/translation-numbers.ts';
+import { AddressPseudonyms } from '../privacy/address-pseudonyms.ts';
 import { TopRecords, type TopSummary } from '../record/table.ts';
 import { ofTrafficType } from '../record/traffic-cursor.ts';
 import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
@@ -21,6 +22,7 @@ import { firstPartOf, type RecordedWindow, Recorder, type RecorderCounters } fro
 import { SpoolWriter, type WrittenBatch } from '../spool/spool-writer.ts';
 import { type AnnotatorsOf, annotated } from './annotators.ts';
 import { type MappedWindow, mapWindow } from './mapped-window.ts';
+import { privately } from './private-windows.ts';
 import { type RecoveryCounters, WindowRecovery } from './window-recovery.ts';
 
 /** Everything that the recorder is given; it crosses to its thread as a structured clone. */
@@ -39,6 +41,8 @@ export interface RecorderSetup {
   readonly heldBytesMax: number;
   /** How many of a window's largest records go to the control plane; 0 for none. */
   readonly topRecords: number;
+  /** Of pseudonyms of addresses; undefined where the configuration has none. */
+  readonly privacyKey?: Uint8Array | undefined;
   /** Which addresses lie in which region. */
   readonly regions: readonly Region[];
   /** Random, for tables of its own. */
@@ -121,7 +125,8 @@ export async function recordWindows(
     recovery: { ...recovery.counters },
     recoveryFailure: recovery.failure,
   });
-  const { tablesFolders, runId, hostId, points, hashSeed } = setup;
+  const { tablesFolders, runId, hostId, points, hashSeed, privacyKey } = setup;
+  const pseudonyms = privacyKey === undefined ? undefined : new AddressPseudonyms(privacyKey);
   const onQuarantined = (file: string, reason: string) => emit({ kind: 'quarantined', file, reason, status: status() });
   const onNewer = (file: string, reason: string) => emit({ kind: 'newer', file, reason, status: status() });
   const recovery = new WindowRecovery({
@@ -159,7 +164,7 @@ export async function recordWindows(
       },
     },
   });
-  const add = (window: RecordedWindow) => recorder.add(shipped(annotated(window, annotatorsOf)));
+  const add = (window: RecordedWindow) => recorder.add(privately(shipped(annotated(window, annotatorsOf)), pseudonyms));
   const endRecovery = recoverWindows(recovery, add, (message) => emit({ ...message, status: status() }));
   await new Promise<void>((resolve) => {
     windows.on('message', (message: ClosedWindowMessage) => {

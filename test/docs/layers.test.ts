@@ -33,6 +33,8 @@ const PROBES: readonly Probe[] = [
   ['agent/wire/x.ts', 'node:http', 'forbidden'],
   ['agent/annotation/x.ts', '../packet/y.ts', 'allowed'],
   ['agent/annotation/x.ts', '../flow/y.ts', 'forbidden'],
+  ['agent/privacy/x.ts', 'node:crypto', 'allowed'],
+  ['agent/privacy/x.ts', '../spool/y.ts', 'forbidden'],
   ['agent/conntrack/x.ts', 'node:fs', 'allowed'],
   ['agent/conntrack/x.ts', '../capture/y.ts', 'forbidden'],
   ['agent/explain/x.ts', '../record/y.ts', 'allowed'],

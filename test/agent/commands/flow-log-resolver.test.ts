@@ -33,6 +33,12 @@ function resolver() {
   return flowLogResolver(configuration, { mayLack: (pattern) => pattern.includes('*') });
 }
 
+test('a flow log that demands pseudonyms is refused without a key, also when a command creates it', () => {
+  expect(() => resolver().read({ interfaces: ['lo'], addresses: 'pseudonymised' })).toThrow(
+    /^Invalid flow log fl-\w+ \(default\): pseudonyms require a key: set privacy.keyFile/,
+  );
+});
+
 describe('a flow log between the file and the registry', () => {
   test('is the same again after it was stored', () => {
     const first = declarationOf(loadFlowLog(EVERYTHING));

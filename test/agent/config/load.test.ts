@@ -65,6 +65,41 @@ cls:
   secretKey: hush
 `;
 
+describe('the key of pseudonyms', () => {
+  const KEY = '0123456789abcdef'.repeat(4);
+  const WANTED = 'flowLogs: [{ interfaces: [eth0], addresses: pseudonymised }]';
+  const bytes = Uint8Array.from(Buffer.from(KEY, 'hex'));
+
+  test('is in a file, in a variable, or in the configuration, and is never shown', () => {
+    const loads = [
+      load(`${WANTED}\nprivacy: { keyFile: /k }`, { files: { '/k': `${KEY}\n` } }),
+      load(WANTED, { environment: { FLOWLOGD_PRIVACY_KEY: KEY } }),
+      load(`${WANTED}\nprivacy: { key: '${KEY}' }`, { mode: 0o600 }),
+    ];
+    for (const { configuration, settings } of loads) {
+      expect(configuration.privacy.key).toEqual(bytes);
+      expect(JSON.stringify(settings.map(({ shown }) => shown))).not.toContain(KEY);
+    }
+  });
+
+  test('is required where a flow log demands pseudonyms', () => {
+    expect(problems(WANTED)).toEqual([
+      'flowlogd.yaml:1:45: flowLogs[0].addresses: pseudonyms require a key: set privacy.keyFile to a file that openssl rand -hex 32 has written',
+    ]);
+    expect(load('').configuration.privacy.key).toBeUndefined();
+  });
+
+  test('is 64 hexadecimal digits', () => {
+    const [line] = problems(`${WANTED}\nprivacy: { keyFile: /k }`, { files: { '/k': 'short' } });
+    expect(line).toContain('privacy.keyFile: its content is invalid: expected 64 hexadecimal digits');
+  });
+
+  test('in a file that others can read is warned about', () => {
+    const { warnings } = load(`${WANTED}\nprivacy: { keyFile: /k }`, { files: { '/k': KEY }, fileMode: 0o644 });
+    expect(warnings).toContain('/k is world-readable; run chmod 600 /k');
+  });
+});
+
 describe('a configuration', () => {
   test('whose aliases refer to each other is refused where they begin to repeat too much', () => {
     const networks = `networks: [&n 2001:db8::/32${', *n'.repeat(255)}]`;
@@ -104,6 +139,7 @@ describe('a configuration', () => {
         sinks: [],
         trafficType: 'ALL',
         fields: [],
+        addresses: 'plain',
         constants: {},
         windowSeconds: 300,
         accountId: '-',
