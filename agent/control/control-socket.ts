@@ -15,6 +15,7 @@ import {
   type EndpointLimits,
   endpointServer,
   LOCAL_ROUTES,
+  makeRoom,
   type Read,
 } from './endpoint-server.ts';
 import type { Operate } from './flow-log-routes.ts';
@@ -136,6 +137,7 @@ export async function openListener(
   limits = ENDPOINT_LIMITS,
 ): Promise<Endpoint> {
   const server = endpointServer(LOCAL_ROUTES, read, limits);
+  makeRoom(server, limits);
   const name = (at: number) => `${host.includes(':') ? `[${host}]` : host}:${at}`;
   await listenOn(server, { host, port }, name(port));
   const bound = server.address();

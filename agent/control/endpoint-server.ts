@@ -10,6 +10,7 @@
  * A client gets one answer per connection and neither memory nor time beyond the limits below; the answers are a few kilobytes.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { AgentStatus } from '../telemetry/agent-status.ts';
 import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
 import { withFormerNames } from '../telemetry/former-names.ts';
@@ -72,6 +73,20 @@ export function endpointServer(
   server.maxRequestsPerSocket = 1;
   server.setTimeout(timeoutMs, (socket) => socket.destroy());
   return server;
+}
+
+/** For a server to which every user of the host can connect: the oldest connection goes for a new one, as those that ask are answered at once. */
+export function makeRoom(server: Server, { connectionsMax }: EndpointLimits): void {
+  const open = new Set<Socket>();
+  server.maxConnections = Number.POSITIVE_INFINITY;
+  server.on('connection', (socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    const [oldest] = open;
+    if (open.size <= connectionsMax || oldest === undefined) return;
+    open.delete(oldest);
+    oldest.destroy();
+  });
 }
 
 function answer(routes: Readonly<Record<string, Route>>, read: Read, request: IncomingMessage, to: ServerResponse) {

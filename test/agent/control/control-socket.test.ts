@@ -193,6 +193,24 @@ describe('the endpoint over TCP', () => {
   });
 });
 
+describe('the endpoint over TCP, when its connections are taken', () => {
+  test('closes the oldest for a new one, and answers that', async () => {
+    const limits = { ...ENDPOINT_LIMITS, connectionsMax: 3 };
+    const { address } = await started(openListener({ host: '127.0.0.1', port: 0 }, read, limits));
+    const [host = '', text] = address.split(':');
+    const port = Number(text);
+    const held = Array.from({ length: 3 }, () => connect({ host, port }));
+    await Promise.all(held.map(connected));
+    const closed = untilClosed(held[0]!);
+    expect(await ask({ host, port }, '/health')).toMatchObject({ code: 200 });
+    expect(await closed).toBe('');
+    const second = untilClosed(held[1]!);
+    held[1]!.write('GET /health HTTP/1.1\r\nHost: x\r\n\r\n');
+    expect(await second).toMatch(/^HTTP\/1\.1 200 /);
+    for (const socket of held) socket.destroy();
+  });
+});
+
 describe('the endpoints of an agent', () => {
   function collectedLog() {
     const warnings: string[] = [];
