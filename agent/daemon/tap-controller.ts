@@ -1,4 +1,4 @@
-import type { Observer } from '../flow-logs/reconciler.ts';
+import type { Observer } from '../flow-logs/observed-taps.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';

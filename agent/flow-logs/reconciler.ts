@@ -1,22 +1,20 @@
 /**
- * The flow logs of a running agent: the registry in memory and on disk, and the taps of the data plane, which it makes the
- * same. Whatever changes is on the disk first; then the taps that nobody wants any more hand over their windows and go, and
- * the new ones come. The others are never touched.
+ * The flow logs of a running agent: the registry in memory and on disk, and the taps of the data plane, which follow it
+ * (observed-taps.ts). Whatever changes is on the disk first.
  *
  * Changes come one after the other, however many ask at once. Interfaces come and go: it looks which there are when the kernel
- * tells of a new one, and every two seconds, should the kernel not tell. A tap of an interface by name stays and waits for it; one that a pattern found, or that was the default, goes when the
- * interface was not there for two looks, so that short-lived interfaces do not pile up.
+ * tells of a new one, and every two seconds, should the kernel not tell.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { ObservationPoint } from '../model/flow-log.ts';
 import type { AppearedLink, VanishedLink } from '../model/link-changes.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { Storage, Storages } from '../model/storage.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { TapSetup } from '../threads/tap-manager.ts';
-import { type Claims, claimInterfaces, describeConflict, type Resolution } from './claims.ts';
+import { claimInterfaces, describeConflict, type Resolution } from './claims.ts';
 import { called, type Declaration, type FlowLogEntry, type Refusal } from './flow-log-entry.ts';
 import { newFlowLogId } from './flow-log-id.ts';
+import { ObservedTaps, type Observer } from './observed-taps.ts';
 import { type AttributeChange, create, type Entries, modify, type Outcome, reconcile, remove } from './registry.ts';
 import { type RegistryDisk, readRegistry, setRegistryAside, writeRegistry } from './registry-file.ts';
 import { describeStorage, storagesOf, withStorages } from './storage.ts';
@@ -33,16 +31,6 @@ export interface FlowLogResolver {
   covers(pattern: string, interfaceName: string): boolean;
   /** Why no flow log can be made of a pattern that stands for nothing; undefined where it may wait for its interface. */
   explainMissing(pattern: string): OperationalError | undefined;
-}
-
-/** What makes and ends taps. These fail with an OperationalError. */
-export interface Observer {
-  observe(tap: TapSetup): Promise<void>;
-  /** The point continues with other windows. */
-  change(tap: TapSetup): Promise<void>;
-  leave(point: ObservationPoint): Promise<void>;
-  /** An interface that should have been observed came and went, and carried so many packets. */
-  missed(packets: number): void;
 }
 
 export interface FlowLogControlOptions {
@@ -65,16 +53,8 @@ export interface ReloadReport {
   readonly refusals: readonly Refusal[];
 }
 
-interface RunningTap {
-  readonly entryId: string;
-  readonly tap: TapSetup;
-  /** Looks in a row at which nothing stood for it. */
-  absences: number;
-}
-
 /** Between two looks for interfaces that came or went. */
 const REFRESH_MS = 2_000;
-const ABSENCES_MAX = 2;
 
 export class FlowLogControl {
   readonly #options: FlowLogControlOptions;
@@ -85,13 +65,7 @@ export class FlowLogControl {
   #observer: Observer | undefined;
   #refreshing: NodeJS.Timeout | undefined;
   #last: Promise<unknown> = Promise.resolve();
-  /** When interfaces appeared that were not looked at since, Unix seconds. */
-  readonly #appeared = new Map<string, number>();
-  /** The interfaces at the last look, and when that was: Unix seconds. */
-  #known: { readonly names: ReadonlySet<string>; readonly atSeconds: number } | undefined;
-  readonly #running = new Map<string, RunningTap>();
-  /** Why an interface that should be observed is not, by the key of its tap. */
-  readonly #failures = new Map<string, string>();
+  readonly #taps: ObservedTaps;
 
   /**
    * What the state directory and the configuration say together. Nothing is written: another agent may be there.
@@ -114,6 +88,7 @@ export class FlowLogControl {
   private constructor(options: FlowLogControlOptions, damage: string | undefined) {
     this.#options = options;
     this.#damage = damage;
+    this.#taps = new ObservedTaps(options);
   }
 
   get entries(): Entries {
@@ -127,10 +102,7 @@ export class FlowLogControl {
 
   /** What to observe from the start. */
   taps(): readonly TapSetup[] {
-    this.#known = { names: this.#options.resolver.names(), atSeconds: this.#options.now() / 1000 };
-    const wanted = this.#wanted();
-    for (const [key, running] of wanted) this.#running.set(key, running);
-    return [...wanted.values()].map(({ tap }) => tap);
+    return this.#taps.fromStart(() => this.resolutions());
   }
 
   /** The taps run, and the state directory is ours. */
@@ -160,7 +132,7 @@ export class FlowLogControl {
 
   /** Interfaces came; others went without ever being captured. */
   linksChanged(appeared: readonly AppearedLink[], missed: readonly VanishedLink[]): void {
-    for (const { name, atSeconds } of appeared) this.#appeared.set(name, atSeconds);
+    for (const { name, atSeconds } of appeared) this.#taps.appeared(name, atSeconds);
     for (const link of missed) this.#tellMissed(link);
     if (appeared.length > 0) void this.refresh().catch(ignoreRefusal);
   }
@@ -225,7 +197,7 @@ export class FlowLogControl {
 
   /** Why interfaces of the flow log are not observed, a sentence each. */
   failuresOf(id: string): readonly string[] {
-    return [...this.#failures].filter(([key]) => key.startsWith(`${id}/`)).map(([, failure]) => failure);
+    return this.#taps.failuresOf(id);
   }
 
   /** The entries as declared, less those that cannot be made on this host as it is. */
@@ -332,72 +304,7 @@ export class FlowLogControl {
 
   /** Makes the taps what the entries say. */
   async #apply(): Promise<void> {
-    const observer = this.#observer;
-    if (observer === undefined) return;
-    const known = { names: this.#options.resolver.names(), atSeconds: this.#options.now() / 1000 };
-    const resolutions = this.resolutions();
-    const wanted = this.#wanted(resolutions);
-    this.#appeared.clear();
-    this.#known = known;
-    for (const [key, running] of this.#running) if (wanted.has(key)) running.absences = 0;
-    for (const key of this.#failures.keys()) if (!wanted.has(key)) this.#failures.delete(key);
-    // Those that go together wait for one round of the data plane, and so do those that come.
-    const going = [...this.#running].filter(([key, running]) => !wanted.has(key) && this.#mayGo(running, resolutions));
-    await Promise.all(going.map(([key, running]) => this.#leave(observer, key, running)));
-    const coming = [...wanted].filter(
-      ([key, { tap }]) => !isDeepStrictEqual(this.#running.get(key)?.tap.point.flowLog, tap.point.flowLog),
-    );
-    await Promise.all(coming.map(([key, running]) => this.#observe(observer, key, running)));
-  }
-
-  async #leave(observer: Observer, key: string, running: RunningTap): Promise<void> {
-    await observer.leave(running.tap.point);
-    this.#running.delete(key);
-  }
-
-  async #observe(observer: Observer, key: string, running: RunningTap): Promise<void> {
-    try {
-      const isChange = this.#running.delete(key);
-      await (isChange ? observer.change(running.tap) : observer.observe(running.tap));
-      this.#running.set(key, running);
-      this.#failures.delete(key);
-    } catch (error) {
-      if (!(error instanceof OperationalError)) throw error;
-      if (this.#failures.get(key) !== error.message)
-        this.#options.log.warn(error.message, { flowLog: running.entryId });
-      this.#failures.set(key, error.message);
-    }
-  }
-
-  /** As the kernel told, or by what was there at the last look: undefined for an interface that was. */
-  #appearedAt(interfaceName: string): number | undefined {
-    // The kernel's device for all of them is in no list.
-    const isKnown = interfaceName === 'any' || (this.#known?.names.has(interfaceName) ?? true);
-    return this.#appeared.get(interfaceName) ?? (isKnown ? undefined : this.#known?.atSeconds);
-  }
-
-  /** @param resolutions as of now */
-  #wanted(resolutions = this.resolutions()): Map<string, RunningTap> {
-    const { owners }: Claims = claimInterfaces(resolutions);
-    const wanted = new Map<string, RunningTap>();
-    for (const { entry, found } of resolutions) {
-      if (!entry.attributes.enabled) continue;
-      for (const { interfaceName, tap: setup } of found) {
-        if (owners.get(interfaceName)?.id !== entry.id) continue;
-        const tap = { ...setup, appearedAtSeconds: this.#appearedAt(interfaceName) };
-        wanted.set(`${entry.id}/${interfaceName}`, { entryId: entry.id, tap, absences: 0 });
-      }
-    }
-    return wanted;
-  }
-
-  /** Whether a tap that nothing stands for now is to go. */
-  #mayGo(running: RunningTap, resolutions: readonly Resolution<TapSetup>[]): boolean {
-    const resolution = resolutions.find(({ entry }) => entry.id === running.entryId);
-    if (resolution === undefined || !resolution.entry.attributes.enabled) return true;
-    const { patterns, missing } = resolution;
-    const waits = patterns.includes(running.tap.point.interfaceName) || missing.includes('default');
-    return !waits && ++running.absences >= ABSENCES_MAX;
+    if (this.#observer !== undefined) await this.#taps.become(() => this.resolutions(), this.#observer);
   }
 
   #freeId(): string {

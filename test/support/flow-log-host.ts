@@ -2,7 +2,8 @@
 
 import { clsStorage } from '../../agent/export/cls/kind.ts';
 import type { Declaration } from '../../agent/flow-logs/flow-log-entry.ts';
-import { FlowLogControl, type FlowLogResolver, type Observer } from '../../agent/flow-logs/reconciler.ts';
+import type { Observer } from '../../agent/flow-logs/observed-taps.ts';
+import { FlowLogControl, type FlowLogResolver } from '../../agent/flow-logs/reconciler.ts';
 import type { ObservationPoint } from '../../agent/model/flow-log.ts';
 import { FLOW_LOG_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { OperationalError } from '../../agent/model/operational-error.ts';
