@@ -79,7 +79,7 @@ export class FlowLogControl {
     const { entries, refusals } = control.#reconciled(before, declarations, options.storages);
     const [first] = refusals;
     if (first !== undefined) {
-      throw new OperationalError(first.code, refusals.map(({ message }) => message).join('\n'));
+      throw new OperationalError(first.code, refusals.map(({ message }) => message).join('\n  '));
     }
     control.#entries = control.#stored(entries);
     return control;

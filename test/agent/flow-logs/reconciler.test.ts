@@ -40,6 +40,12 @@ describe('flow logs at a start', () => {
     expect(host.disk.readNow(`/state/${REGISTRY_FILE}`)).toEqual(before);
   });
 
+  test('are refused one under the other, in the form that a terminal shows as lines', () => {
+    host.start(on('fl-a', 'eth0'), on('fl-b', 'eth1'));
+    const other = (id: string, name: string) => declaration(id, {}, { interfaces: [name], windowSeconds: 60 });
+    expect(() => host.load(other('fl-a', 'eth0'), other('fl-b', 'eth1'))).toThrow(/^fl-a .*\n {2}fl-b .*$/);
+  });
+
   test('wait for an interface that is not there yet, and say so; by a command none is made for it', async () => {
     const control = host.start(on('fl-a', 'eth0'), on('fl-b', 'eth7'));
     expect(running()).toEqual(['fl-a/eth0']);
