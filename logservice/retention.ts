@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import type { Store } from './store.ts';
 import type { Writer } from './writer.ts';
 
@@ -29,21 +28,33 @@ export async function applyRetention(
   options: RetentionOptions,
   nowMs: number,
 ): Promise<RetentionReport> {
-  return await writer.exclusive(async () => {
-    const before = BigInt(Math.trunc(nowMs - options.retentionMs));
-    let logsDeleted = await deleteUpTo(store, await lastPackageBefore(store, before));
-    const { storeBytesMax } = options;
-    const bytes = await storeBytes(store);
-    if (bytes > storeBytesMax) {
-      const share = 1 - (CUT_TO * storeBytesMax) / bytes;
-      logsDeleted += await deleteUpTo(store, await lastPackageOfShare(store, share));
-    }
-    await forgetPackages(store);
-    // Space of deleted logs can be used again only after a checkpoint.
-    if (logsDeleted > 0) await store.connection.run('CHECKPOINT');
-    if (bytes > storeBytesMax && (await storeBytes(store)) > storeBytesMax) await rewrite(store, writer);
-    return { logsDeleted, storeBytes: await storeBytes(store) };
-  });
+  const { logsDeleted, bytes } = await writer.exclusive(() => deleteOld(store, options, nowMs));
+  const { storeBytesMax } = options;
+  if (logsDeleted > 0 || bytes > storeBytesMax) {
+    await store.gate.alone(() =>
+      writer.exclusive(async () => {
+        // Space of deleted logs can be used again only after a checkpoint.
+        if (logsDeleted > 0) await store.checkpoint();
+        if (bytes > storeBytesMax && (await storeBytes(store)) > storeBytesMax) await rewrite(store, writer);
+      }),
+    );
+  }
+  return { logsDeleted, storeBytes: await writer.exclusive(() => storeBytes(store)) };
+}
+
+async function deleteOld(
+  store: Store,
+  { retentionMs, storeBytesMax }: RetentionOptions,
+  nowMs: number,
+): Promise<{ logsDeleted: number; bytes: number }> {
+  let logsDeleted = await deleteUpTo(store, await lastPackageBefore(store, BigInt(Math.trunc(nowMs - retentionMs))));
+  const bytes = await storeBytes(store);
+  if (bytes > storeBytesMax) {
+    const share = 1 - (CUT_TO * storeBytesMax) / bytes;
+    logsDeleted += await deleteUpTo(store, await lastPackageOfShare(store, share));
+  }
+  await forgetPackages(store);
+  return { logsDeleted, bytes };
 }
 
 /**
@@ -63,14 +74,13 @@ async function rewrite(store: Store, writer: Writer): Promise<void> {
     throw error;
   }
   writer.tableReplaced();
-  await connection.run('CHECKPOINT');
+  await store.checkpoint();
 }
 
 /** Bytes in use: the file never shrinks, but what is free in it is used again. */
 async function storeBytes(store: Store): Promise<number> {
   const [[blocks]] = (await store.rows('SELECT used_blocks * block_size FROM pragma_database_size()')) as [[bigint]];
-  const changes = await stat(`${store.path}.wal`).catch(() => undefined);
-  return Number(blocks) + (changes?.size ?? 0);
+  return Number(blocks) + store.changesBytes;
 }
 
 /**

@@ -3,7 +3,8 @@ import { decompress } from './compression.ts';
 import type { Answer, Exchange, Handler } from './http-server.ts';
 import { Refusal } from './refusal.ts';
 import { readBody } from './request-body.ts';
-import { SEARCH_LIMITS, type Searches } from './search.ts';
+import { SEARCH_LIMITS } from './search/search-request.ts';
+import type { Searches } from './search/searches.ts';
 import { type Credentials, checkSignature, type SignatureDemands } from './signature.ts';
 import type { Store } from './store.ts';
 import type { Topic } from './topics.ts';
@@ -127,7 +128,7 @@ async function search(service: Service, { request, signal }: Exchange): Promise<
   if (asked instanceof Refusal) return asked;
   const topic = topicOf(service, asked.topicId);
   if (topic instanceof Refusal) return topic;
-  return await service.searches.run({ ...asked, topic, otherKeys: service.writer.otherKeys(topic.id), signal });
+  return await service.searches.run({ ...asked, topic, otherKeys: [...service.writer.otherKeys(topic.id)], signal });
 }
 
 interface SearchBody {

@@ -1,5 +1,7 @@
 import { chmodSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Checkpoints } from './checkpoints.ts';
 import { loadCredentials } from './credentials.ts';
 import { writeDurably } from './durable-file.ts';
 import { foreignOnTheWay } from './foreign-folder.ts';
@@ -8,7 +10,7 @@ import { type Address, listenInFolder, listenOnPort } from './listeners.ts';
 import { whenGone } from './own-file.ts';
 import { applyRetention, type RetentionOptions } from './retention.ts';
 import { createHandler } from './routes.ts';
-import { Searches } from './search.ts';
+import { removeSpilled, Searches } from './search/searches.ts';
 import { Store } from './store.ts';
 import { StoreError } from './store-error.ts';
 import { loadTopics, type Topic, type TopicRequest } from './topics.ts';
@@ -21,6 +23,8 @@ export interface ServiceOptions extends RetentionOptions, Address {
   readonly now: () => number;
   readonly httpLimits?: HttpLimits;
   readonly searchTimeoutMs?: number;
+  /** The program of the processes that search. */
+  readonly searchWorker?: string;
   /** Told of what should not happen, and of what was deleted. */
   readonly log: (line: string) => void;
   /** Told that the service cannot continue. */
@@ -39,6 +43,7 @@ export interface RunningService {
 
 const RETENTION_CHECK_MS = 60_000;
 const STOP_GRACE_MS = 10_000;
+const SEARCH_WORKER = fileURLToPath(new URL('./search/search-worker.js', import.meta.url));
 
 /** @throws StoreError */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
@@ -60,8 +65,7 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
   chmodSync(store.path, 0o600);
   const credentials = loadCredentials(join(folder, 'credentials.json'));
   const topics = loadTopics(join(folder, 'topics.json'), options.topics);
-  const writer = await Writer.open(store, { now, onFailure: options.onFailure });
-  const searches = new Searches(store, options.searchTimeoutMs);
+  const { writer, searches, stopUsing } = await openUses(store, options);
   const createServer = (isOwners: boolean) =>
     new HttpServer({
       handler,
@@ -90,6 +94,7 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
       rmSync(runningPath, { force: true });
       await Promise.all(servers.map((server) => server.stop(STOP_GRACE_MS)));
       rmSync(socketPath, { force: true });
+      await stopUsing();
       await stopRetention();
       const failure = await writer.exclusive(() => store.close());
       if (failure !== undefined) log(`log service: the changes stay in ${store.path}.wal, because: ${failure}`);
@@ -103,6 +108,33 @@ function foreignStore(folder: string, { path, user }: { readonly path: string; r
     `Opening the store ${folder} failed: ${path} is owned by user ${user}, in a folder that all users share; remove it, or name ` +
       'another folder with --store.',
   );
+}
+
+interface Uses {
+  readonly writer: Writer;
+  readonly searches: Searches;
+  readonly stopUsing: () => Promise<void>;
+}
+
+/** Who writes the store, who reads it, and the checkpoints between the two. */
+async function openUses(store: Store, options: ServiceOptions): Promise<Uses> {
+  const { now, onFailure, log, searchTimeoutMs, searchWorker = SEARCH_WORKER } = options;
+  const writer = await Writer.open(store, { now, onFailure, onCommit: () => checkpoints.look() });
+  removeSpilled(store.path);
+  const searches = new Searches({
+    storePath: store.path,
+    gate: store.gate,
+    prepare: () => checkpoints.lookBeforeSearch(),
+    exclusive: (work) => writer.exclusive(work),
+    worker: searchWorker,
+    timeoutMs: searchTimeoutMs,
+  });
+  const checkpoints = new Checkpoints({ store, writer, endSearches: () => searches.endRunning(), log });
+  const stopUsing = async (): Promise<void> => {
+    await searches.stop();
+    await checkpoints.stop();
+  };
+  return { writer, searches, stopUsing };
 }
 
 /** An answer that says 'stored' would be untrue from now on. */

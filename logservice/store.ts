@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance, type DuckDBValue } from '@duckdb/node-api';
 import { ADDED_COLUMNS, FIRST_COLUMNS, type StoredColumn } from './fields.ts';
 import { ADDRESS_HEX_MACROS } from './query/address.ts';
+import { ReadGate } from './search/read-gate.ts';
 import { StoreError } from './store-error.ts';
 
 /**
@@ -15,6 +16,11 @@ import { StoreError } from './store-error.ts';
  * The store of an earlier version gets the columns that it lacks, empty and at once. What its logs say of them stays in `other`,
  * where searches look for it, until the logs are old enough to go: to move it would keep a large store closed for minutes.
  *
+ * This process writes it; searches read it in processes of their own (search/). The database lets one process write or many read, by
+ * a lock of fcntl(2), whose owner is the process: a second, read-only opening here turns the lock for writing into one for reading,
+ * which lets searches in and keeps every other writer out. What they read stays as it is until a checkpoint, so the database makes
+ * none by itself, and `checkpoint` runs only within `gate.alone` (docs/decisions/2026-11-30-searches-in-processes.md).
+ *
  * Locked down when it is opened, for as long as the process lives: no file, no network, no extension, and no statement that
  * changes that. Memory and threads are bounded; what does not fit is spilled beside the database, bounded, too.
  */
@@ -22,7 +28,11 @@ const MEMORY_LIMIT = '256MB';
 const THREADS = '2';
 const SPILL_LIMIT = '1GB';
 
+/** Of the log of changes, beyond which the database would make a checkpoint by itself. */
+const NEVER = '1TB';
+
 const LOCKED_DOWN = {
+  checkpoint_threshold: NEVER,
   memory_limit: MEMORY_LIMIT,
   threads: THREADS,
   max_temp_directory_size: SPILL_LIMIT,
@@ -49,16 +59,20 @@ export class Store {
   readonly connection: DuckDBConnection;
   /** Of the table `logs`, in the order in which this store got them. */
   readonly columns: readonly StoredColumn[];
+  /** For those who read the file, and for checkpoints. */
+  readonly gate = new ReadGate();
   readonly #instance: DuckDBInstance;
+  readonly #sharedLock: DuckDBInstance;
 
   private constructor(
     path: string,
-    instance: DuckDBInstance,
+    { instance, sharedLock }: { readonly instance: DuckDBInstance; readonly sharedLock: DuckDBInstance },
     connection: DuckDBConnection,
     columns: readonly StoredColumn[],
   ) {
     this.path = path;
     this.#instance = instance;
+    this.#sharedLock = sharedLock;
     this.connection = connection;
     this.columns = columns;
   }
@@ -79,7 +93,9 @@ export class Store {
     const connection = await instance.connect();
     try {
       for (const statement of SCHEMA) await connection.run(statement);
-      return new Store(path, instance, connection, await columnsOf(connection, path));
+      const columns = await columnsOf(connection, path);
+      const sharedLock = await DuckDBInstance.create(path, { access_mode: 'READ_ONLY', threads: '1' });
+      return new Store(path, { instance, sharedLock }, connection, columns);
     } catch (error) {
       if (error instanceof StoreError) throw error;
       const why = firstLine(error as Error);
@@ -87,9 +103,14 @@ export class Store {
     }
   }
 
-  /** A connection for one search: the caller closes it. */
-  connect(): Promise<DuckDBConnection> {
-    return this.#instance.connect();
+  /** Writes the log of changes into the database file; only within `gate.alone`, and between transactions. */
+  async checkpoint(): Promise<void> {
+    await this.connection.run('CHECKPOINT');
+  }
+
+  /** Bytes of the log of changes. */
+  get changesBytes(): number {
+    return statSync(`${this.path}.wal`, { throwIfNoEntry: false })?.size ?? 0;
   }
 
   /** Rows of a small answer. */
@@ -102,12 +123,13 @@ export class Store {
    * why: nothing is lost, the changes stay in the file beside the database, and the next start reads them.
    */
   async close(): Promise<string | undefined> {
-    const failure = await this.connection.run('CHECKPOINT').then(
+    const failure = await this.checkpoint().then(
       () => undefined,
       (error: Error) => firstLine(error),
     );
     this.connection.closeSync();
     this.#instance.closeSync();
+    this.#sharedLock.closeSync();
     return failure;
   }
 }

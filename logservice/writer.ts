@@ -34,6 +34,7 @@ export class Writer {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #onFailure: (error: StoreError) => void;
+  readonly #onCommit: () => void;
   readonly #rows: RowBuffer;
   readonly #otherKeys: Map<string, Set<string>>;
   readonly #duplicates = new Map<string, number>();
@@ -51,6 +52,7 @@ export class Writer {
     this.#store = store;
     this.#now = options.now;
     this.#onFailure = options.onFailure;
+    this.#onCommit = options.onCommit ?? (() => undefined);
     this.#nextPackage = state.nextPackage;
     this.#otherKeys = state.otherKeys;
     this.#known = state.known;
@@ -137,6 +139,7 @@ export class Writer {
       this.#seen.clear();
     }
     for (const answer of answers) answer();
+    this.#onCommit();
   }
 
   async #append({ topic, body }: Upload): Promise<Written | Refusal> {
@@ -238,6 +241,8 @@ export interface WriterOptions {
   readonly now: () => number;
   /** Told that the database is beyond use in this process. */
   readonly onFailure: (error: StoreError) => void;
+  /** Told of each transaction that is on the disk. */
+  readonly onCommit?: () => void;
 }
 
 interface WriterState {

@@ -3,7 +3,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type RunningService, type ServiceOptions, startService } from '../../logservice/service.ts';
 import { LogGroupList } from '../support/cls-schema.ts';
 
@@ -38,6 +38,8 @@ export async function startTestService(folder: string, options: Partial<ServiceO
     storeBytesMax: 1024 ** 3,
     log: (line) => lines.push(line),
     onFailure: (error) => lines.push(error.message),
+    // A process of its own runs what is built.
+    searchWorker: resolve('dist/logservice/search/search-worker.js'),
     ...options,
   });
   return { ...service, keys: readKeys(folder), lines };

@@ -1,0 +1,194 @@
+import type { DuckDBConnection, DuckDBResult, DuckDBValue, Json } from '@duckdb/node-api';
+import { JsonDuckDBValueConverter } from '@duckdb/node-api';
+import { FIELDS, INTERNAL_FIELDS, otherType, TAG_PREFIX } from '../fields.ts';
+import {
+  type CompiledCondition,
+  compileCondition,
+  fieldColumn,
+  internalColumn,
+  jsonPointer,
+  otherColumn,
+} from '../query/compile.ts';
+import { QueryProblem } from '../query/condition.ts';
+import { type ParsedQuery, parseQuery } from '../query/parse.ts';
+import { checkSql } from '../query/sql.ts';
+import { LOG_TABLE } from '../query/sql-scope.ts';
+import { Refusal } from '../refusal.ts';
+import { SEARCH_LIMITS, type SearchRequest, type SearchResult } from './search-request.ts';
+
+/**
+ * One search of one topic: `[condition] | [SQL]`, over the tables of the store, which is attached as `store`. Bounded in rows and
+ * bytes; its time and memory are bounded by whoever runs its process.
+ */
+const LOGS = 'store.main.logs l JOIN store.main.packages p ON p.id = l.package';
+
+interface Statement {
+  readonly sql: string;
+  readonly parameters: DuckDBValue[];
+}
+
+export async function runSearch(connection: DuckDBConnection, request: SearchRequest): Promise<SearchResult | Refusal> {
+  const started = performance.now();
+  const parsed = parseQuery(request.query);
+  if (parsed instanceof QueryProblem) return notUnderstood(request.query, parsed);
+  try {
+    const statement = await statementOf(connection, request, parsed);
+    if (statement instanceof Refusal) return statement;
+    const result = await connection.stream(statement.sql, statement.parameters);
+    const fetched = await fetchRows(result, request.limit);
+    const notes = fetched.rows.length === 0 ? await notesOf(connection, request) : [];
+    return { ...fetched, elapsedMs: Math.round(performance.now() - started), notes };
+  } catch (error) {
+    return queryError(error as Error, parsed);
+  }
+}
+
+async function statementOf(
+  connection: DuckDBConnection,
+  request: SearchRequest,
+  parsed: ParsedQuery,
+): Promise<Statement | Refusal> {
+  const { topicId, fromMs, toMs, limit, otherKeys, query } = request;
+  const parameters: (string | number | bigint)[] = [topicId, BigInt(fromMs), BigInt(toMs)];
+  const condition = compileCondition(parsed.condition, parameters.length + 1);
+  if (condition instanceof QueryProblem) return notUnderstood(query, condition);
+  parameters.push(...condition.parameters);
+  const excluded = compileExcluded(request.exclude, parameters.length + 1);
+  if (excluded instanceof Refusal) return excluded;
+  parameters.push(...excluded.parameters);
+  const from =
+    `FROM ${LOGS} ` +
+    `WHERE p.topic = $1 AND p.indexed AND l.time BETWEEN $2 AND $3 AND ${condition.sql} AND ${excluded.sql}`;
+  if (parsed.sql === undefined) {
+    const sql = `SELECT ${logColumns([])} ${from} ORDER BY l.time DESC, l.package DESC, l.pkg_log_id LIMIT ${limit + 1}`;
+    return { sql, parameters };
+  }
+  const checked = checkSql(await serialize(connection, parsed.sql.text));
+  if ('refused' in checked) {
+    const position = checked.position === undefined ? undefined : parsed.sql.position + checked.position;
+    return new Refusal('SyntaxError', `The SQL after the bar is refused: ${checked.refused}.`, position);
+  }
+  const named = [...otherKeys].filter((key) => checked.columns.has(key.toLowerCase()));
+  const tags = [...checked.columns].filter((name) => name.startsWith(TAG_PREFIX.toLowerCase()));
+  const tagKeys = await tagKeysOf(connection, topicId, tags);
+  const columns = logColumns([...named.map((key) => ['l.other', key, key] as const), ...tagKeys]);
+  const filter = await serialize(connection, `WITH ${LOG_TABLE} AS (SELECT ${columns} ${from}) SELECT 1`);
+  const reader = await connection.runAndReadAll('SELECT json_deserialize_sql($1::VARCHAR::JSON)', [
+    checked.withLogTable(filter),
+  ]);
+  return { sql: String(reader.getRows()[0]![0]), parameters };
+}
+
+/** The tags that the SQL names, in the letters in which they were sent. */
+async function tagKeysOf(
+  connection: DuckDBConnection,
+  topicId: string,
+  names: readonly string[],
+): Promise<OtherColumn[]> {
+  if (names.length === 0) return [];
+  const reader = await connection.runAndReadAll(
+    'SELECT DISTINCT unnest(json_keys(tags)) FROM store.main.packages WHERE topic = $1 AND tags IS NOT NULL',
+    [topicId],
+  );
+  return reader
+    .getRows()
+    .map(([key]) => ['p.tags', String(key), TAG_PREFIX + String(key)] as const)
+    .filter(([, , name]) => names.includes(name.toLowerCase()));
+}
+
+/** Why there may be nothing: the commonest reason is a window of time that is not the logs'. */
+async function notesOf(
+  connection: DuckDBConnection,
+  { topicId, fromMs, toMs }: SearchRequest,
+): Promise<readonly string[]> {
+  const reader = await connection.runAndReadAll(
+    `SELECT min(l.time), max(l.time) FROM ${LOGS} WHERE p.topic = $1 AND p.indexed`,
+    [topicId],
+  );
+  const [first, last] = reader.getRows()[0] as [bigint | null, bigint | null];
+  if (first === null || last === null) return [`The topic ${topicId} holds no logs that can be searched.`];
+  if (Number(last) >= fromMs && Number(first) <= toMs) return [];
+  const iso = (ms: bigint): string => new Date(Number(ms)).toISOString();
+  return [`No log is of that time: those of the topic ${topicId} are from ${iso(first)} to ${iso(last)}.`];
+}
+
+function compileExcluded(exclude: string, firstParameter: number): CompiledCondition | Refusal {
+  if (exclude === '') return { sql: 'true', parameters: [] };
+  const parsed = parseQuery(exclude);
+  if (parsed instanceof QueryProblem) return notUnderstood(exclude, parsed);
+  const compiled = compileCondition(parsed.condition, firstParameter);
+  if (compiled instanceof QueryProblem) return notUnderstood(exclude, compiled);
+  return { sql: `NOT coalesce(${compiled.sql}, false)`, parameters: compiled.parameters };
+}
+
+type OtherColumn = readonly [column: 'l.other' | 'p.tags', key: string, name: string];
+
+/** The columns of the table of logs; of two names that differ in case only the first, because SQL does not tell them apart. */
+function logColumns(others: readonly OtherColumn[]): string {
+  const taken = new Set<string>();
+  const columns: string[] = [];
+  const add = (sql: string, name: string): void => {
+    if (taken.has(name.toLowerCase())) return;
+    taken.add(name.toLowerCase());
+    columns.push(`${sql} AS ${quoted(name)}`);
+  };
+  add('make_timestamp(l.time * 1000)', 'time');
+  for (const { name } of FIELDS) add(fieldColumn(name), name);
+  add('l.other', 'other');
+  for (const { name } of INTERNAL_FIELDS) add(internalColumn(name), name);
+  add('p.tags', '__TAGS__');
+  for (const [column, key, name] of others) {
+    const pointer = `'${jsonPointer(key).replaceAll("'", "''")}'`;
+    add(column === 'l.other' ? otherColumn(pointer, otherType(key)) : `json_extract_string(p.tags, ${pointer})`, name);
+  }
+  return columns.join(', ');
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+async function serialize(connection: DuckDBConnection, sql: string): Promise<string> {
+  const reader = await connection.runAndReadAll('SELECT json_serialize_sql($1::VARCHAR)', [sql]);
+  return String(reader.getRows()[0]![0]);
+}
+
+async function fetchRows(
+  result: DuckDBResult,
+  limit: number,
+): Promise<Pick<SearchResult, 'columns' | 'rows' | 'truncated'>> {
+  const names = result.deduplicatedColumnNames();
+  const columns = result.columnTypes().map((type, index) => ({ name: names[index] ?? '', type: type.toString() }));
+  const rows: Json[][] = [];
+  let bytes = 0;
+  for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
+    for (const row of chunk.convertRows(toJson)) {
+      bytes += JSON.stringify(row).length;
+      if (rows.length === limit || bytes > SEARCH_LIMITS.bytesMax) return { columns, rows, truncated: true };
+      rows.push(row);
+    }
+  }
+  return { columns, rows, truncated: false };
+}
+
+/** Integers as numbers where a number can hold them, as texts where not; everything else as the database's own JSON. */
+const toJson: typeof JsonDuckDBValueConverter = (value, type, converter) => {
+  if (typeof value === 'bigint') {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value.toString();
+  }
+  return JsonDuckDBValueConverter(value, type, converter);
+};
+
+function notUnderstood(query: string, problem: QueryProblem): Refusal {
+  const at = problem.position + 1;
+  const near = query.slice(problem.position, problem.position + 20).trim();
+  const where = near === '' ? `at character ${at}` : `at character ${at} ('${near}')`;
+  return new Refusal('SyntaxError', `The query is not understood ${where}: ${problem.message}.`, problem.position);
+}
+
+function queryError(error: Error, parsed: ParsedQuery): Refusal {
+  const [line = ''] = error.message.split('\n\n', 1);
+  const what = parsed.sql === undefined ? 'The search' : 'The SQL after the bar';
+  return new Refusal('QueryError', `${what} failed: ${line.replaceAll('\n', ' ').replace(/\.$/, '')}.`);
+}

@@ -1,0 +1,74 @@
+import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { ADDRESS_HEX_MACROS } from '../query/address.ts';
+import { Refusal } from '../refusal.ts';
+import { runSearch } from './run-search.ts';
+import type { Order, Reply } from './search-process.ts';
+
+/**
+ * The process that searches: `search-worker.js STORE SPILL`, asked over the channel of its parent, with which it ends. It reads the
+ * store and writes nothing but what it spills.
+ *
+ * Its own database is in memory, and the store is attached to it: a name without a schema is none of the store's tables. Locked down
+ * before the first search, for as long as the process lives: no file but the store, no network, no extension, and no statement
+ * that changes that.
+ */
+const LIMITS = { memory_limit: '256MB', threads: '2', max_temp_directory_size: '500MB' } as const;
+/** A process that has grown beyond this is not asked again. */
+const RESIDENT_BYTES_MAX = 400 * 1024 * 1024;
+
+// A terminal sends SIGINT to all of its processes, a service manager SIGTERM: the service decides when this one ends.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const)
+  process.on(signal, () => undefined);
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+
+const [, , storePath = '', spillFolder = ''] = process.argv;
+const instance = await DuckDBInstance.create(':memory:', { ...LIMITS, temp_directory: spillFolder });
+const keeper = await instance.connect();
+for (const statement of lockedDown(storePath)) await keeper.run(statement);
+process.on('message', (order: Order) => void answer(order));
+send({ kind: 'ready' });
+
+function lockedDown(path: string): readonly string[] {
+  return [
+    ...ADDRESS_HEX_MACROS,
+    `SET allowed_paths = [${literal(path)}, ${literal(`${path}.wal`)}]`,
+    'SET enable_external_access = false',
+    'SET autoinstall_known_extensions = false',
+    'SET autoload_known_extensions = false',
+    'SET allow_community_extensions = false',
+    'SET lock_configuration = true',
+  ];
+}
+
+async function answer(order: Order): Promise<void> {
+  try {
+    if (order.kind === 'open') {
+      await keeper.run(`ATTACH ${literal(storePath)} AS store (READ_ONLY)`);
+      send({ kind: 'opened' });
+    } else {
+      send(await search(order));
+    }
+  } catch (error) {
+    const refusal = new Refusal('QueryError', `The search failed: ${(error as Error).message}.`);
+    send({ kind: 'refusal', refusal, isLast: true });
+  }
+}
+
+async function search({ request }: Extract<Order, { kind: 'search' }>): Promise<Reply> {
+  const connection: DuckDBConnection = await instance.connect();
+  const found = await runSearch(connection, request);
+  connection.closeSync();
+  await keeper.run('DETACH store');
+  const isLast = process.memoryUsage.rss() > RESIDENT_BYTES_MAX;
+  return found instanceof Refusal
+    ? { kind: 'refusal', refusal: found, isLast }
+    : { kind: 'answer', answer: found, isLast };
+}
+
+function send(reply: Reply): void {
+  process.send?.(reply, undefined, undefined, () => undefined);
+}
+
+function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
