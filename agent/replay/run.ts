@@ -23,6 +23,7 @@ import { createProgress } from '../output/progress.ts';
 import { outputToAll, ReportOutput } from '../output/report-output.ts';
 import { TableOutput } from '../output/table-output.ts';
 import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING, Exclusion } from '../packet/exclusion.ts';
+import { counted } from '../record/human.ts';
 import { formatLedger } from '../record/ledger-text.ts';
 import { createAnnotators } from '../threads/annotators.ts';
 import { HELD_MAX, type ReplayReport, replay } from './replay.ts';
@@ -156,7 +157,7 @@ function conclude(invocation: Invocation, report: ReplayReport): ExitCode {
   }
   if (report.splitWindows > 0) {
     stderr.writeMessage(
-      `${report.splitWindows} windows were written in several parts, because packets were further out of order than ` +
+      `${counted(report.splitWindows, 'window')} written in several parts, because packets were further out of order than ` +
         'windows stay open: a flow may have several records per window. Sums are exact.',
     );
   }
