@@ -10,6 +10,8 @@ const STOP_MS_MAX = 20_000;
 const EXIT = { ok: 0, usage: 64, bug: 70 } as const;
 
 async function main(): Promise<void> {
+  // Whoever started it may go before it has said all; that is no failure of the service.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined);
   const options = parseOptions(process.argv.slice(2));
   if (typeof options === 'string') return fail(EXIT.usage, options);
   if (options.help) {
