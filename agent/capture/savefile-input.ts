@@ -1,6 +1,6 @@
 /**
  * The part of a savefile that is in memory, and the source that the readers written in TypeScript have in common. A format
- * (pcapng.ts, savefile/pcap.ts) moves whole packets from the input into a batch; what surrounds that is here: asking the file
+ * (pcapng.ts, pcap.ts) moves whole packets from the input into a batch; what surrounds that is here: asking the file
  * for more, the end, damage.
  */
 import type { OperationalError } from '../model/operational-error.ts';

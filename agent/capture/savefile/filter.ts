@@ -8,8 +8,8 @@ import { type PacketSource, READ, type ReadStatus } from '../../model/packet-sou
 import type { CaptureAddon, CaptureHandle } from '../../native/addon.ts';
 import { badFilter } from '../bad-filter.ts';
 import { displayName, SAVEFILE_STATISTICS } from '../byte-source.ts';
+import { pcapHeader } from '../pcap.ts';
 import type { SavefileSource } from '../savefile-input.ts';
-import { pcapHeader } from './pcap.ts';
 
 /** Programs kept; a file with more link types takes longer. */
 const PROGRAMS_MAX = 16;

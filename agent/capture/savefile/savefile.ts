@@ -6,11 +6,11 @@ import { OperationalError } from '../../model/operational-error.ts';
 import type { PacketSource, SavefileEngine, SavefileOptions } from '../../model/packet-source.ts';
 import { loadCaptureAddon } from '../../native/addon.ts';
 import { type ByteSource, displayName, openBytes, peek, readingFailure, unreadable } from '../byte-source.ts';
+import { FILE_HEADER_BYTES, PACKET_BYTES_MAX, PcapFormat, readPcapHeader } from '../pcap.ts';
 import { openPcapng, PCAPNG_MAGIC } from '../pcapng.ts';
 import { SavefileInput, SavefileSource } from '../savefile-input.ts';
 import { CODING_BYTES, codingOf } from './coding.ts';
 import { FilteredSource } from './filter.ts';
-import { FILE_HEADER_BYTES, PACKET_BYTES_MAX, PcapFormat, readPcapHeader } from './pcap.ts';
 
 /** As much as says what a file is. */
 const HEAD_BYTES = Math.max(CODING_BYTES, PCAPNG_MAGIC.length);

@@ -23,9 +23,9 @@ import {
   RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../../model/packet-batch.ts';
-import { LINK_TYPE_NFLOG, turnNflogAttributes } from '../nflog-byte-order.ts';
-import type { SavefileFormat, SavefileInput } from '../savefile-input.ts';
+} from '../model/packet-batch.ts';
+import { LINK_TYPE_NFLOG, turnNflogAttributes } from './nflog-byte-order.ts';
+import type { SavefileFormat, SavefileInput } from './savefile-input.ts';
 
 export const FILE_HEADER_BYTES = 24;
 const PACKET_HEADER_BYTES = 16;
