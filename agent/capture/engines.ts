@@ -81,6 +81,16 @@ export const ENGINES = [
       create: async () => (await import('./savefile/savefile.ts')).createSavefileEngine(),
     },
   },
+  {
+    name: 'pcap-parser',
+    reads: 'classic pcap 2.4 with microseconds',
+    needs: 'the npm package `pcap-parser`',
+    use: 'to compare with a reader that shares no code with the others',
+    savefile: {
+      formats: 'classic pcap, by the npm package of that name',
+      create: async () => (await import('./pcap-parser/pcap-parser.ts')).createPcapParserEngine(),
+    },
+  },
 ] as const satisfies readonly EngineRow[];
 
 /** For interfaces. */
