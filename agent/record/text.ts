@@ -79,8 +79,12 @@ export class TextPrinter implements RecordPrinter {
 }
 
 /** A row is split at its spaces, so a name that has any is printed without. */
+function unspaced(text: string): string {
+  return visible(text.replaceAll(/\s/g, '_'));
+}
+
 function word(text: string | undefined): Uint8Array {
-  return contextText(`${visible(text?.replaceAll(/\s/g, '_') || '-')} `);
+  return contextText(`${unspaced(text || '-')} `);
 }
 
 /** The same, of a value in its place. */
@@ -91,5 +95,5 @@ function writeWord(buffer: Uint8Array, from: number, to: number): number {
     else if (buffer[at]! > TILDE) isAscii = false;
   }
   if (isAscii) return to;
-  return writeBytes(template(visible(new TextDecoder().decode(buffer.subarray(from, to)))), buffer, from);
+  return writeBytes(template(unspaced(new TextDecoder().decode(buffer.subarray(from, to)))), buffer, from);
 }

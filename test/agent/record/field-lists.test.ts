@@ -56,6 +56,15 @@ test('an NDJSON object has the fields that have a value, in the order of the lis
   );
 });
 
+test.each(['\u2028', '\u00a0', '\u3000', '\u0085'])(
+  'a separator of Unicode in a value does not split its row',
+  (space) => {
+    const record = annotated({ destinationRegion: `a${space}b` });
+    const columns = columnsOf('NETWORKINTERFACE', ['dstregionid'])!;
+    expect(printed(new TextPrinter(columns), WINDOW, [record])).toMatch(/^a(?:_|\\u0085)b\n$/);
+  },
+);
+
 test('a text that a rule brings along breaks neither row nor object', () => {
   const record = annotated({ rejectRule: 'drop "in"\\ 1\n', sourceRegion: 'x'.repeat(500) });
   const columns = columnsOf('NETWORKINTERFACE', ['reject-rule', 'srcregionid'])!;
