@@ -11,7 +11,8 @@ import { presentUser } from '../sandbox/user.ts';
 export function confine(programs: boolean): Sandbox {
   const systemCalls = limit(programs);
   const effective = capabilitiesIn(readFileSync('/proc/thread-self/status', 'latin1'), 'CapEff');
-  return { user: presentUser(takeEntry()), capabilities: capabilityNames(effective), systemCalls };
+  const entry = takeEntry();
+  return { user: presentUser(entry), capabilities: capabilityNames(effective), files: entry.files, systemCalls };
 }
 
 /** A replay may do without the addon. */

@@ -31,7 +31,7 @@ export const run: Command = {
   async run(invocation) {
     const path = invocation.string('config');
     const hangUps = path === undefined ? undefined : new HangUps(invocation);
-    const loaded = await loadWithNeededCapabilities(path, invocation);
+    const loaded = await loadInSandbox(path, invocation);
     const [
       { loadOnHost },
       { changedOptions },
@@ -70,24 +70,19 @@ export const run: Command = {
 };
 
 /** Imports no more than that takes: of an agent with too many capabilities the program starts again here. */
-async function loadWithNeededCapabilities(path: string | undefined, { env }: Invocation): Promise<Loaded> {
-  const [
-    { loadOnHost },
-    { storedFlowLogs },
-    { keepNeededCapabilities },
-    { folderOfFiles, namedFilePaths },
-    { runtimeFolder },
-  ] = await Promise.all([
-    import('./host-configuration.ts'),
-    import('./flow-log-resolver.ts'),
-    import('../sandbox/privileges.ts'),
-    import('../config/named-files.ts'),
-    import('../control/control-socket.ts'),
-  ]);
+async function loadInSandbox(path: string | undefined, { env }: Invocation): Promise<Loaded> {
+  const [{ loadOnHost }, { storedFlowLogs }, { enterSandbox }, { folderOfFiles, namedFilePaths }, { runtimeFolder }] =
+    await Promise.all([
+      import('./host-configuration.ts'),
+      import('./flow-log-resolver.ts'),
+      import('../sandbox/privileges.ts'),
+      import('../config/named-files.ts'),
+      import('../control/control-socket.ts'),
+    ]);
   const loaded = loadOnHost(path, env);
   const { flowLogs, stateDirectory, table, user } = loaded.configuration;
   if (path === undefined) return loaded;
-  keepNeededCapabilities([...flowLogs, ...storedFlowLogs(stateDirectory)], {
+  enterSandbox([...flowLogs, ...storedFlowLogs(stateDirectory)], {
     user,
     folders: [stateDirectory, ...(table.directory === undefined ? [] : [table.directory])],
     files: [path, ...namedFilePaths(loaded.settings, folderOfFiles(env, dirname(path)))],

@@ -20,7 +20,7 @@
  *     Recorder  125 windows written, 0 pending
  *     Spool     empty (limit 1.1 GB)
  *     Exporter  idle, to topic ...; 125 batches delivered in 125 uploads, the last one 12 s ago
- *     Sandbox   user flowlogd, CAP_NET_RAW, system calls limited
+ *     Sandbox   user flowlogd, CAP_NET_RAW, files limited (Landlock 7), system calls limited
  */
 
 import { humanMebibytes } from '../capture/ring-budget.ts';

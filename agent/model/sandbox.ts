@@ -9,6 +9,15 @@ export interface SystemCallsLimit {
   readonly reason: string | null;
 }
 
+/** Landlock. */
+export interface FilesLimit {
+  readonly limited: boolean;
+  /** Its version in this kernel; 0: none. */
+  readonly landlock: number;
+  /** Why they are not limited, a clause, or null. */
+  readonly reason: string | null;
+}
+
 export interface SandboxUser {
   readonly uid: number;
   /** Null for one that has no name. */
@@ -23,5 +32,6 @@ export interface Sandbox {
   readonly user: SandboxUser;
   /** The names of linux/capability.h. */
   readonly capabilities: readonly string[];
+  readonly files: FilesLimit;
   readonly systemCalls: SystemCallsLimit;
 }

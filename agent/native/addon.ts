@@ -138,6 +138,8 @@ export interface ProcessAddon {
    * no other group than this, where they are not -1. Needs CAP_SETPCAP, and for another user CAP_SETUID and CAP_SETGID.
    */
   limitCapabilities(kept: readonly number[], uid: number, gid: number): void;
+  /** Takes the others from this thread, and gives these, as far as it has them, to what it executes. */
+  passCapabilities(kept: readonly number[]): void;
   /** Takes the others from this thread, and all of them from what it executes. */
   keepCapabilities(kept: readonly number[]): void;
   /**
@@ -152,6 +154,14 @@ export interface ProcessAddon {
    * or the process dies.
    */
   lockFile(fileDescriptor: number): boolean;
+}
+
+/** Landlock, landlock(7): for this thread and what it executes. */
+export interface FilesAddon {
+  /** 0 where the kernel has none. */
+  landlockVersion(): number;
+  /** Of the handled rights those of the rules are left, a rule being a path and its rights; paths that are not there need none. */
+  limitFiles(handled: number, scoped: number, paths: readonly string[], rights: readonly number[]): void;
 }
 
 /** Users of the host. */
@@ -189,7 +199,7 @@ export function packageRoot(): string {
 /** @throws OperationalError `capture.engine-missing` when the addon was not built or cannot be loaded here. */
 export function loadCaptureAddon(
   path = join(packageRoot(), 'agent/native/build/Release/capture.node'),
-): CaptureAddon & ProcessAddon & UserAddon & NetlinkAddon {
+): CaptureAddon & ProcessAddon & FilesAddon & UserAddon & NetlinkAddon {
   if (!existsSync(path)) {
     throw new OperationalError(
       'capture.engine-missing',
@@ -197,7 +207,7 @@ export function loadCaptureAddon(
     );
   }
   try {
-    return createRequire(import.meta.url)(path) as CaptureAddon & ProcessAddon & UserAddon & NetlinkAddon;
+    return createRequire(import.meta.url)(path) as CaptureAddon & ProcessAddon & FilesAddon & UserAddon & NetlinkAddon;
   } catch (error) {
     throw new OperationalError(
       'capture.engine-missing',

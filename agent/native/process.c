@@ -137,6 +137,17 @@ napi_value limit_capabilities(napi_env env, napi_callback_info info) {
   return failure == 0 ? NULL : throw_errno(env, failure, "giving up capabilities");
 }
 
+/* Takes from this thread what is not to be kept, and gives the rest to what it executes. */
+napi_value pass_capabilities(napi_env env, napi_callback_info info) {
+  napi_value arguments[1];
+  uint64_t kept = 0;
+  if (arguments_of(env, info, 1, arguments) == NULL) return NULL;
+  if (take_capabilities(env, arguments[0], &kept) != 0) return NULL;
+  int failure = set_capabilities(kept);
+  if (failure == 0) failure = raise_ambient(kept);
+  return failure == 0 ? NULL : throw_errno(env, failure, "passing capabilities on");
+}
+
 /* Takes from this thread what is not to be kept, and from what it executes all of them. */
 napi_value keep_capabilities(napi_env env, napi_callback_info info) {
   napi_value arguments[1];

@@ -2,6 +2,8 @@
  * What the process decided about itself before it executed itself, for the program that it then is: a variable of the environment
  * that holds for this process id alone, so what it starts is not taken in by it.
  */
+import type { FilesLimit } from '../model/sandbox.ts';
+
 const VARIABLE = '_FLOWLOGD_ENTRY';
 
 export interface Entry {
@@ -9,9 +11,14 @@ export interface Entry {
   readonly userReason: string | null;
   /** Files of root's that it handed over to its user. */
   readonly handedOver: number;
+  readonly files: FilesLimit;
 }
 
-const NONE: Entry = { userReason: null, handedOver: 0 };
+const NONE: Entry = {
+  userReason: null,
+  handedOver: 0,
+  files: { limited: false, landlock: 0, reason: 'only run --config limits them' },
+};
 
 export function noteEntry(entry: Entry): void {
   process.env[VARIABLE] = JSON.stringify({ ...entry, pid: process.pid });

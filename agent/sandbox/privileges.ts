@@ -2,17 +2,18 @@
  * Least privilege for an agent that was started with more, by root outside systemd mostly. Capabilities belong to threads, and
  * Node.js has several before the first line of ours runs, so giving them up in one would leave the others. Therefore the
  * process limits its own thread and executes itself: the program starts anew, under the same id, and all of its threads begin
- * with what is left. What systemd or a container limits already starts as it is.
+ * with what is left. So it is with the files that Landlock leaves, which is a limit of threads as well, whoever started it.
  *
  * CAP_NET_RAW stays for the whole run: an interface that went away is captured again when it is back. CAP_NET_ADMIN stays where
  * a flow log asks the packet filter: nothing less lets it.
  */
 import { readFileSync } from 'node:fs';
 import type { FlowLog } from '../model/flow-log.ts';
-import { loadCaptureAddon, type ProcessAddon } from '../native/addon.ts';
-import type { Account } from './account.ts';
+import { type FilesAddon, loadCaptureAddon, type ProcessAddon, type UserAddon } from '../native/addon.ts';
 import { capabilitiesIn } from './capabilities.ts';
-import { noteEntry } from './entry.ts';
+import { hasEntered, noteEntry } from './entry.ts';
+import type { FileNeeds } from './file-rights.ts';
+import { limitFiles } from './limit-files.ts';
 import { changeUser, UNCHANGED, type UserNeeds } from './user-change.ts';
 
 /** linux/capability.h. */
@@ -26,30 +27,6 @@ export interface Program {
   readonly words: readonly string[];
 }
 
-type LimitAddon = Pick<ProcessAddon, 'limitCapabilities' | 'keepCapabilities' | 'execute'>;
-
-/**
- * @param threadStatus the text of /proc/thread-self/status, see proc(5)
- * @param enter asked before the program starts anew: which user it is to be then, undefined for the same
- */
-export function dropPrivileges(
-  addon: LimitAddon,
-  kept: readonly number[],
-  threadStatus: string,
-  program: Program,
-  enter: () => Pick<Account, 'uid' | 'gid'> | undefined = () => undefined,
-): void {
-  const permitted = capabilitiesIn(threadStatus, 'CapPrm');
-  const needless = permitted & ~maskOf(kept);
-  // Without CAP_SETPCAP root would come back with all of it: then what this thread can give up itself must do.
-  if (needless !== 0n && (permitted & maskOf([CAP_SETPCAP])) !== 0n) {
-    const { uid, gid } = enter() ?? { uid: -1, gid: -1 };
-    addon.limitCapabilities(kept, uid, gid);
-    addon.execute(program.path, program.words);
-  }
-  addon.keepCapabilities(kept);
-}
-
 /** What a flow log says of asking the packet filter: for its connections, or for what it rejects. */
 type AskingFlowLog = Pick<FlowLog, 'resourceType'> & { readonly rejects?: object | undefined };
 
@@ -60,15 +37,44 @@ export function neededCapabilities(flowLogs: readonly AskingFlowLog[]): readonly
 }
 
 /** To be called before anything is open or said: the command line may start again from its beginning. */
-export function keepNeededCapabilities(flowLogs: readonly AskingFlowLog[], needs: UserNeeds): void {
+export function enterSandbox(flowLogs: readonly AskingFlowLog[], needs: UserNeeds): void {
   const program = { path: process.execPath, words: [process.execPath, ...process.execArgv, ...process.argv.slice(1)] };
   const threadStatus = readFileSync('/proc/thread-self/status', 'latin1');
   const addon = loadCaptureAddon();
-  dropPrivileges(addon, neededCapabilities(flowLogs), threadStatus, program, () => {
-    const { account, reason, handedOver } = process.geteuid!() === 0 ? changeUser(addon, needs) : UNCHANGED;
-    noteEntry({ userReason: reason, handedOver });
-    return account;
-  });
+  const kept = neededCapabilities(flowLogs);
+  if (!hasEntered()) limitThread(addon, kept, threadStatus, needs, program);
+  addon.keepCapabilities(kept);
+}
+
+type LimitAddon = UserAddon & FilesAddon & Pick<ProcessAddon, 'limitCapabilities' | 'passCapabilities' | 'execute'>;
+
+/**
+ * Returns where the program need not start anew: then there was nothing that one thread alone can be limited by.
+ *
+ * @param threadStatus the text of /proc/thread-self/status, see proc(5)
+ */
+export function limitThread(
+  addon: LimitAddon,
+  kept: readonly number[],
+  threadStatus: string,
+  needs: UserNeeds,
+  program: Program,
+): void {
+  const permitted = capabilitiesIn(threadStatus, 'CapPrm');
+  // Without CAP_SETPCAP root would come back with all of it: then what this thread can give up itself must do.
+  const canDrop = (permitted & ~maskOf(kept)) !== 0n && (permitted & maskOf([CAP_SETPCAP])) !== 0n;
+  const isRoot = process.geteuid!() === 0;
+  const { account, reason, handedOver } = canDrop && isRoot ? changeUser(addon, needs) : UNCHANGED;
+  if (canDrop) addon.limitCapabilities(kept, account?.uid ?? -1, account?.gid ?? -1);
+  const files = limitFiles(addon, fileNeeds(needs), account?.uid ?? process.geteuid!());
+  noteEntry({ userReason: reason, handedOver, files });
+  if (!canDrop && !files.limited) return;
+  if (!canDrop) addon.passCapabilities(kept);
+  addon.execute(program.path, program.words);
+}
+
+function fileNeeds({ folders, files, runtimeFolder }: UserNeeds): FileNeeds {
+  return { written: [...folders, ...(runtimeFolder === undefined ? [] : [runtimeFolder])], read: files };
 }
 
 function maskOf(capabilities: readonly number[]): bigint {

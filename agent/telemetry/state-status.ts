@@ -19,7 +19,7 @@ export function stateFailure({
   return {
     message: `Files of the state directory were deleted and cannot be recreated; a stop would lose data in memory: ${failing}`,
     advice:
-      'Recreate the directory for the user of flowlogd (install -d -o USER), or correct its permissions; flowlogd picks it up automatically.',
+      'Recreate the directory for the user of flowlogd (install -d -o USER), or correct its permissions; flowlogd picks it up automatically, or after a restart where the status says files limited.',
   };
 }
 

@@ -23,10 +23,16 @@ export class ObservedHost {
   /**
    * @param configuration further lines of the agent's
    * @param flowLogs YAML of flow logs beside the one of obs0
+   * @param through words before the agent's
    */
-  static async start(windowSeconds: number, configuration = '', flowLogs = ''): Promise<ObservedHost> {
+  static async start(
+    windowSeconds: number,
+    configuration = '',
+    flowLogs = '',
+    through: readonly string[] = [],
+  ): Promise<ObservedHost> {
     const hosts = new TwoHosts();
-    const options = { windowSeconds, configuration, furtherFlowLogs: flowLogs };
+    const options = { windowSeconds, configuration, furtherFlowLogs: flowLogs, through };
     const { service, agent } = await observe(hosts.observed, options);
     return new ObservedHost(hosts, service, agent, windowSeconds);
   }

@@ -5,19 +5,25 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
 import { LOCK_NAME } from '../../agent/spool/spool-lock.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
+import { compiled } from '../support/compiled.ts';
 import { mountMemory } from '../support/mounted-disk.ts';
 import { ObservedHost, totalPackets } from '../support/observed-host.ts';
 import { countsOf } from '../support/stored-flows.ts';
 import { countLines } from '../support/traffic.ts';
 import { twoHostsMissing } from '../support/two-hosts.ts';
 
+const limitsFiles = loadCaptureAddon().landlockVersion() >= 2;
 const missing = twoHostsMissing();
 if (missing !== undefined) process.stderr.write(`deleted-state: ${missing}\n`);
 
+/** Landlock lets an agent write in the directory that was there at its start: no other takes its place, whatever its name. */
+const WITHOUT_LANDLOCK = [compiled('without-landlock.c')];
 const WINDOW_SECONDS = 1;
+const UNMADE = 'cannot be recreated; a stop would lose data in memory';
 const REMADE = 'were deleted or replaced; recreated';
 const DELETED = 'pending batches were deleted from the spool before delivery';
 
@@ -30,7 +36,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
   const removeState = () => rmSync(host.agent.stateFolder, { recursive: true, maxRetries: 20, retryDelay: 20 });
 
   test.each([
-    ['the state directory', () => removeState()],
+    ['the state directory', () => removeState(), WITHOUT_LANDLOCK],
     ['the folder of the spool', () => rmSync(inState('spool'), { recursive: true })],
     ['the folder of open windows', () => rmSync(inState('tables'), { recursive: true })],
     ['the control socket', () => rmSync(inState('control.sock'))],
@@ -42,9 +48,10 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
         renameSync(host.agent.stateFolder, `${host.agent.stateFolder}.old`);
         mkdirSync(host.agent.stateFolder, { mode: 0o700 });
       },
+      WITHOUT_LANDLOCK,
     ],
-  ])('%s is made again, and what is in memory is delivered', async (_, remove) => {
-    host = await ObservedHost.start(WINDOW_SECONDS);
+  ])('%s is made again, and what is in memory is delivered', async (_, remove, through: readonly string[] = []) => {
+    host = await ObservedHost.start(WINDOW_SECONDS, '', '', through);
     const running = await host.agent.start();
     await host.agent.untilStatus();
     await host.windowBegin();
@@ -73,8 +80,22 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
     await host.service.stop();
   });
 
+  test.skipIf(!limitsFiles)(
+    'the state directory is a problem where Landlock holds it to the former one; capture continues',
+    async () => {
+      host = await ObservedHost.start(WINDOW_SECONDS);
+      const running = await host.agent.start();
+      await host.agent.untilStatus();
+      await host.windowBegin();
+      host.sendBurst();
+      removeState();
+      await running.until(({ stderr }) => stderr.includes(UNMADE));
+      expect(running.stderr).not.toContain(REMADE);
+    },
+  );
+
   test('the state directory goes with its parent just before a stop: the windows in memory are in a new one', async () => {
-    host = await ObservedHost.start(WINDOW_SECONDS);
+    host = await ObservedHost.start(WINDOW_SECONDS, '', '', WITHOUT_LANDLOCK);
     await host.agent.start();
     await host.service.stop();
     await host.windowBegin();

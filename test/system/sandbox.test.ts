@@ -1,11 +1,24 @@
-import { spawnSync } from 'node:child_process';
-import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import type { AgentStatus } from '../../agent/telemetry/agent-status.ts';
 import { askAgent } from '../support/agent-socket.ts';
 import { pcapFile } from '../support/capture-file.ts';
-import { FLOWLOGD, type RunningCommand, startCommand } from '../support/command.ts';
+import { FLOWLOGD, type RunningCommand, startCommand, startProgram } from '../support/command.ts';
+import { compiled } from '../support/compiled.ts';
 import { type EscapeTargets, escapesOf, intruding } from '../support/escapes.ts';
 import { NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
 import { arp } from '../support/packet-builder.ts';
@@ -17,6 +30,10 @@ if (isHidden) process.stderr.write('sandbox: change of user skipped, other users
 
 const missing = namespacesMissing();
 if (missing !== undefined) process.stderr.write(`sandbox: ${missing}\n`);
+
+const LANDLOCK = loadCaptureAddon().landlockVersion();
+const limitsFiles = LANDLOCK >= 2;
+if (!limitsFiles) process.stderr.write(`sandbox: limits of files skipped, the kernel has Landlock ${LANDLOCK}\n`);
 
 /** What foreign code in any run of flowlogd is refused. */
 const REFUSED = {
@@ -48,7 +65,8 @@ const REFUSED = {
   setuid: 'EPERM',
 };
 const NO_PROGRAMS = { execve: 'EPERM', spawn: 'EPERM', kill: 'EPERM' };
-const PROGRAMS = { execve: 'ENOENT', spawn: 'done', kill: 'done' };
+/** Landlock 6 keeps signals from all that is not in the sandbox. */
+const PROGRAMS = { execve: 'ENOENT', spawn: 'done', kill: LANDLOCK < 6 ? 'done' : 'EPERM' };
 
 /** A log service that nobody runs: what is delivered there is another test's. */
 const SINKS = `sinks: { cls: { type: cls, endpoint: 'http://127.0.0.1:9', topicId: t, secretId: i, secretKey: k } }`;
@@ -65,11 +83,12 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
     configuration: string,
     targets: EscapeTargets = {},
     mode = 0o600,
+    through: readonly string[] = [],
   ): RunningCommand {
     const path = join(folder, 'flowlogd.yaml');
     const own = `stateDirectory: ${join(folder, 'state')}\nflowLogs: [{ interfaces: [lo], windowSeconds: 1 }]\n`;
     writeFileSync(path, `${own}${configuration}\n`, { mode });
-    return startCommand(['run', '--config', path], { namespace: inNamespace(), env: intruding(targets) });
+    return startCommand(['run', '--config', path], { namespace: inNamespace(), env: intruding(targets), through });
   }
 
   async function statusOf(folder: string, holds: (status: AgentStatus) => boolean): Promise<AgentStatus> {
@@ -96,9 +115,10 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
     expect(status.sandbox).toEqual({
       user: { uid: 0, name: 'root', reason: expect.stringContaining('cannot'), handedOver: 0 },
       capabilities: ['CAP_NET_RAW'],
+      files: expect.objectContaining({ limited: limitsFiles, landlock: LANDLOCK }),
       systemCalls: { limited: true, programs: false, reason: null },
     });
-    expect(command.stderr).toContain('"sandbox":"user root, CAP_NET_RAW, system calls limited"');
+    expect(command.stderr).toMatch(/"sandbox":"user root, CAP_NET_RAW, files .*, system calls limited"/);
   });
 
   test('of an agent with the embedded log service may start programs, because that is started again', async () => {
@@ -108,6 +128,29 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
     const status = await statusOf(folder, ({ sinks }) => sinks[0]!.deliveredBatches > 0);
     expect(status.sandbox.systemCalls).toEqual({ limited: true, programs: true, reason: null });
     expect(await command.stop()).toMatchObject({ code: 0 });
+  });
+
+  describe.skipIf(!limitsFiles)('of an agent that stays root', () => {
+    test.each(['/root', '/var/log', '/tmp', 'a secret'])(
+      'reads nothing but what the agent needs: not %s',
+      async (place) => {
+        const secret = join(temporaryFolder(), 'secret');
+        writeFileSync(secret, 'of root', { mode: 0o600 });
+        const command = startAgent(temporaryFolder(), SINKS, { read: place.startsWith('/') ? place : secret });
+        expect(await escapesOf(command)).toMatchObject({ ...REFUSED, read: 'EACCES' });
+      },
+    );
+
+    test('writes its state and nothing else', async () => {
+      const folder = temporaryFolder();
+      const outside = join(folder, 'made');
+      const command = startAgent(folder, SINKS, { write: outside });
+      expect(await escapesOf(command)).toMatchObject({ ...REFUSED, write: 'EACCES' });
+      expect(existsSync(outside)).toBe(false);
+      const within = temporaryFolder();
+      const other = startAgent(within, SINKS, { write: join(within, 'state/made') });
+      expect(await escapesOf(other)).toMatchObject({ write: 'done' });
+    });
   });
 
   test.each([
@@ -129,6 +172,62 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
     const words = ['debug', '-i', 'lo', '--', 'grep', 'Seccomp:', '/proc/self/status'];
     const { stdout } = await startCommand(words, { namespace, env: intruding() }).ended;
     expect(stdout).toContain('Seccomp:\t0');
+  });
+
+  describe.skipIf(isHidden)('of an agent that was never root', () => {
+    const NOBODY = 65_534;
+    const AS_NOBODY = ['setpriv', `--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'];
+    const WITH_CAPABILITY = [...AS_NOBODY, '--inh-caps=+net_raw', '--ambient-caps=+net_raw'];
+
+    function startAsNobody(words: readonly string[]) {
+      const folder = temporaryFolder();
+      chownSync(folder, NOBODY, NOBODY);
+      const path = join(folder, 'flowlogd.yaml');
+      writeFileSync(path, `stateDirectory: ${join(folder, 'state')}\nflowLogs: [{ interfaces: [lo] }]\n`);
+      const command = startProgram([...words, FLOWLOGD, 'run', '--config', path], { namespace: inNamespace() });
+      return { folder, command };
+    }
+
+    async function capturesLimited(folder: string): Promise<void> {
+      const { sandbox } = await statusOf(folder, ({ interfaces }) => interfaces[0]?.state === 'capturing');
+      expect(sandbox).toMatchObject({
+        user: { uid: NOBODY, reason: null, handedOver: 0 },
+        capabilities: ['CAP_NET_RAW'],
+        files: { limited: limitsFiles },
+        systemCalls: { limited: true },
+      });
+    }
+
+    test('is limited the same, with the capability that it was started with', async () => {
+      // Not before: the C library ends a setpriv with another thread.
+      const env = intruding({ read: '/etc/passwd', write: '/tmp/flowlogd-escaped' });
+      const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+      const { folder, command } = startAsNobody([...WITH_CAPABILITY, 'env', ...variables, process.execPath]);
+      const expected = limitsFiles ? { read: 'done', write: 'EACCES' } : {};
+      expect(await escapesOf(command)).toMatchObject({ ...REFUSED, ...expected });
+      await capturesLimited(folder);
+    });
+
+    test.skipIf(spawnSync('setcap', ['-v']).error !== undefined)(
+      'keeps the capability that the file of Node.js brings',
+      async () => {
+        const node = join(temporaryFolder(), 'node');
+        chmodSync(dirname(node), 0o755);
+        copyFileSync(process.execPath, node);
+        execFileSync('setcap', ['cap_net_raw+ep', node]);
+        const { folder } = startAsNobody([...AS_NOBODY, node]);
+        await capturesLimited(folder);
+      },
+    );
+  });
+
+  test('of an agent on a kernel without Landlock is refused system calls, and the status says what is missing', async () => {
+    const folder = temporaryFolder();
+    const through = [compiled('without-landlock.c')];
+    const command = startAgent(folder, SINKS, {}, 0o600, through);
+    expect(await escapesOf(command)).toEqual({ ...REFUSED, ...NO_PROGRAMS });
+    const { sandbox } = await statusOf(folder, ({ interfaces }) => interfaces[0]?.state === 'capturing');
+    expect(sandbox.files).toEqual({ limited: false, landlock: 0, reason: 'the kernel has no Landlock' });
   });
 
   describe.skipIf(isHidden)('of an agent of root', () => {

@@ -63,7 +63,7 @@ Spool     empty (limit 1.0 MB)
 Exporter  idle for 12 s, to topic flowlog at http://127.0.0.1:9514
           4 batches delivered in 4 uploads, the last one 12 s ago
           windows delivered until 2023-11-14 22:17:20Z, its clock is 3.2 s behind ours
-Sandbox   user flowlogd, CAP_NET_RAW, system calls limited
+Sandbox   user flowlogd, CAP_NET_RAW, files limited (Landlock 7), system calls limited
 `);
   });
 

@@ -1,42 +1,64 @@
-import { describe, expect, test } from 'vitest';
-import { CAP_NET_RAW, CAP_SETPCAP, dropPrivileges } from '../../../agent/sandbox/privileges.ts';
+import { afterEach, describe, expect, test } from 'vitest';
+import { takeEntry } from '../../../agent/sandbox/entry.ts';
+import { CAP_NET_RAW, CAP_SETPCAP, limitThread } from '../../../agent/sandbox/privileges.ts';
 
 const PROGRAM = { path: '/usr/bin/node', words: ['node', 'flowlogd', 'run'] };
+const NEEDS = { user: 'root', folders: ['/tmp'], files: [], runtimeFolder: undefined };
 
-/** What is asked of the addon by a thread with these permitted capabilities. */
-function asked(permitted: readonly number[]): string[] {
+/** What is asked of the addon by a thread with these permitted capabilities, on a kernel with this Landlock. */
+function asked(permitted: readonly number[], landlock = 0): string[] {
   const calls: string[] = [];
   const mask = permitted.reduce((sum, number) => sum | (1n << BigInt(number)), 0n);
   const threadStatus = `Name:\tnode\nCapInh:\t0000000000000000\nCapPrm:\t${mask.toString(16).padStart(16, '0')}\n`;
-  dropPrivileges(
-    {
-      limitCapabilities: (kept) => calls.push(`limit ${kept}`),
-      keepCapabilities: (kept) => calls.push(`keep ${kept}`),
-      execute: (path, words) => calls.push(`execute ${path} ${words.join(' ')}`),
-    },
-    [CAP_NET_RAW],
-    threadStatus,
-    PROGRAM,
-  );
+  const addon = {
+    limitCapabilities: (kept: readonly number[], uid: number) => calls.push(`limit ${kept} ${uid}`),
+    passCapabilities: (kept: readonly number[]) => calls.push(`pass ${kept}`),
+    execute: (path: string, words: readonly string[]) => calls.push(`execute ${path} ${words.join(' ')}`),
+    landlockVersion: () => landlock,
+    limitFiles: () => calls.push('files'),
+    userNamed: () => undefined,
+    isIdTaken: () => false,
+    firstOutOfReach: () => -1,
+  };
+  limitThread(addon, [CAP_NET_RAW], threadStatus, NEEDS, PROGRAM);
   return calls;
 }
 
+const EVERYTHING = Array.from({ length: 41 }, (_, number) => number);
+const EXECUTED = 'execute /usr/bin/node node flowlogd run';
+
 describe('an agent that was started', () => {
+  afterEach(() => void takeEntry());
+
   test('as root limits itself and starts anew, so that every thread has no more', () => {
-    const everything = Array.from({ length: 41 }, (_, number) => number);
-    expect(asked(everything).slice(0, 2)).toEqual(['limit 13', 'execute /usr/bin/node node flowlogd run']);
+    expect(asked(EVERYTHING)).toEqual(['limit 13 -1', EXECUTED]);
+    expect(asked(EVERYTHING, 7)).toEqual(['limit 13 -1', 'files', EXECUTED]);
   });
 
-  test('with what it needs goes on, and gives nothing to what it executes', () => {
-    expect(asked([CAP_NET_RAW])).toEqual(['keep 13']);
+  test('with what it needs starts anew only where the kernel can limit its files', () => {
+    expect(asked([CAP_NET_RAW])).toEqual([]);
+    expect(asked([CAP_NET_RAW], 7)).toEqual(['files', 'pass 13', EXECUTED]);
   });
 
   test('with nothing goes on, and fails where it captures', () => {
-    expect(asked([])).toEqual(['keep 13']);
+    expect(asked([])).toEqual([]);
   });
 
   test('with more but without the right to limit itself does not start again and again', () => {
-    expect(asked([CAP_NET_RAW, 0, 1])).toEqual(['keep 13']);
+    expect(asked([CAP_NET_RAW, 0, 1])).toEqual([]);
     expect(CAP_SETPCAP).toBe(8);
+  });
+
+  test('on a kernel that forbids links between folders leaves its files as they are, and says so', () => {
+    expect(asked(EVERYTHING, 1)).toEqual(['limit 13 -1', EXECUTED]);
+    expect(takeEntry()).toMatchObject({
+      files: { limited: false, landlock: 1, reason: 'Landlock 1 refuses links between folders' },
+    });
+  });
+
+  test('knows what it decided before it started anew, once', () => {
+    asked(EVERYTHING, 7);
+    expect(takeEntry()).toMatchObject({ userReason: null, files: { limited: true, landlock: 7, reason: null } });
+    expect(takeEntry().files.limited).toBe(false);
   });
 });

@@ -1,0 +1,34 @@
+/** Landlock, put on this thread and on the program that it executes. */
+import { mkdirSync } from 'node:fs';
+import type { FilesLimit } from '../model/sandbox.ts';
+import { isSystemError } from '../model/system-error.ts';
+import type { FilesAddon } from '../native/addon.ts';
+import { type FileNeeds, fileRules, VERSION_MIN } from './file-rights.ts';
+
+export function limitFiles(addon: FilesAddon, needs: FileNeeds, uid: number): FilesLimit {
+  const landlock = addon.landlockVersion();
+  if (landlock === 0) return unlimited(landlock, 'the kernel has no Landlock');
+  if (landlock < VERSION_MIN) return unlimited(landlock, `Landlock ${landlock} refuses links between folders`);
+  try {
+    for (const folder of needs.written) make(folder);
+    const { handled, scoped, paths, rights } = fileRules(needs, landlock, uid, process.env);
+    addon.limitFiles(handled, scoped, paths, rights);
+    return { limited: true, landlock, reason: null };
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return unlimited(landlock, error.message);
+  }
+}
+
+function unlimited(landlock: number, reason: string): FilesLimit {
+  return { limited: false, landlock, reason };
+}
+
+/** A rule is for what is there. What cannot be made the agent itself says, where it misses it. */
+function make(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+  }
+}
