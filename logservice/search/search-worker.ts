@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { ADDRESS_HEX_MACROS } from '../query/address.ts';
 import { Refusal } from '../refusal.ts';
@@ -21,12 +22,23 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2'] as co
   process.on(signal, () => undefined);
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
+beFirstToGo();
+
 const [, , storePath = '', spillFolder = ''] = process.argv;
 const instance = await DuckDBInstance.create(':memory:', { ...LIMITS, temp_directory: spillFolder });
 const keeper = await instance.connect();
 for (const statement of lockedDown(storePath)) await keeper.run(statement);
 process.on('message', (order: Order) => void answer(order));
 send({ kind: 'ready' });
+
+/** Where the memory of the host, or of a cgroup, is used up. */
+function beFirstToGo(): void {
+  try {
+    writeFileSync('/proc/self/oom_score_adj', '1000');
+  } catch {
+    // It goes by its size then.
+  }
+}
 
 function lockedDown(path: string): readonly string[] {
   return [

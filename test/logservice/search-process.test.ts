@@ -91,6 +91,8 @@ test('a log service that is killed leaves no search behind, and the next one fin
   const lost = expect(endless).rejects.toThrow();
   await expect.poll(() => childrenOf(service.pid!)).toHaveLength(1);
   const [searching] = childrenOf(service.pid!);
+  // It is the first to go, too, where memory is short.
+  await expect.poll(() => readFileSync(`/proc/${searching}/oom_score_adj`, 'utf8')).toBe('1000\n');
   service.kill('SIGKILL');
   await lost;
   await expect.poll(() => existsSync(`/proc/${searching}`)).toBe(false);

@@ -71,6 +71,10 @@ test('the limits of the unit are the ones that its comment adds up', () => {
   expect(Number(limit)).toBeLessThan(sum + 64);
 });
 
+test('a search that is killed for its memory does not stop the agent', () => {
+  expect(readFileSync(join(FOLDER, 'flowlogd.service'), 'utf8')).toMatch(/^OOMPolicy=continue$/m);
+});
+
 test('the configuration that is installed with it is right, as it stands and with its log service', () => {
   const text = readFileSync(join(FOLDER, 'flowlogd.yaml'), 'utf8');
   const check = (yaml: string) => {
