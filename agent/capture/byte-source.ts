@@ -32,10 +32,8 @@ export function unreadable(path: string, error: unknown): OperationalError {
 }
 
 export function damagedAfter(path: string, packets: number, text: string): OperationalError {
-  return new OperationalError(
-    'savefile.damaged',
-    `${displayName(path)} is damaged after ${packets} packets, which count: ${text}.`,
-  );
+  const where = packets === 0 ? 'before its first packet' : `after packet ${packets}; those ${packets} were processed`;
+  return new OperationalError('savefile.damaged', `${displayName(path)} is damaged ${where}: ${text}.`);
 }
 
 /** Why reading ended, the bytes of `packets` having come. */

@@ -431,7 +431,7 @@ describe('a compressed capture file', () => {
     expect(record!.packets).toBeGreaterThan(0);
     expect(record!.packets).toBeLessThan(packets.length);
     expect(stderr).toContain(
-      `flowlogd: ${path} is damaged after ${record!.packets} packets, which count: its gzip data is truncated.`,
+      `flowlogd: ${path} is damaged after packet ${record!.packets}; those ${record!.packets} were processed: its gzip data is truncated.`,
     );
     expect(code).toBe(65);
   });

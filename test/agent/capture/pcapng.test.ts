@@ -292,7 +292,7 @@ describe('a damaged pcapng', () => {
       expect(await source.read(batch)).toBe(READ.failed);
       expect(batch.count).toBe(0);
       expect(source.failure?.code).toBe('savefile.damaged');
-      expect(source.failure?.message).toMatch(/^test\.pcapng is damaged after 2 packets, which count: /);
+      expect(source.failure?.message).toMatch(/^test\.pcapng is damaged after packet 2; those 2 were processed: /);
       expect(source.failure?.message).toMatch(message);
     }
   });

@@ -188,7 +188,7 @@ describe('the libpcap engine on savefiles', () => {
     const read = await readSavefile(savefiles, folder.write(whole.subarray(0, whole.length - 5)));
     expect(read.packets.length).toBe(2);
     expect(read.failure?.code).toBe('savefile.damaged');
-    expect(read.failure?.message).toContain('after 2 packets');
+    expect(read.failure?.message).toContain('after packet 2; those 2 were processed: ');
   });
 
   test.each(['hello, this is text', '\n\r\r\nthis is text too', '\n\r', '\n'])(

@@ -151,7 +151,7 @@ describe('the savefile engine', () => {
       const read = await readSavefile(savefile, path);
       expect(read.packets.length).toBe(3);
       expect(read.failure?.code).toBe('savefile.damaged');
-      expect(read.failure?.message).toContain('after 3 packets');
+      expect(read.failure?.message).toContain('after packet 3; those 3 were processed: ');
     }
   });
 
