@@ -9,6 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { addLedger, createLedger, type Ledger } from '../../../agent/model/ledger.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import type { Disk } from '../../../agent/spool/disk.ts';
+import type { SinkQueue } from '../../../agent/spool/sink-queue.ts';
 import { Spool } from '../../../agent/spool/spool.ts';
 import { readSpoolFile, SPOOL_HEADER_BYTES } from '../../../agent/spool/spool-file.ts';
 import { FlowBatchReader, labelBytes, splitBatch, sumRecords } from '../../../agent/wire/flow-batch-reader.ts';
@@ -373,13 +374,24 @@ class World {
     fate.allowed = [...before, ...without];
     if (kind === 'remove') {
       model.leave(identity, fate);
-      await queue.remove(name);
+      await this.#remove(queue, name, () => model.gone.delete(identity));
       model.acknowledged.add(identity);
     } else {
       this.#mayEvict(fate);
       await queue.quarantine(name, 'a test');
     }
     expect(queue.oldest(Number.POSITIVE_INFINITY)).not.toContain(name);
+  }
+
+  /** `onRefused`: the disk did not let go of it, so it may still come into a report. */
+  async #remove(queue: SinkQueue, name: string, onRefused: () => void): Promise<void> {
+    try {
+      await queue.remove(name);
+    } catch (error) {
+      const isPending = queue.oldest(Number.POSITIVE_INFINITY).includes(name);
+      if (error instanceof OperationalError && isPending) onRefused();
+      throw error;
+    }
   }
 
   /** A whole batch is the same file for all that owe it. */
@@ -506,8 +518,11 @@ function byAge(left: string, right: string): number {
   return difference !== 0 ? difference : left < right ? -1 : 1;
 }
 
-/** Seeds that failed once: pieces that outlived their whole, reports that a power cut took, and what mutants of the code failed at. */
-const KEPT_SEEDS: readonly number[] = [496069766, 528484267, 384119728, -247538832, -694093020];
+/**
+ * Seeds that failed once: pieces that outlived their whole, reports that a power cut took, what mutants of the code failed at, and a
+ * batch whose removal failed before it was quarantined.
+ */
+const KEPT_SEEDS: readonly number[] = [496069766, 528484267, 384119728, -247538832, -694093020, 216869272];
 
 describe.each([{ sinks: ['cls'] }, { sinks: ['cls', 'other'] }])('with the sinks $sinks', ({ sinks }) => {
   test.each([undefined, ...KEPT_SEEDS])(
