@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { pcapFile } from '../support/capture-file.ts';
@@ -161,14 +162,13 @@ class Sandbox {
 
   constructor() {
     const { folder } = this;
-    for (const name of ['bin', 'etc/flowlogd', 'state'])
+    for (const name of ['bin', 'etc/flowlogd', 'state', 'archive'])
       mkdirSync(join(folder, name), { recursive: true, mode: 0o755 });
     const start = `#!/bin/sh\necho $$ > ${this.#pidFile}\nexec ${process.execPath} ${FLOWLOGD} "$@"\n`;
     writeFileSync(join(folder, 'bin/flowlogd'), start, { mode: 0o755 });
-    writeFileSync(
-      join(folder, 'capture.pcap'),
-      pcapFile(new Burst(0).frames.map((bytes) => ({ bytes, seconds: 1_700_000_000 }))),
-    );
+    const capture = pcapFile(new Burst(0).frames.map((bytes) => ({ bytes, seconds: 1_700_000_000 })));
+    writeFileSync(join(folder, 'capture.pcap'), capture);
+    writeFileSync(join(folder, 'archive/monday.pcap.gz'), gzipSync(capture));
     const configuration = `stateDirectory: ${join(folder, '.flowlogd')}\n${CONFIGURATION}`;
     writeFileSync(join(folder, 'etc/flowlogd/flowlogd.yaml'), configuration);
     writeFileSync(join(folder, 'etc/flowlogd.yaml'), '{}\n');
