@@ -44,7 +44,8 @@ export class Connections {
     this.#isIdentifying = true;
     while (this.#unidentified.size > 0) {
       const sockets = [...this.#unidentified];
-      const users = await this.#clients(sockets[0]!.localPort ?? 0);
+      // One that was closed meanwhile has no port any more.
+      const users = await this.#clients(sockets.find(({ localPort }) => localPort !== undefined)?.localPort ?? 0);
       for (const socket of sockets) {
         if (!this.#unidentified.delete(socket)) continue;
         const user = users.get(`${plainAddress(socket.remoteAddress ?? '')} ${socket.remotePort}`);

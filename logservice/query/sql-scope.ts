@@ -82,7 +82,7 @@ export class SqlScope {
   #with(node: Node, place: Place): Place {
     const entries = new Set(place.entries);
     for (const { key, value } of (node['cte_map'] as { map: { key: string; value: Node }[] }).map) {
-      const name = key.toLowerCase();
+      const name = folded(key);
       if (name === LOG_TABLE) throw new SqlRefused(`WITH cannot define '${LOG_TABLE}', which is the table of the logs`);
       const members = { aliases: 'names', query: 'statement', key_targets: 'expression' } as const;
       this.#members(value, members, { ...place, entries: new Set(entries), isOutermost: false });
@@ -94,7 +94,7 @@ export class SqlScope {
   #recursive(node: Node, members: Members, place: Place): void {
     const { right, ...others } = members;
     this.#members(node, others, place, ['cte_map', 'right']);
-    const entries = new Set(place.entries).add(String(node['cte_name']).toLowerCase());
+    const entries = new Set(place.entries).add(folded(String(node['cte_name'])));
     this.#members({ right: node['right'] }, { right: right! }, { ...place, entries });
   }
 
@@ -104,7 +104,7 @@ export class SqlScope {
     const inner = { ...place, isOutermost: false };
     for (const item of node['select_list'] as Node[]) {
       this.#expression(item, { ...inner, locals: new Set(locals) });
-      if (typeof item['alias'] === 'string' && item['alias'] !== '') locals.add(item['alias'].toLowerCase());
+      if (typeof item['alias'] === 'string' && item['alias'] !== '') locals.add(folded(item['alias']));
     }
     this.#members(node, others, { ...inner, locals }, ['cte_map', 'select_list']);
     const from = node['from_table'] as Node;
@@ -136,6 +136,7 @@ export class SqlScope {
         this.#column(node['column_names'] as string[], place);
         break;
       case 'STAR':
+        requirePlainName(String(node['relation_name'] ?? ''));
         place.select.readsLogs = true;
         break;
       case 'FUNCTION':
@@ -153,7 +154,7 @@ export class SqlScope {
   }
 
   #column(names: readonly string[], { locals, select }: Place): void {
-    const [first = '', ...more] = names.map((name) => name.toLowerCase());
+    const [first = '', ...more] = names.map((name) => folded(name));
     for (const name of [first, ...more]) this.columns.add(name);
     if (more.length === 0 && SETTINGS_AS_COLUMNS.has(first)) throw new SqlRefused(noFunction(first));
     // What stands before a dot may be a table of a query around this one.
@@ -175,7 +176,7 @@ export class SqlScope {
       this.#members(value as Node, role, place);
       return;
     }
-    if (role === 'names' && typeof value === 'string') this.columns.add(value.toLowerCase());
+    if (role === 'names' && typeof value === 'string') this.columns.add(folded(value));
     if (role === 'names' || role === 'value' || value === null) return;
     const node = value as Node;
     if (role === 'expression') this.#expression(node, place);
@@ -207,8 +208,19 @@ function membersOf(kinds: Readonly<Record<string, Members>>, kind: unknown, what
   return members;
 }
 
+/** The database writes the name before `.*` without quotes when it makes text of the tree: what is in it would be SQL. */
+function requirePlainName(name: string): void {
+  if (/^(?:[A-Za-z_]\w*)?$/.test(name)) return;
+  throw new SqlRefused("the name before .* may have letters, digits and '_' only");
+}
+
+/** As the database compares names: it knows no case but that of ASCII. */
+export function folded(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
 function requireTable(node: Node, { entries }: Place): void {
-  const name = String(node['table_name']).toLowerCase();
+  const name = folded(String(node['table_name']));
   const path = [node['catalog_name'], node['schema_name']].filter((part) => part !== '');
   if (path.length > 0 || (name !== LOG_TABLE && !entries.has(name))) {
     const shown = [...path, node['table_name']].join('.');
@@ -235,7 +247,7 @@ function noFunction(name: string, what = 'function'): string {
 function requireType(node: Node): void {
   const info = (node['type_info'] ?? {}) as Node;
   const name = String(info['name'] ?? '');
-  if (node['id'] === 'UNBOUND' && name.toLowerCase() !== 'json') throw new SqlRefused(`there is no type ${name} here`);
+  if (node['id'] === 'UNBOUND' && folded(name) !== 'json') throw new SqlRefused(`there is no type ${name} here`);
   if (typeof info['child_type'] === 'object') requireType(info['child_type'] as Node);
   for (const { second } of (info['child_types'] ?? []) as { second: Node }[]) requireType(second);
 }
@@ -246,7 +258,7 @@ function nestingOf(node: Node): number {
 }
 
 function functionName(node: Node): string {
-  return String(node['function_name']).toLowerCase();
+  return folded(String(node['function_name']));
 }
 
 /** `x -> ...`, or `(x, i) -> ...`; also `column -> 'path'` of JSON, which the parser does not tell from them. */
@@ -255,7 +267,7 @@ function lambdaParameters(node: Node): readonly string[] {
   const parameters = left['class'] === 'FUNCTION' ? (left['children'] as Node[]) : [left];
   return parameters.flatMap((parameter) => {
     const names = (parameter['column_names'] ?? []) as string[];
-    return names.length === 1 ? [names[0]!.toLowerCase()] : [];
+    return names.length === 1 ? [folded(names[0]!)] : [];
   });
 }
 

@@ -12,7 +12,7 @@ import {
 import { QueryProblem } from '../query/condition.ts';
 import { type ParsedQuery, parseQuery } from '../query/parse.ts';
 import { checkSql } from '../query/sql.ts';
-import { LOG_TABLE } from '../query/sql-scope.ts';
+import { folded, LOG_TABLE } from '../query/sql-scope.ts';
 import { Refusal } from '../refusal.ts';
 import { SEARCH_LIMITS, type SearchRequest, type SearchResult } from './search-request.ts';
 
@@ -68,8 +68,8 @@ async function statementOf(
     const position = checked.position === undefined ? undefined : parsed.sql.position + checked.position;
     return new Refusal('SyntaxError', `The SQL after the bar is refused: ${checked.refused}.`, position);
   }
-  const named = [...otherKeys].filter((key) => checked.columns.has(key.toLowerCase()));
-  const tags = [...checked.columns].filter((name) => name.startsWith(TAG_PREFIX.toLowerCase()));
+  const named = [...otherKeys].filter((key) => checked.columns.has(folded(key)));
+  const tags = [...checked.columns].filter((name) => name.startsWith(folded(TAG_PREFIX)));
   const tagKeys = await tagKeysOf(connection, topicId, tags);
   const columns = logColumns([...named.map((key) => ['l.other', key, key] as const), ...tagKeys]);
   const filter = await serialize(connection, `WITH ${LOG_TABLE} AS (SELECT ${columns} ${from}) SELECT 1`);
@@ -93,7 +93,7 @@ async function tagKeysOf(
   return reader
     .getRows()
     .map(([key]) => ['p.tags', String(key), TAG_PREFIX + String(key)] as const)
-    .filter(([, , name]) => names.includes(name.toLowerCase()));
+    .filter(([, , name]) => names.includes(folded(name)));
 }
 
 /** Why there may be nothing: the commonest reason is a window of time that is not the logs'. */
@@ -128,8 +128,8 @@ function logColumns(others: readonly OtherColumn[]): string {
   const taken = new Set<string>();
   const columns: string[] = [];
   const add = (sql: string, name: string): void => {
-    if (taken.has(name.toLowerCase())) return;
-    taken.add(name.toLowerCase());
+    if (taken.has(folded(name))) return;
+    taken.add(folded(name));
     columns.push(`${sql} AS ${quoted(name)}`);
   };
   add('make_timestamp(l.time * 1000)', 'time');

@@ -72,9 +72,9 @@ async function search({ request }: Extract<Order, { kind: 'search' }>): Promise<
   connection.closeSync();
   await keeper.run('DETACH store');
   const isLast = process.memoryUsage.rss() > RESIDENT_BYTES_MAX;
-  return found instanceof Refusal
-    ? { kind: 'refusal', refusal: found, isLast }
-    : { kind: 'answer', answer: found, isLast };
+  if (found instanceof Refusal) return { kind: 'refusal', refusal: found, isLast };
+  // A result that was not read to its end keeps the store open.
+  return { kind: 'answer', answer: found, isLast: isLast || found.truncated };
 }
 
 function send(reply: Reply): void {
