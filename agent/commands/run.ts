@@ -53,7 +53,6 @@ export const run: Command = {
       await refuseSecondAgent(plan.stateDirectory, invocation.env);
       return runEmbedded(invocation, plan);
     }
-    await refuseSecondAgent(configuration.stateDirectory, invocation.env);
     const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen, configPath: path };
     const readAgain = () => {
       const now = loadOnHost(path, invocation.env);
@@ -71,17 +70,29 @@ export const run: Command = {
 
 /** Imports no more than that takes: of an agent with too many capabilities the program starts again here. */
 async function loadInSandbox(path: string | undefined, { env }: Invocation): Promise<Loaded> {
-  const [{ loadOnHost }, { storedFlowLogs }, { enterSandbox }, { folderOfFiles, namedFilePaths }, { runtimeFolder }] =
-    await Promise.all([
-      import('./host-configuration.ts'),
-      import('./flow-log-resolver.ts'),
-      import('../sandbox/privileges.ts'),
-      import('../config/named-files.ts'),
-      import('../control/control-socket.ts'),
-    ]);
+  const [
+    { loadOnHost },
+    { storedFlowLogs },
+    { enterSandbox },
+    { folderOfFiles, namedFilePaths },
+    { runtimeFolder },
+    { refuseSecondAgent },
+    { refuseForeignState },
+  ] = await Promise.all([
+    import('./host-configuration.ts'),
+    import('./flow-log-resolver.ts'),
+    import('../sandbox/privileges.ts'),
+    import('../config/named-files.ts'),
+    import('../control/control-socket.ts'),
+    import('./second-agent.ts'),
+    import('../daemon/state-folder.ts'),
+  ]);
   const loaded = loadOnHost(path, env);
   const { flowLogs, stateDirectory, table, user } = loaded.configuration;
   if (path === undefined) return loaded;
+  // Before root hands the state over: it may be that of a running agent, or lie behind another user's link.
+  await refuseSecondAgent(stateDirectory, env);
+  refuseForeignState(stateDirectory);
   enterSandbox([...flowLogs, ...storedFlowLogs(stateDirectory)], {
     user,
     folders: [stateDirectory, ...(table.directory === undefined ? [] : [table.directory])],

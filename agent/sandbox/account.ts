@@ -27,7 +27,7 @@ type Lookup = Pick<UserAddon, 'userNamed' | 'isIdTaken'>;
 /** @throws OperationalError `config.invalid` for a name that this host does not know */
 export function chooseAccount(addon: Lookup, wanted: string | undefined, stateFolder: string): Account {
   if (wanted !== undefined) return named(addon, wanted) ?? refuseUnknown(wanted);
-  return ownerOf(stateFolder) ?? named(addon, DEFAULT_USER) ?? free(addon, stateFolder);
+  return ownerOf(addon, stateFolder) ?? named(addon, DEFAULT_USER) ?? free(addon, stateFolder);
 }
 
 function named(addon: Lookup, name: string): Account | undefined {
@@ -43,9 +43,11 @@ function refuseUnknown(name: string): never {
 }
 
 /** Of an earlier run, or of a service with DynamicUser=. */
-function ownerOf(folder: string): Account | undefined {
+function ownerOf(addon: Lookup, folder: string): Account | undefined {
   const status = lstatSync(folder, { throwIfNoEntry: false });
   if (status === undefined || status.uid < FREE_MIN || status.uid > DYNAMIC_MAX) return undefined;
+  // Another service may have the number by now.
+  if (status.gid === 0 || addon.isIdTaken(status.uid)) return undefined;
   return { uid: status.uid, gid: status.gid, label: String(status.uid) };
 }
 

@@ -36,6 +36,9 @@ export function takeEntry(): Entry {
 }
 
 function noted(): (Entry & { readonly pid: number }) | undefined {
-  const text = process.env[VARIABLE];
-  return text === undefined ? undefined : JSON.parse(text);
+  try {
+    return JSON.parse(process.env[VARIABLE] ?? 'null') ?? undefined;
+  } catch {
+    return undefined;
+  }
 }

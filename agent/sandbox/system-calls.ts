@@ -36,6 +36,9 @@ const CLONE_NEW_ANY = 0x7e020080;
 const CLONE_THREAD = 0x10000;
 /** asm/ioctls.h: text put into a terminal as if it was typed, the console's own, and another line discipline. */
 const TERMINAL_REQUESTS = [0x5412, 0x541c, 0x5423];
+/** asm-generic/fcntl.h: F_SETOWN, F_SETOWN_EX; asm/sockios.h: FIOSETOWN, SIOCSPGRP. */
+const FCNTL_OWNERS = [8, 15];
+const IOCTL_OWNERS = [0x8901, 0x8902];
 /** sys/socket.h: UNIX, INET, INET6, NETLINK, PACKET. */
 const AF_NETLINK = 16;
 const FAMILIES = [1, 2, 10, AF_NETLINK, 17];
@@ -119,7 +122,7 @@ const ALWAYS: readonly Refusal[] = [
     ],
   },
   {
-    /* libuv of Node 22 has made rings by now and ends the process where it cannot use them: `io_uring_enter` stays. */
+    /* libuv of Node 22 has made rings by now and ends the process where it cannot use them: `io_uring_enter` stays (SECURITY.md). */
     why: 'the same, as a kernel without it: libuv works without further rings',
     calls: ['io_uring_setup', 'io_uring_register'],
     error: ENOSYS,
@@ -188,6 +191,8 @@ function startsNothing(pid: number): readonly Refusal[] {
     { why: 'other programs', calls: ['execve', 'execveat', 'fork', 'vfork'] },
     { why: 'other processes; threads are no processes', calls: ['clone'], when: { argument: 0, lacks: CLONE_THREAD } },
     { why: 'signals to other processes', calls: ['kill', 'tgkill'], when: { argument: 0, isNot: [pid] } },
+    { why: 'signals by way of descriptors that change', calls: ['fcntl'], when: { argument: 1, is: FCNTL_OWNERS } },
+    { why: 'the same', calls: ['ioctl'], when: { argument: 1, is: IOCTL_OWNERS } },
     { why: 'limits of other processes', calls: ['prlimit64'], when: { argument: 0, isNot: [0, pid] } },
   ];
 }
@@ -304,6 +309,7 @@ const NUMBERS = {
   pidfd_send_signal: [424, 424],
   prlimit64: [302, 261],
   ioctl: [16, 29],
+  fcntl: [72, 25],
   socket: [41, 198],
   socketpair: [53, 199],
 } as const;

@@ -101,6 +101,13 @@ describe.each(['x64', 'arm64'] as const)('the filter of system calls on %s', (ar
     expect(asked(architecture, true)('kill', OTHER_PID)).toBe(ALLOWED);
   });
 
+  test('lets no descriptor signal another process', () => {
+    const ask = asked(architecture, false);
+    const [SETFL, SETOWN, SETOWN_EX, FIOSETOWN, FIONBIO] = [4, 8, 15, 0x8901, 0x5421];
+    expect([SETFL, SETOWN, SETOWN_EX].map((command) => ask('fcntl', 0, command))).toEqual([ALLOWED, EPERM, EPERM]);
+    expect([FIOSETOWN, FIONBIO].map((request) => ask('ioctl', 0, request))).toEqual([EPERM, ALLOWED]);
+  });
+
   test('knows the sockets of capture and delivery', () => {
     const ask = asked(architecture, false);
     const families = Array.from({ length: 50 }, (_, family) => family).filter(
