@@ -4,7 +4,6 @@
  */
 import { stat } from 'node:fs/promises';
 import { RenewableSink } from '../export/renewable-sink.ts';
-import { OperationalError } from '../model/operational-error.ts';
 import type { Sink } from '../model/sink.ts';
 import type { SinkContext, SinkFiles, SinkPlan } from '../model/sink-plan.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -54,7 +53,7 @@ export class SinkRenewal {
     clearInterval(this.#timer);
   }
 
-  /** One look after the other: of those that ask at once, the later ones find nothing more. */
+  /** One look after the other: of those that ask at once, the later ones find nothing more. Never rejects. */
   look(): Promise<void> {
     this.#looking = this.#looking.then(() => this.#look());
     return this.#looking;
@@ -65,11 +64,17 @@ export class SinkRenewal {
     if (stamp === this.#stamp) return;
     // Of before the reading, so that what changes amid it is found at the next look.
     this.#stamp = stamp;
+    await this.#attempt(async () => {
+      for (const plan of this.#options.files.readAgain()) await this.#attempt(() => this.#renew(plan));
+    });
+  }
+
+  /** What fails concerns no other sink. */
+  async #attempt(renew: () => Promise<void>): Promise<void> {
     try {
-      for (const plan of this.#options.files.readAgain()) await this.#renew(plan);
+      await renew();
     } catch (error) {
-      if (!(error instanceof OperationalError)) throw error;
-      this.#options.log.error(`reloading credentials failed; keeping the current ones: ${error.message}`);
+      this.#options.log.error(`reloading credentials failed; keeping the current ones: ${(error as Error).message}`);
     }
   }
 
