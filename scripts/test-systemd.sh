@@ -24,7 +24,8 @@ data_plane_thread() {
 
 status_of() { inside sed -n "s/^$2:[[:space:]]*\([^[:space:]]*\).*/\1/p" "/proc/$1/status"; }
 
-log_has() { inside journalctl --no-pager -o cat -u flowlogd | grep -q -e "$1"; }
+# Read to the end: journalctl would fail where its reader left.
+log_has() { inside journalctl --no-pager -o cat -u flowlogd | grep -e "$1" >/dev/null; }
 
 is_active() { [ "$(property ActiveState)" = active ]; }
 

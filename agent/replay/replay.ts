@@ -136,7 +136,7 @@ class Replay {
       if (status === READ.packets) {
         bytes += this.#meter.add(this.#batch, decode!);
         if (this.#closed.length > 0) await this.#writeClosed();
-      } else if (status === READ.end) return this.#options.onProgress(file, bytes);
+      } else if (status === READ.end) return this.#options.onProgress(file, source.fileBytes ?? bytes);
       else if (status === READ.failed) throw source.failure;
       if (turn % BATCHES_PER_TURN === 0) {
         this.#options.onProgress(file, source.fileBytes ?? bytes);
