@@ -42,6 +42,25 @@ export function checkSql(
   };
 }
 
+/**
+ * Checks the text that is to run, because the database made it of the checked tree: what it forgot to quote would be SQL. Its first
+ * entry is the table of the logs, which is ours. A text says why it is refused.
+ */
+export function checkWritten(serialized: SerializedSql): string | undefined {
+  const tree = parseTree(serialized);
+  const [statement, ...others] = (tree?.['statements'] ?? []) as Node[];
+  if (statement === undefined || others.length > 0) return 'the database writes it as something else than one SELECT';
+  const { map } = (statement['node'] as Node)['cte_map'] as { map: { key: string }[] };
+  if (map.shift()?.key !== LOG_TABLE) return 'the database writes it with other tables';
+  try {
+    new SqlScope().statement(statement);
+    return undefined;
+  } catch (error) {
+    if (error instanceof SqlRefused) return error.message;
+    throw error;
+  }
+}
+
 /** The table of the logs as the first entry of the statement's WITH. */
 function filterEntry(filter: SerializedSql): Node {
   const tree = parseTree(filter);

@@ -11,7 +11,7 @@ import {
 } from '../query/compile.ts';
 import { QueryProblem } from '../query/condition.ts';
 import { type ParsedQuery, parseQuery } from '../query/parse.ts';
-import { checkSql } from '../query/sql.ts';
+import { checkSql, checkWritten } from '../query/sql.ts';
 import { folded, LOG_TABLE } from '../query/sql-scope.ts';
 import { Refusal } from '../refusal.ts';
 import { SEARCH_LIMITS, type SearchRequest, type SearchResult } from './search-request.ts';
@@ -66,7 +66,7 @@ async function statementOf(
   const checked = checkSql(await serialize(connection, parsed.sql.text));
   if ('refused' in checked) {
     const position = checked.position === undefined ? undefined : parsed.sql.position + checked.position;
-    return new Refusal('SyntaxError', `The SQL after the bar is refused: ${checked.refused}.`, position);
+    return refusedSql(checked.refused, position);
   }
   const named = [...otherKeys].filter((key) => checked.columns.has(folded(key)));
   const tags = [...checked.columns].filter((name) => name.startsWith(folded(TAG_PREFIX)));
@@ -76,7 +76,13 @@ async function statementOf(
   const reader = await connection.runAndReadAll('SELECT json_deserialize_sql($1::VARCHAR::JSON)', [
     checked.withLogTable(filter),
   ]);
-  return { sql: String(reader.getRows()[0]![0]), parameters };
+  const sql = String(reader.getRows()[0]![0]);
+  const refused = checkWritten(await serialize(connection, sql));
+  return refused === undefined ? { sql, parameters } : refusedSql(refused);
+}
+
+function refusedSql(why: string, position?: number): Refusal {
+  return new Refusal('SyntaxError', `The SQL after the bar is refused: ${why}.`, position);
 }
 
 /** The tags that the SQL names, in the letters in which they were sent. */
