@@ -2,7 +2,7 @@
  * Text that quotes others, such as paths, on a terminal: every control, format and separator character of Unicode but the line
  * feed as JSON spells it (`\u001b`), so that none of them acts there. The agent has the same rule.
  */
-const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const UNPRINTABLE = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 export function visible(text: string): string {
   return text.replace(UNPRINTABLE, (character) =>

@@ -4,7 +4,7 @@ import { visible, visibleLines } from '../../../agent/terminal/visible-text.ts';
 import { visible as visibleInLogService } from '../../../logservice/visible-text.ts';
 
 /** All that a terminal obeys, turns or hides. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 const text = fc.oneof(
   fc.string({ unit: 'binary' }),
   fc.string({
@@ -21,6 +21,7 @@ describe('foreign text', () => {
     ['del\u007f nul\u0000', 'del\\u007f nul\\u0000'],
     ['\u2028\u2029\ufeff\u061c\u2066\u200b', '\\u2028\\u2029\\ufeff\\u061c\\u2066\\u200b'],
     ['\u{e0041}', '\\udb40\\udc41'],
+    ['\u3164\u115f\u034f\ufe0f', '\\u3164\\u115f\\u034f\\ufe0f'],
     ['Straße 東京 😀', 'Straße 東京 😀'],
   ])('%j is shown as %j', (foreign, shown) => {
     expect(visible(foreign)).toBe(shown);
