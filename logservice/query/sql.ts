@@ -25,12 +25,8 @@ export function checkSql(
   const statements = tree['statements'] as Node[];
   if (statements.length !== 1) return { refused: 'exactly one SELECT statement is taken' };
   const scope = new SqlScope();
-  try {
-    scope.statement(statements[0]!);
-  } catch (error) {
-    if (error instanceof SqlRefused) return { refused: error.message };
-    throw error;
-  }
+  const refused = refusalOf(scope, statements[0]!);
+  if (refused !== undefined) return { refused };
   return {
     columns: scope.columns,
     withLogTable(filter) {
@@ -52,8 +48,12 @@ export function checkWritten(serialized: SerializedSql): string | undefined {
   if (statement === undefined || others.length > 0) return 'the database writes it as something else than one SELECT';
   const { map } = (statement['node'] as Node)['cte_map'] as { map: { key: string }[] };
   if (map.shift()?.key !== LOG_TABLE) return 'the database writes it with other tables';
+  return refusalOf(new SqlScope(), statement);
+}
+
+function refusalOf(scope: SqlScope, statement: Node): string | undefined {
   try {
-    new SqlScope().statement(statement);
+    scope.statement(statement);
     return undefined;
   } catch (error) {
     if (error instanceof SqlRefused) return error.message;
