@@ -83,6 +83,11 @@ describe.skipIf(missing !== undefined)('foreign text', { timeout: 180_000 }, () 
     return startProgram(['script', '-qefc', line, '/dev/null'], { namespace }).ended;
   }
 
+  const queryFor = (format: string, text: string): readonly string[] => {
+    const query = `* | select '${text}' as a limit 1`;
+    return ['query', query, '--format', format, '--store', join(files.state, 'logservice')];
+  };
+
   /** Words of a command by the sentence that they try to bring a name into. */
   const commands = (): Readonly<Record<string, readonly string[]>> => ({
     interfaces: ['interfaces'],
@@ -100,30 +105,9 @@ describe.skipIf(missing !== undefined)('foreign text', { timeout: 180_000 }, () 
     'check of no file': ['check', '--config', files.absent],
     config: ['config', '--config', files.config],
     'config as JSON': ['config', '--json', '--config', files.config],
-    'query as table': [
-      'query',
-      `* | select '${HOSTILE}' as a limit 1`,
-      '--format',
-      'table',
-      '--store',
-      join(files.state, 'logservice'),
-    ],
-    'query as NDJSON': [
-      'query',
-      `* | select '${HOSTILE}' as a limit 1`,
-      '--format',
-      'ndjson',
-      '--store',
-      join(files.state, 'logservice'),
-    ],
-    'query as CSV': [
-      'query',
-      `* | select '=${HOSTILE}' as a limit 1`,
-      '--format',
-      'csv',
-      '--store',
-      join(files.state, 'logservice'),
-    ],
+    'query as table': queryFor('table', HOSTILE),
+    'query as NDJSON': queryFor('ndjson', HOSTILE),
+    'query as CSV': queryFor('csv', `=${HOSTILE}`),
     'query that is wrong': ['query', `'${HOSTILE}' | selec ${HOSTILE}`, '--store', join(files.state, 'logservice')],
     'query of no store': ['query', '--store', files.absent],
     debug: ['debug', '-i', HOSTILE, '--duration', '1s', '--window', '1s'],
