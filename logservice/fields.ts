@@ -14,6 +14,9 @@ export interface Field {
   readonly type: 'text' | 'address' | 'long';
 }
 
+/** Keys without a column beyond these are kept as well, but SQL cannot name them as columns (the documented index has 300 keys). */
+export const OTHER_KEYS_MAX = 300;
+
 /** The type of a key that has no column: its text in `other` is read as this. */
 export type OtherType = 'text' | 'long' | 'double';
 

@@ -1,4 +1,5 @@
 import type { DuckDBAppender, DuckDBPreparedStatement } from '@duckdb/node-api';
+import { OTHER_KEYS_MAX } from './fields.ts';
 import { decodeLogGroups, type LogGroup } from './log-groups.ts';
 import { Refusal } from './refusal.ts';
 import { RowBuffer } from './row-buffer.ts';
@@ -21,8 +22,6 @@ export interface Written {
 
 /** Uploads in one transaction at most: the server admits no more at a time. */
 export const COMMIT_UPLOADS_MAX = 16;
-/** Keys beyond these are kept as well, but SQL cannot name them as columns (the documented index has 300 keys). */
-export const OTHER_KEYS_MAX = 300;
 
 interface Upload {
   readonly topic: Topic;

@@ -17,7 +17,7 @@ export const query: Command = {
   description:
     'The condition: key:value, "quoted phrases", AND, OR, NOT and parentheses, key>number, wildcards as in 10.0.*, prefixes as in ' +
     'srcaddr:10.0.0.0/8, key:* for present; empty or * matches all. After the bar, SQL (SELECT of DuckDB, FROM is optional) over ' +
-    'the matching records; quote columns with a dash, such as "log-status".\n\n' +
+    'the matching records; a query that begins with SELECT needs no bar.\n\n' +
     'Ledgers of windows match only conditions on their own keys, such as ledger-status:*.\n\n' +
     'Times: now, an age (15m), ISO 8601, or Unix seconds. The time of a record is the end of its window.',
   positionals: { name: 'QUERY', min: 0, max: 1 },

@@ -12,7 +12,7 @@ import { COMPARISONS, type Comparison, type Condition, type Pattern, QueryProble
  *     value      = word | '"' phrase '"' | "'" phrase "'"
  *
  * AND, OR and NOT in any case. `*` stands for any characters in the middle or at the end of a value. `\` takes the meaning
- * from the character after it. Limits: `QUERY_LENGTH_MAX`, `DEPTH_MAX`.
+ * from the character after it. What is no condition, and begins as SQL does, is SQL over all logs. Limits: `QUERY_LENGTH_MAX`, `DEPTH_MAX`.
  */
 export const QUERY_LENGTH_MAX = 12 * 1024;
 const DEPTH_MAX = 64;
@@ -30,10 +30,12 @@ export function parseQuery(text: string): ParsedQuery | QueryProblem {
   try {
     return new Parser(text).query();
   } catch (problem) {
-    if (problem instanceof QueryProblem) return problem;
-    throw problem;
+    if (!(problem instanceof QueryProblem)) throw problem;
+    return BEGINS_SQL.test(text) ? { condition: { kind: 'all' }, sql: { text, position: 0 } } : problem;
   }
 }
+
+const BEGINS_SQL = /^\s*(?:select|with)\s/i;
 
 const SPACE = /\s/;
 const KEY = /^[A-Za-z0-9_\-./@]+$/;

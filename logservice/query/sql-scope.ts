@@ -1,3 +1,4 @@
+import { CLS_MACRO_NAMES, inDatabaseWords } from './cls-functions.ts';
 import { AGGREGATES, OPERATORS, SCALAR_FUNCTIONS, TABLE_FUNCTIONS, WINDOW_FUNCTIONS } from './sql-functions.ts';
 import { EXPRESSIONS, type Members, MODIFIERS, QUERIES, type Role, TABLES } from './sql-nodes.ts';
 
@@ -21,6 +22,8 @@ export class SqlRefused extends Error {}
  */
 const NESTING_MAX = 8;
 const NESTING_OF_ADDRESS_HEX = 4;
+/** They name their argument twice. */
+const NESTING_OF_CLS_MACRO = 2;
 /** Of nodes within one another, for the stack of this walk. */
 const DEPTH_MAX = 400;
 
@@ -28,6 +31,7 @@ const FUNCTIONS = new Set([
   ...AGGREGATES,
   ...WINDOW_FUNCTIONS,
   ...Object.values(SCALAR_FUNCTIONS).flat(),
+  ...CLS_MACRO_NAMES,
   ...OPERATORS,
 ]);
 const AGGREGATING = new Set(AGGREGATES);
@@ -127,6 +131,7 @@ export class SqlScope {
   }
 
   #expression(node: Node, outer: Place): void {
+    inDatabaseWords(node);
     const kind = String(node['class']);
     const members = membersOf(EXPRESSIONS, kind, 'expression');
     const place = { ...deeper(outer), nesting: outer.nesting + nestingOf(node) };
@@ -254,7 +259,10 @@ function requireType(node: Node): void {
 
 function nestingOf(node: Node): number {
   if (node['class'] === 'SUBQUERY' || node['class'] === 'LAMBDA') return 1;
-  return node['class'] === 'FUNCTION' && functionName(node) === 'address_hex' ? NESTING_OF_ADDRESS_HEX : 0;
+  if (node['class'] !== 'FUNCTION') return 0;
+  const name = functionName(node);
+  if (CLS_MACRO_NAMES.includes(name)) return NESTING_OF_CLS_MACRO;
+  return name === 'address_hex' ? NESTING_OF_ADDRESS_HEX : 0;
 }
 
 function functionName(node: Node): string {

@@ -10,6 +10,8 @@ import {
   otherColumn,
 } from '../query/compile.ts';
 import { QueryProblem } from '../query/condition.ts';
+import { quoteDashedNames } from '../query/dashed-names.ts';
+import { KnownFields } from '../query/known-fields.ts';
 import { type ParsedQuery, parseQuery } from '../query/parse.ts';
 import { checkSql, checkWritten } from '../query/sql.ts';
 import { folded, LOG_TABLE } from '../query/sql-scope.ts';
@@ -31,15 +33,18 @@ export async function runSearch(connection: DuckDBConnection, request: SearchReq
   const started = performance.now();
   const parsed = parseQuery(request.query);
   if (parsed instanceof QueryProblem) return notUnderstood(request.query, parsed);
+  const known = new KnownFields(request.otherKeys);
+  const unknown = known.unknownIn(parsed.condition);
+  for (const name of unknown) if (known.nearest(name) !== undefined) return mistyped(name, known);
   try {
-    const statement = await statementOf(connection, request, parsed);
+    const statement = await statementOf(connection, request, parsed, known);
     if (statement instanceof Refusal) return statement;
     const result = await connection.stream(statement.sql, statement.parameters);
     const fetched = await fetchRows(result, request.limit);
-    const notes = fetched.rows.length === 0 ? await notesOf(connection, request) : [];
+    const notes = fetched.rows.length === 0 ? await notesOf(connection, request, unknown) : [];
     return { ...fetched, elapsedMs: Math.round(performance.now() - started), notes };
   } catch (error) {
-    return queryError(error as Error, parsed);
+    return queryError(error as Error, parsed, known);
   }
 }
 
@@ -47,6 +52,7 @@ async function statementOf(
   connection: DuckDBConnection,
   request: SearchRequest,
   parsed: ParsedQuery,
+  known: KnownFields,
 ): Promise<Statement | Refusal> {
   const { topicId, fromMs, toMs, limit, otherKeys, query } = request;
   const parameters: (string | number | bigint)[] = [topicId, BigInt(fromMs), BigInt(toMs)];
@@ -63,10 +69,11 @@ async function statementOf(
     const sql = `SELECT ${logColumns([])} ${from} ORDER BY l.time DESC, l.package DESC, l.pkg_log_id LIMIT ${limit + 1}`;
     return { sql, parameters };
   }
-  const checked = checkSql(await serialize(connection, parsed.sql.text));
+  const written = quoteDashedNames(parsed.sql.text, (name) => known.has(name));
+  const checked = checkSql(await serialize(connection, written.text));
   if ('refused' in checked) {
-    const position = checked.position === undefined ? undefined : parsed.sql.position + checked.position;
-    return refusedSql(checked.refused, position);
+    const position = checked.position === undefined ? undefined : written.original(checked.position);
+    return refusedSql(checked.refused, position === undefined ? undefined : parsed.sql.position + position);
   }
   const named = [...otherKeys].filter((key) => checked.columns.has(folded(key)));
   const tags = [...checked.columns].filter((name) => name.startsWith(folded(TAG_PREFIX)));
@@ -79,6 +86,11 @@ async function statementOf(
   const sql = String(reader.getRows()[0]![0]);
   const refused = checkWritten(await serialize(connection, sql));
   return refused === undefined ? { sql, parameters } : refusedSql(refused);
+}
+
+/** A field that no log has finds nothing, which looks like an answer. */
+function mistyped(name: string, known: KnownFields): Refusal {
+  return new Refusal('SyntaxError', `There is no field '${name}'; the nearest is '${known.nearest(name)}'.`);
 }
 
 function refusedSql(why: string, position?: number): Refusal {
@@ -102,11 +114,13 @@ async function tagKeysOf(
     .filter(([, , name]) => names.includes(folded(name)));
 }
 
-/** Why there may be nothing: the commonest reason is a window of time that is not the logs'. */
+/** Why there may be nothing: a field that no log has, or a window of time that is not the logs'. */
 async function notesOf(
   connection: DuckDBConnection,
   { topicId, fromMs, toMs }: SearchRequest,
+  unknown: readonly string[],
 ): Promise<readonly string[]> {
+  if (unknown.length > 0) return [`No log of the topic ${topicId} has the field ${unknown.join(', ')}.`];
   const reader = await connection.runAndReadAll(
     `SELECT min(l.time), max(l.time) FROM ${LOGS} WHERE p.topic = $1 AND p.indexed`,
     [topicId],
@@ -193,7 +207,13 @@ function notUnderstood(query: string, problem: QueryProblem): Refusal {
   return new Refusal('SyntaxError', `The query is not understood ${where}: ${problem.message}.`, problem.position);
 }
 
-function queryError(error: Error, parsed: ParsedQuery): Refusal {
+/** In the words of the database. */
+const NO_COLUMN =
+  /^Binder Error: (?:Referenced column|(?:Table|Values list) "\w+" does not have a column named) "([^"]+)"/;
+
+function queryError(error: Error, parsed: ParsedQuery, known: KnownFields): Refusal {
+  const [, column] = NO_COLUMN.exec(error.message) ?? [];
+  if (column !== undefined && known.nearest(column) !== undefined) return mistyped(column, known);
   const [line = ''] = error.message.split('\n\n', 1);
   const what = parsed.sql === undefined ? 'The search' : 'The SQL after the bar';
   return new Refusal('QueryError', `${what} failed: ${line.replaceAll('\n', ' ').replace(/\.$/, '')}.`);

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { ADDRESS_HEX_MACROS } from '../query/address.ts';
+import { CLS_MACROS } from '../query/cls-functions.ts';
 import { Refusal } from '../refusal.ts';
 import { runSearch } from './run-search.ts';
 import type { Order, Reply } from './search-process.ts';
@@ -43,6 +44,7 @@ function beFirstToGo(): void {
 function lockedDown(path: string): readonly string[] {
   return [
     ...ADDRESS_HEX_MACROS,
+    ...CLS_MACROS,
     `SET allowed_paths = [${literal(path)}, ${literal(`${path}.wal`)}]`,
     'SET enable_external_access = false',
     'SET autoinstall_known_extensions = false',

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { logservice } from '../../agent/commands/logservice.ts';
 import { parseOptions, USAGE } from '../../logservice/options.ts';
+import { CLS_FUNCTIONS } from '../../logservice/query/cls-functions.ts';
 import { AGGREGATES, SCALAR_FUNCTIONS, WINDOW_FUNCTIONS } from '../../logservice/query/sql-functions.ts';
 import { STATUS_OF } from '../../logservice/refusal.ts';
 import { PACKAGES_REMEMBERED_MAX } from '../../logservice/retention.ts';
@@ -21,7 +22,12 @@ test('the page says how many batches are remembered', () => {
 });
 
 test('the page lists every function that SQL may call, and no other', () => {
-  const groups = { aggregates: AGGREGATES, 'with OVER': WINDOW_FUNCTIONS, ...SCALAR_FUNCTIONS };
+  const groups = {
+    aggregates: AGGREGATES,
+    'with OVER': WINDOW_FUNCTIONS,
+    ...SCALAR_FUNCTIONS,
+    'names in CLS': CLS_FUNCTIONS,
+  };
   const rows = Object.entries(groups).map(
     ([group, names]) => `| ${group} | ${names.map((name) => `\`${name}\``).join(' ')} |`,
   );
