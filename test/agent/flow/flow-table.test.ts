@@ -1,48 +1,12 @@
-import { randomFillSync } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { FlowTable } from '../../../agent/flow/flow-table.ts';
-import { HASH_SEED_WORDS, hashIpv4 } from '../../../agent/flow/hash.ts';
-import { Ipv4Table } from '../../../agent/flow/ipv4-table.ts';
-import { Ipv6Table } from '../../../agent/flow/ipv6-table.ts';
-import { TableCursor } from '../../../agent/flow/table-cursor.ts';
-import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
-import { createLedger } from '../../../agent/model/ledger.ts';
+import type { FlowRecord } from '../../../agent/model/flow-record.ts';
 import type { AllocateTableMemory } from '../../../agent/model/table-memory.ts';
-import { allMembers, type KeyedPacket, toRows } from '../../support/key-rows.ts';
+import { countPackets, distinctFlow, flowTable, recordsOf } from '../../support/flow-tables.ts';
+import type { KeyedPacket } from '../../support/key-rows.ts';
+import { heapMemory } from '../../support/metering.ts';
 
-const hashSeed = randomFillSync(new Int32Array(HASH_SEED_WORDS));
-const allocate: AllocateTableMemory = (bytes) => ({
-  buffer: new ArrayBuffer(bytes),
-  fileDescriptor: -1,
-  release: () => undefined,
-});
-const GROUP = 128;
 const NOTHING = { packets: 0, bytes: 0 };
-
-function tableFor(family: 4 | 6, flowsMax = 1_000_000, memory = allocate): FlowTable {
-  const options = { hashSeed, allocate: memory, flowsExpected: 0, flowsMax };
-  return family === 4 ? new Ipv4Table(options) : new Ipv6Table(options);
-}
-
-function count(table: FlowTable, packets: readonly KeyedPacket[]) {
-  const tallies = createLedger([]);
-  const { metered, overflowed } = tallies;
-  for (let at = 0; at < packets.length; at += GROUP) {
-    const group = packets.slice(at, at + GROUP);
-    table.add(toRows(group), allMembers(group), group.length, tallies);
-  }
-  expect(metered.packets + overflowed.packets).toBe(packets.length);
-  expect(metered.bytes + overflowed.bytes).toBe(packets.reduce((sum, packet) => sum + packet.bytes, 0));
-  return tallies;
-}
-
-function recordsOf(family: 4 | 6, table: FlowTable): FlowRecord[] {
-  const cursor = new TableCursor([{ family, words: table.words }]);
-  const records: FlowRecord[] = [];
-  for (let record = createFlowRecord(); cursor.next(record); record = createFlowRecord()) records.push(record);
-  return records;
-}
 
 function sumOf(records: readonly FlowRecord[], field: 'packets' | 'bytes'): number {
   return records.reduce((sum, record) => sum + record[field], 0);
@@ -105,8 +69,8 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
   it('holds what a plain Map holds, through growth', () => {
     fc.assert(
       fc.property(packetsOf(family, 1500), (packets) => {
-        const table = tableFor(family);
-        const { coarsened, overflowed } = count(table, packets);
+        const table = flowTable(family);
+        const { coarsened, overflowed } = countPackets(table, packets);
         expect([coarsened, overflowed]).toEqual([NOTHING, NOTHING]);
         const records = recordsOf(family, table);
         expect(new Map(records.map(named))).toEqual(aggregate(packets));
@@ -119,8 +83,8 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
   it('folds what is over its cap into coarser records, and keeps the sums exact', () => {
     fc.assert(
       fc.property(packetsOf(family, 1500), fc.integer({ min: 1, max: 300 }), (packets, flowsMax) => {
-        const table = tableFor(family, flowsMax);
-        const { coarsened, overflowed } = count(table, packets);
+        const table = flowTable(family, { flowsMax });
+        const { coarsened, overflowed } = countPackets(table, packets);
         const records = recordsOf(family, table);
         const flows = aggregate(packets);
         expect(overflowed).toEqual(NOTHING);
@@ -134,9 +98,9 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
   });
 
   it('drops the ephemeral port first, then the address beside it', () => {
-    const table = tableFor(family, 1024);
-    const client = (index: number) => ({ ...distinct(family, index), sourcePort: 50_000 - (index % 100) });
-    count(
+    const table = flowTable(family, { flowsMax: 1024 });
+    const client = (index: number) => ({ ...distinctFlow(family, index), sourcePort: 50_000 - (index % 100) });
+    countPackets(
       table,
       Array.from({ length: 200_000 }, (_, index) => client(index)),
     );
@@ -149,13 +113,13 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
   });
 
   it('drops type and code of ICMP before anything else of its key', () => {
-    const table = tableFor(family, 16);
+    const table = flowTable(family, { flowsMax: 16 });
     const [protocol, known] = [family === 4 ? 1 : 58, 1];
     const message = (index: number) => ({
-      ...distinct(family, index & 1),
+      ...distinctFlow(family, index & 1),
       ...{ protocol, tcpFlags: 0, sourcePort: known, destinationPort: index },
     });
-    const { coarsened } = count(
+    const { coarsened } = countPackets(
       table,
       Array.from({ length: 1000 }, (_, index) => message(index)),
     );
@@ -176,10 +140,13 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
 
   it('folds at its size when no memory is to be had for a larger one, and counts what finds no room at all', () => {
     let allocations = 0;
-    const scarce: AllocateTableMemory = (bytes) => (allocations++ === 0 ? allocate(bytes) : undefined);
-    const table = tableFor(family, 1_000_000, scarce);
-    const packets = Array.from({ length: 500 }, (_, index) => ({ ...distinct(family, index), protocol: index & 0xff }));
-    const { coarsened, overflowed } = count(table, packets);
+    const scarce: AllocateTableMemory = (bytes) => (allocations++ === 0 ? heapMemory(bytes) : undefined);
+    const table = flowTable(family, { allocate: scarce });
+    const packets = Array.from({ length: 500 }, (_, index) => ({
+      ...distinctFlow(family, index),
+      protocol: index & 0xff,
+    }));
+    const { coarsened, overflowed } = countPackets(table, packets);
     expect(allocations).toBe(2);
     expect(coarsened.packets).toBeGreaterThan(0);
     expect(sumOf(recordsOf(family, table), 'packets') + overflowed.packets).toBe(500);
@@ -187,16 +154,16 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
   });
 
   it('carries bytes past 32 bits', () => {
-    const packets = Array.from({ length: 1000 }, () => ({ ...distinct(family, 1), bytes: 0xffff_ffff }));
-    const table = tableFor(family);
-    count(table, packets);
+    const packets = Array.from({ length: 1000 }, () => ({ ...distinctFlow(family, 1), bytes: 0xffff_ffff }));
+    const table = flowTable(family);
+    countPackets(table, packets);
     expect(recordsOf(family, table)[0]?.bytes).toBe(1000 * 0xffff_ffff);
   });
 
   it('counts a packet as overflowed rather than let 46 bits of bytes wrap', () => {
-    const table = tableFor(family);
-    const packets = Array.from({ length: 16_384 + 10 }, () => ({ ...distinct(family, 1), bytes: 0xffff_ffff }));
-    const { overflowed } = count(table, packets);
+    const table = flowTable(family);
+    const packets = Array.from({ length: 16_384 + 10 }, () => ({ ...distinctFlow(family, 1), bytes: 0xffff_ffff }));
+    const { overflowed } = countPackets(table, packets);
     const [record] = recordsOf(family, table);
     expect(overflowed.packets).toBeGreaterThan(0);
     expect(record!.bytes + overflowed.bytes).toBe(packets.length * 0xffff_ffff);
@@ -204,59 +171,10 @@ describe.each([4, 6] as const)('a flow table of IPv%i', (family) => {
   });
 
   it('takes at most 96 bytes for an IPv4 flow and twice that for an IPv6 flow once it is large', () => {
-    const table = tableFor(family);
+    const table = flowTable(family);
     for (let flows = 0; flows < 40_000; flows++) {
-      count(table, [distinct(family, flows)]);
+      countPackets(table, [distinctFlow(family, flows)]);
       if (flows > 12_000) expect(table.words.byteLength / table.flows).toBeLessThanOrEqual(family === 4 ? 97 : 194);
     }
-  });
-});
-
-function distinct(family: 4 | 6, index: number): KeyedPacket {
-  const rest = family === 4 ? [] : [0, 0, 0];
-  return {
-    family,
-    source: [0x0a00_0000 + index, ...rest],
-    destination: [0x0a80_0001, ...rest],
-    sourcePort: 40_000,
-    destinationPort: 443,
-    protocol: 6,
-    tcpFlags: 2,
-    bytes: 60,
-    microseconds: index,
-  };
-}
-
-describe('the keyed hash', () => {
-  it('keeps probes short for keys that count up, which a plain product would put into long clusters', () => {
-    const table = tableFor(4);
-    count(
-      table,
-      Array.from({ length: 120_000 }, (_, index) => distinct(4, index * 256)),
-    );
-    const words = table.words;
-    let longest = 0;
-    for (let at = 0, run = 0; at < words.length; at += 8) {
-      run = words[at + 3] === 0 ? 0 : run + 1;
-      longest = Math.max(longest, run);
-    }
-    expect(longest).toBeLessThan(400);
-  });
-
-  it('spreads keys that differ in one byte only over all slots, whatever the byte', () => {
-    for (const shift of [0, 8, 16, 24]) {
-      const slots = new Set<number>();
-      for (let byte = 0; byte < 256; byte++) slots.add(hashIpv4(hashSeed, byte << shift, 1, 2, 6) >>> 16);
-      expect(slots.size).toBeGreaterThan(245);
-    }
-  });
-
-  it('puts the same keys elsewhere in another process', () => {
-    const other = randomFillSync(new Int32Array(HASH_SEED_WORDS));
-    let same = 0;
-    for (let key = 0; key < 1000; key++) {
-      if (hashIpv4(hashSeed, key, 1, 2, 6) >>> 20 === hashIpv4(other, key, 1, 2, 6) >>> 20) same += 1;
-    }
-    expect(same).toBeLessThan(20);
   });
 });

@@ -16,6 +16,21 @@ const flood = fc.record({
   repeats: fc.integer({ min: 1, max: 2 }),
 });
 
+/**
+ * Registers as `keys` keys leave them, each at the quantile of its place: of the hashes that fall on a register, a share of 2^-k
+ * has a run longer than k. Of so many keys in 32 bits some share a hash, which counts once.
+ */
+function likelyRegisters(keys: number): Uint8Array {
+  const hashes = 2 ** 32 * -Math.expm1(-keys / 2 ** 32);
+  const each = hashes / SKETCH_BYTES;
+  return Uint8Array.from({ length: SKETCH_BYTES }, (_, place) => {
+    const quantile = (place + 0.5) / SKETCH_BYTES;
+    let rank = 0;
+    while (rank < 21 && Math.exp(-each * 2 ** -rank) < quantile) rank += 1;
+    return rank;
+  });
+}
+
 describe('the sketch of coarsened keys', () => {
   test('estimates what a Set counts', () => {
     fc.assert(
@@ -33,6 +48,31 @@ describe('the sketch of coarsened keys', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test('is within its error for any number of keys, also where most of them share a hash', () => {
+    for (const keys of [100, 5_000, 12_000, 100_000, 3_000_000, 100_000_000, 1_000_000_000]) {
+      const error = Math.abs(estimateKeys(likelyRegisters(keys)) / keys - 1);
+      expect(error, String(keys)).toBeLessThan(SKETCH_STANDARD_ERROR);
+    }
+  });
+
+  test('takes a register beyond what a hash can have for the most that one can have', () => {
+    const registers = new Uint8Array(SKETCH_BYTES).fill(15);
+    const most = registers.with(0, 21);
+    expect(estimateKeys(registers.with(0, 22))).toBe(estimateKeys(most));
+    expect(estimateKeys(registers.with(0, 255))).toBe(estimateKeys(most));
+    expect(estimateKeys(most)).toBeGreaterThan(estimateKeys(registers.with(0, 20)));
+  });
+
+  test('puts each key into the register of its upper bits, with the length of the run behind them', () => {
+    const registers = new Uint8Array(SKETCH_BYTES);
+    const sketch = new KeySketch();
+    sketch.keepIn(registers);
+    for (const hash of [0x0000_0000, 0x0018_0000, 0x0020_0001, 0xffff_ffff, 0x0034_0000, 0x0032_0000]) sketch.add(hash);
+    const [first, second, third, fourth] = registers;
+    expect([first, second, third, fourth, registers.at(-1)]).toEqual([21, 1, 20, 3, 1]);
+    expect(registers.reduce((sum, rank) => sum + rank, 0)).toBe(21 + 1 + 20 + 3 + 1);
   });
 
   test('is all but exact for few keys', () => {

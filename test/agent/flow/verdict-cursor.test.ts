@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { RejectTables } from '../../../agent/flow/reject-tables.ts';
 import type { TableSlots } from '../../../agent/flow/table-cursor.ts';
-import { settleVerdicts, VerdictCursor } from '../../../agent/flow/verdict-cursor.ts';
+import { hasVerdicts, settleVerdicts, VerdictCursor } from '../../../agent/flow/verdict-cursor.ts';
 import { Window } from '../../../agent/flow/window.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { OTHER_RULES, REJECT_RULES_MAX, type Rejection } from '../../../agent/model/rejection.ts';
@@ -52,6 +52,10 @@ class Observed {
     this.rejects.table(rejection, packet.family).add(rowOf(packet), MEMBERS, 1, this.tallies());
   }
 
+  rejectRow(row: Int32Array, family: 4 | 6): void {
+    this.rejects.table({ rule: 'other', wasTapped: true }, family).add(row, MEMBERS, 1, this.tallies());
+  }
+
   get slots(): TableSlots[] {
     const rejected = this.rejects.tables.map(({ family, table, rejection }) => ({
       family,
@@ -82,6 +86,17 @@ const packets = fc.record({
   flow: fc.nat(40),
   bytes: fc.integer({ min: 20, max: 1500 }),
 });
+/** Every word of a key. */
+const PARTS: readonly (readonly [string, 4 | 6, number])[] = [
+  ['source', 4, SOURCE],
+  ['destination', 4, DESTINATION],
+  ['ports', 4, PORTS],
+  ['protocol', 4, PROTOCOL_AND_FLAGS],
+  ...Array.from({ length: 4 }, (_, word) => [`source, word ${word}`, 6, SOURCE + word] as const),
+  ...Array.from({ length: 4 }, (_, word) => [`destination, word ${word}`, 6, DESTINATION + word] as const),
+  ['ports over IPv6', 6, PORTS],
+  ['protocol over IPv6', 6, PROTOCOL_AND_FLAGS],
+];
 const fates = fc.constantFrom('accepted', 'tapped a', 'tapped b', 'untapped a', 'untapped b');
 
 describe('the records of a window with rejections', () => {
@@ -122,6 +137,56 @@ describe('the records of a window with rejections', () => {
       rejected: { packets: 1, bytes: 100 },
       rejectsUnmatched: { packets: 3, bytes: 300 },
     });
+  });
+
+  test('are told from those of a window without any', () => {
+    const observed = new Observed();
+    expect(hasVerdicts(observed.slots)).toBe(false);
+    observed.tap({ family: 4, flow: 1, bytes: 100 });
+    expect(hasVerdicts(observed.slots)).toBe(false);
+    observed.reject({ family: 6, flow: 1, bytes: 100 }, { rule: '', wasTapped: false });
+    expect(hasVerdicts(observed.slots)).toBe(true);
+  });
+
+  test('are lowered by what every rule rejected of the flow, and gone only where no packet is left', () => {
+    const observed = new Observed();
+    const packet = { family: 6 as const, flow: 4, bytes: 100 };
+    for (let count = 0; count < 5; count++) observed.tap(packet);
+    observed.reject(packet, { rule: 'a', wasTapped: true });
+    observed.reject(packet, { rule: 'b', wasTapped: true });
+    observed.reject(packet, { rule: 'b', wasTapped: false });
+    expect(observed.lines).toEqual(['6 4 ACCEPT : 3 300', '6 4 REJECT a: 1 100', '6 4 REJECT b: 2 200']);
+    for (let count = 0; count < 2; count++) observed.reject(packet, { rule: 'a', wasTapped: true });
+    expect(observed.lines[0]).toBe('6 4 ACCEPT : 1 100');
+    observed.reject(packet, { rule: 'c', wasTapped: true });
+    expect(observed.lines).toEqual(['6 4 REJECT a: 3 300', '6 4 REJECT b: 2 200', '6 4 REJECT c: 1 100']);
+    expect(settleVerdicts(observed.slots, SEED)).toEqual({
+      rejected: { packets: 6, bytes: 600 },
+      rejectsUnmatched: { packets: 0, bytes: 0 },
+    });
+  });
+
+  test('never have fewer bytes than none, where the filter saw more of a packet than the tap', () => {
+    const observed = new Observed();
+    for (let count = 0; count < 2; count++) observed.tap({ family: 4, flow: 2, bytes: 50 });
+    observed.reject({ family: 4, flow: 2, bytes: 400 }, { rule: 'a', wasTapped: true });
+    expect(observed.lines).toEqual(['4 2 ACCEPT : 1 0', '4 2 REJECT a: 1 400']);
+    expect(settleVerdicts(observed.slots, SEED)).toEqual({
+      rejected: { packets: 1, bytes: 100 },
+      rejectsUnmatched: { packets: 0, bytes: 300 },
+    });
+  });
+
+  test.each(PARTS)('are lowered by no rejection of a flow that differs in its %s', (_, family, word) => {
+    const observed = new Observed();
+    const packet = { family, flow: 1, bytes: 100 };
+    observed.tap(packet);
+    const other = rowOf(packet);
+    other[word]! ^= 1;
+    observed.rejectRow(other, family);
+    const settled = settleVerdicts(observed.slots, SEED);
+    expect([settled.rejected.packets, settled.rejectsUnmatched.packets]).toEqual([0, 1]);
+    expect(observed.lines.filter((line) => line.includes('ACCEPT'))).toEqual([`${family} 1 ACCEPT : 1 100`]);
   });
 
   test('tell a stated number of rules apart, and put the others under one name', () => {
