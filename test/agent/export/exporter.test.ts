@@ -1,130 +1,27 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_BACKOFF } from '../../../agent/export/backoff.ts';
-import {
-  EXPORTER_DEFAULTS,
-  Exporter,
-  type ExporterOptions,
-  LONG_BACKLOG_BATCHES,
-  QUARANTINE_RUN_MAX,
-} from '../../../agent/export/exporter.ts';
-import { ROW_DEFAULTS } from '../../../agent/model/flow-log.ts';
-import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
+import { type Exporter, LONG_BACKLOG_BATCHES, QUARANTINE_RUN_MAX } from '../../../agent/export/exporter.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import type { SendOutcome, Sink } from '../../../agent/model/sink.ts';
-import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
 import { FlowBatchReader } from '../../../agent/wire/flow-batch-reader.ts';
+import {
+  ACCEPTED,
+  BLOCKED,
+  batch,
+  type FakeSink,
+  nameOf,
+  names,
+  POISON,
+  RETRY,
+  reasonOf,
+  recordsOf,
+  TOO_LARGE,
+  world,
+} from '../../support/exporter-world.ts';
 import { FakeStore, fileSystemError } from '../../support/fake-store.ts';
 import { FakeTimers, settled } from '../../support/fake-timers.ts';
-import { cursorOver } from '../../support/flow-records.ts';
 import { probeOpen, ROOMY } from '../../support/sink-limits.ts';
-
-const ACCEPTED: SendOutcome = { kind: 'accepted' };
-const RETRY: SendOutcome = { kind: 'retry', reason: 'the service is away' };
-const BLOCKED: SendOutcome = { kind: 'blocked', reason: 'arrears' };
-const TOO_LARGE: SendOutcome = { kind: 'too-large', reason: '413' };
-const POISON: SendOutcome = { kind: 'poison', reason: 'InvalidContent' };
-
-/** A batch of `records` records whose sole identity is its name. */
-function batch(name: string, records = 1): Uint8Array {
-  const flows: FlowRecord[] = Array.from({ length: records }, (_, port) => ({
-    ...createFlowRecord(),
-    sourcePort: port + 1,
-    packets: 1,
-  }));
-  let bytes = new Uint8Array(0);
-  const header = {
-    hostId: name,
-    runId: '',
-    flowLogId: '',
-    interfaceId: '',
-    accountId: '',
-    windowStart: 60,
-    windowSeconds: 60,
-    ...ROW_DEFAULTS,
-  };
-  encodeBatches({ header, cursor: cursorOver(flows), ledger: undefined }, (encoded) => {
-    bytes = encoded.slice();
-  });
-  return bytes;
-}
-
-function nameOf(bytes: Uint8Array): string {
-  const { header } = new FlowBatchReader(bytes);
-  return header.hostId + [...header.split].map((digit) => `.${digit}`).join('');
-}
-
-/** Every record of some batches, by the name of the batch it was first in. */
-function recordsOf(batches: Iterable<Uint8Array>): string[] {
-  const all: string[] = [];
-  for (const bytes of batches) {
-    const reader = new FlowBatchReader(bytes);
-    const record = createFlowRecord();
-    while (reader.next(record)) all.push(`${reader.header.hostId}/${record.sourcePort}`);
-  }
-  return all;
-}
-
-const names = (count: number): string[] => Array.from({ length: count }, (_, n) => `b${String(n).padStart(3, '0')}`);
-
-/** Answers as asked and remembers what it was sent, and how much of it at once. */
-class FakeSink implements Sink {
-  readonly description = 'a fake';
-  limits = ROOMY;
-  readonly probe = probeOpen;
-  readonly sent: string[] = [];
-  readonly accepted: string[] = [];
-  readonly acceptedBytes: Uint8Array[] = [];
-  answer: (name: string, attempt: number) => SendOutcome | Promise<SendOutcome> = () => ACCEPTED;
-  atOnce = 0;
-  atOnceMax = 0;
-  readonly #attempts = new Map<string, number>();
-
-  async send(bytes: Uint8Array): Promise<SendOutcome> {
-    const name = nameOf(bytes);
-    const attempt = (this.#attempts.get(name) ?? 0) + 1;
-    this.#attempts.set(name, attempt);
-    this.sent.push(name);
-    this.atOnceMax = Math.max(this.atOnceMax, ++this.atOnce);
-    // Long enough for whatever else starts in the same turn.
-    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-    const outcome = await this.answer(name, attempt);
-    this.atOnce--;
-    if (outcome.kind === 'accepted') {
-      this.accepted.push(name);
-      this.acceptedBytes.push(bytes);
-    }
-    return outcome;
-  }
-
-  async close(): Promise<void> {}
-}
-
-function world(batches: readonly string[], options: Partial<ExporterOptions> = {}) {
-  const store = new FakeStore(batches.map((name) => [name, batch(name)]));
-  const sink = new FakeSink();
-  const timers = new FakeTimers();
-  const states: string[] = [];
-  const delivered: string[] = [];
-  const newer: string[] = [];
-  const exporter = new Exporter({
-    store,
-    sink,
-    timers,
-    random: () => 0.5,
-    backoff: DEFAULT_BACKOFF,
-    ...EXPORTER_DEFAULTS,
-    events: {
-      onState: (state, lastError) => states.push(lastError === undefined ? state : `${state}: ${lastError}`),
-      onDelivered: (name) => delivered.push(name),
-      onQuarantined: () => {},
-      onSplit: () => {},
-      onNewer: (name, reason) => newer.push(`${name}: ${reason}`),
-    },
-    ...options,
-  });
-  return { store, sink, timers, exporter, states, delivered, newer };
-}
 
 describe('the exporter', () => {
   it('passes what a newer flowlogd wrote, says so once, and neither sends it again nor sets it aside', async () => {
@@ -379,10 +276,6 @@ describe('a service that is blocked', () => {
   });
 });
 
-function reasonOf(outcome: SendOutcome): string {
-  return 'reason' in outcome ? outcome.reason : outcome.kind;
-}
-
 describe('a batch that the service does not take', () => {
   it('is cut until its pieces fit', async () => {
     const { exporter, sink, store } = world([]);
@@ -425,6 +318,9 @@ describe('a batch that the service does not take', () => {
     await timers.advance(3_600_000);
     expect(store.quarantined.size).toBe(QUARANTINE_RUN_MAX);
     expect(exporter.state).toBe('blocked');
+    expect(exporter.lastError).toBe('10 batches in a row were refused for good, the last one: InvalidContent');
+    expect(exporter.counters).toMatchObject({ quarantined: QUARANTINE_RUN_MAX, retries: 0 });
+    expect(exporter.counters.blocked).toBe(sink.sent.length - QUARANTINE_RUN_MAX);
     poison = false;
     await timers.advance(60_000);
     expect(sink.accepted).toHaveLength(50 - QUARANTINE_RUN_MAX);
@@ -551,12 +447,17 @@ describe('a batch of which the sink takes a part', () => {
   it('is replaced by what remains, which goes again after a wait; what was taken never does', async () => {
     const { exporter, sink, store, timers } = world([]);
     store.waiting.set('b100', batch('b100', 8));
+    const wholeBytes = store.waiting.get('b100')!.length;
     sink.limits = { ...ROOMY, records: 2 };
     sink.answer = (_name, attempt) => (sink.sent.length === 3 && attempt === 1 ? RETRY : ACCEPTED);
     exporter.wake();
     await settled();
     expect(exporter.state).toBe('backing-off');
+    const restBytes = [...store.waiting.values()].reduce((sum, { length }) => sum + length, 0);
     expect(exporter.counters).toMatchObject({ partial: 1, delivered: 0, retries: 0 });
+    expect(exporter.counters.bytes).toBe(wholeBytes - restBytes);
+    expect(exporter.lastError).toBe(reasonOf(RETRY));
+    expect(timers.nextMs).toBe(275);
     expect(recordsOf(sink.acceptedBytes)).toHaveLength(4);
     expect(recordsOf(store.waiting.values())).toHaveLength(4);
     await timers.advance(DEFAULT_BACKOFF.initialMs);
@@ -598,6 +499,32 @@ describe('a batch of which the sink takes a part', () => {
   });
 });
 
+interface Done {
+  readonly sink: FakeSink;
+  readonly store: FakeStore;
+  /** What the sink answered, and the operations that the store refused. */
+  readonly answered: readonly SendOutcome[];
+  readonly refused: readonly string[];
+}
+
+/** Every attempt ended in one of the numbers, or in a store that did not take what came of it. */
+function expectCounted(counters: Exporter['counters'], { sink, store, answered, refused }: Done): void {
+  const { attempts, delivered, retries, blocked, split, quarantined } = counters;
+  const ended = delivered + retries + blocked + split + quarantined;
+  expect(attempts).toBe(
+    ended + refused.filter((operation) => operation === 'quarantine' || operation === 'replace').length,
+  );
+  expect(counters).toMatchObject({
+    attempts: answered.length,
+    delivered: sink.accepted.length,
+    bytes: sink.acceptedBytes.reduce((sum, { length }) => sum + length, 0),
+    retries: answered.filter(({ kind }) => kind === 'retry').length,
+    quarantined: store.quarantined.size,
+    ...{ sent: 0, partial: 0, newer: 0, damaged: 0 },
+  });
+  expect(blocked).toBeGreaterThanOrEqual(answered.filter(({ kind }) => kind === 'blocked').length);
+}
+
 describe('whatever the sink answers', () => {
   const outcome = fc.constantFrom(ACCEPTED, RETRY, { ...RETRY, afterMs: 5000 }, BLOCKED, TOO_LARGE, POISON);
   const storeFault = fc.constantFrom<('remove' | 'read' | 'quarantine' | 'replace')[]>(
@@ -618,12 +545,20 @@ describe('whatever the sink answers', () => {
           for (const [n, records] of sizes.entries()) store.waiting.set(`b${n + 100}`, batch(`b${n + 100}`, records));
           const before = recordsOf(store.waiting.values());
           const script = [...outcomes];
+          const answered: SendOutcome[] = [];
           const left = new Map(faults);
-          sink.answer = () => script.shift() ?? ACCEPTED;
+          const refused: string[] = [];
+          sink.answer = () => {
+            answered.push(script.shift() ?? ACCEPTED);
+            return answered.at(-1)!;
+          };
           store.fault = (operation, name) => {
             const times = left.get(operation) ?? 0;
             left.set(operation, times - 1);
-            if (times > 0) throw fileSystemError('EIO');
+            if (times > 0) {
+              refused.push(operation);
+              throw fileSystemError('EIO');
+            }
             if (operation === 'remove' && !sink.accepted.includes(name)) throw new Error('removed before accepted');
           };
           const idle = exporter.idle();
@@ -633,6 +568,7 @@ describe('whatever the sink answers', () => {
           expect(store.removed.toSorted()).toEqual(sink.accepted.toSorted());
           const after = recordsOf([...sink.acceptedBytes, ...store.quarantinedBytes]);
           expect(after.toSorted()).toEqual(before.toSorted());
+          expectCounted(exporter.counters, { sink, store, answered, refused });
         },
       ),
       { numRuns: 100 },
