@@ -1,4 +1,4 @@
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Checkpoints } from './checkpoints.ts';
@@ -60,9 +60,14 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   }
 }
 
+/** The mode of another user's file only that user may change, and need not where it is right. */
+function keepPrivate(path: string): void {
+  if ((statSync(path).mode & 0o777) !== 0o600) chmodSync(path, 0o600);
+}
+
 async function startOn(store: Store, folder: string, options: ServiceOptions): Promise<RunningService> {
   const { now, log } = options;
-  chmodSync(store.path, 0o600);
+  keepPrivate(store.path);
   const credentials = loadCredentials(join(folder, 'credentials.json'));
   const topics = loadTopics(join(folder, 'topics.json'), options.topics);
   const { writer, searches, stopUsing } = await openUses(store, options);

@@ -1,14 +1,12 @@
 /** From a configuration to the parts that an agent is made of. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
 import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
 import type { Configuration, Loaded } from '../config/load.ts';
 import type { RunPlan } from '../daemon/run.ts';
 import { EMBEDDED_SINK } from '../export/cls/kind.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
-import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 import { declarationOf, flowLogResolver, type Waiting } from './flow-log-resolver.ts';
 import { defaultHostId } from './host-id.ts';
 
@@ -19,14 +17,13 @@ export function planConfigured({ configuration, sinkFiles }: Loaded): RunPlan {
   return { ...plan(configuration, { mayLack: isInterfacePattern }), sinkFiles };
 }
 
-/** The default interface, where there is one, and loopback; state in the current folder unless the environment says where. */
-export function planEmbedded(configuration: Configuration, isStateGiven: boolean): RunPlan {
-  const stateDirectory = isStateGiven ? configuration.stateDirectory : resolve(EMBEDDED_FOLDER);
+/** The default interface, where there is one, and loopback. */
+export function planEmbedded(configuration: Configuration): RunPlan {
   const flowLogs = configuration.flowLogs
     .slice(0, 1)
     .map((flowLog) => ({ ...flowLog, interfaces: ['default', 'lo'], windowSeconds: EMBEDDED_WINDOW_SECONDS }));
   const sinkFiles = { paths: [], readAgain: () => [] };
-  return { ...plan({ ...configuration, stateDirectory, flowLogs, sinks: [] }, { mayLack: () => true }), sinkFiles };
+  return { ...plan({ ...configuration, flowLogs, sinks: [] }, { mayLack: () => true }), sinkFiles };
 }
 
 function plan(configuration: Configuration, waiting: Waiting): Omit<RunPlan, 'sinkFiles'> {

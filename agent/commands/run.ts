@@ -32,27 +32,16 @@ export const run: Command = {
     const path = invocation.string('config');
     const hangUps = path === undefined ? undefined : new HangUps(invocation);
     const loaded = await loadInSandbox(path, invocation);
-    const [
-      { loadOnHost },
-      { changedOptions },
-      { desired, planConfigured, planEmbedded },
-      { runEmbedded, runService },
-      { refuseSecondAgent },
-    ] = await Promise.all([
-      import('./host-configuration.ts'),
-      import('../config/changes.ts'),
-      import('./plan.ts'),
-      import('../daemon/run.ts'),
-      import('./second-agent.ts'),
-    ]);
-    const { configuration, settings, warnings } = loaded;
+    const [{ loadOnHost }, { changedOptions }, { desired, planConfigured, planEmbedded }, { runEmbedded, runService }] =
+      await Promise.all([
+        import('./host-configuration.ts'),
+        import('../config/changes.ts'),
+        import('./plan.ts'),
+        import('../daemon/run.ts'),
+      ]);
+    const { configuration, warnings } = loaded;
     for (const warning of warnings) invocation.stderr.writeMessage(warning);
-    if (path === undefined || hangUps === undefined) {
-      const state = settings.find((setting) => setting.path === 'stateDirectory');
-      const plan = planEmbedded(configuration, state?.origin.from === 'environment');
-      await refuseSecondAgent(plan.stateDirectory, invocation.env);
-      return runEmbedded(invocation, plan);
-    }
+    if (path === undefined || hangUps === undefined) return runEmbedded(invocation, planEmbedded(configuration));
     const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen, configPath: path };
     const readAgain = () => {
       const now = loadOnHost(path, invocation.env);
@@ -72,6 +61,7 @@ export const run: Command = {
 async function loadInSandbox(path: string | undefined, { env }: Invocation): Promise<Loaded> {
   const [
     { loadOnHost },
+    { embedded },
     { storedFlowLogs },
     { enterSandbox },
     { folderOfFiles, namedFilePaths },
@@ -80,6 +70,7 @@ async function loadInSandbox(path: string | undefined, { env }: Invocation): Pro
     { refuseForeignState },
   ] = await Promise.all([
     import('./host-configuration.ts'),
+    import('./embedded-folder.ts'),
     import('./flow-log-resolver.ts'),
     import('../sandbox/privileges.ts'),
     import('../config/named-files.ts'),
@@ -87,16 +78,18 @@ async function loadInSandbox(path: string | undefined, { env }: Invocation): Pro
     import('./second-agent.ts'),
     import('../daemon/state-folder.ts'),
   ]);
-  const loaded = loadOnHost(path, env);
+  const loaded = path === undefined ? embedded(loadOnHost(path, env)) : loadOnHost(path, env);
   const { flowLogs, stateDirectory, table, user } = loaded.configuration;
-  if (path === undefined) return loaded;
   // Before root hands the state over: it may be that of a running agent, or lie behind another user's link.
   await refuseSecondAgent(stateDirectory, env);
   refuseForeignState(stateDirectory);
   enterSandbox([...flowLogs, ...storedFlowLogs(stateDirectory)], {
     user,
     folders: [stateDirectory, ...(table.directory === undefined ? [] : [table.directory])],
-    files: [path, ...namedFilePaths(loaded.settings, folderOfFiles(env, dirname(path)))],
+    files: [
+      ...(path === undefined ? [] : [path]),
+      ...namedFilePaths(loaded.settings, folderOfFiles(env, dirname(path ?? '.'))),
+    ],
     runtimeFolder: runtimeFolder(env),
   });
   return loaded;

@@ -140,8 +140,8 @@ export interface ProcessAddon {
   limitCapabilities(kept: readonly number[], uid: number, gid: number): void;
   /** Takes the others from this thread, and gives these, as far as it has them, to what it executes. */
   passCapabilities(kept: readonly number[]): void;
-  /** Takes the others from this thread, and all of them from what it executes. */
-  keepCapabilities(kept: readonly number[]): void;
+  /** Takes the others from this thread, and from what it executes all but those that are passed on. */
+  keepCapabilities(kept: readonly number[], passed: readonly number[]): void;
   /**
    * All threads, and all that the process starts, run this program of classic BPF (linux/filter.h) at each system call from now on,
    * and take no new privileges from what they execute.
@@ -170,7 +170,7 @@ export interface UserAddon {
   /** Whether a user or a group has this number. */
   isIdTaken(id: number): boolean;
   /**
-   * The index of the first path that the user could not reach in its mode, as in access(2), relative ones from here; -1 when it reaches
+   * The index of the first path that the user, without any capability, could not reach in its mode, as in access(2), relative ones from here; -1 when it reaches
    * all. @throws Error with code EPERM where this process cannot be that user
    */
   firstOutOfReach(uid: number, gid: number, paths: readonly string[], modes: readonly number[]): number;

@@ -148,17 +148,18 @@ napi_value pass_capabilities(napi_env env, napi_callback_info info) {
   return failure == 0 ? NULL : throw_errno(env, failure, "passing capabilities on");
 }
 
-/* Takes from this thread what is not to be kept, and from what it executes all of them. */
+/* keepCapabilities(kept, passed): takes from this thread what is not to be kept, and from what it executes what is not passed on. */
 napi_value keep_capabilities(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
-  uint64_t kept = 0;
-  if (arguments_of(env, info, 1, arguments) == NULL) return NULL;
-  if (take_capabilities(env, arguments[0], &kept) != 0) return NULL;
+  napi_value arguments[2];
+  uint64_t kept = 0, passed = 0;
+  if (arguments_of(env, info, 2, arguments) == NULL) return NULL;
+  if (take_capabilities(env, arguments[0], &kept) != 0 || take_capabilities(env, arguments[1], &passed) != 0) return NULL;
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return throw_errno(env, errno, "forgoing new privileges");
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) {
     return throw_errno(env, errno, "giving up ambient capabilities");
   }
   int failure = set_capabilities(kept);
+  if (failure == 0) failure = raise_ambient(passed);
   return failure == 0 ? NULL : throw_errno(env, failure, "giving up capabilities");
 }
 

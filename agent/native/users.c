@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,10 +86,17 @@ static int take_question(napi_env env, napi_value paths, napi_value modes, struc
 
 #define CANNOT_BE_USER UINT32_MAX
 
+/* Another user has none anyway; root is then held to the permissions of files as well. */
+static int drop_capabilities(void) {
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  static const struct __user_cap_data_struct none[2];
+  return (int)syscall(SYS_capset, &header, none);
+}
+
 /* In the child, so with system calls alone. Answers the number of the first path that cannot be reached, or the count of all. */
 static uint32_t first_unreachable(const struct question *question, uid_t uid, gid_t gid) {
   if (syscall(SYS_setgroups, 0, NULL) != 0 || syscall(SYS_setresgid, gid, gid, gid) != 0 ||
-      syscall(SYS_setresuid, uid, uid, uid) != 0) {
+      syscall(SYS_setresuid, uid, uid, uid) != 0 || drop_capabilities() != 0) {
     return CANNOT_BE_USER;
   }
   for (uint32_t i = 0; i < question->count; i++) {
@@ -114,7 +122,7 @@ static int ask(const struct question *question, uid_t uid, gid_t gid, uint32_t *
   return failure;
 }
 
-/* The number of the first path that the user could not reach in that mode (access(2)), -1 when it reaches all; throws EPERM where this process cannot be that user. */
+/* The number of the first path that the user, without any capability, could not reach in that mode (access(2)), -1 when it reaches all; throws EPERM where this process cannot be that user. */
 napi_value first_out_of_reach(napi_env env, napi_callback_info info) {
   napi_value arguments[4];
   napi_value result = NULL;

@@ -12,12 +12,15 @@ export interface Entry {
   /** Files of root's that it handed over to its user. */
   readonly handedOver: number;
   readonly files: FilesLimit;
+  /** By which root reaches what it needs. */
+  readonly fileCapabilities: readonly number[];
 }
 
 const NONE: Entry = {
   userReason: null,
   handedOver: 0,
-  files: { limited: false, landlock: 0, reason: 'only run --config limits them' },
+  files: { limited: false, landlock: 0, reason: 'only run limits them' },
+  fileCapabilities: [],
 };
 
 export function noteEntry(entry: Entry): void {
@@ -26,6 +29,10 @@ export function noteEntry(entry: Entry): void {
 
 export function hasEntered(): boolean {
   return noted()?.pid === process.pid;
+}
+
+export function enteredFileCapabilities(): readonly number[] {
+  return noted()?.fileCapabilities ?? [];
 }
 
 /** Once: what it starts later finds nothing. */

@@ -1,8 +1,8 @@
 /** Landlock, put on this thread and on the program that it executes. */
-import { mkdirSync } from 'node:fs';
 import type { FilesLimit } from '../model/sandbox.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { FilesAddon } from '../native/addon.ts';
+import { makeFolder } from './file-capabilities.ts';
 import { type FileNeeds, fileRules, VERSION_MIN } from './file-rights.ts';
 
 export function limitFiles(addon: FilesAddon, needs: FileNeeds, uid: number): FilesLimit {
@@ -10,7 +10,8 @@ export function limitFiles(addon: FilesAddon, needs: FileNeeds, uid: number): Fi
   if (landlock === 0) return unlimited(landlock, 'the kernel has no Landlock');
   if (landlock < VERSION_MIN) return unlimited(landlock, `Landlock ${landlock} refuses links between folders`);
   try {
-    for (const folder of needs.written) make(folder);
+    // A rule is for what is there.
+    for (const folder of needs.written) makeFolder(folder);
     const { handled, scoped, paths, rights } = fileRules(needs, landlock, uid, process.env);
     addon.limitFiles(handled, scoped, paths, rights);
     return { limited: true, landlock, reason: null };
@@ -22,13 +23,4 @@ export function limitFiles(addon: FilesAddon, needs: FileNeeds, uid: number): Fi
 
 function unlimited(landlock: number, reason: string): FilesLimit {
   return { limited: false, landlock, reason };
-}
-
-/** A rule is for what is there. What cannot be made the agent itself says, where it misses it. */
-function make(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    if (!isSystemError(error)) throw error;
-  }
 }

@@ -5,13 +5,14 @@
  * with what is left. So it is with the files that Landlock leaves, which is a limit of threads as well, whoever started it.
  *
  * CAP_NET_RAW stays for the whole run: an interface that went away is captured again when it is back. CAP_NET_ADMIN stays where
- * a flow log asks the packet filter: nothing less lets it.
+ * a flow log asks the packet filter: nothing less lets it. A root that stays root keeps what it takes to reach files of other users.
  */
 import { readFileSync } from 'node:fs';
 import type { FlowLog } from '../model/flow-log.ts';
 import { type FilesAddon, loadCaptureAddon, type ProcessAddon, type UserAddon } from '../native/addon.ts';
 import { capabilitiesIn } from './capabilities.ts';
-import { hasEntered, noteEntry } from './entry.ts';
+import { enteredFileCapabilities, hasEntered, noteEntry } from './entry.ts';
+import { fileCapabilities } from './file-capabilities.ts';
 import type { FileNeeds } from './file-rights.ts';
 import { limitFiles } from './limit-files.ts';
 import { changeUser, UNCHANGED, type UserNeeds } from './user-change.ts';
@@ -43,7 +44,9 @@ export function enterSandbox(flowLogs: readonly AskingFlowLog[], needs: UserNeed
   const addon = loadCaptureAddon();
   const kept = neededCapabilities(flowLogs);
   if (!hasEntered()) limitThread(addon, kept, threadStatus, needs, program);
-  addon.keepCapabilities(kept);
+  // What it starts is in the same folders.
+  const ofFiles = enteredFileCapabilities();
+  addon.keepCapabilities([...kept, ...ofFiles], ofFiles);
 }
 
 type LimitAddon = UserAddon & FilesAddon & Pick<ProcessAddon, 'limitCapabilities' | 'passCapabilities' | 'execute'>;
@@ -55,19 +58,21 @@ type LimitAddon = UserAddon & FilesAddon & Pick<ProcessAddon, 'limitCapabilities
  */
 export function limitThread(
   addon: LimitAddon,
-  kept: readonly number[],
+  capturing: readonly number[],
   threadStatus: string,
   needs: UserNeeds,
   program: Program,
 ): void {
   const permitted = capabilitiesIn(threadStatus, 'CapPrm');
   // Without CAP_SETPCAP root would come back with all of it: then what this thread can give up itself must do.
-  const canDrop = (permitted & ~maskOf(kept)) !== 0n && (permitted & maskOf([CAP_SETPCAP])) !== 0n;
+  const canDrop = (permitted & ~maskOf(capturing)) !== 0n && (permitted & maskOf([CAP_SETPCAP])) !== 0n;
   const isRoot = process.geteuid!() === 0;
   const { account, reason, handedOver } = canDrop && isRoot ? changeUser(addon, needs) : UNCHANGED;
+  const ofFiles = canDrop && isRoot && account === undefined ? fileCapabilities(addon, needs) : [];
+  const kept = [...capturing, ...ofFiles];
   if (canDrop) addon.limitCapabilities(kept, account?.uid ?? -1, account?.gid ?? -1);
   const files = limitFiles(addon, fileNeeds(needs), account?.uid ?? process.geteuid!());
-  noteEntry({ userReason: reason, handedOver, files });
+  noteEntry({ userReason: reason, handedOver, files, fileCapabilities: ofFiles });
   if (!canDrop && !files.limited) return;
   if (!canDrop) addon.passCapabilities(kept);
   addon.execute(program.path, program.words);

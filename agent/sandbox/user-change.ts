@@ -58,13 +58,23 @@ function refused(account: Account, { user }: UserNeeds, reason: string): UserCha
 
 type Demand = readonly [path: string, mode: number];
 
-/** What the user could not reach, a clause; undefined: nothing. */
-function obstacle(addon: UserAddon, { uid, gid, label }: Account, needs: UserNeeds): string | undefined {
+/** What the user, without capabilities, cannot reach of what the agent needs. @throws Error with code EPERM */
+export function outOfReach(
+  addon: UserAddon,
+  { uid, gid }: Pick<Account, 'uid' | 'gid'>,
+  needs: UserNeeds,
+): Demand | undefined {
   const demands = [...programDemands(), ...stateDemands(needs)];
+  const paths = demands.map(([path]) => path);
+  const modes = demands.map(([, mode]) => mode);
+  return demands[addon.firstOutOfReach(uid, gid, paths, modes)];
+}
+
+/** The same, a clause; undefined: nothing. */
+function obstacle(addon: UserAddon, account: Account, needs: UserNeeds): string | undefined {
+  const { label } = account;
   try {
-    const paths = demands.map(([path]) => path);
-    const modes = demands.map(([, mode]) => mode);
-    const found = demands[addon.firstOutOfReach(uid, gid, paths, modes)];
+    const found = outOfReach(addon, account, needs);
     return found && `user ${label} cannot ${verb(found[1])} ${found[0]}`;
   } catch (error) {
     if (!isSystemError(error)) throw error;

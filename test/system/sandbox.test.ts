@@ -91,11 +91,15 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
     return startCommand(['run', '--config', path], { namespace: inNamespace(), env: intruding(targets), through });
   }
 
-  async function statusOf(folder: string, holds: (status: AgentStatus) => boolean): Promise<AgentStatus> {
+  async function statusOf(
+    folder: string,
+    holds: (status: AgentStatus) => boolean,
+    state = 'state',
+  ): Promise<AgentStatus> {
     let status: AgentStatus | undefined;
     await expect
       .poll(async () => {
-        status = await askAgent<AgentStatus>(join(folder, 'state'), '/status');
+        status = await askAgent<AgentStatus>(join(folder, state), '/status');
         return status !== undefined && holds(status);
       })
       .toBe(true);
@@ -128,6 +132,70 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
     const status = await statusOf(folder, ({ sinks }) => sinks[0]!.deliveredBatches > 0);
     expect(status.sandbox.systemCalls).toEqual({ limited: true, programs: true, reason: null });
     expect(await command.stop()).toMatchObject({ code: 0 });
+  });
+
+  describe('of a run without a configuration', () => {
+    /** As `sudo npm start` in a folder: that of root, or of the user. */
+    function startIn(folder: string, targets: EscapeTargets = {}): RunningCommand {
+      return startCommand(['run'], { namespace: inNamespace(), env: intruding(targets), folder });
+    }
+
+    /** Of a folder that is that user's, below one of root's. */
+    function folderOf(uid: number): string {
+      const folder = join(temporaryFolder(), 'clone');
+      mkdirSync(folder, { mode: 0o700 });
+      chownSync(folder, uid, uid);
+      return folder;
+    }
+
+    /** Of one that captures, and has a log service. */
+    async function capabilitiesIn(folder: string, command: RunningCommand): Promise<readonly string[]> {
+      await command.until(({ stdout }) => stdout.includes('log service  http'));
+      const isCapturing = ({ interfaces }: AgentStatus) => interfaces[0]?.state === 'capturing';
+      const { sandbox } = await statusOf(folder, isCapturing, '.flowlogd');
+      expect(sandbox).toMatchObject({
+        user: { uid: 0, reason: null, handedOver: 0 },
+        files: { limited: limitsFiles, landlock: LANDLOCK },
+        systemCalls: { limited: true, programs: true },
+      });
+      return sandbox.capabilities;
+    }
+
+    test('is refused the same, and reads and writes nothing but what it needs, as a root that has one capability', async () => {
+      const folder = temporaryFolder();
+      const secret = join(temporaryFolder(), 'secret');
+      writeFileSync(secret, 'of root', { mode: 0o600 });
+      const command = startIn(folder, { read: secret, write: join(folder, 'made') });
+      const files = limitsFiles ? { read: 'EACCES', write: 'EACCES' } : {};
+      expect(await escapesOf(command)).toMatchObject({ ...REFUSED, ...PROGRAMS, ...files });
+      expect(await capabilitiesIn(folder, command)).toEqual(['CAP_NET_RAW']);
+      for (const thread of readdirSync(`/proc/${command.child.pid}/task`)) {
+        const text = readFileSync(`/proc/${command.child.pid}/task/${thread}/status`, 'utf8');
+        expect(text).toMatch(/^CapPrm:\t0000000000002000$/m);
+      }
+      expect(await command.stop()).toMatchObject({ code: 0 });
+    });
+
+    const USER = 1000;
+
+    test('reaches the folder of the user who called sudo, by one more capability', async () => {
+      const folder = folderOf(USER);
+      const command = startIn(folder);
+      expect(await capabilitiesIn(folder, command)).toEqual(['CAP_DAC_READ_SEARCH', 'CAP_NET_RAW']);
+      expect(lstatSync(join(folder, '.flowlogd'))).toMatchObject({ uid: 0 });
+      expect(await command.stop()).toMatchObject({ code: 0 });
+    });
+
+    test('writes the state that a user without root made, by another', async () => {
+      const folder = folderOf(USER);
+      const first = startIn(folder);
+      await capabilitiesIn(folder, first);
+      expect(await first.stop()).toMatchObject({ code: 0 });
+      execFileSync('chown', ['-R', `${USER}:${USER}`, folder]);
+      const again = startIn(folder);
+      expect(await capabilitiesIn(folder, again)).toContain('CAP_DAC_OVERRIDE');
+      expect(await again.stop()).toMatchObject({ code: 0 });
+    });
   });
 
   describe.skipIf(!limitsFiles)('of an agent that stays root', () => {

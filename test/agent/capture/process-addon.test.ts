@@ -54,7 +54,8 @@ describe('a datagram', () => {
 
 describe('capabilities', () => {
   test.each([[[-1]], [[64]], [[1.5]], ['13'], [undefined]])('%o is no list of them', (value) => {
-    expect(() => addon.keepCapabilities(value as number[])).toThrow();
+    expect(() => addon.keepCapabilities(value as number[], [])).toThrow();
+    expect(() => addon.keepCapabilities([], value as number[])).toThrow();
     expect(() => addon.limitCapabilities(value as number[], -1, -1)).toThrow();
   });
 });

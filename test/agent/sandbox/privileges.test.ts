@@ -1,12 +1,18 @@
+import { chownSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { takeEntry } from '../../../agent/sandbox/entry.ts';
 import { CAP_NET_RAW, CAP_SETPCAP, limitThread } from '../../../agent/sandbox/privileges.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const PROGRAM = { path: '/usr/bin/node', words: ['node', 'flowlogd', 'run'] };
-const NEEDS = { user: 'root', folders: ['/tmp'], files: [], runtimeFolder: undefined };
 
 /** What is asked of the addon by a thread with these permitted capabilities, on a kernel with this Landlock. */
-function asked(permitted: readonly number[], landlock = 0): string[] {
+function asked(
+  permitted: readonly number[],
+  landlock = 0,
+  { folder = temporaryFolder(), firstOutOfReach = (): number => -1 } = {},
+): string[] {
   const calls: string[] = [];
   const mask = permitted.reduce((sum, number) => sum | (1n << BigInt(number)), 0n);
   const threadStatus = `Name:\tnode\nCapInh:\t0000000000000000\nCapPrm:\t${mask.toString(16).padStart(16, '0')}\n`;
@@ -18,9 +24,10 @@ function asked(permitted: readonly number[], landlock = 0): string[] {
     limitFiles: () => calls.push('files'),
     userNamed: () => undefined,
     isIdTaken: () => false,
-    firstOutOfReach: () => -1,
+    firstOutOfReach,
   };
-  limitThread(addon, [CAP_NET_RAW], threadStatus, NEEDS, PROGRAM);
+  const needs = { user: 'root', folders: [folder], files: [], runtimeFolder: undefined };
+  limitThread(addon, [CAP_NET_RAW], threadStatus, needs, PROGRAM);
   return calls;
 }
 
@@ -33,6 +40,20 @@ describe('an agent that was started', () => {
   test('as root limits itself and starts anew, so that every thread has no more', () => {
     expect(asked(EVERYTHING)).toEqual(['limit 13 -1', EXECUTED]);
     expect(asked(EVERYTHING, 7)).toEqual(['limit 13 -1', 'files', EXECUTED]);
+  });
+
+  test.skipIf(process.getuid!() !== 0)('as root that stays root can do with files what it must, and no more', () => {
+    expect(asked(EVERYTHING, 0, { firstOutOfReach: () => 0 })).toEqual(['limit 13,2 -1', EXECUTED]);
+    const denied = () => {
+      throw Object.assign(new Error('refused'), { code: 'EPERM', errno: -1, syscall: 'asking' });
+    };
+    expect(asked(EVERYTHING, 0, { firstOutOfReach: denied })).toEqual(['limit 13,2 -1', EXECUTED]);
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'spool'));
+    chownSync(join(folder, 'spool'), 1000, 1000);
+    expect(asked(EVERYTHING, 0, { folder })).toEqual(['limit 13,1 -1', EXECUTED]);
+    chownSync(folder, 1000, 1000);
+    expect(asked(EVERYTHING, 0, { folder })).toEqual(['limit 13,1 -1', EXECUTED]);
   });
 
   test('with what it needs starts anew only where the kernel can limit its files', () => {
