@@ -103,7 +103,10 @@ function misuse() {
     'interfaceIndex',
     'map',
     'unmap',
-    'memoryFile',
+    'prepare',
+    'share',
+    'adopt',
+    'hugePageOffset',
     'openNetlink',
   ]) {
     for (let i = 0; i < 300; i++) {

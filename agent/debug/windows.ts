@@ -4,7 +4,7 @@ import type { ClosedWindow, ClosedWindowMessage } from '../model/closed-window.t
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { OutputWindow } from '../model/window-output.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
-import { mapWindow } from '../threads/mapped-window.ts';
+import { ReceivedWindow } from '../threads/mapped-window.ts';
 import type { RunningDataPlane } from '../threads/start-data-plane.ts';
 
 export interface WindowReader {
@@ -22,9 +22,11 @@ export async function readWindows(plane: RunningDataPlane, points: number, reade
   const seed = randomFillSync(new Int32Array(HASH_SEED_WORDS));
   const closedBy = new Map<number, number>();
   const read = async (closed: ClosedWindow) => {
-    const { records, unmap } = mapWindow(closed, addon, seed);
-    await reader.window(closed.point, { start: closed.windowStart, ledger: closed.ledger, records });
-    unmap();
+    const received = new ReceivedWindow(closed, addon, seed);
+    received.map();
+    const { point, windowStart, ledger } = closed;
+    await reader.window(point, { start: windowStart, ledger, records: () => received.records() });
+    received.release();
     plane.windows.postMessage({ id: closed.id });
     const count = (closedBy.get(closed.windowStart) ?? 0) + 1;
     closedBy.set(closed.windowStart, count);

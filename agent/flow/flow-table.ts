@@ -12,7 +12,7 @@
  * one. Where no memory can be had it stays at its size.
  */
 import type { Ledger } from '../model/ledger.ts';
-import type { AllocateTableMemory, TableMemory } from '../model/table-memory.ts';
+import { type AllocateTableMemory, heapMemory, type TableMemory } from '../model/table-memory.ts';
 import { IP_BYTES } from '../packet/key-row.ts';
 import { COARSENINGS } from './coarsen.ts';
 import type { HashSeed } from './hash.ts';
@@ -156,11 +156,11 @@ export abstract class FlowTable {
   }
 }
 
-/** As much as can be had, by halves. */
+/** As much as can be had, by halves; else as little as does, from the JavaScript heap. */
 function firstMemory(bytes: number, bytesMin: number, allocate: AllocateTableMemory): TableMemory {
   const memory = allocate(bytes);
   if (memory !== undefined) return memory;
-  return bytes > bytesMin ? firstMemory(bytes / 2, bytesMin, allocate) : plainMemory(bytesMin);
+  return bytes > bytesMin ? firstMemory(bytes / 2, bytesMin, allocate) : heapMemory(bytesMin);
 }
 
 /** The power of two that has room for `flows`. */
@@ -180,7 +180,3 @@ function roomMax(slots: number): number {
   return Math.floor((slots * 2) / 3);
 }
 
-/** What a table starts on when no page-aligned memory can be had: as small as can be, from the JavaScript heap. */
-function plainMemory(bytes: number): TableMemory {
-  return { buffer: new ArrayBuffer(bytes), fileDescriptor: -1, release: () => undefined };
-}

@@ -83,10 +83,10 @@ export class RejectTables {
     const memory = this.#options.allocate(bytes, rejection, family);
     if (memory === undefined) return undefined;
     this.#bytes += bytes;
-    const release = () => {
+    const ending = (end: () => void) => () => {
       this.#bytes -= bytes;
-      memory.release();
+      end();
     };
-    return { ...memory, release };
+    return { ...memory, release: ending(memory.release), discard: ending(memory.discard) };
   }
 }

@@ -20,12 +20,12 @@ import { SKETCH_BYTES } from '../flow/key-sketch.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { NumberedRejection } from '../model/rejection.ts';
 import { isSystemError } from '../model/system-error.ts';
-import type { TableMemory, TablePurpose } from '../model/table-memory.ts';
+import type { TableMemory, TablePages, TablePurpose } from '../model/table-memory.ts';
 import { encodeHeader } from './header-block.ts';
 import { LedgerSnapshot, SNAPSHOT_NUMBERS, type SnapshotShape, snapshotRoom } from './ledger-snapshot.ts';
 import { mapNewFile, writeAll } from './mapped-file.ts';
 import { SLOT_BYTES } from './stored-table.ts';
-import type { PageMapper } from './table-memory.ts';
+import { mapReady, type PageMapper } from './table-memory.ts';
 
 export interface PersistedWindow {
   readonly hostId: string;
@@ -123,9 +123,17 @@ export class WindowFile {
     try {
       mapper.reserveFile(fileDescriptor, header.length + bytes, offset - header.length);
       writeAll(fileDescriptor, header, offset - header.length);
-      const buffer = mapper.map(fileDescriptor, bytes, offset);
-      this.#end = offset + bytes;
-      return { buffer, fileDescriptor, offset, release: () => mapper.unmap(buffer) };
+      const buffer = mapReady(mapper, fileDescriptor, bytes, offset);
+      const before = this.#end;
+      const end = offset + bytes;
+      this.#end = end;
+      const handOver = (): TablePages => ({ kind: 'file', fileDescriptor, offset });
+      const release = () => mapper.unmap(buffer);
+      const discard = () => {
+        release();
+        this.#shorten(end, before);
+      };
+      return { buffer, handOver, release, discard };
     } catch (error) {
       ftruncateSync(fileDescriptor, this.#end);
       throw error;
@@ -135,6 +143,13 @@ export class WindowFile {
   /** Nothing more is written but what others have mapped. */
   unmapHead(): void {
     this.#mapper.unmap(this.#head);
+  }
+
+  /** Without what it ends with, unless more has come behind it. A table that stays there is empty, and no harm. */
+  #shorten(end: number, before: number): void {
+    if (this.#end !== end) return;
+    ftruncateSync(this.#fileDescriptor!, before);
+    this.#end = before;
   }
 
   /** Nobody needs the tables any more. Where the file stays for its ledger, it gives their room back. */

@@ -1,16 +1,13 @@
 import type { ObservationPoint } from './flow-log.ts';
 import type { Ledger } from './ledger.ts';
 import type { Rejection } from './rejection.ts';
+import type { TablePages } from './table-memory.ts';
 
-/** One table of a closed window: a file descriptor of this process, through which any of its threads maps the slots. */
+/** One table of a closed window. */
 export interface ClosedTable {
   readonly family: 4 | 6;
-  readonly fileDescriptor: number;
-  /** Where the slots begin in the file; at its beginning when absent. */
-  readonly offset?: number | undefined;
+  readonly pages: TablePages;
   readonly bytes: number;
-  /** The slots themselves, where memory was so short that the table had to live on the heap and has no descriptor. */
-  readonly copy: Int32Array | undefined;
   /** Of a table of rejected packets. */
   readonly rejection?: Rejection | undefined;
 }

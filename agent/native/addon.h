@@ -12,6 +12,7 @@
 struct capture;
 struct closer;
 struct mapping;
+struct page_worker;
 struct pollfd;
 
 /* A power of two: a lookup among a thousand captures looks at two or three. */
@@ -21,6 +22,7 @@ struct pollfd;
 struct instance {
   struct capture *captures[CAPTURE_BUCKETS];
   struct mapping *mappings;
+  struct page_worker *page_worker;
   /* What `wait` hands to the kernel, and how many have room in it. */
   struct pollfd *polled;
   uint32_t polled_room;
@@ -65,11 +67,14 @@ napi_value close_handle(napi_env env, napi_callback_info info);
 napi_value is_handle_closing(napi_env env, napi_callback_info info);
 napi_value tune_nflog(napi_env env, napi_callback_info info);
 
-napi_value memory_file(napi_env env, napi_callback_info info);
 napi_value page_bytes(napi_env env, napi_callback_info info);
 napi_value reserve_file(napi_env env, napi_callback_info info);
 napi_value map_memory(napi_env env, napi_callback_info info);
 napi_value unmap_memory(napi_env env, napi_callback_info info);
+napi_value prepare_memory(napi_env env, napi_callback_info info);
+napi_value share_memory(napi_env env, napi_callback_info info);
+napi_value adopt_memory(napi_env env, napi_callback_info info);
+napi_value huge_page_offset(napi_env env, napi_callback_info info);
 
 napi_value open_netlink(napi_env env, napi_callback_info info);
 napi_value open_event(napi_env env, napi_callback_info info);

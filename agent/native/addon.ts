@@ -35,6 +35,13 @@ export interface CaptureDescription {
   readonly nanosecond: boolean;
 }
 
+/** A range of a memory that somebody owns, such as that of a WebAssembly module. */
+export interface MemoryPlace {
+  readonly memory: ArrayBuffer;
+  /** Of a whole page. */
+  readonly byteOffset: number;
+}
+
 export interface CaptureInterface {
   readonly name: string;
   readonly description: string;
@@ -117,16 +124,34 @@ export interface CaptureAddon {
   /** Whether what a closed capture took of the kernel is still to go. */
   isClosing(handle: CaptureHandle): boolean;
 
-  /** A new file descriptor of a file that lives in memory only; close it with `fs.closeSync`. */
-  memoryFile(name: string): number;
   /** Of a page of this kernel's memory; `map` takes offsets that are multiples of it. */
   pageBytes(): number;
   /** Allocates the pages of a range of a file, from its beginning unless `offset` says otherwise. @throws Error with an errno code, such as `ENOSPC`. */
   reserveFile(fileDescriptor: number, bytes: number, offset?: number): void;
-  /** Maps a range of a file, shared and page-aligned; -1 as the file gives zeroed memory of this thread alone. */
-  map(fileDescriptor: number, bytes: number, offset?: number): ArrayBuffer;
-  /** Detaches the buffer and gives its pages back; a mapping forgotten without it is given back by the collector. */
+  /**
+   * Maps a range of a file, shared and page-aligned; -1 as the file gives zeroed memory of this process. From 2 MiB on it asks for
+   * huge pages.
+   *
+   * @param place where it lies, instead of an address that the kernel chooses. The memory around it must outlive the mapping, and
+   *   has zeros there afterwards.
+   */
+  map(fileDescriptor: number, bytes: number, offset?: number, place?: MemoryPlace): ArrayBuffer;
+  /**
+   * Detaches the buffer and gives its pages back, unless another thread has them; many of them beside this thread. A mapping
+   * forgotten without it is given back by the collector.
+   */
   unmap(buffer: ArrayBuffer): void;
+  /** Begins to make the pages of a mapping ready, beside this thread, so that a first touch does not wait for them. */
+  prepare(buffer: ArrayBuffer): void;
+  /**
+   * Promises the pages of a mapping to another thread of this process, under a number that is taken once. They live until then, whether
+   * this thread does or not. Those that lie in a place move away from it: there are zeros now.
+   */
+  share(buffer: ArrayBuffer): number;
+  /** The same pages, for this thread, too. @throws Error with code `ENOENT` where nobody promised them, or they were taken */
+  adopt(promise: number): ArrayBuffer;
+  /** The first offset in a memory at which a huge page can begin. */
+  hugePageOffset(memory: ArrayBuffer): number;
 }
 
 /** The rest of the addon: what a daemon needs of Linux, for the calling thread. Each throws an Error with an errno code. */

@@ -1,9 +1,20 @@
 /* Registration of the addon in one environment. */
 #include "addon.h"
+#include "pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* None of them has a thread before there is work for it. */
+static int create_workers(struct instance *instance) {
+  instance->closer = create_closer();
+  if (instance->closer == NULL) return 0;
+  instance->page_worker = create_page_worker();
+  if (instance->page_worker != NULL) return 1;
+  end_closer(instance->closer);
+  return 0;
+}
 
 static void end_of_environment(void *data) {
   struct instance *instance = data;
@@ -38,11 +49,14 @@ static const struct {
   {"close", close_handle},
   {"isClosing", is_handle_closing},
   {"tuneNflog", tune_nflog},
-  {"memoryFile", memory_file},
   {"pageBytes", page_bytes},
   {"reserveFile", reserve_file},
   {"map", map_memory},
   {"unmap", unmap_memory},
+  {"prepare", prepare_memory},
+  {"share", share_memory},
+  {"adopt", adopt_memory},
+  {"hugePageOffset", huge_page_offset},
   {"openNetlink", open_netlink},
   {"openEvent", open_event},
   {"pollDescriptor", poll_descriptor},
@@ -62,14 +76,14 @@ static const struct {
 
 NAPI_MODULE_INIT() {
   struct instance *instance = calloc(1, sizeof *instance);
-  if (instance != NULL) instance->closer = create_closer();
-  if (instance == NULL || instance->closer == NULL) {
+  if (instance == NULL || !create_workers(instance)) {
     free(instance);
     return throw_errno(env, ENOMEM, "loading the capture addon");
   }
   instance->question_socket = -1;
   if (napi_add_env_cleanup_hook(env, end_of_environment, instance) != napi_ok) {
     end_closer(instance->closer);
+    end_page_worker(instance->page_worker);
     free(instance);
     return throw_coded(env, "ERR_CAPTURE_ADDON", "the environment takes no clean-up hook");
   }

@@ -2,39 +2,64 @@ import type { HashSeed } from '../flow/hash.ts';
 import { TableCursor, type TableSlots } from '../flow/table-cursor.ts';
 import { hasVerdicts, settleVerdicts, VerdictCursor } from '../flow/verdict-cursor.ts';
 import type { PageMapper } from '../meter/table-memory.ts';
-import type { ClosedWindow } from '../model/closed-window.ts';
+import type { ClosedTable, ClosedWindow } from '../model/closed-window.ts';
 import type { RecordCursor } from '../model/flow-record.ts';
 import { addTally, type Ledger } from '../model/ledger.ts';
 
-/** A closed window's tables, mapped into this thread. */
-export interface MappedWindow {
-  records(): RecordCursor;
-  unmap(): void;
-}
+/** What a thread needs of the addon for the tables of another. */
+export type TableMapper = Pick<PageMapper, 'map' | 'unmap' | 'adopt'>;
 
 /**
- * Maps the same pages that the data plane wrote; nothing is copied. Enters into the window's ledger what only all its tables
- * together give, so a window is mapped once.
+ * A closed window of another thread, in this one: the same pages, of which nothing is copied. Those in memory are this thread's from
+ * the first moment on, so that they go with it; those in a file are mapped when the window is first read.
  */
-export function mapWindow(
-  window: ClosedWindow,
-  mapper: Pick<PageMapper, 'map' | 'unmap'>,
-  seed: HashSeed,
-): MappedWindow {
-  const buffers: ArrayBuffer[] = [];
-  const slots = window.tables.map(({ family, fileDescriptor, offset, bytes, copy, rejection }): TableSlots => {
-    if (copy !== undefined) return { family, words: copy, rejection };
-    const buffer = mapper.map(fileDescriptor, bytes, offset);
-    buffers.push(buffer);
-    return { family, words: new Int32Array(buffer), rejection };
-  });
-  enterVerdicts(window.ledger, slots, seed);
-  return {
-    records: () => recordsOf(slots, seed),
-    unmap: () => {
-      for (const buffer of buffers) mapper.unmap(buffer);
-    },
-  };
+export class ReceivedWindow {
+  readonly #window: ClosedWindow;
+  readonly #mapper: TableMapper;
+  readonly #seed: HashSeed;
+  readonly #buffers = new Map<ClosedTable, ArrayBuffer>();
+  #slots: readonly TableSlots[] | undefined;
+
+  constructor(window: ClosedWindow, mapper: TableMapper, seed: HashSeed) {
+    this.#window = window;
+    this.#mapper = mapper;
+    this.#seed = seed;
+    for (const table of window.tables) {
+      if (table.pages.kind === 'shared') this.#buffers.set(table, mapper.adopt(table.pages.promise));
+    }
+  }
+
+  /**
+   * Enters into the window's ledger what only all its tables together give.
+   *
+   * @throws what the system refuses; the next call tries again
+   */
+  map(): readonly TableSlots[] {
+    if (this.#slots !== undefined) return this.#slots;
+    const slots = this.#window.tables.map((table) => this.#slotsOf(table));
+    enterVerdicts(this.#window.ledger, slots, this.#seed);
+    this.#slots = slots;
+    return slots;
+  }
+
+  /** @throws as `map` */
+  records(): RecordCursor {
+    return recordsOf(this.map(), this.#seed);
+  }
+
+  release(): void {
+    for (const buffer of this.#buffers.values()) this.#mapper.unmap(buffer);
+    this.#buffers.clear();
+  }
+
+  #slotsOf(table: ClosedTable): TableSlots {
+    const { family, pages, bytes, rejection } = table;
+    if (pages.kind === 'copied') return { family, words: pages.words, rejection };
+    if (pages.kind === 'file' && !this.#buffers.has(table)) {
+      this.#buffers.set(table, this.#mapper.map(pages.fileDescriptor, bytes, pages.offset));
+    }
+    return { family, words: new Int32Array(this.#buffers.get(table)!), rejection };
+  }
 }
 
 /** The records of a window's tables, as its flow log says them. */

@@ -6,10 +6,10 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Region } from '../annotation/regions.ts';
 import type { HashSeed } from '../flow/hash.ts';
-import type { PageMapper } from '../meter/table-memory.ts';
 import { headerOf } from '../model/batch-id.ts';
 import type { ClosedWindow, ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
+import type { RecordCursor } from '../model/flow-record.ts';
 import type { Ledger } from '../model/ledger.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { isSystemError } from '../model/system-error.ts';
@@ -21,7 +21,7 @@ import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow, Recorder, type RecorderCounters } from '../spool/recorder.ts';
 import { SpoolWriter, type WrittenBatch } from '../spool/spool-writer.ts';
 import { type AnnotatorsOf, annotated } from './annotators.ts';
-import { type MappedWindow, mapWindow } from './mapped-window.ts';
+import { ReceivedWindow, type TableMapper } from './mapped-window.ts';
 import { privately } from './private-windows.ts';
 import { type RecoveryCounters, WindowRecovery } from './window-recovery.ts';
 
@@ -112,7 +112,7 @@ const RECOVERY_RETRY_MS = 5_000;
 export async function recordWindows(
   setup: RecorderSetup & { readonly nextSequence: number },
   disk: Disk,
-  mapper: Pick<PageMapper, 'map' | 'unmap'>,
+  mapper: TableMapper,
   windows: MessagePort,
   emit: (message: RecorderMessage) => void,
   annotatorsOf: AnnotatorsOf = () => [],
@@ -232,48 +232,41 @@ function recoverWindows(
   };
 }
 
-/** Mapped at the first attempt, not when it comes: where memory is so short that mapping fails, that too is tried again. */
+/** Where memory is so short that mapping a table fails, that too is tried again. */
 function recorded(
   setup: RecorderSetup,
   disk: Disk,
   window: ClosedWindow,
-  mapper: Pick<PageMapper, 'map' | 'unmap'>,
+  mapper: TableMapper,
   emitReleased: (message: ReleaseMessage) => void,
 ): RecordedWindow {
   const { point, windowStart, ledger, tables, files } = window;
-  let mapped: MappedWindow | undefined;
+  const received = new ReceivedWindow(window, mapper, setup.hashSeed);
   return {
     point,
     header: headerOf(setup, point, windowStart),
     firstPart: firstPartOf(window.revision),
     ledger,
     heldBytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
-    records() {
-      mapped ??= mapOrRefuse(window, mapper, setup.hashSeed);
-      return mapped.records();
-    },
+    records: () => recordsOrRefusal(received, point),
     forget() {
       for (const path of files ?? []) unlink(disk, path);
     },
     release() {
-      mapped?.unmap();
+      received.release();
       emitReleased({ id: window.id });
     },
   };
 }
 
-function mapOrRefuse(
-  window: ClosedWindow,
-  mapper: Pick<PageMapper, 'map' | 'unmap'>,
-  hashSeed: HashSeed,
-): MappedWindow {
+function recordsOrRefusal(received: ReceivedWindow, { interfaceName }: ObservationPoint): RecordCursor {
   try {
-    return mapWindow(window, mapper, hashSeed);
+    return received.records();
   } catch (error) {
     if (!isSystemError(error)) throw error;
     throw new OperationalError(
       'memory.exhausted',
-      `Mapping a closed window of ${window.point.interfaceName} failed: ${error.message}; give flowlogd more memory or a lower table.flowsMax.`,
+      `Mapping a closed window of ${interfaceName} failed: ${error.message}; give flowlogd more memory or a lower table.flowsMax.`,
       error,
     );
   }

@@ -289,7 +289,6 @@ function closedTable({
   table,
   rejection,
 }: Pick<RejectTable, 'family' | 'table'> & Partial<RejectTable>): ClosedTable {
-  const { fileDescriptor, offset, buffer } = table.memory;
-  const copy = fileDescriptor < 0 ? table.words : undefined;
-  return { family, fileDescriptor, offset, bytes: buffer.byteLength, copy, rejection };
+  const { memory } = table;
+  return { family, pages: memory.handOver(), bytes: memory.buffer.byteLength, rejection };
 }

@@ -6,9 +6,8 @@ import { Ipv6Table } from '../../agent/flow/ipv6-table.ts';
 import { TableCursor, type TableSlots } from '../../agent/flow/table-cursor.ts';
 import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
-import type { AllocateTableMemory } from '../../agent/model/table-memory.ts';
+import { type AllocateTableMemory, heapMemory } from '../../agent/model/table-memory.ts';
 import { allMembers, type KeyedPacket, toRows } from './key-rows.ts';
-import { heapMemory } from './metering.ts';
 import { SEED } from './persisted-windows.ts';
 
 const GROUP = 128;
@@ -71,6 +70,7 @@ export class CountedMemory {
   readonly allocate: AllocateTableMemory = (bytes) => {
     this.asked.push(bytes);
     if (!this.isThere(bytes)) return undefined;
-    return { buffer: new ArrayBuffer(bytes), fileDescriptor: -1, release: () => void this.released.push(bytes) };
+    const release = () => void this.released.push(bytes);
+    return { ...heapMemory(bytes), release, discard: release };
   };
 }

@@ -5,14 +5,8 @@ import type { Window } from '../../agent/flow/window.ts';
 import type { MeterOptions } from '../../agent/meter/meter.ts';
 import { createFlowRecord, type FlowRecord } from '../../agent/model/flow-record.ts';
 import { createLedger, type Ledger } from '../../agent/model/ledger.ts';
-import type { AllocateTableMemory } from '../../agent/model/table-memory.ts';
+import { heapMemory } from '../../agent/model/table-memory.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../agent/packet/exclusion.ts';
-
-export const heapMemory: AllocateTableMemory = (bytes) => ({
-  buffer: new ArrayBuffer(bytes),
-  fileDescriptor: -1,
-  release: () => undefined,
-});
 
 /** Bounds that no test meets unless it sets its own. */
 export function meterOptions(): Omit<MeterOptions, 'onClosed' | 'windowSeconds'> {

@@ -1,5 +1,5 @@
-/** The recorder in its thread, over tables in memory files that the addon maps in both threads. */
-import { closeSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+/** The recorder in its thread, over tables in memory that both threads have. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -21,9 +21,7 @@ test('records of a table that another thread filled reach the disk, many batches
   const addon = loadCaptureAddon();
   const flows = 10_000;
   const bytes = 4096 * 256;
-  const fileDescriptor = addon.memoryFile('test-table');
-  addon.reserveFile(fileDescriptor, bytes);
-  const buffer = addon.map(fileDescriptor, bytes);
+  const buffer = addon.map(-1, bytes);
   fillIpv4(new Int32Array(buffer), flows);
   const folder = mkdtempSync(join(tmpdir(), 'flowlogd-recorder-'));
   nodeDisk.makeFolder(sinkFolder(folder, 'cls'));
@@ -46,7 +44,8 @@ test('records of a table that another thread filled reach the disk, many batches
     flushMs: 1000,
   };
   const ended = startRecorder(setup, port2, Promise.resolve(0), (message) => messages.push(message));
-  const tables = [{ family: 4 as const, fileDescriptor, bytes, copy: undefined }];
+  const pages = { kind: 'shared' as const, promise: addon.share(buffer) };
+  const tables = [{ family: 4 as const, pages, bytes }];
   port1.postMessage({ kind: 'closed', window: closedWindow(1, 60, flows, tables) });
   port1.postMessage({ kind: 'end' });
   await ended;
@@ -66,7 +65,6 @@ test('records of a table that another thread filled reach the disk, many batches
   }
   expect(sums).toEqual({ files: 3, records: flows, packets: (flows * (flows + 1)) / 2, ledgers: 1 });
   addon.unmap(buffer);
-  closeSync(fileDescriptor);
   port1.close();
   rmSync(folder, { recursive: true });
 });

@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { FlowRecord } from '../../../agent/model/flow-record.ts';
-import type { AllocateTableMemory } from '../../../agent/model/table-memory.ts';
+import { type AllocateTableMemory, heapMemory } from '../../../agent/model/table-memory.ts';
 import { countPackets, distinctFlow, flowTable, recordsOf } from '../../support/flow-tables.ts';
 import type { KeyedPacket } from '../../support/key-rows.ts';
-import { heapMemory } from '../../support/metering.ts';
 
 const NOTHING = { packets: 0, bytes: 0 };
 

@@ -90,7 +90,7 @@ describe.each([4, 6] as const)('the memory of a flow table of IPv%i', (family) =
     memory.isThere = () => false;
     const table = flowTable(family, { allocate: memory.allocate, flowsExpected: 2 * 32 });
     expect(memory.asked).toEqual([2 * smallest, smallest]);
-    expect([table.memory.fileDescriptor, table.words.byteLength]).toEqual([-1, smallest]);
+    expect([table.memory.handOver().kind, table.words.byteLength]).toEqual(['copied', smallest]);
     countPackets(table, distinctFlows(family, 30));
     expect(recordsOf(family, table)).toHaveLength(30);
     table.release();

@@ -6,8 +6,8 @@ import { hasVerdicts, settleVerdicts, VerdictCursor } from '../../../agent/flow/
 import { Window } from '../../../agent/flow/window.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { OTHER_RULES, REJECT_RULES_MAX, type Rejection } from '../../../agent/model/rejection.ts';
+import { heapMemory } from '../../../agent/model/table-memory.ts';
 import { DESTINATION, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, ROW_WORDS, SOURCE } from '../../../agent/packet/key-row.ts';
-import { heapMemory } from '../../support/metering.ts';
 import { SEED } from '../../support/persisted-windows.ts';
 
 interface Packet {

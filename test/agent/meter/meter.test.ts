@@ -4,10 +4,10 @@ import { Meter, type MeterOptions } from '../../../agent/meter/meter.ts';
 import { peersOf } from '../../../agent/model/excluded-peers.ts';
 import type { FlowRecord } from '../../../agent/model/flow-record.ts';
 import { addLedger, createLedger, type Ledger, offeredPackets } from '../../../agent/model/ledger.ts';
-import type { AllocateTableMemory } from '../../../agent/model/table-memory.ts';
+import { type AllocateTableMemory, heapMemory } from '../../../agent/model/table-memory.ts';
 import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { decoderFor } from '../../../agent/packet/link-type.ts';
-import { type ClosedCopy, copyOf, heapMemory, meterOptions } from '../../support/metering.ts';
+import { type ClosedCopy, copyOf, meterOptions } from '../../support/metering.ts';
 import { type BatchPacket, batchOf } from '../../support/packet-batch.ts';
 import { arp, ethernet, ipv4, ipv6, tcp, udp } from '../../support/packet-builder.ts';
 import { type DecodedPacket, decodeReference } from '../../support/reference-decoder.ts';
@@ -385,13 +385,10 @@ describe('windows that are open at once', () => {
     const allocate: AllocateTableMemory = (bytes) => {
       held += bytes;
       heldMax = Math.max(heldMax, held);
-      return {
-        buffer: new ArrayBuffer(bytes),
-        fileDescriptor: -1,
-        release: () => {
-          held -= bytes;
-        },
+      const release = () => {
+        held -= bytes;
       };
+      return { ...heapMemory(bytes), release, discard: release };
     };
     const meter = meterInto(closed, { tableBytesMax, allocate });
     const seconds = Array.from({ length: 16 }, (_, index) => index * 60);

@@ -113,13 +113,13 @@ describe('an open window', () => {
 describe('a disk that refuses', () => {
   let events: JournalEvent[];
   let refused: boolean;
-  let volatile: string[];
+  let volatile: number[];
   /** Reserves nothing in files on the disk while `refused`. */
   const mapper: PageMapper = {
     ...addon,
-    memoryFile: (name) => {
-      volatile.push(name);
-      return addon.memoryFile(name);
+    map(fileDescriptor, bytes, offset) {
+      if (fileDescriptor === -1) volatile.push(bytes);
+      return addon.map(fileDescriptor, bytes, offset);
     },
     reserveFile(fileDescriptor, bytes, offset) {
       const isMemory = statSync(`/proc/self/fd/${fileDescriptor}`).dev !== statSync(folder).dev;

@@ -1,4 +1,3 @@
-import { closeSync, fstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
@@ -131,64 +130,5 @@ describe('handles', () => {
     const handle = openWithLibpcap(addon, folder.write(pcapHeader()));
     expect(addon.statistics(handle)).toBeUndefined();
     addon.close(handle);
-  });
-});
-
-describe('memory', () => {
-  test('two mappings of one memory file are the same pages', () => {
-    const file = addon.memoryFile('flowlogd-test');
-    addon.reserveFile(file, 1 << 20);
-    expect(fstatSync(file).size).toBe(1 << 20);
-    const one = addon.map(file, 1 << 20);
-    const other = addon.map(file, 1 << 20);
-    closeSync(file);
-    new Uint32Array(one)[1000] = 42;
-    expect(new Uint32Array(other)[1000]).toBe(42);
-    addon.unmap(one);
-    expect(one.byteLength).toBe(0);
-    addon.unmap(one);
-    expect(new Uint32Array(other)[1000]).toBe(42);
-    addon.unmap(other);
-  });
-
-  test('a range of a file is allocated and mapped where it begins, and the file before it is left alone', () => {
-    const page = addon.pageBytes();
-    expect(Math.log2(page) % 1).toBe(0);
-    const file = addon.memoryFile('flowlogd-test');
-    addon.reserveFile(file, 2 * page, 3 * page);
-    expect([fstatSync(file).size, fstatSync(file).blocks * 512]).toEqual([5 * page, 2 * page]);
-    const range = addon.map(file, page, 4 * page);
-    const whole = addon.map(file, 5 * page);
-    new Uint8Array(range)[7] = 42;
-    expect(new Uint8Array(whole).findIndex((byte) => byte !== 0)).toBe(4 * page + 7);
-    addon.unmap(range);
-    addon.unmap(whole);
-    expect(() => addon.map(file, page, 5 * page)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
-    expect(() => addon.map(file, page, 1)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
-    expect(() => addon.map(file, page, 0.5)).toThrow(TypeError);
-    closeSync(file);
-  });
-
-  test('memory of one thread comes zeroed', () => {
-    const memory = addon.map(-1, 3 * 4096);
-    expect(memory.byteLength).toBe(3 * 4096);
-    expect(new Uint8Array(memory).every((byte) => byte === 0)).toBe(true);
-    addon.unmap(memory);
-  });
-
-  test('refuses what the machine cannot give, with the code of the kernel', () => {
-    const file = addon.memoryFile('flowlogd-test');
-    expect(() => addon.map(file, 4096)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
-    expect(() => addon.map(-1, 2 ** 52)).toThrow(expect.objectContaining({ code: 'ENOMEM' }));
-    expect(() => addon.map(-1, 0)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
-    expect(() => addon.map(-1, -1)).toThrow(TypeError);
-    closeSync(file);
-    expect(() => addon.reserveFile(file, 4096)).toThrow(expect.objectContaining({ code: 'EBADF' }));
-    expect(() => addon.memoryFile('x'.repeat(300))).toThrow(TypeError);
-  });
-
-  test('unmaps only what it mapped', () => {
-    expect(() => addon.unmap(new ArrayBuffer(64))).toThrow(/not a mapping/);
-    expect(() => addon.unmap({} as ArrayBuffer)).toThrow(TypeError);
   });
 });

@@ -53,10 +53,13 @@ const mapper = {
   unmap(buffer: ArrayBuffer): void {
     expect(mapped.delete(buffer)).toBe(true);
   },
+  adopt(promise: number): ArrayBuffer {
+    return this.map(promise, 4096);
+  },
 };
 
 function table(flows: number) {
-  return { family: 4 as const, fileDescriptor: flows, bytes: 4096, copy: undefined };
+  return { family: 4 as const, pages: { kind: 'file' as const, fileDescriptor: flows, offset: 0 }, bytes: 4096 };
 }
 
 function start(
@@ -153,11 +156,23 @@ test('a table that lived on the heap comes as a copy and needs no mapping', asyn
   fillIpv4(words, 2);
   send({
     kind: 'closed',
-    window: closedWindow(1, 60, 2, [{ family: 4, fileDescriptor: -1, bytes: 256, copy: words }]),
+    window: closedWindow(1, 60, 2, [{ family: 4, pages: { kind: 'copied', words }, bytes: 256 }]),
   });
   send({ kind: 'end' });
   await ended;
   expect(messages[0]).toMatchObject({ kind: 'durable', records: 2 });
+});
+
+test('a table in memory is adopted when its window comes, and given back though the window was evicted unread', async () => {
+  const shared = (promise: number) => ({ ...table(0), pages: { kind: 'shared' as const, promise } });
+  const ended = start({ heldWindowsMax: 1, flushMs: 20 });
+  rmSync(sink, { recursive: true });
+  for (const id of [1, 2, 3]) send({ kind: 'closed', window: closedWindow(id, id * 60, id, [shared(id)]) });
+  send({ kind: 'end' });
+  await ended;
+  expect(messages.map(({ kind }) => kind)).toEqual(['failing', 'evicted', 'waiting', 'evicted', 'waiting', 'ended']);
+  expect(released).toEqual([1, 2]);
+  expect(mapped.size).toBe(1);
 });
 
 test('a window that cannot be written or mapped waits, is told, and the end does not wait for ever', async () => {
