@@ -9,7 +9,8 @@
  * eighth of the slots is kept. What even then finds no room, or would make a counter wrap, is counted as overflowed. It doubles when two thirds
  * are full, so a flow takes 48 to 96 bytes (IPv6 twice that); small tables, where memory is no matter, already when a quarter
  * is, because probes that find their flow at once are what a processor predicts. It grows between two groups, never within
- * one. Where no memory can be had it stays at its size.
+ * one; a large table takes the memory for its next size a little before it needs it, and finds the pages ready then. Where no
+ * memory can be had it stays at its size.
  */
 import type { Ledger } from '../model/ledger.ts';
 import { type AllocateTableMemory, heapMemory, type TableMemory } from '../model/table-memory.ts';
@@ -36,6 +37,10 @@ export type FlowTallies = Pick<Ledger, 'metered' | 'coarsened' | 'overflowed'>;
 const SLOTS_MIN = 128;
 /** Tables of fewer slots are small. */
 const SLOTS_LARGE = 16_384;
+/** From this size on the next table's pages take longer than packets may wait: it is asked for before it is needed. */
+const NEXT_BYTES_MIN = 2 * 1024 * 1024;
+/** Of the flows with which a table grows: those at which it asks for the next one. */
+const NEXT_AT = 7 / 8;
 
 export abstract class FlowTable {
   /** Words in one slot: 8 for IPv4, 16 for IPv6. */
@@ -56,6 +61,10 @@ export abstract class FlowTable {
   readonly #coarsenedKeys: KeySketch | undefined;
   #memory: TableMemory;
   #growAt = 0;
+  /** For the next size, where it was asked for already. */
+  #next: TableMemory | undefined;
+  /** Flows with which there is something to do about the size. */
+  #attendAt = 0;
 
   constructor(options: FlowTableOptions, slotWords: 8 | 16) {
     this.hashSeed = options.hashSeed;
@@ -71,7 +80,7 @@ export abstract class FlowTable {
 
   /** Counts the packets in the first `count` of `members` (word offsets of rows). */
   add(rows: Int32Array, members: Int32Array, count: number, tallies: FlowTallies): void {
-    if (this.used + count > this.#growAt) this.#grow(this.used + count);
+    if (this.used + count > this.#attendAt) this.#makeRoom(this.used + count);
     if (this.spilled.length < count) this.spilled = new Int32Array(count);
     this.locate(rows, members, count);
     this.touch(rows, members, count);
@@ -100,7 +109,19 @@ export abstract class FlowTable {
     return this.#memory;
   }
 
+  /** Bytes of memory held. */
+  get bytes(): number {
+    return this.slots.byteLength + (this.#next?.buffer.byteLength ?? 0);
+  }
+
+  /** No more flows come: what was only for them goes. */
+  finish(): void {
+    this.#next?.discard();
+    this.#next = undefined;
+  }
+
   release(): void {
+    this.finish();
     this.#memory.release();
   }
 
@@ -130,12 +151,21 @@ export abstract class FlowTable {
     for (let member = 0; member < count; member++) overflowed.bytes += rows[members[member]! + IP_BYTES]! >>> 0;
   }
 
-  #grow(flows: number): void {
+  #makeRoom(flows: number): void {
     if (this.#growAt >= this.#flowsMax) return;
+    if (flows > this.#growAt) {
+      this.#grow(flows);
+    } else {
+      this.#next = this.#allocate(this.slots.byteLength * 2);
+      this.#attendAt = this.#growAt;
+    }
+  }
+
+  #grow(flows: number): void {
     const slots = slotsFor(Math.min(flows, this.#flowsMax));
-    const memory = this.#allocate(slots * this.slotWords * 4);
+    const memory = this.#memoryFor(slots * this.slotWords * 4);
     if (memory === undefined) {
-      this.#growAt = Number.MAX_SAFE_INTEGER;
+      this.#attendAt = Number.MAX_SAFE_INTEGER;
       return;
     }
     const before = this.#memory;
@@ -147,12 +177,22 @@ export abstract class FlowTable {
     before.release();
   }
 
+  #memoryFor(bytes: number): TableMemory | undefined {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next?.buffer.byteLength === bytes) return next;
+    next?.discard();
+    return this.#allocate(bytes);
+  }
+
   #setSize(slotWords: number): void {
     const slots = this.slots.length / slotWords;
     this.wordMask = this.slots.length - 1;
     this.hashShift = 32 - Math.log2(slots);
     this.usedMax = Math.min(roomMax(slots), this.#flowsMax);
     this.#growAt = Math.min(roomFor(slots), this.#flowsMax);
+    const asksBefore = this.slots.byteLength * 2 >= NEXT_BYTES_MIN && this.#growAt < this.#flowsMax;
+    this.#attendAt = asksBefore ? Math.floor(this.#growAt * NEXT_AT) : this.#growAt;
   }
 }
 
@@ -179,4 +219,3 @@ function roomFor(slots: number): number {
 function roomMax(slots: number): number {
   return Math.floor((slots * 2) / 3);
 }
-

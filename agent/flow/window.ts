@@ -78,12 +78,17 @@ export class Window {
 
   /** Bytes of table memory held; rejected packets have a limit of their own. */
   get tableBytes(): number {
-    return (this.#ipv4?.words.byteLength ?? 0) + (this.#ipv6?.words.byteLength ?? 0);
+    return (this.#ipv4?.bytes ?? 0) + (this.#ipv6?.bytes ?? 0);
   }
 
   /** Of all packets, whatever became of them. */
   records(): TableCursor {
     return new TableCursor(this.slots);
+  }
+
+  /** No more packets come: the tables hold no memory for further flows. */
+  finish(): void {
+    for (const { table } of [...this.tables, ...(this.rejects?.tables ?? [])]) table.finish();
   }
 
   release(): void {

@@ -236,6 +236,7 @@ export class Meter {
       this.#rememberSize(window);
       this.#current = undefined;
     }
+    window.finish();
     window.ledger.coarsenedKeys = window.coarsenedKeys.keys;
     window.ledger.excludedPeers = excludedPeersOf(window.excludedPeers, this.#options.exclusion.ruleNames);
     this.#options.onClosed(window);

@@ -11,7 +11,7 @@
  *                     between two tables there may be zeros
  *
  * A table that grows goes to the end of the file and leaves its smaller one behind, so at any moment one of them holds everything. Which
- * one needs no mark: it is the one with the most packets. Where memory has no room for more tables they continue in STEM.window-1 on
+ * one needs no mark: it is the one with the most packets. The next larger one may stand there already, empty. Where memory has no room for more tables they continue in STEM.window-1 on
  * disk, a file of the same layout whose ledger nobody writes.
  */
 import { createHash } from 'node:crypto';

@@ -6,7 +6,8 @@
  * round some fifty stores for the ledger. Where the disk refuses, tables are memory-only, which is an event once, until a file can be
  * made again.
  *
- * Limits: for each window with packets one open file, and twice its largest tables (those they grew out of stay until the window goes).
+ * Limits: for each window with packets one open file, and twice its largest tables (those they grew out of stay until the window goes);
+ * four times, where they are about to grow.
  */
 import { statfsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';

@@ -58,8 +58,9 @@ describe.each([4, 6] as const)('the memory of a flow table of IPv%i', (family) =
     const flows = distinctFlows(family, Math.floor((slots * 2) / 3) + 1);
     countPackets(table, flows.slice(0, -129));
     for (const flow of flows.slice(-129, -1)) countPackets(table, [flow]);
-    expect(memory.asked).toHaveLength(1);
+    expect([table.words.byteLength, memory.released]).toEqual([slots * slotBytes, []]);
     countPackets(table, flows.slice(-1));
+    expect([table.words.byteLength, memory.released]).toEqual([2 * slots * slotBytes, [slots * slotBytes]]);
     expect(memory.asked).toEqual([slots * slotBytes, 2 * slots * slotBytes]);
   });
 

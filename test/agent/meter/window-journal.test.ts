@@ -11,7 +11,14 @@ import { loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
 import { POINT } from '../../support/closed-windows.ts';
 import { ethernet, ipv4, ipv6, udp } from '../../support/packet-builder.ts';
-import { type JournalParts, journalIn, type TablePlace, tablePlaces } from '../../support/persisted-windows.ts';
+import {
+  findLeftWindows,
+  type JournalParts,
+  journalIn,
+  packetsIn,
+  type TablePlace,
+  tablePlaces,
+} from '../../support/persisted-windows.ts';
 import { TappedInterface } from '../../support/tapping.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -107,6 +114,41 @@ describe('an open window', () => {
     await tap.round(663);
     tap.tap.end();
     expect(tap.files.flatMap((paths) => paths!.map(short))).toEqual(['600-0.window', '600-1.window', '660-0.window']);
+  });
+});
+
+describe('a large table', () => {
+  /** As many flows as a table of 1 MiB has room for, and so many more. */
+  async function count(tap: TappedInterface, more: number): Promise<void> {
+    const flows = Math.floor((32_768 * 2) / 3) + more;
+    for (let from = 0; from < flows; from += 2000) {
+      const frames = Array.from({ length: Math.min(2000, flows - from) }, (_, flow) => udp4(from + flow));
+      wait(tap, 601, ...frames);
+      await tap.round(601);
+    }
+  }
+  const slots = () => tables().map((table) => table.slots);
+
+  test('has room for its next size in the file before it needs it, which a kill then leaves empty beside it', async () => {
+    const tap = tapped(600);
+    await count(tap, -100);
+    expect(slots().slice(-2)).toEqual([32_768, 65_536]);
+    expect(packetsIn(findLeftWindows(folder).windows)).toBe(21_845 - 100);
+    await count(tap, 100);
+    expect(slots().slice(-2)).toEqual([32_768, 65_536]);
+    expect(packetsIn(findLeftWindows(folder).windows)).toBe(2 * 21_845);
+    tap.tap.end();
+    expect(tap.closed[0]!.records.length).toBe(21_845 + 100);
+  });
+
+  test('gives it back when its window is closed without it', async () => {
+    const tap = tapped(600);
+    await count(tap, -100);
+    const [table, next] = tables().slice(-2);
+    expect(statSync(windowPath()).size).toBe(next!.end);
+    tap.tap.end();
+    expect(statSync(windowPath()).size).toBe(table!.end);
+    expect(packetsIn(findLeftWindows(folder).windows)).toBe(21_845 - 100);
   });
 });
 
