@@ -14,16 +14,15 @@
  *
  * Hot: `handOver` runs once per packet, allocates nothing and leaves frames where they are.
  */
+import { FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import {
   CAPTURED_LENGTH,
   FRAME,
-  FRAME_BYTES_MAX,
   NANOSECONDS,
-  type PacketBatch,
   RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../model/packet-batch.ts';
+} from '../model/packet-batch-layout.ts';
 import { LINK_TYPE_NFLOG, turnNflogAttributes } from './nflog-byte-order.ts';
 import type { SavefileFormat, SavefileInput } from './savefile-input.ts';
 

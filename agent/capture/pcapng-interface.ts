@@ -12,7 +12,8 @@
  *     0      2        4
  *     | code | length | value ...
  */
-import { FRAME_BYTES_MAX, NANOSECONDS, SECONDS } from '../model/packet-batch.ts';
+import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import { NANOSECONDS, SECONDS } from '../model/packet-batch-layout.ts';
 
 export interface PcapngInterface {
   /** LINKTYPE_ value. */

@@ -17,14 +17,8 @@
  * Hot: `handOver` runs once per block, allocates nothing and leaves frames where they are.
  */
 import { OperationalError } from '../model/operational-error.ts';
-import {
-  CAPTURED_LENGTH,
-  FRAME,
-  FRAME_BYTES_MAX,
-  type PacketBatch,
-  RECORD_HEADER_BYTES,
-  WIRE_LENGTH,
-} from '../model/packet-batch.ts';
+import { FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
+import { CAPTURED_LENGTH, FRAME, RECORD_HEADER_BYTES, WIRE_LENGTH } from '../model/packet-batch-layout.ts';
 import { type ByteSource, displayName } from './byte-source.ts';
 import { LINK_TYPE_NFLOG, turnNflogAttributes } from './nflog-byte-order.ts';
 import { NO_CLOCK, type PcapngInterface, readInterface } from './pcapng-interface.ts';

@@ -7,15 +7,14 @@
  */
 import { closeSync, writeSync } from 'node:fs';
 import { OperationalError } from '../model/operational-error.ts';
+import { nextRecord, type PacketBatch } from '../model/packet-batch.ts';
 import {
   CAPTURED_LENGTH,
   NANOSECONDS,
-  nextRecord,
-  type PacketBatch,
   RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../model/packet-batch.ts';
+} from '../model/packet-batch-layout.ts';
 import { type LiveEngine, type PacketSource, READ, type ReadStatus } from '../model/packet-source.ts';
 import { openOutputFile } from './output-file.ts';
 

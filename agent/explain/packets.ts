@@ -1,14 +1,5 @@
-import {
-  CAPTURED_LENGTH,
-  createPacketBatch,
-  FRAME_BYTES_MAX,
-  frameOf,
-  framesOf,
-  NANOSECONDS,
-  recordAfter,
-  SECONDS,
-  WIRE_LENGTH,
-} from '../model/packet-batch.ts';
+import { createPacketBatch, FRAME_BYTES_MAX, frameOf, framesOf, recordAfter } from '../model/packet-batch.ts';
+import { CAPTURED_LENGTH, NANOSECONDS, SECONDS, WIRE_LENGTH } from '../model/packet-batch-layout.ts';
 import { type PacketSource, READ } from '../model/packet-source.ts';
 
 /** One packet of a savefile, in place: the object and the bytes are those of the next packet when the visit is over. */

@@ -1,7 +1,8 @@
 import { DESTINATION, IP_BYTES, MICROSECONDS, PORTS, PROTOCOL_AND_FLAGS, SLOT, SOURCE } from '../packet/key-row.ts';
 import { FlowTable, type FlowTableOptions, type FlowTallies } from './flow-table.ts';
 import { hashIpv4 } from './hash.ts';
-import { addToFlow, IPV4_STATE, IPV4_WORDS, STATE_PROTOCOL, startFlow } from './key-layout.ts';
+import { addToFlow, startFlow } from './key-layout.ts';
+import { IPV4_STATE, IPV4_WORDS, STATE_PROTOCOL } from './slot-layout.ts';
 
 /** Flows over IPv4. Hot: benchmark case `table-ipv4`. */
 export class Ipv4Table extends FlowTable {

@@ -1,15 +1,15 @@
-import { IP_BYTES, MICROSECONDS, PROTOCOL_AND_FLAGS, SLOT } from '../packet/key-row.ts';
+import { HASH, IP_BYTES, MICROSECONDS, PROTOCOL_AND_FLAGS, SLOT } from '../packet/key-row.ts';
 import { FlowTable, type FlowTableOptions, type FlowTallies } from './flow-table.ts';
 import { hashIpv6 } from './hash.ts';
-import { addToFlow, IPV6_STATE, IPV6_WORDS, STATE_PROTOCOL, startFlow } from './key-layout.ts';
+import { addToFlow, startFlow } from './key-layout.ts';
+import { IPV6_HASH, IPV6_STATE, IPV6_WORDS, STATE_PROTOCOL } from './slot-layout.ts';
 
 /** Key words that a row and a slot share: four of source, four of destination, ports. */
 const KEY_WORDS = 9;
-/** The key's hash stands behind the slot index in a row, and in the slot too: it spares most comparisons and all rehashing. */
-const HASH = SLOT + 1;
-const SLOT_HASH = 14;
-
-/** Flows over IPv6. Hot: benchmark case `table-ipv6`. */
+/**
+ * Flows over IPv6. The key's hash stands in the row, and in the slot, too: it spares most comparisons and all rehashing. Hot:
+ * benchmark case `table-ipv6`.
+ */
 export class Ipv6Table extends FlowTable {
   readonly slotWords = IPV6_WORDS;
 
@@ -66,13 +66,13 @@ export class Ipv6Table extends FlowTable {
           }
           this.used += 1;
           for (let word = 0; word < KEY_WORDS; word++) slots[slot + word] = rows[row + word]!;
-          slots[slot + SLOT_HASH] = hash;
+          slots[slot + IPV6_HASH] = hash;
           startFlow(slots, slot + IPV6_STATE, protocolAndFlags, bytes, time);
           meteredBytes += bytes >>> 0;
           break;
         }
         if (
-          slots[slot + SLOT_HASH] === hash &&
+          slots[slot + IPV6_HASH] === hash &&
           (state & STATE_PROTOCOL) === protocol &&
           isSameKey(slots, slot, rows, row)
         ) {
@@ -103,7 +103,7 @@ export class Ipv6Table extends FlowTable {
     const shift = this.hashShift;
     for (let old = 0; old < from.length; old += IPV6_WORDS) {
       if (from[old + IPV6_STATE] === 0) continue;
-      let slot = (from[old + SLOT_HASH]! >>> shift) << 4;
+      let slot = (from[old + IPV6_HASH]! >>> shift) << 4;
       while (slots[slot + IPV6_STATE] !== 0) slot = (slot + IPV6_WORDS) & mask;
       for (let word = 0; word < IPV6_WORDS; word++) slots[slot + word] = from[old + word]!;
     }

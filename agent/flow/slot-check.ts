@@ -4,7 +4,8 @@
  * The state word is written last when a flow comes in, so a flow that was torn by a kill reads as a free slot. What is found
  * damaged here was torn by a power cut or by the disk.
  */
-import { bytesOf, IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS, OCCUPIED } from './key-layout.ts';
+import { bytesOf } from './key-layout.ts';
+import { IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS, OCCUPIED } from './slot-layout.ts';
 import type { TableSlots } from './table-cursor.ts';
 
 export interface SlotSums {

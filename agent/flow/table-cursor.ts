@@ -1,6 +1,7 @@
 import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
 import type { Rejection } from '../model/rejection.ts';
-import { IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS, loadIpv4, loadIpv6 } from './key-layout.ts';
+import { loadIpv4, loadIpv6 } from './key-layout.ts';
+import { IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS } from './slot-layout.ts';
 
 /** The slots of one address family. */
 export interface TableSlots {

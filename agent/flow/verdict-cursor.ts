@@ -14,16 +14,8 @@
 import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
 import type { Ledger, Tally } from '../model/ledger.ts';
 import { type HashSeed, hashIpv4, hashIpv6 } from './hash.ts';
-import {
-  bytesOf,
-  IPV4_STATE,
-  IPV4_WORDS,
-  IPV6_STATE,
-  IPV6_WORDS,
-  loadIpv4,
-  loadIpv6,
-  STATE_PROTOCOL,
-} from './key-layout.ts';
+import { bytesOf, loadIpv4, loadIpv6 } from './key-layout.ts';
+import { IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS, STATE_PROTOCOL } from './slot-layout.ts';
 import type { TableSlots } from './table-cursor.ts';
 
 type SettledParts = Pick<Ledger, 'rejected' | 'rejectsUnmatched'>;

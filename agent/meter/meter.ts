@@ -11,17 +11,15 @@
 import type { FlowTableOptions } from '../flow/flow-table.ts';
 import type { HashSeed } from '../flow/hash.ts';
 import { Window } from '../flow/window.ts';
+import { framesOf, nextRecord, type PacketBatch } from '../model/packet-batch.ts';
 import {
   CAPTURED_LENGTH,
   FRAME,
-  framesOf,
   NANOSECONDS,
-  nextRecord,
-  type PacketBatch,
   RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../model/packet-batch.ts';
+} from '../model/packet-batch-layout.ts';
 import type { AllocateWindowMemory, TablePurpose } from '../model/table-memory.ts';
 import { windowStart } from '../model/window-bounds.ts';
 import { type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';

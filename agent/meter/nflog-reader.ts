@@ -7,14 +7,8 @@
  * group itself be lost, the windows until it is back say that verdicts are unknown.
  */
 import { OperationalError } from '../model/operational-error.ts';
-import {
-  CAPTURED_LENGTH,
-  NANOSECONDS,
-  nextRecord,
-  type PacketBatch,
-  RECORD_HEADER_BYTES,
-  SECONDS,
-} from '../model/packet-batch.ts';
+import { nextRecord, type PacketBatch } from '../model/packet-batch.ts';
+import { CAPTURED_LENGTH, NANOSECONDS, RECORD_HEADER_BYTES, SECONDS } from '../model/packet-batch-layout.ts';
 import { type LiveEngine, type PacketSource, READ } from '../model/packet-source.ts';
 import { createNflogPacket, type NflogPacket, readNflog } from '../packet/nflog.ts';
 import { RuleNames } from './rule-names.ts';

@@ -15,6 +15,8 @@
  * `seconds` is whole Unix seconds (a float64, because pcapng can say more than 32 bits). `capturedLength` is how many bytes
  * of the frame follow here; `wireLength` is how long the frame was, never less: where a file claims less, what was captured.
  */
+import { CAPTURED_LENGTH, FRAME, NANOSECONDS, RECORD_HEADER_BYTES, SECONDS } from './packet-batch-layout.ts';
+
 export interface PacketBatch {
   readonly view: DataView;
   /** Where the frames are that do not follow their headers. */
@@ -22,13 +24,6 @@ export interface PacketBatch {
   /** Packets in the batch now. */
   count: number;
 }
-
-export const SECONDS = 0;
-export const NANOSECONDS = 8;
-export const CAPTURED_LENGTH = 12;
-export const WIRE_LENGTH = 16;
-export const FRAME = 20;
-export const RECORD_HEADER_BYTES = 24;
 
 /** The longest frame libpcap hands out (its MAXIMUM_SNAPLEN), and so the longest that a record holds. */
 export const FRAME_BYTES_MAX = 262_144;

@@ -2,9 +2,12 @@
  * One decoded packet: sixteen 32-bit words (one cache line) in an `Int32Array` of rows. The decoder writes the key, the meter
  * adds the time, the table adds the slot. IPv4 addresses use one word, IPv6 addresses four, most significant first.
  *
- *     0..3     4..7          8                    9                 10     11            12          15
- *     source   destination   source port << 16    protocol          IP     microseconds  slot index  type and code
+ *     0..3     4..7          8                    9                 10     11            12    13    15
+ *     source   destination   source port << 16    protocol          IP     microseconds  slot  hash  type and code
  *                            | destination port   | tcpFlags << 8   bytes  in the window             of ICMP (icmp.ts)
+ *
+ * The slot is where the row's flow may be in a table, the hash that of its key over IPv6. The kernel in WebAssembly compiles this
+ * file, too: it holds nothing but numbers.
  */
 export const SOURCE = 0;
 export const DESTINATION = 4;
@@ -13,5 +16,6 @@ export const PROTOCOL_AND_FLAGS = 9;
 export const IP_BYTES = 10;
 export const MICROSECONDS = 11;
 export const SLOT = 12;
+export const HASH = 13;
 export const ICMP = 15;
 export const ROW_WORDS = 16;

@@ -6,17 +6,14 @@
 import { randomFillSync } from 'node:crypto';
 import { HASH_SEED_WORDS } from '../../agent/flow/hash.ts';
 import { privateTableMemory } from '../../agent/meter/table-memory.ts';
+import { createPacketBatch, FRAME_BYTES_MAX, nextRecord, type PacketBatch } from '../../agent/model/packet-batch.ts';
 import {
   CAPTURED_LENGTH,
-  createPacketBatch,
-  FRAME_BYTES_MAX,
   NANOSECONDS,
-  nextRecord,
-  type PacketBatch,
   RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../../agent/model/packet-batch.ts';
+} from '../../agent/model/packet-batch-layout.ts';
 import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { decodeEthernet } from '../../agent/packet/decode.ts';
 import { MICROSECONDS, ROW_WORDS } from '../../agent/packet/key-row.ts';

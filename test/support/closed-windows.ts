@@ -1,5 +1,5 @@
 /** Closed windows as the data plane hands them over, made by hand. */
-import { IPV4_STATE, IPV4_WORDS, OCCUPIED } from '../../agent/flow/key-layout.ts';
+import { IPV4_STATE, IPV4_WORDS, OCCUPIED } from '../../agent/flow/slot-layout.ts';
 import type { ClosedTable, ClosedWindow } from '../../agent/model/closed-window.ts';
 import { FLOW_LOG_DEFAULTS, type ObservationPoint } from '../../agent/model/flow-log.ts';
 import { createLedger } from '../../agent/model/ledger.ts';

@@ -1,17 +1,19 @@
 import {
-  CAPTURED_LENGTH,
   createPacketBatch,
   FRAME_BYTES_MAX,
   frameOf,
   framesOf,
-  NANOSECONDS,
   nextRecord,
   type PacketBatch,
-  RECORD_HEADER_BYTES,
   recordAfter,
+} from '../../agent/model/packet-batch.ts';
+import {
+  CAPTURED_LENGTH,
+  NANOSECONDS,
+  RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../../agent/model/packet-batch.ts';
+} from '../../agent/model/packet-batch-layout.ts';
 
 /** A packet as a capture engine hands it over. */
 export interface BatchPacket {

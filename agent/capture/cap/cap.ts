@@ -10,15 +10,14 @@ import type { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { isMainThread } from 'node:worker_threads';
 import { OperationalError } from '../../model/operational-error.ts';
+import { nextRecord, type PacketBatch } from '../../model/packet-batch.ts';
 import {
   CAPTURED_LENGTH,
   NANOSECONDS,
-  nextRecord,
-  type PacketBatch,
   RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../../model/packet-batch.ts';
+} from '../../model/packet-batch-layout.ts';
 import {
   type CaptureStatistics,
   type LiveEngine,

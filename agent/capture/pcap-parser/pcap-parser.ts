@@ -7,17 +7,15 @@
 import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { OperationalError } from '../../model/operational-error.ts';
+import { FRAME_BYTES_MAX, nextRecord, type PacketBatch } from '../../model/packet-batch.ts';
 import {
   CAPTURED_LENGTH,
   FRAME,
-  FRAME_BYTES_MAX,
   NANOSECONDS,
-  nextRecord,
-  type PacketBatch,
   RECORD_HEADER_BYTES,
   SECONDS,
   WIRE_LENGTH,
-} from '../../model/packet-batch.ts';
+} from '../../model/packet-batch-layout.ts';
 import type { PacketSource, SavefileEngine, SavefileOptions } from '../../model/packet-source.ts';
 import { displayName, openBytes, readingFailure } from '../byte-source.ts';
 import { LINK_TYPE_NFLOG, turnNflogAttributes } from '../nflog-byte-order.ts';

@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { addToFlow } from '../../../agent/flow/key-layout.ts';
+import { clearDamagedSlots } from '../../../agent/flow/slot-check.ts';
 import {
-  addToFlow,
   IPV4_STATE,
   IPV4_WORDS,
   IPV6_STATE,
   IPV6_WORDS,
   OCCUPIED,
   STATE_CARRYING,
-} from '../../../agent/flow/key-layout.ts';
-import { clearDamagedSlots } from '../../../agent/flow/slot-check.ts';
+} from '../../../agent/flow/slot-layout.ts';
 import { TableCursor } from '../../../agent/flow/table-cursor.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { fillIpv4 } from '../../support/closed-windows.ts';

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  createPacketBatch,
-  FRAME_BYTES_MAX,
-  firstSeconds,
-  nextRecord,
-  RECORD_HEADER_BYTES,
-} from '../../../agent/model/packet-batch.ts';
+import { createPacketBatch, FRAME_BYTES_MAX, firstSeconds, nextRecord } from '../../../agent/model/packet-batch.ts';
+import { RECORD_HEADER_BYTES } from '../../../agent/model/packet-batch-layout.ts';
 import { batchOf } from '../../support/packet-batch.ts';
 
 describe('a batch of packets', () => {
