@@ -118,6 +118,18 @@ build_typescript() {
   mv dist/.building dist/.built
 }
 
+# The meter's kernel: its own compiler, and only when its sources or the numbers that they share have changed.
+build_kernel() {
+  module=dist/agent/kernel/kernel.wasm
+  if [ -f "$module" ] && [ -z "$(find agent/kernel/assembly agent/kernel/layout.ts agent/kernel/asconfig.json \
+    agent/flow/slot-layout.ts agent/model/packet-batch-layout.ts agent/packet/key-row.ts \
+    node_modules/.flowlogd-lock -newer "$module" -print -quit)" ]; then
+    return 0
+  fi
+  say "compiling the meter's kernel"
+  npm run --silent build:kernel 9>&- >&2 || refuse 70 "compiling the meter's kernel failed, see above."
+}
+
 newer_sources() {
   for folder in agent logservice schema bench; do
     [ -d "$folder" ] && find "$folder" -path '*/native/build' -prune -o \
@@ -134,3 +146,4 @@ use_own_headers
 install_modules
 build_addon
 build_typescript
+build_kernel

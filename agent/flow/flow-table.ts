@@ -73,7 +73,7 @@ export abstract class FlowTable {
     this.#coarsenedKeys = options.coarsenedKeys;
     const slots = slotsFor(Math.min(options.flowsExpected, options.flowsMax));
     this.#memory = firstMemory(slots * slotWords * 4, SLOTS_MIN * slotWords * 4, options.allocate);
-    this.slots = new Int32Array(this.#memory.buffer);
+    this.slots = this.#memory.words;
     this.wordMask = this.slots.length - 1;
     this.#setSize(slotWords);
   }
@@ -82,10 +82,15 @@ export abstract class FlowTable {
   add(rows: Int32Array, members: Int32Array, count: number, tallies: FlowTallies): void {
     if (this.used + count > this.#attendAt) this.#makeRoom(this.used + count);
     if (this.spilled.length < count) this.spilled = new Int32Array(count);
+    const spilled = this.count(rows, members, count, tallies);
+    if (spilled > 0) this.#coarsen(rows, spilled, tallies);
+  }
+
+  /** The three passes; answers as `update` does. */
+  protected count(rows: Int32Array, members: Int32Array, count: number, tallies: FlowTallies): number {
     this.locate(rows, members, count);
     this.touch(rows, members, count);
-    const spilled = this.update(rows, members, count, tallies);
-    if (spilled > 0) this.#coarsen(rows, spilled, tallies);
+    return this.update(rows, members, count, tallies);
   }
 
   protected abstract locate(rows: Int32Array, members: Int32Array, count: number): void;
@@ -111,7 +116,7 @@ export abstract class FlowTable {
 
   /** Bytes of memory held. */
   get bytes(): number {
-    return this.slots.byteLength + (this.#next?.buffer.byteLength ?? 0);
+    return this.slots.byteLength + (this.#next?.words.byteLength ?? 0);
   }
 
   /** No more flows come: what was only for them goes. */
@@ -171,7 +176,7 @@ export abstract class FlowTable {
     const before = this.#memory;
     const from = this.slots;
     this.#memory = memory;
-    this.slots = new Int32Array(memory.buffer);
+    this.slots = memory.words;
     this.#setSize(this.slotWords);
     this.rehash(from);
     before.release();
@@ -180,7 +185,7 @@ export abstract class FlowTable {
   #memoryFor(bytes: number): TableMemory | undefined {
     const next = this.#next;
     this.#next = undefined;
-    if (next?.buffer.byteLength === bytes) return next;
+    if (next?.words.byteLength === bytes) return next;
     next?.discard();
     return this.#allocate(bytes);
   }

@@ -8,6 +8,18 @@ import { PeerSketch } from './peer-sketch.ts';
 import type { RejectTables } from './reject-tables.ts';
 import { TableCursor, type TableSlots } from './table-cursor.ts';
 
+/** Makes the table of one address family. */
+export type CreateTable = (family: 4 | 6, options: FlowTableOptions) => FlowTable;
+
+export const createFlowTable: CreateTable = (family, options) =>
+  family === 4 ? new Ipv4Table(options) : new Ipv6Table(options);
+
+export interface WindowTables {
+  readonly ipv4: FlowTableOptions;
+  readonly ipv6: FlowTableOptions;
+  readonly createTable?: CreateTable;
+}
+
 /** One capture window of one observation point: its tables, made when first needed, and its ledger. */
 export class Window {
   /** Unix seconds. */
@@ -22,33 +34,26 @@ export class Window {
   /** Who exchanged most of what was excluded, by the index of the rule; the ledger has it when the window is closed. */
   readonly excludedPeers: (PeerSketch | undefined)[];
   readonly #excluded: readonly Tally[];
-  readonly #ipv4Options: FlowTableOptions;
-  readonly #ipv6Options: FlowTableOptions;
-  #ipv4: Ipv4Table | undefined;
-  #ipv6: Ipv6Table | undefined;
+  readonly #tables: WindowTables;
+  #ipv4: FlowTable | undefined;
+  #ipv6: FlowTable | undefined;
 
-  constructor(
-    start: number,
-    ruleNames: readonly string[],
-    tables: { readonly ipv4: FlowTableOptions; readonly ipv6: FlowTableOptions },
-    revision = 0,
-  ) {
+  constructor(start: number, ruleNames: readonly string[], tables: WindowTables, revision = 0) {
     this.start = start;
     this.revision = revision;
     this.ledger = createLedger(ruleNames);
     this.#excluded = ruleNames.map((name) => this.ledger.excluded[name]!);
     this.excludedPeers = ruleNames.map(() => undefined);
-    this.#ipv4Options = tables.ipv4;
-    this.#ipv6Options = tables.ipv6;
+    this.#tables = tables;
   }
 
-  get ipv4(): Ipv4Table {
-    this.#ipv4 ??= new Ipv4Table({ ...this.#ipv4Options, coarsenedKeys: this.coarsenedKeys });
+  get ipv4(): FlowTable {
+    this.#ipv4 ??= this.#createTable(4, this.#tables.ipv4);
     return this.#ipv4;
   }
 
-  get ipv6(): Ipv6Table {
-    this.#ipv6 ??= new Ipv6Table({ ...this.#ipv6Options, coarsenedKeys: this.coarsenedKeys });
+  get ipv6(): FlowTable {
+    this.#ipv6 ??= this.#createTable(6, this.#tables.ipv6);
     return this.#ipv6;
   }
 
@@ -94,5 +99,10 @@ export class Window {
   release(): void {
     for (const { table } of this.tables) table.release();
     this.rejects?.release();
+  }
+
+  #createTable(family: 4 | 6, options: FlowTableOptions): FlowTable {
+    const { createTable = createFlowTable } = this.#tables;
+    return createTable(family, { ...options, coarsenedKeys: this.coarsenedKeys });
   }
 }

@@ -6,34 +6,25 @@
  * the window that was opened first is closed, save the one in use. A packet of a window that was closed before opens it anew,
  * as a further part of the same window.
  *
- * Hot: `add` is the data plane's inner loop. It allocates nothing, and hands packets to the tables in groups.
+ * Hot: packet-groups.ts, or the kernel, reads the packets and hands them over in groups.
  */
 import type { FlowTableOptions } from '../flow/flow-table.ts';
 import type { HashSeed } from '../flow/hash.ts';
-import { Window } from '../flow/window.ts';
-import { framesOf, nextRecord, type PacketBatch } from '../model/packet-batch.ts';
-import {
-  CAPTURED_LENGTH,
-  FRAME,
-  NANOSECONDS,
-  RECORD_HEADER_BYTES,
-  SECONDS,
-  WIRE_LENGTH,
-} from '../model/packet-batch-layout.ts';
+import { type CreateTable, createFlowTable, Window } from '../flow/window.ts';
+import type { Kernel } from '../kernel/kernel.ts';
+import { createKernelTable } from '../kernel/kernel-tables.ts';
+import type { PacketBatch } from '../model/packet-batch.ts';
 import type { AllocateWindowMemory, TablePurpose } from '../model/table-memory.ts';
 import { windowStart } from '../model/window-bounds.ts';
-import { type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
-import { type Exclusion, KEEP } from '../packet/exclusion.ts';
-import { keyByIcmp } from '../packet/icmp.ts';
-import { MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
+import type { Decoder } from '../packet/decode.ts';
 import { excludedPeersOf } from './excluded-peers.ts';
+import { KernelGroups } from './kernel-groups.ts';
+import { type GroupOptions, type GroupOwner, PacketGroups } from './packet-groups.ts';
 import { WindowRevisions } from './window-revisions.ts';
 
-export interface MeterOptions {
-  readonly windowSeconds: number;
-  readonly exclusion: Exclusion;
-  /** Whether type and code of ICMP are part of the flow key. */
-  readonly keysIcmp?: boolean;
+export interface MeterOptions extends GroupOptions {
+  /** Reads and counts what lies in its memory; TypeScript does where it is absent. */
+  readonly kernel?: Kernel | undefined;
   readonly hashSeed: HashSeed;
   readonly allocate: AllocateWindowMemory;
   /** Hard cap on flows in one window, by address family. */
@@ -48,15 +39,10 @@ export interface MeterOptions {
   readonly onClosed: (window: Window) => void;
 }
 
-/** Packets in a group: enough to overlap the cache misses, few enough for the rows to stay in the first-level cache. */
-const GROUP = 128;
-
-export class Meter {
+export class Meter implements GroupOwner {
   readonly #options: MeterOptions;
   readonly #windows = new Map<number, Window>();
-  readonly #rows = new Int32Array(GROUP * ROW_WORDS);
-  readonly #ipv4Members = new Int32Array(GROUP);
-  readonly #ipv6Members = new Int32Array(GROUP);
+  readonly #groups: PacketGroups;
   #current: Window | undefined;
   /** Table memory of all open windows. */
   #tableBytes = 0;
@@ -65,64 +51,15 @@ export class Meter {
   readonly #revisions: WindowRevisions;
 
   constructor(options: MeterOptions) {
+    const { kernel } = options;
     this.#options = options;
+    this.#groups = kernel === undefined ? new PacketGroups(options, this) : new KernelGroups(options, this, kernel);
     this.#revisions = options.revisions ?? new WindowRevisions();
   }
 
   /** Counts every packet of the batch; answers the bytes that its records take. */
   add(batch: PacketBatch, decode: Decoder): number {
-    const { windowSeconds, exclusion } = this.#options;
-    const view = batch.view;
-    const frames = framesOf(batch);
-    const isInline = frames === view;
-    const rows = this.#rows;
-    const ipv4Members = this.#ipv4Members;
-    const ipv6Members = this.#ipv6Members;
-    let window = this.#current;
-    let start = window === undefined ? Number.POSITIVE_INFINITY : window.start;
-    let end = start + windowSeconds;
-    let ipv4Count = 0;
-    let ipv6Count = 0;
-    let at = 0;
-    for (let packet = batch.count; packet > 0; packet--) {
-      const seconds = view.getFloat64(at + SECONDS, true);
-      if (window === undefined || !(seconds >= start && seconds < end)) {
-        if (window !== undefined) this.#count(window, ipv4Count, ipv6Count);
-        ipv4Count = 0;
-        ipv6Count = 0;
-        window = this.open(seconds);
-        start = window.start;
-        end = start + windowSeconds;
-      }
-      const captured = view.getUint32(at + CAPTURED_LENGTH, true);
-      const wire = view.getUint32(at + WIRE_LENGTH, true);
-      const row = (ipv4Count + ipv6Count) * ROW_WORDS;
-      const frame = isInline ? at + RECORD_HEADER_BYTES : view.getUint32(at + FRAME, true);
-      const decoded = decode(frames, frame, captured, wire, rows, row);
-      if (decoded === IPV4 || decoded === IPV6) {
-        const rule = exclusion.match(rows, row, decoded);
-        if (rule === KEEP) {
-          // The double 0.001 is a little more than a thousandth, so no whole microsecond is ever cut to the one before.
-          rows[row + MICROSECONDS] = (seconds - start) * 1_000_000 + view.getUint32(at + NANOSECONDS, true) * 0.001;
-          if (decoded === IPV4) ipv4Members[ipv4Count++] = row;
-          else ipv6Members[ipv6Count++] = row;
-          if (ipv4Count + ipv6Count === GROUP) {
-            this.#count(window, ipv4Count, ipv6Count);
-            ipv4Count = 0;
-            ipv6Count = 0;
-          }
-        } else {
-          window.exclude(rule, rows, row, decoded);
-        }
-      } else {
-        const tally = decoded === NOT_IP ? window.ledger.notIp : window.ledger.malformed;
-        tally.packets += 1;
-        tally.bytes += wire;
-      }
-      at = isInline ? nextRecord(at, captured) : at + RECORD_HEADER_BYTES;
-    }
-    if (window !== undefined) this.#count(window, ipv4Count, ipv6Count);
-    return at;
+    return this.#groups.add(batch, decode);
   }
 
   /** Makes the window that holds the second `seconds` the current one, opening it if need be. */
@@ -152,6 +89,18 @@ export class Meter {
   /** Closes every window that starts at or after the second `seconds`, oldest first. */
   closeFrom(seconds: number): void {
     for (const start of this.#starts()) if (start >= seconds) this.#close(start);
+  }
+
+  /** Counts the members of the present group. */
+  count(window: Window, ipv4Count: number, ipv6Count: number): void {
+    const { rows, ipv4Members, ipv6Members } = this.#groups.memory;
+    const bytesBefore = window.tableBytes;
+    if (ipv4Count > 0) window.ipv4.add(rows, ipv4Members, ipv4Count, window.ledger);
+    if (ipv6Count > 0) window.ipv6.add(rows, ipv6Members, ipv6Count, window.ledger);
+    const grownBytes = window.tableBytes - bytesBefore;
+    if (grownBytes === 0) return;
+    this.#tableBytes += grownBytes;
+    this.#keepBounds(window);
   }
 
   closeAll(): void {
@@ -194,7 +143,10 @@ export class Meter {
       ipv4: this.#tableOptions({ windowStart: start, revision, family: 4 }, this.#ipv4FlowsExpected),
       ipv6: this.#tableOptions({ windowStart: start, revision, family: 6 }, this.#ipv6FlowsExpected),
     };
-    const window = new Window(start, this.#options.exclusion.ruleNames, tables, revision);
+    const { kernel, exclusion } = this.#options;
+    const createTable: CreateTable =
+      kernel === undefined ? createFlowTable : (family, options) => createKernelTable(kernel, family, options);
+    const window = new Window(start, exclusion.ruleNames, { ...tables, createTable }, revision);
     this.#options.onOpened?.(window);
     return window;
   }
@@ -202,20 +154,6 @@ export class Meter {
   #tableOptions(purpose: TablePurpose, flowsExpected: number): FlowTableOptions {
     const { hashSeed, allocate, flowsMax } = this.#options;
     return { hashSeed, allocate: (bytes) => allocate(bytes, purpose), flowsMax, flowsExpected };
-  }
-
-  #count(window: Window, ipv4Count: number, ipv6Count: number): void {
-    const bytesBefore = window.tableBytes;
-    if (this.#options.keysIcmp === true) {
-      keyByIcmp(this.#rows, this.#ipv4Members, ipv4Count);
-      keyByIcmp(this.#rows, this.#ipv6Members, ipv6Count);
-    }
-    if (ipv4Count > 0) window.ipv4.add(this.#rows, this.#ipv4Members, ipv4Count, window.ledger);
-    if (ipv6Count > 0) window.ipv6.add(this.#rows, this.#ipv6Members, ipv6Count, window.ledger);
-    const grownBytes = window.tableBytes - bytesBefore;
-    if (grownBytes === 0) return;
-    this.#tableBytes += grownBytes;
-    this.#keepBounds(window);
   }
 
   #keepBounds(inUse: Window): void {

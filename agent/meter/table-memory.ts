@@ -4,11 +4,24 @@ import { type AllocateTableMemory, heapMemory, type TableMemory, type TablePages
 export interface PageMapper {
   pageBytes(): number;
   reserveFile(fileDescriptor: number, bytes: number, offset?: number): void;
-  map(fileDescriptor: number, bytes: number, offset?: number): ArrayBuffer;
+  map(fileDescriptor: number, bytes: number, offset?: number, place?: MapPlace): ArrayBuffer;
   unmap(buffer: ArrayBuffer): void;
   prepare(buffer: ArrayBuffer): void;
   share(buffer: ArrayBuffer): number;
   adopt(promise: number): ArrayBuffer;
+}
+
+interface MapPlace {
+  readonly memory: ArrayBuffer;
+  readonly byteOffset: number;
+}
+
+/** A memory in which tables lie side by side: that of the kernel in WebAssembly. */
+export interface TablePlaces {
+  /** Zeros on a multiple of their size, or undefined where there is no room. */
+  take(bytes: number): Uint8Array<ArrayBuffer> | undefined;
+  /** Takes back a place that has zeros again. */
+  giveBack(place: Uint8Array): void;
 }
 
 /** From here on tables have huge pages, and the kernel takes so long for their pages that they are made ready beside this thread. */
@@ -18,30 +31,71 @@ export const LARGE_TABLE_BYTES = 2 * 1024 * 1024;
 const MAPPED_BYTES_MIN = 64 * 1024;
 
 /** Memory of one thread alone, page-aligned where the addon is at hand and the table is large enough to profit. */
-export function privateTableMemory(mapper: PageMapper | undefined): AllocateTableMemory {
+export function privateTableMemory(mapper: PageMapper | undefined, places?: TablePlaces): AllocateTableMemory {
   return (bytes) => {
-    if (mapper === undefined || bytes < MAPPED_BYTES_MIN) return heapMemory(bytes);
-    return attempt(() => processMemory(mapper, bytes));
+    if (mapper === undefined || bytes < MAPPED_BYTES_MIN) return placedMemory(places, bytes) ?? heapMemory(bytes);
+    return attempt(() => processMemory(mapper, places, bytes));
   };
 }
 
 /** Memory that another thread of this process can adopt. It ends with the process, and is on no disk. */
-export function sharedTableMemory(mapper: PageMapper): AllocateTableMemory {
-  return (bytes) => attempt(() => processMemory(mapper, bytes));
+export function sharedTableMemory(mapper: PageMapper, places?: TablePlaces): AllocateTableMemory {
+  return (bytes) => attempt(() => processMemory(mapper, places, bytes));
 }
 
-function processMemory(mapper: PageMapper, bytes: number): TableMemory {
-  const buffer = mapReady(mapper, -1, bytes);
+/** A place without a mapping of its own. */
+function placedMemory(places: TablePlaces | undefined, bytes: number): TableMemory | undefined {
+  const place = places?.take(bytes);
+  if (places === undefined || place === undefined) return undefined;
+  const words = wordsOf(place);
+  const release = () => {
+    place.fill(0);
+    places.giveBack(place);
+  };
+  return { words, handOver: () => ({ kind: 'copied', words }), release, discard: release };
+}
+
+function processMemory(mapper: PageMapper, places: TablePlaces | undefined, bytes: number): TableMemory {
+  const { words, buffer, unmap } = mapTable(mapper, places, { fileDescriptor: -1, bytes });
   const handOver = (): TablePages => ({ kind: 'shared', promise: mapper.share(buffer) });
-  const release = () => mapper.unmap(buffer);
-  return { buffer, handOver, release, discard: release };
+  return { words, handOver, release: unmap, discard: unmap };
 }
 
-/** A mapping of the addon, whose pages are being made ready where they are many. */
-export function mapReady(mapper: PageMapper, fileDescriptor: number, bytes: number, offset?: number): ArrayBuffer {
-  const buffer = mapper.map(fileDescriptor, bytes, offset);
-  if (bytes >= LARGE_TABLE_BYTES) mapper.prepare(buffer);
-  return buffer;
+interface MappedTable {
+  readonly words: Int32Array;
+  /** The same pages, as the addon knows them. */
+  readonly buffer: ArrayBuffer;
+  unmap(): void;
+}
+
+interface FileRange {
+  readonly fileDescriptor: number;
+  readonly bytes: number;
+  readonly offset?: number;
+}
+
+/** A mapping of the addon, in a place where there is one, whose pages are being made ready where they are many. */
+export function mapTable(mapper: PageMapper, places: TablePlaces | undefined, range: FileRange): MappedTable {
+  const { fileDescriptor, bytes, offset } = range;
+  const place = places?.take(bytes);
+  const giveBack = () => place && places?.giveBack(place);
+  try {
+    const at = place && { memory: place.buffer, byteOffset: place.byteOffset };
+    const buffer = mapper.map(fileDescriptor, bytes, offset, at);
+    if (bytes >= LARGE_TABLE_BYTES) mapper.prepare(buffer);
+    const unmap = () => {
+      mapper.unmap(buffer);
+      giveBack();
+    };
+    return { words: place === undefined ? new Int32Array(buffer) : wordsOf(place), buffer, unmap };
+  } catch (error) {
+    giveBack();
+    throw error;
+  }
+}
+
+function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array): Int32Array {
+  return new Int32Array(buffer, byteOffset, byteLength / 4);
 }
 
 /** No memory is an answer, not a failure: the table stays at its size and counts what does not fit. */

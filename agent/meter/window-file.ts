@@ -25,7 +25,7 @@ import { encodeHeader } from './header-block.ts';
 import { LedgerSnapshot, SNAPSHOT_NUMBERS, type SnapshotShape, snapshotRoom } from './ledger-snapshot.ts';
 import { mapNewFile, writeAll } from './mapped-file.ts';
 import { SLOT_BYTES } from './stored-table.ts';
-import { mapReady, type PageMapper } from './table-memory.ts';
+import { mapTable, type PageMapper, type TablePlaces } from './table-memory.ts';
 
 export interface PersistedWindow {
   readonly hostId: string;
@@ -89,6 +89,7 @@ export class WindowFile {
   readonly ledger: LedgerSnapshot;
   readonly registers: Uint8Array;
   readonly #mapper: PageMapper;
+  readonly #places: TablePlaces | undefined;
   /** Open from the first table on: a window without packets holds none. */
   #fileDescriptor: number | undefined;
   readonly #head: ArrayBuffer;
@@ -96,7 +97,7 @@ export class WindowFile {
   #end: number;
 
   /** @throws what the system refuses; there is no file then */
-  constructor(folder: string, window: PersistedWindow, part: number, mapper: PageMapper) {
+  constructor(folder: string, window: PersistedWindow, part: number, mapper: PageMapper, places?: TablePlaces) {
     const described: WindowHeader = { ...window, numbers: SNAPSHOT_NUMBERS };
     const header = encodeHeader(described);
     const headBytes = header.length + bytesBeforeTables(described);
@@ -106,6 +107,7 @@ export class WindowFile {
     this.ledger = new LedgerSnapshot(new Float64Array(buffer, header.length), window.ruleNames);
     this.registers = new Uint8Array(buffer, headBytes - SKETCH_BYTES);
     this.#mapper = mapper;
+    this.#places = places;
     this.#head = buffer;
     this.#headBytes = headBytes;
     this.#end = headBytes;
@@ -123,17 +125,16 @@ export class WindowFile {
     try {
       mapper.reserveFile(fileDescriptor, header.length + bytes, offset - header.length);
       writeAll(fileDescriptor, header, offset - header.length);
-      const buffer = mapReady(mapper, fileDescriptor, bytes, offset);
+      const { words, unmap: release } = mapTable(mapper, this.#places, { fileDescriptor, bytes, offset });
       const before = this.#end;
       const end = offset + bytes;
       this.#end = end;
       const handOver = (): TablePages => ({ kind: 'file', fileDescriptor, offset });
-      const release = () => mapper.unmap(buffer);
       const discard = () => {
         release();
         this.#shorten(end, before);
       };
-      return { buffer, handOver, release, discard };
+      return { words, handOver, release, discard };
     } catch (error) {
       ftruncateSync(fileDescriptor, this.#end);
       throw error;

@@ -19,7 +19,7 @@ import { isSystemError } from '../model/system-error.ts';
 import type { AllocateWindowMemory } from '../model/table-memory.ts';
 import type { Progress } from './ledger-snapshot.ts';
 import { ObservedUntil } from './observed-until.ts';
-import type { PageMapper } from './table-memory.ts';
+import type { PageMapper, TablePlaces } from './table-memory.ts';
 import { WindowFile } from './window-file.ts';
 
 /** What all points of a run share. */
@@ -39,6 +39,8 @@ export interface WindowJournalOptions {
   readonly point: ObservationPoint;
   readonly ruleNames: readonly string[];
   readonly mapper: PageMapper;
+  /** Where its tables lie, if not anywhere. */
+  readonly places?: TablePlaces | undefined;
   /** Memory for tables when the disk refuses. */
   readonly fallback: AllocateWindowMemory;
   readonly onEvent: (event: JournalEvent) => void;
@@ -145,19 +147,19 @@ export class WindowJournal {
   }
 
   #create({ start: windowStart, revision }: Window): WindowFile {
-    const { persist, point, ruleNames, mapper } = this.#options;
+    const { persist, point, ruleNames, mapper, places } = this.#options;
     const { folder, copyFolder, hostId, runId } = persist;
     const place = copyFolder === undefined || isHalfFree(folder, WINDOW_BYTES) ? folder : copyFolder;
-    return new WindowFile(place, { hostId, runId, point, windowStart, revision, ruleNames }, 0, mapper);
+    return new WindowFile(place, { hostId, runId, point, windowStart, revision, ruleNames }, 0, mapper, places);
   }
 
   /** Memory that others need, too (/run is systemd's), is filled by half and no more: beyond that the disk has to do. */
   #fileFor(files: WindowFile[], bytes: number): WindowFile {
-    const { persist, mapper } = this.#options;
+    const { persist, mapper, places } = this.#options;
     const { folder, copyFolder } = persist;
     const last = files.at(-1)!;
     if (copyFolder === undefined || dirname(last.path) !== folder || isHalfFree(folder, bytes)) return last;
-    const onDisk = new WindowFile(copyFolder, last.window, files.length, mapper);
+    const onDisk = new WindowFile(copyFolder, last.window, files.length, mapper, places);
     files.push(onDisk);
     return onDisk;
   }

@@ -2,10 +2,10 @@ import type { NumberedRejection } from './rejection.ts';
 
 /** Page-aligned memory for one flow table, zeroed. */
 export interface TableMemory {
-  readonly buffer: ArrayBuffer;
+  readonly words: Int32Array;
   /** How another thread comes to what is in it. Once at most, and nothing is read or written here afterwards. */
   handOver(): TablePages;
-  /** Gives the pages back; the buffer must not be used afterwards. */
+  /** Gives the pages back; the words must not be used afterwards. */
   release(): void;
   /** The same for memory that nothing was written to: a file that was made larger for it is as it was before. */
   discard(): void;
@@ -42,7 +42,7 @@ export type AllocateWindowMemory = (bytes: number, purpose: TablePurpose) => Tab
 
 /** Memory on the JavaScript heap, where there is no other. */
 export function heapMemory(bytes: number): TableMemory {
-  const buffer = new ArrayBuffer(bytes);
-  const handOver = (): TablePages => ({ kind: 'copied', words: new Int32Array(buffer) });
-  return { buffer, handOver, release: () => undefined, discard: () => undefined };
+  const words = new Int32Array(bytes / 4);
+  const handOver = (): TablePages => ({ kind: 'copied', words });
+  return { words, handOver, release: () => undefined, discard: () => undefined };
 }

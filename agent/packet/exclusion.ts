@@ -79,6 +79,11 @@ export class Exclusion {
     this.ruleNames = names;
   }
 
+  /** Whether there are rules of the user's own, which any packet may match. */
+  get hasRules(): boolean {
+    return this.#rules.length > 0;
+  }
+
   /** The index of the rule that excludes the packet in the row, or `KEEP`. */
   match(rows: Int32Array, row: number, family: 4 | 6): number {
     const ports = rows[row + PORTS]!;

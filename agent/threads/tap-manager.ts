@@ -270,7 +270,7 @@ function tablesOf(window: Window): readonly Pick<RejectTable, 'family' | 'table'
 }
 
 function heldBytes(window: Window): number {
-  return tablesOf(window).reduce((sum, { table }) => sum + table.memory.buffer.byteLength, 0);
+  return tablesOf(window).reduce((sum, { table }) => sum + table.memory.words.byteLength, 0);
 }
 
 function describe(
@@ -290,5 +290,5 @@ function closedTable({
   rejection,
 }: Pick<RejectTable, 'family' | 'table'> & Partial<RejectTable>): ClosedTable {
   const { memory } = table;
-  return { family, pages: memory.handOver(), bytes: memory.buffer.byteLength, rejection };
+  return { family, pages: memory.handOver(), bytes: memory.words.byteLength, rejection };
 }

@@ -6,7 +6,7 @@
 import { randomFillSync } from 'node:crypto';
 import { HASH_SEED_WORDS } from '../../agent/flow/hash.ts';
 import { privateTableMemory } from '../../agent/meter/table-memory.ts';
-import { createPacketBatch, FRAME_BYTES_MAX, nextRecord, type PacketBatch } from '../../agent/model/packet-batch.ts';
+import { FRAME_BYTES_MAX, nextRecord, type PacketBatch } from '../../agent/model/packet-batch.ts';
 import {
   CAPTURED_LENGTH,
   NANOSECONDS,
@@ -30,7 +30,7 @@ const SEED = 42;
 const POOL_PACKETS_MIN = 1 << 18;
 const POOL_PACKETS_MAX = 1 << 21;
 /** As in replay. */
-const BATCH_BYTES = 2 * FRAME_BYTES_MAX;
+export const BATCH_BYTES = 2 * FRAME_BYTES_MAX;
 /** On the boundary of a window. */
 const START_SECONDS = 1_700_000_040;
 
@@ -48,7 +48,7 @@ function poolPackets(flows: number): number {
 
 /** Batches of packets, one after the other, round and round. */
 export class BatchFeed {
-  readonly batch: PacketBatch = createPacketBatch(BATCH_BYTES);
+  readonly batch: PacketBatch;
   /** Of all batches. */
   readonly batches: number;
   readonly packetsPerBatch: number;
@@ -58,9 +58,11 @@ export class BatchFeed {
   #next = 0;
   #nanoseconds = 0;
 
-  constructor(population: Population) {
+  /** @param buffer where the batch lies, as in replay; a buffer of its own when absent */
+  constructor(population: Population, buffer = new Uint8Array(BATCH_BYTES)) {
     const traffic = createTraffic(population);
-    this.#bytes = new Uint8Array(this.batch.view.buffer);
+    this.batch = { view: new DataView(buffer.buffer, buffer.byteOffset, BATCH_BYTES), count: 0 };
+    this.#bytes = buffer;
     this.#batchBytes = BATCH_BYTES - FRAME_BYTES_MAX;
     const recordBytesMax = nextRecord(0, HEADER_BYTES_MAX);
     this.packetsPerBatch = Math.floor(this.#batchBytes / recordBytesMax);

@@ -4,16 +4,29 @@ import { hashIpv4, hashIpv6 } from '../../agent/flow/hash.ts';
 import { Ipv4Table } from '../../agent/flow/ipv4-table.ts';
 import { Ipv6Table } from '../../agent/flow/ipv6-table.ts';
 import { PeerSketch } from '../../agent/flow/peer-sketch.ts';
+import { type Kernel, loadKernel } from '../../agent/kernel/kernel.ts';
 import { Meter } from '../../agent/meter/meter.ts';
+import { privateTableMemory } from '../../agent/meter/table-memory.ts';
 import { createLedger } from '../../agent/model/ledger.ts';
 import { nextRecord } from '../../agent/model/packet-batch.ts';
 import { CAPTURED_LENGTH, RECORD_HEADER_BYTES, WIRE_LENGTH } from '../../agent/model/packet-batch-layout.ts';
+import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { decodeLinuxSll } from '../../agent/packet/cooked.ts';
 import { type Decoder, decodeEthernet } from '../../agent/packet/decode.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../agent/packet/exclusion.ts';
 import { DESTINATION, PORTS, PROTOCOL_AND_FLAGS, ROW_WORDS, SOURCE } from '../../agent/packet/key-row.ts';
-import { allocate, BatchFeed, createTraffic, GROUP, hashSeed, type Population, ROWS, RowFeed } from './feed.ts';
-import type { Kernel, PreparedKernel } from './kernel.ts';
+import {
+  allocate,
+  BATCH_BYTES,
+  BatchFeed,
+  createTraffic,
+  GROUP,
+  hashSeed,
+  type Population,
+  ROWS,
+  RowFeed,
+} from './feed.ts';
+import type { PreparedKernel, Kernel as TimedKernel } from './kernel.ts';
 
 const IPV6_PERCENT = 20;
 const FLOWS_MAX = 8 * 1024 * 1024;
@@ -24,7 +37,7 @@ const SIZES = [
 ] as const;
 const POPULARITIES = ['zipf', 'uniform'] as const;
 
-export const PACKET_KERNELS: readonly Kernel[] = [
+export const PACKET_KERNELS: readonly TimedKernel[] = [
   { name: 'decode', item: 'packet', create: () => decodeKernel(decodeEthernet, 0) },
   { name: 'decode-cooked', item: 'packet', create: () => decodeKernel(decodeLinuxSll, 2) },
   { name: 'exclude', item: 'packet', create: excludeKernel },
@@ -33,22 +46,25 @@ export const PACKET_KERNELS: readonly Kernel[] = [
   { name: 'hash/ipv6', item: 'packet', create: () => hashKernel(6) },
   ...populations('table-ipv4', (flows, popularity) => tableKernel(4, { flows, popularity, ipv6Percent: 0 })),
   ...populations('table-ipv6', (flows, popularity) => tableKernel(6, { flows, popularity, ipv6Percent: 100 })),
-  ...SIZES.map(([size, flows]): Kernel => {
+  ...SIZES.map(([size, flows]): TimedKernel => {
     return { name: `table-ipv4-insert/${size}`, item: 'flow', create: () => insertKernel(4, flows) };
   }),
-  ...SIZES.map(([size, flows]): Kernel => {
+  ...SIZES.map(([size, flows]): TimedKernel => {
     return { name: `table-ipv6-insert/${size}`, item: 'flow', create: () => insertKernel(6, flows) };
   }),
   ...populations('meter-add', (flows, popularity) => meterKernel({ flows, popularity, ipv6Percent: IPV6_PERCENT })),
+  ...populations('meter-wasm', (flows, popularity) =>
+    meterKernel({ flows, popularity, ipv6Percent: IPV6_PERCENT }, loadKernelOrThrow()),
+  ),
 ];
 
 function populations(
   name: string,
   create: (flows: number, popularity: Population['popularity']) => PreparedKernel,
-): Kernel[] {
+): TimedKernel[] {
   return SIZES.flatMap(([size, flows]) =>
     POPULARITIES.map(
-      (popularity): Kernel => ({
+      (popularity): TimedKernel => ({
         name: `${name}/${size}-${popularity}`,
         item: 'packet',
         create: () => create(flows, popularity),
@@ -185,13 +201,14 @@ function insertKernel(family: 4 | 6, flows: number): PreparedKernel {
 }
 
 /** The data plane's whole inner loop on flows that are known: window, decode, exclude, count. */
-function meterKernel(population: Population): PreparedKernel {
-  const feed = new BatchFeed(population);
+function meterKernel(population: Population, kernel?: Kernel): PreparedKernel {
+  const feed = new BatchFeed(population, kernel?.take(BATCH_BYTES));
   const meter = new Meter({
     windowSeconds: 60,
     exclusion: new Exclusion(EXCLUDE_DEFAULTS),
     hashSeed,
-    allocate,
+    kernel,
+    allocate: privateTableMemory(loadCaptureAddon(), kernel),
     flowsMax: FLOWS_MAX,
     windowsMax: 4,
     tableBytesMax: Number.POSITIVE_INFINITY,
@@ -209,4 +226,10 @@ function meterKernel(population: Population): PreparedKernel {
       meter.add(feed.batch, decodeEthernet);
     },
   };
+}
+
+function loadKernelOrThrow(): Kernel {
+  const kernel = loadKernel(loadCaptureAddon().hugePageOffset);
+  if (typeof kernel === 'string') throw new Error(`the kernel cannot be loaded: ${kernel}`);
+  return kernel;
 }

@@ -9,7 +9,7 @@ describe.each([4, 6] as const)('the memory of a flow table of IPv%i', (family) =
   test('has its least size where nothing is expected, and is given back once', () => {
     const memory = new CountedMemory();
     const table = flowTable(family, { allocate: memory.allocate });
-    expect([memory.asked, table.memory.buffer.byteLength, table.words.byteLength]).toEqual([
+    expect([memory.asked, table.memory.words.byteLength, table.words.byteLength]).toEqual([
       [smallest],
       smallest,
       smallest,
@@ -46,7 +46,7 @@ describe.each([4, 6] as const)('the memory of a flow table of IPv%i', (family) =
     expect(memory.asked).toEqual([smallest]);
     countPackets(table, distinctFlows(family, 33).slice(32));
     expect([memory.asked, memory.released]).toEqual([[smallest, 2 * smallest], [smallest]]);
-    expect(table.memory.buffer.byteLength).toBe(2 * smallest);
+    expect(table.memory.words.byteLength).toBe(2 * smallest);
     expect(recordsOf(family, table)).toHaveLength(33);
   });
 
