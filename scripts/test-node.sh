@@ -10,7 +10,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-SYSTEM_TESTS='capture-live delivery embedded-service replay run signals upgrade'
+SYSTEM_TESTS='capture-live delivery embedded-service replay run sandbox signals upgrade'
 
 say() { printf 'test-node: %s\n' "$*" >&2; }
 

@@ -2,7 +2,8 @@
  * Least privilege for an agent that was started with more, by root outside systemd mostly. Capabilities belong to threads, and
  * Node.js has several before the first line of ours runs, so giving them up in one would leave the others. Therefore the
  * process limits its own thread and executes itself: the program starts anew, under the same id, and all of its threads begin
- * with what is left. So it is with the files that Landlock leaves, which is a limit of threads as well, whoever started it.
+ * with what is left. So it is with the files that Landlock leaves, which is a limit of threads as well, whoever started it, and
+ * with the rings of io_uring that libuv makes at a start: the new program makes none.
  *
  * CAP_NET_RAW stays for the whole run: an interface that went away is captured again when it is back. CAP_NET_ADMIN stays where
  * a flow log asks the packet filter: nothing less lets it. A root that stays root keeps what it takes to reach files of other users.
@@ -15,6 +16,7 @@ import { enteredFileCapabilities, hasEntered, noteEntry } from './entry.ts';
 import { fileCapabilities } from './file-capabilities.ts';
 import type { FileNeeds } from './file-rights.ts';
 import { limitFiles } from './limit-files.ts';
+import { hasRings, refuseRings } from './limit-system-calls.ts';
 import { changeUser, UNCHANGED, type UserNeeds } from './user-change.ts';
 
 /** linux/capability.h. */
@@ -49,7 +51,9 @@ export function enterSandbox(flowLogs: readonly AskingFlowLog[], needs: UserNeed
   addon.keepCapabilities([...kept, ...ofFiles], ofFiles);
 }
 
-type LimitAddon = UserAddon & FilesAddon & Pick<ProcessAddon, 'limitCapabilities' | 'passCapabilities' | 'execute'>;
+type LimitAddon = UserAddon &
+  FilesAddon &
+  Pick<ProcessAddon, 'limitCapabilities' | 'passCapabilities' | 'filterSystemCalls' | 'execute'>;
 
 /**
  * Returns where the program need not start anew: then there was nothing that one thread alone can be limited by.
@@ -73,8 +77,9 @@ export function limitThread(
   if (canDrop) addon.limitCapabilities(kept, account?.uid ?? -1, account?.gid ?? -1);
   const files = limitFiles(addon, fileNeeds(needs), account?.uid ?? process.geteuid!());
   noteEntry({ userReason: reason, handedOver, files, fileCapabilities: ofFiles });
-  if (!canDrop && !files.limited) return;
+  if (!canDrop && !files.limited && !hasRings()) return;
   if (!canDrop) addon.passCapabilities(kept);
+  refuseRings(addon);
   addon.execute(program.path, program.words);
 }
 

@@ -122,8 +122,7 @@ const ALWAYS: readonly Refusal[] = [
     ],
   },
   {
-    /* libuv of Node 22 has made rings by now and ends the process where it cannot use them: `io_uring_enter` stays (SECURITY.md). */
-    why: 'the same, as a kernel without it: libuv works without further rings',
+    why: 'the same, as a kernel without it: libuv works without rings',
     calls: ['io_uring_setup', 'io_uring_register'],
     error: ENOSYS,
   },
@@ -185,6 +184,14 @@ const ALWAYS: readonly Refusal[] = [
   },
 ];
 
+/** Of a process without a ring. libuv ends one that has a ring and cannot use it. */
+const USES_NO_RING: readonly Refusal[] = [{ why: 'the same', calls: ['io_uring_enter'], error: ENOSYS }];
+
+/** Before the program starts anew: libuv of Node 22 makes rings before any line of ours. */
+export const MAKES_NO_RING: readonly Refusal[] = [
+  { why: 'rings that would outlast the other refusals', calls: ['io_uring_setup'], error: ENOSYS },
+];
+
 /** Of a run that starts no other program. */
 function startsNothing(pid: number): readonly Refusal[] {
   return [
@@ -197,13 +204,17 @@ function startsNothing(pid: number): readonly Refusal[] {
   ];
 }
 
-/**
- * What a run of flowlogd is refused.
- *
- * @param startsPrograms whether it starts the embedded log service, then and again
- */
-export function refusals(pid: number, startsPrograms: boolean): readonly Refusal[] {
-  return startsPrograms ? ALWAYS : [...ALWAYS, ...startsNothing(pid)];
+export interface Running {
+  readonly pid: number;
+  /** The embedded log service, then and again. */
+  readonly startsPrograms: boolean;
+  /** Whether libuv made rings of io_uring before. */
+  readonly hasRings: boolean;
+}
+
+/** What a run of flowlogd is refused. */
+export function refusals({ pid, startsPrograms, hasRings }: Running): readonly Refusal[] {
+  return [...ALWAYS, ...(hasRings ? [] : USES_NO_RING), ...(startsPrograms ? [] : startsNothing(pid))];
 }
 
 /** By architecture: x86_64, aarch64. */

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { filterProgram } from '../../../agent/sandbox/filter-program.ts';
 import {
   type Architecture,
+  MAKES_NO_RING,
   numberOf,
   type Refusal,
   refusals,
@@ -37,8 +38,8 @@ function answer(program: Uint8Array, auditArchitecture: number, call: number, va
   throw new Error('the program ran over its end');
 }
 
-function asked(architecture: Architecture, programs: boolean) {
-  const program = filterProgram(refusals(PID, programs), architecture);
+function asked(architecture: Architecture, startsPrograms: boolean, hasRings = false) {
+  const program = filterProgram(refusals({ pid: PID, startsPrograms, hasRings }), architecture);
   return (call: SystemCall, ...values: readonly number[]) =>
     answer(program, ARCHITECTURES[architecture], numberOf(call, architecture)!, values);
 }
@@ -54,7 +55,7 @@ describe.each(['x64', 'arm64'] as const)('the filter of system calls on %s', (ar
       .flatMap(({ calls, error = 1 }) => calls.map((call) => ({ call, error })));
 
   test.each([true, false])('refuses each call of the table, and no other (programs: %s)', (programs) => {
-    const table = refusals(PID, programs);
+    const table = refusals({ pid: PID, startsPrograms: programs, hasRings: false });
     const ask = asked(architecture, programs);
     for (const { call, error } of whole(table))
       if (isKnown(call)) expect([call, ask(call)]).toEqual([call, `errno ${error}`]);
@@ -78,9 +79,19 @@ describe.each(['x64', 'arm64'] as const)('the filter of system calls on %s', (ar
     expect(asked(architecture, true)('clone3')).toBe(ENOSYS);
   });
 
-  test('makes no ring of asynchronous calls, and leaves libuv those that it has', () => {
-    const ask = asked(architecture, false);
-    expect([ask('io_uring_setup'), ask('io_uring_register'), ask('io_uring_enter')]).toEqual([ENOSYS, ENOSYS, ALLOWED]);
+  test('makes no ring of asynchronous calls and uses none, but leaves libuv those that it has', () => {
+    const calls = ['io_uring_setup', 'io_uring_register', 'io_uring_enter'] as const;
+    expect(calls.map((call) => asked(architecture, false)(call))).toEqual([ENOSYS, ENOSYS, ENOSYS]);
+    expect(calls.map((call) => asked(architecture, false, true)(call))).toEqual([ENOSYS, ENOSYS, ALLOWED]);
+  });
+
+  test('has a libuv that starts anew make no ring, and all else as before', () => {
+    const program = filterProgram(MAKES_NO_RING, architecture);
+    const answers = SYSTEM_CALLS.filter(isKnown).map((call) => [
+      call,
+      answer(program, ARCHITECTURES[architecture], numberOf(call, architecture)!),
+    ]);
+    expect(answers.filter(([, result]) => result !== ALLOWED)).toEqual([['io_uring_setup', ENOSYS]]);
   });
 
   test('lets the process signal itself alone', () => {
@@ -129,7 +140,7 @@ describe.each(['x64', 'arm64'] as const)('the filter of system calls on %s', (ar
   });
 
   test('refuses what comes in by the numbers of another architecture', () => {
-    const program = filterProgram(refusals(PID, true), architecture);
+    const program = filterProgram(refusals({ pid: PID, startsPrograms: true, hasRings: false }), architecture);
     expect(answer(program, 0x40000003, 5)).toBe(ENOSYS);
     expect(answer(program, ARCHITECTURES[architecture], 0x40000000)).toBe(ENOSYS);
   });

@@ -19,6 +19,7 @@ function asked(
   const addon = {
     limitCapabilities: (kept: readonly number[], uid: number) => calls.push(`limit ${kept} ${uid}`),
     passCapabilities: (kept: readonly number[]) => calls.push(`pass ${kept}`),
+    filterSystemCalls: () => calls.push('no rings'),
     execute: (path: string, words: readonly string[]) => calls.push(`execute ${path} ${words.join(' ')}`),
     landlockVersion: () => landlock,
     limitFiles: () => calls.push('files'),
@@ -32,33 +33,33 @@ function asked(
 }
 
 const EVERYTHING = Array.from({ length: 41 }, (_, number) => number);
-const EXECUTED = 'execute /usr/bin/node node flowlogd run';
+const EXECUTED = ['no rings', 'execute /usr/bin/node node flowlogd run'];
 
 describe('an agent that was started', () => {
   afterEach(() => void takeEntry());
 
   test('as root limits itself and starts anew, so that every thread has no more', () => {
-    expect(asked(EVERYTHING)).toEqual(['limit 13 -1', EXECUTED]);
-    expect(asked(EVERYTHING, 7)).toEqual(['limit 13 -1', 'files', EXECUTED]);
+    expect(asked(EVERYTHING)).toEqual(['limit 13 -1', ...EXECUTED]);
+    expect(asked(EVERYTHING, 7)).toEqual(['limit 13 -1', 'files', ...EXECUTED]);
   });
 
   test.skipIf(process.getuid!() !== 0)('as root that stays root can do with files what it must, and no more', () => {
-    expect(asked(EVERYTHING, 0, { firstOutOfReach: () => 0 })).toEqual(['limit 13,2 -1', EXECUTED]);
+    expect(asked(EVERYTHING, 0, { firstOutOfReach: () => 0 })).toEqual(['limit 13,2 -1', ...EXECUTED]);
     const denied = () => {
       throw Object.assign(new Error('refused'), { code: 'EPERM', errno: -1, syscall: 'asking' });
     };
-    expect(asked(EVERYTHING, 0, { firstOutOfReach: denied })).toEqual(['limit 13,2 -1', EXECUTED]);
+    expect(asked(EVERYTHING, 0, { firstOutOfReach: denied })).toEqual(['limit 13,2 -1', ...EXECUTED]);
     const folder = temporaryFolder();
     mkdirSync(join(folder, 'spool'));
     chownSync(join(folder, 'spool'), 1000, 1000);
-    expect(asked(EVERYTHING, 0, { folder })).toEqual(['limit 13,1 -1', EXECUTED]);
+    expect(asked(EVERYTHING, 0, { folder })).toEqual(['limit 13,1 -1', ...EXECUTED]);
     chownSync(folder, 1000, 1000);
-    expect(asked(EVERYTHING, 0, { folder })).toEqual(['limit 13,1 -1', EXECUTED]);
+    expect(asked(EVERYTHING, 0, { folder })).toEqual(['limit 13,1 -1', ...EXECUTED]);
   });
 
   test('with what it needs starts anew only where the kernel can limit its files', () => {
     expect(asked([CAP_NET_RAW])).toEqual([]);
-    expect(asked([CAP_NET_RAW], 7)).toEqual(['files', 'pass 13', EXECUTED]);
+    expect(asked([CAP_NET_RAW], 7)).toEqual(['files', 'pass 13', ...EXECUTED]);
   });
 
   test('with nothing goes on, and fails where it captures', () => {
@@ -71,7 +72,7 @@ describe('an agent that was started', () => {
   });
 
   test('on a kernel that forbids links between folders leaves its files as they are, and says so', () => {
-    expect(asked(EVERYTHING, 1)).toEqual(['limit 13 -1', EXECUTED]);
+    expect(asked(EVERYTHING, 1)).toEqual(['limit 13 -1', ...EXECUTED]);
     expect(takeEntry()).toMatchObject({
       files: { limited: false, landlock: 1, reason: 'Landlock 1 refuses links between folders' },
     });
