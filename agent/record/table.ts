@@ -107,7 +107,9 @@ function compare(left: FlowRecord, right: FlowRecord): number {
     left.destination2 - right.destination2 ||
     left.destination3 - right.destination3 ||
     left.sourcePort - right.sourcePort ||
-    left.destinationPort - right.destinationPort
+    left.destinationPort - right.destinationPort ||
+    left.icmpType - right.icmpType ||
+    left.icmpCode - right.icmpCode
   );
 }
 

@@ -63,6 +63,53 @@ describe('the largest records', () => {
   });
 });
 
+describe('the order of the largest records', () => {
+  const parts = [
+    ...['bytes', 'packets', 'protocol', 'source0', 'source1', 'source2', 'source3'],
+    ...['destination0', 'destination1', 'destination2', 'destination3'],
+    ...['sourcePort', 'destinationPort', 'icmpType', 'icmpCode'],
+  ] as const satisfies readonly (keyof FlowRecord)[];
+
+  test.each(parts.map((part, index) => [part, parts.slice(index + 1)] as const))(
+    'goes by %s before anything that follows',
+    (part, later) => {
+      const [low, high]: FlowRecord[] = [createFlowRecord(), createFlowRecord()];
+      for (const each of later) low![each] = 9;
+      high![part] = 1;
+      low![part] = 0;
+      for (const records of [
+        [low!, high!],
+        [high!, low!],
+      ]) {
+        expect(top(1, records).sorted()).toEqual([high]);
+        expect(top(2, records).sorted()).toEqual([high, low]);
+      }
+    },
+  );
+
+  test('of which none are wanted has sums alone', () => {
+    const none = top(0, [PING, HTTPS]);
+    expect(none.summary()).toEqual({ records: 2, packets: 1237, bytes: 1_234_879, largest: [] });
+  });
+
+  test('keeps each record as it was: the cursor writes over its own', () => {
+    const annotated = { ...PING, isAnnotated: true };
+    let calls = 0;
+    const kept = new TopRecords(2);
+    kept.add({
+      next(record) {
+        Object.assign(record, annotated, { annotations: record.annotations, bytes: ++calls });
+        record.annotations.direction = calls === 1 ? 'egress' : 'ingress';
+        return calls < 3;
+      },
+    });
+    expect(kept.sorted().map(({ bytes, annotations }) => [bytes, annotations.direction])).toEqual([
+      [2, 'ingress'],
+      [1, 'egress'],
+    ]);
+  });
+});
+
 describe('the table', () => {
   test('is aligned under its titles, largest flow first', () => {
     expect(formatTable(top(10, [PING, HTTPS]), 100)).toBe(
