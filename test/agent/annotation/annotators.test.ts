@@ -98,6 +98,34 @@ describe('direction', () => {
     expect(directionOf('192.0.2.1', '203.0.113.9', 'any')).toBe('egress');
   });
 
+  test('an address is the host’s own whatever its interface and prefix, also as a link-local one with its zone', () => {
+    expect(directionOf('198.51.100.1', '192.0.2.77')).toBe('egress');
+    expect(directionOf('fe80::2', 'fe80::1')).toBe('ingress');
+    expect(directionOf('198.51.100.1', '192.0.2.1')).toBe('unknown');
+  });
+
+  test('of a network on both sides of a host the side of the interface counts', () => {
+    const both = annotateDirection(() => [
+      { name: 'eth0', addresses: ['10.0.0.1/16', 'no address', ''] },
+      { name: 'eth1', addresses: ['10.0.0.2/16'] },
+    ]);
+    const directions = annotate(both, [flow('10.0.9.9', '203.0.113.9'), flow('203.0.113.9', '10.0.9.9')]).map(
+      ({ annotations }) => annotations.direction,
+    );
+    expect(directions).toEqual(['ingress', 'egress']);
+  });
+
+  test('addresses are asked for with each window, because they come and go', () => {
+    let addresses: readonly string[] = ['192.0.2.1/24'];
+    const changing = annotateDirection(() => [{ name: 'eth0', addresses }]);
+    const direction = () => annotate(changing, [flow('192.0.2.1', '203.0.113.9')])[0]!.annotations.direction;
+    expect(direction()).toBe('egress');
+    addresses = [];
+    expect(direction()).toBe('unknown');
+    addresses = ['203.0.113.9/24'];
+    expect(direction()).toBe('ingress');
+  });
+
   test('a host that talks to itself, and strangers among themselves, have none', () => {
     expect(directionOf('127.0.0.1', '127.0.0.1')).toBe('unknown');
     expect(directionOf('203.0.113.9', '203.0.113.10')).toBe('unknown');
@@ -150,6 +178,51 @@ describe('initiator', () => {
     expect(ports(50_000, 50_001)).toEqual(['unknown', 'none', 0]);
     expect(ports(53, 53)).toEqual(['unknown', 'none', 0]);
     expect(ports(40_000, 53, 1)).toEqual(['unknown', 'none', 0]);
+  });
+
+  test('a port on the very edge is that of a client', () => {
+    const initiatorOf = (sourcePort: number, destinationPort: number, protocol = 6) =>
+      told([flow('10.0.0.1', '10.0.0.2', { sourcePort, destinationPort, protocol })])[0]![0];
+    expect([initiatorOf(1023, 1024), initiatorOf(1024, 1023)]).toEqual(['destination', 'source']);
+    expect([initiatorOf(32_767, 32_768), initiatorOf(32_768, 32_767)]).toEqual(['destination', 'source']);
+    expect([initiatorOf(1022, 1023), initiatorOf(1024, 32_767), initiatorOf(32_768, 65_535)]).toEqual(
+      Array(3).fill('unknown'),
+    );
+    expect([6, 17, 132].map((protocol) => initiatorOf(50_000, 80, protocol))).toEqual(Array(3).fill('source'));
+    expect([0, 1, 47, 50, 58, 133].map((protocol) => initiatorOf(50_000, 80, protocol))).toEqual(
+      Array(6).fill('unknown'),
+    );
+  });
+
+  test('two SYNs at one moment, as of a capture with a coarse clock, leave it to the ports', () => {
+    const at = { firstMicroseconds: 1000 };
+    const records = [
+      flow('10.0.0.1', '10.0.0.2', { ...opening, ...at }),
+      flow('10.0.0.2', '10.0.0.1', { ...answer, ...at }),
+    ];
+    expect(told(records)).toEqual([
+      ['source', 'port', 0],
+      ['destination', 'port', 0],
+    ]);
+  });
+
+  test('one side of an opening alone leaves it to the ports, and flags of other protocols are none', () => {
+    expect(told([flow('10.0.0.1', '10.0.0.2', { ...opening, destinationPort: 50_000 })])).toEqual([
+      ['unknown', 'none', 0],
+    ]);
+    expect(told([flow('10.0.0.1', '10.0.0.2', { ...opening, tcpFlags: SYN, protocol: 17 })])).toEqual([
+      ['source', 'port', 0],
+    ]);
+    const ofUdp = { protocol: 17, tcpFlags: SYN_ACK };
+    const records = [flow('10.0.0.1', '10.0.0.2', opening), flow('10.0.0.2', '10.0.0.1', { ...answer, ...ofUdp })];
+    expect(told(records)[0]).toEqual(['source', 'port', 0]);
+  });
+
+  test('no handshake of one window is an answer in the next', () => {
+    const annotator = annotateInitiator(() => 3);
+    annotate(annotator, [flow('10.0.0.2', '10.0.0.1', { ...answer, sourcePort: 50_000 })]);
+    const [later] = annotate(annotator, [flow('10.0.0.1', '10.0.0.2', { ...opening, destinationPort: 50_000 })]);
+    expect(later!.annotations.initiatorEvidence).toBe('none');
   });
 
   test('what connection tracking said stays', () => {
