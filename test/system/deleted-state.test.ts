@@ -5,6 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { isSystemError } from '../../agent/model/system-error.ts';
 import { loadCaptureAddon } from '../../agent/native/addon.ts';
 import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
 import { LOCK_NAME } from '../../agent/spool/spool-lock.ts';
@@ -27,18 +28,28 @@ const UNMADE = 'cannot be recreated; a stop would lose data in memory';
 const REMADE = 'were deleted or replaced; recreated';
 const DELETED = 'pending batches were deleted from the spool before delivery';
 
+/** `rm -r`, once more where the agent made something anew meanwhile: Node.js empties a directory once, however often it retries. */
+function removeAll(path: string): void {
+  for (;;) {
+    try {
+      rmSync(path, { recursive: true, force: true });
+      return;
+    } catch (error) {
+      if (!isSystemError(error) || error.code !== 'ENOTEMPTY') throw error;
+    }
+  }
+}
+
 describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 }, () => {
   let host: ObservedHost;
   afterEach(() => host.hosts.remove());
 
   const inState = (...names: readonly string[]) => join(host.agent.stateFolder, ...names);
-  /** The agent may make again what is being deleted. */
-  const removeState = () => rmSync(host.agent.stateFolder, { recursive: true, maxRetries: 20, retryDelay: 20 });
 
   test.each([
-    ['the state directory', () => removeState(), WITHOUT_LANDLOCK],
-    ['the folder of the spool', () => rmSync(inState('spool'), { recursive: true })],
-    ['the folder of open windows', () => rmSync(inState('tables'), { recursive: true })],
+    ['the state directory', () => removeAll(host.agent.stateFolder), WITHOUT_LANDLOCK],
+    ['the folder of the spool', () => removeAll(inState('spool'))],
+    ['the folder of open windows', () => removeAll(inState('tables'))],
     ['the control socket', () => rmSync(inState('control.sock'))],
     ['the list of flow logs', () => rmSync(inState('flow-logs.json'))],
     ['the lock', () => rmSync(inState('spool', LOCK_NAME))],
@@ -88,7 +99,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
       await host.agent.untilStatus();
       await host.windowBegin();
       host.sendBurst();
-      removeState();
+      removeAll(host.agent.stateFolder);
       await running.until(({ stderr }) => stderr.includes(UNMADE));
       expect(running.stderr).not.toContain(REMADE);
     },
@@ -100,7 +111,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
     await host.service.stop();
     await host.windowBegin();
     host.sendBurst();
-    rmSync(dirname(host.agent.stateFolder), { recursive: true });
+    removeAll(dirname(host.agent.stateFolder));
     expect((await host.agent.stop()).code).toBe(0);
     expect(pendingPackets()).toBe(totalPackets(host.counts));
   });
@@ -120,7 +131,7 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
     }
     const lost = totalPackets(host.counts);
     await expect.poll(pendingPackets).toBe(lost);
-    for (const name of deleted()) rmSync(inState(name), { recursive: true });
+    for (const name of deleted()) removeAll(inState(name));
     await running.until(({ stderr }) => stderr.includes(DELETED));
     await host.agent.untilStatus(({ problems }) => problems.some(({ code }) => code === 'batches-vanished'));
     // One may have been on its way, which is known to be lost when it is tried again.
