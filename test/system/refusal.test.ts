@@ -1,6 +1,6 @@
 /**
- * The built agent before a log service that gives every answer there is, and some that should not be: each is met by a start of
- * its own, with a backlog that is there, and at the end everything is stored once that was not refused for good.
+ * The built agent before a log service that gives every answer there is, and some that should not be: those of one kind are met by
+ * one run, which begins with a backlog and ends with a kill, and at the end everything is stored once that was not refused for good.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -10,6 +10,7 @@ import { SPOOL_HEADER_BYTES } from '../../agent/spool/spool-file.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { AgentProcess } from '../support/agent-process.ts';
 import { BACKLOG_INTERFACE, type Backlog, writeBacklog } from '../support/backlog.ts';
+import { runInProcess } from '../support/in-process.ts';
 import { LineProcess } from '../support/network-namespace.ts';
 import { LOG_SERVICE_PORT } from '../support/observation.ts';
 import { ObservedHost } from '../support/observed-host.ts';
@@ -19,16 +20,18 @@ const missing = twoHostsMissing();
 if (missing !== undefined) process.stderr.write(`refusal: ${missing}\n`);
 
 const PORT = 9600;
-const OUTCOMES = {
-  retry: { state: 'backing-off' },
-  blocked: { state: 'blocked' },
-  'too-large': { split: 1 },
-  poison: { quarantined: 1 },
-} as const;
+const KINDS = ['retry', 'blocked', 'too-large', 'poison'] as const;
+type Kind = (typeof KINDS)[number];
+
+/** What a run has counted that met so many faults of one kind. */
+const COUNTED: Partial<Record<Kind, (count: number) => Partial<Record<'split' | 'quarantined', number>>>> = {
+  'too-large': (split) => ({ split }),
+  poison: (quarantined) => ({ quarantined }),
+};
 
 interface Fault {
   readonly name: string;
-  readonly kind: keyof typeof OUTCOMES;
+  readonly kind: Kind;
   /** Undefined where no answer comes. */
   readonly status?: number;
   /** What the agent's status must say of it. */
@@ -124,21 +127,28 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 30
     await front.until((lines) => lines.slice(before).some(({ took }) => took !== undefined));
   }
 
-  async function meet(agent: AgentProcess, fault: Fault): Promise<void> {
-    const isOnce = fault.kind === 'too-large' || fault.kind === 'poison';
-    await arm({ ...fault, ...(isOnce ? { times: 1 } : {}) });
-    await metBy(agent, fault, isOnce);
+  /** The first is met by a start, each other one by a retry of what is pending. */
+  async function meetInTurn(agent: AgentProcess, faults: readonly Fault[]): Promise<void> {
+    for (const [met, fault] of faults.entries()) {
+      const isOnce = fault.kind === 'too-large' || fault.kind === 'poison';
+      await arm({ ...fault, ...(isOnce ? { times: 1 } : {}) });
+      if (met === 0) agent.launch();
+      else expect((await runInProcess(['spool', 'retry', '--state-directory', agent.stateFolder])).code).toBe(0);
+      await untilMet(agent, fault, met + 1);
+    }
+    await agent.stop('SIGKILL');
   }
 
-  async function metBy(agent: AgentProcess, fault: Fault, isOnce = false): Promise<void> {
-    agent.launch();
+  /** @param count how many of its kind this run has met then */
+  async function untilMet(agent: AgentProcess, { name, kind, says }: Fault, count: number): Promise<void> {
     // On a busy machine a request may first time out, which says something else, and is repeated.
-    const isSaid = (lastError: string | null) => isOnce || fault.says.test(lastError ?? '');
-    const { exporter } = await agent.untilStatus(({ exporter: { state, lastError } }) => {
-      return /^(?:backing-off|blocked)$/.test(state) && isSaid(lastError);
+    const { exporter } = await agent.untilStatus(({ exporter: { state, lastError, split, quarantined } }) => {
+      if (!/^(?:backing-off|blocked)$/.test(state)) return false;
+      if (kind === 'too-large') return split >= count;
+      return kind === 'poison' ? quarantined >= count : says.test(lastError ?? '');
     });
-    expect(exporter, fault.name).toMatchObject(OUTCOMES[fault.kind]);
-    await agent.stop('SIGKILL');
+    const { split, quarantined } = { split: 0, quarantined: 0, ...COUNTED[kind]?.(count) };
+    expect(exporter, name).toMatchObject({ state: kind === 'blocked' ? 'blocked' : 'backing-off', split, quarantined });
   }
 
   /** Starts of the windows whose batch lies in the quarantine, with a reason beside it. */
@@ -168,13 +178,20 @@ describe.skipIf(missing !== undefined)('an agent that is refused', { timeout: 30
     const backlog = writeBacklog(join(host.agent.stateFolder, 'spool'), shape, Date.now() / 1000);
     expect(backlog.batches.size).toBe(7);
     const agent = agentTo(`http://127.0.0.1:${PORT}`);
-    for (const fault of FAULTS) await meet(agent, fault);
+    for (const kind of KINDS) {
+      await meetInTurn(
+        agent,
+        FAULTS.filter((fault) => fault.kind === kind),
+      );
+    }
     expect(front.lines.filter(({ url }) => url?.startsWith('/elsewhere'))).toEqual([]);
 
     const encrypted = agentTo(`https://127.0.0.1:${PORT}`);
-    await meet(encrypted, { name: 'no TLS', kind: 'retry', says: /SSL|TLS|EPROTO/ });
+    await meetInTurn(encrypted, [{ name: 'no TLS', kind: 'retry', says: /SSL|TLS|EPROTO/ }]);
     await front.stop();
-    await metBy(agent, { name: 'nobody there', kind: 'retry', says: /ECONNREFUSED/ });
+    agent.launch();
+    await untilMet(agent, { name: 'nobody there', kind: 'retry', says: /ECONNREFUSED/ }, 1);
+    await agent.stop('SIGKILL');
     await startFront();
 
     const before = front.lines.length;
