@@ -30,8 +30,8 @@ const SYSTEM = { testTimeout: 180_000, hookTimeout: 180_000, expect: PATIENT, re
 
 /**
  * Three projects, one after the other. `unit` runs from the TypeScript sources, a file on each processor. `system` and `alone` run
- * the built command on real interfaces, each test in network namespaces of its own: those of `system` wait most of their time, so
- * three files run at once; those of `alone` one by one.
+ * the built command on real interfaces, each test in network namespaces of its own: those of `system` wait most of their time (a
+ * file keeps a third of a processor busy), so four files run at once; those of `alone` one by one.
  */
 export default defineConfig({
   test: {
@@ -55,7 +55,7 @@ export default defineConfig({
           include: [SYSTEM_TESTS],
           exclude: ALONE,
           ...SYSTEM,
-          maxWorkers: 3,
+          maxWorkers: 4,
           sequence: { groupOrder: 1 },
         },
       },
