@@ -16,6 +16,7 @@
  *
  * Hot: `handOver` runs once per block, allocates nothing and leaves frames where they are.
  */
+import type { MemoryPlaces } from '../model/memory-places.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import { CAPTURED_LENGTH, FRAME, RECORD_HEADER_BYTES, WIRE_LENGTH } from '../model/packet-batch-layout.ts';
@@ -193,8 +194,8 @@ class PcapngFormat implements SavefileFormat {
  *
  * @throws OperationalError `savefile.format`, or what the file system says
  */
-export async function openPcapng(path: string, bytes: ByteSource): Promise<SavefileSource> {
-  const input = new SavefileInput(bytes, BLOCK_BYTES_MAX);
+export async function openPcapng(path: string, bytes: ByteSource, places?: MemoryPlaces): Promise<SavefileSource> {
+  const input = new SavefileInput(bytes, BLOCK_BYTES_MAX, places);
   const format = new PcapngFormat(input);
   await input.fillTo(SECTION_BYTES_MIN);
   const refusal = format.refusal();

@@ -3,6 +3,7 @@
  * (pcapng.ts, pcap.ts) moves whole packets from the input into a batch; what surrounds that is here: asking the file
  * for more, the end, damage.
  */
+import type { MemoryPlaces } from '../model/memory-places.ts';
 import type { OperationalError } from '../model/operational-error.ts';
 import type { PacketBatch } from '../model/packet-batch.ts';
 import { type CaptureStatistics, type PacketSource, READ, type ReadStatus } from '../model/packet-source.ts';
@@ -13,19 +14,28 @@ const PIECE_BYTES = 256 * 1024;
 
 /** The bytes not yet handed over are those from `start` to `end`. */
 export class SavefileInput {
-  bytes = new Uint8Array(2 * PIECE_BYTES);
-  view = new DataView(this.bytes.buffer);
+  bytes: Uint8Array<ArrayBuffer>;
+  view: DataView;
   start = 0;
   end = 0;
   /** The file has no more than is here. */
   ended = false;
   readonly #source: ByteSource;
   readonly #bytesMax: number;
+  readonly #places: MemoryPlaces | undefined;
+  /** Where the bytes are, unless on the heap. */
+  #place: Uint8Array | undefined;
 
-  /** `longest` is what has to be here at once of a packet: beyond it, and a piece of the file, the buffer does not grow. */
-  constructor(source: ByteSource, longest: number) {
+  /**
+   * `longest` is what has to be here at once of a packet: beyond it, and a piece of the file, the buffer does not grow. It lies in
+   * `places` as long as there is room.
+   */
+  constructor(source: ByteSource, longest: number, places?: MemoryPlaces) {
     this.#source = source;
     this.#bytesMax = longest + PIECE_BYTES;
+    this.#places = places;
+    this.bytes = this.#take(2 * PIECE_BYTES);
+    this.view = viewOf(this.bytes);
   }
 
   /** Asks the file for one piece more. What is left over is less than one packet, so the buffer has a limit. */
@@ -50,14 +60,32 @@ export class SavefileInput {
 
   close(): void {
     this.#source.close();
+    this.#giveBack(this.#place);
+    this.#place = undefined;
   }
 
   #grow(): void {
-    const grown = new Uint8Array(Math.min(2 * this.bytes.length, this.#bytesMax));
+    const place = this.#place;
+    const grown = this.#take(Math.min(2 * this.bytes.length, this.#bytesMax));
     grown.set(this.bytes.subarray(0, this.end));
     this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+    this.view = viewOf(grown);
+    this.#giveBack(place);
   }
+
+  #take(bytes: number): Uint8Array<ArrayBuffer> {
+    const place = this.#places?.take(bytes);
+    this.#place = place;
+    return place ?? new Uint8Array(bytes);
+  }
+
+  #giveBack(place: Uint8Array | undefined): void {
+    if (place !== undefined) this.#places?.giveBack(place.fill(0));
+  }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** What a reader knows of its format. */

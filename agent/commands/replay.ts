@@ -1,6 +1,7 @@
 import { DEFAULT_SAVEFILE_ENGINE, SAVEFILE_ENGINES_HELP } from '../capture/engines.ts';
 import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
 import type { Command } from '../cli/command.ts';
+import { NO_WASM_OPTION } from '../cli/wasm-option.ts';
 import { SINK_URL_EXAMPLES, SINK_URL_HELP } from '../export/sinks.ts';
 
 export const replay: Command = {
@@ -59,6 +60,7 @@ export const replay: Command = {
       excludes: ['format', 'output', 'no-header'],
       description: `Send the records to a log service, e.g. ${SINK_URL_EXAMPLES}. ${SINK_URL_HELP}`,
     },
+    NO_WASM_OPTION,
     { name: 'quiet', short: 'q', description: 'Suppress progress bar and ledger.' },
   ],
   examples: [

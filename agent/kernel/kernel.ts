@@ -9,6 +9,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HashSeed } from '../flow/hash.ts';
+import type { MemoryPlaces } from '../model/memory-places.ts';
 import { packageRoot } from '../native/addon.ts';
 import { ROW_WORDS } from '../packet/key-row.ts';
 import { GROUP, IPV4_MEMBERS, IPV6_MEMBERS, RANGES, ROWS, SEED, SPILLED } from './layout.ts';
@@ -32,7 +33,7 @@ const MEMORY_BYTES_MIN = 64 * 1024 * 1024;
 const WASM_PAGE_BYTES = 65_536;
 const HUGE_PAGE_BYTES = 2 * 1024 * 1024;
 
-export class Kernel {
+export class Kernel implements MemoryPlaces {
   readonly calls: KernelCalls;
   readonly buffer: ArrayBuffer;
   /** The beginning of the memory (layout.ts). */
@@ -58,13 +59,11 @@ export class Kernel {
     this.#ranges = new Ranges(rangesFrom, buffer.byteLength - rangesFrom);
   }
 
-  /** Zeroed memory on a multiple of its size; undefined where there is no room. */
   take(bytes: number): Uint8Array<ArrayBuffer> | undefined {
     const address = this.#ranges.take(bytes);
     return address === undefined ? undefined : new Uint8Array(this.buffer, address, bytes);
   }
 
-  /** Takes back what `take` answered, with zeros in it. */
   giveBack({ byteOffset }: Uint8Array): void {
     this.#ranges.giveBack(byteOffset);
   }
@@ -89,7 +88,7 @@ type HugePageOffset = (memory: ArrayBuffer) => number;
 export function loadKernel(hugePageOffset: HugePageOffset = () => 0): Kernel | string {
   if (webAssembly === undefined) return 'Node.js runs without WebAssembly';
   const memory = createMemory(webAssembly.Memory, MEMORY_BYTES_MAX);
-  if (memory === undefined) return 'no address space for its memory (ulimit -v)';
+  if (memory === undefined) return 'no address space for its memory: ulimit -v';
   try {
     const module = new webAssembly.Module(readFileSync(join(packageRoot(), 'dist/agent/kernel/kernel.wasm')));
     const { exports } = new webAssembly.Instance(module, { env: { memory } });

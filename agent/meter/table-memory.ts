@@ -1,3 +1,4 @@
+import type { MemoryPlaces } from '../model/memory-places.ts';
 import { type AllocateTableMemory, heapMemory, type TableMemory, type TablePages } from '../model/table-memory.ts';
 
 /** What the native addon offers of memory (native/addon.ts). */
@@ -16,14 +17,6 @@ interface MapPlace {
   readonly byteOffset: number;
 }
 
-/** A memory in which tables lie side by side: that of the kernel in WebAssembly. */
-export interface TablePlaces {
-  /** Zeros on a multiple of their size, or undefined where there is no room. */
-  take(bytes: number): Uint8Array<ArrayBuffer> | undefined;
-  /** Takes back a place that has zeros again. */
-  giveBack(place: Uint8Array): void;
-}
-
 /** From here on tables have huge pages, and the kernel takes so long for their pages that they are made ready beside this thread. */
 export const LARGE_TABLE_BYTES = 2 * 1024 * 1024;
 
@@ -31,7 +24,7 @@ export const LARGE_TABLE_BYTES = 2 * 1024 * 1024;
 const MAPPED_BYTES_MIN = 64 * 1024;
 
 /** Memory of one thread alone, page-aligned where the addon is at hand and the table is large enough to profit. */
-export function privateTableMemory(mapper: PageMapper | undefined, places?: TablePlaces): AllocateTableMemory {
+export function privateTableMemory(mapper: PageMapper | undefined, places?: MemoryPlaces): AllocateTableMemory {
   return (bytes) => {
     if (mapper === undefined || bytes < MAPPED_BYTES_MIN) return placedMemory(places, bytes) ?? heapMemory(bytes);
     return attempt(() => processMemory(mapper, places, bytes));
@@ -39,12 +32,12 @@ export function privateTableMemory(mapper: PageMapper | undefined, places?: Tabl
 }
 
 /** Memory that another thread of this process can adopt. It ends with the process, and is on no disk. */
-export function sharedTableMemory(mapper: PageMapper, places?: TablePlaces): AllocateTableMemory {
+export function sharedTableMemory(mapper: PageMapper, places?: MemoryPlaces): AllocateTableMemory {
   return (bytes) => attempt(() => processMemory(mapper, places, bytes));
 }
 
 /** A place without a mapping of its own. */
-function placedMemory(places: TablePlaces | undefined, bytes: number): TableMemory | undefined {
+function placedMemory(places: MemoryPlaces | undefined, bytes: number): TableMemory | undefined {
   const place = places?.take(bytes);
   if (places === undefined || place === undefined) return undefined;
   const words = wordsOf(place);
@@ -55,7 +48,7 @@ function placedMemory(places: TablePlaces | undefined, bytes: number): TableMemo
   return { words, handOver: () => ({ kind: 'copied', words }), release, discard: release };
 }
 
-function processMemory(mapper: PageMapper, places: TablePlaces | undefined, bytes: number): TableMemory {
+function processMemory(mapper: PageMapper, places: MemoryPlaces | undefined, bytes: number): TableMemory {
   const { words, buffer, unmap } = mapTable(mapper, places, { fileDescriptor: -1, bytes });
   const handOver = (): TablePages => ({ kind: 'shared', promise: mapper.share(buffer) });
   return { words, handOver, release: unmap, discard: unmap };
@@ -75,7 +68,7 @@ interface FileRange {
 }
 
 /** A mapping of the addon, in a place where there is one, whose pages are being made ready where they are many. */
-export function mapTable(mapper: PageMapper, places: TablePlaces | undefined, range: FileRange): MappedTable {
+export function mapTable(mapper: PageMapper, places: MemoryPlaces | undefined, range: FileRange): MappedTable {
   const { fileDescriptor, bytes, offset } = range;
   const place = places?.take(bytes);
   const giveBack = () => place && places?.giveBack(place);

@@ -18,6 +18,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { SKETCH_BYTES } from '../flow/key-sketch.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
+import type { MemoryPlaces } from '../model/memory-places.ts';
 import type { NumberedRejection } from '../model/rejection.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { TableMemory, TablePages, TablePurpose } from '../model/table-memory.ts';
@@ -25,7 +26,7 @@ import { encodeHeader } from './header-block.ts';
 import { LedgerSnapshot, SNAPSHOT_NUMBERS, type SnapshotShape, snapshotRoom } from './ledger-snapshot.ts';
 import { mapNewFile, writeAll } from './mapped-file.ts';
 import { SLOT_BYTES } from './stored-table.ts';
-import { mapTable, type PageMapper, type TablePlaces } from './table-memory.ts';
+import { mapTable, type PageMapper } from './table-memory.ts';
 
 export interface PersistedWindow {
   readonly hostId: string;
@@ -89,7 +90,7 @@ export class WindowFile {
   readonly ledger: LedgerSnapshot;
   readonly registers: Uint8Array;
   readonly #mapper: PageMapper;
-  readonly #places: TablePlaces | undefined;
+  readonly #places: MemoryPlaces | undefined;
   /** Open from the first table on: a window without packets holds none. */
   #fileDescriptor: number | undefined;
   readonly #head: ArrayBuffer;
@@ -97,7 +98,7 @@ export class WindowFile {
   #end: number;
 
   /** @throws what the system refuses; there is no file then */
-  constructor(folder: string, window: PersistedWindow, part: number, mapper: PageMapper, places?: TablePlaces) {
+  constructor(folder: string, window: PersistedWindow, part: number, mapper: PageMapper, places?: MemoryPlaces) {
     const described: WindowHeader = { ...window, numbers: SNAPSHOT_NUMBERS };
     const header = encodeHeader(described);
     const headBytes = header.length + bytesBeforeTables(described);

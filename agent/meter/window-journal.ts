@@ -15,11 +15,12 @@ import type { Window } from '../flow/window.ts';
 import type { PersistedFiles } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { Gap } from '../model/ledger.ts';
+import type { MemoryPlaces } from '../model/memory-places.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { AllocateWindowMemory } from '../model/table-memory.ts';
 import type { Progress } from './ledger-snapshot.ts';
 import { ObservedUntil } from './observed-until.ts';
-import type { PageMapper, TablePlaces } from './table-memory.ts';
+import type { PageMapper } from './table-memory.ts';
 import { WindowFile } from './window-file.ts';
 
 /** What all points of a run share. */
@@ -40,7 +41,7 @@ export interface WindowJournalOptions {
   readonly ruleNames: readonly string[];
   readonly mapper: PageMapper;
   /** Where its tables lie, if not anywhere. */
-  readonly places?: TablePlaces | undefined;
+  readonly places?: MemoryPlaces | undefined;
   /** Memory for tables when the disk refuses. */
   readonly fallback: AllocateWindowMemory;
   readonly onEvent: (event: JournalEvent) => void;

@@ -15,6 +15,7 @@
  * `seconds` is whole Unix seconds (a float64, because pcapng can say more than 32 bits). `capturedLength` is how many bytes
  * of the frame follow here; `wireLength` is how long the frame was, never less: where a file claims less, what was captured.
  */
+import type { MemoryPlaces } from './memory-places.ts';
 import { CAPTURED_LENGTH, FRAME, NANOSECONDS, RECORD_HEADER_BYTES, SECONDS } from './packet-batch-layout.ts';
 
 export interface PacketBatch {
@@ -54,7 +55,9 @@ export function firstSeconds({ view }: PacketBatch): number {
   return view.getFloat64(SECONDS, true) + view.getUint32(NANOSECONDS, true) / 1e9;
 }
 
-export function createPacketBatch(bytes: number): PacketBatch {
+/** @param places where it lies, if there is room; it stays there */
+export function createPacketBatch(bytes: number, places?: MemoryPlaces): PacketBatch {
   if (bytes < FRAME_BYTES_MAX + RECORD_HEADER_BYTES) throw new RangeError('a batch must hold the longest frame');
-  return { view: new DataView(new ArrayBuffer(bytes)), frames: undefined, count: 0 };
+  const { buffer, byteOffset } = places?.take(bytes) ?? new Uint8Array(bytes);
+  return { view: new DataView(buffer, byteOffset, bytes), frames: undefined, count: 0 };
 }

@@ -1,3 +1,4 @@
+import type { MemoryPlaces } from './memory-places.ts';
 import type { OperationalError } from './operational-error.ts';
 import type { PacketBatch } from './packet-batch.ts';
 
@@ -81,6 +82,8 @@ export interface SavefileOptions {
   /** A path, or `-` for standard input. */
   readonly path: string;
   readonly filter: string;
+  /** Where an engine that leaves frames where they are has its buffer; it gives the place back when it is closed. */
+  readonly places?: MemoryPlaces | undefined;
 }
 
 /** A way to capture from interfaces. */

@@ -12,7 +12,7 @@ import type { Window } from '../flow/window.ts';
 import { Meter, type MeterOptions } from '../meter/meter.ts';
 import { addLedger, createLedger, type Ledger, offeredPackets } from '../model/ledger.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import { createPacketBatch, FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import { createPacketBatch, FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import { type PacketSource, READ, type SavefileEngine } from '../model/packet-source.ts';
 import type { WindowOutput } from '../model/window-output.ts';
 import type { Decoder } from '../packet/decode.ts';
@@ -69,7 +69,7 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
 class Replay {
   readonly #options: ReplayOptions;
   readonly #meter: Meter;
-  readonly #batch = createPacketBatch(BATCH_BYTES);
+  readonly #batch: PacketBatch;
   readonly #ledger: Ledger;
   readonly #closed: Window[] = [];
   readonly #starts = new Set<number>();
@@ -80,6 +80,7 @@ class Replay {
 
   constructor(options: ReplayOptions) {
     this.#options = options;
+    this.#batch = createPacketBatch(BATCH_BYTES, options.meter.kernel);
     this.#ledger = createLedger(options.meter.exclusion.ruleNames);
     this.#meter = new Meter({
       ...options.meter,
@@ -90,7 +91,8 @@ class Replay {
   async readFile(file: string): Promise<void> {
     let source: PacketSource | undefined;
     try {
-      source = await this.#orEnd(this.#options.engine.open({ path: file, filter: this.#options.filter }));
+      const { engine, filter, meter } = this.#options;
+      source = await this.#orEnd(engine.open({ path: file, filter, places: meter.kernel }));
       if (source !== undefined) await this.#readPackets(file, source);
     } catch (error) {
       if (!(error instanceof OperationalError) || error.code === 'output.failed' || error.code.startsWith('sink.')) {

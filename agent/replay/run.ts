@@ -8,13 +8,14 @@ import { linkTypeName } from '../capture/link-type-name.ts';
 import { chosenFields } from '../cli/chosen-fields.ts';
 import type { Invocation } from '../cli/command.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
+import { type Kernel, loadKernel } from '../kernel/kernel.ts';
 import { privateTableMemory } from '../meter/table-memory.ts';
 import { headerOf } from '../model/batch-id.ts';
 import { FLOW_LOG_DEFAULTS, keysIcmp, type ObservationPoint } from '../model/flow-log.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import type { WindowOutput } from '../model/window-output.ts';
-import { captureAddonIfBuilt } from '../native/addon.ts';
+import { type CaptureAddon, captureAddonIfBuilt } from '../native/addon.ts';
 import { AnnotatedOutput } from '../output/annotated-output.ts';
 import { BatchOutput, type ReplayHeader } from '../output/batch-output.ts';
 import { binaryDestination, fileDestination, textDestination } from '../output/byte-destination.ts';
@@ -42,6 +43,8 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
   const windowSeconds = invocation.seconds('window', { min: 1, max: WINDOW_SECONDS_MAX });
   const engine = savefileEngine(invocation.choice('engine', SAVEFILE_ENGINE_NAMES));
   const files = invocation.positionals;
+  const addon = captureAddonIfBuilt();
+  const kernel = kernelFor(invocation, addon);
   const progress = createProgress(invocation.flag('quiet') ? undefined : invocation.stderr, totalBytes(files));
   const report = await replay({
     files,
@@ -52,7 +55,8 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
       exclusion: new Exclusion(invocation.flag('no-exclude') ? EXCLUDE_NOTHING : EXCLUDE_DEFAULTS),
       keysIcmp: keysIcmp(chosenFields(invocation, 'replay')),
       hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
-      allocate: privateTableMemory(captureAddonIfBuilt()),
+      kernel,
+      allocate: privateTableMemory(addon, kernel),
       flowsMax: FLOWS_MAX,
       ...HELD_MAX,
     },
@@ -63,6 +67,17 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
   });
   progress.clear();
   return conclude(invocation, report);
+}
+
+/** Undefined where TypeScript meters: as asked, or because WebAssembly cannot run here. */
+function kernelFor(invocation: Invocation, addon: CaptureAddon | undefined): Kernel | undefined {
+  if (invocation.flag('no-wasm')) return undefined;
+  const kernel = loadKernel(addon?.hugePageOffset);
+  if (typeof kernel !== 'string') return kernel;
+  if (!invocation.flag('quiet')) {
+    invocation.stderr.writeMessage(`WebAssembly unavailable (${kernel}): metering takes longer, records are the same.`);
+  }
+  return undefined;
 }
 
 /** A report alone is enough: records are printed beside it when asked for. */

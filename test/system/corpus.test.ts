@@ -54,6 +54,7 @@ function expectRefusal({ code, stdout, stderr }: CommandEnd): void {
 }
 
 function expectTier(capture: Capture, end: CommandEnd): void {
+  expect(end.stderr).not.toContain('WebAssembly unavailable');
   const isRefused = capture.tier === 'unsupported' || (capture.tier === 'extended' && end.code === 65);
   if (isRefused) {
     expectRefusal(end);
@@ -79,8 +80,8 @@ describe.skipIf(captures.length === 0).concurrent('the capture corpus through th
       test(`${capture.file} ${does}`, async () => {
         expectTier(capture, await runCommand(['replay', pathOf(capture)]));
       });
-      test(`${capture.file} ${does} from standard input`, async () => {
-        expectTier(capture, await runCommand(['replay', '-'], { input: readFileSync(pathOf(capture)) }));
+      test(`${capture.file} ${does} from standard input, metered without WebAssembly`, async () => {
+        expectTier(capture, await runCommand(['replay', '--no-wasm', '-'], { input: readFileSync(pathOf(capture)) }));
       });
       test(`${capture.file} ${does} through libpcap`, async () => {
         expectTier(capture, await runCommand(['replay', '--engine', 'libpcap', pathOf(capture)]));

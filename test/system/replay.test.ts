@@ -192,6 +192,17 @@ test('writes no file where nothing could be read, and leaves one that is there',
   expect(readdirSync(folder).sort()).toEqual(['empty.pcap', 'foreign.pcap', 'old']);
 }, 60_000);
 
+test('meters without WebAssembly where there is no address space for it, and says so', async () => {
+  const path = write(temporaryFolder(), 'one.pcap', [at(0, httpsFrame), at(1, dnsFrame), at(2, dhcpFrame)]);
+  const plain = await runCommand(['replay', '--no-wasm', path]);
+  expect(plain.stderr).not.toContain('WebAssembly');
+  const limited = await runCommand(['replay', path], { through: ['prlimit', `--as=${8 * 1024 ** 3}`] });
+  expect(limited.stderr).toContain(
+    'flowlogd: WebAssembly unavailable (no address space for its memory: ulimit -v): metering takes longer, records are the same.',
+  );
+  expect(limited).toMatchObject({ code: 0, stdout: plain.stdout });
+});
+
 test('empties the file that it writes where a capture has no packet', async () => {
   const folder = temporaryFolder();
   const [capture, output] = ['none.pcap', 'records'].map((name) => join(folder, name));

@@ -16,8 +16,8 @@ import { FilteredSource } from './filter.ts';
 const HEAD_BYTES = Math.max(CODING_BYTES, PCAPNG_MAGIC.length);
 
 /** @throws OperationalError `savefile.format`, or what the file system says */
-async function openPcap(path: string, bytes: ByteSource): Promise<SavefileSource> {
-  const input = new SavefileInput(bytes, PACKET_BYTES_MAX);
+async function openPcap({ path, places }: SavefileOptions, bytes: ByteSource): Promise<SavefileSource> {
+  const input = new SavefileInput(bytes, PACKET_BYTES_MAX, places);
   await input.fillTo(FILE_HEADER_BYTES);
   const header = readPcapHeader(input.view, input.end);
   if (typeof header === 'string') {
@@ -57,8 +57,8 @@ async function openSavefile(options: SavefileOptions, openFile: typeof openBytes
       ({ head, bytes: inner } = await peek(bytes, HEAD_BYTES));
     }
     const isPcapng = head.subarray(0, PCAPNG_MAGIC.length).equals(PCAPNG_MAGIC);
-    if (isPcapng) return filtered(options, await openPcapng(options.path, inner));
-    const source = filtered(options, await openPcap(options.path, inner));
+    if (isPcapng) return filtered(options, await openPcapng(options.path, inner, options.places));
+    const source = filtered(options, await openPcap(options, inner));
     if (source instanceof FilteredSource) source.prepare();
     return source;
   } catch (error) {
