@@ -48,6 +48,12 @@ struct capture {
 /* Standard input as a file, which ends when the process is asked to end; NULL with errno set. */
 FILE *open_standard_input(void);
 
+/* Closes and frees a capture that was not handed out. */
+void discard_capture(struct capture *capture);
+
+/* Compiles and sets the filter. Answers 0, or -1 with pcap_geterr telling why. */
+int set_filter(struct capture *capture, const char *filter);
+
 /* Wraps an opened capture for JavaScript; on failure closes and frees it. */
 napi_value hand_out(napi_env env, struct instance *instance, struct capture *capture);
 
