@@ -1,6 +1,6 @@
 /**
  * The native addon as TypeScript sees it, and its loader. The addon is literal: it opens, reads, waits and counts as asked and
- * throws libpcap's own words with a `code`; what they mean for the user is decided in libpcap.ts.
+ * throws libpcap's own words with a `code`; what they mean for the user is decided in capture/live-refusal.ts.
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';

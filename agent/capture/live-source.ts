@@ -1,13 +1,13 @@
-import { OperationalError } from '../../model/operational-error.ts';
-import { FRAME_BYTES_MAX, type PacketBatch } from '../../model/packet-batch.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import {
   type CaptureStatistics,
   type LiveOptions,
   type PacketSource,
   READ,
   type ReadStatus,
-} from '../../model/packet-source.ts';
-import { type CaptureAddon, type CaptureHandle, READ_FAILED } from '../../native/addon.ts';
+} from '../model/packet-source.ts';
+import { type CaptureAddon, type CaptureHandle, READ_FAILED } from '../native/addon.ts';
 
 /** How long the kernel may hold back a partly filled block of its ring: a wake-up per block, not one per packet. */
 export const RETIRE_TIMEOUT_MS = 100;
