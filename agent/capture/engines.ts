@@ -57,6 +57,20 @@ export const ENGINES = [
     },
   },
   {
+    name: 'ring',
+    reads: 'interfaces',
+    needs: 'the addon, and libpcap for filters and for what is no network interface',
+    use: 'for busy interfaces: half the work of libpcap a packet',
+    live: {
+      thread: 'worker',
+      listensToNflog: true,
+      help: 'ring (packet rings of flowlogd’s own)',
+      description:
+        '`ring` reads the kernel’s packet rings itself and leaves to libpcap what is no network interface, with the same records.',
+      create: async () => (await import('./ring/ring.ts')).createRingEngine(loadCaptureAddon()),
+    },
+  },
+  {
     name: 'cap',
     reads: 'interfaces',
     needs: 'the npm package `cap` (optional)',

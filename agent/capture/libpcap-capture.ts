@@ -4,7 +4,7 @@ import type { CaptureAddon, CaptureHandle } from '../native/addon.ts';
 import { RETIRE_TIMEOUT_MS } from './live-source.ts';
 
 /** Cooked capture with the interface index in it, for the device `any`; the first version says less. */
-const DLT_LINUX_SLL2 = 276;
+export const DLT_LINUX_SLL2 = 276;
 
 /** What libpcap reads of a netlink socket at once, in which the kernel puts several packets: cut, it would lose all but the first. */
 const NFLOG_READ_BYTES = 65_535;

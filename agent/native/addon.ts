@@ -66,6 +66,11 @@ export interface CaptureAddon {
   /** @throws Error with code `PCAP_ERROR...` as in pcap_activate(3), or `PCAP_FILTER`. */
   openLive(parameters: LiveParameters): CaptureHandle;
   /**
+   * A ring of our own instead of libpcap's, in blocks of so many bytes, a multiple of the page. @throws Error with the codes of
+   * `openLive`, or `RING_UNSUPPORTED` where libpcap is to be asked
+   */
+  openRing(parameters: LiveParameters, blockBytes: number): CaptureHandle;
+  /**
    * Opens a file; what it begins with decides whether its bytes are read here or libpcap takes it over. `-` is standard
    * input. @throws Error with an errno code.
    */

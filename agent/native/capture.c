@@ -1,7 +1,9 @@
 /*
  * Reading from a capture: batches, waiting, counters. A batch is filled as agent/model/packet-batch.ts draws it.
  */
+#include "batch.h"
 #include "capture.h"
+#include "ring.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -9,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_HEADER_BYTES 24
-#define FRAME_BYTES_MAX 262144
 #define WITHOUT_POLL_MS 10
 #define NANOSECONDS_PER_SECOND 1000000000
 
@@ -21,23 +21,11 @@ enum { READ_END = -1, READ_FAILED = -2 };
 
 /* ---- reading: the hot path ---- */
 
-struct batch {
-  uint8_t *bytes;
-  size_t size;
-  size_t offset;
-  uint32_t copy_bytes;
-  uint32_t count;
+/* What libpcap hands each packet to. */
+struct dispatch {
   const struct capture *capture;
+  struct batch *batch;
 };
-
-struct record_header {
-  double seconds;
-  uint32_t nanoseconds;
-  uint32_t captured_length;
-  uint32_t wire_length;
-  uint32_t zero;
-};
-_Static_assert(sizeof(struct record_header) == RECORD_HEADER_BYTES, "the record header is 24 bytes");
 
 /* Brings an odd fraction (damaged file, unsigned times read as signed) into [0, 1 s). Rare, so out of the way. */
 static __attribute__((noinline, cold)) void carry(const struct capture *capture, int64_t *seconds, int64_t *fraction) {
@@ -55,26 +43,23 @@ static __attribute__((noinline, cold)) void carry(const struct capture *capture,
 
 /* Runs once per packet. The caller of pcap_dispatch asked for no more packets than fit, so no limit is checked here. */
 static void copy_packet(u_char *user, const struct pcap_pkthdr *header, const u_char *frame) {
-  struct batch *batch = (struct batch *)user;
+  const struct dispatch *dispatch = (const struct dispatch *)user;
+  struct batch *batch = dispatch->batch;
   uint32_t captured = header->caplen < batch->copy_bytes ? header->caplen : batch->copy_bytes;
   uint8_t *record = batch->bytes + batch->offset;
   int64_t seconds = header->ts.tv_sec;
   int64_t fraction = header->ts.tv_usec;
-  if (batch->capture->microseconds) fraction *= 1000;
+  if (dispatch->capture->microseconds) fraction *= 1000;
   if (__builtin_expect((uint64_t)fraction >= NANOSECONDS_PER_SECOND || seconds < 0, 0)) {
-    carry(batch->capture, &seconds, &fraction);
+    carry(dispatch->capture, &seconds, &fraction);
   }
   /* Faulty tools write a length below what they captured, 0 too: at least that much was on the wire. */
   uint32_t wire = header->len < header->caplen ? header->caplen : header->len;
   struct record_header written = {(double)seconds, (uint32_t)fraction, captured, wire, 0};
   memcpy(record, &written, sizeof written);
   memcpy(record + RECORD_HEADER_BYTES, frame, captured);
-  batch->offset = (batch->offset + RECORD_HEADER_BYTES + captured + 7) & ~(size_t)7;
+  batch->offset += record_bytes(captured);
   batch->count++;
-}
-
-static size_t longest_record(uint32_t copy_bytes) {
-  return (RECORD_HEADER_BYTES + (size_t)copy_bytes + 7) & ~(size_t)7;
 }
 
 static int wait_readable(const struct capture *capture, int timeout_ms) {
@@ -86,14 +71,14 @@ static int wait_readable(const struct capture *capture, int timeout_ms) {
  * Dispatches until the batch has no room for one more longest record or nothing is pending. Each dispatch may hand out only as
  * many packets as surely fit: a limit that every libpcap module keeps, where pcap_breakloop leaves flags behind.
  */
-static void fill(struct capture *capture, struct batch *batch) {
-  size_t record_bytes = longest_record(batch->copy_bytes);
+static void dispatch_packets(struct capture *capture, struct batch *batch) {
+  struct dispatch dispatch = {capture, batch};
   for (;;) {
-    size_t room = (batch->size - batch->offset) / record_bytes;
+    size_t room = (batch->size - batch->offset) / record_bytes(batch->copy_bytes);
     if (room == 0) return;
     int wanted = room > INT32_MAX ? INT32_MAX : (int)room;
     if (capture->asks_first && !capture->holds_more && wait_readable(capture, 0) <= 0) return;
-    int got = pcap_dispatch(capture->pcap, wanted, copy_packet, (u_char *)batch);
+    int got = pcap_dispatch(capture->pcap, wanted, copy_packet, (u_char *)&dispatch);
     capture->holds_more = got == wanted;
     if (got == PCAP_ERROR_BREAK) continue;
     if (got < 0) {
@@ -110,12 +95,31 @@ static void fill(struct capture *capture, struct batch *batch) {
  * When its interface vanishes, libpcap fails before it hands out what the ring still holds; asked again, it does. The kernel
  * may hand over its last block later: until then there is nothing, and whoever reads asks again.
  */
-static void read_after_failure(struct capture *capture, struct batch *batch) {
-  size_t room = batch->size / longest_record(batch->copy_bytes);
+static void dispatch_after_failure(struct capture *capture, struct batch *batch) {
+  struct dispatch dispatch = {capture, batch};
+  size_t room = batch->size / record_bytes(batch->copy_bytes);
   int wanted = room > INT32_MAX ? INT32_MAX : (int)room;
   for (int attempt = 0; attempt < ATTEMPTS_AFTER_FAILURE && batch->count == 0; attempt++) {
-    pcap_dispatch(capture->pcap, wanted, copy_packet, (u_char *)batch);
+    pcap_dispatch(capture->pcap, wanted, copy_packet, (u_char *)&dispatch);
   }
+}
+
+static void fill(struct capture *capture, struct batch *batch) {
+  if (capture->ring == NULL) {
+    dispatch_packets(capture, batch);
+    return;
+  }
+  read_ring(capture->ring, batch);
+  if (batch->count > 0) return;
+  const char *failure = ring_failure(capture->ring);
+  if (failure == NULL) return;
+  capture->failed = 1;
+  snprintf(capture->failure, sizeof capture->failure, "%s", failure);
+}
+
+static void read_after_failure(struct capture *capture, struct batch *batch) {
+  if (capture->ring == NULL) dispatch_after_failure(capture, batch);
+  else read_ring(capture->ring, batch);
 }
 
 static int take_batch(napi_env env, napi_value *arguments, struct batch *batch) {
@@ -132,7 +136,7 @@ static int take_batch(napi_env env, napi_value *arguments, struct batch *batch) 
     napi_throw_range_error(env, NULL, "copyBytes must be 1 to 262144");
     return -1;
   }
-  if (bytes == NULL || size < longest_record((uint32_t)copy_bytes)) {
+  if (bytes == NULL || size < record_bytes((uint32_t)copy_bytes)) {
     napi_throw_range_error(env, NULL, "the batch must hold one record of copyBytes");
     return -1;
   }
@@ -151,7 +155,6 @@ napi_value read_batch(napi_env env, napi_callback_info info) {
   struct capture *capture = open_handle_of(env, instance, arguments[0]);
   if (capture == NULL || take_batch(env, arguments, &batch) != 0) return NULL;
   if (take_int32(env, arguments[3], "timeoutMs", &timeout_ms) != 0) return NULL;
-  batch.capture = capture;
 
   if (!capture->failed && !capture->ended) {
     fill(capture, &batch);
@@ -281,12 +284,13 @@ napi_value describe(napi_env env, napi_callback_info info) {
   if (instance == NULL) return NULL;
   struct capture *capture = open_handle_of(env, instance, arguments[0]);
   if (capture == NULL || napi_create_object(env, &result) != napi_ok) return NULL;
-  int data_link = pcap_datalink(capture->pcap);
+  int data_link = capture->ring != NULL ? capture->ring->link.data_link : pcap_datalink(capture->pcap);
+  int snapshot = capture->ring != NULL ? capture->ring->snapshot : pcap_snapshot(capture->pcap);
   const char *name = pcap_datalink_val_to_name(data_link);
   napi_get_boolean(env, !capture->microseconds, &nanosecond);
   set_property(env, result, "linkType", number_of(env, link_type_of(data_link)));
   set_property(env, result, "linkTypeName", string_of(env, name == NULL ? "" : name));
-  set_property(env, result, "snapshot", number_of(env, pcap_snapshot(capture->pcap)));
+  set_property(env, result, "snapshot", number_of(env, snapshot));
   set_property(env, result, "nanosecond", nanosecond);
   return result;
 }
@@ -308,7 +312,9 @@ napi_value statistics(napi_env env, napi_callback_info info) {
   struct instance *instance = arguments_of(env, info, 1, arguments);
   if (instance == NULL) return NULL;
   struct capture *capture = open_handle_of(env, instance, arguments[0]);
-  if (capture == NULL || pcap_stats(capture->pcap, &now) != 0) return NULL;
+  if (capture == NULL) return NULL;
+  int status = capture->ring != NULL ? ring_statistics(capture->ring, &now) : pcap_stats(capture->pcap, &now);
+  if (status != 0) return NULL;
   if (now.ps_ifdrop - capture->interface_dropped.last > INT32_MAX) capture->interface_lost = 1;
   double interface_dropped = (double)capture->interface_dropped.total;
   if (!capture->interface_lost) interface_dropped = advance(&capture->interface_dropped, now.ps_ifdrop);

@@ -14,7 +14,8 @@
 
 /* A capture that is being closed. Whoever comes last of its thread and its handle frees it. */
 struct closing {
-  pcap_t *pcap;
+  void (*close_it)(void *what);
+  void *what;
   struct closing *next;
   int is_closed;
   int is_forgotten;
@@ -50,7 +51,7 @@ static struct closing *take_first(struct closer *closer) {
 static void close_first(struct closer *closer) {
   struct closing *closing = take_first(closer);
   pthread_mutex_unlock(&closer->lock);
-  pcap_close(closing->pcap);
+  closing->close_it(closing->what);
   pthread_mutex_lock(&closer->lock);
   closing->is_closed = 1;
   if (closing->is_forgotten) free(closing);
@@ -87,10 +88,11 @@ static int add_thread(struct closer *closer) {
   return closer->thread_count > 0;
 }
 
-struct closing *close_beside(struct closer *closer, pcap_t *pcap) {
+struct closing *close_beside(struct closer *closer, void (*close_it)(void *what), void *what) {
   struct closing *closing = calloc(1, sizeof *closing);
   if (closing == NULL) return NULL;
-  closing->pcap = pcap;
+  closing->close_it = close_it;
+  closing->what = what;
   pthread_mutex_lock(&closer->lock);
   int has_thread = closer->idle_count > closer->waiting_count || closer->thread_count == THREADS_MAX || add_thread(closer);
   if (has_thread) {

@@ -2,6 +2,7 @@
  * Filters of files that libpcap does not read: it compiles the expression for such a file, and says which packets match. A batch
  * is as agent/model/packet-batch.ts draws it, its frames in another buffer.
  */
+#include "batch.h"
 #include "capture.h"
 
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 
 #define FILE_HEADER_BYTES 24
-#define RECORD_HEADER_BYTES 24
 
 /* What libpcap makes of a file depends on its header alone. Answers 0, or -1 with an exception pending. */
 static int compile(napi_env env, struct capture *capture, void *header, const char *expression) {
@@ -57,12 +57,6 @@ napi_value open_filter(napi_env env, napi_callback_info info) {
   free(expression);
   return result;
 }
-
-struct record_header {
-  double seconds;
-  uint32_t nanoseconds, captured_length, wire_length, frame;
-};
-_Static_assert(sizeof(struct record_header) == RECORD_HEADER_BYTES, "the record header is 24 bytes");
 
 /* Moves the headers of the packets that match to the front; answers how many, or -1 where one is not inside `frames`. */
 static int64_t keep_matching(const struct bpf_program *program, uint8_t *records, size_t count, const uint8_t *frames,

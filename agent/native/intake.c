@@ -16,9 +16,8 @@ napi_value stop_intake(napi_env env, napi_callback_info info) {
   if (capture == NULL) return NULL;
   struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
   struct sock_fprog program = {.len = 1, .filter = &nothing};
-  int fd = pcap_fileno(capture->pcap);
-  bool stopped =
-    is_packet_capture(capture) && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
+  int fd = packet_socket_of(capture);
+  bool stopped = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
   napi_get_boolean(env, stopped, &result);
   return result;
 }

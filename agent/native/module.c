@@ -34,6 +34,7 @@ static const struct {
   {"interfaceIndex", interface_index},
   {"isInterfaceUp", is_interface_up},
   {"openLive", open_live},
+  {"openRing", open_ring_capture},
   {"openFile", open_file},
   {"firstByte", first_byte},
   {"readBytes", read_bytes},

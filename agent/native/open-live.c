@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DEVICE_BYTES_MAX 256
-
 static const char *status_code(int status) {
   switch (status) {
     case PCAP_ERROR_NO_SUCH_DEVICE: return "PCAP_ERROR_NO_SUCH_DEVICE";
@@ -20,7 +18,7 @@ static const char *status_code(int status) {
   }
 }
 
-/* Throws what libpcap says about `status`, then lets go of the half-opened capture. */
+/* Throws what libpcap says about `status`, then closes the half-opened capture. */
 static napi_value refuse_status(napi_env env, struct capture *capture, int status) {
   char message[PCAP_ERRBUF_SIZE + 128];
   const char *detail = pcap_geterr(capture->pcap);
@@ -34,7 +32,7 @@ static napi_value refuse_status(napi_env env, struct capture *capture, int statu
   return NULL;
 }
 
-static napi_value refuse_text(napi_env env, struct capture *capture, const char *code, const char *message) {
+napi_value refuse_text(napi_env env, struct capture *capture, const char *code, const char *message) {
   throw_coded(env, code, message);
   discard_capture(capture);
   return NULL;
@@ -49,14 +47,7 @@ static void prefer_data_link(pcap_t *pcap, int data_link) {
   if (count >= 0) pcap_free_datalinks(offered);
 }
 
-struct live_options {
-  char device[DEVICE_BYTES_MAX];
-  char filter[FILTER_BYTES_MAX];
-  int32_t snap_bytes, buffer_bytes, timeout_ms, data_link;
-  bool immediate, promiscuous;
-};
-
-static int take_live_options(napi_env env, napi_value object, struct live_options *options) {
+static int take_all(napi_env env, napi_value object, struct live_options *options) {
   static const char *const names[] = {"device",    "snapBytes", "bufferBytes", "timeoutMs",
                                       "immediate", "promiscuous", "filter",    "dataLink"};
   napi_value values[8];
@@ -79,14 +70,30 @@ static int take_live_options(napi_env env, napi_value object, struct live_option
   return take_int32(env, values[7], names[7], &options->data_link);
 }
 
-static napi_value activate(napi_env env, struct instance *instance, const struct live_options *options) {
+struct live_options *take_live_options(napi_env env, napi_value object) {
+  struct live_options *options = malloc(sizeof *options);
+  if (options == NULL) {
+    throw_errno(env, ENOMEM, "opening an interface");
+    return NULL;
+  }
+  if (take_all(env, object, options) == 0) return options;
+  free(options);
+  return NULL;
+}
+
+static struct capture *refuse(napi_value thrown) {
+  (void)thrown;
+  return NULL;
+}
+
+struct capture *activate(napi_env env, const struct live_options *options) {
   char error[PCAP_ERRBUF_SIZE] = "";
   struct capture *capture = calloc(1, sizeof *capture);
-  if (capture == NULL) return throw_errno(env, ENOMEM, "opening an interface");
+  if (capture == NULL) return refuse(throw_errno(env, ENOMEM, "opening an interface"));
   capture->live = 1;
   capture->fd = -1;
   capture->pcap = pcap_create(options->device, error);
-  if (capture->pcap == NULL) return refuse_text(env, capture, "PCAP_ERROR", error);
+  if (capture->pcap == NULL) return refuse(refuse_text(env, capture, "PCAP_ERROR", error));
   pcap_set_snaplen(capture->pcap, options->snap_bytes);
   pcap_set_buffer_size(capture->pcap, options->buffer_bytes);
   pcap_set_timeout(capture->pcap, options->timeout_ms);
@@ -94,27 +101,28 @@ static napi_value activate(napi_env env, struct instance *instance, const struct
   pcap_set_promisc(capture->pcap, options->promiscuous);
   if (pcap_set_tstamp_precision(capture->pcap, PCAP_TSTAMP_PRECISION_NANO) != 0) capture->microseconds = 1;
   int status = pcap_activate(capture->pcap);
-  if (status < 0) return refuse_status(env, capture, status);
+  if (status < 0) return refuse(refuse_status(env, capture, status));
   capture->microseconds = pcap_get_tstamp_precision(capture->pcap) != PCAP_TSTAMP_PRECISION_NANO;
   /* A blocking dispatch on the kernel's ring never comes back from a silent link, so `wait` does the waiting. */
-  if (pcap_setnonblock(capture->pcap, 1, error) != 0) return refuse_text(env, capture, "PCAP_ERROR", error);
+  if (pcap_setnonblock(capture->pcap, 1, error) != 0) return refuse(refuse_text(env, capture, "PCAP_ERROR", error));
   if (options->data_link >= 0) prefer_data_link(capture->pcap, options->data_link);
-  /* Also when empty: without a filter the kernel ignores the snapshot length and copies whole frames into its ring. */
-  if (set_filter(capture, options->filter) != 0) {
-    return refuse_text(env, capture, "PCAP_FILTER", pcap_geterr(capture->pcap));
-  }
-  capture->fd = pcap_get_selectable_fd(capture->pcap);
-  return hand_out(env, instance, capture);
+  return capture;
 }
 
 napi_value open_live(napi_env env, napi_callback_info info) {
-  napi_value arguments[1];
+  napi_value arguments[1], result = NULL;
   struct instance *instance = arguments_of(env, info, 1, arguments);
   if (instance == NULL) return NULL;
-  struct live_options *options = malloc(sizeof *options);
-  if (options == NULL) return throw_errno(env, ENOMEM, "opening an interface");
-  napi_value result = NULL;
-  if (take_live_options(env, arguments[0], options) == 0) result = activate(env, instance, options);
+  struct live_options *options = take_live_options(env, arguments[0]);
+  if (options == NULL) return NULL;
+  struct capture *capture = activate(env, options);
+  /* Also when empty: without a filter the kernel ignores the snapshot length and copies whole frames into its ring. */
+  if (capture != NULL && set_filter(capture, options->filter) != 0) {
+    refuse_text(env, capture, "PCAP_FILTER", pcap_geterr(capture->pcap));
+  } else if (capture != NULL) {
+    capture->fd = pcap_get_selectable_fd(capture->pcap);
+    result = hand_out(env, instance, capture);
+  }
   free(options);
   return result;
 }

@@ -2,6 +2,7 @@
  * Ending captures, and opening files, literally: what to open and what to do about an error is decided in TypeScript.
  */
 #include "capture.h"
+#include "ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,16 +18,19 @@
 
 /* ---- life of a handle ---- */
 
-int is_packet_capture(const struct capture *capture) {
-  int fd = pcap_fileno(capture->pcap);
+int packet_socket_of(const struct capture *capture) {
+  int fd = capture->ring != NULL ? capture->ring->fd : pcap_fileno(capture->pcap);
   int domain = 0;
   socklen_t length = sizeof domain;
-  return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_PACKET;
+  int is_packet = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_PACKET;
+  return is_packet ? fd : -1;
 }
 
-static void close_capture(struct capture *capture) {
+static void close_now(struct capture *capture) {
   if (capture->pcap != NULL) pcap_close(capture->pcap);
   capture->pcap = NULL;
+  if (capture->ring != NULL) close_ring(capture->ring);
+  capture->ring = NULL;
   if (capture->file != NULL) fclose(capture->file);
   capture->file = NULL;
   free(capture->file_buffer);
@@ -35,17 +39,24 @@ static void close_capture(struct capture *capture) {
 }
 
 void discard_capture(struct capture *capture) {
-  close_capture(capture);
+  close_now(capture);
   free(capture);
 }
 
+static void close_libpcap(void *pcap) {
+  pcap_close(pcap);
+}
+
 /* What has no packet ring is closed at once: an NFLOG group, say, can be listened to again only then. */
-static void close_beside_if_ring(struct instance *instance, struct capture *capture) {
-  if (capture->pcap != NULL && capture->live && is_packet_capture(capture)) {
-    capture->closing = close_beside(instance->closer, capture->pcap);
+void close_capture(struct instance *instance, struct capture *capture) {
+  if (capture->ring != NULL) {
+    capture->closing = close_beside(instance->closer, close_ring, capture->ring);
+    if (capture->closing != NULL) capture->ring = NULL;
+  } else if (capture->pcap != NULL && capture->live && packet_socket_of(capture) >= 0) {
+    capture->closing = close_beside(instance->closer, close_libpcap, capture->pcap);
     if (capture->closing != NULL) capture->pcap = NULL;
   }
-  close_capture(capture);
+  close_now(capture);
 }
 
 static struct capture **bucket_of(struct instance *instance, const void *address) {
@@ -72,7 +83,7 @@ static void finalize_capture(napi_env env, void *data, void *hint) {
 void abandon_captures(struct instance *instance) {
   for (size_t i = 0; i < CAPTURE_BUCKETS; i++) {
     for (struct capture *each = instance->captures[i]; each != NULL; each = each->next) {
-      close_beside_if_ring(instance, each);
+      close_capture(instance, each);
     }
   }
   end_closer(instance->closer);
@@ -117,7 +128,7 @@ struct capture *handle_of(napi_env env, struct instance *instance, napi_value va
 
 struct capture *open_handle_of(napi_env env, struct instance *instance, napi_value value) {
   struct capture *capture = handle_of(env, instance, value);
-  if (capture != NULL && capture->pcap == NULL) {
+  if (capture != NULL && capture->pcap == NULL && capture->ring == NULL) {
     throw_coded(env, "ERR_CAPTURE_CLOSED", "the capture is closed");
     return NULL;
   }
@@ -213,13 +224,13 @@ static void start_savefile_of(napi_env env, struct capture *capture, const char 
   capture->pcap = pcap_fopen_offline_with_tstamp_precision(capture->file, PCAP_TSTAMP_PRECISION_NANO, error);
   if (capture->pcap == NULL) {
     throw_coded(env, "PCAP_FORMAT", error);
-    close_capture(capture);
+    close_now(capture);
     return;
   }
   capture->file = NULL;
   if (filter[0] != '\0' && set_filter(capture, filter) != 0) {
     throw_coded(env, "PCAP_FILTER", pcap_geterr(capture->pcap));
-    close_capture(capture);
+    close_now(capture);
   }
 }
 
@@ -243,7 +254,7 @@ napi_value close_handle(napi_env env, napi_callback_info info) {
   struct instance *instance = arguments_of(env, info, 1, arguments);
   if (instance == NULL) return NULL;
   struct capture *capture = handle_of(env, instance, arguments[0]);
-  if (capture != NULL) close_beside_if_ring(instance, capture);
+  if (capture != NULL) close_capture(instance, capture);
   return NULL;
 }
 

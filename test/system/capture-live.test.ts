@@ -18,7 +18,7 @@ type Statistics = Extract<ProbeLine, { event: 'statistics' }>;
 const missing = namespacesMissing();
 const replayMissing = missing ?? commandMissing('tcpreplay');
 const capMissing = missing ?? missingCap();
-const engines = capMissing === undefined ? (['libpcap', 'cap'] as const) : (['libpcap'] as const);
+const engines = ['libpcap', 'ring', ...(capMissing === undefined ? (['cap'] as const) : [])] as const;
 for (const reason of new Set([replayMissing, capMissing])) {
   if (reason !== undefined) process.stderr.write(`capture-live: ${reason}\n`);
 }
@@ -36,142 +36,150 @@ const numberIn = (packet: Packet) =>
 const numbers = (lines: readonly ProbeLine[]) => packets(lines).map(numberIn);
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index);
 
-describe.skipIf(missing !== undefined)('live capture', { timeout: 180_000 }, () => {
-  let namespace: NetworkNamespace;
-  beforeEach(() => {
-    namespace = new NetworkNamespace();
-    namespace.addPair('near0', 'far0');
-  });
-  afterEach(() => namespace.remove());
-
-  async function probe(engine: 'libpcap' | 'cap', device: string, ...more: string[]): Promise<LineProcess<ProbeLine>> {
-    const child = namespace.start(process.execPath, 'test/support/capture-probe.mjs', engine, device, ...more);
-    onTestFinished(() => {
-      child.kill('SIGKILL');
+describe.skipIf(missing !== undefined).each(['libpcap', 'ring'] as const)(
+  'live capture through %s',
+  { timeout: 180_000 },
+  (own) => {
+    let namespace: NetworkNamespace;
+    beforeEach(() => {
+      namespace = new NetworkNamespace();
+      namespace.addPair('near0', 'far0');
     });
-    const process_ = new LineProcess<ProbeLine>(child);
-    await process_.until(has('open'));
-    return process_;
-  }
+    afterEach(() => namespace.remove());
 
-  async function statisticsOf(process_: LineProcess<ProbeLine>): Promise<Statistics> {
-    const before = process_.lines.length;
-    process_.tell('statistics');
-    await process_.until((lines) => has('statistics')(lines.slice(before)));
-    return process_.lines.slice(before).find((line): line is Statistics => line.event === 'statistics')!;
-  }
-
-  test.skipIf(replayMissing !== undefined)('gives exactly the frames that were sent', async () => {
-    const v4 = { source: '10.1.0.1', destination: '10.1.0.2' };
-    const ports = { sourcePort: 40_000, destinationPort: 53 };
-    const frames = [
-      ethernet({}, ipv4({ ...v4, protocol: PROTOCOL.udp }, udp(ports, new Uint8Array(1472).fill(1)))),
-      ethernet({}, ipv4({ ...v4, protocol: PROTOCOL.tcp }, tcp(ports, new Uint8Array(6)))),
-      ethernet({ vlans: [{ id: 7 }] }, ipv4({ ...v4, protocol: PROTOCOL.icmp }, icmpEcho(8, 1, new Uint8Array(56)))),
-      ethernet(
-        {},
-        ipv6({ source: 'fd00::1', destination: 'fd00::2', nextHeader: PROTOCOL.udp }, udp(ports, new Uint8Array(20))),
-      ),
-      arp(),
-    ];
-    const folder = new CaptureFolder();
-    onTestFinished(() => folder.remove());
-    const file = folder.write(pcapFile(frames.map((bytes, index) => ({ bytes, seconds: index }))));
-    const whole = await probe('libpcap', 'far0', '65535', '4194304', '');
-    const cut = await probe('libpcap', 'far0', '64', '4194304', '');
-    namespace.run('tcpreplay', '-q', '--topspeed', '-i', 'near0', file);
-    for (const [process_, snapBytes] of [
-      [whole, 65_535],
-      [cut, 64],
-    ] as const) {
-      await process_.until((lines) => packets(lines).length === frames.length);
-      expect(packets(process_.lines).map(({ frame, wireLength }) => ({ frame, wireLength }))).toEqual(
-        frames.map((bytes) => ({
-          frame: Buffer.from(bytes.subarray(0, snapBytes)).toString('hex'),
-          wireLength: bytes.length,
-        })),
-      );
-      expect((await process_.stop()).code).toBe(0);
+    async function probe(
+      engine: 'libpcap' | 'ring' | 'cap',
+      device: string,
+      ...more: string[]
+    ): Promise<LineProcess<ProbeLine>> {
+      const child = namespace.start(process.execPath, 'test/support/capture-probe.mjs', engine, device, ...more);
+      onTestFinished(() => {
+        child.kill('SIGKILL');
+      });
+      const process_ = new LineProcess<ProbeLine>(child);
+      await process_.until(has('open'));
+      return process_;
     }
-  });
 
-  test('goes silent with a link that goes down, does not spin, and resumes when it is up again', async () => {
-    const process_ = await probe('libpcap', 'far0');
-    namespace.sendDatagrams(3);
-    await process_.until((lines) => packets(lines).length === 3);
-    namespace.ip('link', 'set', 'far0', 'down');
-    const before = await statisticsOf(process_);
-    namespace.sendDatagrams(2, 100);
-    const after = await statisticsOf(process_);
-    namespace.ip('link', 'set', 'far0', 'up');
-    namespace.sendDatagrams(3, 3);
-    await process_.until((lines) => packets(lines).length >= 6);
-    expect(numbers(process_.lines)).toEqual(range(0, 6));
-    expect(has('failed')(process_.lines)).toBe(false);
-    expect(after.waits - before.waits).toBeLessThan(1000);
-    expect((await process_.stop()).code).toBe(0);
-  });
+    async function statisticsOf(process_: LineProcess<ProbeLine>): Promise<Statistics> {
+      const before = process_.lines.length;
+      process_.tell('statistics');
+      await process_.until((lines) => has('statistics')(lines.slice(before)));
+      return process_.lines.slice(before).find((line): line is Statistics => line.event === 'statistics')!;
+    }
 
-  test('says that a removed interface is gone, and finds it again by name', async () => {
-    const process_ = await probe('libpcap', 'far0');
-    namespace.sendDatagrams(5);
-    namespace.ip('link', 'delete', 'far0');
-    await process_.until(has('failed', 'capture.gone'));
-    await process_.until(has('refused', 'capture.no-interface'));
-    expect(numbers(process_.lines)).toEqual(range(0, 5));
-    namespace.addPair('near0', 'far0');
-    await process_.until((lines) => lines.filter((line) => line.event === 'open').length === 2);
-    namespace.sendDatagrams(2, 5);
-    await process_.until((lines) => packets(lines).length === 7);
-    expect(numbers(process_.lines)).toEqual(range(0, 7));
-    expect((await process_.stop()).code).toBe(0);
-  });
+    test.skipIf(replayMissing !== undefined)('gives exactly the frames that were sent', async () => {
+      const v4 = { source: '10.1.0.1', destination: '10.1.0.2' };
+      const ports = { sourcePort: 40_000, destinationPort: 53 };
+      const frames = [
+        ethernet({}, ipv4({ ...v4, protocol: PROTOCOL.udp }, udp(ports, new Uint8Array(1472).fill(1)))),
+        ethernet({}, ipv4({ ...v4, protocol: PROTOCOL.tcp }, tcp(ports, new Uint8Array(6)))),
+        ethernet({ vlans: [{ id: 7 }] }, ipv4({ ...v4, protocol: PROTOCOL.icmp }, icmpEcho(8, 1, new Uint8Array(56)))),
+        ethernet(
+          {},
+          ipv6({ source: 'fd00::1', destination: 'fd00::2', nextHeader: PROTOCOL.udp }, udp(ports, new Uint8Array(20))),
+        ),
+        arp(),
+      ];
+      const folder = new CaptureFolder();
+      onTestFinished(() => folder.remove());
+      const file = folder.write(pcapFile(frames.map((bytes, index) => ({ bytes, seconds: index }))));
+      const whole = await probe(own, 'far0', '65535', '4194304', '');
+      const cut = await probe(own, 'far0', '64', '4194304', '');
+      namespace.run('tcpreplay', '-q', '--topspeed', '-i', 'near0', file);
+      for (const [process_, snapBytes] of [
+        [whole, 65_535],
+        [cut, 64],
+      ] as const) {
+        await process_.until((lines) => packets(lines).length === frames.length);
+        expect(packets(process_.lines).map(({ frame, wireLength }) => ({ frame, wireLength }))).toEqual(
+          frames.map((bytes) => ({
+            frame: Buffer.from(bytes.subarray(0, snapBytes)).toString('hex'),
+            wireLength: bytes.length,
+          })),
+        );
+        expect((await process_.stop()).code).toBe(0);
+      }
+    });
 
-  test('says that a renamed interface is gone, and takes the next one of that name', async () => {
-    const process_ = await probe('libpcap', 'far0');
-    namespace.sendDatagrams(1);
-    await process_.until((lines) => packets(lines).length === 1);
-    namespace.ip('link', 'set', 'far0', 'name', 'other0');
-    await process_.until(has('failed', 'capture.gone'));
-    await process_.until(has('refused', 'capture.no-interface'));
-    namespace.sendDatagrams(1, 100);
-    namespace.ip('link', 'set', 'other0', 'name', 'far0');
-    await process_.until((lines) => lines.filter((line) => line.event === 'open').length === 2);
-    namespace.sendDatagrams(1, 1);
-    await process_.until((lines) => packets(lines).length === 2);
-    expect(numbers(process_.lines)).toEqual([0, 1]);
-    expect((await process_.stop()).code).toBe(0);
-  });
+    test('goes silent with a link that goes down, does not spin, and resumes when it is up again', async () => {
+      const process_ = await probe(own, 'far0');
+      namespace.sendDatagrams(3);
+      await process_.until((lines) => packets(lines).length === 3);
+      namespace.ip('link', 'set', 'far0', 'down');
+      const before = await statisticsOf(process_);
+      namespace.sendDatagrams(2, 100);
+      const after = await statisticsOf(process_);
+      namespace.ip('link', 'set', 'far0', 'up');
+      namespace.sendDatagrams(3, 3);
+      await process_.until((lines) => packets(lines).length >= 6);
+      expect(numbers(process_.lines)).toEqual(range(0, 6));
+      expect(has('failed')(process_.lines)).toBe(false);
+      expect(after.waits - before.waits).toBeLessThan(1000);
+      expect((await process_.stop()).code).toBe(0);
+    });
 
-  test('counts every packet that found the ring full', async () => {
-    const sent = 30_000;
-    const process_ = await probe('libpcap', 'far0', '128', '262144');
-    process_.tell('pause');
-    await process_.until(has('pause'));
-    namespace.sendDatagrams(sent);
-    const full = await statisticsOf(process_);
-    expect(full.received).toBe(sent);
-    expect(full.droppedByKernel).toBeGreaterThan(0);
-    process_.tell('resume');
-    await process_.until((lines) => packets(lines).length + full.droppedByKernel! === sent);
-    namespace.sendDatagrams(10, sent);
-    await process_.until((lines) => packets(lines).length + full.droppedByKernel! === sent + 10);
-    expect(await statisticsOf(process_)).toMatchObject({ received: sent + 10, droppedByKernel: full.droppedByKernel });
-    expect((await process_.stop()).code).toBe(0);
-  });
+    test('says that a removed interface is gone, and finds it again by name', async () => {
+      const process_ = await probe(own, 'far0');
+      namespace.sendDatagrams(5);
+      namespace.ip('link', 'delete', 'far0');
+      await process_.until(has('failed', 'capture.gone'));
+      await process_.until(has('refused', 'capture.no-interface'));
+      expect(numbers(process_.lines)).toEqual(range(0, 5));
+      namespace.addPair('near0', 'far0');
+      await process_.until((lines) => lines.filter((line) => line.event === 'open').length === 2);
+      namespace.sendDatagrams(2, 5);
+      await process_.until((lines) => packets(lines).length === 7);
+      expect(numbers(process_.lines)).toEqual(range(0, 7));
+      expect((await process_.stop()).code).toBe(0);
+    });
 
-  test('sees the cooked second format on any', async () => {
-    const process_ = await probe('libpcap', 'any');
-    namespace.sendDatagrams(1);
-    await process_.until((lines) => packets(lines).length === 2);
-    expect(process_.lines[0]).toEqual({ event: 'open', linkType: LINK_TYPE.linuxSll2 });
-    expect((await process_.stop()).code).toBe(0);
-  });
+    test('says that a renamed interface is gone, and takes the next one of that name', async () => {
+      const process_ = await probe(own, 'far0');
+      namespace.sendDatagrams(1);
+      await process_.until((lines) => packets(lines).length === 1);
+      namespace.ip('link', 'set', 'far0', 'name', 'other0');
+      await process_.until(has('failed', 'capture.gone'));
+      await process_.until(has('refused', 'capture.no-interface'));
+      namespace.sendDatagrams(1, 100);
+      namespace.ip('link', 'set', 'other0', 'name', 'far0');
+      await process_.until((lines) => lines.filter((line) => line.event === 'open').length === 2);
+      namespace.sendDatagrams(1, 1);
+      await process_.until((lines) => packets(lines).length === 2);
+      expect(numbers(process_.lines)).toEqual([0, 1]);
+      expect((await process_.stop()).code).toBe(0);
+    });
 
-  test.skipIf(capMissing !== undefined)(
-    'gives through cap the packets that it gives through libpcap, times apart',
-    async () => {
-      const libpcap = await probe('libpcap', 'far0');
+    test('counts every packet that found the ring full', async () => {
+      const sent = 30_000;
+      const process_ = await probe(own, 'far0', '128', '262144');
+      process_.tell('pause');
+      await process_.until(has('pause'));
+      namespace.sendDatagrams(sent);
+      const full = await statisticsOf(process_);
+      expect(full.received).toBe(sent);
+      expect(full.droppedByKernel).toBeGreaterThan(0);
+      process_.tell('resume');
+      await process_.until((lines) => packets(lines).length + full.droppedByKernel! === sent);
+      namespace.sendDatagrams(10, sent);
+      await process_.until((lines) => packets(lines).length + full.droppedByKernel! === sent + 10);
+      expect(await statisticsOf(process_)).toMatchObject({
+        received: sent + 10,
+        droppedByKernel: full.droppedByKernel,
+      });
+      expect((await process_.stop()).code).toBe(0);
+    });
+
+    test('sees the cooked second format on any', async () => {
+      const process_ = await probe(own, 'any');
+      namespace.sendDatagrams(1);
+      await process_.until((lines) => packets(lines).length === 2);
+      expect(process_.lines[0]).toEqual({ event: 'open', linkType: LINK_TYPE.linuxSll2 });
+      expect((await process_.stop()).code).toBe(0);
+    });
+
+    test.skipIf(capMissing !== undefined)('gives through cap the same packets, times apart', async () => {
+      const libpcap = await probe(own, 'far0');
       /* The package's ring holds one packet per 64 KiB of it. */
       const cap = await probe('cap', 'far0', '65535', String(64 << 20));
       namespace.sendDatagrams(300);
@@ -186,8 +194,33 @@ describe.skipIf(missing !== undefined)('live capture', { timeout: 180_000 }, () 
       expect(await statisticsOf(cap)).toMatchObject({ received: 300 });
       expect((await cap.stop()).code).toBe(0);
       expect((await libpcap.stop()).code).toBe(0);
-    },
-  );
+    });
+
+    test('says what grants the right to capture', async () => {
+      const script = ['test/support/capture-probe.mjs', own, 'far0'];
+      const child = namespace.start(
+        'setpriv',
+        '--bounding-set=-net_raw',
+        '--inh-caps=-net_raw',
+        process.execPath,
+        ...script,
+      );
+      const process_ = new LineProcess<ProbeLine>(child);
+      await process_.until(has('refused', 'capture.permission'));
+      const line = process_.lines[0] as { message: string };
+      expect(line.message).toContain('sudo setcap cap_net_raw+ep $(readlink -f $(which node))');
+      expect((await process_.stop()).code).toBe(0);
+    });
+  },
+);
+
+describe.skipIf(missing !== undefined)('live capture', { timeout: 180_000 }, () => {
+  let namespace: NetworkNamespace;
+  beforeEach(() => {
+    namespace = new NetworkNamespace();
+    namespace.addPair('near0', 'far0');
+  });
+  afterEach(() => namespace.remove());
 
   test.skipIf(capMissing !== undefined)('leaves what the event loop still has of a closed cap in memory', async () => {
     const { stdout, code } = await startProgram(
@@ -209,21 +242,5 @@ describe.skipIf(missing !== undefined)('live capture', { timeout: 180_000 }, () 
       await process_.until(has('refused', code));
       expect((await process_.stop()).code).toBe(0);
     }
-  });
-
-  test('says what grants the right to capture', async () => {
-    const script = ['test/support/capture-probe.mjs', 'libpcap', 'far0'];
-    const child = namespace.start(
-      'setpriv',
-      '--bounding-set=-net_raw',
-      '--inh-caps=-net_raw',
-      process.execPath,
-      ...script,
-    );
-    const process_ = new LineProcess<ProbeLine>(child);
-    await process_.until(has('refused', 'capture.permission'));
-    const line = process_.lines[0] as { message: string };
-    expect(line.message).toContain('sudo setcap cap_net_raw+ep $(readlink -f $(which node))');
-    expect((await process_.stop()).code).toBe(0);
   });
 });

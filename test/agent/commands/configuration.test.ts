@@ -61,7 +61,7 @@ describe('flowlogd check', () => {
       stderr:
         'flowlogd: The configuration has 2 problems:\n' +
         `  ${path}:2:3: capture.snapByte: unknown option; did you mean snapBytes?\n` +
-        `  ${path}:3:11: capture.engine: invalid value 'pcap': expected one of libpcap, cap\n`,
+        `  ${path}:3:11: capture.engine: invalid value 'pcap': expected one of libpcap, ring, cap\n`,
     });
   });
 
