@@ -39,7 +39,9 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{agent,container,docs,fuzz,logservice,monitoring,schema,scripts,systemd}/**/*.test.ts'],
+          include: [
+            'test/{agent,analyses,container,docs,fuzz,logservice,monitoring,schema,scripts,systemd}/**/*.test.ts',
+          ],
           // Ends what hangs: the slowest take 4 s, but properties have been seen to take fifteen times their time on a busy machine.
           testTimeout: 120_000,
           hookTimeout: 120_000,

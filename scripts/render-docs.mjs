@@ -1,5 +1,8 @@
 /** Writes the pages of docs/ that are rendered from the sources. `test/docs` fails when they are not what this writes. */
 import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { readCatalogue } from '../dist/agent/analysis/catalogue.js';
+import { renderCataloguePage } from '../dist/agent/analysis/catalogue-page.js';
 import { withEnginesTable } from '../dist/agent/capture/engines.js';
 import { renderReferencePage } from '../dist/agent/config/reference.js';
 import { SINKS } from '../dist/agent/export/sinks.js';
@@ -9,3 +12,5 @@ const page = (name) => new URL(`../docs/${name}`, import.meta.url);
 writeFileSync(page('configuration.md'), renderReferencePage(SINKS));
 writeFileSync(page('capture.md'), withEnginesTable(readFileSync(page('capture.md'), 'utf8')));
 writeFileSync(page('operations.md'), withMetricsTable(readFileSync(page('operations.md'), 'utf8')));
+const catalogue = readCatalogue(fileURLToPath(new URL('../analyses', import.meta.url)));
+writeFileSync(page('analyses.md'), renderCataloguePage(catalogue));

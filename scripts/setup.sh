@@ -131,7 +131,7 @@ build_kernel() {
 }
 
 newer_sources() {
-  for folder in agent logservice schema bench; do
+  for folder in agent analyses logservice schema bench; do
     [ -d "$folder" ] && find "$folder" -path '*/native/build' -prune -o \
       \( -name '*.ts' -o -type d \) -newer dist/.built -print -quit
   done

@@ -11,6 +11,7 @@ import { connectingAgent } from '../export/http/connecting-agent.ts';
 import { Connector } from '../export/http/connector.ts';
 import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import type { SearchAnswer, SearchQuestion } from '../model/search.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
 
 /** The folder of the store when none is named, below the current folder. */
@@ -25,33 +26,6 @@ export interface LogServiceLocation {
   readonly topicId: string;
   /** For messages. */
   readonly storeFolder: string;
-}
-
-export interface SearchQuestion {
-  /** `[condition] | [SQL]` */
-  readonly query: string;
-  /** A condition whose logs are left out. */
-  readonly exclude?: string | undefined;
-  /** Unix milliseconds, both inclusive. */
-  readonly fromMs: number;
-  readonly toMs: number;
-  /** Rows, 1 to 10,000. */
-  readonly limit: number;
-  readonly topicId?: string | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/** What JSON holds; integers beyond 2^53 come as text. */
-export type Cell = string | number | boolean | null | readonly Cell[] | { readonly [name: string]: Cell };
-
-export interface SearchAnswer {
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
-  readonly rows: readonly (readonly Cell[])[];
-  /** There were more rows than asked for. */
-  readonly truncated: boolean;
-  readonly elapsedMs: number;
-  /** Sentences for people. */
-  readonly notes: readonly string[];
 }
 
 /** The service ends a search after 30 seconds itself. */

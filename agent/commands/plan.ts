@@ -7,11 +7,18 @@ import type { Configuration, Loaded } from '../config/load.ts';
 import type { RunPlan } from '../daemon/run.ts';
 import { EMBEDDED_SINK } from '../export/cls/kind.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
+import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
 import { declarationOf, flowLogResolver, type Waiting } from './flow-log-resolver.ts';
 import { defaultHostId } from './host-id.ts';
 
-/** Windows of the embedded defaults: a newcomer should not wait five minutes for the first records. */
-const EMBEDDED_WINDOW_SECONDS = 60;
+/** The flow log of the embedded defaults: first records soon, with all that the analyses ask for. */
+const EMBEDDED_FLOW_LOG = {
+  // What a flow log records cannot change: another one takes the place of the one that an earlier version declared.
+  id: 'fl-embedded',
+  interfaces: ['default', 'lo'],
+  windowSeconds: 10,
+  fields: ['eni', ...INCIDENT_FIELDS, 'first', 'last', 'icmp-type', 'icmp-code'],
+} as const;
 
 export function planConfigured({ configuration, sinkFiles }: Loaded): RunPlan {
   return { ...plan(configuration, { mayLack: isInterfacePattern }), sinkFiles };
@@ -19,9 +26,7 @@ export function planConfigured({ configuration, sinkFiles }: Loaded): RunPlan {
 
 /** The default interface, where there is one, and loopback. */
 export function planEmbedded(configuration: Configuration): RunPlan {
-  const flowLogs = configuration.flowLogs
-    .slice(0, 1)
-    .map((flowLog) => ({ ...flowLog, interfaces: ['default', 'lo'], windowSeconds: EMBEDDED_WINDOW_SECONDS }));
+  const flowLogs = configuration.flowLogs.slice(0, 1).map((flowLog) => ({ ...flowLog, ...EMBEDDED_FLOW_LOG }));
   const sinkFiles = { paths: [], readAgain: () => [] };
   return { ...plan({ ...configuration, flowLogs, sinks: [] }, { mayLack: () => true }), sinkFiles };
 }

@@ -15,6 +15,7 @@ export const COMMANDS: CommandTable = new Map([
   ['flow-logs', async () => (await import('./flow-logs.ts')).flowLogs],
   ['spool', async () => (await import('./spool.ts')).spool],
   ['query', async () => (await import('./query.ts')).query],
+  ['analyse', async () => (await import('./analyse.ts')).analyse],
   ['logservice', async () => (await import('./logservice.ts')).logservice],
   ['interfaces', async () => (await import('./interfaces.ts')).interfaces],
   ['help', async () => (await import('./help.ts')).createHelp(COMMANDS)],

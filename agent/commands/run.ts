@@ -14,7 +14,7 @@ export const run: Command = {
   description:
     'With --config, runs as a service: ships to the log service of the configuration and logs JSON lines to ' +
     'standard error.\n\nWithout --config, runs everything, with built-in defaults: observes the default interface and loopback with windows of ' +
-    '60 s, starts the embedded log service, stores everything in .flowlogd in the current folder, and prints the ' +
+    '10 s, starts the embedded log service, stores everything in .flowlogd in the current folder, and prints the ' +
     'largest flows of every window. Ctrl-C shuts down gracefully and flushes the last window.',
   options: [
     {

@@ -1,10 +1,23 @@
-/** What a search found, as text: a table for people, NDJSON and CSV for programs. */
+/** What a search found, as text: a table for people; words, JSON, NDJSON and CSV for programs. */
+import type { Invocation, OptionSpec } from '../cli/command.ts';
+import type { Cell, SearchAnswer } from '../model/search.ts';
 import { cutEnd, padEnd, padStart, textWidth } from '../terminal/text-width.ts';
 import { visible } from '../terminal/visible-text.ts';
-import type { Cell, SearchAnswer } from './logservice-client.ts';
 
-export const SEARCH_FORMATS = ['table', 'ndjson', 'csv'] as const;
+export const SEARCH_FORMATS = ['table', 'text', 'json', 'ndjson', 'csv'] as const;
 export type SearchFormat = (typeof SEARCH_FORMATS)[number];
+
+export const FORMAT_OPTION: OptionSpec = {
+  name: 'format',
+  short: 'o',
+  value: 'FORMAT',
+  description: `${SEARCH_FORMATS.join(', ')}. Default: table on a terminal, ndjson when piped.`,
+};
+
+export function searchFormat(invocation: Invocation): SearchFormat {
+  if (invocation.has('format')) return invocation.choice('format', SEARCH_FORMATS);
+  return invocation.stdout.isTTY ? 'table' : 'ndjson';
+}
 
 type Found = Pick<SearchAnswer, 'columns' | 'rows'>;
 
@@ -13,8 +26,14 @@ export function formatFound(found: Found, format: SearchFormat, width: number | 
   switch (format) {
     case 'table':
       return formatTable(found, width);
+    case 'text':
+      return formatText(found);
+    case 'json':
+      return `${JSON.stringify({ columns: found.columns, rows: objectsOf(found) }, undefined, 2)}\n`;
     case 'ndjson':
-      return formatNdjson(found);
+      return objectsOf(found)
+        .map((object) => `${JSON.stringify(object)}\n`)
+        .join('');
     case 'csv':
       return formatCsv(found);
   }
@@ -42,19 +61,24 @@ function areLogs({ columns }: Found): boolean {
   return columns.some(({ name }) => name === '__PKGLOGID__') && columns.some(({ name }) => name === 'other');
 }
 
-function formatNdjson(found: Found): string {
+/** Values separated by single spaces below their names, `-` for none; white space inside one becomes `_`, as in text rows of records. */
+function formatText({ columns, rows }: Found): string {
+  const word = (cell: Cell): string => visible(cellText(cell)).replace(/\s/g, '_') || '-';
+  const line = (cells: readonly Cell[]): string => `${cells.map(word).join(' ')}\n`;
+  return line(columns.map(({ name }) => name)) + rows.map(line).join('');
+}
+
+function objectsOf(found: Found): readonly Readonly<Record<string, Cell>>[] {
   const logs = areLogs(found);
-  return found.rows
-    .map((row) => {
-      const object: Record<string, Cell> = {};
-      for (const [index, { name }] of found.columns.entries()) {
-        const cell = row[index] ?? null;
-        if (!logs) object[name] = cell;
-        else if (cell !== null) Object.assign(object, logFields(name, cell));
-      }
-      return `${JSON.stringify(object)}\n`;
-    })
-    .join('');
+  return found.rows.map((row) => {
+    const object: Record<string, Cell> = {};
+    for (const [index, { name }] of found.columns.entries()) {
+      const cell = row[index] ?? null;
+      if (!logs) object[name] = cell;
+      else if (cell !== null) Object.assign(object, logFields(name, cell));
+    }
+    return object;
+  });
 }
 
 /** A log's column as fields of its object: the keys without a column stand beside the ones with. */

@@ -213,14 +213,17 @@ function welcome(
 ): void {
   const names = taps.map((tap) => visible(tap.point.interfaceName)).join(' and ');
   const seconds = taps[0]?.point.flowLog.windowSeconds;
-  const query = `${ownCommand()} query 'dstport:443 | select srcaddr, sum(bytes) group by srcaddr' --store ${quoted(storeFolder)}`;
+  const store = `--store ${quoted(storeFolder)}`;
+  const query = `${ownCommand()} query 'dstport:443 | select srcaddr, sum(bytes) group by srcaddr' ${store}`;
+  const analyse = `${ownCommand()} analyse top-talkers ${store}`;
   stdout.write(`flowlogd observes ${names} and writes flow log records of ${seconds} s windows.
 
   log service  ${url === null ? `down, restarted automatically: ${lastError}` : `${url}, topic ${EMBEDDED_TOPIC_ID}`}
   store        ${visible(storeFolder)}
   query        ${visible(query)}
+  analyse      ${visible(analyse)}
 
-The largest flows of each window follow at its end. Ctrl-C shuts down gracefully and flushes the last window.
+The largest flows of each window follow at its end, of the first one within ${seconds} s. Ctrl-C shuts down gracefully and flushes the last window.
 
 `);
 }

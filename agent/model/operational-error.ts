@@ -38,6 +38,7 @@ export const ERROR_CODES = {
   'sink.refused': EXIT.unavailable,
   'logservice.unreachable': EXIT.unavailable,
   'logservice.refused': EXIT.badData,
+  'analysis.unanswerable': EXIT.badData,
   'config.invalid': EXIT.configuration,
   'config.unreadable': EXIT.noInput,
   'flow-log.refused': EXIT.configuration,

@@ -4,7 +4,8 @@ import { LEDGER_ROWS, logKeys } from '../../schema/ledger-numbers.ts';
 import { INTERNAL_FIELDS, OTHER_KEYS_MAX, otherType, TAG_PREFIX } from '../fields.ts';
 import type { Condition } from './condition.ts';
 
-const DOCUMENTED: readonly string[] = [
+/** Known although no log of the topic has them yet. */
+export const DOCUMENTED_FIELDS: readonly string[] = [
   'time',
   'other',
   '__TAGS__',
@@ -25,7 +26,7 @@ export class KnownFields {
   readonly areAll: boolean;
 
   constructor(otherKeys: readonly string[]) {
-    this.names = new Set([...DOCUMENTED, ...otherKeys]);
+    this.names = new Set([...DOCUMENTED_FIELDS, ...otherKeys]);
     this.areAll = otherKeys.length < OTHER_KEYS_MAX;
   }
 

@@ -11,7 +11,7 @@ import {
 } from '../query/compile.ts';
 import { QueryProblem } from '../query/condition.ts';
 import { quoteDashedNames } from '../query/dashed-names.ts';
-import { KnownFields } from '../query/known-fields.ts';
+import { DOCUMENTED_FIELDS, KnownFields } from '../query/known-fields.ts';
 import { type ParsedQuery, parseQuery } from '../query/parse.ts';
 import { checkSql, checkWritten } from '../query/sql.ts';
 import { folded, LOG_TABLE } from '../query/sql-scope.ts';
@@ -75,7 +75,7 @@ async function statementOf(
     const position = checked.position === undefined ? undefined : written.original(checked.position);
     return refusedSql(checked.refused, position === undefined ? undefined : parsed.sql.position + position);
   }
-  const named = [...otherKeys].filter((key) => checked.columns.has(folded(key)));
+  const named = [...otherKeys, ...DOCUMENTED_FIELDS].filter((key) => checked.columns.has(folded(key)));
   const tags = [...checked.columns].filter((name) => name.startsWith(folded(TAG_PREFIX)));
   const tagKeys = await tagKeysOf(connection, topicId, tags);
   const columns = logColumns([...named.map((key) => ['l.other', key, key] as const), ...tagKeys]);

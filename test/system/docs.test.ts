@@ -130,7 +130,7 @@ function standIn(text: string, sandbox: string): string {
 
 const CONFIGURATION = `
 flowLogs:
-  - { name: gateway, resourceType: NAT, interfaces: [eth0], fields: [nat, translation, initiator, srcregionid, dstregionid], windowSeconds: 1 }
+  - { name: gateway, resourceType: NAT, interfaces: [eth0], fields: [nat, translation, initiator, tcp-flags, srcregionid, dstregionid], windowSeconds: 1 }
 regions: [{ id: ap-guangzhou, networks: [10.9.0.0/16] }]
 `;
 

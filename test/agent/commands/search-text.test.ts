@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Cell } from '../../../agent/commands/logservice-client.ts';
 import { formatFound } from '../../../agent/commands/search-text.ts';
+import type { Cell } from '../../../agent/model/search.ts';
 
 const column = (name: string, type: string) => ({ name, type });
 

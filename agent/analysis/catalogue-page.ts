@@ -1,0 +1,69 @@
+/** docs/analyses.md: the catalogue as a page for people. */
+import { type Analysis, type SeverityRule, USE_CASES } from '../../analyses/analysis.ts';
+import { defaultsOf } from '../../analyses/question.ts';
+import { useCases } from './catalogue.ts';
+
+const HEAD = `# Analyses
+
+Questions that the records answer, one file each in \`analyses/\`. This page is rendered from those files (\`npm run docs\`).
+
+    flowlogd analyse                                # lists them
+    flowlogd analyse scan-ports --since 2h          # rows, how complete the records are, and the records behind a row
+    flowlogd analyse scan-ports --set ports=50 -o json
+
+**Completeness.** Every answer says how many windows of that time have a ledger, and what was lost in them: an attack, or a peer, in packets
+that were lost is in no record.
+
+**Fields.** What a query needs beyond the documented row is named below; \`npm start\` records all of it, a flow log of a configuration what
+its \`fields\` say. An analysis whose fields no record has is refused with their names, because no rows would look like an answer.
+
+**Other log services.** The texts are for Cloud Log Service as they stand: a condition, a bar, and SQL without WITH, JOIN and FILTER.
+\`\${name}\` is the parameter of that name, \`\${until}\` the end of the time in Unix seconds.
+`;
+
+export function renderCataloguePage(catalogue: readonly Analysis[]): string {
+  const sections = useCases().map((useCase) => {
+    const analyses = catalogue.filter((analysis) => analysis.useCase === useCase);
+    return [`## ${USE_CASES[useCase]}`, ...analyses.map((analysis) => renderAnalysis(analysis))].join('\n\n');
+  });
+  return `${[HEAD.trimEnd(), ...sections].join('\n\n')}\n`;
+}
+
+function renderAnalysis(analysis: Analysis): string {
+  const { name, title, question, mitre, needs, columns, condition, query, since, severity } = analysis;
+  const technique =
+    mitre === undefined ? '' : ` MITRE ATT&CK [${mitre}](https://attack.mitre.org/techniques/${mitre}/).`;
+  const facts = [
+    needs.length === 0 ? '' : `* Needs ${needs.map((field) => `\`${field}\``).join(', ')}.`,
+    `* Looks back ${since} by default.`,
+    severity.length === 0 ? '' : `* Severity: ${severity.map((rule) => severityText(rule)).join(', ')}.`,
+  ].filter((line) => line !== '');
+  return [
+    `### ${name}`,
+    `**${title}.** ${question}${technique}`,
+    facts.join('\n'),
+    parameterTable(analysis),
+    columnTable(columns),
+    `\`\`\`sql\n${condition} | ${query.trim()}\n\`\`\``,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function severityText({ severity, column, from }: SeverityRule): string {
+  return column === undefined ? severity : `${severity} from \`${column}\` = ${from} on`;
+}
+
+function parameterTable(analysis: Analysis): string {
+  const rows = Object.entries(analysis.parameters).map(
+    ([name, { unit, meaning }]) => `| \`${name}\` | ${defaultsOf(analysis)[name]} | ${unit} | ${meaning} |`,
+  );
+  return rows.length === 0
+    ? ''
+    : ['| parameter | default | unit | meaning |', '| --- | --- | --- | --- |', ...rows].join('\n');
+}
+
+function columnTable(columns: Analysis['columns']): string {
+  const rows = Object.entries(columns).map(([name, meaning]) => `| \`${name}\` | ${meaning} |`);
+  return rows.length === 0 ? '' : ['| column | meaning |', '| --- | --- |', ...rows].join('\n');
+}

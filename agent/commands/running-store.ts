@@ -1,0 +1,55 @@
+/** The log service that a command asks when none is named: that of the current folder, or of the running agent, as `status` finds it. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Invocation, OptionSpec } from '../cli/command.ts';
+import { OperationalError } from '../model/operational-error.ts';
+import { withoutPassword } from '../options/kinds.ts';
+import { DEFAULT_STORE_FOLDER, type LogServiceLocation, locateLogService } from './logservice-client.ts';
+
+export const STORE_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'store',
+    value: 'DIR',
+    description: `Folder of the log service store. Default: ${DEFAULT_STORE_FOLDER}, else that of the running agent.`,
+  },
+  {
+    name: 'url',
+    value: 'URL',
+    description: 'URL of the log service. Default: read from the store, as the key always is.',
+  },
+  { name: 'topic', value: 'ID', description: 'Topic to search. Default: the first one of the service.' },
+];
+
+/** @throws OperationalError */
+export async function namedLogService(command: string, invocation: Invocation): Promise<LogServiceLocation> {
+  const url = invocation.string('url');
+  return locateLogService(invocation.string('store') ?? (await runningStore(invocation)), {
+    url: url === undefined ? undefined : parseUrl(command, url),
+    topicId: invocation.string('topic'),
+  });
+}
+
+async function runningStore({ env }: Invocation): Promise<string> {
+  if (existsSync(join(DEFAULT_STORE_FOLDER, 'service.json'))) return DEFAULT_STORE_FOLDER;
+  const [{ locateAgent }, { askAgent }] = await Promise.all([
+    import('./agent-location.ts'),
+    import('./agent-client.ts'),
+  ]);
+  try {
+    const { socketPaths, stateDirectory } = locateAgent({}, env);
+    const { status } = await askAgent(socketPaths, stateDirectory);
+    return status.logService?.storeFolder ?? DEFAULT_STORE_FOLDER;
+  } catch (error) {
+    if (error instanceof OperationalError) return DEFAULT_STORE_FOLDER;
+    throw error;
+  }
+}
+
+function parseUrl(command: string, text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.username + url.password === '') return url;
+  throw new OperationalError(
+    'usage.invalid',
+    `${command}: invalid --url '${withoutPassword(text)}': expected a URL such as http://127.0.0.1:9514, without user`,
+  );
+}
