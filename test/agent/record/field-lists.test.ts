@@ -11,6 +11,7 @@ import type { RecordPrinter } from '../../../agent/record/printer.ts';
 import type { RowContext } from '../../../agent/record/row-context.ts';
 import { expandWords, fieldWord } from '../../../agent/record/row-formats.ts';
 import { TextPrinter } from '../../../agent/record/text.ts';
+import { visible } from '../../../agent/terminal/visible-text.ts';
 import { expectedValues, listedHeader } from '../../support/expected-fields.ts';
 import { flowRecord } from '../../support/flow-records.ts';
 
@@ -35,7 +36,7 @@ test('a text row has the value of each field in the order of the list, or a dash
       const rows = printed(new TextPrinter(columns), header, records).split('\n').slice(0, -1);
       const expected = records.map((record) => {
         const values = new Map(expectedValues(record, header));
-        return header.fields.map((name) => values.get(name)?.replaceAll(/\s/g, '_') || '-').join(' ');
+        return header.fields.map((name) => visible(values.get(name) ?? '').replaceAll(/\s/g, '_') || '-').join(' ');
       });
       expect(rows.map((row) => row.replaceAll(/[^\S ]/g, '_'))).toEqual(expected);
     }),
