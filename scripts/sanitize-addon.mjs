@@ -107,6 +107,7 @@ function misuse() {
     'share',
     'adopt',
     'hugePageOffset',
+    'readNow',
     'openNetlink',
   ]) {
     for (let i = 0; i < 300; i++) {

@@ -1,4 +1,5 @@
 /** Interfaces captured by the addon: opened, waited for together, and closed beside this thread. How one is opened differs by engine. */
+import type { LinkChanges } from '../model/link-changes.ts';
 import type { LiveEngine, LiveOptions, OpenOptions, PacketSource } from '../model/packet-source.ts';
 import type { CaptureAddon, CaptureHandle } from '../native/addon.ts';
 import { interfaceDown, interfaceNames, liveError, noInterface } from './live-refusal.ts';
@@ -27,11 +28,13 @@ export class AddonEngine implements LiveEngine {
   readonly #openHandle: OpenHandle;
   readonly #awakeMs: () => number;
   readonly #wakers: CaptureHandle[] = [];
+  readonly #open = new Set<LiveSource>();
   /** What is waited for, in the order of `#handles`; and the rest, whose time is nearly over. */
   readonly #polled: LiveSource[] = [];
   readonly #ending: LiveSource[] = [];
   readonly #handles: CaptureHandle[] = [];
   #ready = new Uint8Array(64);
+  #areNamesFollowed = false;
   #closing: Closing[] = [];
   #names: { readonly text: string; readonly atMs: number } | undefined;
 
@@ -45,8 +48,22 @@ export class AddonEngine implements LiveEngine {
   open(options: OpenOptions): PacketSource {
     this.#refuseAtOnce(options.interfaceName);
     const handle = this.#openOrRefuse(options);
-    const close = () => this.#close({ handle, onClosed: options.onClosed ?? (() => undefined) });
-    return new LiveSource(this.#addon, handle, { ...options, awakeMs: this.#awakeMs, close });
+    const close = () => {
+      this.#open.delete(source);
+      this.#close({ handle, onClosed: options.onClosed ?? (() => undefined) });
+    };
+    const isFollowed = () => this.#areNamesFollowed;
+    const source = new LiveSource(this.#addon, handle, { ...options, awakeMs: this.#awakeMs, isFollowed, close });
+    this.#open.add(source);
+    return source;
+  }
+
+  /** Captures that may be concerned are read after the next wait, which is short. */
+  followNames(): (changes: LinkChanges) => void {
+    this.#areNamesFollowed = true;
+    return (changes) => {
+      for (const source of this.#open) source.linksChanged(changes);
+    };
   }
 
   alsoWaitFor(fileDescriptor: number): void {
@@ -58,7 +75,9 @@ export class AddonEngine implements LiveEngine {
     const restMs = this.#enlist(sources);
     if (this.#handles.length > this.#ready.length) this.#ready = new Uint8Array(2 * this.#handles.length);
     this.#addon.wait(this.#handles, Math.ceil(Math.min(timeoutMs, restMs)), this.#ready);
-    for (const [at, source] of this.#polled.entries()) source.isReady = source.mayHold || this.#ready[at] === 1;
+    for (const [at, source] of this.#polled.entries()) {
+      source.isReady = source.mayHold || source.mayBeRenamed || this.#ready[at] === 1;
+    }
     for (const source of this.#ending) source.isReady = source.mayHold || source.restMs === 0;
   }
 
@@ -70,7 +89,7 @@ export class AddonEngine implements LiveEngine {
     this.#handles.length = 0;
     for (const source of sources) {
       if (!(source instanceof LiveSource)) continue;
-      restMs = Math.min(restMs, source.restMs);
+      restMs = Math.min(restMs, source.mayBeRenamed ? 0 : source.restMs);
       if (source.isEnding) this.#ending.push(source);
       else {
         this.#polled.push(source);

@@ -63,6 +63,7 @@ export function boundedEngine(engine: LiveEngine, options: BoundedEngineOptions)
       }
     },
     alsoWaitFor: (fileDescriptor) => engine.alsoWaitFor?.(fileDescriptor),
+    ...(engine.followNames && { followNames: engine.followNames.bind(engine) }),
     wait: (sources, timeoutMs) => engine.wait(sources, timeoutMs),
   };
 }

@@ -4,7 +4,7 @@
  *
  * Limits: one entry for each interface of the network namespace, and 64 KiB to read into.
  */
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import type { AppearedLink, LinkChanges, VanishedLink } from '../model/link-changes.ts';
 import type { NetlinkAddon } from '../native/addon.ts';
 import { type LinkMessage, linkRequest, NETLINK_ROUTE, RTNLGRP_LINK, readLinks } from './rtnetlink.ts';
@@ -25,12 +25,14 @@ export class LinkWatch {
   /** Readable when there is something to read. */
   readonly descriptor: number;
   readonly #questions: number;
+  readonly #readNow: NetlinkAddon['readNow'];
   readonly #datagram = new Uint8Array(DATAGRAM_BYTES);
   readonly #known = new Map<number, KnownLink>();
   #readAt: number;
 
   /** @throws Error with an errno code where the process may not ask the kernel */
-  constructor({ openNetlink }: NetlinkAddon, nowSeconds: number) {
+  constructor({ openNetlink, readNow }: NetlinkAddon, nowSeconds: number) {
+    this.#readNow = readNow;
     this.#readAt = nowSeconds;
     this.descriptor = openNetlink(NETLINK_ROUTE, [RTNLGRP_LINK], 0);
     try {
@@ -111,11 +113,9 @@ export class LinkWatch {
 
   #readInto(descriptor: number): number {
     try {
-      return readSync(descriptor, this.#datagram);
+      return this.#readNow(descriptor, this.#datagram);
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EAGAIN') return NOTHING_WAITS;
-      if (code === 'ENOBUFS') return OVERRUN;
+      if ((error as NodeJS.ErrnoException).code === 'ENOBUFS') return OVERRUN;
       throw error;
     }
   }

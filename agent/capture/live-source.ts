@@ -1,3 +1,4 @@
+import type { AppearedLink, LinkChanges, VanishedLink } from '../model/link-changes.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import {
@@ -13,7 +14,10 @@ import { type CaptureAddon, type CaptureHandle, READ_FAILED } from '../native/ad
 export const RETIRE_TIMEOUT_MS = 100;
 /** The kernel's timer retires a block that it has met twice, so up to two of its turns after the first packet; and some slack. */
 export const HOLD_MS = 2.5 * RETIRE_TIMEOUT_MS;
-/** A busy capture looks this seldom whether its interface still has its name; a quiet one looks whenever it is idle. */
+/**
+ * A busy capture looks this seldom whether its interface still has its name; a quiet one whenever it is idle, unless it is told when
+ * to.
+ */
 const READS_PER_NAME_CHECK = 64;
 const RENAMED = 'it was renamed, removed or replaced';
 /** What libpcap answers once the device behind a capture is no more; not one of them has a code of its own. */
@@ -21,6 +25,8 @@ const GONE = /disappeared|went down|hangup|no such device|network is down|bad fi
 
 interface LiveSourceOptions extends LiveOptions {
   readonly awakeMs: () => number;
+  /** Whether somebody says when the interface may have lost its name (`mayBeRenamed`). */
+  readonly isFollowed: () => boolean;
   readonly close: () => void;
 }
 
@@ -32,25 +38,38 @@ export class LiveSource implements PacketSource {
   isReady = true;
   /** The last read did not come to an end of what is pending. */
   mayHold = true;
+  /** Its interface came, went or was renamed: it is asked for its name with the next idle read. */
+  mayBeRenamed = false;
   failure: OperationalError | undefined;
   readonly #addon: CaptureAddon;
   readonly #snapBytes: number;
   readonly interfaceIndex: number;
+  readonly ringBytes: number;
   #readsToNameCheck = READS_PER_NAME_CHECK;
   #ending: { readonly text: string; readonly atMs: number } | undefined;
   readonly #awakeMs: () => number;
+  readonly #isFollowed: () => boolean;
   readonly #close: () => void;
   #isClosed = false;
 
   constructor(addon: CaptureAddon, handle: CaptureHandle, options: LiveSourceOptions) {
     this.#close = options.close;
     this.#awakeMs = options.awakeMs;
+    this.#isFollowed = options.isFollowed;
     this.#addon = addon;
     this.handle = handle;
     this.name = options.interfaceName;
     this.#snapBytes = Math.min(options.snapBytes, FRAME_BYTES_MAX);
+    this.ringBytes = options.bufferBytes;
     this.linkType = addon.describe(handle).linkType;
     this.interfaceIndex = addon.interfaceIndex(options.interfaceName);
+  }
+
+  /** What came, went or was renamed may be its interface, or have the name now. */
+  linksChanged({ appeared, vanished }: LinkChanges): void {
+    const isAbout = ({ index, name }: AppearedLink | VanishedLink) =>
+      index === this.interfaceIndex || name === this.name;
+    this.mayBeRenamed ||= appeared.some(isAbout) || vanished.some(isAbout);
   }
 
   /** How long what the kernel may still hold is waited for; infinite of a capture that is not ending. */
@@ -76,7 +95,7 @@ export class LiveSource implements PacketSource {
     }
     if (isOver) return this.#fail(this.#ending!.text);
     if (count === READ_FAILED) this.#beginEnd(this.#addon.errorText(this.handle));
-    else if (this.#nameIsLost()) this.#beginEnd(RENAMED);
+    else if ((this.mayBeRenamed || !this.#isFollowed()) && this.#nameIsLost()) this.#beginEnd(RENAMED);
     return READ.idle;
   }
 
@@ -93,6 +112,7 @@ export class LiveSource implements PacketSource {
    */
   #nameIsLost(): boolean {
     this.#readsToNameCheck = READS_PER_NAME_CHECK;
+    this.mayBeRenamed = false;
     if (this.interfaceIndex <= 0) return false;
     const index = this.#addon.interfaceIndex(this.name);
     return index >= 0 && index !== this.interfaceIndex;

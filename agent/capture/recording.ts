@@ -233,6 +233,7 @@ export function recordingEngine(engine: LiveEngine, setup: RecordingSetup): Live
       return new RecordingSource(source, file);
     },
     alsoWaitFor: (fileDescriptor) => engine.alsoWaitFor?.(fileDescriptor),
+    ...(engine.followNames && { followNames: engine.followNames.bind(engine) }),
     wait: (sources, timeoutMs) =>
       engine.wait(
         sources.map((source) => (source as RecordingSource).inner),

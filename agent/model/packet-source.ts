@@ -1,3 +1,4 @@
+import type { LinkChanges } from './link-changes.ts';
 import type { MemoryPlaces } from './memory-places.ts';
 import type { OperationalError } from './operational-error.ts';
 import type { PacketBatch } from './packet-batch.ts';
@@ -36,6 +37,8 @@ export interface PacketSource {
   readonly linkType: number;
   /** The kernel's number for the interface; 0 for one that stands for several, or for none. */
   readonly interfaceIndex?: number;
+  /** Size of the kernel's packet ring; absent where there is none, or the engine cannot say. */
+  readonly ringBytes?: number;
   /** Whether packets waited, or a failure, when `LiveEngine.wait` last came back; absent where the engine cannot say. */
   readonly isReady?: boolean;
   /**
@@ -98,6 +101,11 @@ export interface LiveEngine {
   open(options: OpenOptions): PacketSource;
   /** From now on a wait ends, too, when this file descriptor can be read. Absent where an engine does not wait for descriptors. */
   alsoWaitFor?(fileDescriptor: number): void;
+  /**
+   * Whoever calls this tells by the answer which interfaces came, went or were renamed: until then the engine need not ask whether
+   * the interfaces of its captures still have their names. Absent where an engine does not ask.
+   */
+  followNames?(): (changes: LinkChanges) => void;
   /** Waits until one of the sources has packets or has failed, at most `timeoutMs`. */
   wait(sources: readonly PacketSource[], timeoutMs: number): void | Promise<void>;
 }

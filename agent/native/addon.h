@@ -79,6 +79,7 @@ napi_value huge_page_offset(napi_env env, napi_callback_info info);
 
 napi_value open_netlink(napi_env env, napi_callback_info info);
 napi_value open_event(napi_env env, napi_callback_info info);
+napi_value read_now(napi_env env, napi_callback_info info);
 napi_value poll_descriptor(napi_env env, napi_callback_info info);
 
 napi_value send_datagram(napi_env env, napi_callback_info info);

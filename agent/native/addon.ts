@@ -217,6 +217,8 @@ export interface NetlinkAddon {
    * @throws Error with an errno code
    */
   openNetlink(protocol: number, groups: readonly number[], receiveBytes: number): number;
+  /** read(2) of a descriptor that never waits; 0 where there is nothing, which `fs.readSync` throws. @throws Error with an errno code */
+  readNow(fileDescriptor: number, bytes: Uint8Array): number;
 }
 
 /** The package's folder: sources run from `agent/`, the built command from `dist/agent/`, both below one package.json. */

@@ -60,6 +60,7 @@ static const struct {
   {"hugePageOffset", huge_page_offset},
   {"openNetlink", open_netlink},
   {"openEvent", open_event},
+  {"readNow", read_now},
   {"pollDescriptor", poll_descriptor},
   {"sendDatagram", send_datagram},
   {"limitCapabilities", limit_capabilities},

@@ -89,6 +89,7 @@ static const char *errno_name(int number) {
     case EMFILE: return "EMFILE";
     case ENAMETOOLONG: return "ENAMETOOLONG";
     case ENFILE: return "ENFILE";
+    case ENOBUFS: return "ENOBUFS";
     case ENODEV: return "ENODEV";
     case ENOENT: return "ENOENT";
     case ENOLCK: return "ENOLCK";

@@ -109,7 +109,7 @@ export async function dataPlane(
     emit({ kind: 'ready', limits });
   });
   const onRound = async () => {
-    wake.clear();
+    wake.clear(addon);
     const changes = links?.read();
     if (changes?.isChanged === true) emitLinks(changes, set, emit);
     for (const { id } of received<ReleaseMessage>(recorder)) set.released(id);

@@ -1,5 +1,5 @@
 /** What wakes the data plane beside packets: requests of the control plane, and interfaces that come and go. */
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { LinkWatch } from '../capture/link-watch.ts';
 import type { LinkChanges } from '../model/link-changes.ts';
 import type { LiveEngine } from '../model/packet-source.ts';
@@ -9,6 +9,7 @@ import type { NetlinkAddon } from '../native/addon.ts';
 /** An event of the kernel's that one thread raises and another waits for. */
 export class WakeEvent {
   readonly descriptor: number;
+  readonly #raised = new Uint8Array(8);
 
   /** @param descriptor an eventfd(2) */
   constructor(descriptor: number) {
@@ -19,12 +20,9 @@ export class WakeEvent {
     writeSync(this.descriptor, new BigUint64Array([1n]));
   }
 
-  clear(): void {
-    try {
-      readSync(this.descriptor, new BigUint64Array(1));
-    } catch (error) {
-      if (!isSystemError(error) || error.code !== 'EAGAIN') throw error;
-    }
+  /** By the thread that waits for it, many times a second. */
+  clear({ readNow }: Pick<NetlinkAddon, 'readNow'>): void {
+    readNow(this.descriptor, this.#raised);
   }
 
   close(): void {
@@ -32,9 +30,10 @@ export class WakeEvent {
   }
 }
 
-/** Interfaces as they come and go, where the process may ask the kernel. */
+/** Interfaces as they come and go, where the process may ask the kernel; the engine hears of them, too. */
 export class LinkEvents {
   readonly #watch: LinkWatch | undefined;
+  readonly #tellEngine: ((changes: LinkChanges) => void) | undefined;
   /** Why the kernel cannot be asked. */
   readonly limit: string | undefined;
 
@@ -42,6 +41,7 @@ export class LinkEvents {
     try {
       this.#watch = new LinkWatch(addon, Date.now() / 1000);
       engine.alsoWaitFor?.(this.#watch.descriptor);
+      this.#tellEngine = engine.followNames?.();
     } catch (error) {
       if (!isSystemError(error)) throw error;
       this.limit = `New interfaces are looked for every two seconds only, for the kernel does not tell of them: ${error.message}; allow netlink sockets (RestrictAddressFamilies=AF_NETLINK).`;
@@ -49,7 +49,9 @@ export class LinkEvents {
   }
 
   read(): LinkChanges | undefined {
-    return this.#watch?.read(Date.now() / 1000);
+    const changes = this.#watch?.read(Date.now() / 1000);
+    if (changes?.isChanged === true) this.#tellEngine?.(changes);
+    return changes;
   }
 
   packetsOf(interfaceName: string): number | undefined {

@@ -26,6 +26,19 @@ const refusal = (() => {
 })();
 if (refusal !== undefined) process.stderr.write(`netlink: asking conntrack skipped: the kernel answers ${refusal}\n`);
 
+describe('a descriptor that never waits', () => {
+  test('is read, or answers that there is nothing', () => {
+    const event = addon.openEvent();
+    const bytes = new Uint8Array(8);
+    expect(addon.readNow(event, bytes)).toBe(0);
+    writeSync(event, new BigUint64Array([3n]));
+    expect([addon.readNow(event, bytes), bytes[0], addon.readNow(event, bytes)]).toEqual([8, 3, 0]);
+    closeSync(event);
+    expect(failureOf(() => addon.readNow(event, bytes)).code).toBe('EBADF');
+    expect(() => addon.readNow(event, new DataView(bytes.buffer) as unknown as Uint8Array)).toThrow(TypeError);
+  });
+});
+
 describe('a netlink socket', () => {
   test.each([
     ['a protocol that is no number', ['netfilter', [], RECEIVE_BYTES]],

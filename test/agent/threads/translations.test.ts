@@ -10,6 +10,7 @@ function refusing(code: string): NetlinkAddon {
     openNetlink() {
       throw Object.assign(new Error(`sizing the buffer of a netlink socket: ${code}`), { code });
     },
+    readNow: () => 0,
   };
 }
 

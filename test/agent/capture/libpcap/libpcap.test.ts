@@ -398,6 +398,48 @@ describe('the libpcap engine on interfaces', () => {
     ]);
   });
 
+  test('asks for the name of a quiet capture with each read, and where somebody follows the names only when that one says so', () => {
+    const indexes: Record<string, number> = { eth1: 1, eth2: 2 };
+    const asked: string[] = [];
+    const waits: number[] = [];
+    const interfaceIndex = (name: string) => {
+      asked.push(name);
+      return indexes[name] ?? 0;
+    };
+    const wait: CaptureAddon['wait'] = (_, timeoutMs) => waits.push(timeoutMs);
+    const engine = createLibpcapEngine(fakeAddon({ interfaceIndex, wait, stopIntake: () => true }), () => 0);
+    const sources = ['eth1', 'eth2'].map((interfaceName) => engine.open({ ...OPTIONS, interfaceName }));
+    const batch = createPacketBatch(1 << 20);
+    const askedFor = (act: () => void) => {
+      asked.length = 0;
+      act();
+      for (const source of sources) source.read(batch);
+      return asked.join();
+    };
+    expect(askedFor(() => undefined)).toBe('eth1,eth2');
+    const tell = engine.followNames!();
+    expect(askedFor(() => undefined)).toBe('');
+    const appeared = (index: number, name: string) => ({
+      isChanged: true,
+      appeared: [{ index, name, atSeconds: 0 }],
+      vanished: [],
+    });
+    const gone = (index: number) => ({
+      isChanged: true,
+      appeared: [],
+      vanished: [{ index, name: 'x', packets: 0, appearedAt: 0 }],
+    });
+    expect(askedFor(() => tell(appeared(3, 'eth3')))).toBe('');
+    expect(askedFor(() => tell(appeared(4, 'eth1')))).toBe('eth1');
+    expect(askedFor(() => undefined)).toBe('');
+    delete indexes['eth2'];
+    tell(gone(2));
+    void engine.wait(sources, 500);
+    expect([waits, sources.map(({ isReady }) => isReady)]).toEqual([[0], [false, true]]);
+    expect(askedFor(() => undefined)).toBe('eth2');
+    expect(sources.map(({ isEnding }) => isEnding)).toEqual([false, true]);
+  });
+
   test('refuses what is absent or down without asking libpcap for a capture', () => {
     const openLive = () => {
       throw new Error('opening takes long');
