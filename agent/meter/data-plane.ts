@@ -3,6 +3,7 @@ import type { PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine, PacketSource } from '../model/packet-source.ts';
 import type { Control } from './control.ts';
 import type { NflogReader } from './nflog-reader.ts';
+import { Pace } from './pace.ts';
 import { Sweeps } from './sweeps.ts';
 import type { Tap } from './tap.ts';
 
@@ -37,10 +38,15 @@ export interface DataPlaneOptions {
  */
 export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
   const { engine, taps, nflogReaders = [], batch, control, onRound } = options;
-  const sweeps = new Sweeps(options.now ?? Date.now, options.elapsed ?? (() => performance.now()));
+  const elapsed = options.elapsed ?? (() => performance.now());
+  const sweeps = new Sweeps(options.now ?? Date.now, elapsed);
+  const pace = new Pace(elapsed);
   let hasMore = false;
   while (!control.stopRequested) {
-    await engine.wait(openSources([...taps, ...nflogReaders]), hasMore ? 0 : sweeps.nextMs);
+    const sources = openSources([...taps, ...nflogReaders]);
+    const pauseMs = hasMore ? 0 : Math.min(pace.pauseMs(sources), sweeps.nextMs);
+    if (pauseMs > 0) await engine.wait([], pauseMs);
+    await pace.waited(() => engine.wait(sources, hasMore ? 0 : sweeps.nextMs));
     const closeBefore = control.closeBefore;
     sweeps.beginWhenDue(taps, closeBefore);
     for (const log of nflogReaders) await log.drain(batch);
