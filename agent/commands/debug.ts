@@ -1,6 +1,7 @@
 import { DEFAULT_ENGINE, LIVE_ENGINES_HELP } from '../capture/engines.ts';
 import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
 import type { Command, Invocation } from '../cli/command.ts';
+import { NO_WASM_OPTION } from '../cli/wasm-option.ts';
 import { OperationalError } from '../model/operational-error.ts';
 
 export const debug: Command = {
@@ -74,6 +75,7 @@ export const debug: Command = {
         "in records with --fields 'eni reject-rule'. Cannot be combined with --filter or --write.",
     },
     { name: 'no-exclude', description: 'Also record DHCP, DHCPv6 and Windows licence activation.' },
+    NO_WASM_OPTION,
     {
       name: 'engine',
       value: 'ENGINE',

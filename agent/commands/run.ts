@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import type { Command, Invocation } from '../cli/command.ts';
+import { NO_WASM_OPTION } from '../cli/wasm-option.ts';
 import type { Loaded } from '../config/load.ts';
 import { HangUps } from '../daemon/hang-ups.ts';
 import { areMoved } from '../flow-logs/storage.ts';
@@ -23,6 +24,7 @@ export const run: Command = {
       value: 'FILE',
       description: 'Configuration file (YAML); see flowlogd config --reference.',
     },
+    NO_WASM_OPTION,
   ],
   examples: [
     { line: 'flowlogd run', says: 'Run with built-in defaults and the embedded log service.' },
@@ -30,6 +32,7 @@ export const run: Command = {
   ],
   async run(invocation) {
     const path = invocation.string('config');
+    const noWasm = invocation.flag('no-wasm');
     const hangUps = path === undefined ? undefined : new HangUps(invocation);
     const loaded = await loadInSandbox(path, invocation);
     const [{ loadOnHost }, { changedOptions }, { desired, planConfigured, planEmbedded }, { runEmbedded, runService }] =
@@ -41,7 +44,8 @@ export const run: Command = {
       ]);
     const { configuration, warnings } = loaded;
     for (const warning of warnings) invocation.stderr.writeMessage(warning);
-    if (path === undefined || hangUps === undefined) return runEmbedded(invocation, planEmbedded(configuration));
+    if (path === undefined || hangUps === undefined)
+      return runEmbedded(invocation, { ...planEmbedded(configuration), noWasm });
     const telemetry = { level: configuration.log.level, listen: configuration.telemetry.listen, configPath: path };
     const readAgain = () => {
       const now = loadOnHost(path, invocation.env);
@@ -53,7 +57,7 @@ export const run: Command = {
       );
       return { restartFor, ...wanted };
     };
-    return runService(invocation, planConfigured(loaded), telemetry, { hangUps, readAgain });
+    return runService(invocation, { ...planConfigured(loaded), noWasm }, telemetry, { hangUps, readAgain });
   },
 };
 

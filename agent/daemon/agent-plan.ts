@@ -20,4 +20,6 @@ export interface AgentPlan {
   /** Of pseudonyms of addresses. */
   readonly privacyKey: Uint8Array | undefined;
   readonly sandbox: Sandbox;
+  /** Whether TypeScript meters, also where WebAssembly can run. */
+  readonly noWasm?: boolean | undefined;
 }

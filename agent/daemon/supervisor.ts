@@ -104,6 +104,7 @@ export class Supervisor {
         persist: this.#tables.persist,
         waits: true,
         followsLinks: true,
+        noWasm: options.noWasm,
       },
       options.engine,
       (point, event) => {

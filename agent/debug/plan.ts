@@ -40,6 +40,7 @@ export interface DebugPlan {
   /** The NFLOG group of what the packet filter rejects. */
   readonly rejectGroup: number | undefined;
   readonly excludes: boolean;
+  readonly noWasm: boolean;
   /** The file for packets, and how far it is. */
   readonly recording:
     | { readonly path: string; readonly bytesMax: number; readonly progress: RecordingProgress }
@@ -71,6 +72,7 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
     filter: invocation.required('filter'),
     rejectGroup: rejectGroupOf(invocation),
     excludes: !invocation.flag('no-exclude'),
+    noWasm: invocation.flag('no-wasm'),
     recording: invocation.has('write')
       ? {
           path: invocation.required('write'),
@@ -119,6 +121,7 @@ export function createSetup(plan: DebugPlan): Omit<DataPlaneSetup, 'control' | '
     })),
     exclusion: plan.excludes ? EXCLUDE_DEFAULTS : EXCLUDE_NOTHING,
     flowsMax: FLOWS_MAX,
+    noWasm: plan.noWasm,
     ringBytesMax: ringBytesMaxOf(undefined),
     hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
     recording: recording && {

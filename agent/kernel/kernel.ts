@@ -84,19 +84,23 @@ export class Kernel implements MemoryPlaces {
 /** Where huge pages can begin in a memory; the addon knows. */
 type HugePageOffset = (memory: ArrayBuffer) => number;
 
-/** A kernel for the calling thread, or why there is none. */
+/** A kernel for the calling thread, or a sentence that says why there is none. */
 export function loadKernel(hugePageOffset: HugePageOffset = () => 0): Kernel | string {
-  if (webAssembly === undefined) return 'Node.js runs without WebAssembly';
+  if (webAssembly === undefined) return unavailable('Node.js runs without it');
   const memory = createMemory(webAssembly.Memory, MEMORY_BYTES_MAX);
-  if (memory === undefined) return 'no address space for its memory: ulimit -v';
+  if (memory === undefined) return unavailable('no address space for its memory: ulimit -v');
   try {
     const module = new webAssembly.Module(readFileSync(join(packageRoot(), 'dist/agent/kernel/kernel.wasm')));
     const { exports } = new webAssembly.Instance(module, { env: { memory } });
     const offset = hugePageOffset(memory.buffer);
     return new Kernel(memory, exports as KernelCalls, offset < RANGES ? offset + HUGE_PAGE_BYTES : offset);
   } catch (error) {
-    return (error as Error).message;
+    return unavailable((error as Error).message);
   }
+}
+
+function unavailable(why: string): string {
+  return `WebAssembly unavailable (${why}): metering takes longer, records are the same.`;
 }
 
 /** As much as can be had, by halves: it counts as memory where the kernel promises no more than there is. */

@@ -74,9 +74,7 @@ function kernelFor(invocation: Invocation, addon: CaptureAddon | undefined): Ker
   if (invocation.flag('no-wasm')) return undefined;
   const kernel = loadKernel(addon?.hugePageOffset);
   if (typeof kernel !== 'string') return kernel;
-  if (!invocation.flag('quiet')) {
-    invocation.stderr.writeMessage(`WebAssembly unavailable (${kernel}): metering takes longer, records are the same.`);
-  }
+  if (!invocation.flag('quiet')) invocation.stderr.writeMessage(kernel);
   return undefined;
 }
 

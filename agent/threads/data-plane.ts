@@ -5,6 +5,7 @@
 import { type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import { boundedEngine } from '../capture/bounded-engine.ts';
 import { type RecordingSetup, recordingEngine } from '../capture/recording.ts';
+import { loadKernel } from '../kernel/kernel.ts';
 import { Control } from '../meter/control.ts';
 import { runDataPlane } from '../meter/data-plane.ts';
 import { SLICE_MS } from '../meter/sweeps.ts';
@@ -18,7 +19,7 @@ import { type ErrorCode, OperationalError } from '../model/operational-error.ts'
 import { createPacketBatch, FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine } from '../model/packet-source.ts';
 import type { RingChange } from '../model/ring-change.ts';
-import type { NetlinkAddon } from '../native/addon.ts';
+import type { CaptureAddon, NetlinkAddon } from '../native/addon.ts';
 import type { ExclusionPolicy } from '../packet/exclusion.ts';
 import { TapManager, type TapSetup } from './tap-manager.ts';
 import { LinkEvents, WakeEvent } from './waking.ts';
@@ -44,6 +45,8 @@ export interface DataPlaneSetup {
   readonly wake: number;
   /** Whether interfaces that come and go are reported. */
   readonly followsLinks?: boolean | undefined;
+  /** Whether TypeScript meters, also where WebAssembly can run. */
+  readonly noWasm?: boolean | undefined;
   /** Where packets are written as they come, too. */
   readonly recording?: RecordingSetup | undefined;
 }
@@ -84,7 +87,7 @@ export interface Failure {
 export async function dataPlane(
   setup: DataPlaneSetup,
   bareEngine: LiveEngine,
-  addon: PageMapper & NetlinkAddon,
+  addon: PageMapper & NetlinkAddon & Pick<CaptureAddon, 'hugePageOffset'>,
   { recorder, requests }: DataPlanePorts,
   emit: (message: DataPlaneMessage) => void,
 ): Promise<void> {
@@ -94,19 +97,22 @@ export async function dataPlane(
   const wake = new WakeEvent(setup.wake);
   engine.alsoWaitFor?.(wake.descriptor);
   const links = setup.followsLinks === true ? new LinkEvents(addon, engine) : undefined;
+  const kernel = setup.noWasm === true ? undefined : loadKernel(addon.hugePageOffset);
+  const loaded = typeof kernel === 'string' ? undefined : kernel;
   const set = new TapManager({
     ...setup,
     engine,
     mapper: addon,
+    kernel: loaded,
     packetsOf: (interfaceName) => links?.packetsOf(interfaceName),
     onClosed: (window) => send(recorder, { kind: 'closed', window }),
     onEvent: (point, event) => emit({ kind: 'event', point, event }),
   });
-  const batch = createPacketBatch(BATCH_BYTES);
+  const batch = createPacketBatch(BATCH_BYTES, loaded);
   let asked: Asked[] = [];
   const first = new FirstTaps(setup.taps, () => {
-    const limits = links?.limit === undefined ? engine.limits : [...engine.limits, links.limit];
-    emit({ kind: 'ready', limits });
+    const missing = [links?.limit, typeof kernel === 'string' ? kernel : undefined];
+    emit({ kind: 'ready', limits: [...engine.limits, ...missing.filter((limit) => limit !== undefined)] });
   });
   const onRound = async () => {
     wake.clear(addon);

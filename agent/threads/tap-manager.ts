@@ -9,6 +9,7 @@ import { uptime } from 'node:os';
 import { NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
 import type { RejectTable } from '../flow/reject-tables.ts';
 import type { Window } from '../flow/window.ts';
+import type { Kernel } from '../kernel/kernel.ts';
 import type { LinkPackets } from '../meter/attach-loss.ts';
 import type { Capture } from '../meter/attachment.ts';
 import { endTap } from '../meter/data-plane.ts';
@@ -52,6 +53,8 @@ export interface TapManagerOptions {
   readonly packetsOf?: LinkPackets | undefined;
   readonly engine: LiveEngine;
   readonly mapper: PageMapper;
+  /** Meters, and has the tables in its memory; TypeScript does without. */
+  readonly kernel?: Kernel | undefined;
   /** Of closed windows that the recorder still has: from there on open ones may not grow, and are coarsened early. */
   readonly heldBytesMax?: number;
   readonly onClosed: (window: ClosedWindow) => void;
@@ -75,7 +78,8 @@ export class TapManager {
     this.#meter = {
       exclusion: this.#exclusion,
       hashSeed: options.hashSeed,
-      allocate: sharedTableMemory(options.mapper),
+      kernel: options.kernel,
+      allocate: sharedTableMemory(options.mapper, options.kernel),
       flowsMax: options.flowsMax,
       windowsMax: OPEN_WINDOWS_MAX,
       tableBytesMax: Number.POSITIVE_INFINITY,
@@ -243,7 +247,7 @@ export class TapManager {
   }
 
   #journalOf(point: ObservationPoint): WindowJournal | undefined {
-    const { persist, mapper, onEvent } = this.#options;
+    const { persist, mapper, kernel, onEvent } = this.#options;
     if (persist === undefined) return undefined;
     const { ruleNames } = this.#exclusion;
     const fallback = this.#meter.allocate;
@@ -252,6 +256,7 @@ export class TapManager {
       point,
       ruleNames,
       mapper,
+      places: kernel,
       fallback,
       onEvent: (event) => onEvent(point, event),
     });

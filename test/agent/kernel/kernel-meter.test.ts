@@ -8,6 +8,7 @@ import type { Ledger } from '../../../agent/model/ledger.ts';
 import type { PacketBatch } from '../../../agent/model/packet-batch.ts';
 import { FRAME, RECORD_HEADER_BYTES } from '../../../agent/model/packet-batch-layout.ts';
 import { type AllocateTableMemory, heapMemory } from '../../../agent/model/table-memory.ts';
+import { captureAddonIfBuilt } from '../../../agent/native/addon.ts';
 import { parseNetwork } from '../../../agent/packet/address.ts';
 import { EXCLUDE_DEFAULTS, EXCLUDE_NOTHING, Exclusion, type ExclusionPolicy } from '../../../agent/packet/exclusion.ts';
 import { decoderFor } from '../../../agent/packet/link-type.ts';
@@ -68,7 +69,7 @@ function meterAll(traffic: readonly Traffic[], options: Options, inKernel: boole
   const closed: Closed[] = [];
   const answers: number[] = [];
   let allocations = options.allocations ?? Number.POSITIVE_INFINITY;
-  const memory: AllocateTableMemory = inKernel ? privateTableMemory(undefined, kernel) : heapMemory;
+  const memory: AllocateTableMemory = inKernel ? privateTableMemory(captureAddonIfBuilt(), kernel) : heapMemory;
   const meter = new Meter({
     ...meterOptions(),
     windowSeconds: 60,

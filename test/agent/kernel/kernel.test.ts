@@ -1,14 +1,17 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createSavefileEngine } from '../../../agent/capture/savefile/savefile.ts';
 import { RANGES, RECORD } from '../../../agent/kernel/layout.ts';
 import { privateTableMemory } from '../../../agent/meter/table-memory.ts';
+import { WindowFile } from '../../../agent/meter/window-file.ts';
 import { createPacketBatch, FRAME_BYTES_MAX } from '../../../agent/model/packet-batch.ts';
-import { captureAddonIfBuilt } from '../../../agent/native/addon.ts';
+import type { TablePages } from '../../../agent/model/table-memory.ts';
+import { captureAddonIfBuilt, loadCaptureAddon } from '../../../agent/native/addon.ts';
 import { replay } from '../../../agent/replay/replay.ts';
 import { pcapFile } from '../../support/capture-file.ts';
+import { POINT } from '../../support/closed-windows.ts';
 import { kernelForTests } from '../../support/kernel.ts';
 import { meterOptions } from '../../support/metering.ts';
 import { ethernet, ipv4, udp } from '../../support/packet-builder.ts';
@@ -42,6 +45,41 @@ describe('the memory of the kernel', () => {
     const other = privateTableMemory(undefined, kernel)(kernel.buffer.byteLength / 2);
     expect([table, other].map((memory) => kernel.holds(memory!.words))).toEqual([true, false]);
     table!.release();
+  });
+
+  it('has tables that are files, and gives their places back', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'flowlogd-kernel-'));
+    const addon = loadCaptureAddon();
+    const window = {
+      hostId: 'host',
+      runId: '0123456789abcdef',
+      point: POINT,
+      windowStart: 0,
+      revision: 0,
+      ruleNames: [],
+    };
+    try {
+      const file = new WindowFile(folder, window, 0, addon, kernel);
+      const free = kernel.take(4096)!;
+      kernel.giveBack(free);
+      const tables = [1, 2].map(() => file.allocate(4096, { windowStart: 0, revision: 0, family: 4 }));
+      for (const [index, { words }] of tables.entries()) words.fill(0x0101_0101 * (index + 1));
+      expect(tables.map(({ words }) => kernel.holds(words))).toEqual([true, true]);
+      const bytes = readFileSync(file.path);
+      for (const [index, { handOver }] of tables.entries()) {
+        const pages = handOver();
+        const { offset } = pages as Extract<TablePages, { kind: 'file' }>;
+        expect(bytes.subarray(offset, offset + 4096).every((byte) => byte === index + 1)).toBe(true);
+      }
+      for (const { release } of tables) release();
+      expect(kernel.take(4096)!.every((byte) => byte === 0)).toBe(true);
+      expect(readFileSync(file.path).equals(bytes)).toBe(true);
+      kernel.giveBack(free);
+      file.unmapHead();
+      file.close();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('has the packets of a file that is replayed, and what they are read into', async () => {
