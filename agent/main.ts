@@ -47,5 +47,6 @@ finish(
     onHangUp: (listener) => signals.onHangUp(listener),
     onStatusRequest: (listener) => signals.onStatusRequest(listener),
     confine: async (programs) => (await import('./commands/confine.ts')).confine(programs),
+    limitFiles: async (opened) => (await import('./commands/confine.ts')).limitOpenedFiles(opened),
   }),
 );

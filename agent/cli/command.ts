@@ -83,6 +83,11 @@ export interface ProcessContext {
    * @param programs whether it is still to start other programs
    */
   confine(programs: boolean): Promise<Sandbox>;
+  /**
+   * Limits the whole process, for good, to what it has open, these files to be read, and what its libraries read of the host; a
+   * kernel without Landlock limits nothing.
+   */
+  limitFiles(opened: readonly string[]): Promise<void>;
 }
 
 /**

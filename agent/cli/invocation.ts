@@ -153,6 +153,7 @@ function bindGetters(command: Command, words: Words, context: ProcessContext): I
     onHangUp: (listener) => context.onHangUp(listener),
     onStatusRequest: (listener) => context.onStatusRequest(listener),
     confine: (programs) => context.confine(programs),
+    limitFiles: (opened) => context.limitFiles(opened),
     positionals: words.positionals,
     program: words.program,
     has: (name) => words.values.has(spec(name).name),

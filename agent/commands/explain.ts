@@ -35,7 +35,9 @@ export const explain: Command = {
   async run(invocation) {
     const { runExplain } = await import('../explain/run.ts');
     await invocation.confine(false);
-    return runExplain(invocation, await exclusionPolicy(invocation));
+    const policy = await exclusionPolicy(invocation);
+    await invocation.limitFiles(invocation.positionals);
+    return runExplain(invocation, policy);
   },
 };
 

@@ -8,6 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Invocation } from '../cli/command.ts';
 import { startRotation } from '../meter/rotation.ts';
 import { EXIT } from '../model/operational-error.ts';
+import { isNewFile } from '../output/byte-destination.ts';
 import { ReportOutput } from '../output/report-output.ts';
 import { formatLedger } from '../record/ledger-text.ts';
 import { visible } from '../terminal/visible-text.ts';
@@ -63,9 +64,10 @@ export async function runDebug(
   notify(neighbour);
   // A program would inherit the priority, and behave otherwise than without us.
   if (neighbour !== undefined && plan.program.length === 0) setPriority(LOW_PRIORITY);
+  const mayRemove = plan.htmlPath !== undefined && isNewFile(plan.htmlPath);
   const report = createReport(plan);
   try {
-    return await capture(invocation, plan, { report, notices, neighbour });
+    return await capture(invocation, plan, { report, mayRemove, notices, neighbour });
   } catch (error) {
     await report?.abandon();
     throw error;
@@ -75,16 +77,20 @@ export async function runDebug(
 /** What a run says beside its records, and where. */
 interface Beside {
   readonly report: ReportOutput | undefined;
+  /** Whether the report is a new file. */
+  readonly mayRemove: boolean;
   readonly notices: Notices;
   readonly neighbour: string | undefined;
 }
 
 async function capture(invocation: Invocation, plan: DebugPlan, beside: Beside): Promise<number> {
   const { signal, stderr } = invocation;
-  const { report, notices, neighbour } = beside;
+  const { report, mayRemove, notices, neighbour } = beside;
   const { notify } = notices;
   const plane = startDataPlane(createSetup(plan), plan.engine, (point, event) => notify(eventText(point, event)));
   for (const limit of await plane.ready) notify(limit);
+  // By now all is open. A program is the user's own, and may need what we do not.
+  if (plan.program.length === 0 && !mayRemove) await invocation.limitFiles([]);
   const program = plan.program.length === 0 ? undefined : startTraced(plan, invocation);
   const failed = await program?.failed;
   if (failed !== undefined) {

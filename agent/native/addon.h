@@ -88,6 +88,7 @@ napi_value keep_capabilities(napi_env env, napi_callback_info info);
 napi_value execute(napi_env env, napi_callback_info info);
 napi_value landlock_version(napi_env env, napi_callback_info info);
 napi_value limit_files(napi_env env, napi_callback_info info);
+int on_all_threads(int (*action)(int), int argument);
 napi_value pass_capabilities(napi_env env, napi_callback_info info);
 napi_value user_named(napi_env env, napi_callback_info info);
 napi_value is_id_taken(napi_env env, napi_callback_info info);

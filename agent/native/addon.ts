@@ -186,12 +186,18 @@ export interface ProcessAddon {
   lockFile(fileDescriptor: number): boolean;
 }
 
-/** Landlock, landlock(7): for this thread and what it executes. */
+/** Landlock, landlock(7): for this thread, or for all, and what they execute. */
 export interface FilesAddon {
   /** 0 where the kernel has none. */
   landlockVersion(): number;
   /** Of the handled rights those of the rules are left, a rule being a path and its rights; paths that are not there need none. */
-  limitFiles(handled: number, scoped: number, paths: readonly string[], rights: readonly number[]): void;
+  limitFiles(
+    handled: number,
+    scoped: number,
+    paths: readonly string[],
+    rights: readonly number[],
+    ofAllThreads: boolean,
+  ): void;
 }
 
 /** Users of the host. */

@@ -1,5 +1,5 @@
 /*
- * Landlock (landlock(7)): files that a thread, and whatever it executes, may use from now on. Called by their numbers, because the C
+ * Landlock (landlock(7)): files that a thread, or all of them, and whatever they execute, may use from now on. Called by their numbers, because the C
  * library has no functions for them; which files and rights is decided in JavaScript.
  */
 #include "addon.h"
@@ -48,7 +48,8 @@ static int allow(int ruleset, const char *path, uint64_t rights) {
   if (fstat(rule.parent_fd, &status) == 0 && !S_ISDIR(status.st_mode)) rule.rights &= RIGHTS_OF_FILES;
   int failure = rule.rights == 0 || syscall(ADD_RULE, ruleset, RULE_PATH_BENEATH, &rule, 0) == 0 ? 0 : errno;
   close(rule.parent_fd);
-  return failure;
+  /* A pipe, as /dev/stdin may be one: the kernel limits none of them. */
+  return failure == EBADFD ? 0 : failure;
 }
 
 static int allow_all(napi_env env, int ruleset, napi_value paths, napi_value rights) {
@@ -71,18 +72,27 @@ static int allow_all(napi_env env, int ruleset, napi_value paths, napi_value rig
   return 0;
 }
 
-/* limitFiles(handled, scoped, paths, rights): of the handled rights this thread has those of the rules alone. */
+static int restrict_thread(int ruleset) {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return errno;
+  return syscall(RESTRICT_SELF, ruleset, 0) == 0 ? 0 : errno;
+}
+
+/* limitFiles(handled, scoped, paths, rights, ofAll): of the handled rights this thread, or all, have those of the rules alone. */
 napi_value limit_files(napi_env env, napi_callback_info info) {
-  napi_value arguments[4];
+  napi_value arguments[5];
   int32_t handled = 0, scoped = 0;
-  if (arguments_of(env, info, 4, arguments) == NULL) return NULL;
+  bool is_of_all = false;
+  if (arguments_of(env, info, 5, arguments) == NULL) return NULL;
+  if (napi_get_value_bool(env, arguments[4], &is_of_all) != napi_ok) {
+    napi_throw_type_error(env, NULL, "ofAll must be a boolean");
+    return NULL;
+  }
   if (take_int32(env, arguments[0], "handled", &handled) != 0 || take_int32(env, arguments[1], "scoped", &scoped) != 0) return NULL;
   struct ruleset_attributes attributes = {.handled_files = (uint32_t)handled, .scoped = (uint32_t)scoped};
   int ruleset = (int)syscall(CREATE_RULESET, &attributes, sizeof attributes, 0);
   if (ruleset < 0) return throw_errno(env, errno, "limiting files");
   if (allow_all(env, ruleset, arguments[2], arguments[3]) == 0) {
-    int failure = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ? errno : 0;
-    if (failure == 0 && syscall(RESTRICT_SELF, ruleset, 0) != 0) failure = errno;
+    int failure = is_of_all ? on_all_threads(restrict_thread, ruleset) : restrict_thread(ruleset);
     if (failure != 0) throw_errno(env, failure, "limiting files");
   }
   close(ruleset);

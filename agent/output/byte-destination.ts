@@ -15,6 +15,15 @@ export interface ByteDestination {
 /** Less the umask: whom records are for is up to who asks for them. */
 const FILE_MODE = 0o666;
 
+/** Whether a destination there may have to remove its file again, which a process that limited its files cannot. */
+export function isNewFile(path: string): boolean {
+  try {
+    return path !== '-' && lstatSync(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return true;
+  }
+}
+
 /**
  * Opened at once, so that a bad path is known at once; emptied before the first byte, so that a run which comes to nothing
  * takes nothing away.

@@ -18,7 +18,7 @@ import type { WindowOutput } from '../model/window-output.ts';
 import { type CaptureAddon, captureAddonIfBuilt } from '../native/addon.ts';
 import { AnnotatedOutput } from '../output/annotated-output.ts';
 import { BatchOutput, type ReplayHeader } from '../output/batch-output.ts';
-import { binaryDestination, fileDestination, textDestination } from '../output/byte-destination.ts';
+import { binaryDestination, fileDestination, isNewFile, textDestination } from '../output/byte-destination.ts';
 import { createPrinter, PrintedOutput } from '../output/printed-output.ts';
 import { createProgress } from '../output/progress.ts';
 import { outputToAll, ReportOutput } from '../output/report-output.ts';
@@ -45,6 +45,9 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
   const files = invocation.positionals;
   const addon = captureAddonIfBuilt();
   const kernel = kernelFor(invocation, addon);
+  const mayRemove = ['output', 'html'].some((name) => invocation.has(name) && isNewFile(invocation.required(name)));
+  const output = outputToAll(await createOutputs(invocation, windowSeconds));
+  if (!mayRemove) await invocation.limitFiles(files);
   const progress = createProgress(invocation.flag('quiet') ? undefined : invocation.stderr, totalBytes(files));
   const report = await replay({
     files,
@@ -60,7 +63,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
       flowsMax: FLOWS_MAX,
       ...HELD_MAX,
     },
-    output: outputToAll(await createOutputs(invocation, windowSeconds)),
+    output,
     onProgress: progress.show,
     linkTypeName,
     signal: invocation.signal,

@@ -88,6 +88,8 @@ const OF_ETC: readonly string[] = [
 export interface FileNeeds {
   readonly written: readonly string[];
   readonly read: readonly string[];
+  /** What is read once, and nothing beside it; of a folder only that it is one. */
+  readonly opened?: readonly string[];
 }
 
 export interface FileRules {
@@ -103,7 +105,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function fileRules(needs: FileNeeds, version: number, uid: number, environment: Environment): FileRules {
   const handled = SINCE.filter(([since]) => since <= version).reduce((all, [, rights]) => all | rights, 0);
   const read = [...OF_THE_HOST, ...etc(uid), ...ofProgram(environment), ...needs.read.flatMap(foldersOfFile)];
-  const rules = new Map([...read.map((path) => [path, READ] as const), ['/dev/null', READ | WRITE_FILE]]);
+  const opened = (needs.opened ?? []).map((path) => [resolve(path), isFolder(path) ? READ_DIR : READ_FILE] as const);
+  const rules = new Map([...opened, ...read.map((path) => [path, READ] as const), ['/dev/null', READ | WRITE_FILE]]);
   for (const path of [...needs.written, environment['NODE_V8_COVERAGE'] ?? '']) if (path !== '') rules.set(path, WRITE);
   return {
     handled,
@@ -111,6 +114,10 @@ export function fileRules(needs: FileNeeds, version: number, uid: number, enviro
     paths: [...rules.keys()],
     rights: [...rules.values()].map((rights) => rights & handled),
   };
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** A service manager may listen on an abstract socket. */

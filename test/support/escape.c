@@ -32,6 +32,7 @@
 #include <unistd.h>
 
 #define POLL_US 5000
+#define POLLS_MAX 1000
 #define BLUETOOTH 31
 #define ALG 38
 #define VSOCK 40
@@ -105,8 +106,20 @@ static void try_sockets(void) {
   tried("socket-inet", socket(AF_INET, SOCK_STREAM, 0));
 }
 
+static atomic_bool is_ending;
+
+/* Some runs limit files once theirs are open. */
+static void await_limit(const char *path) {
+  int fd = -1;
+  for (int polls = 0; polls < POLLS_MAX && !is_ending && (fd = open(path, O_RDONLY | O_CLOEXEC)) >= 0; polls++) {
+    close(fd);
+    usleep(POLL_US);
+  }
+}
+
 static void try_files(void) {
   const char *read_path = getenv("ESCAPE_READ"), *write_path = getenv("ESCAPE_WRITE");
+  if (read_path != NULL) await_limit(read_path);
   if (read_path != NULL) tried("read", open(read_path, O_RDONLY | O_CLOEXEC));
   if (write_path != NULL) tried("write", open(write_path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
 }
@@ -115,7 +128,6 @@ static void try_files(void) {
 static bool is_limited(void) { return unshare(0) != 0 && errno == EPERM; }
 
 static pthread_t thread;
-static atomic_bool is_ending;
 
 static void *intrude(void *unused) {
   (void)unused;
@@ -123,10 +135,10 @@ static void *intrude(void *unused) {
     if (is_ending) return NULL;
     usleep(POLL_US);
   }
-  try_files();
   try_sockets();
   try_kernel();
   try_processes();
+  try_files();
   say("end", "");
   return NULL;
 }

@@ -39,6 +39,7 @@ export function collecting(options: InProcessOptions = {}): ProcessContext & { s
     onHangUp: () => undefined,
     onStatusRequest: () => undefined,
     confine: async () => UNCONFINED,
+    limitFiles: async () => undefined,
   };
 }
 

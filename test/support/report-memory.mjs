@@ -1,4 +1,6 @@
 // Preloaded into a command (node --import): leaves what the kernel knows of its memory in the file that MEMORY_REPORT names.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { openSync, readFileSync, writeSync } from 'node:fs';
 
-process.on('exit', () => writeFileSync(process.env.MEMORY_REPORT, readFileSync('/proc/self/status')));
+// At once: the command may limit its files.
+const report = openSync(process.env.MEMORY_REPORT, 'w');
+process.on('exit', () => writeSync(report, readFileSync('/proc/self/status')));

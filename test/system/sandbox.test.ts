@@ -68,11 +68,18 @@ const REFUSED = {
 /** Of what does not start anew: libuv of Node.js 22 has made rings by then. */
 const IN_PLACE = { ...REFUSED, io_uring_enter: Number.parseInt(process.versions.node, 10) < 22 ? 'ENOSYS' : 'EBADF' };
 const NO_PROGRAMS = { execve: 'EPERM', spawn: 'EPERM', kill: 'EPERM' };
+const NO_FILES = limitsFiles ? { read: 'EACCES', write: 'EACCES' } : { read: 'done', write: 'done' };
 /** Landlock 6 keeps signals from all that is not in the sandbox. */
 const PROGRAMS = { execve: 'ENOENT', spawn: 'done', kill: LANDLOCK < 6 ? 'done' : 'EPERM' };
 
 /** A log service that nobody runs: what is delivered there is another test's. */
 const SINKS = `sinks: { cls: { type: cls, endpoint: 'http://127.0.0.1:9', topicId: t, secretId: i, secretKey: k } }`;
+
+function secretFile(): string {
+  const path = join(temporaryFolder(), 'secret');
+  writeFileSync(path, 'of root', { mode: 0o600 });
+  return path;
+}
 
 describe.skipIf(missing !== undefined)('foreign code in the process', { timeout: 180_000 }, () => {
   function inNamespace(): NetworkNamespace {
@@ -230,15 +237,17 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
   ])('of %s is refused the same', async (_, command, options) => {
     const path = join(temporaryFolder(), 'capture.pcap');
     writeFileSync(path, pcapFile([{ bytes: arp() }]));
-    const running = startCommand([...command, path, ...options], { env: intruding() });
-    expect(await escapesOf(running)).toEqual({ ...IN_PLACE, ...NO_PROGRAMS });
+    const targets = { read: secretFile(), write: join(temporaryFolder(), 'made') };
+    const running = startCommand([...command, path, ...options], { env: intruding(targets) });
+    expect(await escapesOf(running)).toEqual({ ...IN_PLACE, ...NO_PROGRAMS, ...NO_FILES });
     expect(await running.ended).toMatchObject({ code: 0 });
   });
 
   test('of a debug run is refused the same, but for one that starts a program for its user', async () => {
     const namespace = inNamespace();
-    const alone = startCommand(['debug', '-i', 'lo', '--duration', '1s'], { namespace, env: intruding() });
-    expect(await escapesOf(alone)).toEqual({ ...IN_PLACE, ...NO_PROGRAMS });
+    const targets = { read: secretFile(), write: join(temporaryFolder(), 'made') };
+    const alone = startCommand(['debug', '-i', 'lo', '--duration', '1s'], { namespace, env: intruding(targets) });
+    expect(await escapesOf(alone)).toEqual({ ...IN_PLACE, ...NO_PROGRAMS, ...NO_FILES });
     expect(await alone.ended).toMatchObject({ code: 0 });
     const words = ['debug', '-i', 'lo', '--', 'grep', 'Seccomp:', '/proc/self/status'];
     const { stdout } = await startCommand(words, { namespace, env: intruding() }).ended;

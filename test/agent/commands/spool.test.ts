@@ -77,6 +77,7 @@ async function runRaw(words: readonly string[]) {
     onHangUp: () => undefined,
     onStatusRequest: () => undefined,
     confine: async () => UNCONFINED,
+    limitFiles: async () => undefined,
   };
   const where = words.includes('--socket') ? [] : ['--state-directory', state];
   const code = await dispatch(['spool', ...words, ...where], context);
