@@ -1,17 +1,21 @@
 /** What is reported when files of the state directory were deleted while the agent runs: once in the log, and in the status. */
 import type { Spool } from '../spool/spool.ts';
 import type { Log } from '../telemetry/log.ts';
-import { STATE_IN_PLACE, type StateStatus } from '../telemetry/state-status.ts';
+import { STATE_IN_PLACE, type StateStatus, stateFailure } from '../telemetry/state-status.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
 import type { StateWatchEvents } from './state-watch.ts';
 
 const UNMADE = 'files of the state directory are missing and cannot be recreated; a stop would lose data in memory';
 
-/** @param onRemade there may be something to send */
+/**
+ * @param isLimited whether Landlock holds the agent to the state directory that was there at its start
+ * @param onRemade there may be something to send
+ */
 export function stateEvents(
   log: Log,
   status: Pick<StatusCollector, 'state'>,
   spool: Pick<Spool, 'counters' | 'noticeDeleted'>,
+  isLimited: boolean,
   onRemade: () => void,
 ): StateWatchEvents {
   let state = STATE_IN_PLACE;
@@ -32,8 +36,9 @@ export function stateEvents(
     },
     onState(failure) {
       enter({ failing: failure ?? null });
-      if (failure === undefined) log.info('state directory complete again');
-      else log.error(UNMADE, { reason: failure });
+      const gone = stateFailure(state, isLimited);
+      if (gone === undefined) log.info('state directory complete again');
+      else log.error(UNMADE, { reason: failure, advice: gone.advice });
     },
     onLooked() {
       spool.noticeDeleted();

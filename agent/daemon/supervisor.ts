@@ -172,10 +172,10 @@ export class Supervisor {
   }
 
   #watchState(): StateWatch {
-    const { log, stateDirectory } = this.#options;
+    const { log, stateDirectory, sandbox } = this.#options;
     const spool = { name: 'spool', isInPlace: () => this.#spool.isInPlace, remake: () => this.#spool.reclaim() };
     const tables = this.#tables.folders.map((folder) => watchedFolder('open windows', folder));
-    const events = stateEvents(log, this.status, this.#spool, () => this.#exporters.wake());
+    const events = stateEvents(log, this.status, this.#spool, sandbox.files.limited, () => this.#exporters.wake());
     return new StateWatch([watchedFolder('state directory', stateDirectory), spool, ...tables], events);
   }
 

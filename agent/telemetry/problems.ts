@@ -6,7 +6,7 @@ import { stateFailure, vanishedLoss } from './state-status.ts';
 
 type Seen = Pick<
   AgentStatus,
-  'dataPlane' | 'interfaces' | 'rings' | 'recorder' | 'spool' | 'state' | 'sinks' | 'logService'
+  'dataPlane' | 'interfaces' | 'rings' | 'recorder' | 'spool' | 'state' | 'sinks' | 'logService' | 'sandbox'
 >;
 
 /** Backlog, as a share of its limit, from which a problem is reported. */
@@ -226,8 +226,8 @@ function interfaceProblems(one: InterfaceStatus): readonly Problem[] {
   return problems;
 }
 
-function stateProblems({ state, spool }: Seen): readonly Problem[] {
-  const gone = stateFailure(state);
+function stateProblems({ state, spool, sandbox }: Seen): readonly Problem[] {
+  const gone = stateFailure(state, sandbox.files.limited);
   const loss = vanishedLoss(spool, state);
   return [
     ...(gone === undefined ? [] : [problem('state-gone', gone.message, gone.advice)]),

@@ -11,15 +11,21 @@ export interface StateStatus extends NumbersOf<typeof STATE> {
 
 export const STATE_IN_PLACE: StateStatus = { failing: null, remade: 0, remadeSeconds: null };
 
-/** Undefined: nothing is missing. */
-export function stateFailure({
-  failing,
-}: StateStatus): { readonly message: string; readonly advice: string } | undefined {
+/**
+ * Undefined: nothing is missing.
+ *
+ * @param isLimited Landlock lets the agent write in the directory that was there at its start, and in no other
+ */
+export function stateFailure(
+  { failing }: Pick<StateStatus, 'failing'>,
+  isLimited: boolean,
+): { readonly message: string; readonly advice: string } | undefined {
   if (failing === null) return undefined;
   return {
     message: `Files of the state directory were deleted and cannot be recreated; a stop would lose data in memory: ${failing}`,
-    advice:
-      'Recreate the directory for the user of flowlogd (install -d -o USER), or correct its permissions; flowlogd picks it up automatically, or after a restart where the status says files limited.',
+    advice: isLimited
+      ? 'If the whole directory was deleted, restart flowlogd at once: its files are limited to the former one, and what closes until then is lost. Else correct the permissions; flowlogd picks it up automatically.'
+      : 'Recreate the directory for the user of flowlogd (install -d -o USER), or correct its permissions; flowlogd picks it up automatically.',
   };
 }
 

@@ -181,6 +181,7 @@ export class StatusCollector {
       exporter: sinks[0]!,
       sinks,
       logService: this.#sources.logService?.() ?? null,
+      sandbox: this.#sandbox,
     };
     const isDropping = nowSeconds - this.#droppedAtSeconds < DROPPING_SECONDS;
     const problems = problemsOf(seen, isDropping);
@@ -195,7 +196,6 @@ export class StatusCollector {
       healthy: problems.every(({ severity }) => severity !== 'error'),
       problems,
       ...seen,
-      sandbox: this.#sandbox,
     };
   }
 

@@ -99,9 +99,11 @@ describe.skipIf(missing !== undefined)('of a running agent', { timeout: 120_000 
       await host.agent.untilStatus();
       await host.windowBegin();
       host.sendBurst();
-      removeAll(host.agent.stateFolder);
+      // In one step, so that nothing of it is made again before all of it is gone.
+      renameSync(host.agent.stateFolder, `${host.agent.stateFolder}.gone`);
       await running.until(({ stderr }) => stderr.includes(UNMADE));
       expect(running.stderr).not.toContain(REMADE);
+      expect(running.stderr).toContain('restart flowlogd at once');
     },
   );
 

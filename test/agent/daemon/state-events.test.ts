@@ -15,7 +15,7 @@ function watched() {
   const counters = { vanished: 0, vanishedPackets: 0, vanishedUnaccounted: 0 };
   const noticeDeleted = vi.fn();
   const spool = { counters, noticeDeleted } as never;
-  const events = stateEvents(log, { state: () => undefined } as never, spool, () => undefined);
+  const events = stateEvents(log, { state: () => undefined } as never, spool, true, () => undefined);
   return { lines, counters, noticeDeleted, events };
 }
 
@@ -37,6 +37,16 @@ test('what was made again is in the log, though something else was a moment befo
   events.onRemade(['control socket']);
   events.onRemade(['state directory', 'spool']);
   expect(lines.map(({ made }) => made)).toEqual(['control socket', 'state directory, spool']);
+});
+
+test('what cannot be made again is in the log with what to do', () => {
+  const { lines, events } = watched();
+  events.onState('state directory: EACCES');
+  events.onState(undefined);
+  expect(lines).toMatchObject([
+    { reason: 'state directory: EACCES', advice: expect.stringContaining('restart flowlogd at once') },
+    { message: 'state directory complete again' },
+  ]);
 });
 
 test('batches that somebody deleted are looked for at every look', () => {
