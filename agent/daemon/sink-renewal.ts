@@ -1,14 +1,17 @@
 /**
  * The files with keys, certificates and proxies that sinks name, read again while the agent runs: when one of them changed, which is
- * looked for every two seconds, and at once when a service rejects uploads. What cannot be used leaves the sinks as they are.
+ * looked for every two seconds, and at once when a service rejects uploads. What cannot be used leaves the sinks as they are, and is
+ * tried again, less and less often: the disk or the descriptors may have been what it lacked.
  */
 import { stat } from 'node:fs/promises';
+import { type BackoffLimits, backoffMs } from '../export/backoff.ts';
 import { RenewableSink } from '../export/renewable-sink.ts';
 import type { Sink } from '../model/sink.ts';
 import type { SinkContext, SinkFiles, SinkPlan } from '../model/sink-plan.ts';
 import type { Log } from '../telemetry/log.ts';
 
 const LOOK_MS = 2000;
+const RETRY: BackoffLimits = { initialMs: 4000, capMs: 60_000 };
 
 interface Renewable {
   readonly sink: RenewableSink;
@@ -25,6 +28,10 @@ export class SinkRenewal {
   readonly #options: SinkRenewalOptions;
   readonly #sinks = new Map<string, Renewable>();
   #stamp: string | undefined;
+  /** Messages of the last attempt, which are logged once. */
+  #failed: readonly string[] = [];
+  #failures = 0;
+  #retryAtMs = 0;
   #looking: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #onRenewed: () => void = () => undefined;
@@ -61,21 +68,25 @@ export class SinkRenewal {
 
   async #look(): Promise<void> {
     const stamp = await stampOf(this.#options.files.paths);
-    if (stamp === this.#stamp) return;
+    const { files, context } = this.#options;
+    if (stamp === this.#stamp && (this.#failures === 0 || context.nowMs() < this.#retryAtMs)) return;
     // Of before the reading, so that what changes amid it is found at the next look.
     this.#stamp = stamp;
-    await this.#attempt(async () => {
-      for (const plan of this.#options.files.readAgain()) await this.#attempt(() => this.#renew(plan));
+    const failed: string[] = [];
+    await attempt(failed, async () => {
+      // What fails concerns no other sink.
+      for (const plan of files.readAgain()) await attempt(failed, () => this.#renew(plan));
     });
+    this.#conclude(failed);
   }
 
-  /** What fails concerns no other sink. */
-  async #attempt(renew: () => Promise<void>): Promise<void> {
-    try {
-      await renew();
-    } catch (error) {
-      this.#options.log.error(`reloading credentials failed; keeping the current ones: ${(error as Error).message}`);
-    }
+  #conclude(failed: readonly string[]): void {
+    const { context, log } = this.#options;
+    for (const message of failed.filter((each) => !this.#failed.includes(each)))
+      log.error(`reloading credentials failed; keeping the current ones: ${message}`);
+    this.#failed = failed;
+    this.#failures = failed.length === 0 ? 0 : this.#failures + 1;
+    this.#retryAtMs = context.nowMs() + backoffMs(RETRY, this.#failures, Math.random);
   }
 
   async #renew(plan: SinkPlan): Promise<void> {
@@ -86,6 +97,14 @@ export class SinkRenewal {
     known.contents = plan.contents;
     log.info(`credentials of sink ${plan.name} reloaded`);
     this.#onRenewed();
+  }
+}
+
+async function attempt(failed: string[], renew: () => Promise<void>): Promise<void> {
+  try {
+    await renew();
+  } catch (error) {
+    failed.push((error as Error).message);
   }
 }
 

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readTextFile } from '../../../agent/config/files.ts';
 import { loadConfiguration } from '../../../agent/config/load.ts';
+import { SinkRenewal } from '../../../agent/daemon/sink-renewal.ts';
 import { openTargets } from '../../../agent/daemon/sink-targets.ts';
 import { SINKS } from '../../../agent/export/sinks.ts';
+import type { Sink } from '../../../agent/model/sink.ts';
+import type { SinkContext, SinkPlan } from '../../../agent/model/sink-plan.ts';
 import type { Log } from '../../../agent/telemetry/log.ts';
 import { checkSignature } from '../../../logservice/signature.ts';
 import { httpServer } from '../../support/loopback.ts';
@@ -12,6 +15,7 @@ import { batchOf } from '../../support/spool-batches.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const SIGNAL = new AbortController().signal;
+const SINK = { close: async () => undefined } as unknown as Sink;
 
 /** Two sinks, one of them with a proxy in a file, and what their service was sent. */
 async function opened(endpoint: string) {
@@ -84,5 +88,39 @@ describe('the files that sinks name', () => {
     expect(lines[1]).toBe('credentials of sink filed reloaded{}');
     expect(lines.join()).not.toContain('third');
     for (const { sink } of sinks) await sink.close();
+  });
+
+  test('are tried again though none of them changed, and what fails again is said once', async () => {
+    const lines: string[] = [];
+    const say = (message: string) => void lines.push(message);
+    let nowMs = 0;
+    let failing = 3;
+    const create = async () => {
+      if (failing-- > 0) throw new Error('too many open files');
+      return SINK;
+    };
+    const plan = { name: 'filed', create, contents: 'old' } as unknown as SinkPlan;
+    const renewal = new SinkRenewal({
+      files: { paths: [], readAgain: () => [{ ...plan, contents: 'new' }] },
+      context: { environment: {}, nowMs: () => nowMs } as SinkContext,
+      log: { info: say, error: say } as unknown as Log,
+    });
+    renewal.add(plan, SINK);
+    await renewal.look();
+    await renewal.look();
+    expect([failing, lines]).toEqual([
+      2,
+      ['reloading credentials failed; keeping the current ones: too many open files'],
+    ]);
+    for (let look = 0; failing >= 0; look++) {
+      expect(look).toBeLessThan(100);
+      nowMs += 2000;
+      await renewal.look();
+    }
+    expect(lines.slice(1)).toEqual(['credentials of sink filed reloaded']);
+    await renewal.look();
+    nowMs += 600_000;
+    await renewal.look();
+    expect([failing, lines.length]).toEqual([-1, 2]);
   });
 });
