@@ -52,7 +52,7 @@ export class Searches {
     if (this.#running >= SEARCH_LIMITS.concurrent && this.#waiting.length >= SEARCH_LIMITS.waiting) {
       return new Refusal('SpeedQuotaExceed', `${SEARCH_LIMITS.waiting} searches wait already; try again later.`);
     }
-    await this.#enter();
+    if (!(await this.#enter(question.signal))) return timedOut(0);
     try {
       return question.signal.aborted ? timedOut(0) : await this.#search(question);
     } finally {
@@ -74,9 +74,25 @@ export class Searches {
     await Promise.all(all.map((searcher) => searcher.ended));
   }
 
-  async #enter(): Promise<void> {
-    if (this.#running < SEARCH_LIMITS.concurrent) this.#running += 1;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** False: the asker went away before there was a place. */
+  async #enter(signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return false;
+    if (this.#running < SEARCH_LIMITS.concurrent) {
+      this.#running += 1;
+      return true;
+    }
+    return await new Promise<boolean>((resolve) => {
+      const leave = (): void => {
+        this.#waiting.splice(this.#waiting.indexOf(go), 1);
+        resolve(false);
+      };
+      const go = (): void => {
+        signal.removeEventListener('abort', leave);
+        resolve(true);
+      };
+      this.#waiting.push(go);
+      signal.addEventListener('abort', leave, { once: true });
+    });
   }
 
   #leave(): void {
