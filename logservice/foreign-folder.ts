@@ -1,16 +1,17 @@
-import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 
 /** Sticky, and open to all. */
 const SHARED = 0o1002;
+/** The kernel follows no more. */
+const LINKS_MAX = 40;
 
 /**
  * The folder or link on the way to a path that belongs to another user and lies where all users make folders, such as /tmp: that
  * user could put anything in place of what the service keeps there. Undefined where there is none.
  */
 export function foreignOnTheWay(path: string): { readonly path: string; readonly user: number } | undefined {
-  const real = existing(() => realpathSync(path));
-  for (const way of [resolve(path), ...(real === undefined ? [] : [real])].flatMap(upwards)) {
+  for (const way of placesOf(path)) {
     const found = existing(() => lstatSync(way));
     if (found !== undefined && isForeign(found) && isShared(dirname(way))) return { path: way, user: found.uid };
   }
@@ -25,8 +26,22 @@ function isShared(folder: string): boolean {
   return ((existing(() => statSync(folder))?.mode ?? 0) & SHARED) === SHARED;
 }
 
-function upwards(path: string): string[] {
-  return dirname(path) === path ? [] : [path, ...upwards(dirname(path))];
+/** Every folder and link that the path leads through, by their real names, also where what a link names is not there yet. */
+function placesOf(path: string): readonly string[] {
+  const places: string[] = [];
+  let links = 0;
+  const walk = (way: string): string => {
+    if (dirname(way) === way) return way;
+    const folder = walk(dirname(way));
+    const place = join(folder, basename(way));
+    places.push(place);
+    const target = links < LINKS_MAX ? existing(() => readlinkSync(place)) : undefined;
+    if (target === undefined) return place;
+    links++;
+    return walk(resolve(folder, target));
+  };
+  walk(resolve(path));
+  return places;
 }
 
 /** Undefined for what is not there, or cannot be: who opens it says why. */

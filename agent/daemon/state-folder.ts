@@ -1,9 +1,12 @@
 /** Whose the state directory is, and who may write in it. */
-import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { isSharedFolder } from '../capture/output-file.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { Log } from '../telemetry/log.ts';
+
+/** The kernel follows no more. */
+const LINKS_MAX = 40;
 
 /**
  * A folder under a shared one, such as /tmp, may be another user's, or lie behind another user's folder or link, who could then
@@ -12,8 +15,7 @@ import type { Log } from '../telemetry/log.ts';
  * @throws OperationalError `spool.unusable`
  */
 export function refuseForeignState(path: string): void {
-  const ways = [resolve(path), realPath(path)].flatMap((way) => (way === undefined ? [] : upwards(way)));
-  for (const way of ways) {
+  for (const way of placesOf(path)) {
     const found = existing(() => lstatSync(way));
     if (found === undefined || !isForeign(found) || !isSharedFolder(dirname(way))) continue;
     const what = way === resolve(path) && !found.isSymbolicLink() ? '' : `${way} is `;
@@ -41,14 +43,22 @@ export function isForeign({ uid }: Stats): boolean {
   return uid !== process.geteuid!() && uid !== 0;
 }
 
-/** The path, and every folder that it lies in. */
-function upwards(path: string): string[] {
-  return dirname(path) === path ? [] : [path, ...upwards(dirname(path))];
-}
-
-/** Undefined for a link to nothing, and for what is not there yet. */
-function realPath(path: string): string | undefined {
-  return existing(() => realpathSync(path));
+/** Every folder and link that the path leads through, by their real names, also where what a link names is not there yet. */
+function placesOf(path: string): readonly string[] {
+  const places: string[] = [];
+  let links = 0;
+  const walk = (way: string): string => {
+    if (dirname(way) === way) return way;
+    const folder = walk(dirname(way));
+    const place = join(folder, basename(way));
+    places.push(place);
+    const target = links < LINKS_MAX ? existing(() => readlinkSync(place)) : undefined;
+    if (target === undefined) return place;
+    links++;
+    return walk(resolve(folder, target));
+  };
+  walk(resolve(path));
+  return places;
 }
 
 /** Undefined for what is not there, or cannot be: who opens it says why. */

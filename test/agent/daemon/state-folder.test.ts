@@ -58,6 +58,28 @@ describe('a state directory', () => {
     expect(() => refuseForeignState(through)).toThrow(/folder is owned by user 12345/);
   });
 
+  test.skipIf(!isRoot)('is refused behind links of its own that lead there, also to what is not there yet', () => {
+    const shared = sharedFolder();
+    const own = temporaryFolder();
+    const [folder, link] = [join(shared, 'folder'), join(shared, 'link')];
+    mkdirSync(folder);
+    symlinkSync(own, link);
+    symlinkSync(join(folder, 'missing'), join(own, 'dangling'));
+    symlinkSync(folder, join(own, 'through'));
+    symlinkSync(link, join(own, 'there-and-back'));
+    symlinkSync('loop', join(own, 'loop'));
+    const paths = ['dangling', 'dangling/deeper', 'through/missing', 'there-and-back/state'].map((path) =>
+      join(own, path),
+    );
+    const look = () => paths.map((path) => foreignOnTheWay(path)?.user);
+    expect(look()).toEqual([undefined, undefined, undefined, undefined]);
+    chownSync(folder, SOMEBODY, SOMEBODY);
+    lchownSync(link, SOMEBODY, SOMEBODY);
+    expect(look()).toEqual([SOMEBODY, SOMEBODY, SOMEBODY, SOMEBODY]);
+    for (const path of paths) expect(() => refuseForeignState(path)).toThrow(/owned by user 12345/);
+    expect(() => refuseForeignState(join(own, 'loop'))).not.toThrow();
+  });
+
   test.each([
     [0o777, 1],
     [0o1777, 1],
