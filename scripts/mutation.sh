@@ -5,9 +5,13 @@
 #     scripts/mutation.sh [ROOM...]        all rooms of scripts/mutation/rooms.json, unless some are named
 #
 # A mutant of the files of a room counts as noticed by the tests of that room alone, not by an end-to-end test that passes through.
-# Survivors are in dist/mutation/ROOM.log, all mutants in dist/mutation/ROOM.json. MUTATION_WORKERS=N runs N at once (1 when not
-# given). Stryker is installed into dist/mutation at the first run: `npm install` brings nothing of it. On a busy machine a mutant that
-# only runs slowly is taken for one that hangs, and counts as noticed: run it where nothing else does.
+# Survivors are in dist/mutation/ROOM.log, all mutants in dist/mutation/ROOM.json. Stryker is installed into dist/mutation at the first
+# run: `npm install` brings nothing of it. From the environment:
+#
+#     MUTATION_FILES='FILE...'    of the one room that is named, only these files
+#     MUTATION_SECONDS=N          a mutant that takes N seconds longer than the code itself hangs (15 when not given). It counts as
+#                                 noticed, and is reported apart: on a busy machine one that is only slow is taken for it
+#     MUTATION_WORKERS=N          N at once (1 when not given)
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,6 +36,29 @@ check_names() {
   done
 }
 
+# They are of one room, because a score is of one.
+check_files() {
+  [ -n "${MUTATION_FILES:-}" ] || return 0
+  if [ $# -ne 1 ]; then
+    say 'MUTATION_FILES requires the name of one room'
+    exit 64
+  fi
+  for file in $MUTATION_FILES; do
+    [ -f "$file" ] && continue
+    say "MUTATION_FILES names '$file', which does not exist"
+    exit 64
+  done
+}
+
+check_seconds() {
+  case ${MUTATION_SECONDS:-15} in
+  0 | 0* | *[!0-9]*)
+    say "invalid MUTATION_SECONDS '$MUTATION_SECONDS': expected a number of seconds"
+    exit 64
+    ;;
+  esac
+}
+
 install_stryker() {
   [ "$(node -p "require('./$stryker/core/package.json').version" 2>/dev/null)" = "$STRYKER" ] && return 0
   say "installing Stryker $STRYKER into $folder"
@@ -52,6 +79,8 @@ mutate() {
 }
 
 check_names "$@"
+check_files "$@"
+check_seconds
 sh scripts/setup.sh
 install_stryker
 # shellcheck disable=SC2046 # a list of words

@@ -4,13 +4,14 @@ import { createRequire } from 'node:module';
 
 const rooms = JSON.parse(readFileSync(new URL('rooms.json', import.meta.url), 'utf8'));
 const room = process.env.MUTATION_ROOM;
+const files = process.env.MUTATION_FILES?.split(/\s+/).filter((file) => file !== '') ?? [];
 const folder = `${process.cwd()}/dist/mutation`;
 
 export default {
   plugins: [createRequire(`${folder}/package.json`).resolve('@stryker-mutator/vitest-runner')],
   testRunner: 'vitest',
   vitest: { configFile: 'scripts/mutation/vitest.config.mjs', related: false },
-  mutate: rooms[room].mutate,
+  mutate: files.length > 0 ? files : rooms[room].mutate,
   // Each mutant is met by the tests that reach it, and by no other.
   coverageAnalysis: 'perTest',
   // Compiled code, and what no test of these rooms reads.
@@ -23,6 +24,6 @@ export default {
   clearTextReporter: { allowColor: false, allowEmojis: false, logTests: false, reportTests: false },
   allowConsoleColors: false,
   concurrency: Number(process.env.MUTATION_WORKERS ?? 1),
-  timeoutMS: 15_000,
+  timeoutMS: 1000 * Number(process.env.MUTATION_SECONDS ?? 15),
   checkers: [],
 };
