@@ -1,6 +1,6 @@
+import { StoreError } from './model/store-error.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { type RunningService, startService } from './service.ts';
-import { StoreError } from './store-error.ts';
 import { visible } from './visible-text.ts';
 
 /** The process of the log service: options in, one ready line out, then nothing but warnings until it is stopped. */

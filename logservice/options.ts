@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
-import type { Address } from './listeners.ts';
-import { parseTopicRequest, type TopicRequest } from './topics.ts';
+import type { Address } from './http/listeners.ts';
+import { parseTopicRequest, type TopicRequest } from './store/topics.ts';
 
 /** The command line of the log service. */
 export interface Options {

@@ -1,20 +1,20 @@
 import { chmodSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Checkpoints } from './checkpoints.ts';
-import { loadCredentials } from './credentials.ts';
-import { writeDurably } from './durable-file.ts';
-import { foreignOnTheWay } from './foreign-folder.ts';
-import { HTTP_LIMITS, type HttpLimits, HttpServer } from './http-server.ts';
-import { type Address, listenInFolder, listenOnPort } from './listeners.ts';
-import { whenGone } from './own-file.ts';
-import { applyRetention, type RetentionOptions } from './retention.ts';
-import { createHandler } from './routes.ts';
+import { loadCredentials } from './http/credentials.ts';
+import { HTTP_LIMITS, type HttpLimits, HttpServer } from './http/http-server.ts';
+import { type Address, listenInFolder, listenOnPort } from './http/listeners.ts';
+import { createHandler } from './http/routes.ts';
+import { StoreError } from './model/store-error.ts';
 import { removeSpilled, Searches } from './search/searches.ts';
-import { Store } from './store.ts';
-import { StoreError } from './store-error.ts';
-import { loadTopics, type Topic, type TopicRequest } from './topics.ts';
-import { Writer } from './writer.ts';
+import { Checkpoints } from './store/checkpoints.ts';
+import { writeDurably } from './store/durable-file.ts';
+import { foreignOnTheWay } from './store/foreign-folder.ts';
+import { whenGone } from './store/own-file.ts';
+import { applyRetention, type RetentionOptions } from './store/retention.ts';
+import { Store } from './store/store.ts';
+import { loadTopics, type Topic, type TopicRequest } from './store/topics.ts';
+import { Writer } from './store/writer.ts';
 
 /** Builds the service of one store folder, starts it, and stops it in the reverse order. */
 export interface ServiceOptions extends RetentionOptions, Address {

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import { ADDED_FIELDS, FIELDS, INTERNAL_FIELDS, type OtherType, otherType, TAG_PREFIX } from '../fields.ts';
+import { ADDED_FIELDS, FIELDS, INTERNAL_FIELDS, type OtherType, otherType, TAG_PREFIX } from '../model/fields.ts';
 import { addressHex, prefixRange } from './address.ts';
 import { type Comparison, type Condition, type Pattern, QueryProblem } from './condition.ts';
 

@@ -1,7 +1,7 @@
 /** The fields that a query may name: the documented ones, and the keys that the topic has seen. */
 import { FIELDS as SCHEMA_FIELDS } from '../../schema/fields.ts';
 import { LEDGER_ROWS, logKeys } from '../../schema/ledger-numbers.ts';
-import { INTERNAL_FIELDS, OTHER_KEYS_MAX, otherType, TAG_PREFIX } from '../fields.ts';
+import { INTERNAL_FIELDS, OTHER_KEYS_MAX, otherType, TAG_PREFIX } from '../model/fields.ts';
 import type { Condition } from './condition.ts';
 
 /** Known although no log of the topic has them yet. */

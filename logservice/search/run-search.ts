@@ -1,6 +1,7 @@
 import type { DuckDBConnection, DuckDBResult, DuckDBValue, Json } from '@duckdb/node-api';
 import { JsonDuckDBValueConverter } from '@duckdb/node-api';
-import { FIELDS, INTERNAL_FIELDS, otherType, TAG_PREFIX } from '../fields.ts';
+import { FIELDS, INTERNAL_FIELDS, otherType, TAG_PREFIX } from '../model/fields.ts';
+import { Refusal } from '../model/refusal.ts';
 import {
   type CompiledCondition,
   compileCondition,
@@ -15,7 +16,6 @@ import { DOCUMENTED_FIELDS, KnownFields } from '../query/known-fields.ts';
 import { type ParsedQuery, parseQuery } from '../query/parse.ts';
 import { checkSql, checkWritten } from '../query/sql.ts';
 import { folded, LOG_TABLE } from '../query/sql-scope.ts';
-import { Refusal } from '../refusal.ts';
 import { SEARCH_LIMITS, type SearchRequest, type SearchResult } from './search-request.ts';
 
 /**

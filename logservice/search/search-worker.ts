@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
+import { Refusal } from '../model/refusal.ts';
 import { ADDRESS_HEX_MACROS } from '../query/address.ts';
 import { CLS_MACROS } from '../query/cls-functions.ts';
-import { Refusal } from '../refusal.ts';
 import { runSearch } from './run-search.ts';
 import type { Order, Reply } from './search-process.ts';
 

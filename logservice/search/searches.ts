@@ -1,8 +1,8 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Refusal } from '../refusal.ts';
-import type { Topic } from '../topics.ts';
-import type { ReadGate } from './read-gate.ts';
+import { Refusal } from '../model/refusal.ts';
+import type { ReadGate } from '../store/read-gate.ts';
+import type { Topic } from '../store/topics.ts';
 import { SearchProcess } from './search-process.ts';
 import { SEARCH_LIMITS, type SearchRequest, type SearchResult } from './search-request.ts';
 

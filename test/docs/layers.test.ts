@@ -113,6 +113,23 @@ const PROBES: readonly Probe[] = [
   ['agent/main.ts', './daemon/y.ts', 'forbidden'],
   ['logservice/x.ts', 'node:http', 'allowed'],
   ['logservice/x.ts', '../agent/model/y.ts', 'forbidden'],
+  ['logservice/model/x.ts', '../../schema/y.ts', 'allowed'],
+  ['logservice/model/x.ts', '../store/y.ts', 'forbidden'],
+  ['logservice/query/x.ts', '../model/y.ts', 'allowed'],
+  ['logservice/query/x.ts', 'node:fs', 'forbidden'],
+  ['logservice/query/x.ts', '../store/y.ts', 'forbidden'],
+  ['logservice/upload/x.ts', 'protobufjs', 'allowed'],
+  ['logservice/upload/x.ts', '../store/y.ts', 'forbidden'],
+  ['logservice/store/x.ts', '../upload/y.ts', 'allowed'],
+  ['logservice/store/x.ts', '../http/y.ts', 'forbidden'],
+  ['logservice/store/x.ts', '../search/y.ts', 'forbidden'],
+  ['logservice/search/x.ts', '../query/y.ts', 'allowed'],
+  ['logservice/search/x.ts', '../store/writer.ts', 'forbidden'],
+  ['logservice/search/x.ts', '../http/y.ts', 'forbidden'],
+  ['logservice/http/x.ts', '../store/y.ts', 'allowed'],
+  ['logservice/http/x.ts', '../query/y.ts', 'forbidden'],
+  ['logservice/http/x.ts', '../service.ts', 'forbidden'],
+  ['logservice/http/x.ts', '../../agent/model/y.ts', 'forbidden'],
 ];
 
 describe('the layers', () => {

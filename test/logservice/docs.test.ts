@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { logservice } from '../../agent/commands/logservice.ts';
+import { STATUS_OF } from '../../logservice/model/refusal.ts';
 import { parseOptions, USAGE } from '../../logservice/options.ts';
 import { CLS_FUNCTIONS } from '../../logservice/query/cls-functions.ts';
 import { AGGREGATES, SCALAR_FUNCTIONS, WINDOW_FUNCTIONS } from '../../logservice/query/sql-functions.ts';
-import { STATUS_OF } from '../../logservice/refusal.ts';
-import { PACKAGES_REMEMBERED_MAX } from '../../logservice/retention.ts';
+import { PACKAGES_REMEMBERED_MAX } from '../../logservice/store/retention.ts';
 
 const docs = readFileSync(new URL('../../docs/logservice.md', import.meta.url), 'utf8');
 

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Refusal } from '../../logservice/refusal.ts';
-import type { ReadGate } from '../../logservice/search/read-gate.ts';
+import { Refusal } from '../../logservice/model/refusal.ts';
 import { SEARCH_LIMITS } from '../../logservice/search/search-request.ts';
 import { Searches } from '../../logservice/search/searches.ts';
-import type { Topic } from '../../logservice/topics.ts';
+import type { ReadGate } from '../../logservice/store/read-gate.ts';
+import type { Topic } from '../../logservice/store/topics.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 test('a search whose asker left frees its place in the queue', async () => {

@@ -7,8 +7,8 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { HTTP_LIMITS } from '../../logservice/http-server.ts';
-import { tcpClients } from '../../logservice/tcp-clients.ts';
+import { HTTP_LIMITS } from '../../logservice/http/http-server.ts';
+import { tcpClients } from '../../logservice/http/tcp-clients.ts';
 import {
   call,
   column,

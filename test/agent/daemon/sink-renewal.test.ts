@@ -9,7 +9,7 @@ import { SINKS } from '../../../agent/export/sinks.ts';
 import type { Sink } from '../../../agent/model/sink.ts';
 import type { SinkContext, SinkPlan } from '../../../agent/model/sink-plan.ts';
 import type { Log } from '../../../agent/telemetry/log.ts';
-import { checkSignature } from '../../../logservice/signature.ts';
+import { checkSignature } from '../../../logservice/http/signature.ts';
 import { httpServer } from '../../support/loopback.ts';
 import { batchOf } from '../../support/spool-batches.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';

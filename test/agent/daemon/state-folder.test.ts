@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { refuseForeignState, warnOfOpenState } from '../../../agent/daemon/state-folder.ts';
 import { createLog } from '../../../agent/telemetry/log.ts';
-import { foreignOnTheWay } from '../../../logservice/foreign-folder.ts';
+import { foreignOnTheWay } from '../../../logservice/store/foreign-folder.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 const isRoot = process.getuid?.() === 0;

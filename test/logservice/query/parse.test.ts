@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type Condition, type Pattern, QueryProblem } from '../../../logservice/query/condition.ts';
 import { parseQuery, QUERY_LENGTH_MAX } from '../../../logservice/query/parse.ts';
-import { QUERY_SYMBOLS } from '../query-symbols.ts';
+import { QUERY_SYMBOLS } from './query-symbols.ts';
 
 /** A condition in brackets, to compare what was understood. */
 function shown(condition: Condition): string {

@@ -1,0 +1,118 @@
+import type { DuckDBDataChunk } from '@duckdb/node-api';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { ADDED_COLUMNS, FIELDS, FIRST_COLUMNS } from '../../../logservice/model/fields.ts';
+import { CHUNK_ROWS, RowBuffer } from '../../../logservice/store/row-buffer.ts';
+import type { Log, Pair } from '../../../logservice/upload/log-groups.ts';
+
+const STORED = [...FIRST_COLUMNS, ...ADDED_COLUMNS];
+type Row = Readonly<Record<string, unknown>>;
+
+/** A buffer, the chunks that it handed over as rows, and the keys that it said have no column. */
+function buffered() {
+  const chunks: Row[][] = [];
+  const otherKeys: string[] = [];
+  const take = (chunk: DuckDBDataChunk) => {
+    const columns = chunk.getColumns();
+    chunks.push(
+      Array.from({ length: chunk.rowCount }, (_, row) =>
+        Object.fromEntries(
+          STORED.flatMap(({ name }, index) => {
+            const value = columns[index]![row];
+            return value === null ? [] : [[name, value]];
+          }),
+        ),
+      ),
+    );
+  };
+  return { buffer: new RowBuffer(STORED, take, (key) => void otherKeys.push(key)), chunks, otherKeys };
+}
+
+const TIME_MS = 1_700_000_000_000;
+const log = (...contents: readonly Pair[]): Log => ({ time: TIME_MS, contents });
+const isLong = (key: string) => STORED.find(({ name }) => name === key)?.type === 'BIGINT';
+
+/** What a row must hold of a log, the plain way: canonical integers as such, all other texts of such fields among the others. */
+function expectedRow(packageId: bigint, index: number, { contents }: Log): Row {
+  const row: Record<string, unknown> = { package: packageId, pkg_log_id: index, time: BigInt(TIME_MS) };
+  const other = new Map<string, string>();
+  for (const { key, value } of contents) {
+    const isField = FIELDS.some(({ name }) => name === key);
+    const number = /^(0|-?[1-9]\d{0,14})$/.test(value) ? BigInt(value) : undefined;
+    if (!isField || (isLong(key) && number === undefined)) other.set(key, value);
+    else row[key] = isLong(key) ? number : value;
+  }
+  if (other.size > 0) row['other'] = JSON.stringify(Object.assign(Object.create(null), Object.fromEntries(other)));
+  return row;
+}
+
+const integerText = fc.oneof(
+  fc.bigInt({ min: -(10n ** 16n), max: 10n ** 16n }).map(String),
+  fc.constantFrom('0', '-0', '-', '', '00', '01', '-01', '+1', '1.0', '1e3', ' 1', '1 ', '65535', '65536', '٣'),
+  fc.constantFrom('999999999999999', '-999999999999999', '1000000000000000', '0x10', '1_000'),
+);
+const key = fc.oneof(
+  fc.constantFrom(...FIELDS.map(({ name }) => name)),
+  fc.constantFrom('package', 'time', 'other', 'pkg_log_id', '__proto__', 'constructor', 'toString', 'x'),
+  fc.string({ maxLength: 5 }),
+);
+const logs = fc.array(
+  fc.uniqueArray(fc.record({ key, value: fc.oneof(integerText, fc.string({ unit: 'grapheme' })) }), {
+    selector: (pair) => pair.key,
+    maxLength: 20,
+  }),
+  { maxLength: 8 },
+);
+
+describe('rows on their way into the store', () => {
+  test('hold every key of every log: integers that are written as such as numbers, all else to the letter', () => {
+    fc.assert(
+      fc.property(logs, (all) => {
+        const { buffer, chunks, otherKeys } = buffered();
+        for (const [index, contents] of all.entries()) buffer.add(7n, index, log(...contents));
+        buffer.flush();
+        const names = new Set(FIELDS.map(({ name }) => name));
+        expect(chunks.flat()).toEqual(all.map((contents, index) => expectedRow(7n, index, log(...contents))));
+        expect(otherKeys).toEqual(all.flat().flatMap((pair) => (names.has(pair.key) ? [] : [pair.key])));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test('keep a key called __proto__, which is a name like any other', () => {
+    const { buffer, chunks } = buffered();
+    buffer.add(1n, 0, log({ key: '__proto__', value: 'a' }, { key: 'x', value: 'b' }));
+    buffer.flush();
+    expect(chunks[0]![0]!['other']).toBe('{"__proto__":"a","x":"b"}');
+  });
+
+  test('are handed over a chunk at a time, and a last one that is not full when asked for', () => {
+    const { buffer, chunks } = buffered();
+    for (let row = 0; row < 2 * CHUNK_ROWS + 3; row++) {
+      buffer.add(BigInt(row >> 10), row, log({ key: 'packets', value: String(row) }));
+    }
+    expect(chunks.map(({ length }) => length)).toEqual([CHUNK_ROWS, CHUNK_ROWS]);
+    buffer.flush();
+    buffer.flush();
+    expect(chunks.map(({ length }) => length)).toEqual([CHUNK_ROWS, CHUNK_ROWS, 3]);
+    expect(chunks.flat().map((row) => [row['pkg_log_id'], row['packets']])).toEqual(
+      Array.from({ length: 2 * CHUNK_ROWS + 3 }, (_, row) => [row, BigInt(row)]),
+    );
+  });
+
+  test.each(['a chunk that was handed over', 'what was forgotten'])(
+    'have nothing of %s in the fields they lack',
+    (before) => {
+      const { buffer, chunks } = buffered();
+      const full = FIELDS.map(({ name }) => ({ key: name, value: '5' }));
+      for (let row = 0; row < 3; row++) buffer.add(1n, row, log(...full, { key: 'x', value: 'y' }));
+      if (before === 'what was forgotten') buffer.clear();
+      else buffer.flush();
+      const handed = chunks.length;
+      buffer.add(2n, 0, log());
+      buffer.flush();
+      expect(chunks.slice(handed)).toEqual([[{ package: 2n, pkg_log_id: 0, time: BigInt(TIME_MS) }]]);
+      expect(handed).toBe(before === 'what was forgotten' ? 0 : 1);
+    },
+  );
+});
