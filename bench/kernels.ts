@@ -5,6 +5,7 @@
  */
 import { parseArgs } from 'node:util';
 import { ANNOTATION_KERNELS } from './kernels/annotations.ts';
+import { CALIBRATION_KERNELS } from './kernels/calibration.ts';
 import { CAPTURE_KERNELS } from './kernels/capture.ts';
 import type { Kernel } from './kernels/kernel.ts';
 import { type KernelResult, measure } from './kernels/measure.ts';
@@ -21,6 +22,7 @@ const KERNELS: readonly Kernel[] = [
   ...RECORD_KERNELS,
   ...ANNOTATION_KERNELS,
   ...TRANSLATION_KERNELS,
+  ...CALIBRATION_KERNELS,
 ];
 
 export function runKernels(args: readonly string[]): void {

@@ -1,49 +1,27 @@
 /**
  * `npm run bench -- live [TOOL...]`: the highest offered rate at which a tool loses less than one packet in a thousand, and
- * what a packet costs it there. Packets are made on the first processor (the kernel's receive path runs there, too) and the
- * tool runs on the second. Lost is what was sent and is not in the tool's own output once it has ended.
+ * what a packet costs it there. With `--rate` every tool gets that rate, in turns: for a second, in which tables grow from nothing,
+ * and for `--seconds`, which tells what it costs to begin from what a packet costs. Packets are made on the first processor (the
+ * kernel's receive path runs there, too) and the tool runs on the second. Lost is what was sent and is not in the tool's own output
+ * once it has ended.
  */
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs, promisify } from 'node:util';
-import { Collector } from './collector.ts';
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { bestMethod, type LiveOptions, LOSS_MAX, requireTwoProcessors, type Step, step } from './live-step.ts';
 import { machineLine } from './machine.ts';
-import { startMeasured } from './measured.ts';
-import { nativeTool } from './native-tools.ts';
-import { BenchNetwork, OBSERVED, SENDING } from './network.ts';
-import { cacheFolder } from './places.ts';
-import { keepPrecedence, treeUse } from './process-tree.ts';
+import { BenchNetwork } from './network.ts';
 import { chooseTools } from './replay.ts';
-import { markdownTable, shortNumber } from './table-text.ts';
-import { environment, installPeers, type Tool } from './tools.ts';
+import { markdownTable, median, shortNumber } from './table-text.ts';
+import { installPeers, type Tool } from './tools.ts';
 
 /** Packets per second, from slow to as fast as the generator goes. */
 const RATES = [50_000, 100_000, 200_000, 400_000, 800_000, 1_200_000, 1_600_000, 2_000_000, 0] as const;
-const LOSS_MAX = 0.001;
-const COLLECTOR_PORT = 29_956;
-const GENERATOR_CPU = '0';
-const TOOL_CPU = 1;
-/** For a tool to open its capture, to take in what waits once the packets cease, and to end. */
-const READY_MS = 20_000;
-const DRAIN_MS = 20_000;
-const END_MS = 30_000;
+/** Of the short stretch at a fixed rate. */
+const SHORT_SECONDS = 1;
 
-interface LiveOptions {
-  readonly flows: number;
-  readonly seconds: number;
-  readonly method: 'xdp' | 'socket';
-}
-
-interface Step {
-  readonly packetsPerSecond: number;
-  readonly loss: number;
-  readonly nsPerPacket: number;
-  /** Of one core, while packets came. */
-  readonly busy: number;
-  readonly peakKib: number;
+interface ToolSteps<Steps> {
+  readonly tool: string;
+  readonly steps: Steps;
 }
 
 export async function runLiveBench(args: readonly string[]): Promise<void> {
@@ -52,62 +30,51 @@ export async function runLiveBench(args: readonly string[]): Promise<void> {
     allowPositionals: true,
     options: {
       flows: { type: 'string', default: '100000' },
-      seconds: { type: 'string', default: '2' },
+      seconds: { type: 'string' },
       rate: { type: 'string' },
+      runs: { type: 'string', default: '3' },
       json: { type: 'string' },
       install: { type: 'boolean', default: false },
     },
   });
   if (values.install) installPeers();
-  if (cpus().length < 2) throw new Error('this benchmark needs two processors: one for the packets, one for the tool');
+  requireTwoProcessors();
   const tools = chooseTools(positionals.length > 0 ? positionals : undefined, 'live');
   const network = new BenchNetwork();
   try {
     const method = await bestMethod(network);
-    const options = { flows: Number(values.flows), seconds: Number(values.seconds), method };
-    console.log(`${machineLine()}; packets by ${method}, ${options.flows} flows, ${options.seconds} s a step\n`);
-    const results: { readonly tool: string; readonly steps: readonly Step[] }[] = [];
-    for (const tool of tools) {
-      const steps =
-        values.rate === undefined
-          ? await search(tool, network, options)
-          : [await step(tool, network, Number(values.rate), options)];
-      results.push({ tool: tool.name, steps });
-      console.error(`${tool.name}: ${steps.map(describe).join('; ')}`);
-    }
-    console.log(
-      markdownTable(
-        HEADER,
-        results.map(({ tool, steps }) => row(tool, steps)),
-      ),
-    );
+    const seconds = Number(values.seconds ?? (values.rate === undefined ? 2 : 4));
+    const options = { flows: Number(values.flows), seconds, method };
+    console.log(`${machineLine()}; packets by ${method}, ${options.flows} flows, ${seconds} s a step\n`);
+    const bench = { tools, network, options };
+    const results =
+      values.rate === undefined
+        ? await searched(bench)
+        : await paced({ ...bench, rate: Number(values.rate), runs: Number(values.runs) });
     if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ options, results }, undefined, 2));
   } finally {
     network.remove();
   }
 }
 
-/** Live frames need a kernel of 2022 and the right to load a program; sending works everywhere. */
-async function bestMethod(network: BenchNetwork): Promise<'xdp' | 'socket'> {
-  try {
-    await generate(network, 1_000, { flows: 10, seconds: 0.1, method: 'xdp' });
-    return 'xdp';
-  } catch {
-    return 'socket';
-  }
+interface LiveBench {
+  readonly tools: readonly Tool[];
+  readonly network: BenchNetwork;
+  readonly options: LiveOptions;
 }
 
-async function generate(network: BenchNetwork, rate: number, { flows, seconds, method }: LiveOptions): Promise<number> {
-  const [command, ...rest] = [...network.prefix, 'taskset', '-c', GENERATOR_CPU, nativeTool('generator'), method];
-  const where = method === 'xdp' ? OBSERVED : SENDING;
-  const { stdout } = await promisify(execFile)(command!, [
-    ...rest,
-    where,
-    String(rate),
-    String(seconds),
-    String(flows),
-  ]);
-  return (JSON.parse(stdout) as { readonly sent: number }).sent;
+/* ---- the highest rate ---- */
+
+async function searched({ tools, network, options }: LiveBench): Promise<ToolSteps<readonly Step[]>[]> {
+  const results: ToolSteps<readonly Step[]>[] = [];
+  for (const tool of tools) {
+    const steps = await search(tool, network, options);
+    results.push({ tool: tool.name, steps });
+    console.error(`${tool.name}: ${steps.map(describe).join('; ')}`);
+  }
+  const rows = results.map(({ tool, steps }) => row(tool, steps));
+  console.log(markdownTable(HEADER, rows));
+  return results;
 }
 
 /** As fast as it goes first; where that is too fast, halves the list of rates. */
@@ -136,72 +103,9 @@ async function betterOfTwo(tool: Tool, network: BenchNetwork, rate: number, opti
   return second.loss < first.loss ? second : first;
 }
 
-async function step(tool: Tool, network: BenchNetwork, rate: number, options: LiveOptions): Promise<Step> {
-  const folder = mkdtempSync(join(cacheFolder(), 'run-'));
-  const place = { folder, port: COLLECTOR_PORT };
-  const { prefix } = network;
-  tool.prepare?.(place);
-  const collector = tool.collected ? await Collector.start(place.port, prefix) : undefined;
-  const path = { PATH: environment()['PATH']! };
-  const run = startMeasured(tool.live!(OBSERVED, place), { folder, cpu: TOOL_CPU, environment: path, prefix });
-  const killer = setTimeout(() => run.child.kill('SIGUSR1'), READY_MS + DRAIN_MS + END_MS + options.seconds * 1000);
-  try {
-    const processId = run.child.pid!;
-    await until(() => network.isCapturing, READY_MS, `${tool.name} does not capture`);
-    keepPrecedence(processId);
-    // A tool that has its socket may still be busy starting.
-    await settle(processId);
-    const before = treeUse(processId);
-    const sent = await generate(network, rate, options);
-    const busyMs = treeUse(processId).cpuMs - before.cpuMs;
-    await settle(processId);
-    const spentMs = treeUse(processId).cpuMs - before.cpuMs;
-    run.child.kill(tool.stopSignal ?? 'SIGINT');
-    const cost = await run.ended;
-    const counted = (await collector?.stop()) ?? (await tool.totals!(place));
-    return {
-      packetsPerSecond: sent / options.seconds,
-      loss: Math.max(0, 1 - counted.packets / sent),
-      nsPerPacket: (spentMs * 1e6) / sent,
-      busy: busyMs / (options.seconds * 1000),
-      peakKib: cost.peakKib,
-    };
-  } finally {
-    clearTimeout(killer);
-    run.child.kill('SIGUSR1');
-    collector?.kill();
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function until(holds: () => boolean, limitMs: number, otherwise: string): Promise<void> {
-  const end = performance.now() + limitMs;
-  while (!holds()) {
-    if (performance.now() > end) throw new Error(`${otherwise} after ${limitMs / 1000} s`);
-    await sleep(50);
-  }
-}
-
-/** Waits until the process does next to nothing: everything that came is taken in. */
-async function settle(processId: number): Promise<void> {
-  const end = performance.now() + DRAIN_MS;
-  let before = treeUse(processId).cpuMs;
-  for (let quiet = 0; quiet < 3 && performance.now() < end; ) {
-    await sleep(200);
-    const { cpuMs } = treeUse(processId);
-    quiet = cpuMs - before < 6 ? quiet + 1 : 0;
-    before = cpuMs;
-  }
-}
-
 const HEADER = [
-  'tool',
-  'highest rate, < 0.1 % lost',
-  'CPU ns/packet there',
-  'core busy',
-  'peak MiB',
-  'fastest offered',
-  'lost of it',
+  ...['tool', 'highest rate, < 0.1 % lost', 'CPU ns/packet there', 'core busy'],
+  ...['MiB', 'of it ring', 'fastest offered', 'lost of it'],
 ];
 
 function row(tool: string, steps: readonly Step[]): string[] {
@@ -211,11 +115,70 @@ function row(tool: string, steps: readonly Step[]): string[] {
     tool,
     best === undefined ? 'none' : thousands(best.packetsPerSecond),
     best === undefined ? '' : shortNumber(best.nsPerPacket),
-    best === undefined ? '' : `${Math.round(100 * best.busy)} %`,
-    String(Math.round(Math.max(...steps.map(({ peakKib }) => peakKib)) / 1024)),
+    best === undefined ? '' : percent(best.busy),
+    ...memory(steps),
     thousands(fastest.packetsPerSecond),
     `${shortNumber(100 * fastest.loss)} %`,
   ];
+}
+
+/* ---- one rate ---- */
+
+interface Pair {
+  readonly short: Step;
+  readonly long: Step;
+}
+
+interface PacedBench extends LiveBench {
+  readonly rate: number;
+  readonly runs: number;
+}
+
+async function paced({ tools, network, options, rate, runs }: PacedBench): Promise<ToolSteps<readonly Pair[]>[]> {
+  const results = tools.map((tool) => ({ tool: tool.name, steps: [] as Pair[] }));
+  for (let round = 0; round < runs; round++) {
+    for (const [index, tool] of tools.entries()) {
+      const short = await step(tool, network, rate, { ...options, seconds: SHORT_SECONDS });
+      const long = await step(tool, network, rate, options);
+      results[index]!.steps.push({ short, long });
+      console.error(`${tool.name}: ${describe(short)}; ${describe(long)}`);
+    }
+  }
+  const rows = results.map(({ tool, steps }) => pacedRow(tool, steps));
+  console.log(markdownTable(PACED_HEADER, rows));
+  return results;
+}
+
+const PACED_HEADER = [
+  ...['tool', 'lost in the first second', 'lost in all', 'CPU ns/packet', 'core busy'],
+  ...['fixed ms', 'slope ns/packet', 'MiB', 'of it ring'],
+];
+
+function pacedRow(tool: string, pairs: readonly Pair[]): string[] {
+  const of = (value: (pair: Pair) => number) => median(pairs.map(value));
+  const slopeMs = ({ short, long }: Pair) => (long.cpuMs - short.cpuMs) / (long.sent - short.sent);
+  return [
+    tool,
+    `${shortNumber(100 * of(({ short }) => short.loss))} %`,
+    `${shortNumber(100 * of(({ long }) => long.loss))} %`,
+    shortNumber(of(({ long }) => long.nsPerPacket)),
+    percent(of(({ long }) => long.busy)),
+    shortNumber(of((pair) => Math.max(0, pair.short.cpuMs - slopeMs(pair) * pair.short.sent))),
+    shortNumber(1e6 * of(slopeMs)),
+    ...memory(pairs.map(({ long }) => long)),
+  ];
+}
+
+/* ---- words ---- */
+
+function memory(steps: readonly Step[]): string[] {
+  const mebibytes = (part: 'residentKib' | 'ringKib') =>
+    String(Math.round(Math.max(...steps.map((each) => each[part])) / 1024));
+  return [mebibytes('residentKib'), mebibytes('ringKib')];
+}
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
 }
 
 function thousands(packetsPerSecond: number): string {
@@ -223,5 +186,5 @@ function thousands(packetsPerSecond: number): string {
 }
 
 function describe({ packetsPerSecond, loss, nsPerPacket, busy }: Step): string {
-  return `${thousands(packetsPerSecond)} ${shortNumber(100 * loss)} % lost, ${shortNumber(nsPerPacket)} ns, ${Math.round(100 * busy)} %`;
+  return `${thousands(packetsPerSecond)} ${shortNumber(100 * loss)} % lost, ${shortNumber(nsPerPacket)} ns, ${percent(busy)}`;
 }

@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- replay [CAPTURE...]`: flowlogd and its peers over the same captures. Runs are interleaved (every tool
  * once, then all again), so that what else happens on the machine hits all alike; figures are medians; the ratio that
- * matters is the one to `floor-aggregate` in the same runs.
+ * matters is the one to `floor-aggregate` in the same runs. Each tool also reads a capture of the same kind with a tenth of the
+ * packets, which tells what it costs to start from what a packet costs.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,10 +18,11 @@ import type { Totals } from './totals.ts';
 
 const REFERENCE = 'floor-aggregate';
 const COLLECTOR_PORT = 29_955;
+/** Of the packets of a capture, in the small one of its kind. */
+const SMALL_SHARE = 1 / 10;
 
 interface ReplayOptions {
   readonly tools: readonly Tool[];
-  readonly captures: readonly Capture[];
   readonly runs: number;
   readonly limitMs: number;
 }
@@ -28,6 +30,8 @@ interface ReplayOptions {
 interface ToolResult {
   readonly tool: string;
   readonly costs: Cost[];
+  /** Over the small capture. */
+  readonly smallCpusMs: number[];
   totals: Totals | undefined;
   /** Why there are no figures. */
   failure: string | undefined;
@@ -35,6 +39,7 @@ interface ToolResult {
 
 interface CaptureResult {
   readonly capture: Capture;
+  readonly small: Capture;
   readonly tools: readonly ToolResult[];
 }
 
@@ -62,9 +67,14 @@ export async function runReplayBench(args: readonly string[]): Promise<void> {
     const spec = CAPTURES.find((known) => known.name === name);
     if (spec === undefined)
       throw new Error(`no capture is called ${name}: ${CAPTURES.map((known) => known.name).join(' ')}`);
-    const captures = [capture(spec, Number(values.packets), folder)];
-    const options = { tools, captures, runs: Number(values.runs), limitMs: Number(values.limit) * 1000 };
-    const result = await compare(captures[0]!, options);
+    const packets = Number(values.packets);
+    const whole = capture(spec, packets, folder);
+    const small = capture(spec, Math.ceil(packets * SMALL_SHARE), folder);
+    const result = await compare(whole, small, {
+      tools,
+      runs: Number(values.runs),
+      limitMs: Number(values.limit) * 1000,
+    });
     results.push(result);
     console.log(format(result));
   }
@@ -84,20 +94,37 @@ export function chooseTools(wanted: readonly string[] | undefined, mode: 'replay
   return chosen.filter(isInstalled);
 }
 
-async function compare(subject: Capture, { tools, runs, limitMs }: ReplayOptions): Promise<CaptureResult> {
+async function compare(
+  subject: Capture,
+  small: Capture,
+  { tools, runs, limitMs }: ReplayOptions,
+): Promise<CaptureResult> {
   const results = tools.map(
-    (tool): ToolResult => ({ tool: tool.name, costs: [], totals: undefined, failure: undefined }),
+    (tool): ToolResult => ({ tool: tool.name, costs: [], smallCpusMs: [], totals: undefined, failure: undefined }),
   );
   for (let round = 0; round < runs; round++) {
     for (const [index, tool] of tools.entries()) {
       const result = results[index]!;
-      if (result.failure === undefined) await runOnce(tool, subject, limitMs, result);
+      const cost = await runUnlessFailed(tool, small, limitMs, result);
+      if (cost !== undefined) result.smallCpusMs.push(cost.cpuMs);
+      const whole = await runUnlessFailed(tool, subject, limitMs, result, (totals) => {
+        result.totals = worse(result.totals, totals, subject);
+      });
+      if (whole !== undefined) result.costs.push(whole);
     }
   }
-  return { capture: subject, tools: results };
+  return { capture: subject, small, tools: results };
 }
 
-async function runOnce(tool: Tool, subject: Capture, limitMs: number, result: ToolResult): Promise<void> {
+/** What a run cost, unless it or one before it failed; tells what the tool counted. */
+async function runUnlessFailed(
+  tool: Tool,
+  subject: Capture,
+  limitMs: number,
+  result: ToolResult,
+  onTotals: (totals: Totals | undefined) => void = () => undefined,
+): Promise<Cost | undefined> {
+  if (result.failure !== undefined) return undefined;
   const folder = mkdtempSync(join(cacheFolder(), 'run-'));
   const place = { folder, port: COLLECTOR_PORT };
   const collector = tool.collected ? await Collector.start(place.port) : undefined;
@@ -108,10 +135,8 @@ async function runOnce(tool: Tool, subject: Capture, limitMs: number, result: To
     const collected = await collector?.stop();
     if (cost === undefined) result.failure = `took longer than ${limitMs / 1000} s`;
     else if (cost.status !== 0) result.failure = `ended with status ${cost.status}`;
-    else {
-      result.costs.push(cost);
-      result.totals = worse(result.totals, collected ?? (await tool.totals?.(place)), subject);
-    }
+    else onTotals(collected ?? (await tool.totals?.(place)));
+    return result.failure === undefined ? cost : undefined;
   } finally {
     collector?.kill();
     rmSync(folder, { recursive: true, force: true });
@@ -124,7 +149,7 @@ function worse(one: Totals | undefined, other: Totals | undefined, truth: Captur
   return Math.abs(one.packets - truth.packets) >= Math.abs(other.packets - truth.packets) ? one : other;
 }
 
-function format({ capture: subject, tools }: CaptureResult): string {
+function format({ capture: subject, small, tools }: CaptureResult): string {
   const cpuOf = ({ costs }: ToolResult) => median(costs.map(({ cpuMs }) => cpuMs));
   const reference = tools.find(({ tool, costs }) => tool === REFERENCE && costs.length > 0);
   const referenceMs = reference === undefined ? Number.NaN : cpuOf(reference);
@@ -138,16 +163,27 @@ function format({ capture: subject, tools }: CaptureResult): string {
       shortNumber(perPacket(cpuOf(result))),
       `${shortNumber(perPacket(Math.min(...cpus)))}..${shortNumber(perPacket(Math.max(...cpus)))}`,
       shortNumber(cpuOf(result) / referenceMs),
+      ...fixedAndSlope(result, subject, small),
       shortNumber(median(costs.map(({ wallMs }) => wallMs)) / 1000),
       String(Math.round(Math.max(...costs.map(({ peakKib }) => peakKib)) / 1024)),
       totals === undefined ? '' : String(totals.records),
       verdict(subject, totals),
     ];
   });
-  const header = ['tool', 'CPU ns/packet', 'range', 'x floor', 'wall s', 'peak MiB', 'records', 'counts'];
+  const header = [
+    ...['tool', 'CPU ns/packet', 'range', 'x floor', 'fixed ms', 'slope ns/packet'],
+    ...['wall s', 'peak MiB', 'records', 'counts'],
+  ];
   const { name, packets, flows, records, bytes } = subject;
   const title = `${packets} packets, ${bytes} IP bytes, ${flows} flows, ${records} records of 60 s`;
   return `### ${name}: ${title}\n\n${markdownTable(header, rows)}`;
+}
+
+/** Milliseconds of CPU whatever the number of packets, and nanoseconds for each further packet. */
+function fixedAndSlope({ costs, smallCpusMs }: ToolResult, whole: Capture, small: Capture): string[] {
+  const smallMs = median(smallCpusMs);
+  const slopeMs = (median(costs.map(({ cpuMs }) => cpuMs)) - smallMs) / (whole.packets - small.packets);
+  return [shortNumber(Math.max(0, smallMs - slopeMs * small.packets)), shortNumber(slopeMs * 1e6)];
 }
 
 /** How a tool's own totals compare with the truth. */

@@ -33,6 +33,8 @@ export interface Tool {
 }
 
 const WINDOW = '60';
+/** Those that take in packets by the million; the same records. */
+const LIVE_ENGINES = ['libpcap', 'ring'] as const;
 const node = process.execPath;
 
 const floor = (name: string, mode: 'count' | 'aggregate'): Tool => ({
@@ -69,22 +71,22 @@ export const TOOLS: readonly Tool[] = [
     totals: ({ folder }) => ndjsonTotals(join(folder, 'records')),
   },
   {
-    name: 'flowlogd-debug',
-    live: (interfaceName) => [
-      node,
-      flowlogdEntry(),
-      'debug',
-      '-i',
-      interfaceName,
-      '--window',
-      WINDOW,
-      '--duration',
-      '1h',
-      '--format',
-      'ndjson',
-    ],
-    totals: ({ folder }) => ndjsonTotals(join(folder, 'out')),
+    name: 'flowlogd-batch-typescript',
+    replay: (capture, { folder }) => replayCommand('batch', capture, folder, '--no-wasm'),
+    totals: ({ folder }) => batchTotals(join(folder, 'records')),
   },
+  {
+    name: 'flowlogd-batch-libpcap',
+    replay: (capture, { folder }) => replayCommand('batch', capture, folder, '--engine', 'libpcap'),
+    totals: ({ folder }) => batchTotals(join(folder, 'records')),
+  },
+  ...LIVE_ENGINES.map(
+    (engine): Tool => ({
+      name: `flowlogd-${engine}`,
+      live: (interfaceName) => debugCommand(interfaceName, engine),
+      totals: ({ folder }) => ndjsonTotals(join(folder, 'out')),
+    }),
+  ),
   {
     name: 'softflowd',
     package: 'softflowd',
@@ -134,9 +136,14 @@ export const TOOLS: readonly Tool[] = [
 /** Active timeout as our window; the inactive one as short as nfpcapd takes. */
 const NFPCAPD_CACHE = ['-e', `${WINDOW},30`, '-B', '2097152'] as const;
 
-function replayCommand(format: 'batch' | 'ndjson', capture: string, folder: string): string[] {
-  const options = ['--quiet', '--window', WINDOW, '--format', format, '-o', join(folder, 'records')];
+function replayCommand(format: 'batch' | 'ndjson', capture: string, folder: string, ...more: string[]): string[] {
+  const options = ['--quiet', '--window', WINDOW, '--format', format, '-o', join(folder, 'records'), ...more];
   return [node, flowlogdEntry(), 'replay', ...options, capture];
+}
+
+function debugCommand(interfaceName: string, engine: (typeof LIVE_ENGINES)[number]): string[] {
+  const options = ['--window', WINDOW, '--duration', '1h', '--format', 'ndjson', '--engine', engine];
+  return [node, flowlogdEntry(), 'debug', '-i', interfaceName, ...options];
 }
 
 function softflowd({ folder, port }: RunPlace): string[] {
