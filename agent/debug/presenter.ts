@@ -59,10 +59,7 @@ export function tablePresenter(shown: Shown, title: string | undefined): Present
     window: () => undefined,
     refresh: () => (isDue() ? writeTable(shown, DEFAULT_CHOICES) : undefined),
     close: () => undefined,
-    end: () => {
-      if (title !== undefined) shown.stdout.write(`${visible(title)}\n`);
-      writeTable(shown, DEFAULT_CHOICES);
-    },
+    end: () => writeTable(shown, DEFAULT_CHOICES, title),
   };
 }
 
@@ -107,16 +104,17 @@ export function recordPresenter(
   };
 }
 
-function writeTable({ tally, stdout, context }: Shown, choices: ViewChoices): void {
+async function writeTable({ tally, stdout, context }: Shown, choices: ViewChoices, title?: string): Promise<void> {
   const view = viewOf(tally, choices, Math.max(TABLE_ROWS, (stdout.rows || 0) - TABLE_ROWS));
   const width = stdout.columns || TABLE_WIDTH;
   const loss = lossText(tally);
   const lines = [
+    ...(title === undefined ? [] : [title]),
     ...(view.flows === 0 ? [] : tableLines(view, choices.sort, context(), width)),
     totalLine(tally, view, view.rows.length),
     ...(choices.filter === '' ? [] : [`filter: ${choices.filter}`]),
     ...(loss === '' ? [] : [loss]),
     '',
   ];
-  stdout.write(`${lines.map(visible).join('\n')}\n`);
+  await textDestination(stdout).write(Buffer.from(`${lines.map(visible).join('\n')}\n`));
 }

@@ -372,30 +372,22 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
     expect(stderr).not.toMatch(NO_STACK);
   });
 
-  test('ends at once where its records find a full disk, and leaves no report', async () => {
-    const words = [
-      'debug',
-      '-i',
-      'obs0',
-      '--window',
-      '1s',
-      '--duration',
-      '1h',
-      '--format',
-      'text',
-      '--html',
-      'report.html',
-    ];
-    const running = startProgram(
-      ['sh', '-c', '"$0" "$@" > /dev/full', process.execPath, FLOWLOGD, ...words],
-      context(),
-    );
-    const { code, stderr } = await running.ended;
-    expect(stderr).toMatch(/^flowlogd: Writing to standard output failed: ENOSPC.*\.$/m);
-    expect(stderr).not.toMatch(NO_STACK);
-    expect(code).toBe(74);
-    expect(readdirSync(folder)).not.toContain('report.html');
-  });
+  test.each(['text', 'table', 'json'])(
+    'ends at once where its %s finds a full disk, and leaves no report',
+    async (format) => {
+      const output = format === 'json' ? ['--json'] : ['--format', format];
+      const words = ['debug', '-i', 'obs0', '--window', '1s', '--duration', '1h', ...output, '--html', 'report.html'];
+      const running = startProgram(
+        ['sh', '-c', '"$0" "$@" > /dev/full', process.execPath, FLOWLOGD, ...words],
+        context(),
+      );
+      const { code, stderr } = await running.ended;
+      expect(stderr).toMatch(/^flowlogd: Writing to standard output failed: ENOSPC.*\.$/m);
+      expect(stderr).not.toMatch(NO_STACK);
+      expect(code).toBe(74);
+      expect(readdirSync(folder)).not.toContain('report.html');
+    },
+  );
 
   test('says that the interface went and came back, and writes the gap down', async () => {
     const running = await startDebug('--window', '2s', '--duration', '1h');
