@@ -1,4 +1,5 @@
 /** The live screen for programs: one JSON object for each refresh, and one at the end. docs/debug.md says what each member is. */
+import { LEDGER_ROWS } from '../../schema/ledger-numbers.ts';
 import { type Ledger, lostPackets, offeredPackets } from '../model/ledger.ts';
 import { recordAddress } from '../record/endpoint.ts';
 import { actionOf, type FlowTally, type Rate, rejectRuleOf } from './flow-tally.ts';
@@ -62,18 +63,16 @@ function rateMembers(rate: Rate): object {
   return { bits_per_second: Math.round(rate.bytes * 8), packets_per_second: Number(rate.packets.toFixed(3)) };
 }
 
+function memberName(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 function ledgerObject(ledger: Ledger): object {
   return {
     offered_packets: offeredPackets(ledger),
     lost_packets: lostPackets(ledger),
-    metered: ledger.metered,
+    ...Object.fromEntries(LEDGER_ROWS.map(({ name }) => [memberName(name), ledger[name]])),
     excluded: ledger.excluded,
-    not_ip: ledger.notIp,
-    malformed: ledger.malformed,
-    overflowed: ledger.overflowed,
-    dropped_by_kernel: ledger.droppedByKernel,
-    dropped_by_interface: ledger.droppedByInterface,
-    drops_unknown: ledger.dropsUnknown,
     gaps: ledger.gaps,
   };
 }
