@@ -344,6 +344,13 @@ describe.skipIf(missing !== undefined)('foreign code in the process', { timeout:
       const again = startAgent(folder, '', targets, 0o644);
       await again.until(({ stderr }) => stderr.includes('flowlogd started'));
       expect((await statusOf(folder, () => true)).sandbox.user).toMatchObject({ uid, handedOver: 0 });
+      expect(await again.stop()).toMatchObject({ code: 0 });
+      const back = startAgent(folder, 'user: root', targets, 0o644);
+      await back.until(({ stderr }) => stderr.includes('flowlogd started'));
+      expect((await statusOf(folder, () => true)).sandbox).toMatchObject({
+        user: { uid: 0, reason: null },
+        capabilities: ['CAP_DAC_OVERRIDE', 'CAP_NET_RAW'],
+      });
     });
 
     test('is root where the other user cannot read the configuration, which is said once', async () => {
