@@ -1,8 +1,11 @@
 #!/usr/bin/env node
 import { dispatch, reportFailure, writingFailed } from './commands/dispatch.ts';
 import { ProcessSignals } from './commands/process-signals.ts';
+import { StandardOutput } from './commands/standard-output.ts';
 
 const signals = new ProcessSignals();
+const stdout = new StandardOutput(1, () => process.stdout.on('error', endWithoutReader));
+const stderr = new StandardOutput(2, () => process.stderr.on('error', () => {}));
 let isFinishing = false;
 
 function endWithoutReader(error: NodeJS.ErrnoException): void {
@@ -14,7 +17,7 @@ function endWithoutReader(error: NodeJS.ErrnoException): void {
 
 /** EPIPE of a pipe, EIO of a terminal that was closed. */
 function isReaderGone({ code }: NodeJS.ErrnoException): boolean {
-  const isTerminalGone = code === 'EIO' && process.stdout.isTTY === true;
+  const isTerminalGone = code === 'EIO' && stdout.isTTY;
   if (isTerminalGone) signals.hungUp();
   return code === 'EPIPE' || isTerminalGone;
 }
@@ -23,30 +26,28 @@ function finish(exitCode: number): void {
   if (isFinishing) return;
   isFinishing = true;
   // Everything written must be out before the exit, and nothing that a command left open may hold it up.
-  process.stdout.write('', () => {
-    const { errored } = process.stdout as { errored?: NodeJS.ErrnoException | null };
+  stdout.write('', () => {
+    const { errored } = stdout;
     const lost = exitCode === 0 && errored && !isReaderGone(errored);
-    const code = lost ? reportFailure(writingFailed(errored), process) : exitCode;
-    process.stderr.write('', () => signals.exit(code));
+    const code = lost ? reportFailure(writingFailed(errored), { stderr }) : exitCode;
+    stderr.write('', () => signals.exit(code));
   });
 }
 
-process.stdout.on('error', endWithoutReader);
-process.stderr.on('error', () => {});
-process.on('uncaughtException', (error) => finish(reportFailure(error, process)));
+process.on('uncaughtException', (error) => finish(reportFailure(error, { stderr })));
 
-finish(
-  await dispatch(process.argv.slice(2), {
-    stdin: process.stdin,
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: process.env,
-    get signal() {
-      return signals.ending;
-    },
-    onHangUp: (listener) => signals.onHangUp(listener),
-    onStatusRequest: (listener) => signals.onStatusRequest(listener),
-    confine: async (programs) => (await import('./commands/confine.ts')).confine(programs),
-    limitFiles: async (opened) => (await import('./commands/confine.ts')).limitOpenedFiles(opened),
-  }),
-);
+void dispatch(process.argv.slice(2), {
+  get stdin() {
+    return process.stdin;
+  },
+  stdout,
+  stderr,
+  env: process.env,
+  get signal() {
+    return signals.ending;
+  },
+  onHangUp: (listener) => signals.onHangUp(listener),
+  onStatusRequest: (listener) => signals.onStatusRequest(listener),
+  confine: async (programs) => (await import('./commands/confine.ts')).confine(programs),
+  limitFiles: async (opened) => (await import('./commands/confine.ts')).limitOpenedFiles(opened),
+}).then(finish);

@@ -142,11 +142,13 @@ function bindGetters(command: Command, words: Words, context: ProcessContext): I
     throw usageError(command, `invalid --${name} '${text}': expected ${kind.forms}${describeLimits(kind, limits)}`);
   };
   return {
-    stdin: context.stdin,
+    // A getter, because looking at it makes the stream; and below, because looking at the signal takes the process's signals over.
+    get stdin() {
+      return context.stdin;
+    },
     stdout: new TextOutput(context.stdout),
     stderr: new TextOutput(context.stderr),
     env: context.env,
-    // A getter, because looking at the signal is what takes the process's signals over.
     get signal() {
       return context.signal;
     },

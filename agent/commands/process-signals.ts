@@ -13,7 +13,7 @@
  * closed again.
  */
 import { closeSync } from 'node:fs';
-import * as inspector from 'node:inspector';
+import inspector from 'node:inspector';
 
 /** One key press can arrive twice: from the terminal, and passed on by npm. Later ones demand the end at once. */
 const SAME_PRESS_MS = 1000;
@@ -92,7 +92,9 @@ export class ProcessSignals {
 
 function closeStrayInspector(): void {
   const isWanted = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((word) => word.includes('--inspect'));
-  if (!isWanted && inspector.url() !== undefined) inspector.close();
+  // Node's name for what `inspector.close` is; the module of that would bring workers and streams into each start.
+  const { _debugEnd: close = inspector.close } = process as { readonly _debugEnd?: () => void };
+  if (!isWanted) close();
 }
 
 function closeQuietly(descriptor: number): void {

@@ -1,5 +1,5 @@
 /** `flowlogd replay`: from its options to a replay with its output, ledger and exit code. */
-import { randomBytes, randomFillSync, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { basename } from 'node:path';
@@ -16,6 +16,7 @@ import { EXIT, type ExitCode, OperationalError } from '../model/operational-erro
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import type { WindowOutput } from '../model/window-output.ts';
 import { type CaptureAddon, captureAddonIfBuilt } from '../native/addon.ts';
+import { fillRandomly } from '../native/random.ts';
 import { AnnotatedOutput } from '../output/annotated-output.ts';
 import { BatchOutput, type ReplayHeader } from '../output/batch-output.ts';
 import { binaryDestination, fileDestination, isNewFile, textDestination } from '../output/byte-destination.ts';
@@ -57,7 +58,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
       windowSeconds,
       exclusion: new Exclusion(invocation.flag('no-exclude') ? EXCLUDE_NOTHING : EXCLUDE_DEFAULTS),
       keysIcmp: keysIcmp(chosenFields(invocation, 'replay')),
-      hashSeed: randomFillSync(new Int32Array(HASH_SEED_WORDS)),
+      hashSeed: fillRandomly(new Int32Array(HASH_SEED_WORDS)),
       kernel,
       allocate: privateTableMemory(addon, kernel),
       flowsMax: FLOWS_MAX,
@@ -151,7 +152,7 @@ async function createDelivery(invocation: Invocation, header: ReplayHeader): Pro
 
 /** Each replay is a run of its own: sending a file twice stores it twice, as a reader expects who asked for it twice. */
 function replayHeader(point: ObservationPoint): ReplayHeader {
-  return headerOf({ hostId: hostname(), runId: randomBytes(8).toString('hex') }, point, 0);
+  return headerOf({ hostId: hostname(), runId: fillRandomly(Buffer.alloc(8)).toString('hex') }, point, 0);
 }
 
 /** Bytes of all files, or undefined when one of them (a pipe) has no size, or cannot be asked: who reads it says why. */

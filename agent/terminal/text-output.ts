@@ -3,14 +3,20 @@
  * text gets around. Strings and bytes are made visible (visible-text.ts); sequences for the terminal exist only as styled text.
  * Formats that are no text go through `writeBinary`, by name.
  */
-import type { Writable } from 'node:stream';
 import { type Text, terminalText } from './styled-text.ts';
 import { visible, visibleLines } from './visible-text.ts';
 
 /** A stream that may be a terminal; one that does not know its size, such as a serial line, has 0 `columns` and `rows`. */
-export type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
+export interface Stream {
+  readonly isTTY?: boolean;
+  readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
+  write(data: string | Uint8Array, done?: Done): unknown;
+  on(event: 'resize', listener: () => void): unknown;
+  off(event: 'resize', listener: () => void): unknown;
+}
 
-type Done = (error?: Error | null) => void;
+export type Done = (error?: Error | null) => void;
 
 const LINE_FEED = 0x0a;
 const SPACE = 0x20;
