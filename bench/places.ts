@@ -4,7 +4,7 @@ import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The package's folder, from `bench/` as from `dist/bench/`. */
+/** The package's folder, from `bench/` as from `dist/modules/bench/`. */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
   while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
@@ -13,7 +13,7 @@ export function packageRoot(): string {
 
 /** The built command's entry. */
 export function flowlogdEntry(): string {
-  return fileURLToPath(new URL('../agent/main.js', import.meta.url));
+  return join(packageRoot(), 'dist/agent/main.js');
 }
 
 /** Captures and compiled tools, kept from run to run; safe to delete at any time. */

@@ -27,8 +27,9 @@ modules() {
 }
 
 copy_program() {
-  mkdir -p "$home/dist" "$home/agent/native/build/Release"
-  cp -R dist/agent dist/logservice dist/schema "$home/dist/"
+  mkdir -p "$home/analyses" "$home/dist" "$home/agent/native/build/Release"
+  cp analyses/*.yaml "$home/analyses/"
+  cp -R dist/agent dist/logservice "$home/dist/"
   find "$home/dist" -name '*.map' -delete
   chmod 755 "$home/dist/agent/main.js"
   cp -R proto "$home/"

@@ -131,9 +131,9 @@ build_kernel() {
 }
 
 newer_sources() {
-  for folder in agent analyses logservice schema bench; do
+  for folder in agent analyses logservice schema bench scripts/bundle; do
     [ -d "$folder" ] && find "$folder" -path '*/native/build' -prune -o \
-      \( -name '*.ts' -o -type d \) -newer dist/.built -print -quit
+      \( -name '*.ts' -o -name '*.[cm]js' -o -type d \) -newer dist/.built -print -quit
   done
   find tsconfig.json tsconfig.build.json package.json node_modules/.flowlogd-lock -newer dist/.built -print -quit
 }
@@ -145,5 +145,5 @@ lock
 use_own_headers
 install_modules
 build_addon
-build_typescript
 build_kernel
+build_typescript

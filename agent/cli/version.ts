@@ -10,8 +10,8 @@ export function readVersion(): string {
 
 /** Read, not imported: importing JSON warns on Node 20. */
 function manifestVersion(): string {
-  // This file is agent/cli/version.ts in the sources and dist/agent/cli/version.js when built.
-  for (const path of ['../../package.json', '../../../package.json']) {
+  // This file is in agent/cli/ in the sources, in dist/agent/cli/ of the package, and in dist/modules/agent/cli/ for tests.
+  for (const path of ['../../package.json', '../../../package.json', '../../../../package.json']) {
     try {
       const manifest: unknown = JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
       if (isFlowlogdManifest(manifest)) return manifest.version;

@@ -227,10 +227,10 @@ export interface NetlinkAddon {
   readNow(fileDescriptor: number, bytes: Uint8Array): number;
 }
 
-/** The package's folder: sources run from `agent/`, the built command from `dist/agent/`, both below one package.json. */
+/** The package's folder, which has `proto/`: sources run from `agent/`, what is built from `dist/` or `dist/modules/`. */
 export function packageRoot(): string {
   let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) folder = dirname(folder);
+  while (!existsSync(join(folder, 'proto')) && dirname(folder) !== folder) folder = dirname(folder);
   return folder;
 }
 

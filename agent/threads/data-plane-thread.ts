@@ -11,15 +11,16 @@ interface ThreadData {
   readonly ports: DataPlanePorts;
 }
 
-const { engine, setup, ports } = workerData as ThreadData;
-const emit = (message: DataPlaneMessage) => parentPort!.postMessage(message);
-
-try {
-  await dataPlane(setup, await liveEngine(engine).create(), loadCaptureAddon(), ports, emit);
-} catch (error) {
-  if (!(error instanceof OperationalError)) throw error;
-  emit({ kind: 'failed', code: error.code, message: error.message });
-} finally {
-  ports.recorder.close();
-  ports.requests.close();
+async function run({ engine, setup, ports }: ThreadData, emit: (message: DataPlaneMessage) => void): Promise<void> {
+  try {
+    await dataPlane(setup, await liveEngine(engine).create(), loadCaptureAddon(), ports, emit);
+  } catch (error) {
+    if (!(error instanceof OperationalError)) throw error;
+    emit({ kind: 'failed', code: error.code, message: error.message });
+  } finally {
+    ports.recorder.close();
+    ports.requests.close();
+  }
 }
+
+void run(workerData as ThreadData, (message) => parentPort!.postMessage(message));

@@ -14,20 +14,28 @@ import { hostAddresses } from './host-addresses.ts';
 import { type RecorderMessage, type RecorderSetup, recordWindows } from './recorder.ts';
 import { followTranslations } from './translations.ts';
 
-const { setup, windows } = workerData as { setup: RecorderSetup; windows: MessagePort };
-const addon = loadCaptureAddon();
-const translations = followTranslations(setup.points, addon);
-const annotatorsOf = createAnnotators({
-  regions: setup.regions,
-  interfaces: hostAddresses,
-  seed: () => randomInt(2 ** 32),
-  translations: translations?.annotator,
-});
-const emit = (message: RecorderMessage) => {
-  const status = { ...message.status, translations: translations?.numbers() };
-  parentPort!.postMessage({ ...message, status } satisfies RecorderMessage);
-};
-const [nextSequence] = (await once(parentPort!, 'message')) as [number | undefined];
-if (nextSequence !== undefined)
-  await recordWindows({ ...setup, nextSequence }, nodeDisk, addon, windows, emit, annotatorsOf);
-translations?.close();
+interface ThreadData {
+  readonly setup: RecorderSetup;
+  readonly windows: MessagePort;
+}
+
+async function run({ setup, windows }: ThreadData, parent: MessagePort): Promise<void> {
+  const addon = loadCaptureAddon();
+  const translations = followTranslations(setup.points, addon);
+  const annotatorsOf = createAnnotators({
+    regions: setup.regions,
+    interfaces: hostAddresses,
+    seed: () => randomInt(2 ** 32),
+    translations: translations?.annotator,
+  });
+  const emit = (message: RecorderMessage) => {
+    const status = { ...message.status, translations: translations?.numbers() };
+    parent.postMessage({ ...message, status } satisfies RecorderMessage);
+  };
+  const [nextSequence] = (await once(parent, 'message')) as [number | undefined];
+  if (nextSequence !== undefined)
+    await recordWindows({ ...setup, nextSequence }, nodeDisk, addon, windows, emit, annotatorsOf);
+  translations?.close();
+}
+
+void run(workerData as ThreadData, parentPort!);

@@ -26,11 +26,15 @@ process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 beFirstToGo();
 
 const [, , storePath = '', spillFolder = ''] = process.argv;
-const instance = await DuckDBInstance.create(':memory:', { ...LIMITS, temp_directory: spillFolder });
-const keeper = await instance.connect();
-for (const statement of lockedDown(storePath)) await keeper.run(statement);
-process.on('message', (order: Order) => void answer(order));
-send({ kind: 'ready' });
+void begin();
+
+async function begin(): Promise<void> {
+  const instance = await DuckDBInstance.create(':memory:', { ...LIMITS, temp_directory: spillFolder });
+  const keeper = await instance.connect();
+  for (const statement of lockedDown(storePath)) await keeper.run(statement);
+  process.on('message', (order: Order) => void answer(instance, keeper, order));
+  send({ kind: 'ready' });
+}
 
 /** Where the memory of the host, or of a cgroup, is used up. */
 function beFirstToGo(): void {
@@ -54,13 +58,13 @@ function lockedDown(path: string): readonly string[] {
   ];
 }
 
-async function answer(order: Order): Promise<void> {
+async function answer(instance: DuckDBInstance, keeper: DuckDBConnection, order: Order): Promise<void> {
   try {
     if (order.kind === 'open') {
       await keeper.run(`ATTACH ${literal(storePath)} AS store (READ_ONLY)`);
       send({ kind: 'opened' });
     } else {
-      send(await search(order));
+      send(await search(instance, keeper, order));
     }
   } catch (error) {
     const refusal = new Refusal('QueryError', `The search failed: ${(error as Error).message}.`);
@@ -68,8 +72,12 @@ async function answer(order: Order): Promise<void> {
   }
 }
 
-async function search({ request }: Extract<Order, { kind: 'search' }>): Promise<Reply> {
-  const connection: DuckDBConnection = await instance.connect();
+async function search(
+  instance: DuckDBInstance,
+  keeper: DuckDBConnection,
+  { request }: Extract<Order, { kind: 'search' }>,
+): Promise<Reply> {
+  const connection = await instance.connect();
   const found = await runSearch(connection, request);
   connection.closeSync();
   await keeper.run('DETACH store');

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import protobuf from 'protobufjs';
 import { Refusal } from '../model/refusal.ts';
 
@@ -63,11 +64,12 @@ const TAG = {
   value: tag('Log.Content', 'value', LENGTH_DELIMITED),
 } as const;
 
-/** The sources run from `logservice/`, the built service from `dist/logservice/`; `proto/` is beside either. */
+/** The sources run from `logservice/`, what is built from `dist/`; `proto/` is beside either. */
 function packageRoot(): string {
-  let folder = import.meta.dirname;
+  const start = dirname(fileURLToPath(import.meta.url));
+  let folder = start;
   while (!existsSync(join(folder, 'proto', 'cls.proto'))) {
-    if (dirname(folder) === folder) throw new Error(`proto/cls.proto is not found above ${import.meta.dirname}`);
+    if (dirname(folder) === folder) throw new Error(`proto/cls.proto is not found above ${start}`);
     folder = dirname(folder);
   }
   return folder;

@@ -110,6 +110,8 @@ const PROBES: readonly Probe[] = [
   ['agent/explain/run.ts', '../capture/y.ts', 'allowed'],
   ['agent/commands/x.ts', '../daemon/y.ts', 'allowed'],
   ['agent/commands/x.ts', '../main.ts', 'forbidden'],
+  ['agent/bundles/x.ts', 'node:vm', 'allowed'],
+  ['agent/bundles/x.ts', '../commands/y.ts', 'forbidden'],
   ['agent/main.ts', './daemon/y.ts', 'forbidden'],
   ['logservice/x.ts', 'node:http', 'allowed'],
   ['logservice/x.ts', '../agent/model/y.ts', 'forbidden'],

@@ -106,7 +106,7 @@ describe('setup', () => {
     const first = await setup();
     expect(first).toEqual({
       code: 0,
-      says: `${['installing npm packages', 'building the libpcap addon', 'compiling', KERNEL]
+      says: `${['installing npm packages', 'building the libpcap addon', KERNEL, 'compiling']
         .map((line) => `setup: ${line}`)
         .join('\n')}\n`,
     });
@@ -116,10 +116,10 @@ describe('setup', () => {
   });
 
   test.each([
-    ['package-lock.json', ['installing npm packages', 'compiling', KERNEL]],
+    ['package-lock.json', ['installing npm packages', KERNEL, 'compiling']],
     ['agent/native/capture.c', ['building the libpcap addon']],
     ['agent/main.ts', ['compiling']],
-    ['agent/packet/key-row.ts', ['compiling', KERNEL]],
+    ['agent/packet/key-row.ts', [KERNEL, 'compiling']],
   ])('does again only what a change of %s asks for', async (path, lines) => {
     await setup();
     edit(path);

@@ -1,5 +1,5 @@
 /** Opens and closes sources of the cap engine on `lo`, collects garbage, and prints how many of their polls the event loop still has. */
-import { createCapEngine } from '../../dist/agent/capture/cap/cap.js';
+import { createCapEngine } from '../../dist/modules/agent/capture/cap/cap.js';
 
 const engine = createCapEngine(Date.now);
 const options = { interfaceName: 'lo', snapBytes: 128, bufferBytes: 1 << 20, promiscuous: false, filter: '' };

@@ -9,12 +9,12 @@
  */
 import { createInterface } from 'node:readline';
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { createCapEngine } from '../../dist/agent/capture/cap/cap.js';
-import { createLibpcapEngine } from '../../dist/agent/capture/libpcap/libpcap.js';
-import { createRingEngine } from '../../dist/agent/capture/ring/ring.js';
-import { createPacketBatch, nextRecord } from '../../dist/agent/model/packet-batch.js';
-import { READ } from '../../dist/agent/model/packet-source.js';
-import { loadCaptureAddon } from '../../dist/agent/native/addon.js';
+import { createCapEngine } from '../../dist/modules/agent/capture/cap/cap.js';
+import { createLibpcapEngine } from '../../dist/modules/agent/capture/libpcap/libpcap.js';
+import { createRingEngine } from '../../dist/modules/agent/capture/ring/ring.js';
+import { createPacketBatch, nextRecord } from '../../dist/modules/agent/model/packet-batch.js';
+import { READ } from '../../dist/modules/agent/model/packet-source.js';
+import { loadCaptureAddon } from '../../dist/modules/agent/native/addon.js';
 
 const [engineName, interfaceName, snapBytes = '65535', bufferBytes = '4194304', filter = 'udp'] = process.argv.slice(2);
 const create = { cap: () => createCapEngine(), libpcap: createLibpcapEngine, ring: createRingEngine }[engineName];

@@ -7,8 +7,8 @@
  * Usage: node capture-twice.mjs DEVICE SNAP_BYTES FILTER DATA_LINK
  */
 import { setTimeout } from 'node:timers/promises';
-import { nextRecord } from '../../dist/agent/model/packet-batch.js';
-import { loadCaptureAddon } from '../../dist/agent/native/addon.js';
+import { nextRecord } from '../../dist/modules/agent/model/packet-batch.js';
+import { loadCaptureAddon } from '../../dist/modules/agent/native/addon.js';
 
 /** Longer than the kernel holds back a partly filled block. */
 const QUIET_MS = 500;

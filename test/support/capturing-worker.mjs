@@ -1,6 +1,6 @@
 /** Opens `far0` in this worker and reads on and on without ever closing; posts `open`, then the packets of each batch. */
 import { isMainThread, parentPort } from 'node:worker_threads';
-import { loadCaptureAddon } from '../../dist/agent/native/addon.js';
+import { loadCaptureAddon } from '../../dist/modules/agent/native/addon.js';
 
 const addon = loadCaptureAddon();
 

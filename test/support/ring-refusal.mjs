@@ -1,5 +1,5 @@
 /** Prints with which code a ring on a device is refused, or `opened`. Usage: node ring-refusal.mjs DEVICE FILTER */
-import { loadCaptureAddon } from '../../dist/agent/native/addon.js';
+import { loadCaptureAddon } from '../../dist/modules/agent/native/addon.js';
 
 const [device, filter] = process.argv.slice(2);
 const parameters = {

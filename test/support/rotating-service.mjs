@@ -5,7 +5,7 @@
  */
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
-import { checkSignature } from '../../dist/logservice/signature.js';
+import { checkSignature } from '../../dist/modules/logservice/http/signature.js';
 
 let key = { secretId: '', secretKey: '' };
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);

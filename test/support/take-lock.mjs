@@ -1,6 +1,6 @@
 /** Tries to take the lock of each spool folder that its parent names, and answers whether it holds it; `release` lets it go. */
-import { loadCaptureAddon } from '../../dist/agent/native/addon.js';
-import { lockSpool } from '../../dist/agent/spool/spool-lock.js';
+import { loadCaptureAddon } from '../../dist/modules/agent/native/addon.js';
+import { lockSpool } from '../../dist/modules/agent/spool/spool-lock.js';
 
 const { lockFile } = loadCaptureAddon();
 let held;

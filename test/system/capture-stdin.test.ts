@@ -5,10 +5,10 @@ import { arp } from '../support/packet-builder.ts';
 import { CaptureFolder } from '../support/read-source.ts';
 
 const COUNT = `
-  const { loadCaptureAddon } = await import('./dist/agent/native/addon.js');
-  const { createLibpcapSavefileEngine } = await import('./dist/agent/capture/libpcap/libpcap.js');
-  const { createSavefileEngine } = await import('./dist/agent/capture/savefile/savefile.js');
-  const { createPacketBatch } = await import('./dist/agent/model/packet-batch.js');
+  const { loadCaptureAddon } = await import('./dist/modules/agent/native/addon.js');
+  const { createLibpcapSavefileEngine } = await import('./dist/modules/agent/capture/libpcap/libpcap.js');
+  const { createSavefileEngine } = await import('./dist/modules/agent/capture/savefile/savefile.js');
+  const { createPacketBatch } = await import('./dist/modules/agent/model/packet-batch.js');
   const [name, readsMax] = process.argv.slice(-2);
   const engine = name === 'savefile' ? createSavefileEngine() : createLibpcapSavefileEngine(loadCaptureAddon());
   const source = await engine.open({ path: '-', filter: '' });

@@ -13,7 +13,7 @@ import type { RecorderMessage } from '../../agent/threads/recorder.ts';
 import { FlowBatchReader } from '../../agent/wire/flow-batch-reader.ts';
 import { closedWindow, fillIpv4 } from '../support/closed-windows.ts';
 
-const BUILT = new URL('../../dist/agent/threads/start-recorder.js', import.meta.url);
+const BUILT = new URL('../../dist/modules/agent/threads/start-recorder.js', import.meta.url);
 
 test('records of a table that another thread filled reach the disk, many batches of them', async () => {
   expect(existsSync(BUILT), 'npm run build comes first').toBe(true);
