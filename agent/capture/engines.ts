@@ -43,7 +43,7 @@ export const ENGINES = [
     name: 'libpcap',
     reads: 'interfaces; pcap, nanosecond pcap, modified pcap, pcapng',
     needs: 'libpcap and the addon (`npm run build:native`)',
-    use: 'for interfaces; for files, to compare',
+    use: 'for interfaces where `ring` cannot be; for files, to compare',
     live: {
       thread: 'worker',
       listensToNflog: true,
@@ -60,7 +60,7 @@ export const ENGINES = [
     name: 'ring',
     reads: 'interfaces',
     needs: 'the addon, and libpcap for filters and for what is no network interface',
-    use: 'for busy interfaces: half the work of libpcap a packet',
+    use: 'for interfaces',
     live: {
       thread: 'worker',
       listensToNflog: true,
@@ -107,22 +107,26 @@ export const ENGINES = [
   },
 ] as const satisfies readonly EngineRow[];
 
-/** For interfaces. */
-export const DEFAULT_ENGINE = ENGINES[0].name;
+/** The choice of an engine for interfaces by what the host has (choose-engine.ts). */
+export const AUTO_ENGINE = 'auto';
+/** For interfaces, where the kernel has what it needs. */
+const PREFERRED_ENGINE = 'ring' satisfies LiveEngineName;
 export const DEFAULT_SAVEFILE_ENGINE = 'savefile' satisfies SavefileEngineName;
 /** What each is the default for. */
 const DEFAULTS: ReadonlyMap<string, string> = new Map([
-  [DEFAULT_ENGINE, 'interfaces'],
+  [PREFERRED_ENGINE, 'interfaces'],
   [DEFAULT_SAVEFILE_ENGINE, 'files'],
 ]);
 
 type Row = (typeof ENGINES)[number];
 export type LiveEngineName = Extract<Row, { live: object }>['name'];
+export type LiveEngineChoice = LiveEngineName | typeof AUTO_ENGINE;
 export type SavefileEngineName = Extract<Row, { savefile: object }>['name'];
 
 const LIVE = ENGINES.filter((row) => 'live' in row);
 const SAVEFILE = ENGINES.filter((row) => 'savefile' in row);
 export const LIVE_ENGINE_NAMES: readonly LiveEngineName[] = LIVE.map(({ name }) => name);
+export const LIVE_ENGINE_CHOICES: readonly LiveEngineChoice[] = [AUTO_ENGINE, ...LIVE_ENGINE_NAMES];
 export const SAVEFILE_ENGINE_NAMES: readonly SavefileEngineName[] = SAVEFILE.map(({ name }) => name);
 export const NFLOG_ENGINE_NAMES: readonly LiveEngineName[] = LIVE.filter((row) => row.live.listensToNflog).map(
   (row) => row.name,
@@ -137,9 +141,12 @@ export function savefileEngine(name: SavefileEngineName): SavefileEngineRow {
 }
 
 /** What the option `engine` of a live capture chooses between, for the configuration's page. */
-export const LIVE_ENGINES_DESCRIPTION = LIVE.map((row) => row.live.description).join(' ');
+export const LIVE_ENGINES_DESCRIPTION = [
+  '`auto` is `ring` where the kernel has packet rings, else `libpcap`; the start names it.',
+  ...LIVE.map((row) => row.live.description),
+].join(' ');
 /** The same for the help of a command. */
-export const LIVE_ENGINES_HELP = `${LIVE.map((row) => row.live.help).join(', or ')}.`;
+export const LIVE_ENGINES_HELP = `${LIVE.map((row) => row.live.help).join(', or ')}; auto: ring where the kernel has rings, else libpcap.`;
 export const SAVEFILE_ENGINES_HELP = `${SAVEFILE.map((row) => `${row.name} (${row.savefile.formats})`).join(', or ')}.`;
 
 /** The page of the engines with its table as the rows are now. */

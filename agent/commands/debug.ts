@@ -1,4 +1,4 @@
-import { DEFAULT_ENGINE, LIVE_ENGINES_HELP } from '../capture/engines.ts';
+import { AUTO_ENGINE, LIVE_ENGINES_HELP } from '../capture/engines.ts';
 import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
 import type { Command, Invocation } from '../cli/command.ts';
 import { NO_WASM_OPTION } from '../cli/wasm-option.ts';
@@ -79,7 +79,7 @@ export const debug: Command = {
     {
       name: 'engine',
       value: 'ENGINE',
-      default: DEFAULT_ENGINE,
+      default: AUTO_ENGINE,
       description: LIVE_ENGINES_HELP,
     },
   ],

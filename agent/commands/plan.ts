@@ -1,6 +1,7 @@
 /** From a configuration to the parts that an agent is made of. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { chooseEngine } from '../capture/choose-engine.ts';
 import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
 import type { Configuration, Loaded } from '../config/load.ts';
@@ -38,7 +39,7 @@ function plan(configuration: Configuration, waiting: Waiting): Omit<RunPlan, 'si
     stateDirectory,
     spoolBytesMax: spool.bytesMax,
     spoolAgeSecondsMax: spool.ageSecondsMax,
-    engine: capture.engine,
+    ...chooseEngine(capture.engine),
     exclusion: exclude,
     regions: configuration.regions,
     privacyKey: configuration.privacy.key,

@@ -5,7 +5,7 @@
  * Names are the field's, in camel case, units last. Every number has limits.
  */
 
-import { DEFAULT_ENGINE, LIVE_ENGINE_NAMES, LIVE_ENGINES_DESCRIPTION, NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
+import { AUTO_ENGINE, LIVE_ENGINE_CHOICES, LIVE_ENGINES_DESCRIPTION, NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
 import { ADDRESS_FORMS, RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
@@ -154,7 +154,7 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
 });
 
 const capture = section('How packets are captured.', {
-  engine: option(choice(LIVE_ENGINE_NAMES), DEFAULT_ENGINE, {
+  engine: option(choice(LIVE_ENGINE_CHOICES), AUTO_ENGINE, {
     description: LIVE_ENGINES_DESCRIPTION,
   }),
   snapBytes: option(bytes(64, FRAME_BYTES_MAX), '128', {

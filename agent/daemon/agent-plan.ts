@@ -1,17 +1,16 @@
 import type { Region } from '../annotation/regions.ts';
-import type { LiveEngineName } from '../capture/engines.ts';
+import type { ChosenEngine } from '../capture/choose-engine.ts';
 import type { Sandbox } from '../model/sandbox.ts';
 import type { ExclusionPolicy } from '../packet/exclusion.ts';
 import type { TapSetup } from '../threads/tap-manager.ts';
 
 /** What an agent observes and how, wherever it ships to. */
-export interface AgentPlan {
+export interface AgentPlan extends ChosenEngine {
   readonly hostId: string;
   readonly stateDirectory: string;
   readonly spoolBytesMax: number;
   readonly spoolAgeSecondsMax: number;
   readonly taps: readonly TapSetup[];
-  readonly engine: LiveEngineName;
   readonly exclusion: ExclusionPolicy;
   readonly flowsMax: number;
   readonly ringBytesMax: number;

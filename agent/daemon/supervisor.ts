@@ -69,6 +69,7 @@ export class Supervisor {
   /** Answers when every interface is capturing, or waited for. @throws OperationalError when a stage cannot start; what had started is stopped */
   static async start(options: SupervisorOptions): Promise<Supervisor> {
     const points = options.taps.map(({ point }) => point);
+    if (options.engineLimit !== undefined) options.log.warn(options.engineLimit, { engine: options.engine });
     for (const limit of requireTranslations(points, loadCaptureAddon())) options.log.warn(limit);
     const supervisor = new Supervisor(options);
     try {

@@ -1,6 +1,7 @@
 /** From the options of `flowlogd debug` to what a run is to do. */
 import { randomFillSync } from 'node:crypto';
-import { LIVE_ENGINE_NAMES, type LiveEngineName } from '../capture/engines.ts';
+import { type ChosenEngine, chooseEngine } from '../capture/choose-engine.ts';
+import { LIVE_ENGINE_CHOICES } from '../capture/engines.ts';
 import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { RecordingProgress } from '../capture/recording.ts';
 import { chosenFields } from '../cli/chosen-fields.ts';
@@ -25,11 +26,10 @@ const WRITE_BYTES_MIN = 1024;
 
 export type DebugFormat = 'live' | 'table' | 'json' | 'ndjson' | 'text';
 
-export interface DebugPlan {
+export interface DebugPlan extends ChosenEngine {
   readonly interfaceNames: readonly string[];
   readonly windowSeconds: number;
   readonly durationSeconds: number;
-  readonly engine: LiveEngineName;
   readonly format: DebugFormat;
   /** What records say. */
   readonly row: Pick<FlowLog, 'resourceType' | 'fields'>;
@@ -64,7 +64,7 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
         ? SCREEN_WINDOW_SECONDS
         : LINES_WINDOW_SECONDS,
     durationSeconds: invocation.seconds('duration', { min: 1, max: DAY_SECONDS }),
-    engine: invocation.choice('engine', LIVE_ENGINE_NAMES),
+    ...chooseEngine(invocation.choice('engine', LIVE_ENGINE_CHOICES)),
     format,
     row: chosenFields(invocation, 'debug'),
     hasHeader: !invocation.flag('no-header'),

@@ -88,6 +88,7 @@ async function capture(invocation: Invocation, plan: DebugPlan, beside: Beside):
   const { report, mayRemove, notices, neighbour } = beside;
   const { notify } = notices;
   const plane = startDataPlane(createSetup(plan), plan.engine, (point, event) => notify(eventText(point, event)));
+  notify(plan.engineLimit);
   for (const limit of await plane.ready) notify(limit);
   // By now all is open. A program is the user's own, and may need what we do not.
   if (plan.program.length === 0 && !mayRemove) await invocation.limitFiles([]);

@@ -52,6 +52,7 @@ napi_value interface_index(napi_env env, napi_callback_info info);
 napi_value is_interface_up(napi_env env, napi_callback_info info);
 napi_value open_live(napi_env env, napi_callback_info info);
 napi_value open_ring_capture(napi_env env, napi_callback_info info);
+napi_value ring_refusal_here(napi_env env, napi_callback_info info);
 napi_value open_file(napi_env env, napi_callback_info info);
 napi_value first_byte(napi_env env, napi_callback_info info);
 napi_value read_bytes(napi_env env, napi_callback_info info);

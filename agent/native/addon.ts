@@ -99,6 +99,8 @@ export interface CaptureAddon {
     flushCentiseconds: number,
     receiveBytes: number,
   ): void;
+  /** Why the kernel makes no such ring, whatever the interface; undefined where it does, or one may not ask. */
+  ringRefusal(): string | undefined;
   describe(handle: CaptureHandle): CaptureDescription;
   /**
    * Fills the batch with at most `copyBytes` of each frame, waiting up to `timeoutMs` for the first packet (live only).

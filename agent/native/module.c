@@ -35,6 +35,7 @@ static const struct {
   {"isInterfaceUp", is_interface_up},
   {"openLive", open_live},
   {"openRing", open_ring_capture},
+  {"ringRefusal", ring_refusal_here},
   {"openFile", open_file},
   {"firstByte", first_byte},
   {"readBytes", read_bytes},

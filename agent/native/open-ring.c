@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A block of the longest frames: a ring of less has no block, and libpcap makes it for ever. */
 #define COMPILING_BYTES 524288
@@ -76,4 +77,10 @@ napi_value open_ring_capture(napi_env env, napi_callback_info info) {
   }
   free(options);
   return ring == NULL ? NULL : hand_out_ring(env, instance, ring);
+}
+
+napi_value ring_refusal_here(napi_env env, napi_callback_info info) {
+  (void)info;
+  int number = ring_missing();
+  return number == 0 ? NULL : string_of(env, strerror(number));
 }

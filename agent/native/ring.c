@@ -212,6 +212,15 @@ void close_ring(void *what) {
   free(ring);
 }
 
+int ring_missing(void) {
+  int version = TPACKET_V3;
+  int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+  if (fd < 0) return errno == EPERM || errno == EACCES ? 0 : errno;
+  int number = setsockopt(fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) == 0 ? 0 : errno;
+  close(fd);
+  return number;
+}
+
 /* ---- what it counts ---- */
 
 static uint32_t interface_counter(const char *device, const char *name) {

@@ -68,6 +68,9 @@ struct ring_error {
 struct ring *open_ring(const struct ring_options *options, struct ring_error *error);
 void close_ring(void *ring);
 
+/* Why the kernel makes none, as an errno; 0 where it does, or this process may not ask. */
+int ring_missing(void);
+
 /* Copies what is there and fits; never waits. */
 void read_ring(struct ring *ring, struct batch *batch);
 /* Why no more comes, in libpcap's words, or NULL. An interface that is down may come up again. */

@@ -201,7 +201,7 @@ describe.skipIf(missing !== undefined)('the embedded log service', { timeout: 12
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       configuration: configPath,
       stateDirectory: join(store, '..'),
-      engine: 'libpcap',
+      engine: 'ring',
       sinks: [`embedded log service in ${store}`],
       flowLogs: [expect.stringMatching(/^fl-\w{8} \(/)],
     });

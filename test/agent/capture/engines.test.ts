@@ -1,10 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
-  DEFAULT_ENGINE,
+  AUTO_ENGINE,
   DEFAULT_SAVEFILE_ENGINE,
   ENGINES,
   type EngineRow,
+  LIVE_ENGINE_CHOICES,
   LIVE_ENGINE_NAMES,
   liveEngine,
   SAVEFILE_ENGINE_NAMES,
@@ -28,10 +29,10 @@ describe('the table of engines', () => {
 
   it('is what the configuration, the help of both commands and the page say', () => {
     const { kind } = SCHEMA.fields.capture.fields.engine;
-    expect(kind.expected).toBe(`one of ${LIVE_ENGINE_NAMES.join(', ')}`);
-    for (const name of LIVE_ENGINE_NAMES) {
+    expect(kind.expected).toBe(`one of ${LIVE_ENGINE_CHOICES.join(', ')}`);
+    for (const name of LIVE_ENGINE_CHOICES) {
       expect(kind.parse(name)).toBe(name);
-      expect(engineOption(debug, DEFAULT_ENGINE).description).toContain(name);
+      expect(engineOption(debug, AUTO_ENGINE).description).toContain(name);
     }
     for (const name of SAVEFILE_ENGINE_NAMES) {
       expect(engineOption(replay, DEFAULT_SAVEFILE_ENGINE).description).toContain(`${name} (`);

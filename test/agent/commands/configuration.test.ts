@@ -61,7 +61,7 @@ describe('flowlogd check', () => {
       stderr:
         'flowlogd: The configuration has 2 problems:\n' +
         `  ${path}:2:3: capture.snapByte: unknown option; did you mean snapBytes?\n` +
-        `  ${path}:3:11: capture.engine: invalid value 'pcap': expected one of libpcap, ring, cap\n`,
+        `  ${path}:3:11: capture.engine: invalid value 'pcap': expected one of auto, libpcap, ring, cap\n`,
     });
   });
 
@@ -100,7 +100,7 @@ describe('flowlogd config', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^log\\.level +debug +${path}:2:10$`, 'm'));
     expect(stdout).toMatch(/^capture\.snapBytes +96 +FLOWLOGD_CAPTURE_SNAP_BYTES$/m);
-    expect(stdout).toMatch(/^capture\.engine +libpcap +default$/m);
+    expect(stdout).toMatch(/^capture\.engine +auto +default$/m);
     expect(stdout).toMatch(/^cls\.secretKey +\(hidden\) +/m);
     expect(stdout).not.toMatch(/hush|AKID/);
   });

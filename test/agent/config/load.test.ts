@@ -146,7 +146,7 @@ describe('a configuration', () => {
       },
     ]);
     expect(configuration.capture).toEqual({
-      engine: 'libpcap',
+      engine: 'auto',
       snapBytes: 128,
       bufferBytes: 67_108_864,
       promiscuous: false,
