@@ -46,6 +46,14 @@ const commonBits = (left: bigint, right: bigint, bits: number) =>
   left === right ? bits : bits - (left ^ right).toString(2).length;
 
 describe('pseudonyms of addresses', () => {
+  test.each([0, 16, 31, 33])('need a key of 32 bytes, not of %i', (bytes) => {
+    expect(() => new AddressPseudonyms(new Uint8Array(bytes))).toThrow(`a key of 32 bytes, not ${bytes}`);
+  });
+
+  test('leave the addresses that stand for none', () => {
+    expect([pseudonym('0.0.0.0'), pseudonym('::')]).toEqual(['0.0.0.0', '::']);
+  });
+
   test.each([
     ['128.11.68.132', '135.242.180.132'],
     ['129.118.74.4', '134.136.186.123'],

@@ -34,6 +34,42 @@ describe('what a list of fields does not name', () => {
     });
   });
 
+  /** Every number of it says who talked to whom, on either side of a translation. */
+  const WHOM: readonly (readonly [shownBy: readonly string[], numbers: readonly string[]])[] = [
+    [['srcaddr', 'pkt-srcaddr'], [0, 1, 2, 3].map((word) => `source${word}`)],
+    [['dstaddr', 'pkt-dstaddr'], [0, 1, 2, 3].map((word) => `destination${word}`)],
+    [['srcport', 'pkt-srcport'], ['sourcePort']],
+    [['dstport', 'pkt-dstport'], ['destinationPort']],
+    [['protocol', 'srcport', 'dstport', 'pkt-srcport', 'pkt-dstport'], ['protocol']],
+    [['tcp-flags'], ['tcpFlags']],
+    [['pkt-srcaddr'], [0, 1, 2, 3].map((word) => `translatedSource${word}`)],
+    [['pkt-dstaddr'], [0, 1, 2, 3].map((word) => `translatedDestination${word}`)],
+    [['pkt-srcport'], ['translatedSourcePort']],
+    [['pkt-dstport'], ['translatedDestinationPort']],
+  ];
+  const translated = (isAnnotated: boolean) => {
+    const full = { ...createFlowRecord(), family: 6 as const, isAnnotated };
+    for (const name of WHOM.flatMap(([, numbers]) => numbers)) {
+      Object.assign(name.startsWith('translated') ? full.annotations : full, { [name]: 5 });
+    }
+    return full;
+  };
+
+  test.each([[['packets']], ...FIELD_NAMES.map((name) => [[name]])])(
+    'is erased to the last word, on both sides of a translation, where the list is %j',
+    (fields) => {
+      const { annotations, ...numbers } = leftOver(translated(true), fields);
+      const left = Object.entries({ ...numbers, ...annotations }).filter(([, value]) => value === 5);
+      const { name } = columns(fields)[0]!.field;
+      const shown = WHOM.flatMap(([shownBy, names]) => (shownBy.includes(name) ? names : []));
+      expect(left.map(([member]) => member).toSorted()).toEqual(shown.toSorted());
+    },
+  );
+
+  test('is not looked for in annotations that the record has not', () => {
+    expect(leftOver(translated(false), ['packets']).annotations.translatedSource0).toBe(5);
+  });
+
   test('changes nothing of what it does name', () => {
     const names = fc.uniqueArray(fc.constantFrom(...FIELD_NAMES), { minLength: 1, maxLength: 6 });
     const row = (some: FlowRecord, fields: readonly string[], type: ResourceType, erased: boolean) => {
