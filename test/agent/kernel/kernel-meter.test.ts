@@ -1,6 +1,7 @@
 /** The kernel against the meter in TypeScript: the same windows, ledgers and slots, whatever comes. */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { IPV4_STATE, IPV4_WORDS, IPV6_STATE, IPV6_WORDS } from '../../../agent/flow/slot-layout.ts';
 import type { Window } from '../../../agent/flow/window.ts';
 import { Meter, type MeterOptions } from '../../../agent/meter/meter.ts';
 import { privateTableMemory } from '../../../agent/meter/table-memory.ts';
@@ -62,7 +63,11 @@ function createBatch({ packets, isFile }: Traffic): PacketBatch {
   return { view, frames: new DataView(frames.buffer, frames.byteOffset, frames.length), count };
 }
 
-type Options = Partial<MeterOptions> & { readonly allocations?: number };
+type Options = Partial<MeterOptions> & {
+  readonly allocations?: number;
+  /** Between two batches. */
+  readonly change?: (window: Window) => void;
+};
 
 /** What a meter makes of the batches, one after the other. */
 function meterAll(traffic: readonly Traffic[], options: Options, inKernel: boolean) {
@@ -85,6 +90,7 @@ function meterAll(traffic: readonly Traffic[], options: Options, inKernel: boole
     const add = (batch: PacketBatch) => meter.add(batch, decoderFor(each.linkType)!);
     const batch = createBatch(each);
     answers.push(inKernel ? withBatchIn(kernel, batch, add) : add(batch));
+    if (meter.currentWindow !== undefined) options.change?.(meter.currentWindow);
   }
   meter.closeAll();
   return { closed, answers };
@@ -101,6 +107,10 @@ function expectTheSame(traffic: readonly Traffic[], options: Options = {}): read
 const time = fc.oneof(
   { weight: 8, arbitrary: fc.integer({ min: 600, max: 659 }) },
   { weight: 2, arbitrary: fc.integer({ min: -90, max: 900 }) },
+  {
+    weight: 1,
+    arbitrary: fc.double({ min: 1e18, max: 1e21, noNaN: true }).map(Math.floor),
+  },
   {
     weight: 1,
     arbitrary: fc.constantFrom(2 ** 32, 2 ** 53, -(2 ** 53), 2 ** 62, 2 ** 63, 1.7e18, 3e24, 1e300, -1e300),
@@ -151,14 +161,15 @@ const options: fc.Arbitrary<Options> = fc.record({
 /** Flows by their number; of each family the same keys. */
 function flow(number: number): Uint8Array {
   const family = number & 1;
+  const protocol = number % 5 === 0 ? 6 : 17;
   const address = `${number >> 9}.${(number >> 1) & 255}`;
   if (family === 0) {
     const ports = udp({ sourcePort: 40_000 + (number & 1023), destinationPort: number % 3 === 0 ? 53 : 1688 });
-    return ethernet({}, ipv4({ source: `10.0.${address}`, destination: '10.1.0.1', protocol: 17 }, ports));
+    return ethernet({}, ipv4({ source: `10.0.${address}`, destination: '10.1.0.1', protocol }, ports));
   }
   const ports = tcp({ sourcePort: 40_000, destinationPort: 443, flags: 1 << (number & 7) });
-  const source = `2001:db8::${number.toString(16)}`;
-  return ethernet({}, ipv6({ source, destination: '2001:db8::ffff', nextHeader: 6 }, ports));
+  const source = `2001:db8::${(number >> 2).toString(16)}`;
+  return ethernet({}, ipv6({ source, destination: '2001:db8::ffff', nextHeader: number & 2 ? protocol : 6 }, ports));
 }
 
 function trafficOfFlows(numbers: readonly number[], wireLength?: number): Traffic {
@@ -194,7 +205,10 @@ describe('the kernel and the meter in TypeScript', () => {
 
   it('lay the same slots through growth, at the cap and where memory ends', () => {
     const numbers = fc.array(fc.nat(4000), { maxLength: 6000, size: 'max' });
+    // Without any randomness all keys of a family meet in one cluster.
+    const { hashSeed } = meterOptions();
     const bounds = fc.record({
+      hashSeed: fc.constantFrom(hashSeed, new Int32Array(hashSeed.length)),
       flowsMax: fc.constantFrom(1, 128, 700, 1_000_000),
       allocations: fc.constantFrom(1, 2, 4, 7, Number.POSITIVE_INFINITY),
       windowsMax: fc.constantFrom(1, 1000),
@@ -224,4 +238,47 @@ describe('the kernel and the meter in TypeScript', () => {
     const [overflowing] = expectTheSame([jumbo, jumbo, more, more]);
     expect(overflowing!.ledger.overflowed.packets).toBeGreaterThan(0);
   });
+
+  it('tell lengths from types at the same number', () => {
+    const snap = Uint8Array.of(0xaa, 0xaa, 3, 0, 0, 0, 8, 0);
+    const packets = [0x05ff, 0x0600, 0x0601].map((etherType) => {
+      return { seconds: 600, bytes: ethernet({ etherType }, concat(snap, flow(2).subarray(14))) };
+    });
+    const [window] = expectTheSame([{ linkType: 1, packets, isFile: false }]);
+    expect([window!.ledger.metered.packets, window!.ledger.notIp.packets]).toEqual([1, 2]);
+  });
+
+  it('carry, and refuse to wrap, at the same packet', () => {
+    const run = trafficOfFlows(Array.from({ length: 64 }, (_, number) => number));
+    const counters = fc.record({
+      packets: fc.constantFrom(-1, -2, 1),
+      low: fc.constantFrom(0, -1, -29, 0x7fff_ffff, 1),
+      high: fc.constantFrom(0, 0x3fff_0000, 0x3ffe_0000),
+    });
+    fc.assert(
+      fc.property(fc.array(counters, { minLength: 1, maxLength: 8 }), (all) => {
+        const change = (window: Window) => {
+          for (const { family, words } of window.slots) setCounters(family, words, all);
+        };
+        expectTheSame([run, run, run], { change });
+      }),
+    );
+  });
 });
+
+/** Gives the occupied slots these counters, one after the other. */
+function setCounters(
+  family: 4 | 6,
+  words: Int32Array,
+  counters: readonly { readonly packets: number; readonly low: number; readonly high: number }[],
+): void {
+  const slotWords = family === 4 ? IPV4_WORDS : IPV6_WORDS;
+  let flows = 0;
+  for (let state = family === 4 ? IPV4_STATE : IPV6_STATE; state < words.length; state += slotWords) {
+    if (words[state] === 0) continue;
+    const { packets, low, high } = counters[flows++ % counters.length]!;
+    words[state] = (words[state]! & ~0x7fff_0000) | high;
+    words[state + 1] = packets;
+    words[state + 2] = low;
+  }
+}
