@@ -45,9 +45,17 @@ function canRead(addon: UserAddon, needs: UserNeeds): boolean {
 
 /** With what is in it; the state of one user is made in one folder of that user. */
 function isOwned(folder: string): boolean {
-  return [folder, ...entries(folder).map(({ name }) => join(folder, name))].every(
-    (path) => (lstatSync(path, { throwIfNoEntry: false })?.uid ?? 0) === 0,
-  );
+  return [folder, ...entries(folder).map(({ name }) => join(folder, name))].every((path) => ownerOf(path) === 0);
+}
+
+/** Root's where there is none: what cannot be made the agent itself says. */
+function ownerOf(path: string): number {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })?.uid ?? 0;
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return 0;
+  }
 }
 
 function entries(folder: string): readonly Dirent[] {
