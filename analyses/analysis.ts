@@ -55,6 +55,8 @@ export interface Analysis {
   /** A condition that finds the records behind a row; `${column}` is its value there. */
   readonly records: string | undefined;
   readonly chart: Chart;
+  /** In the labelled mix of test/analyses, shares of one. */
+  readonly measured?: { readonly precision: number; readonly recall: number };
   /** The last rule that applies counts; empty for what is no finding. */
   readonly severity: readonly SeverityRule[];
 }
@@ -76,6 +78,7 @@ const MEMBERS = {
   columns: 'object',
   records: 'string',
   chart: CHARTS,
+  measured: 'object',
   severity: 'object',
 } as const;
 const REQUIRED = ['title', 'question', 'useCase', 'condition', 'query', 'chart'] as const;

@@ -17,6 +17,10 @@ that were lost is in no record.
 **Fields.** What a query needs beyond the documented row is named below; \`npm start\` records all of it, a flow log of a configuration what
 its \`fields\` say. An analysis whose fields no record has is refused with their names, because no rows would look like an answer.
 
+**Precision and recall** are those in a labelled hour (\`test/analyses/mix.ts\`) that has every attack and fault of this page at its
+threshold, and innocent traffic that looks like one: a monitor that connects each minute, a backup, a browser at a dead site, a job that polls
+a service while it restarts. Tests hold each to finding what is at its threshold, and nothing one below it.
+
 **Other log services.** The texts are for Cloud Log Service as they stand: a condition, a bar, and SQL without WITH, JOIN and FILTER.
 \`\${name}\` is the parameter of that name, \`\${until}\` the end of the time in Unix seconds.
 `;
@@ -30,13 +34,14 @@ export function renderCataloguePage(catalogue: readonly Analysis[]): string {
 }
 
 function renderAnalysis(analysis: Analysis): string {
-  const { name, title, question, mitre, needs, columns, condition, query, since, severity } = analysis;
+  const { name, title, question, mitre, needs, columns, condition, query, since, severity, measured } = analysis;
   const technique =
     mitre === undefined ? '' : ` MITRE ATT&CK [${mitre}](https://attack.mitre.org/techniques/${mitre}/).`;
   const facts = [
     needs.length === 0 ? '' : `* Needs ${needs.map((field) => `\`${field}\``).join(', ')}.`,
     `* Looks back ${since} by default.`,
     severity.length === 0 ? '' : `* Severity: ${severity.map((rule) => severityText(rule)).join(', ')}.`,
+    measured === undefined ? '' : `* In the labelled mix: precision ${measured.precision}, recall ${measured.recall}.`,
   ].filter((line) => line !== '');
   return [
     `### ${name}`,

@@ -12,6 +12,9 @@ export const DOCUMENTED_FIELDS: readonly string[] = [
   ...INTERNAL_FIELDS.map(({ name }) => name),
   ...SCHEMA_FIELDS.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
   'ledger-status',
+  'ledger-offered-packets',
+  'ledger-gap-seconds',
+  'ledger-gap-reasons',
   ...LEDGER_ROWS.flatMap((row) => logKeys(row)),
 ];
 
