@@ -50,7 +50,10 @@ function placedMemory(places: MemoryPlaces | undefined, bytes: number): TableMem
 
 function processMemory(mapper: PageMapper, places: MemoryPlaces | undefined, bytes: number): TableMemory {
   const { words, buffer, unmap } = mapTable(mapper, places, { fileDescriptor: -1, bytes });
-  const handOver = (): TablePages => ({ kind: 'shared', promise: mapper.share(buffer) });
+  const handOver = (): TablePages => {
+    const promise = attempt(() => mapper.share(buffer));
+    return promise === undefined ? { kind: 'copied', words: words.slice() } : { kind: 'shared', promise };
+  };
   return { words, handOver, release: unmap, discard: unmap };
 }
 
@@ -70,7 +73,8 @@ interface FileRange {
 /** A mapping of the addon, in a place where there is one, whose pages are being made ready where they are many. */
 export function mapTable(mapper: PageMapper, places: MemoryPlaces | undefined, range: FileRange): MappedTable {
   const { fileDescriptor, bytes, offset } = range;
-  const place = places?.take(bytes);
+  // The kernel maps whole pages, and those of some machines are larger than the smallest tables.
+  const place = bytes % mapper.pageBytes() === 0 ? places?.take(bytes) : undefined;
   const giveBack = () => place && places?.giveBack(place);
   try {
     const at = place && { memory: place.buffer, byteOffset: place.byteOffset };
@@ -92,9 +96,9 @@ function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array): Int32Array {
 }
 
 /** No memory is an answer, not a failure: the table stays at its size and counts what does not fit. */
-function attempt(allocate: () => TableMemory): TableMemory | undefined {
+function attempt<Got>(get: () => Got): Got | undefined {
   try {
-    return allocate();
+    return get();
   } catch {
     return undefined;
   }

@@ -147,11 +147,15 @@ export class WindowFile {
     this.#mapper.unmap(this.#head);
   }
 
-  /** Without what it ends with, unless more has come behind it. A table that stays there is empty, and no harm. */
+  /** Without what it ends with, unless more has come behind it or the disk refuses. A table that stays there is empty, and no harm. */
   #shorten(end: number, before: number): void {
     if (this.#end !== end) return;
-    ftruncateSync(this.#fileDescriptor!, before);
-    this.#end = before;
+    try {
+      ftruncateSync(this.#fileDescriptor!, before);
+      this.#end = before;
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+    }
   }
 
   /** Nobody needs the tables any more. Where the file stays for its ledger, it gives their room back. */

@@ -16,6 +16,7 @@
 /* One ArrayBuffer of one environment. */
 struct mapping {
   struct pages *pages; /* NULL once unmapped */
+  napi_ref memory; /* whose place the pages are in, so that it stays as long as they; NULL without one */
   struct instance *instance; /* NULL once the environment ended */
   struct mapping *next;
   struct mapping **link;
@@ -28,18 +29,19 @@ static void unlink_mapping(struct mapping *mapping) {
   mapping->instance = NULL;
 }
 
-static void leave_mapping(struct mapping *mapping) {
+static void leave_mapping(napi_env env, struct mapping *mapping) {
   struct page_worker *worker = mapping->instance == NULL ? NULL : mapping->instance->page_worker;
   if (mapping->pages != NULL) leave_pages(mapping->pages, worker);
   mapping->pages = NULL;
+  if (mapping->memory != NULL) napi_delete_reference(env, mapping->memory);
+  mapping->memory = NULL;
   unlink_mapping(mapping);
 }
 
 static void finalize_mapping(napi_env env, void *data, void *hint) {
-  (void)env;
   (void)data;
   struct mapping *mapping = hint;
-  leave_mapping(mapping);
+  leave_mapping(env, mapping);
   free(mapping);
 }
 
@@ -96,9 +98,9 @@ static int take_buffer(napi_env env, napi_value value, const char *name, char **
 }
 
 /* `{ memory, byteOffset }`, with room for so many bytes from there; undefined leaves NULL, which is anywhere. */
-static int take_place(napi_env env, napi_value value, size_t bytes, void **out) {
+static int take_place(napi_env env, napi_value value, size_t bytes, napi_value *memory, void **out) {
   napi_valuetype type = napi_undefined;
-  napi_value memory = NULL, offset = NULL;
+  napi_value offset = NULL;
   char *address = NULL;
   size_t room = 0, at = 0;
   napi_typeof(env, value, &type);
@@ -107,9 +109,9 @@ static int take_place(napi_env env, napi_value value, size_t bytes, void **out) 
     napi_throw_type_error(env, NULL, "place must be an object");
     return -1;
   }
-  if (napi_get_named_property(env, value, "memory", &memory) != napi_ok) return -1;
+  if (napi_get_named_property(env, value, "memory", memory) != napi_ok) return -1;
   if (napi_get_named_property(env, value, "byteOffset", &offset) != napi_ok) return -1;
-  if (take_buffer(env, memory, "memory", &address, &room) != 0) return -1;
+  if (take_buffer(env, *memory, "memory", &address, &room) != 0) return -1;
   if (take_size(env, offset, "byteOffset", &at) != 0) return -1;
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
   if (bytes > room || at > room - bytes || bytes % page != 0 || (uintptr_t)(address + at) % page != 0) {
@@ -128,8 +130,8 @@ static void link_mapping(struct instance *instance, struct mapping *mapping) {
   instance->mappings = mapping;
 }
 
-/* An ArrayBuffer over pages of which it becomes a user; on failure they stay the caller's. */
-static napi_value buffer_over(napi_env env, struct instance *instance, struct pages *pages) {
+/* An ArrayBuffer over pages of which it becomes a user; on failure they stay the caller's. `memory` is NULL where no place is. */
+static napi_value buffer_over(napi_env env, struct instance *instance, struct pages *pages, napi_value memory) {
   napi_value result = NULL;
   struct mapping *mapping = calloc(1, sizeof *mapping);
   if (mapping == NULL) return throw_errno(env, ENOMEM, "mapping a table");
@@ -138,6 +140,7 @@ static napi_value buffer_over(napi_env env, struct instance *instance, struct pa
     return throw_coded(env, "ERR_NO_EXTERNAL_BUFFERS", "this Node.js does not take external memory as an ArrayBuffer");
   }
   mapping->pages = pages;
+  if (memory != NULL) napi_create_reference(env, memory, 1, &mapping->memory);
   link_mapping(instance, mapping);
   /* By the buffer and not by its address: two buffers of a thread can be over the same pages. */
   napi_wrap(env, result, mapping, NULL, NULL, NULL);
@@ -149,19 +152,20 @@ napi_value map_memory(napi_env env, napi_callback_info info) {
   int32_t fd = -1;
   size_t bytes = 0, offset = 0;
   void *place = NULL;
+  napi_value memory = NULL;
   struct instance *instance = arguments_of(env, info, 4, arguments);
   if (instance == NULL) return NULL;
   if (take_int32(env, arguments[0], "fd", &fd) != 0) return NULL;
   if (take_size(env, arguments[1], "bytes", &bytes) != 0) return NULL;
   if (take_offset(env, arguments[2], &offset) != 0) return NULL;
-  if (take_place(env, arguments[3], bytes, &place) != 0) return NULL;
+  if (take_place(env, arguments[3], bytes, &memory, &place) != 0) return NULL;
   if (bytes == 0) return throw_errno(env, EINVAL, "mapping a table");
   int failure = fd == -1 ? 0 : file_holds(fd, offset + bytes);
   if (failure != 0) return throw_errno(env, failure, "mapping a table");
 
   struct pages *pages = create_pages(fd, bytes, (off_t)offset, place, &failure);
   if (pages == NULL) return throw_errno(env, failure, "mapping a table");
-  napi_value result = buffer_over(env, instance, pages);
+  napi_value result = buffer_over(env, instance, pages, memory);
   if (result == NULL) leave_pages(pages, NULL);
   return result;
 }
@@ -189,7 +193,7 @@ napi_value unmap_memory(napi_env env, napi_callback_info info) {
   if (napi_detach_arraybuffer(env, arguments[0]) != napi_ok) {
     return throw_coded(env, "ERR_CAPTURE_ADDON", "the mapping cannot be detached from its ArrayBuffer");
   }
-  leave_mapping(mapping);
+  leave_mapping(env, mapping);
   return NULL;
 }
 
@@ -220,7 +224,7 @@ napi_value adopt_memory(napi_env env, napi_callback_info info) {
   if (instance == NULL || take_size(env, arguments[0], "promise", &promise) != 0) return NULL;
   struct pages *pages = take_promised(promise);
   if (pages == NULL) return throw_errno(env, ENOENT, "adopting a table");
-  napi_value result = buffer_over(env, instance, pages);
+  napi_value result = buffer_over(env, instance, pages, NULL);
   if (result == NULL) leave_pages(pages, NULL);
   return result;
 }

@@ -335,6 +335,28 @@ describe('a place in the memory of a WebAssembly module', () => {
     addon.unmap(adopted);
   });
 
+  test('keeps its memory for as long as a table lies in it', async () => {
+    const found = await run(`
+      require('node:v8').setFlagsFromString('--expose-gc');
+      const gc = require('node:vm').runInNewContext('gc');
+      const collected = new FinalizationRegistry(() => { isGone = true; });
+      let isGone = false;
+      let table = (() => {
+        const { buffer } = new WebAssembly.Memory({ initial: 256, maximum: 256 });
+        collected.register(buffer, 1);
+        return addon.map(-1, 2 * MIB, 0, { memory: buffer, byteOffset: addon.hugePageOffset(buffer) });
+      })();
+      const collect = async (condition) => { for (let i = 0; i < 50 && !condition(); i++) { gc(); await new Promise((resolve) => setTimeout(resolve, 5)); } };
+      await collect(() => false);
+      const during = isGone;
+      addon.unmap(table);
+      table = undefined;
+      await collect(() => isGone);
+      return { during, after: isGone };
+    `);
+    expect(found).toEqual({ during: false, after: true });
+  });
+
   test('is refused where it is no whole page of that memory', () => {
     const { memory, byteOffset } = moduleMemory();
     const refused = (bytes: number, offset: number) =>
