@@ -8,9 +8,9 @@ export interface QuotedSql {
   original(position: number): number;
 }
 
-/** What is skipped whole: texts, quoted names, dollar quotes, comments. */
+/** What is skipped whole: texts, with escapes where an E stands before them, quoted names, dollar quotes, comments. */
 const SKIPPED =
-  /'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|\$(\w*)\$[\s\S]*?(?:\$\1\$|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/y;
+  /[eE]'(?:[^'\\]|\\[\s\S]|'')*(?:'|$)|'(?:[^']|'')*(?:'|$)|"(?:[^"]|"")*(?:"|$)|\$(\w*)\$[\s\S]*?(?:\$\1\$|$)|--[^\n]*|\/\*[\s\S]*?(?:\*\/|$)/y;
 const WORDS = /[A-Za-z_]\w*(?:-[A-Za-z_]\w*)*/y;
 
 export function quoteDashedNames(sql: string, isField: (name: string) => boolean): QuotedSql {
@@ -60,9 +60,12 @@ function namesOf(words: string, isField: (name: string) => boolean): readonly Na
   return names;
 }
 
+/** Of a name; more are looked at one by one. */
+const PARTS_MAX = 12;
+
 /** Behind the longest field that begins with this part, or behind the part alone. */
 function endOfField(parts: readonly string[], from: number, isField: (name: string) => boolean): number {
-  for (let to = parts.length; to > from + 1; to--) {
+  for (let to = Math.min(parts.length, from + PARTS_MAX); to > from + 1; to--) {
     const isDifference = parts.slice(from, to).every((part) => isField(part));
     if (!isDifference && isField(parts.slice(from, to).join('-'))) return to;
   }

@@ -1,8 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { Refusal } from '../model/refusal.ts';
-import { ADDRESS_HEX_MACROS } from '../query/address.ts';
-import { CLS_MACROS } from '../query/cls-functions.ts';
+import { literal, lockedDown } from './locked-down.ts';
 import { runSearch } from './run-search.ts';
 import type { Order, Reply } from './search-process.ts';
 
@@ -45,19 +44,6 @@ function beFirstToGo(): void {
   }
 }
 
-function lockedDown(path: string): readonly string[] {
-  return [
-    ...ADDRESS_HEX_MACROS,
-    ...CLS_MACROS,
-    `SET allowed_paths = [${literal(path)}, ${literal(`${path}.wal`)}]`,
-    'SET enable_external_access = false',
-    'SET autoinstall_known_extensions = false',
-    'SET autoload_known_extensions = false',
-    'SET allow_community_extensions = false',
-    'SET lock_configuration = true',
-  ];
-}
-
 async function answer(instance: DuckDBInstance, keeper: DuckDBConnection, order: Order): Promise<void> {
   try {
     if (order.kind === 'open') {
@@ -89,8 +75,4 @@ async function search(
 
 function send(reply: Reply): void {
   process.send?.(reply, undefined, undefined, () => undefined);
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }

@@ -39,8 +39,23 @@ test.each([
   'select Xlog-status',
   'select log -status',
   "select 'never closed log-status",
+  "select e'\\' log-status '",
 ])('%s stays as it is', (sql) => {
   expect(quoted(sql)).toBe(sql);
+});
+
+test('a text of escapes ends where the database ends it', () => {
+  expect(quoted("select E'a\\'b', log-status, 'c'")).toBe("select E'a\\'b', \"log-status\", 'c'");
+});
+
+test('many dashes take no more than their number', () => {
+  const sql = `select ${Array.from({ length: 4000 }, () => 'a').join('-')}`;
+  let asked = 0;
+  quoteDashedNames(sql, () => {
+    asked += 1;
+    return false;
+  });
+  expect(asked).toBeLessThan(4000 * 40);
 });
 
 test('a position is that of the text as it was written', () => {
