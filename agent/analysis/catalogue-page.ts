@@ -14,8 +14,8 @@ Questions that the records answer, one file each in \`analyses/\`. This page is 
 **Completeness.** Every answer says how many windows of that time have a ledger, and what was lost in them: an attack, or a peer, in packets
 that were lost is in no record.
 
-**Fields.** What a query needs beyond the documented row is named below; \`npm start\` records all of it, a flow log of a configuration what
-its \`fields\` say. An analysis whose fields no record has is refused with their names, because no rows would look like an answer.
+**Fields.** What a query needs beyond the documented row is named below; \`npm start\` records all of it but regions and rules of
+the packet filter, which only a configuration can name; a flow log of a configuration records what its \`fields\` say. An analysis whose fields no record has is refused with their names, because no rows would look like an answer.
 
 **Precision and recall** are those in a labelled hour (\`test/analyses/mix.ts\`) that has every attack and fault of this page at its
 threshold, and innocent traffic that looks like one: a monitor that connects each minute, a backup, a browser at a dead site, a job that polls

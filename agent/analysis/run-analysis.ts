@@ -34,6 +34,9 @@ export interface AnalysisAnswer {
 /** A search of the time that is looked at. @param limit rows */
 export type Ask = (query: string, limit: number) => Promise<SearchAnswer>;
 
+/** That a search answers. */
+const ROWS_MAX = 10_000;
+
 /** @param untilSeconds end of that time, Unix seconds. @throws OperationalError */
 export async function runAnalysis(
   ask: Ask,
@@ -43,15 +46,17 @@ export async function runAnalysis(
   const parameters = { ...defaultsOf(analysis), ...asked.values };
   const query = questionOf(analysis, parameters, asked.untilSeconds);
   await refuseUnanswerable(ask, analysis);
-  const found = await ask(query, asked.limit);
+  // The worst come first, wherever the query has them.
+  const found = await ask(query, analysis.severity.length === 0 ? asked.limit : ROWS_MAX);
+  const rows = rowsOf(analysis, found);
   const ledgers = await ask(COMPLETENESS_QUERY, 1);
   return {
     analysis,
     parameters,
     query,
     columns: found.columns,
-    rows: rowsOf(analysis, found),
-    truncated: found.truncated,
+    rows: rows.slice(0, asked.limit),
+    truncated: found.truncated || rows.length > asked.limit,
     notes: found.notes,
     completeness: completenessOf(ledgers.rows[0]),
   };

@@ -49,7 +49,9 @@ export function formatAnswer(answer: AnalysisAnswer, period: Period, invocation:
   if (format === 'table') stdout.write(`${heading(answer, period)}\n\n`);
   if (answer.rows.length > 0 || format !== 'table') stdout.write(formatFound(foundOf(answer, format), format, width));
   const about = format === 'table' ? stdout : stderr;
-  about.write(`${format === 'table' && answer.rows.length > 0 ? '\n' : ''}${remarks(answer, period).join('\n')}\n`);
+  about.write(
+    `${format === 'table' && answer.rows.length > 0 ? '\n' : ''}${remarks(answer, searchOptions(invocation, period)).join('\n')}\n`,
+  );
 }
 
 function heading({ analysis }: AnalysisAnswer, { fromMs, toMs }: Period): string {
@@ -58,7 +60,7 @@ function heading({ analysis }: AnalysisAnswer, { fromMs, toMs }: Period): string
 
 function remarks(
   { analysis, rows, truncated, notes, completeness, parameters }: AnalysisAnswer,
-  period: Period,
+  asked: string,
 ): string[] {
   const [first] = rows;
   const named = Object.entries(parameters).map(([name, value]) => `${name}=${value}`);
@@ -69,9 +71,19 @@ function remarks(
     `${completenessText(completeness)}.`,
     first?.records === undefined
       ? ''
-      : `Records behind the first row: ${ownCommand()} query --from ${Math.floor(period.fromMs / 1000)} ${quoted(visible(first.records))}`,
+      : `Records behind the first row: ${ownCommand()} query ${asked} ${quoted(visible(first.records))}`,
     analysis.mitre === undefined || rows.length === 0 ? '' : `MITRE ATT&CK ${analysis.mitre}.`,
   ].filter((line) => line !== '');
+}
+
+/** What makes `flowlogd query` search the same store, topic and time. */
+function searchOptions(invocation: Invocation, { fromMs, toMs }: Period): string {
+  const named = ['store', 'url', 'topic'].flatMap((name) => {
+    const value = invocation.string(name);
+    return value === undefined ? [] : [`--${name}`, quoted(visible(value))];
+  });
+  const until = invocation.has('until') ? ['--to', String(Math.ceil(toMs / 1000))] : [];
+  return ['--from', String(Math.floor(fromMs / 1000)), ...until, ...named].join(' ');
 }
 
 /** With the severity in front where the analysis has one, and the records' query behind for programs. */

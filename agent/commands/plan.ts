@@ -12,7 +12,7 @@ import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
 import { declarationOf, flowLogResolver, type Waiting } from './flow-log-resolver.ts';
 import { defaultHostId } from './host-id.ts';
 
-/** The flow log of the embedded defaults: first records soon, with all that the analyses ask for. */
+/** The flow log of the embedded defaults: first records soon, with what the analyses ask for and a host knows by itself. */
 const EMBEDDED_FLOW_LOG = {
   // What a flow log records cannot change: another one takes the place of the one that an earlier version declared.
   id: 'fl-embedded',

@@ -24,7 +24,16 @@ let service: TestService;
 const topics = (name: string) => [`${name}-at`, `${name}-under`];
 
 beforeAll(async () => {
-  const ids = ['everyday', 'mixed', 'whole', ...Object.keys(TRUTHS).flatMap(topics)];
+  const ids = [
+    'everyday',
+    'mixed',
+    'whole',
+    'before',
+    'beacon-60',
+    'beacon-300',
+    'beacon-600',
+    ...Object.keys(TRUTHS).flatMap(topics),
+  ];
   service = await startTestService(folder, { topics: ids.map((id) => ({ id })) });
   const everyday = new Traffic();
   everyday.everyday();
@@ -53,7 +62,7 @@ async function analyse(name: string, topic: string, values = {}): Promise<Analys
     const { status, json } = await search(service, query, {
       topic_id: topic,
       from: BEGIN * 1000,
-      to: (BEGIN + 3660) * 1000,
+      to: (BEGIN + 7260) * 1000,
       limit,
     });
     if (status !== 200) throw new Error(String(json['errormessage']));
@@ -108,6 +117,25 @@ describe('precision and recall in the labelled mix are those of the catalogue', 
     const figures = CATALOGUE.filter(({ measured }) => measured !== undefined).map(({ name }) => name);
     expect(figures.toSorted()).toEqual([...LABELS.keys()].toSorted());
   });
+});
+
+test('what was accepted before a rejection does not count as accepted afterwards', async () => {
+  const traffic = new Traffic();
+  const flow = { srcaddr: '203.0.113.9', dstaddr: '10.0.1.1', srcport: 40_000, dstport: 22 };
+  traffic.record(0, { ...flow, packets: 9 });
+  traffic.record(60, { ...flow, packets: 5, action: 'REJECT' });
+  traffic.record(120, { ...flow, packets: 1 });
+  await upload(service, [{ logs: traffic.logs }], 'before');
+  expect((await analyse('rejected-then-accepted', 'before')).rows).toEqual([]);
+});
+
+test.each([60, 300, 600])('a beacon of each %i s is found from its twelfth beginning on', async (period) => {
+  const traffic = new Traffic();
+  for (let index = 0; index < 12; index++) {
+    traffic.connection({ client: '10.0.0.7', server: '203.0.113.9', port: 8443, at: index * period });
+  }
+  await upload(service, [{ logs: traffic.logs }], `beacon-${period}`);
+  expect(objectsOf(await analyse('beacon', `beacon-${period}`))).toMatchObject([{ period, beginnings: 12 }]);
 });
 
 describe('what has no threshold adds up', () => {
@@ -192,6 +220,8 @@ describe('the catalogue', () => {
     expect(Object.keys(defaultsOf(analysis)).filter((name) => !placeholders.includes(name))).toEqual([]);
     expect(analysis.needs.filter((field) => !FIELD_NAMES.has(field))).toEqual([]);
     expect(analysis.question.endsWith('?')).toBe(true);
+    expect(Object.keys(analysis.columns)).not.toContain('records');
+    expect(Object.keys(analysis.columns)).not.toContain('severity');
   });
 
   describe('on a record that has all fields', () => {
