@@ -22,7 +22,12 @@ export function runBundle(name: string, folder: string, root: string, require: N
   const text = readFileSync(filename, 'latin1');
   const script = new Script(text, cachedData === undefined ? { filename } : { filename, cachedData });
   const bundle = script.runInThisContext() as Bundle;
-  bundle(lateRequire(require), (module) => new URL(module, `file://${encodeURI(root)}/`).href);
+  bundle(lateRequire(require), (module) => new URL(module, `${fileUrl(root)}/`).href);
+}
+
+/** As `pathToFileURL`, whose module takes longer to load than a command to start. */
+function fileUrl(path: string): string {
+  return `file://${encodeURI(path).replace(/[#?]/g, encodeURIComponent)}`;
 }
 
 function readIfThere(path: string): Buffer | undefined {
