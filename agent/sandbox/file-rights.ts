@@ -40,6 +40,8 @@ const SCOPE_SIGNALS = 2;
 /** Programs, libraries, time zones and certificates; what the kernel says of itself; and how names are resolved. */
 const OF_THE_HOST: readonly string[] = [
   '/usr',
+  '/bin',
+  '/sbin',
   '/lib',
   '/lib32',
   '/lib64',
