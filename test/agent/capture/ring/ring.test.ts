@@ -39,15 +39,15 @@ function askedFor(options: Partial<LiveOptions>, refusal?: string): { asked: unk
 }
 
 describe('the ring engine', () => {
-  test('opens a ring in blocks of 1 MiB, on any with the second cooked format', () => {
-    expect(askedFor({}).asked).toEqual([['ring', 'eth9', 64 << 20, 1 << 20, -1]]);
-    expect(askedFor({ interfaceName: 'any' }).asked).toEqual([['ring', 'any', 64 << 20, 1 << 20, 276]]);
+  test('opens a ring in blocks of 256 KiB, on any with the second cooked format', () => {
+    expect(askedFor({}).asked).toEqual([['ring', 'eth9', 64 << 20, 1 << 18, -1]]);
+    expect(askedFor({ interfaceName: 'any' }).asked).toEqual([['ring', 'any', 64 << 20, 1 << 18, 276]]);
   });
 
   test.each([
     [1 << 20, 128, 1 << 18, 1 << 20],
-    [4 << 20, 128, 1 << 20, 4 << 20],
-    [3_000_000, 128, 1 << 19, 3_000_000],
+    [4 << 20, 128, 1 << 18, 4 << 20],
+    [3_000_000, 128, 1 << 18, 3_000_000],
     [1 << 18, 128, 1 << 16, 1 << 18],
     [1 << 20, 65_535, 1 << 18, 1 << 20],
     [1 << 20, 262_144, 1 << 19, 1 << 20],
@@ -62,7 +62,7 @@ describe('the ring engine', () => {
     }
     expect(askedFor({}, 'RING_UNSUPPORTED')).toMatchObject({
       asked: [
-        ['ring', 'eth9', 64 << 20, 1 << 20, -1],
+        ['ring', 'eth9', 64 << 20, 1 << 18, -1],
         ['libpcap', 'eth9'],
       ],
       error: undefined,
