@@ -73,24 +73,29 @@ export function fileDestination(path: string): ByteDestination {
 
 /** Text into standard output. */
 export function textDestination(output: TextOutput): ByteDestination {
-  return streamDestination((bytes, done) => output.write(bytes, done));
+  return streamDestination(output, (bytes, done) => output.write(bytes, done));
 }
 
 /** What is no text into standard output, which is no terminal then. */
 export function binaryDestination(output: TextOutput): ByteDestination {
-  return streamDestination((bytes, done) => output.writeBinary(bytes, done));
+  return streamDestination(output, (bytes, done) => output.writeBinary(bytes, done));
 }
 
 /**
  * A reader that goes away is no failure: the command's signal is aborted by it, and nothing more is written. A file, as
  * standard output may be one, throws where a pipe calls back.
  */
-function streamDestination(write: (bytes: Uint8Array, done: (error?: Error | null) => void) => void): ByteDestination {
+function streamDestination(
+  { isTTY }: TextOutput,
+  write: (bytes: Uint8Array, done: (error?: Error | null) => void) => void,
+): ByteDestination {
+  /** EPIPE of a pipe, EIO of a terminal that was closed. */
+  const isReaderGone = ({ code }: NodeJS.ErrnoException) => code === 'EPIPE' || (code === 'EIO' && isTTY);
   return {
     write: (bytes) =>
       new Promise<void>((resolve, reject) => {
         write(bytes, (error) => {
-          if (error && (error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error);
+          if (error && !isReaderGone(error)) reject(error);
           else resolve();
         });
       }).catch((error: unknown) => {
