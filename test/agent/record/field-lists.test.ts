@@ -36,7 +36,7 @@ test('a text row has the value of each field in the order of the list, or a dash
       const rows = printed(new TextPrinter(columns), header, records).split('\n').slice(0, -1);
       const expected = records.map((record) => {
         const values = new Map(expectedValues(record, header));
-        return header.fields.map((name) => visible(values.get(name) ?? '').replaceAll(/\s/g, '_') || '-').join(' ');
+        return header.fields.map((name) => visible((values.get(name) ?? '').replaceAll(/\s/g, '_')) || '-').join(' ');
       });
       expect(rows.map((row) => row.replaceAll(/[^\S ]/g, '_'))).toEqual(expected);
     }),
