@@ -8,6 +8,7 @@ import type { Invocation } from '../cli/command.ts';
 import { ownCommand, quoted } from '../cli/own-command.ts';
 import { alignRows } from '../cli/rows.ts';
 import type { Cell } from '../model/search.ts';
+import { isoText } from '../model/utc-text.ts';
 import { visible } from '../terminal/visible-text.ts';
 import { formatFound, type SearchFormat, searchFormat } from './search-text.ts';
 
@@ -55,7 +56,7 @@ export function formatAnswer(answer: AnalysisAnswer, period: Period, invocation:
 }
 
 function heading({ analysis }: AnalysisAnswer, { fromMs, toMs }: Period): string {
-  return `${analysis.title}: ${analysis.question}\n${isoSeconds(fromMs)} to ${isoSeconds(toMs)}`;
+  return `${analysis.title}: ${analysis.question}\n${timeText(fromMs / 1000)} to ${timeText(toMs / 1000)}`;
 }
 
 function remarks(
@@ -100,7 +101,7 @@ function foundOf({ analysis, columns, rows }: AnalysisAnswer, format: SearchForm
     ],
     rows: rows.map(({ severity, cells, records }): readonly Cell[] => [
       ...(hasSeverity ? [severity ?? null] : []),
-      ...cells.map((cell, index) => (areTimes[index] && cell !== null ? isoSeconds(Number(cell) * 1000) : cell)),
+      ...cells.map((cell, index) => (areTimes[index] && cell !== null ? timeText(Number(cell)) : cell)),
       ...(isForPrograms ? [records ?? null] : []),
     ]),
   };
@@ -119,8 +120,8 @@ function jsonOf(answer: AnalysisAnswer, { fromMs, toMs }: Period) {
     useCase: analysis.useCase,
     mitre: analysis.mitre ?? null,
     parameters,
-    from: isoSeconds(fromMs),
-    to: isoSeconds(toMs),
+    from: timeText(fromMs / 1000),
+    to: timeText(toMs / 1000),
     query,
     completeness: completeness satisfies Completeness,
     truncated,
@@ -133,6 +134,8 @@ function jsonOf(answer: AnalysisAnswer, { fromMs, toMs }: Period) {
   };
 }
 
-function isoSeconds(ms: number): string {
-  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+/** As a number where no calendar has it: records say what their sender wrote. */
+function timeText(seconds: number): string {
+  const text = isoText(seconds);
+  return text === undefined ? String(seconds) : `${text}Z`;
 }

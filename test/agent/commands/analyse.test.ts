@@ -10,7 +10,9 @@ const folder = temporaryFolder();
 let service: TestService;
 
 beforeAll(async () => {
-  service = await startTestService(folder, { topics: [{ id: 'flowlog' }, { id: 'bare' }, { id: 'lossy' }] });
+  service = await startTestService(folder, {
+    topics: [{ id: 'flowlog' }, { id: 'bare' }, { id: 'lossy' }, { id: 'far' }],
+  });
   const traffic = new Traffic();
   traffic.everyday();
   TRUTHS['scan-ports']!.add(traffic, true);
@@ -20,6 +22,8 @@ beforeAll(async () => {
     contents: { srcaddr: '10.0.0.1', dstaddr: '10.0.0.2', bytes: '5', 'log-status': 'OK' },
   };
   await upload(service, [{ logs: [bare] }], 'bare');
+  const far = { time: BEGIN * 1000, contents: { ...bare.contents, start: '900000000000000' } };
+  await upload(service, [{ logs: [far] }], 'far');
   const lossy = new Traffic();
   lossy.ledger(0, 1000, 0);
   lossy.ledger(60, 1000, 50);
@@ -102,6 +106,11 @@ describe('flowlogd analyse', () => {
     const { out, err } = await run(['scan-ports', '-o', format]);
     expect(out).toMatch(expected);
     expect(err).toContain('Complete: 60 windows');
+  });
+
+  test('prints a time that no calendar has as its number', async () => {
+    const { out } = await run(['timeline', '--topic', 'far', '-o', 'table']);
+    expect(out).toMatch(/^900000000000000 /m);
   });
 
   test('says what was lost', async () => {
