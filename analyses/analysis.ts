@@ -61,7 +61,7 @@ export interface Analysis {
   readonly severity: readonly SeverityRule[];
 }
 
-export const SINCE_DEFAULT = '1h';
+const SINCE_DEFAULT = '1h';
 
 const MEMBERS = {
   title: 'string',

@@ -58,22 +58,18 @@ export const CLS_FUNCTIONS: readonly string[] = [
 ].sort();
 
 /** What the database has no word for: a time from Unix milliseconds, a TIMESTAMP or ISO 8601, and the beginnings of intervals. */
-export const CLS_MACROS: readonly string[] = [
-  `CREATE OR REPLACE MACRO timestamp_of(moment) AS make_timestamp(
+const MACROS = {
+  timestamp_of: `(moment) AS make_timestamp(
      coalesce(epoch_us(TRY_CAST(CAST(moment AS VARCHAR) AS TIMESTAMPTZ)), TRY_CAST(moment AS BIGINT) * 1000))`,
-  `CREATE OR REPLACE MACRO histogram_of_time(moment, width) AS
-     time_bucket(width, timestamp_of(moment), TIMESTAMP '1970-01-01')`,
-  `CREATE OR REPLACE MACRO time_series_of(moment, width) AS histogram_of_time(moment,
+  histogram_of_time: "(moment, width) AS time_bucket(width, timestamp_of(moment), TIMESTAMP '1970-01-01')",
+  time_series_of: `(moment, width) AS histogram_of_time(moment,
      to_seconds(CAST(regexp_extract(width, '^[0-9]+') AS BIGINT)
        * CASE regexp_extract(width, '[a-z]+$') WHEN 's' THEN 1 WHEN 'm' THEN 60 WHEN 'h' THEN 3600 WHEN 'd' THEN 86400 END))`,
-  'CREATE OR REPLACE MACRO from_unixtime(seconds) AS make_timestamp(CAST(round(CAST(seconds AS DOUBLE) * 1000000) AS BIGINT))',
-];
-export const CLS_MACRO_NAMES: readonly string[] = [
-  'from_unixtime',
-  'histogram_of_time',
-  'time_series_of',
-  'timestamp_of',
-];
+  from_unixtime: '(seconds) AS make_timestamp(CAST(round(CAST(seconds AS DOUBLE) * 1000000) AS BIGINT))',
+} as const;
+export const CLS_MACRO_NAMES: readonly string[] = Object.keys(MACROS);
+/** The statements that make them. */
+export const CLS_MACROS = Object.entries(MACROS).map(([name, is]) => `CREATE OR REPLACE MACRO ${name}${is}`);
 
 /** Puts an expression of CLS into the database's words, in place. */
 export function inDatabaseWords(node: Node): void {

@@ -35,7 +35,10 @@ export async function runSearch(connection: DuckDBConnection, request: SearchReq
   if (parsed instanceof QueryProblem) return notUnderstood(request.query, parsed);
   const known = new KnownFields(request.otherKeys);
   const unknown = known.unknownIn(parsed.condition);
-  for (const name of unknown) if (known.nearest(name) !== undefined) return mistyped(name, known);
+  for (const name of unknown) {
+    const refusal = mistyped(name, known);
+    if (refusal !== undefined) return refusal;
+  }
   try {
     const statement = await statementOf(connection, request, parsed, known);
     if (statement instanceof Refusal) return statement;
@@ -88,9 +91,11 @@ async function statementOf(
   return refused === undefined ? { sql, parameters } : refusedSql(refused);
 }
 
-/** A field that no log has finds nothing, which looks like an answer. */
-function mistyped(name: string, known: KnownFields): Refusal {
-  return new Refusal('SyntaxError', `There is no field '${name}'; the nearest is '${known.nearest(name)}'.`);
+/** A field that no log has finds nothing, which looks like an answer. Undefined where no known one is near. */
+function mistyped(name: string, known: KnownFields): Refusal | undefined {
+  const nearest = known.nearest(name);
+  if (nearest === undefined) return undefined;
+  return new Refusal('SyntaxError', `There is no field '${name}'; the nearest is '${nearest}'.`);
 }
 
 function refusedSql(why: string, position?: number): Refusal {
@@ -213,7 +218,8 @@ const NO_COLUMN =
 
 function queryError(error: Error, parsed: ParsedQuery, known: KnownFields): Refusal {
   const [, column] = NO_COLUMN.exec(error.message) ?? [];
-  if (column !== undefined && known.nearest(column) !== undefined) return mistyped(column, known);
+  const refusal = column === undefined ? undefined : mistyped(column, known);
+  if (refusal !== undefined) return refusal;
   const [line = ''] = error.message.split('\n\n', 1);
   const what = parsed.sql === undefined ? 'The search' : 'The SQL after the bar';
   return new Refusal('QueryError', `${what} failed: ${line.replaceAll('\n', ' ').replace(/\.$/, '')}.`);
