@@ -3,6 +3,7 @@
  * packet.
  */
 import type { Window } from '../flow/window.ts';
+import { GROUP } from '../kernel/layout.ts';
 import { framesOf, nextRecord, type PacketBatch } from '../model/packet-batch.ts';
 import {
   CAPTURED_LENGTH,
@@ -39,9 +40,6 @@ export interface GroupMemory {
   readonly ipv4Members: Int32Array;
   readonly ipv6Members: Int32Array;
 }
-
-/** Packets in a group: enough to overlap the cache misses, few enough for the rows to stay in the first-level cache. */
-const GROUP = 128;
 
 export function createGroupMemory(): GroupMemory {
   return {
