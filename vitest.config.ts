@@ -40,7 +40,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: [
-            'test/{agent,analyses,container,docs,fuzz,logservice,monitoring,schema,scripts,systemd}/**/*.test.ts',
+            'test/{agent,analyses,container,detect,docs,fuzz,logservice,monitoring,schema,scripts,systemd}/**/*.test.ts',
           ],
           // Ends what hangs: the slowest take 4 s, but properties have been seen to take fifteen times their time on a busy machine.
           testTimeout: 120_000,

@@ -30,6 +30,24 @@ export interface SeverityRule {
   readonly from?: number;
 }
 
+/** How its rows become findings while records arrive. */
+export interface FindingRule {
+  /** Time whose records count, aligned to the epoch: seconds, the name of a parameter that has them, or `window`. */
+  readonly span: number | string;
+  /** False for what is noisy: it then runs where it is asked for. */
+  readonly byDefault?: boolean;
+  /** Seconds without anything new of it after which a finding is closed. */
+  readonly closeAfter: number;
+  /** Findings of other analyses that a row is a consequence of. */
+  readonly explainedBy?: readonly Explanation[];
+}
+
+export interface Explanation {
+  readonly analysis: string;
+  /** Columns of the row, and those of the other that have the same values. */
+  readonly where: Readonly<Record<string, string>>;
+}
+
 export interface Analysis {
   readonly name: string;
   readonly title: string;
@@ -59,6 +77,8 @@ export interface Analysis {
   readonly measured?: { readonly precision: number; readonly recall: number };
   /** The last rule that applies counts; empty for what is no finding. */
   readonly severity: readonly SeverityRule[];
+  /** Without it its rows never become findings. */
+  readonly finding?: FindingRule;
 }
 
 const SINCE_DEFAULT = '1h';
@@ -80,6 +100,7 @@ const MEMBERS = {
   chart: CHARTS,
   measured: 'object',
   severity: 'object',
+  finding: 'object',
 } as const;
 const REQUIRED = ['title', 'question', 'useCase', 'condition', 'query', 'chart'] as const;
 

@@ -131,7 +131,7 @@ build_kernel() {
 }
 
 newer_sources() {
-  for folder in agent analyses logservice schema bench scripts/bundle; do
+  for folder in agent analyses detect logservice schema bench scripts/bundle; do
     [ -d "$folder" ] && find "$folder" -path '*/native/build' -prune -o \
       \( -name '*.ts' -o -name '*.[cm]js' -o -type d \) -newer dist/.built -print -quit
   done

@@ -1,5 +1,5 @@
 /** docs/analyses.md: the catalogue as a page for people. */
-import { type Analysis, type SeverityRule, USE_CASES } from '../../analyses/analysis.ts';
+import { type Analysis, type FindingRule, type SeverityRule, USE_CASES } from '../../analyses/analysis.ts';
 import { defaultsOf } from '../../analyses/question.ts';
 import { useCases } from './catalogue.ts';
 
@@ -21,6 +21,10 @@ the packet filter, which only a configuration can name; a flow log of a configur
 threshold, and innocent traffic that looks like one: a monitor that connects each minute, a backup, a browser at a dead site, a job that polls
 a service while it restarts. Tests hold each to finding what is at its threshold, and nothing one below it.
 
+**Findings.** What has a line *As a finding* also runs while records arrive, over the time that the line names, and its rows become findings:
+one for one subject, however many windows show it, closed when nothing new was seen of it for the time named. Noisy ones run where the
+configuration names them. A finding that another explains says so: a scan is refused, too.
+
 **Other log services.** The texts are for Cloud Log Service as they stand: a condition, a bar, and SQL without WITH, JOIN and FILTER.
 \`\${name}\` is the parameter of that name, \`\${until}\` the end of the time in Unix seconds.
 `;
@@ -34,13 +38,15 @@ export function renderCataloguePage(catalogue: readonly Analysis[]): string {
 }
 
 function renderAnalysis(analysis: Analysis): string {
-  const { name, title, question, mitre, needs, columns, condition, query, since, severity, measured } = analysis;
+  const { name, title, question, mitre, needs, columns, condition, query, since, severity, finding, measured } =
+    analysis;
   const technique =
     mitre === undefined ? '' : ` MITRE ATT&CK [${mitre}](https://attack.mitre.org/techniques/${mitre}/).`;
   const facts = [
     needs.length === 0 ? '' : `* Needs ${needs.map((field) => `\`${field}\``).join(', ')}.`,
     `* Looks back ${since} by default.`,
     severity.length === 0 ? '' : `* Severity: ${severity.map((rule) => severityText(rule)).join(', ')}.`,
+    finding === undefined ? '' : `* As a finding: ${findingText(analysis, finding)}.`,
     measured === undefined ? '' : `* In the labelled mix: precision ${measured.precision}, recall ${measured.recall}.`,
   ].filter((line) => line !== '');
   return [
@@ -57,6 +63,19 @@ function renderAnalysis(analysis: Analysis): string {
 
 function severityText({ severity, column, from }: SeverityRule): string {
   return column === undefined ? severity : `${severity} from \`${column}\` = ${from} on`;
+}
+
+function findingText(
+  analysis: Analysis,
+  { span, byDefault = true, closeAfter, explainedBy = [] }: FindingRule,
+): string {
+  const seconds = typeof span === 'string' ? (defaultsOf(analysis)[span] ?? span) : span;
+  return [
+    seconds === 'window' ? 'in one window' : `within ${seconds} s`,
+    byDefault ? 'by default' : 'on request',
+    `closed after ${closeAfter} s`,
+    ...(explainedBy.length === 0 ? [] : [`explained by ${explainedBy.map((each) => each.analysis).join(', ')}`]),
+  ].join(', ');
 }
 
 function parameterTable(analysis: Analysis): string {

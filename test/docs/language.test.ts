@@ -40,7 +40,7 @@ const PAGES = [
   'packaging',
   'systemd',
 ];
-const SOURCES = ['agent', 'logservice', 'schema'];
+const SOURCES = ['agent', 'detect', 'logservice', 'schema'];
 
 function filesIn(paths: readonly string[], extensions: RegExp): readonly string[] {
   const all = paths.flatMap((path) =>
