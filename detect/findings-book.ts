@@ -1,0 +1,294 @@
+/**
+ * Makes findings of the signals of successive windows: one for one cause, however many windows show it. Pure: whoever has the book says
+ * what time it is, and persists its snapshot.
+ *
+ *     signal ──▶ suppressed? ──▶ open ──▶ closed, when nothing new was seen for the time that its rule names
+ *                                  ▲          │
+ *                                  └─repeated─┘  seen again
+ *
+ * Limits: `openMax` findings are open at once; beyond that a new one takes the place of one that is less severe, or is left out.
+ * `closedMax` closed ones are known; the oldest go first. Both are counted.
+ */
+import type { Analysis, Severity } from '../analyses/analysis.ts';
+import { bySeverity } from '../analyses/question.ts';
+import { type BookSnapshot, parseSnapshot, snapshotOf } from './book-snapshot.ts';
+import { explainedBy } from './explanations.ts';
+import type { Finding, FindingChange, FindingCounts, FindingEvent, FindingState, Suppression } from './finding.ts';
+import { hash53 } from './hash.ts';
+import { causeOf, type Signal } from './signal.ts';
+import { COMMENT_LENGTH_MAX, type SuppressionRequest, Suppressions } from './suppressions.ts';
+
+export interface BookLimits {
+  readonly openMax: number;
+  readonly closedMax: number;
+}
+const LIMITS: BookLimits = { openMax: 1000, closedMax: 1000 };
+
+export interface FindingFilter {
+  readonly states?: readonly FindingState[];
+  readonly rule?: string;
+}
+
+/** By cause. */
+type Changes = Map<string, FindingChange>;
+
+export class FindingsBook {
+  readonly #rules: ReadonlyMap<string, Analysis>;
+  readonly #limits: BookLimits;
+  /** By cause. */
+  readonly #open = new Map<string, Finding>();
+  /** By cause, the one that was closed first in front. */
+  readonly #closed = new Map<string, Finding>();
+  readonly #suppressions = new Suppressions();
+  readonly #counts = { opened: 0, repeated: 0, closed: 0, suppressed: 0, evictedOpen: 0, evictedClosed: 0 };
+
+  constructor(catalogue: readonly Analysis[], limits: Partial<BookLimits> = {}) {
+    this.#rules = new Map(catalogue.map((analysis) => [analysis.name, analysis]));
+    this.#limits = { ...LIMITS, ...limits };
+  }
+
+  /** Findings of rules that the catalogue no longer has are left out. @throws Error that says what is invalid */
+  static restore(catalogue: readonly Analysis[], given: unknown, limits: Partial<BookLimits> = {}): FindingsBook {
+    const { findings, suppressions, counts } = parseSnapshot(given);
+    const book = new FindingsBook(catalogue, limits);
+    Object.assign(book.#counts, counts);
+    for (const finding of findings) {
+      if (!book.#rules.has(finding.rule)) continue;
+      if (finding.state === 'closed') book.#addClosed(finding);
+      else if (book.#hasRoomFor(finding.severity)) book.#open.set(causeOf(finding), finding);
+    }
+    for (const suppression of suppressions) book.#suppressions.load(suppression);
+    return book;
+  }
+
+  snapshot(): BookSnapshot {
+    const findings = [...this.#open.values(), ...this.#closed.values()];
+    return snapshotOf({ findings, suppressions: this.#suppressions.all, counts: this.counts });
+  }
+
+  get counts(): FindingCounts {
+    return { ...this.#counts };
+  }
+
+  get suppressions(): readonly Suppression[] {
+    return this.#suppressions.all;
+  }
+
+  /** Open ones first, then the most severe, then what was seen last. */
+  list({ states, rule }: FindingFilter = {}): readonly Finding[] {
+    return [...this.#open.values(), ...this.#closed.values()]
+      .filter((finding) => states?.includes(finding.state) ?? true)
+      .filter((finding) => rule === undefined || finding.rule === rule)
+      .sort(byUrgency);
+  }
+
+  find(id: string): Finding | undefined {
+    for (const findings of [this.#open, this.#closed])
+      for (const finding of findings.values()) if (finding.id === id) return finding;
+    return undefined;
+  }
+
+  openBySeverity(): Readonly<Record<Severity, number>> {
+    const numbers = { low: 0, medium: 0, high: 0, critical: 0 };
+    for (const { worstSeverity } of this.#open.values()) numbers[worstSeverity]++;
+    return numbers;
+  }
+
+  /** The signals of one window, or none; closes what is due. @param now Unix seconds */
+  record(signals: readonly Signal[], now: number): readonly FindingEvent[] {
+    const changes: Changes = new Map();
+    for (const signal of signals) {
+      if (this.#suppressions.takes(signal, now)) this.#counts.suppressed++;
+      else this.#take(signal, now, changes);
+    }
+    if (signals.length > 0) this.#explain();
+    this.#closeDue(now, changes);
+    return [...changes].flatMap(([cause, change]) => {
+      const finding = this.#open.get(cause) ?? this.#closed.get(cause);
+      return finding === undefined ? [] : [{ change, at: now, finding }];
+    });
+  }
+
+  /** Undefined where no such finding is known. */
+  acknowledge(id: string, comment: string, now: number): Finding | undefined {
+    const finding = this.find(id);
+    if (finding === undefined) return undefined;
+    const acknowledgement = { at: now, comment: comment.slice(0, COMMENT_LENGTH_MAX) };
+    return this.#replace({ ...finding, acknowledgement });
+  }
+
+  /** Closes what it takes of the open findings, without an event. @throws Error with a sentence about what is wrong with it */
+  suppress(request: SuppressionRequest, now: number): Suppression {
+    const { rule } = request;
+    if (rule !== undefined && this.#rules.get(rule)?.finding === undefined)
+      throw new Error(`invalid value '${rule}': expected an analysis that makes findings`);
+    const suppression = this.#suppressions.add(request, now);
+    for (const finding of this.#open.values()) if (this.#suppressions.takes(finding, now)) this.#close(finding, now);
+    return suppression;
+  }
+
+  /** Whether there was one. */
+  release(suppressionId: string): boolean {
+    return this.#suppressions.release(suppressionId);
+  }
+
+  #take(signal: Signal, now: number, changes: Changes): void {
+    const cause = causeOf(signal);
+    const known = this.#open.get(cause);
+    if (known !== undefined) {
+      const after = updated(known, signal);
+      this.#open.set(cause, after);
+      if (after.worstSeverity !== known.worstSeverity && !changes.has(cause)) changes.set(cause, 'worsened');
+      return;
+    }
+    const before = this.#closed.get(cause);
+    const isNews = signal.until > (before?.lastSeen ?? Number.NEGATIVE_INFINITY);
+    if (!isNews || now - signal.until >= this.#closeAfter(signal.rule)) return;
+    if (!this.#hasRoomFor(signal.severity)) this.#counts.evictedOpen++;
+    else changes.set(cause, this.#openAt(now, cause, signal, before));
+  }
+
+  #openAt(now: number, cause: string, signal: Signal, before: Finding | undefined): FindingChange {
+    if (before === undefined) {
+      this.#open.set(cause, opened(this.#idOf(cause), signal, now));
+      this.#counts.opened++;
+      return 'opened';
+    }
+    this.#closed.delete(cause);
+    const { firstSeen, times } = before;
+    const again = {
+      ...updated(before, signal),
+      state: 'repeated',
+      firstSeen,
+      openedAt: now,
+      times: times + 1,
+    } as const;
+    this.#open.set(cause, { ...again, closedAt: undefined });
+    this.#counts.repeated++;
+    return 'repeated';
+  }
+
+  /** Makes it at the cost of the least severe one. */
+  #hasRoomFor(severity: Severity): boolean {
+    if (this.#open.size < this.#limits.openMax) return true;
+    let weakest: Finding | undefined;
+    for (const finding of this.#open.values())
+      if (weakest === undefined || byUrgency(finding, weakest) > 0) weakest = finding;
+    if (weakest === undefined || !isWorse(severity, weakest.worstSeverity)) return false;
+    this.#open.delete(causeOf(weakest));
+    this.#counts.evictedOpen++;
+    return true;
+  }
+
+  #explain(): void {
+    const byRule = new Map<string, Finding[]>();
+    for (const finding of this.#open.values())
+      (byRule.get(finding.rule) ?? put(byRule, finding.rule, [])).push(finding);
+    for (const [cause, finding] of this.#open) {
+      const explanations = this.#rules.get(finding.rule)?.finding?.explainedBy ?? [];
+      const ids = explainedBy(finding, explanations, (rule) => byRule.get(rule) ?? []);
+      const all = [...new Set([...finding.explainedBy, ...ids])].slice(0, EXPLANATIONS_MAX);
+      if (all.length > finding.explainedBy.length) this.#open.set(cause, { ...finding, explainedBy: all });
+    }
+  }
+
+  #closeDue(now: number, changes: Changes): void {
+    for (const [cause, finding] of this.#open) {
+      if (now - finding.lastSeen < this.#closeAfter(finding.rule)) continue;
+      this.#close(finding, now);
+      changes.set(cause, 'closed');
+    }
+  }
+
+  #close(finding: Finding, now: number): void {
+    this.#open.delete(causeOf(finding));
+    this.#addClosed({ ...finding, state: 'closed', closedAt: now });
+    this.#counts.closed++;
+  }
+
+  #addClosed(finding: Finding): void {
+    this.#closed.set(causeOf(finding), finding);
+    for (const [oldest] of this.#closed) {
+      if (this.#closed.size <= this.#limits.closedMax) break;
+      this.#closed.delete(oldest);
+      this.#counts.evictedClosed++;
+    }
+  }
+
+  #replace(finding: Finding): Finding {
+    const cause = causeOf(finding);
+    (this.#open.has(cause) ? this.#open : this.#closed).set(cause, finding);
+    return finding;
+  }
+
+  #closeAfter(rule: string): number {
+    return this.#rules.get(rule)?.finding?.closeAfter ?? 0;
+  }
+
+  /** Two causes of one hash get two ids. */
+  #idOf(cause: string): string {
+    for (let attempt = 0; ; attempt++) {
+      const text = attempt === 0 ? cause : `${cause} ${attempt}`;
+      const id = [hash53(text, 1), hash53(text, 2)]
+        .map((half) => half.toString(16).padStart(8, '0').slice(-8))
+        .join('');
+      if (this.find(id) === undefined) return id;
+    }
+  }
+}
+
+/** One finding names at most so many that explain it. */
+const EXPLANATIONS_MAX = 10;
+
+function opened(id: string, signal: Signal, now: number): Finding {
+  const { rule, severity, subject, figures, since, until, isCoarse } = signal;
+  return {
+    id,
+    rule,
+    subject,
+    state: 'open',
+    severity,
+    worstSeverity: severity,
+    figures,
+    isCoarse,
+    firstSeen: since,
+    lastSeen: until,
+    openedAt: now,
+    closedAt: undefined,
+    windows: 1,
+    times: 1,
+    explainedBy: [],
+    acknowledgement: undefined,
+  };
+}
+
+function updated(finding: Finding, { severity, figures, since, until, isCoarse }: Signal): Finding {
+  return {
+    ...finding,
+    severity,
+    worstSeverity: isWorse(severity, finding.worstSeverity) ? severity : finding.worstSeverity,
+    figures,
+    isCoarse,
+    firstSeen: Math.min(finding.firstSeen, since),
+    lastSeen: Math.max(finding.lastSeen, until),
+    windows: finding.windows + (until > finding.lastSeen ? 1 : 0),
+  };
+}
+
+function put<Value>(map: Map<string, Value>, key: string, value: Value): Value {
+  map.set(key, value);
+  return value;
+}
+
+function isWorse(severity: Severity, than: Severity): boolean {
+  return bySeverity(severity, than) < 0;
+}
+
+function byUrgency(left: Finding, right: Finding): number {
+  const isClosed = ({ state }: Finding) => (state === 'closed' ? 1 : 0);
+  return (
+    isClosed(left) - isClosed(right) ||
+    bySeverity(left.worstSeverity, right.worstSeverity) ||
+    right.lastSeen - left.lastSeen
+  );
+}

@@ -1,0 +1,56 @@
+/** What the user does not want to hear of: a rule, a peer, both, for some time or for ever. At most `SUPPRESSIONS_MAX`. */
+import type { Suppression } from './finding.ts';
+import { isWithin, type Prefix, parsePrefix } from './prefix.ts';
+import type { Signal } from './signal.ts';
+
+export const SUPPRESSIONS_MAX = 200;
+export const COMMENT_LENGTH_MAX = 1000;
+
+export type SuppressionRequest = Partial<Omit<Suppression, 'id'>>;
+
+export class Suppressions {
+  readonly #entries = new Map<string, { readonly suppression: Suppression; readonly prefix: Prefix | undefined }>();
+  #last = 0;
+
+  get all(): readonly Suppression[] {
+    return [...this.#entries.values()].map(({ suppression }) => suppression);
+  }
+
+  /** @throws Error with a sentence about what is wrong with it */
+  add({ rule, peer, until, comment = '' }: SuppressionRequest, now: number): Suppression {
+    if (rule === undefined && peer === undefined) throw new Error('expected a rule, a peer, or both');
+    if (until !== undefined && !(until > now)) throw new Error('expected an end in the future');
+    if (this.#entries.size >= SUPPRESSIONS_MAX)
+      throw new Error(`${SUPPRESSIONS_MAX} suppressions exist, which is the limit; release one first`);
+    while (this.#entries.has(String(++this.#last)));
+    const suppression = { id: String(this.#last), rule, peer, until, comment: comment.slice(0, COMMENT_LENGTH_MAX) };
+    this.load(suppression);
+    return suppression;
+  }
+
+  /** One that is known to be right but for its peer. @throws Error */
+  load(suppression: Suppression): void {
+    const { id, peer } = suppression;
+    const prefix = peer === undefined ? undefined : parsePrefix(peer);
+    if (peer !== undefined && prefix === undefined)
+      throw new Error(`invalid value '${peer}': expected an address or a prefix such as 10.0.0.0/8`);
+    this.#entries.set(id, { suppression, prefix });
+  }
+
+  release(id: string): boolean {
+    return this.#entries.delete(id);
+  }
+
+  takes({ rule, subject }: Pick<Signal, 'rule' | 'subject'>, now: number): boolean {
+    for (const [id, { suppression, prefix }] of this.#entries) {
+      if (suppression.until !== undefined && suppression.until <= now) this.#entries.delete(id);
+      else if (
+        (suppression.rule === undefined || suppression.rule === rule) &&
+        (prefix === undefined ||
+          Object.values(subject).some((value) => typeof value === 'string' && isWithin(value, prefix)))
+      )
+        return true;
+    }
+    return false;
+  }
+}
