@@ -361,8 +361,9 @@ function readRecord(wire: ProtobufReader, record: FlowRecord): void {
         record.icmpCode = wire.bounded(0xff);
         break;
       case ANNOTATIONS_TAG:
-        readAnnotations(wire, record.annotations);
+        // Before it may be refused: what it has said by then must not stay for the next record.
         record.isAnnotated = true;
+        readAnnotations(wire, record.annotations);
         break;
       default:
         wire.refuseUnknown(tag);

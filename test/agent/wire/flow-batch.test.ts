@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, test } from 'vitest';
-import type { Annotations } from '../../../agent/model/annotations.ts';
+import { type Annotations, createAnnotations } from '../../../agent/model/annotations.ts';
 import type { BatchHeader } from '../../../agent/model/batch-id.ts';
 import { RESOURCE_TYPES } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
@@ -251,6 +251,18 @@ describe('reading', () => {
     expect(() => recordsOf(new FlowBatchReader(Uint8Array.from(bytes)))).toThrow(
       expect.objectContaining({ code: 'spool.damaged' }),
     );
+  });
+
+  test('what a refused record said of itself is not said of the next one', () => {
+    const addresses = [0x0a, 4, 1, 2, 3, 4, 0x12, 4, 5, 6, 7, 8];
+    const [egressOfNewer, rejected] = [
+      [0x5a, 4, 0x18, 2, 0x30, 9],
+      [0x5a, 2, 0x08, 1],
+    ].map((annotations) => Uint8Array.of(0x52, addresses.length + annotations.length, ...addresses, ...annotations));
+    const record = createFlowRecord();
+    expect(() => new FlowBatchReader(egressOfNewer!).next(record)).toThrow('Install that version');
+    expect(new FlowBatchReader(rejected!).next(record)).toBe(true);
+    expect(record.annotations).toEqual({ ...createAnnotations(), action: 'REJECT' });
   });
 
   test('any bytes are a batch, damage or newer, and never a read past the end', () => {
