@@ -118,16 +118,17 @@ build_typescript() {
   mv dist/.building dist/.built
 }
 
-# The meter's kernel: its own compiler, and only when its sources or the numbers that they share have changed.
-build_kernel() {
-  module=dist/agent/kernel/kernel.wasm
-  if [ -f "$module" ] && [ -z "$(find agent/kernel/assembly agent/kernel/layout.ts agent/kernel/asconfig.json \
-    agent/flow/slot-layout.ts agent/model/packet-batch-layout.ts agent/packet/key-row.ts \
+# WebAssembly has a compiler of its own, which runs only when the sources, or the numbers that they share with others, have changed.
+build_module() {
+  name=$1
+  shift
+  module=dist/agent/$name/$name.wasm
+  if [ -f "$module" ] && [ -z "$(find agent/"$name"/assembly agent/"$name"/layout.ts agent/"$name"/asconfig.json "$@" \
     node_modules/.flowlogd-lock -newer "$module" -print -quit)" ]; then
     return 0
   fi
-  say "compiling the meter's kernel"
-  npm run --silent build:kernel 9>&- >&2 || refuse 70 "compiling the meter's kernel failed, see above."
+  say "compiling the $name"
+  npm run --silent build:"$name" 9>&- >&2 || refuse 70 "compiling the $name failed, see above."
 }
 
 newer_sources() {
@@ -145,5 +146,6 @@ lock
 use_own_headers
 install_modules
 build_addon
-build_kernel
+build_module kernel agent/flow/slot-layout.ts agent/model/packet-batch-layout.ts agent/packet/key-row.ts
+build_module encoder
 build_typescript

@@ -1,6 +1,8 @@
 /** What the kernel needs of WebAssembly, which Node's types leave to those of browsers. */
 export interface LinearMemory {
   readonly buffer: ArrayBuffer;
+  /** By pages of 64 KiB; `buffer` is another one then. @throws RangeError where there is no room */
+  grow(pages: number): number;
 }
 
 interface WebAssemblyApi {

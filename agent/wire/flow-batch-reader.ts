@@ -50,6 +50,15 @@ export class FlowBatchReader implements RecordCursor {
   next(record: FlowRecord): boolean {
     return readNext(this.#records, record) >= 0;
   }
+
+  /** Where the batch is read on; whoever has read records himself moves it. */
+  get at(): number {
+    return this.#records.at;
+  }
+
+  set at(offset: number) {
+    this.#records.at = offset;
+  }
 }
 
 /** @throws OperationalError `spool.damaged`, `spool.newer` */

@@ -20,13 +20,23 @@ const ROOT = new URL('../../', import.meta.url).pathname;
 const TOOLS = ['sh', 'dirname', 'mkdir', 'cksum', 'cat', 'find', 'touch', 'mv', 'tail', 'flock', 'rm', 'sleep'];
 const ADDON = 'agent/native/build/Release/capture.node';
 
-const KERNEL = "compiling the meter's kernel";
-/** What the meter's kernel is compiled of. */
-const KERNEL_FOLDERS = ['agent/kernel/assembly', 'agent/flow', 'agent/model', 'agent/packet'];
-const KERNEL_FILES = [
+const KERNEL = 'compiling the kernel';
+const ENCODER = 'compiling the encoder';
+/** What WebAssembly is compiled of. */
+const ASSEMBLY_FOLDERS = [
+  'agent/kernel/assembly',
+  'agent/encoder/assembly',
+  'agent/flow',
+  'agent/model',
+  'agent/packet',
+];
+const ASSEMBLY_FILES = [
   'agent/kernel/assembly/kernel.ts',
   'agent/kernel/layout.ts',
   'agent/kernel/asconfig.json',
+  'agent/encoder/assembly/encoder.ts',
+  'agent/encoder/layout.ts',
+  'agent/encoder/asconfig.json',
   'agent/flow/slot-layout.ts',
   'agent/model/packet-batch-layout.ts',
   'agent/packet/key-row.ts',
@@ -39,6 +49,7 @@ case "$*" in
   *build:native*) mkdir -p ${ADDON.slice(0, ADDON.lastIndexOf('/'))}; touch ${ADDON} ;;
   *build:ts*) mkdir -p dist/agent; touch dist/agent/main.js ;;
   *build:kernel*) mkdir -p dist/agent/kernel; touch dist/agent/kernel/kernel.wasm ;;
+  *build:encoder*) mkdir -p dist/agent/encoder; touch dist/agent/encoder/encoder.wasm ;;
 esac`;
 
 interface Ended {
@@ -51,11 +62,11 @@ describe('setup', () => {
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'flowlogd-setup-'));
-    for (const path of ['bin', 'scripts', 'agent/native', ...KERNEL_FOLDERS])
+    for (const path of ['bin', 'scripts', 'agent/native', ...ASSEMBLY_FOLDERS])
       mkdirSync(join(folder, path), { recursive: true });
     copyFileSync(join(ROOT, 'scripts/setup.sh'), join(folder, 'scripts/setup.sh'));
     const files = ['package.json', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'agent/main.ts'];
-    for (const path of [...files, 'agent/native/capture.c', ...KERNEL_FILES]) writeFileSync(join(folder, path), '');
+    for (const path of [...files, 'agent/native/capture.c', ...ASSEMBLY_FILES]) writeFileSync(join(folder, path), '');
     for (const tool of TOOLS) symlinkSync(toolPath(tool), join(folder, 'bin', tool));
     symlinkSync(process.execPath, join(folder, 'bin/node'));
     stub('npm', NPM);
@@ -106,20 +117,21 @@ describe('setup', () => {
     const first = await setup();
     expect(first).toEqual({
       code: 0,
-      says: `${['installing npm packages', 'building the libpcap addon', KERNEL, 'compiling']
+      says: `${['installing npm packages', 'building the libpcap addon', KERNEL, ENCODER, 'compiling']
         .map((line) => `setup: ${line}`)
         .join('\n')}\n`,
     });
-    expect(calls()).toEqual(['npm ci', 'npm run', 'npm run', 'npm run']);
+    expect(calls()).toEqual(['npm ci', 'npm run', 'npm run', 'npm run', 'npm run']);
     expect(await setup()).toEqual({ code: 0, says: '' });
     expect(calls()).toEqual([]);
   });
 
   test.each([
-    ['package-lock.json', ['installing npm packages', KERNEL, 'compiling']],
+    ['package-lock.json', ['installing npm packages', KERNEL, ENCODER, 'compiling']],
     ['agent/native/capture.c', ['building the libpcap addon']],
     ['agent/main.ts', ['compiling']],
     ['agent/packet/key-row.ts', [KERNEL, 'compiling']],
+    ['agent/encoder/layout.ts', [ENCODER, 'compiling']],
   ])('does again only what a change of %s asks for', async (path, lines) => {
     await setup();
     edit(path);
@@ -129,7 +141,7 @@ describe('setup', () => {
   test('run twice at once does the work once', async () => {
     const ended = await Promise.all([setup(), setup(), setup()]);
     expect(ended.map(({ code }) => code)).toEqual([0, 0, 0]);
-    expect(calls()).toEqual(['npm ci', 'npm run', 'npm run', 'npm run']);
+    expect(calls()).toEqual(['npm ci', 'npm run', 'npm run', 'npm run', 'npm run']);
   });
 
   test('installs missing packages when it is root', async () => {
@@ -183,7 +195,7 @@ describe('setup', () => {
     ['ci*', 69, /npm ci failed/],
     ['*build:native*', 69, /building the libpcap addon failed/],
     ['*build:ts*', 70, /compiling failed/],
-    ['*build:kernel*', 70, /compiling the meter's kernel failed/],
+    ['*build:kernel*', 70, /compiling the kernel failed/],
   ])('ends when npm fails at %s, and does it again next time', async (words, exitCode, sentence) => {
     stub('npm', `case "$*" in ${words}) exit 1 ;; esac\n${NPM}`);
     const failed = await setup();

@@ -164,7 +164,10 @@ describe('the npm package', () => {
     for (const name of readdirSync(BUNDLES)) expect(built).toContain(`dist/agent/bundles/${name}`);
     const isBundled =
       /^dist\/(?:agent|logservice)\/(?:[a-z]+\/)?(?:bundles\/[\w-]+\.(?:js|v[\w.-]+\.cache)|[a-z-]+\.js|package\.json)$/;
-    expect(built.filter((path) => !isBundled.test(path))).toEqual(['dist/agent/kernel/kernel.wasm']);
+    expect(built.filter((path) => !isBundled.test(path))).toEqual([
+      'dist/agent/encoder/encoder.wasm',
+      'dist/agent/kernel/kernel.wasm',
+    ]);
   });
 
   test('is all that its commands need, beside the packages that it depends on', () => {

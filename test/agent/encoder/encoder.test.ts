@@ -1,0 +1,166 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type Encoder, loadEncoder } from '../../../agent/encoder/encoder.ts';
+import { LOG_GROUP_LIMITS, LogGroupEncoder, type LogGroupLimits } from '../../../agent/export/cls/log-group.ts';
+import { layOutLogs } from '../../../agent/export/cls/log-layout.ts';
+import { createAnnotations } from '../../../agent/model/annotations.ts';
+import type { BatchHeader } from '../../../agent/model/batch-id.ts';
+import { RESOURCE_TYPES } from '../../../agent/model/flow-log.ts';
+import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
+import { FIELD_NAMES } from '../../../agent/record/catalogue.ts';
+import { columnsOf } from '../../../agent/record/field-columns.ts';
+import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
+import { labelBytes } from '../../../agent/wire/flow-batch-reader.ts';
+import { BATCH_HEADER } from '../../support/batch-header.ts';
+import * as arbitrary from '../../support/flow-records.ts';
+
+const OPTIONS = { ledgerLog: true };
+
+function batchOf(records: readonly FlowRecord[], header: Partial<BatchHeader> = {}): Uint8Array {
+  const { part: _, split: __, ...rest } = { ...BATCH_HEADER, ...header };
+  let bytes = new Uint8Array(0);
+  encodeBatches(
+    { header: rest, cursor: arbitrary.cursorOver(records), ledger: undefined, recordsMax: 100_000 },
+    (encoded) => {
+      bytes = encoded.slice();
+    },
+  );
+  return bytes;
+}
+
+function record(fields: Partial<FlowRecord> = {}): FlowRecord {
+  return { ...createFlowRecord(), annotations: createAnnotations(), ...fields };
+}
+
+/** What comes of a batch, a refusal included. */
+function outcome(encoder: LogGroupEncoder, batch: Uint8Array): unknown {
+  try {
+    const result = encoder.encode(batch);
+    return result.kind === 'encoded' ? { ...result, bytes: Buffer.from(result.bytes).toString('latin1') } : result;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+interface Pair {
+  readonly both: LogGroupEncoder;
+  readonly alone: LogGroupEncoder;
+}
+
+function pair(limits: LogGroupLimits = LOG_GROUP_LIMITS): Pair {
+  return {
+    both: new LogGroupEncoder(OPTIONS, limits),
+    alone: new LogGroupEncoder(OPTIONS, limits, () => undefined),
+  };
+}
+
+function expectSame({ both, alone }: Pair, batch: Uint8Array): void {
+  expect(outcome(both, batch)).toEqual(outcome(alone, batch));
+}
+
+const anyHeader = fc.record({
+  resourceType: fc.constantFrom(...RESOURCE_TYPES),
+  fields: fc.subarray([...FIELD_NAMES], { minLength: 0 }),
+  windowStart: fc.oneof(fc.constantFrom(-60, 0, 60), fc.integer({ min: 0, max: 4_000_000_000 })),
+  interfaceId: fc.oneof(fc.constant('eni-1'), fc.string({ unit: 'grapheme', maxLength: 300 })),
+});
+
+/** Runs over the records of a batch and answers how far they went. */
+function written(encoder: Encoder, batch: Uint8Array, fields: readonly string[], windowStart = 0): number {
+  const columns = columnsOf('NETWORKINTERFACE', fields)!;
+  const header = { ...BATCH_HEADER, windowStart, fields: [...fields] };
+  const { rows, time, lengthBytes, bytesMax } = layOutLogs(columns, header, 0);
+  const progress = { from: labelBytes(batch), at: 0, values: 0 };
+  if (!encoder.begin(rows, { windowStart, bytes: time, lengthBytes }, batch, 1_000_000 + bytesMax)) return -1;
+  encoder.writeLogs(progress, 1_000_000, 1_000_000);
+  return progress.from;
+}
+
+describe('logs that WebAssembly writes', () => {
+  it('are those of TypeScript, byte for byte, for any fields of any records', () => {
+    const same = pair();
+    fc.assert(
+      fc.property(fc.array(arbitrary.flowRecord, { maxLength: 12 }), anyHeader, (records, header) =>
+        expectSame(same, batchOf(records, header)),
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('have addresses and numbers of every length', () => {
+    const same = pair();
+    const group = fc.constantFrom(0, 1, 0xf, 0x10, 0xff, 0x100, 0xfff, 0x1000, 0xffff);
+    const word = fc.tuple(group, group).map(([high, low]) => high * 65_536 + low);
+    const octets = fc.array(fc.constantFrom(0, 9, 10, 99, 100, 255), { minLength: 4, maxLength: 4 });
+    const number = fc
+      .tuple(fc.nat(15), fc.constantFrom(-1, 0, 1))
+      .map(([digits, more]) => Math.min(10 ** digits + more, Number.MAX_SAFE_INTEGER));
+    fc.assert(
+      fc.property(word, word, word, word, octets, number, (source0, source1, source2, source3, quad, packets) => {
+        const six = record({ family: 6, source0, source1, source2, source3, packets, bytes: packets });
+        const four = record({ source0: quad.reduce<number>((sum, octet) => sum * 256 + octet, 0), packets });
+        expectSame(same, batchOf([six, four]));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('are refused as TypeScript refuses them, wherever a batch is damaged', () => {
+    const same = pair();
+    fc.assert(
+      fc.property(
+        fc.array(arbitrary.flowRecord, { minLength: 1, maxLength: 6 }),
+        anyHeader,
+        fc.array(fc.tuple(fc.nat(), fc.nat(255)), { minLength: 1, maxLength: 3 }),
+        fc.option(fc.nat()),
+        (records, header, changes, end) => {
+          const whole = batchOf(records, header);
+          for (const [at, byte] of changes) whole[at % whole.length] = byte;
+          expectSame(same, end === null ? whole : whole.subarray(0, end % whole.length));
+        },
+      ),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('stop at the limits at which those of TypeScript stop', () => {
+    const records = Array.from({ length: 200 }, (_, index) => record({ packets: 10 ** (index % 16), bytes: index }));
+    const batch = batchOf(records);
+    const { bytes } = pair().alone.encode(batch) as { bytes: Uint8Array };
+    for (const over of [-1, 0, 1]) {
+      expectSame(pair({ ...LOG_GROUP_LIMITS, bodyBytes: bytes.length + over }), batch);
+      expectSame(pair({ ...LOG_GROUP_LIMITS, valuesBytes: Math.floor(bytes.length / 3) + over }), batch);
+    }
+  });
+
+  it('lie in a memory that grows with the batch', () => {
+    const { both, alone } = pair();
+    const small = batchOf([record()]);
+    const large = batchOf(Array.from({ length: 9000 }, (_, index) => record({ bytes: index })));
+    for (const batch of [small, large, small, large]) expectSame({ both, alone }, batch);
+  });
+});
+
+describe('the encoder', () => {
+  const encoder = loadEncoder()!;
+
+  it.each(FIELD_NAMES.filter((name) => columnsOf('NETWORKINTERFACE', [name])?.[0]?.field.write !== undefined))(
+    'writes %s itself',
+    (name) => {
+      const batch = batchOf([record(), record({ isAnnotated: true, annotations: arbitrary.fullAnnotations() })]);
+      expect(written(encoder, batch, [name])).toBe(batch.length);
+    },
+  );
+
+  it('leaves to TypeScript what is not ASCII, and all that comes behind', () => {
+    const rejectRule = 'règle';
+    const rejected = record({ isAnnotated: true, annotations: { ...createAnnotations(), rejectRule } });
+    const [first, all] = [batchOf([record()]), batchOf([record(), rejected, record()])];
+    expect(written(encoder, all, ['reject-rule'])).toBe(labelBytes(all) + first.length - labelBytes(first));
+  });
+
+  it('leaves windows to TypeScript whose times it cannot hold', () => {
+    const batch = batchOf([record()]);
+    for (const windowStart of [-60, 9e9, Number.NaN]) expect(written(encoder, batch, ['first'], windowStart)).toBe(-1);
+  });
+});
