@@ -74,7 +74,8 @@ function visibleBytes(bytes: Uint8Array): Uint8Array {
 
 /** Four bytes at a time, because every record of a replay passes here. */
 function isPrintableAscii(bytes: Uint8Array): boolean {
-  const start = Math.min(bytes.length, -bytes.byteOffset & 3);
+  if (bytes.length < 4) return arePrintable(bytes, 0, bytes.length);
+  const start = -bytes.byteOffset & 3;
   const words = new Int32Array(bytes.buffer, bytes.byteOffset + start, (bytes.length - start) >> 2);
   for (let i = 0; i < words.length; i++) {
     const word = words[i]!;

@@ -1,9 +1,11 @@
+import { EventEmitter } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { joinText, sequence, styled, terminalText } from '../../../agent/terminal/styled-text.ts';
 import { TextOutput } from '../../../agent/terminal/text-output.ts';
+import { visibleLines } from '../../../agent/terminal/visible-text.ts';
 import { Collected } from '../../support/in-process.ts';
 
 const HOSTILE = '\u001b[2J\u009b31m\u202e\u007f\u0007';
@@ -15,6 +17,19 @@ function written(write: (output: TextOutput) => void): string {
   return stream.text;
 }
 
+function chunksOf(write: (output: TextOutput) => void): unknown[] {
+  const chunks: unknown[] = [];
+  write(new TextOutput(Object.assign(new Collected(), { write: (chunk: unknown) => chunks.push(chunk) > 0 })));
+  return chunks;
+}
+
+class Terminal extends EventEmitter {
+  readonly isTTY = true;
+  readonly columns = 132;
+  readonly rows = 43;
+  write(): void {}
+}
+
 describe('standard output', () => {
   test('lets no control character of a string or of bytes through', () => {
     expect(written((output) => output.write(`a ${HOSTILE}\n`))).toBe(`a ${SHOWN}\n`);
@@ -24,11 +39,45 @@ describe('standard output', () => {
 
   test('writes ASCII bytes as the very same ones', () => {
     const bytes = Buffer.from('2 - if-nujawf8u 192.0.2.2\n');
-    const chunks: unknown[] = [];
-    const stream = Object.assign(new Collected(), { write: (chunk: unknown) => chunks.push(chunk) > 0 });
-    new TextOutput(stream).write(bytes);
+    const chunks = chunksOf((output) => output.write(bytes));
     expect(chunks).toEqual([bytes]);
     expect(chunks[0]).toBe(bytes);
+  });
+
+  test('finds the one character that is not printable, wherever it stands and however the bytes lie in memory', () => {
+    const odd = [0x00, 0x08, 0x09, 0x0a, 0x0d, 0x1b, 0x1f, 0x20, 0x7e, 0x7f];
+    for (let offset = 0; offset < 4; offset++) {
+      for (let length = 0; length <= 13; length++) {
+        for (let at = 0; at < Math.max(length, 1); at++) {
+          for (const byte of odd) {
+            const room = new Uint8Array(24).fill(0x1b);
+            const bytes = room.subarray(offset, offset + length).fill(0x61);
+            if (length > 0) bytes[at] = byte;
+            const text = Buffer.from(bytes).toString('latin1');
+            const isPlain = /^[\n -~]*$/.test(text);
+            const [chunk] = chunksOf((output) => output.write(bytes));
+            if (isPlain) expect(chunk).toBe(bytes);
+            else expect(Buffer.from(chunk as Uint8Array).toString()).toBe(visibleLines(text));
+          }
+        }
+      }
+    }
+  });
+
+  test('is told of a terminal and its size by the stream, as long as it asks', () => {
+    const terminal = new Terminal();
+    const output = new TextOutput(terminal);
+    expect([output.isTTY, output.columns, output.rows]).toEqual([true, 132, 43]);
+    expect(new TextOutput(new Collected()).isTTY).toBe(false);
+    let resized = 0;
+    const listener = () => {
+      resized += 1;
+    };
+    output.onResize(listener);
+    terminal.emit('resize');
+    output.offResize(listener);
+    terminal.emit('resize');
+    expect(resized).toBe(1);
   });
 
   test('writes what is no text as it is, where that is asked for', () => {
@@ -47,6 +96,9 @@ describe('standard output', () => {
     expect(written((output) => output.writeMessage('no such file: x\nflowlogd: all is well'))).toBe(
       'flowlogd: no such file: x\\u000aflowlogd: all is well\n',
     );
+    expect(written((output) => output.writeMessage('x\n flowlogd: all is well'))).toBe(
+      'flowlogd: x\\u000a flowlogd: all is well\n',
+    );
   });
 
   test('is styled only by what is styled', () => {
@@ -55,6 +107,18 @@ describe('standard output', () => {
         expect(terminalText(joinText(parts, '\n'))).not.toMatch(/[^\P{Cc}\n\t\r]|\p{Cf}/u);
       }),
     );
+  });
+});
+
+describe('joined texts', () => {
+  test('are a string where all of them are, so that whoever joins them can measure them', () => {
+    expect(joinText(['a', 'b'], ', ')).toBe('a, b');
+    expect(joinText([])).toBe('');
+  });
+
+  test('are styled where one of them or what is between them is', () => {
+    expect(terminalText(joinText(['a\u001b', styled('bold', 'b')], ', '))).toBe('a\\u001b, \u001b[1mb\u001b[0m');
+    expect(terminalText(joinText(['a\u001b', 'b'], sequence('nextLine')))).toBe('a\\u001b\r\nb');
   });
 });
 
