@@ -50,6 +50,18 @@ describe('a summary of who was excluded', () => {
     expect(peersOf({}, 'constructor')).toEqual([]);
   });
 
+  test('adds up what a peer may have exchanged unlisted, on both sides', () => {
+    const into = { dhcp: summaryOf([{ ...peer(1, 10), missedBytesMax: 3 }], 5) };
+    addExcludedPeers(into, { dhcp: summaryOf([{ ...peer(1, 20), missedBytesMax: 4 }, peer(2, 1)], 6) });
+    expect(into.dhcp).toEqual({
+      peers: [
+        { ...peer(1, 30), packets: 2, missedBytesMax: 7 },
+        { ...peer(2, 1), missedBytesMax: 5 },
+      ],
+      unlistedBytesMax: 11,
+    });
+  });
+
   test('does not mistake another port, protocol or direction for the same', () => {
     const into = { dhcp: summaryOf([peer(1, 10)], 0) };
     const { source, destination } = peer(1, 1);
