@@ -41,3 +41,34 @@ test('a slip of one key in a long word is forgiven, whichever it is', () => {
     }),
   );
 });
+
+/** Optimal string alignment as it is defined, by recursion. */
+function distance(left: string, right: string): number {
+  if (left === '' || right === '') return left.length + right.length;
+  const [front, last] = [left.slice(0, -1), left.at(-1)];
+  const [otherFront, otherLast] = [right.slice(0, -1), right.at(-1)];
+  const edits = [
+    distance(front, right) + 1,
+    distance(left, otherFront) + 1,
+    distance(front, otherFront) + (last === otherLast ? 0 : 1),
+  ];
+  const isSwapped = front !== '' && last === otherFront.at(-1) && otherLast === front.at(-1);
+  if (isSwapped) edits.push(distance(front.slice(0, -1), otherFront.slice(0, -1)) + 1);
+  return Math.min(...edits);
+}
+
+test('a word is near where a third of its letters differ at most, or one of them', () => {
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', 'c'), minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(word, word, (asked, known) => {
+      const isNear = distance(asked, known) <= Math.max(1, Math.floor(asked.length / 3));
+      expect(nearestWord(asked, [known])).toBe(isNear ? known : undefined);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('of two that are equally near, the first is taken', () => {
+  expect(nearestWord('port', ['sort', 'post'])).toBe('sort');
+  expect(nearestWord('ports', ['sort', 'post', 'port'])).toBe('port');
+});

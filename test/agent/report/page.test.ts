@@ -3,7 +3,6 @@ import { describe, expect, test } from 'vitest';
 import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
-import { niceCeiling } from '../../../agent/report/charts.ts';
 import { renderReport } from '../../../agent/report/page.ts';
 import { ReportSummary } from '../../../agent/report/summary.ts';
 import { FLOWS_MAX } from '../../../agent/report/tables.ts';
@@ -163,15 +162,5 @@ describe('a report', () => {
     }
     expect(page).toContain('role="radiogroup" aria-label="Bytes over time"');
     expect(page).not.toMatch(/<th(?! scope|ead>)/);
-  });
-
-  test.each([
-    [1, 1],
-    [3, 3],
-    [21, 25],
-    [99, 100],
-    [1_200_000, 1_500_000],
-  ])('has a scale for %s that ends at %s', (value, ceiling) => {
-    expect(niceCeiling(value)).toBeCloseTo(ceiling, 6);
   });
 });
