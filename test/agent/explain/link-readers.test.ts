@@ -95,6 +95,48 @@ describe('a frame that leads to IP', () => {
   ])('through %s', (_what, linkType, frame, lines) => expect(linkLines(linkType, frame)).toEqual(lines));
 });
 
+/** As people know them, from the registries of IEEE 802 numbers and of PPP. */
+describe('a number that announces something else than IP has its name', () => {
+  const OTHER = [
+    0x0806, 0x0842, 0x22f3, 0x8035, 0x809b, 0x8137, 0x8808, 0x8809, 0x8863, 0x888e, 0x88cc, 0x88e5, 0x88f7,
+  ];
+  const NAMES = ['ARP', 'Wake-on-LAN', 'TRILL', 'RARP', 'AppleTalk', 'IPX', 'flow control', 'LACP', 'PPPoE discovery'];
+  test.each(OTHER.map((type, index) => [type, [...NAMES, 'EAPOL', 'LLDP', 'MACsec', 'PTP'][index]!] as const))(
+    'EtherType %d: %s',
+    (type, name) => {
+      const { lines, ending } = traced(LINK_TYPE.ethernet, ethernet({ etherType: type }, bytes(1)));
+      const digits = `0x${type.toString(16).padStart(4, '0')}`;
+      expect(lines).toEqual([`@0 Ethernet: ${MACS}, EtherType ${digits} (${name})`]);
+      expect(ending).toEqual({ kind: 'not-ip', offset: 12, reason: `EtherType ${digits} (${name}) carries no IP` });
+    },
+  );
+
+  test.each([
+    [0x8100, 'VLAN tag'],
+    [0x88a8, 'service VLAN tag'],
+    [0x9100, 'legacy VLAN tag'],
+    [0x8847, 'MPLS'],
+    [0x8848, 'MPLS, upstream label'],
+    [0x8864, 'PPPoE session'],
+  ])('EtherType %d leads on: %s', (type, name) => {
+    const { lines } = traced(LINK_TYPE.ethernet, ethernet({ etherType: type }, new Uint8Array(8)));
+    expect(lines[0]).toMatch(new RegExp(`\\(${name}\\)$`));
+    expect(lines.length).toBeGreaterThan(1);
+  });
+
+  test.each([
+    [0x8021, ' (IP control)'],
+    [0x8057, ' (IPv6 control)'],
+    [0xc021, ' (link control)'],
+    [0x80fc, ''],
+  ])('PPP protocol %d:%s', (protocol, name) => {
+    const header = bytes(0x11, 0, 0, 7, 0, 2, protocol >> 8, protocol & 255);
+    const { ending } = traced(LINK_TYPE.ethernet, ethernet({ etherType: 0x8864 }, header));
+    const digits = `0x${protocol.toString(16).padStart(4, '0')}`;
+    expect(ending).toEqual({ kind: 'not-ip', offset: 20, reason: `PPP protocol ${digits}${name} carries no IP` });
+  });
+});
+
 describe('a frame that carries no IP says at which byte that is known', () => {
   test.each<[string, number, Uint8Array, number, string]>([
     ['LLDP', 1, ethernet({ etherType: 0x88cc }, bytes(1)), 12, 'EtherType 0x88cc (LLDP) carries no IP'],

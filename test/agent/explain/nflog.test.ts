@@ -42,6 +42,25 @@ describe('a logged packet', () => {
     expect(traced(NFLOG, nflogRecord({}, long)).ending).toMatchObject({ bytes: 1500 });
   });
 
+  test.each<[string, Parameters<typeof nflogRecord>[0], Uint8Array, object]>([
+    [
+      'of an egress hook is the packet alone',
+      { family: 5, hook: 5, linkHeader: new Uint8Array(14) },
+      V4,
+      { bytes: 28 },
+    ],
+    ['of an ingress hook without a link header, too', { family: 5, hook: 1 }, V4, { bytes: 28 }],
+    ['of which nothing says its length has what was captured', {}, V4.with(2, 0).with(3, 0), { bytes: 65_575 }],
+    ['of IPv6 likewise', {}, V6.with(4, 0).with(5, 0), { bytes: 65_575 }],
+  ])('%s', (_what, fields, packet, key) => {
+    expect(traced(NFLOG, nflogRecord(fields, packet)).ending).toMatchObject({ kind: 'key', sourcePort: 1, ...key });
+  });
+
+  test('may be cut in front of its length', () => {
+    const { ending } = traced(NFLOG, nflogRecord({}, V4.subarray(0, 5)));
+    expect(ending).toMatchObject({ kind: 'malformed', reason: 'truncated IPv4 header: 5 of 20 bytes captured' });
+  });
+
   test.each([
     ['a prefix with quotes and control characters', 'a"b\u001b[31m', '"a\\"b\\u001b[31m"'],
     ['a prefix that is no UTF-8', Uint8Array.of(0x61, 0xff), '"a\ufffd"'],
