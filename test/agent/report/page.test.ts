@@ -80,6 +80,49 @@ describe('a report', () => {
     expect(page).toContain('<tr class="bad"><th scope="row">dropped by the kernel</th>');
   });
 
+  test('reads from top to bottom as a text', () => {
+    const sources = Array.from({ length: 11 }, (_, index) => flow(20 + index, 5000 + index, 100));
+    const records = [flow(1, 443, 900_000), flow(2, 22, 3000, 'no ssh'), ...sources];
+    const summary = summaryOf(windowOf(START, records, 7));
+    summary.flows.forgotten = 1;
+    const text = textOf(renderReport(summary, { ...CONTEXT, details: ['port 443', 'on a host'] }));
+    const small = (line: (index: number) => string, count: number) => Array.from({ length: count }, (_, i) => line(i));
+    expect(text.trim().split(' ')).toEqual(
+      [
+        'Flows of eth0 Flows of eth0',
+        'first to last packet: 2023-11-14 22:13:22.000 to 22:13:23.000 UTC (1 s) · port 443 · on a host',
+        '904.1 kB in records 914 packets in records 13+ flows 7.2 Mbit/s on average over 1 s 7 packets lost',
+        'Bytes over time each bar 10 s accepted rejected incomplete: lost packets or a capture gap 1.0 MB 500.0 kB 0',
+        'Point at a bar, or choose one with Tab and the arrow keys.',
+        '2023-11-14 22:13:20: 904.1 kB, 914 packets, 3.0 kB of it rejected, incomplete 22:13:20 22:13:30',
+        'Top talkers sent received 192.0.2.1 904.1 kB 10.0.0.1 900.0 kB 10.0.0.2 3.0 kB',
+        ...small((index) => `10.0.0.${20 + index} 100 B`, 7),
+        'and 4 smaller ones',
+        'Ledger Where every packet went. term packets bytes offered 921',
+        'in 13 records of 1 window 914 904.1 kB dropped by the kernel 7',
+        'Services by the smaller port 443/TCP https 900.0 kB · 99.5 % 22/TCP ssh 3.0 kB · 0.3 %',
+        ...small((index) => `${5000 + index}/TCP 100 B · 0.0 %`, 8),
+        'and 3 smaller ones with 300 B · 0.0 %',
+        'Protocols TCP 904.1 kB · 100.0 %',
+        'Largest flows The 13 flows with the most bytes: 100.0 % of the bytes.',
+        'Not listed: 1 or fewer smaller, with 0 B (0.0 %). flow packets bytes share',
+        '10.0.0.1:50000 → 192.0.2.1:443 TCP 900 900.0 kB 99.5 %',
+        '10.0.0.2:50000 → 192.0.2.1:22 TCP (no ssh) 3 3.0 kB 0.3 %',
+        ...small((index) => `10.0.0.${20 + index}:50000 → 192.0.2.1:${5000 + index} TCP 1 100 B 0.0 %`, 11),
+        'Rejected All 1 flow, most bytes first. flow packets bytes share',
+        '10.0.0.2:50000 → 192.0.2.1:22 TCP (no ssh) 3 3.0 kB 100.0 %',
+        'Written by flowlogd 1.2.3. Bytes are those of IP packets, headers included; times are UTC.',
+      ].flatMap((line) => line.split(' ')),
+    );
+  });
+
+  test('of a single packet has no time that it lasted, and no average', () => {
+    const packet = { ...flow(1, 443, 60), lastMicroseconds: 2_000_000 };
+    const text = textOf(renderReport(summaryOf(windowOf(START, [packet])), { ...CONTEXT, details: [] }));
+    expect(text).toContain('first to last packet: 2023-11-14 22:13:22.000 UTC ');
+    expect(text).toContain('– on average: no elapsed time none lost ');
+  });
+
   test('is a page without any window, too', () => {
     expect(textOf(renderReport(new ReportSummary(10), CONTEXT))).toContain('no packets recorded');
   });

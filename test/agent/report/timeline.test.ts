@@ -27,6 +27,11 @@ describe('a timeline', () => {
     ['an hour of seconds', 1, every(1, 3600), 30],
     ['a week of minutes', 60, every(60, 7 * 1440), 3600],
     ['five years of days', 60, every(DAY, 5 * 365), 28 * DAY],
+    ['ten days and an hour of hours', 3600, every(3600, 241), 2 * 3600],
+    ['thirty days of hours, of which two make a bar that three are no multiple of', 3600, every(3600, 720), 6 * 3600],
+    ['sixty days of hours', 3600, every(3600, 1440), 6 * 3600],
+    ['a hundred days of hours', 3600, every(3600, 2400), 12 * 3600],
+    ['two hundred days of hours', 3600, every(3600, 4800), DAY],
     ['windows of an odd length', 7, every(7, 1000), 56],
     ['windows of 45 seconds', 45, every(45, 300), 900],
   ])('of %s has steps of a size that people know, or of whole windows', (_what, windowSeconds, starts, stepSeconds) => {

@@ -23,11 +23,23 @@ test.each([
   [7200, '12:00'],
   [3 * 86_400, '03-05 12:00'],
   [400 * 86_400, '2010-03-05'],
+  [182 * 86_400, '03-05 12:00'],
+  [86_400, '12:00'],
+  [3600, '12:00'],
+  [3599, '12:00:01'],
 ])('a label of an axis of %s s says %s', (span, text) => {
   expect(axisText(START, span)).toBe(text);
 });
 
+test('a time that no calendar has is a label, too', () => {
+  expect(axisText(1e13, 7200)).toBe('second 10000000000000');
+});
+
 test.each([
+  [9.96, '10 s'],
+  [10, '10 s'],
+  [365 * 86_400, '1 year'],
+  [365 * 86_400 - 1, '364 days 23 h'],
   [0.0004, '0.0004 s'],
   [0.257, '0.26 s'],
   [42.13, '42.1 s'],
