@@ -1,6 +1,6 @@
 #!/bin/sh
 # Mutation tests of the rooms without I/O: changes their code in small ways, and counts how many changes a test notices. Prints the
-# score of each room, and exits 1 if one is below 85 %. For the night: about two hours on one core.
+# score of each room, and exits 1 if one is below 85 %. For the night: several hours on one core.
 #
 #     scripts/mutation.sh [ROOM...]        all rooms of scripts/mutation/rooms.json, unless some are named
 #
