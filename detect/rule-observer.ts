@@ -1,0 +1,106 @@
+/** Runs one rule over windows: keeps what it knows of each subject for the rule's span, and makes signals of its rows. */
+import type { Analysis, Severity } from '../analyses/analysis.ts';
+import { bySeverity, severityOf } from '../analyses/question.ts';
+import type { Observed } from './observed.ts';
+import type { Row, Rule } from './rule.ts';
+import type { Signal } from './signal.ts';
+import { type Known, Subjects } from './subjects.ts';
+import { type EndedWindow, type ObserverUse, SIGNALS_MAX, type WindowObserver } from './window-observer.ts';
+
+/**
+ * What counts at the end of a window: records of an aligned time so far (seconds), of that window alone, or (`expiry`) of the last
+ * seconds, where a subject is forgotten when it was not seen for so long.
+ */
+export type Span = { readonly seconds: number } | { readonly expiry: number } | 'window';
+
+export class RuleObserver<Entry extends Known & { until: number }> implements WindowObserver {
+  readonly #analysis: Analysis;
+  readonly #definition: Rule<Entry>;
+  readonly #span: Span;
+  readonly #subjects: Subjects<Entry>;
+  #spanStart = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+  #late = 0;
+  #unreported = 0;
+
+  constructor(analysis: Analysis, definition: Rule<Entry>, span: Span) {
+    this.#analysis = analysis;
+    this.#definition = definition;
+    this.#span = span;
+    this.#subjects = new Subjects(definition.limits, (entry) => definition.weight(entry));
+  }
+
+  get rule(): string {
+    return this.#analysis.name;
+  }
+
+  get use(): ObserverUse {
+    const { size: subjects, values, evicted } = this.#subjects;
+    return { subjects, values, evicted, ...this.#definition.limits, late: this.#late, unreported: this.#unreported };
+  }
+
+  observe(record: Observed): void {
+    const key = this.#definition.keyOf(record);
+    if (key === undefined) return;
+    if (this.#isClosed && this.#span === 'window') this.#begin();
+    if (!this.#enter(record.start)) {
+      this.#late++;
+      return;
+    }
+    const entry = this.#subjects.get(key) ?? this.#admit(key, record);
+    if (entry !== undefined) this.#subjects.grow(entry, this.#definition.add(entry, record));
+  }
+
+  close(window: EndedWindow): readonly Signal[] {
+    if (this.#isClosed && this.#span === 'window') this.#begin();
+    this.#enter(window.start);
+    if (typeof this.#span === 'object' && 'expiry' in this.#span) {
+      const forgotten = window.end - this.#span.expiry;
+      this.#subjects.expire(({ until }) => until <= forgotten);
+    }
+    this.#isClosed = true;
+    return this.#mostSevere(this.#signals(window));
+  }
+
+  #admit(key: string, record: Observed): Entry | undefined {
+    const created = this.#definition.create(record);
+    return created === undefined ? undefined : this.#subjects.admit(key, () => created);
+  }
+
+  #begin(): void {
+    this.#subjects.clear();
+    this.#isClosed = false;
+  }
+
+  /** Whether the time belongs to the span, which begins anew with the first that is beyond it. */
+  #enter(start: number): boolean {
+    if (this.#span === 'window' || 'expiry' in this.#span) return true;
+    const spanStart = start - (start % this.#span.seconds);
+    if (spanStart > this.#spanStart) {
+      if (this.#spanStart !== Number.NEGATIVE_INFINITY) this.#subjects.clear();
+      this.#spanStart = spanStart;
+    }
+    return spanStart === this.#spanStart;
+  }
+
+  #signals(window: EndedWindow): readonly Signal[] {
+    const signals: Signal[] = [];
+    for (const entry of this.#subjects.entries()) {
+      for (const row of this.#definition.rows(entry, window)) {
+        const severity = severityOf(this.#analysis, { ...row.subject, ...row.figures });
+        if (severity !== undefined) signals.push(this.#signal(row, severity, entry.isCoarse));
+      }
+    }
+    return signals;
+  }
+
+  #signal({ subject, figures, since, until, isEstimate = false }: Row, severity: Severity, isCoarse: boolean): Signal {
+    return { rule: this.rule, severity, subject, figures, since, until, isCoarse: isCoarse || isEstimate };
+  }
+
+  #mostSevere(signals: readonly Signal[]): readonly Signal[] {
+    const sorted = signals.toSorted((left, right) => bySeverity(left.severity, right.severity));
+    this.#unreported += Math.max(0, sorted.length - SIGNALS_MAX);
+    return sorted.slice(0, SIGNALS_MAX);
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * What is known of each subject, by key, in limited memory. While there is room all is exact. When it is full the weakest quarter is
+ * forgotten, and from then on a new subject comes in at its second record (doorkeeper.ts): what comes once never drives out what
+ * comes again. Subjects that came in since are marked: something of them may be missing.
+ */
+import { Doorkeeper } from './doorkeeper.ts';
+
+export interface SubjectLimits {
+  readonly subjectsMax: number;
+  /** Ports, hosts, connections of all subjects. */
+  readonly valuesMax: number;
+}
+
+export interface Known {
+  isCoarse: boolean;
+  /** How many it holds. */
+  values: number;
+}
+
+const KEPT_SHARE = 0.75;
+
+export class Subjects<Entry extends Known> {
+  readonly #entries = new Map<string, Entry>();
+  readonly #limits: SubjectLimits;
+  readonly #weight: (entry: Entry) => number;
+  #doorkeeper: Doorkeeper | undefined;
+  #isCoarse = false;
+  #values = 0;
+  #evicted = 0;
+
+  /** @param weight what is lightest is forgotten first */
+  constructor(limits: SubjectLimits, weight: (entry: Entry) => number) {
+    this.#limits = limits;
+    this.#weight = weight;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  get values(): number {
+    return this.#values;
+  }
+
+  get evicted(): number {
+    return this.#evicted;
+  }
+
+  entries(): IterableIterator<Entry> {
+    return this.#entries.values();
+  }
+
+  get(key: string): Entry | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** Undefined where it stays out. */
+  admit(key: string, create: () => Entry): Entry | undefined {
+    if (this.#entries.size >= this.#limits.subjectsMax) this.#evict();
+    if (this.#isCoarse && !this.#door().knows(key)) {
+      this.#evicted++;
+      return undefined;
+    }
+    const entry = create();
+    entry.isCoarse = this.#isCoarse;
+    this.#entries.set(key, entry);
+    return entry;
+  }
+
+  /** It holds so many values more. */
+  grow(entry: Entry, values: number): void {
+    entry.values += values;
+    this.#values += values;
+    if (this.#values > this.#limits.valuesMax) this.#evict();
+  }
+
+  /** Forgets those that are over. */
+  expire(isOver: (entry: Entry) => boolean): void {
+    for (const [key, entry] of this.#entries) if (isOver(entry)) this.#remove(key, entry);
+  }
+
+  clear(): void {
+    this.#entries.clear();
+    this.#doorkeeper?.clear();
+    this.#isCoarse = false;
+    this.#values = 0;
+  }
+
+  #evict(): void {
+    this.#isCoarse = true;
+    const weighed = [...this.#entries].map(([key, entry]) => ({ key, entry, weight: this.#weight(entry) }));
+    weighed.sort((left, right) => left.weight - right.weight);
+    for (const { key, entry } of weighed) {
+      if (this.#isRoomy()) break;
+      this.#remove(key, entry);
+      this.#evicted++;
+    }
+  }
+
+  #isRoomy(): boolean {
+    const { subjectsMax, valuesMax } = this.#limits;
+    return this.#entries.size <= subjectsMax * KEPT_SHARE && this.#values <= valuesMax * KEPT_SHARE;
+  }
+
+  #remove(key: string, entry: Entry): void {
+    this.#entries.delete(key);
+    this.#values -= entry.values;
+  }
+
+  #door(): Doorkeeper {
+    this.#doorkeeper ??= new Doorkeeper();
+    return this.#doorkeeper;
+  }
+}
