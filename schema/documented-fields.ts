@@ -97,7 +97,7 @@ export const DOCUMENTED_FIELDS = [
     unit: 'packets',
     source: 'counted',
     meaning:
-      'Packets of the flow in the window, duplicates included. A super-frame of segmentation offload is one packet.',
+      'Packets of the flow in the window, duplicates included. A super-frame of segmentation offload is one packet, unless the flow log has `count: wire`.',
     column: '0.1.0',
     ipfix: [{ number: 2, name: 'packetDeltaCount' }],
     otel: 'flow.packets.delta',
@@ -109,7 +109,7 @@ export const DOCUMENTED_FIELDS = [
     unit: 'bytes',
     source: 'counted',
     meaning:
-      'Bytes of IP header and payload of those packets, without link layer, padding and checksum. A super-frame has one header.',
+      'Bytes of IP header and payload of those packets, without link layer, padding and checksum. A super-frame has one header, unless the flow log has `count: wire`.',
     column: '0.1.0',
     ipfix: [{ number: 1, name: 'octetDeltaCount' }],
     otel: 'flow.bytes.delta',

@@ -1,5 +1,6 @@
 /** Interfaces captured by the addon: opened, waited for together, and closed beside this thread. How one is opened differs by engine. */
 import type { LinkChanges } from '../model/link-changes.ts';
+import { OperationalError } from '../model/operational-error.ts';
 import type { LiveEngine, LiveOptions, OpenOptions, PacketSource } from '../model/packet-source.ts';
 import type { CaptureAddon, CaptureHandle } from '../native/addon.ts';
 import { interfaceDown, interfaceNames, liveError, noInterface } from './live-refusal.ts';
@@ -104,7 +105,7 @@ export class AddonEngine implements LiveEngine {
     try {
       return this.#openHandle(options);
     } catch (error) {
-      throw liveError(options, () => this.#interfaceNames(), error);
+      throw error instanceof OperationalError ? error : liveError(options, () => this.#interfaceNames(), error);
     }
   }
 

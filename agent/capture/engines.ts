@@ -12,6 +12,8 @@ interface LiveEngineRow {
   readonly thread: 'worker' | 'main';
   /** Whether it can listen to the packet filter's NFLOG groups. */
   readonly listensToNflog: boolean;
+  /** Whether its records tell the segmentation of their frames. */
+  readonly tellsSegments: boolean;
   /** A noun phrase, for the help. */
   readonly help: string;
   /** Sentences, for the configuration's page. */
@@ -47,6 +49,7 @@ export const ENGINES = [
     live: {
       thread: 'worker',
       listensToNflog: true,
+      tellsSegments: false,
       help: 'libpcap',
       description: '`libpcap` is flowlogd’s own binding.',
       create: async () => (await import('./libpcap/libpcap.ts')).createLibpcapEngine(loadCaptureAddon()),
@@ -64,6 +67,7 @@ export const ENGINES = [
     live: {
       thread: 'worker',
       listensToNflog: true,
+      tellsSegments: true,
       help: 'ring (packet rings of flowlogd’s own)',
       description:
         '`ring` reads the kernel’s packet rings itself and leaves to libpcap what is no network interface, with the same records.',
@@ -78,6 +82,7 @@ export const ENGINES = [
     live: {
       thread: 'main',
       listensToNflog: false,
+      tellsSegments: false,
       help: 'cap (the npm package of that name)',
       description:
         '`cap` is the npm package of that name, for hosts where the binding cannot be built: arrival times instead of packet ' +
@@ -129,6 +134,10 @@ export const LIVE_ENGINE_NAMES: readonly LiveEngineName[] = LIVE.map(({ name }) 
 export const LIVE_ENGINE_CHOICES: readonly LiveEngineChoice[] = [AUTO_ENGINE, ...LIVE_ENGINE_NAMES];
 export const SAVEFILE_ENGINE_NAMES: readonly SavefileEngineName[] = SAVEFILE.map(({ name }) => name);
 export const NFLOG_ENGINE_NAMES: readonly LiveEngineName[] = LIVE.filter((row) => row.live.listensToNflog).map(
+  (row) => row.name,
+);
+
+export const WIRE_ENGINE_NAMES: readonly LiveEngineName[] = LIVE.filter((row) => row.live.tellsSegments).map(
   (row) => row.name,
 );
 

@@ -61,6 +61,16 @@ function permission(name: string, cause: unknown): OperationalError {
   );
 }
 
+/** @param why no packet ring is for it */
+export function noWireCounts(name: string, why: string, cause?: unknown): OperationalError {
+  return new OperationalError(
+    'config.invalid',
+    `Counting on ${name} as on the wire failed, no packet ring can tell the segments there (${why}): set count to host, or list ` +
+      'other interfaces.',
+    cause,
+  );
+}
+
 /** What a failed pcap_activate means. A device that is down cannot be opened, which for its user is a device to wait for. */
 export function liveError(options: LiveOptions, names: () => string, error: unknown): OperationalError {
   const name = options.interfaceName;

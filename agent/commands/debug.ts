@@ -75,6 +75,14 @@ export const debug: Command = {
         "in records with --fields 'eni reject-rule'. Cannot be combined with --filter or --write.",
     },
     { name: 'no-exclude', description: 'Also record DHCP, DHCPv6 and Windows licence activation.' },
+    {
+      name: 'count',
+      value: 'WHAT',
+      default: 'host',
+      description:
+        'What packets and bytes count under segmentation offload: host, the frames that the kernel of this host handles, or wire, the ' +
+        'packets on the wire that they are (engine ring only).',
+    },
     NO_WASM_OPTION,
     {
       name: 'engine',
@@ -103,6 +111,10 @@ export const debug: Command = {
       says: 'Write an HTML report of ten minutes.',
     },
     { line: 'flowlogd debug -i eth0 --rejects 5', says: 'Show rejected traffic with the rule that rejected it.' },
+    {
+      line: 'flowlogd debug -i eth0 --count wire',
+      says: 'Count the packets on the wire, not the super-frames of segmentation offload.',
+    },
     { line: 'flowlogd debug --json | jq .total', says: 'Print rates and totals every two seconds.' },
   ],
   async run(invocation) {

@@ -51,7 +51,14 @@ export function flowLogResolver(
         interfaceId: configured.interfaceId ?? found.interfaceId,
         interfaceName: found.name,
       },
-      capture: { interfaceName: found.name, snapBytes, bufferBytes, promiscuous, filter },
+      capture: {
+        interfaceName: found.name,
+        snapBytes,
+        bufferBytes,
+        promiscuous,
+        filter,
+        tellsSegments: configured.count === 'wire',
+      },
       rejectGroup: configured.rejects?.nflog,
     },
   });
@@ -90,6 +97,7 @@ function flowLogOf(flowLog: FlowLogConfiguration, constants: Configuration['cons
     resourceType: flowLog.resourceType,
     trafficType: flowLog.trafficType,
     ...(flowLog.sinks.length === 0 ? {} : { sinks: flowLog.sinks }),
+    ...(flowLog.count === 'host' ? {} : { count: flowLog.count }),
     ...(flowLog.addresses === 'plain' ? {} : { addresses: flowLog.addresses }),
     ...rowOf(flowLog, constants),
   };

@@ -1,6 +1,6 @@
 /** What single options cannot see: contradictions between them. Looks only at options that are valid in themselves. */
 
-import { LIVE_ENGINE_NAMES, NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
+import { LIVE_ENGINE_NAMES, NFLOG_ENGINE_NAMES, WIRE_ENGINE_NAMES } from '../capture/engines.ts';
 import type { Findings } from './findings.ts';
 import { checkRow } from './flow-log-row.ts';
 import { isInterfacePattern } from './interface-pattern.ts';
@@ -39,6 +39,7 @@ function checkFlowLogs(findings: Findings): void {
     claim(findings, ids, `${entry}.id`, findings.settings.get(`${entry}.id`)?.value, 'the id of');
     checkTags(findings, `${entry}.tags`);
     checkRejects(findings, `${entry}.rejects.nflog`);
+    checkCount(findings, entry);
     const patterns = findings.settings.get(`${entry}.interfaces`)?.value;
     if (!Array.isArray(patterns)) continue;
     for (const pattern of patterns) claim(findings, interfaces, `${entry}.interfaces`, pattern, 'an interface of');
@@ -69,6 +70,24 @@ function checkRejects(findings: Findings, path: string): void {
   }
   if (settings.get('capture.filter')?.value) {
     findings.problemAt(path, 'cannot be combined with capture.filter, which NFLOG does not support: use exclude');
+  }
+}
+
+function checkCount(findings: Findings, entry: string): void {
+  const { settings } = findings;
+  const path = `${entry}.count`;
+  if (settings.get(path)?.value !== 'wire') return;
+  const engine = settings.get('capture.engine')?.value;
+  if (LIVE_ENGINE_NAMES.some((name) => name === engine) && !WIRE_ENGINE_NAMES.some((name) => name === engine)) {
+    const others = WIRE_ENGINE_NAMES.join(' or ');
+    findings.problemAt(
+      path,
+      `'wire' is not supported by the engine ${String(engine)}: set capture.engine to ${others}`,
+    );
+  }
+  const interfaces = settings.get(`${entry}.interfaces`)?.value;
+  if (Array.isArray(interfaces) && interfaces.includes('any')) {
+    findings.problemAt(path, "'wire' is not supported on any: list the interfaces");
   }
 }
 

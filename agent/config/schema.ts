@@ -5,8 +5,14 @@
  * Names are the field's, in camel case, units last. Every number has limits.
  */
 
-import { AUTO_ENGINE, LIVE_ENGINE_CHOICES, LIVE_ENGINES_DESCRIPTION, NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
-import { ADDRESS_FORMS, RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
+import {
+  AUTO_ENGINE,
+  LIVE_ENGINE_CHOICES,
+  LIVE_ENGINES_DESCRIPTION,
+  NFLOG_ENGINE_NAMES,
+  WIRE_ENGINE_NAMES,
+} from '../capture/engines.ts';
+import { ADDRESS_FORMS, COUNTS, RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/flow-log.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
@@ -124,6 +130,13 @@ const flowLog = section('One flow log: what is observed, and as what it is recor
       example: `[eni, ${INCIDENT_FIELDS.join(', ')}]`,
     },
   ),
+  count: option(choice(COUNTS), 'host', {
+    description:
+      'What `packets` and `bytes` count under segmentation offload: `host`, the frames that the kernel of this host handles, as every ' +
+      `packet capture sees them; or \`wire\`, the packets on the wire that they are. \`wire\` requires the engine ${WIRE_ENGINE_NAMES.map((name) => `\`${name}\``).join(' or ')}: ` +
+      'see capture.md. Immutable.',
+    example: 'wire',
+  }),
   addresses: option(choice(ADDRESS_FORMS), 'plain', {
     description:
       'How records name addresses: `plain`, or `pseudonymised`, as prefix-preserving pseudonyms under `privacy.key`, before anything is ' +

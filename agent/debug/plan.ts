@@ -7,7 +7,7 @@ import { RecordingProgress } from '../capture/recording.ts';
 import { chosenFields } from '../cli/chosen-fields.ts';
 import type { Invocation } from '../cli/command.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
-import { FLOW_LOG_DEFAULTS, type FlowLog } from '../model/flow-log.ts';
+import { COUNTS, FLOW_LOG_DEFAULTS, type FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
@@ -31,6 +31,7 @@ export interface DebugPlan extends ChosenEngine {
   readonly windowSeconds: number;
   readonly durationSeconds: number;
   readonly format: DebugFormat;
+  readonly countsWire: boolean;
   /** What records say. */
   readonly row: Pick<FlowLog, 'resourceType' | 'fields'>;
   /** Whether text rows come under a line of field names. */
@@ -65,6 +66,7 @@ export function readPlan(invocation: Invocation, interfaceNames: readonly string
         : LINES_WINDOW_SECONDS,
     durationSeconds: invocation.seconds('duration', { min: 1, max: DAY_SECONDS }),
     ...chooseEngine(invocation.choice('engine', LIVE_ENGINE_CHOICES)),
+    countsWire: invocation.choice('count', COUNTS) === 'wire',
     format,
     row: chosenFields(invocation, 'debug'),
     hasHeader: !invocation.flag('no-header'),
@@ -110,13 +112,23 @@ function formatOf(invocation: Invocation): DebugFormat {
 }
 
 export function createSetup(plan: DebugPlan): Omit<DataPlaneSetup, 'control' | 'wake'> {
-  const { windowSeconds, recording, filter, row } = plan;
-  const flowLog = { ...FLOW_LOG_DEFAULTS, ...row, id: 'debug', accountId: '-', windowSeconds };
+  const { windowSeconds, recording, filter, row, countsWire } = plan;
+  const flowLog = {
+    ...{ ...FLOW_LOG_DEFAULTS, ...row, id: 'debug', accountId: '-', windowSeconds },
+    ...(countsWire ? { count: 'wire' as const } : {}),
+  };
   const snapBytes = recording === undefined ? SNAP_BYTES : FRAME_BYTES_MAX;
   return {
     taps: plan.interfaceNames.map((name) => ({
       point: { flowLog, interfaceId: name, interfaceName: name },
-      capture: { interfaceName: name, snapBytes, bufferBytes: BUFFER_BYTES, promiscuous: false, filter },
+      capture: {
+        interfaceName: name,
+        snapBytes,
+        bufferBytes: BUFFER_BYTES,
+        promiscuous: false,
+        filter,
+        tellsSegments: countsWire,
+      },
       rejectGroup: plan.rejectGroup,
     })),
     exclusion: plan.excludes ? EXCLUDE_DEFAULTS : EXCLUDE_NOTHING,

@@ -15,6 +15,7 @@
 import type { Ledger } from '../model/ledger.ts';
 import { type AllocateTableMemory, heapMemory, type TableMemory } from '../model/table-memory.ts';
 import { IP_BYTES } from '../packet/key-row.ts';
+import { packetsOf } from '../packet/segments.ts';
 import { COARSENINGS } from './coarsen.ts';
 import type { HashSeed } from './hash.ts';
 import type { KeySketch } from './key-sketch.ts';
@@ -54,6 +55,8 @@ export abstract class FlowTable {
   protected used = 0;
   /** Flows that the table may hold now without growing. */
   protected usedMax = 0;
+  /** Nothing reads it: so that the loads of the pass that touches are not optimised away. */
+  protected touched = 0;
   /** Rows that the last `update` found no slot for. */
   protected spilled = new Int32Array(0);
   readonly #allocate: AllocateTableMemory;
@@ -152,8 +155,10 @@ export abstract class FlowTable {
     this.usedMax = exactMax;
     coarsened.packets += metered.packets - packets;
     coarsened.bytes += metered.bytes - bytes;
-    overflowed.packets += count;
-    for (let member = 0; member < count; member++) overflowed.bytes += rows[members[member]! + IP_BYTES]! >>> 0;
+    for (let member = 0; member < count; member++) {
+      overflowed.packets += packetsOf(rows, members[member]!);
+      overflowed.bytes += rows[members[member]! + IP_BYTES]! >>> 0;
+    }
   }
 
   #makeRoom(flows: number): void {

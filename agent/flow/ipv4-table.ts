@@ -1,4 +1,5 @@
 import { DESTINATION, IP_BYTES, MICROSECONDS, PORTS, PROTOCOL_AND_FLAGS, SLOT, SOURCE } from '../packet/key-row.ts';
+import { packetsOf } from '../packet/segments.ts';
 import { FlowTable, type FlowTableOptions, type FlowTallies } from './flow-table.ts';
 import { hashIpv4 } from './hash.ts';
 import { addToFlow, startFlow } from './key-layout.ts';
@@ -23,12 +24,11 @@ export class Ipv4Table extends FlowTable {
     }
   }
 
-  /** The sum goes into a row so that the loads are not optimised away. */
   protected override touch(rows: Int32Array, members: Int32Array, count: number): void {
     const slots = this.slots;
     let sum = 0;
     for (let member = 0; member < count; member++) sum ^= slots[rows[members[member]! + SLOT]! + IPV4_STATE]!;
-    rows[members[0]! + SLOT + 1] = sum;
+    this.touched = sum & 1;
   }
 
   protected override update(
@@ -41,7 +41,8 @@ export class Ipv4Table extends FlowTable {
     const mask = this.wordMask;
     const spilled = this.spilled;
     let spilledCount = 0;
-    let lost = 0;
+    let lostPackets = 0;
+    let meteredPackets = 0;
     let meteredBytes = 0;
     for (let member = 0; member < count; member++) {
       const row = members[member]!;
@@ -50,6 +51,7 @@ export class Ipv4Table extends FlowTable {
       const ports = rows[row + PORTS]!;
       const protocolAndFlags = rows[row + PROTOCOL_AND_FLAGS]!;
       const protocol = protocolAndFlags & STATE_PROTOCOL;
+      const packets = packetsOf(rows, row);
       const bytes = rows[row + IP_BYTES]!;
       const time = rows[row + MICROSECONDS]!;
       let slot = rows[row + SLOT]!;
@@ -64,7 +66,8 @@ export class Ipv4Table extends FlowTable {
           slots[slot] = source;
           slots[slot + 1] = destination;
           slots[slot + 2] = ports;
-          startFlow(slots, slot + IPV4_STATE, protocolAndFlags, bytes, time);
+          startFlow(slots, slot + IPV4_STATE, protocolAndFlags, packets, bytes, time);
+          meteredPackets += packets;
           meteredBytes += bytes >>> 0;
           break;
         }
@@ -74,20 +77,21 @@ export class Ipv4Table extends FlowTable {
           slots[slot + 2] === ports &&
           (state & STATE_PROTOCOL) === protocol
         ) {
-          if (!addToFlow(slots, slot + IPV4_STATE, protocolAndFlags, bytes, time)) {
-            lost += 1;
+          if (!addToFlow(slots, slot + IPV4_STATE, protocolAndFlags, packets, bytes, time)) {
+            lostPackets += packets;
             overflowed.bytes += bytes >>> 0;
             break;
           }
+          meteredPackets += packets;
           meteredBytes += bytes >>> 0;
           break;
         }
         slot = (slot + IPV4_WORDS) & mask;
       }
     }
-    metered.packets += count - lost - spilledCount;
+    metered.packets += meteredPackets;
     metered.bytes += meteredBytes;
-    overflowed.packets += lost;
+    overflowed.packets += lostPackets;
     return spilledCount;
   }
 

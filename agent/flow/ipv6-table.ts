@@ -1,4 +1,5 @@
 import { HASH, IP_BYTES, MICROSECONDS, PROTOCOL_AND_FLAGS, SLOT } from '../packet/key-row.ts';
+import { packetsOf } from '../packet/segments.ts';
 import { FlowTable, type FlowTableOptions, type FlowTallies } from './flow-table.ts';
 import { hashIpv6 } from './hash.ts';
 import { addToFlow, startFlow } from './key-layout.ts';
@@ -29,12 +30,11 @@ export class Ipv6Table extends FlowTable {
     }
   }
 
-  /** The sum goes into a row so that the loads are not optimised away. */
   protected override touch(rows: Int32Array, members: Int32Array, count: number): void {
     const slots = this.slots;
     let sum = 0;
     for (let member = 0; member < count; member++) sum ^= slots[rows[members[member]! + SLOT]! + IPV6_STATE]!;
-    rows[members[0]! + HASH + 1] = sum;
+    this.touched = sum & 1;
   }
 
   protected override update(
@@ -47,13 +47,15 @@ export class Ipv6Table extends FlowTable {
     const mask = this.wordMask;
     const spilled = this.spilled;
     let spilledCount = 0;
-    let lost = 0;
+    let lostPackets = 0;
+    let meteredPackets = 0;
     let meteredBytes = 0;
     for (let member = 0; member < count; member++) {
       const row = members[member]!;
       const hash = rows[row + HASH]!;
       const protocolAndFlags = rows[row + PROTOCOL_AND_FLAGS]!;
       const protocol = protocolAndFlags & STATE_PROTOCOL;
+      const packets = packetsOf(rows, row);
       const bytes = rows[row + IP_BYTES]!;
       const time = rows[row + MICROSECONDS]!;
       let slot = rows[row + SLOT]!;
@@ -67,7 +69,8 @@ export class Ipv6Table extends FlowTable {
           this.used += 1;
           for (let word = 0; word < KEY_WORDS; word++) slots[slot + word] = rows[row + word]!;
           slots[slot + IPV6_HASH] = hash;
-          startFlow(slots, slot + IPV6_STATE, protocolAndFlags, bytes, time);
+          startFlow(slots, slot + IPV6_STATE, protocolAndFlags, packets, bytes, time);
+          meteredPackets += packets;
           meteredBytes += bytes >>> 0;
           break;
         }
@@ -76,20 +79,21 @@ export class Ipv6Table extends FlowTable {
           (state & STATE_PROTOCOL) === protocol &&
           isSameKey(slots, slot, rows, row)
         ) {
-          if (!addToFlow(slots, slot + IPV6_STATE, protocolAndFlags, bytes, time)) {
-            lost += 1;
+          if (!addToFlow(slots, slot + IPV6_STATE, protocolAndFlags, packets, bytes, time)) {
+            lostPackets += packets;
             overflowed.bytes += bytes >>> 0;
             break;
           }
+          meteredPackets += packets;
           meteredBytes += bytes >>> 0;
           break;
         }
         slot = (slot + IPV6_WORDS) & mask;
       }
     }
-    metered.packets += count - lost - spilledCount;
+    metered.packets += meteredPackets;
     metered.bytes += meteredBytes;
-    overflowed.packets += lost;
+    overflowed.packets += lostPackets;
     return spilledCount;
   }
 

@@ -10,36 +10,38 @@ import {
   STATE_PROTOCOL,
 } from './slot-layout.ts';
 
-/** Makes the first packet's counters; the key is written before. The state comes last, so that a torn slot is a free one. */
+/** Makes the counters of the first packets; the key is written before. The state comes last, so that a torn slot is a free one. */
 export function startFlow(
   slots: Int32Array,
   state: number,
   protocolAndFlags: number,
+  packets: number,
   bytes: number,
   microseconds: number,
 ): void {
-  slots[state + 1] = 1;
+  slots[state + 1] = packets;
   slots[state + 2] = bytes;
   slots[state + 3] = microseconds;
   slots[state + 4] = microseconds;
   slots[state] = OCCUPIED | protocolAndFlags;
 }
 
-/** Counts one more packet of the flow whose state word is at `state`; false, and nothing, when a counter would wrap. */
+/** Counts more packets of the flow whose state word is at `state`; false, and nothing, when a counter would wrap. */
 export function addToFlow(
   slots: Int32Array,
   state: number,
   protocolAndFlags: number,
+  packets: number,
   bytes: number,
   microseconds: number,
 ): boolean {
   const before = slots[state]!;
-  const packets = (slots[state + 1]! + 1) | 0;
+  const sum = (slots[state + 1]! + packets) | 0;
   const low = (slots[state + 2]! + bytes) | 0;
   const carry = low >>> 0 < bytes >>> 0 ? STATE_BYTES_CARRY : 0;
-  if (packets === 0 || (carry !== 0 && (before & STATE_BYTES_FULL) === STATE_BYTES_FULL)) return false;
+  if (sum >>> 0 < packets || (carry !== 0 && (before & STATE_BYTES_FULL) === STATE_BYTES_FULL)) return false;
   if (carry !== 0) slots[state] = before | STATE_CARRYING;
-  slots[state + 1] = packets;
+  slots[state + 1] = sum;
   slots[state + 2] = low;
   if (microseconds < slots[state + 3]!) slots[state + 3] = microseconds;
   if (microseconds > slots[state + 4]!) slots[state + 4] = microseconds;

@@ -10,6 +10,7 @@
  */
 import { PEERS_MAX } from '../model/excluded-peers.ts';
 import { DESTINATION, IP_BYTES, PORTS, PROTOCOL_AND_FLAGS, SOURCE } from '../packet/key-row.ts';
+import { packetsOf } from '../packet/segments.ts';
 
 const KEY_WORDS = 9;
 const KIND = 8;
@@ -43,7 +44,7 @@ export class PeerSketch {
       place = this.#placeOf(rows, row, kind, family);
       this.#last = place;
     }
-    this.#packets[place]! += 1;
+    this.#packets[place]! += packetsOf(rows, row);
     this.#bytes[place]! += rows[row + IP_BYTES]! >>> 0;
   }
 

@@ -1,5 +1,6 @@
 import { createLedger, type Ledger, type Tally } from '../model/ledger.ts';
 import { IP_BYTES } from '../packet/key-row.ts';
+import { packetsOf } from '../packet/segments.ts';
 import type { FlowTable, FlowTableOptions } from './flow-table.ts';
 import { Ipv4Table } from './ipv4-table.ts';
 import { Ipv6Table } from './ipv6-table.ts';
@@ -60,7 +61,7 @@ export class Window {
   /** Counts a packet that the rule of this index keeps out of the records. */
   exclude(rule: number, rows: Int32Array, row: number, family: 4 | 6): void {
     const tally = this.#excluded[rule]!;
-    tally.packets += 1;
+    tally.packets += packetsOf(rows, row);
     tally.bytes += rows[row + IP_BYTES]! >>> 0;
     this.excludedPeers[rule] ??= new PeerSketch();
     this.excludedPeers[rule].add(rows, row, family);

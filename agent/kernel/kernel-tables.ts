@@ -6,7 +6,7 @@ import type { FlowTable, FlowTableOptions, FlowTallies } from '../flow/flow-tabl
 import { Ipv4Table } from '../flow/ipv4-table.ts';
 import { Ipv6Table } from '../flow/ipv6-table.ts';
 import type { Kernel } from './kernel.ts';
-import { FLOWS_USED, LOST_BYTES, LOST_PACKETS, METERED_BYTES } from './layout.ts';
+import { FLOWS_USED, LOST_BYTES, LOST_PACKETS, METERED_BYTES, METERED_PACKETS } from './layout.ts';
 
 /** @param family of its addresses */
 export function createKernelTable(kernel: Kernel, family: 4 | 6, options: FlowTableOptions): FlowTable {
@@ -27,7 +27,7 @@ class KernelIpv4Table extends Ipv4Table {
     if (members !== kernel.ipv4Members || !kernel.holds(slots)) return super.count(rows, members, count, tallies);
     kernel.useSeed(this.hashSeed);
     const spilled = kernel.calls.countIpv4(slots.byteOffset, slots.byteLength, this.used, this.usedMax, count);
-    this.used = enterSums(kernel, count - spilled, tallies);
+    this.used = enterSums(kernel, tallies);
     this.spilled = kernel.spilled;
     return spilled;
   }
@@ -58,7 +58,7 @@ class KernelIpv6Table extends Ipv6Table {
     if (members !== kernel.ipv6Members || !kernel.holds(slots)) return super.count(rows, members, count, tallies);
     kernel.useSeed(this.hashSeed);
     const spilled = kernel.calls.countIpv6(slots.byteOffset, slots.byteLength, this.used, this.usedMax, count);
-    this.used = enterSums(kernel, count - spilled, tallies);
+    this.used = enterSums(kernel, tallies);
     this.spilled = kernel.spilled;
     return spilled;
   }
@@ -75,11 +75,10 @@ class KernelIpv6Table extends Ipv6Table {
 }
 
 /** What the last count did to the tallies; answers the flows that the table has now. */
-function enterSums({ words, doubles }: Kernel, placed: number, { metered, overflowed }: FlowTallies): number {
-  const lost = words[LOST_PACKETS / 4]!;
-  metered.packets += placed - lost;
+function enterSums({ words, doubles }: Kernel, { metered, overflowed }: FlowTallies): number {
+  metered.packets += doubles[METERED_PACKETS / 8]!;
   metered.bytes += doubles[METERED_BYTES / 8]!;
-  overflowed.packets += lost;
+  overflowed.packets += doubles[LOST_PACKETS / 8]!;
   overflowed.bytes += doubles[LOST_BYTES / 8]!;
   return words[FLOWS_USED / 4]!;
 }

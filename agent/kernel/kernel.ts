@@ -18,7 +18,14 @@ import { type LinearMemory, webAssembly } from './web-assembly.ts';
 
 /** The functions of assembly/kernel.ts. Addresses and lengths are in bytes. */
 export interface KernelCalls {
-  readGroup(link: number, asksRules: boolean, start: number, end: number, isOpened: boolean): number;
+  readGroup(
+    link: number,
+    asksRules: boolean,
+    countsWire: boolean,
+    start: number,
+    end: number,
+    isOpened: boolean,
+  ): number;
   keyByIcmp(members: number, count: number): void;
   countIpv4(slots: number, bytes: number, used: number, usedMax: number, count: number): number;
   countIpv6(slots: number, bytes: number, used: number, usedMax: number, count: number): number;

@@ -32,13 +32,14 @@ export const MALFORMED_BYTES = 48;
 
 export const SEED = 256;
 
-/** What the last count did to a table and to the tallies; bytes are float64. */
+/** What the last count did to a table, and to the tallies as float64. */
 export const FLOWS_USED = 512;
-export const LOST_PACKETS = 516;
-export const LOST_BYTES = 520;
-export const METERED_BYTES = 528;
 /** Nothing reads it: so that the loads of the pass that touches are not optimised away. */
-export const TOUCHED = 536;
+export const TOUCHED = 516;
+export const LOST_PACKETS = 520;
+export const LOST_BYTES = 528;
+export const METERED_PACKETS = 536;
+export const METERED_BYTES = 544;
 
 export const ROWS = 4096;
 export const IPV4_MEMBERS = 12_288;

@@ -27,6 +27,7 @@ import type { PacketBatch } from '../model/packet-batch.ts';
 import { SECONDS } from '../model/packet-batch-layout.ts';
 import type { Decoder } from '../packet/decode.ts';
 import { KEEP } from '../packet/exclusion.ts';
+import { forgetSegments } from '../packet/segments.ts';
 import { type GroupOptions, type GroupOwner, PacketGroups } from './packet-groups.ts';
 
 export class KernelGroups extends PacketGroups {
@@ -57,7 +58,7 @@ export class KernelGroups extends PacketGroups {
 
   #read(link: number, view: DataView): void {
     const { calls, words } = this.#kernel;
-    const { windowSeconds, exclusion } = this.#options;
+    const { windowSeconds, exclusion, countsWire = false } = this.#options;
     let window = this.#owner.currentWindow;
     let isOpened = false;
     while (words[RECORDS_LEFT / 4]! > 0) {
@@ -66,7 +67,7 @@ export class KernelGroups extends PacketGroups {
         isOpened = true;
       }
       const { start } = window;
-      const stop = calls.readGroup(link, exclusion.hasRules, start, start + windowSeconds, isOpened);
+      const stop = calls.readGroup(link, exclusion.hasRules, countsWire, start, start + windowSeconds, isOpened);
       isOpened = false;
       this.#enterRefusals(window);
       if (stop === STOP_SUSPECT) this.#judge(window);
@@ -97,6 +98,7 @@ export class KernelGroups extends PacketGroups {
       calls.keyByIcmp(IPV6_MEMBERS, ipv6Count);
     }
     this.#owner.count(window, ipv4Count, ipv6Count);
+    if (this.#options.countsWire === true) forgetSegments(this.#kernel.rows);
   }
 
   #forgetGroup(): void {

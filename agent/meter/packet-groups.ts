@@ -11,12 +11,14 @@ import {
   NANOSECONDS,
   RECORD_HEADER_BYTES,
   SECONDS,
+  SEGMENTATION,
   WIRE_LENGTH,
 } from '../model/packet-batch-layout.ts';
 import { type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
 import { type Exclusion, KEEP } from '../packet/exclusion.ts';
 import { keyByIcmp } from '../packet/icmp.ts';
 import { MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
+import { countSegments, forgetSegments } from '../packet/segments.ts';
 
 /** Whose packets they are: the meter. */
 export interface GroupOwner {
@@ -32,6 +34,8 @@ export interface GroupOptions {
   readonly exclusion: Exclusion;
   /** Whether type and code of ICMP are part of the flow key. */
   readonly keysIcmp?: boolean;
+  /** Whether a frame that stands for several packets counts as those, where its record says how many they are. */
+  readonly countsWire?: boolean;
 }
 
 /** Where the rows of a group stand, and which of them are of which family, as word offsets. */
@@ -63,11 +67,12 @@ export class PacketGroups {
   /** Counts every packet of the batch; answers the bytes that its records take. */
   add(batch: PacketBatch, decode: Decoder): number {
     const owner = this.#owner;
-    const { windowSeconds, exclusion } = this.#options;
+    const { windowSeconds, exclusion, countsWire } = this.#options;
     const { rows, ipv4Members, ipv6Members } = this.memory;
     const view = batch.view;
     const frames = framesOf(batch);
     const isInline = frames === view;
+    const asksSegments = countsWire === true && isInline;
     let window = owner.currentWindow;
     let start = window === undefined ? Number.POSITIVE_INFINITY : window.start;
     let end = start + windowSeconds;
@@ -90,6 +95,7 @@ export class PacketGroups {
       const frame = isInline ? at + RECORD_HEADER_BYTES : view.getUint32(at + FRAME, true);
       const decoded = decode(frames, frame, captured, wire, rows, row);
       if (decoded === IPV4 || decoded === IPV6) {
+        if (asksSegments) countSegments(view.getUint32(at + SEGMENTATION, true), wire, rows, row);
         const rule = exclusion.match(rows, row, decoded);
         if (rule === KEEP) {
           // The double 0.001 is a little more than a thousandth, so no whole microsecond is ever cut to the one before.
@@ -121,5 +127,6 @@ export class PacketGroups {
       keyByIcmp(this.memory.rows, this.memory.ipv6Members, ipv6Count);
     }
     this.#owner.count(window, ipv4Count, ipv6Count);
+    if (this.#options.countsWire === true) forgetSegments(this.memory.rows);
   }
 }

@@ -18,7 +18,7 @@ import type { WindowJournal } from './window-journal.ts';
 
 export interface TapOptions extends Omit<TapAttachmentOptions, 'onEvent'> {
   readonly engine: LiveEngine;
-  readonly meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds' | 'keysIcmp'>;
+  readonly meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds' | 'keysIcmp' | 'countsWire'>;
   /** Where the windows outlive a kill; without it they are memory-only. */
   readonly journal?: WindowJournal | undefined;
   /** Whether a table may take so many bytes more now; where it may not, its window is coarsened early. */
@@ -209,6 +209,7 @@ function boundedMeter({ point, meter, journal, hasRoom = () => true }: TapOption
   return {
     ...meter,
     keysIcmp: keysIcmp(point.flowLog),
+    countsWire: point.flowLog.count === 'wire',
     allocate: (bytes: number, purpose: TablePurpose) => (hasRoom(bytes) ? allocate(bytes, purpose) : undefined),
   };
 }

@@ -12,6 +12,8 @@ export interface FlowLog {
   readonly fields: readonly string[];
   /** The sinks that get its records, by name; absent where all of the agent do. */
   readonly sinks?: readonly string[];
+  /** Absent where packets and bytes are what this host's kernel handles (`COUNTS`). */
+  readonly count?: 'wire';
   /** Absent where records have the addresses themselves. */
   readonly addresses?: 'pseudonymised';
   /** Values of fields that this host cannot know (`vpc-id` ...), by name. */
@@ -32,6 +34,9 @@ export const ROW_DEFAULTS = {
   fields: [],
   constants: {},
 } as const satisfies Partial<FlowLog>;
+
+/** What `packets` and `bytes` count of frames under segmentation offload: those of the host's kernel, or those on the wire. */
+export const COUNTS = ['host', 'wire'] as const;
 
 /** How records name addresses. */
 export const ADDRESS_FORMS = ['plain', 'pseudonymised'] as const;

@@ -7,4 +7,6 @@ export const NANOSECONDS = 8;
 export const CAPTURED_LENGTH = 12;
 export const WIRE_LENGTH = 16;
 export const FRAME = 20;
+/** Of a record that its frame follows. */
+export const SEGMENTATION = 20;
 export const RECORD_HEADER_BYTES = 24;

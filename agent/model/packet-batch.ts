@@ -10,7 +10,12 @@
  *     | float64 | uint32      | uint32         | uint32     | uint32 |
  *
  * A reader of files leaves the bytes where they are: `frames` is then its own buffer, `frame` the offset in it, and records are
- * headers alone. Those bytes stay until the next read. Else `frame` is 0.
+ * headers alone. Those bytes stay until the next read. Else the word is the frame's `segmentation`, 0 of one that is on the wire as
+ * it is here, or of whose way there the source says nothing:
+ *
+ *     31 .. 16                 15                               14 .. 0
+ *     payload of each packet   has a Hop-by-Hop header that     bytes of the frame before its payload
+ *     on the wire, in bytes    no packet on the wire will have
  *
  * `seconds` is whole Unix seconds (a float64, because pcapng can say more than 32 bits). `capturedLength` is how many bytes
  * of the frame follow here; `wireLength` is how long the frame was, never less: where a file claims less, what was captured.

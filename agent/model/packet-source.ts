@@ -71,6 +71,8 @@ export interface LiveOptions {
   /** Size of the kernel's packet ring, at most. */
   readonly bufferBytes: number;
   readonly promiscuous: boolean;
+  /** Whether records tell the segmentation of their frames. An engine that cannot refuses. */
+  readonly tellsSegments?: boolean;
   /** A pcap-filter(7) expression; empty accepts everything. */
   readonly filter: string;
 }

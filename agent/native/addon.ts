@@ -68,8 +68,10 @@ export interface CaptureAddon {
   /**
    * A ring of our own instead of libpcap's, in blocks of so many bytes, a multiple of the page. @throws Error with the codes of
    * `openLive`, or `RING_UNSUPPORTED` where libpcap is to be asked
+   *
+   * @param tellsSegments whether records tell the segmentation of their frames
    */
-  openRing(parameters: LiveParameters, blockBytes: number): CaptureHandle;
+  openRing(parameters: LiveParameters, blockBytes: number, tellsSegments: boolean): CaptureHandle;
   /**
    * Opens a file; what it begins with decides whether its bytes are read here or libpcap takes it over. `-` is standard
    * input. @throws Error with an errno code.

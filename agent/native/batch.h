@@ -21,7 +21,7 @@ struct record_header {
   uint32_t nanoseconds;
   uint32_t captured_length;
   uint32_t wire_length;
-  uint32_t frame;
+  uint32_t frame; /* its segmentation, where the frame follows */
 };
 _Static_assert(sizeof(struct record_header) == RECORD_HEADER_BYTES, "the record header is 24 bytes");
 

@@ -28,7 +28,8 @@ static int compile(napi_env env, struct instance *instance, struct live_options 
 }
 
 /* Answers NULL with an exception pending. */
-static struct ring *open_with(napi_env env, struct instance *instance, struct live_options *options, int32_t block_bytes) {
+static struct ring *open_with(napi_env env, struct instance *instance, struct live_options *options, int32_t block_bytes,
+                              bool tells_segments) {
   struct bpf_program program = {0};
   struct ring_error error;
   struct ring_options wanted = {
@@ -39,6 +40,7 @@ static struct ring *open_with(napi_env env, struct instance *instance, struct li
     .timeout_ms = options->timeout_ms,
     .data_link = options->data_link,
     .is_promiscuous = options->promiscuous,
+    .tells_segments = tells_segments,
   };
   if (options->filter[0] != '\0') {
     if (compile(env, instance, options, &program) != 0) return NULL;
@@ -63,17 +65,22 @@ static napi_value hand_out_ring(napi_env env, struct instance *instance, struct 
 }
 
 napi_value open_ring_capture(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
+  napi_value arguments[3];
   int32_t block_bytes = 0;
-  struct instance *instance = arguments_of(env, info, 2, arguments);
+  bool tells_segments = false;
+  struct instance *instance = arguments_of(env, info, 3, arguments);
   if (instance == NULL || take_int32(env, arguments[1], "blockBytes", &block_bytes) != 0) return NULL;
+  if (napi_get_value_bool(env, arguments[2], &tells_segments) != napi_ok) {
+    napi_throw_type_error(env, NULL, "tellsSegments must be a boolean");
+    return NULL;
+  }
   struct live_options *options = take_live_options(env, arguments[0]);
   if (options == NULL) return NULL;
   struct ring *ring = NULL;
   if (block_bytes < 1 || options->buffer_bytes < block_bytes || options->snap_bytes < 1) {
     napi_throw_range_error(env, NULL, "the ring must hold a block, and a block bytes of frames");
   } else {
-    ring = open_with(env, instance, options, block_bytes);
+    ring = open_with(env, instance, options, block_bytes, tells_segments);
   }
   free(options);
   return ring == NULL ? NULL : hand_out_ring(env, instance, ring);

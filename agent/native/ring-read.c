@@ -112,7 +112,7 @@ static inline void copy_packet(const struct ring *ring, const struct tpacket3_hd
                 (packet->hv1.tp_vlan_tci != 0 || (packet->tp_status & TP_STATUS_VLAN_VALID) != 0) &&
                 packet->tp_snaplen >= (uint32_t)ring->link.vlan_offset;
   uint8_t *record = batch->bytes + batch->offset;
-  uint32_t captured, wire = packet->tp_len;
+  uint32_t captured, wire = packet->tp_len, segmentation = 0;
   if (__builtin_expect(ring->link.is_cooked || has_tag, 0)) {
     captured = rebuild(ring, packet, has_tag, batch->copy_bytes, record + RECORD_HEADER_BYTES);
     wire += added_bytes(ring, has_tag);
@@ -121,7 +121,8 @@ static inline void copy_packet(const struct ring *ring, const struct tpacket3_hd
     memcpy(record + RECORD_HEADER_BYTES, (const uint8_t *)packet + packet->tp_mac, captured);
   }
   if (wire < captured) wire = captured;
-  struct record_header header = {(double)packet->tp_sec, packet->tp_nsec, captured, wire, 0};
+  if (__builtin_expect(ring->tells_segments, 0)) segmentation = segmentation_of(packet, added_bytes(ring, has_tag));
+  struct record_header header = {(double)packet->tp_sec, packet->tp_nsec, captured, wire, segmentation};
   memcpy(record, &header, sizeof header);
   batch->offset += record_bytes(captured);
   batch->count++;

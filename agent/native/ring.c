@@ -132,6 +132,14 @@ static int open_socket(const struct ring_options *options, struct ring *ring, st
   return ring->fd < 0 ? refuse(error, "socket") : index;
 }
 
+/* The kernel puts it in front of a frame from its link layer's header on, so never of a cooked one. */
+static int ask_for_segments(struct ring *ring, struct ring_error *error) {
+  int on = 1;
+  if (setsockopt(ring->fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof on) != 0) return refuse(error, "setsockopt (PACKET_VNET_HDR)");
+  ring->tells_segments = 1;
+  return 0;
+}
+
 static int prepare_socket(const struct ring_options *options, struct ring *ring, int index, struct ring_error *error) {
   int version = TPACKET_V3;
   int on = 1;
@@ -139,6 +147,7 @@ static int prepare_socket(const struct ring_options *options, struct ring *ring,
   if (setsockopt(ring->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof version) != 0) {
     return refuse(error, "choosing the version of the packet ring");
   }
+  if (options->tells_segments && ask_for_segments(ring, error) != 0) return -1;
   /* The time of a packet is that of its arrival, not of its turn in the ring. */
   if (setsockopt(ring->fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) != 0) return refuse(error, "asking for times");
   if (options->is_promiscuous && !ring->is_any &&

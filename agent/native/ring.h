@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 struct batch;
+struct tpacket3_hdr;
 
 /* An interface's link as libpcap would capture it. */
 struct link {
@@ -40,6 +41,7 @@ struct ring {
   int snapshot;
   int loopback_index;
   int is_any;
+  int tells_segments; /* a header of virtio_net(4) stands in front of each frame */
   int is_down; /* since the socket said so */
   int counts_interface_drops;
   uint32_t interface_drops; /* when last asked */
@@ -52,6 +54,7 @@ struct ring_options {
   const char *device;
   int32_t snap_bytes, ring_bytes, block_bytes, timeout_ms, data_link;
   int is_promiscuous;
+  int tells_segments;
   const struct bpf_program *filter; /* NULL takes every packet */
 };
 
@@ -71,6 +74,11 @@ void close_ring(void *ring);
 /* Why the kernel makes none, as an errno; 0 where it does, or this process may not ask. */
 int ring_missing(void);
 
+/*
+ * How a frame that stands for several is cut on the wire, as model/packet-batch.ts draws it; 0 for one that stands for itself. Of a ring
+ * that tells. `added_bytes` will stand in front of the frame's own.
+ */
+uint32_t segmentation_of(const struct tpacket3_hdr *packet, uint32_t added_bytes);
 /* Copies what is there and fits; never waits. */
 void read_ring(struct ring *ring, struct batch *batch);
 /* Why no more comes, in libpcap's words, or NULL. An interface that is down may come up again. */

@@ -6,7 +6,7 @@
  */
 
 import { uptime } from 'node:os';
-import { NFLOG_ENGINE_NAMES } from '../capture/engines.ts';
+import { NFLOG_ENGINE_NAMES, WIRE_ENGINE_NAMES } from '../capture/engines.ts';
 import type { RejectTable } from '../flow/reject-tables.ts';
 import type { Window } from '../flow/window.ts';
 import type { Kernel } from '../kernel/kernel.ts';
@@ -102,6 +102,7 @@ export class TapManager {
    *   of the tap then
    */
   observe(setup: TapSetup, capture?: Capture): void {
+    this.#refuseWireCounts(setup);
     const live = new LiveBlock();
     const tap = this.#create(setup, live);
     try {
@@ -126,7 +127,7 @@ export class TapManager {
   async change(setup: TapSetup, batch: PacketBatch): Promise<void> {
     const before = this.#taken(setup.point);
     await this.#nflogReaders.find((log) => before !== undefined && log.hasTap(before))?.drainLast(batch);
-    const capture = before?.handOver();
+    const capture = continued(before, setup);
     before?.forget();
     try {
       this.observe(setup, capture);
@@ -187,6 +188,17 @@ export class TapManager {
   #taken(point: ObservationPoint): Tap | undefined {
     const at = this.#taps.findIndex((tap) => isSamePoint(tap.point, point));
     return at < 0 ? undefined : this.#taps.splice(at, 1)[0];
+  }
+
+  /** @throws OperationalError `config.invalid` where the engine cannot tell them */
+  #refuseWireCounts({ point, capture }: TapSetup): void {
+    const { name } = this.#options.engine;
+    if (capture.tellsSegments !== true || WIRE_ENGINE_NAMES.some((each) => each === name)) return;
+    throw new OperationalError(
+      'config.invalid',
+      `Counting on ${point.interfaceName} as on the wire takes the engine ${WIRE_ENGINE_NAMES.join(' or ')}, and this is ${name}: ` +
+        'change it, or set count to host.',
+    );
   }
 
   /** The taps of a flow log share one. @throws OperationalError when its group cannot be listened to now */
@@ -268,6 +280,14 @@ export class TapManager {
     this.#heldBytes += heldBytes(window);
     this.#options.onClosed(describe(id, tap.point, window, files));
   }
+}
+
+/** The capture of the tap that ends, where it tells what the next one asks for. */
+function continued(before: Tap | undefined, { point }: TapSetup): Capture | undefined {
+  const capture = before?.handOver();
+  if (before?.point.flowLog.count === point.flowLog.count) return capture;
+  capture?.source.close();
+  return undefined;
 }
 
 function tablesOf(window: Window): readonly Pick<RejectTable, 'family' | 'table'>[] {

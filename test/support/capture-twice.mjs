@@ -1,9 +1,9 @@
 /**
- * Captures from one device through libpcap and through a ring of our own at once, and compares what both hand out: times, lengths
- * and bytes of every packet, and the counters.
+ * Captures from one device through libpcap, through a ring of our own and, where there is one, through a ring that tells segments, all at
+ * once, for comparing what they hand out: times, lengths and bytes of every packet, and the counters.
  *
- * Prints {"event":"open"} with both descriptions; at the end of its input waits until both are quiet and prints
- * {"event":"end","libpcap":[...],"ring":[...],"counters":{...}}, a packet as `SECONDS.NANOSECONDS LENGTH HEX`.
+ * Prints {"event":"open"} with their descriptions; at the end of its input waits until all are quiet and prints
+ * {"event":"end","libpcap":[...],"ring":[...],"segments":[...],"counters":{...}}, a packet as `SECONDS.NANOSECONDS LENGTH HEX`.
  * Usage: node capture-twice.mjs DEVICE SNAP_BYTES FILTER DATA_LINK
  */
 import { setTimeout } from 'node:timers/promises';
@@ -25,8 +25,8 @@ const parameters = {
   filter,
   dataLink: Number(dataLink),
 };
-const captures = [addon.openLive(parameters), addon.openRing(parameters, 1 << 20)];
-const packets = [[], []];
+const captures = [addon.openLive(parameters), addon.openRing(parameters, 1 << 20, false), ...tellingSegments()];
+const packets = captures.map(() => []);
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
 
 // So small that blocks are read in pieces.
@@ -47,6 +47,16 @@ function readAll(handle, into) {
   }
 }
 
+function tellingSegments() {
+  try {
+    return [addon.openRing(parameters, 1 << 20, true)];
+  } catch (error) {
+    if (error.code === 'RING_UNSUPPORTED') return [];
+    throw error;
+  }
+}
+
+const countAll = () => packets.reduce((sum, { length }) => sum + length, 0);
 let isOver = false;
 process.stdin.on('end', () => {
   isOver = true;
@@ -54,11 +64,12 @@ process.stdin.on('end', () => {
 process.stdin.resume();
 say({ event: 'open', descriptions: captures.map((handle) => addon.describe(handle)) });
 for (let quietMs = 0; !isOver || quietMs < QUIET_MS; quietMs += 50) {
-  const before = packets[0].length + packets[1].length;
+  const before = countAll();
   for (const [at, handle] of captures.entries()) readAll(handle, packets[at]);
-  if (!isOver || packets[0].length + packets[1].length > before) quietMs = 0;
+  if (!isOver || countAll() > before) quietMs = 0;
   await setTimeout(50);
 }
 const counters = captures.map((handle) => addon.statistics(handle));
-say({ event: 'end', libpcap: packets[0], ring: packets[1], counters });
+const [libpcap, ring, segments] = packets;
+say({ event: 'end', libpcap, ring, segments, counters });
 process.exit(0);

@@ -12,6 +12,7 @@ import {
   NANOSECONDS,
   RECORD_HEADER_BYTES,
   SECONDS,
+  SEGMENTATION,
   WIRE_LENGTH,
 } from '../../agent/model/packet-batch-layout.ts';
 
@@ -22,6 +23,8 @@ export interface BatchPacket {
   readonly bytes: Uint8Array;
   /** The captured length when absent. */
   readonly wireLength?: number;
+  /** 0 when absent. */
+  readonly segmentation?: number;
 }
 
 /** A packet as a batch holds it, for comparing. */
@@ -49,7 +52,7 @@ export function fillBatch(batch: PacketBatch, packets: readonly BatchPacket[]): 
     view.setUint32(at + NANOSECONDS, packet.nanoseconds ?? 0, true);
     view.setUint32(at + CAPTURED_LENGTH, packet.bytes.length, true);
     view.setUint32(at + WIRE_LENGTH, packet.wireLength ?? packet.bytes.length, true);
-    view.setUint32(at + WIRE_LENGTH + 4, 0, true);
+    view.setUint32(at + SEGMENTATION, packet.segmentation ?? 0, true);
     bytes.set(packet.bytes, at + RECORD_HEADER_BYTES);
     at = nextRecord(at, packet.bytes.length);
   }

@@ -14,7 +14,7 @@ const parameters = {
 };
 function open() {
   try {
-    loadCaptureAddon().close(loadCaptureAddon().openRing(parameters, 1 << 18));
+    loadCaptureAddon().close(loadCaptureAddon().openRing(parameters, 1 << 18, false));
     return 'opened';
   } catch (error) {
     return error.code;

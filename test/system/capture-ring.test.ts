@@ -1,4 +1,4 @@
-/** Rings of our own beside libpcap: the same packets at the same time, to the byte. */
+/** Rings of our own beside libpcap: the same packets at the same time, to the byte, whether they tell segments or not. */
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { commandMissing, LineProcess, NetworkNamespace, namespacesMissing } from '../support/network-namespace.ts';
 import {
@@ -20,7 +20,8 @@ interface Line {
   readonly descriptions?: readonly { readonly linkType: number }[];
   readonly libpcap?: readonly string[];
   readonly ring?: readonly string[];
-  readonly counters?: readonly [readonly number[], readonly number[]];
+  readonly segments?: readonly string[];
+  readonly counters?: readonly (readonly number[])[];
 }
 
 const missing = namespacesMissing() ?? commandMissing('cc') ?? commandMissing('python3');
@@ -49,6 +50,8 @@ const FRAMES = [
   new Uint8Array(14),
 ];
 const DLT_LINUX_SLL2 = 276;
+/** Their frames come without their header, in front of which the kernel would tell. */
+const COOKED: readonly number[] = [LINK_TYPE.linuxSll, LINK_TYPE.linuxSll2];
 const SEND_TO_ITSELF = `
 import socket
 for number in range(6):
@@ -84,14 +87,16 @@ describe.skipIf(missing !== undefined)('a ring of our own', { timeout: 120_000 }
       String(dataLink),
     );
 
-  /** Both saw the same; answers how many packets that were. */
+  /** All saw the same; answers how many packets that were. */
   async function endSame(process_: LineProcess<Line>): Promise<{ packets: number; linkType: number }> {
     expect(await process_.stop()).toEqual({ code: 0, signal: null, errors: '' });
-    const [{ descriptions }, { libpcap, ring, counters }] = process_.lines as [Line, Line];
+    const [{ descriptions }, { libpcap, ring, segments, counters }] = process_.lines as [Line, Line];
+    const [{ linkType }] = descriptions as [{ linkType: number }];
     expect(ring).toEqual(libpcap);
-    expect(counters![1]).toEqual(counters![0]);
-    expect(descriptions![1]).toEqual(descriptions![0]);
-    return { packets: ring!.length, linkType: descriptions![1]!.linkType };
+    expect(segments).toEqual(COOKED.includes(linkType) ? undefined : libpcap);
+    for (const each of counters!) expect(each).toEqual(counters![0]);
+    for (const each of descriptions!) expect(each).toEqual(descriptions![0]);
+    return { packets: ring!.length, linkType };
   }
 
   test('hands out what libpcap does of what arrives and leaves, with tags put back', async () => {

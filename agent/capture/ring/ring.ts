@@ -7,7 +7,7 @@ import type { LiveEngine, LiveOptions } from '../../model/packet-source.ts';
 import type { CaptureAddon, CaptureHandle } from '../../native/addon.ts';
 import { AddonEngine } from '../addon-engine.ts';
 import { DLT_LINUX_SLL2, openThroughLibpcap } from '../libpcap-capture.ts';
-import { codeOf } from '../live-refusal.ts';
+import { codeOf, noWireCounts, textOf } from '../live-refusal.ts';
 import { RETIRE_TIMEOUT_MS } from '../live-source.ts';
 import { blockBytesOf } from './block-size.ts';
 
@@ -15,7 +15,8 @@ import { blockBytesOf } from './block-size.ts';
 const NO_INTERFACE = /^(nflog|nfqueue|usbmon|bluetooth|dbus-)/;
 
 function openRing(addon: CaptureAddon, options: LiveOptions): CaptureHandle {
-  if (NO_INTERFACE.test(options.interfaceName)) return openThroughLibpcap(addon, options);
+  if (NO_INTERFACE.test(options.interfaceName))
+    return openWithoutRing(addon, options, new Error('it is no network interface'));
   const blockBytes = blockBytesOf(options);
   try {
     return addon.openRing(
@@ -30,11 +31,18 @@ function openRing(addon: CaptureAddon, options: LiveOptions): CaptureHandle {
         dataLink: options.interfaceName === 'any' ? DLT_LINUX_SLL2 : -1,
       },
       blockBytes,
+      options.tellsSegments === true,
     );
   } catch (error) {
-    if (codeOf(error) === 'RING_UNSUPPORTED') return openThroughLibpcap(addon, options);
+    if (codeOf(error) === 'RING_UNSUPPORTED') return openWithoutRing(addon, options, error);
     throw error;
   }
+}
+
+/** @throws OperationalError `config.invalid` for who asks for what only a ring can tell */
+function openWithoutRing(addon: CaptureAddon, options: LiveOptions, why: unknown): CaptureHandle {
+  if (options.tellsSegments === true) throw noWireCounts(options.interfaceName, textOf(why), why);
+  return openThroughLibpcap(addon, options);
 }
 
 export function createRingEngine(addon: CaptureAddon, awakeMs = () => performance.now()): LiveEngine {

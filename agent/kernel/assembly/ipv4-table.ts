@@ -5,6 +5,7 @@ import { IPV4_MEMBERS, TOUCHED } from '../layout';
 import { addToFlow, startFlow } from './flow';
 import { hashIpv4 } from './hash';
 import { rowOf } from './row';
+import { packetsOf } from './segments';
 import { beginSums, endSums, hashShift, lose, spill, takeSlot } from './table';
 
 const SLOT_BYTES: u32 = IPV4_WORDS * 4;
@@ -45,10 +46,12 @@ function touch(count: i32): void {
 
 function update(slots: usize, mask: u32, usedMax: u32, count: i32): i32 {
   let spilled = 0;
+  let meteredPackets: u64 = 0;
   let meteredBytes: u64 = 0;
   for (let member = 0; member < count; member++) {
     const row = rowOf(IPV4_MEMBERS, member);
     const protocolAndFlags = load<u32>(row, PROTOCOL_AND_FLAGS * 4);
+    const packets = packetsOf(row);
     const bytes = load<u32>(row, IP_BYTES * 4);
     const microseconds = load<i32>(row, MICROSECONDS * 4);
     const slot = find(row, protocolAndFlags & STATE_PROTOCOL, slots, mask);
@@ -57,18 +60,20 @@ function update(slots: usize, mask: u32, usedMax: u32, count: i32): i32 {
         store<u32>(slot, load<u32>(row, SOURCE * 4));
         store<u32>(slot, load<u32>(row, DESTINATION * 4), 4);
         store<u32>(slot, load<u32>(row, PORTS * 4), 8);
-        startFlow(slot + STATE, protocolAndFlags, bytes, microseconds);
+        startFlow(slot + STATE, protocolAndFlags, packets, bytes, microseconds);
+        meteredPackets += packets;
         meteredBytes += bytes;
       } else {
         spill(spilled++, IPV4_MEMBERS + (member << 2));
       }
-    } else if (addToFlow(slot + STATE, protocolAndFlags, bytes, microseconds)) {
+    } else if (addToFlow(slot + STATE, protocolAndFlags, packets, bytes, microseconds)) {
+      meteredPackets += packets;
       meteredBytes += bytes;
     } else {
-      lose(bytes);
+      lose(packets, bytes);
     }
   }
-  endSums(meteredBytes);
+  endSums(meteredPackets, meteredBytes);
   return spilled;
 }
 

@@ -139,6 +139,7 @@ describe('a configuration', () => {
         sinks: [],
         trafficType: 'ALL',
         fields: [],
+        count: 'host',
         addresses: 'plain',
         constants: {},
         windowSeconds: 300,
@@ -364,6 +365,16 @@ describe('a report', () => {
       'rejections of what a filter keeps out',
       'flowLogs: [{rejects: {nflog: 5}}]\ncapture: {filter: tcp}',
       /cannot be combined with capture.filter.*: use exclude/,
+    ],
+    [
+      'the wire with an engine that cannot tell',
+      'flowLogs: [{count: wire}]\ncapture: {engine: libpcap}',
+      /flowLogs\[0\].count: 'wire' is not supported by the engine libpcap: set capture.engine to ring/,
+    ],
+    [
+      'the wire on any',
+      'flowLogs: [{count: wire, interfaces: [eth0, any]}]',
+      /flowLogs\[0\].count: 'wire' is not supported on any: list the interfaces/,
     ],
     [
       'one id for several interfaces',

@@ -46,7 +46,7 @@ function storesOf(flow: { packets: number; bytes: number }, bytes: number): Int3
       return stores.push(target.slice()) > 0;
     },
   });
-  expect(addToFlow(watched, IPV4_STATE, 6, bytes, 20)).toBe(true);
+  expect(addToFlow(watched, IPV4_STATE, 6, 1, bytes, 20)).toBe(true);
   return stores;
 }
 

@@ -118,15 +118,27 @@ const time = fc.oneof(
 );
 const nanoseconds = fc.oneof(fc.constantFrom(0, 999, 1000, 999_999_999, 0xffff_ffff), fc.nat(999_999_999));
 
+/** Mostly none; else any, and such as fit the frames that there are. */
+const segmentation = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(0) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 0xffff_ffff }) },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(fc.integer({ min: 1, max: 30 }), fc.constantFrom(0, 0x8000), fc.integer({ min: 20, max: 120 }))
+      .map(([segmentBytes, jumbo, headers]) => ((segmentBytes << 16) | jumbo | headers) >>> 0),
+  },
+);
+
 /** Frames of several link types, each in a batch of its own. */
 function trafficOf(frame: typeof arbitraryFrame): fc.Arbitrary<Traffic[]> {
-  const timed = fc.tuple(frame, time, nanoseconds);
+  const timed = fc.tuple(frame, time, nanoseconds, segmentation);
   return fc.tuple(fc.array(timed, { maxLength: 100, size: 'max' }), fc.boolean()).map(([frames, isFile]) => {
     const batches = new Map<number, BatchPacket[]>();
-    for (const [{ linkType, bytes, capturedLength, wireLength }, seconds, nanoseconds] of frames) {
+    for (const [{ linkType, bytes, capturedLength, wireLength }, seconds, nanoseconds, segmentation] of frames) {
       const packets = batches.get(linkType) ?? [];
       batches.set(linkType, packets);
-      packets.push({ seconds, nanoseconds, bytes: bytes.subarray(0, capturedLength), wireLength });
+      packets.push({ seconds, nanoseconds, bytes: bytes.subarray(0, capturedLength), wireLength, segmentation });
     }
     return [...batches].map(([linkType, packets]) => ({ linkType, packets, isFile }));
   });
@@ -152,6 +164,7 @@ const policy: fc.Arbitrary<ExclusionPolicy> = fc.oneof(
 const options: fc.Arbitrary<Options> = fc.record({
   exclusion: policy.map((each) => new Exclusion(each)),
   keysIcmp: fc.boolean(),
+  countsWire: fc.boolean(),
   windowSeconds: fc.constantFrom(1, 60, 600),
   windowsMax: fc.constantFrom(1, 2, 1000),
   flowsMax: fc.constantFrom(1, 10, 1_000_000),

@@ -74,6 +74,38 @@ describe('taps that ask the packet filter', () => {
   });
 });
 
+describe('taps that count as on the wire', () => {
+  const counting = (count: 'wire' | undefined): TapSetup => {
+    const { point, capture } = tapOn('eth0');
+    const flowLog = { ...point.flowLog, ...(count === undefined ? {} : { count }) };
+    return { point: { ...point, flowLog }, capture: { ...capture, tellsSegments: count === 'wire' } };
+  };
+  const open = (name: string): LiveEngine => ({
+    ...{ name, limits: [], holdMs: 0 },
+    open: (options) => engine.open(options),
+    wait: () => undefined,
+  });
+
+  test('are refused by an engine that cannot tell, with what to do instead', () => {
+    set = setOn(open('libpcap'));
+    expect(() => set.observe(counting('wire'))).toThrow(
+      'Counting on eth0 as on the wire takes the engine ring, and this is libpcap: change it, or set count to host.',
+    );
+    expect(names()).toEqual([]);
+    set.observe(counting(undefined));
+    expect(names()).toEqual(['eth0']);
+  });
+
+  test('continue with the capture of a tap that counted alike, and open their own where it did not', async () => {
+    set = setOn(open('ring'));
+    set.observe(counting('wire'));
+    await set.change(counting('wire'), emptyBatch());
+    expect(engine.opened.map(({ closed }) => closed)).toEqual([false]);
+    await set.change(counting(undefined), emptyBatch());
+    expect(engine.opened.map(({ closed }) => closed)).toEqual([true, false]);
+  });
+});
+
 describe('windows that the recorder does not let go of', () => {
   const FLOWS = 1000;
   const HELD_BYTES_MAX = 256 * 1024;

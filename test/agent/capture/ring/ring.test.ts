@@ -24,8 +24,8 @@ function askedFor(options: Partial<LiveOptions>, refusal?: string): { asked: unk
       asked.push(['libpcap', device]);
       return {} as CaptureHandle;
     },
-    openRing: ({ device, bufferBytes, dataLink }, blockBytes) => {
-      asked.push(['ring', device, bufferBytes, blockBytes, dataLink]);
+    openRing: ({ device, bufferBytes, dataLink }, blockBytes, tellsSegments) => {
+      asked.push(['ring', device, bufferBytes, blockBytes, dataLink, ...(tellsSegments ? ['segments'] : [])]);
       if (refusal !== undefined) throw Object.assign(new Error('bind: out of luck'), { code: refusal });
       return {} as CaptureHandle;
     },
@@ -66,6 +66,20 @@ describe('the ring engine', () => {
         ['libpcap', 'eth9'],
       ],
       error: undefined,
+    });
+  });
+
+  test('tells segments where it is asked to, and leaves nothing to libpcap then', () => {
+    const ring = ['ring', 'eth9', 64 << 20, 1 << 18, -1, 'segments'];
+    expect(askedFor({ tellsSegments: true })).toEqual({ asked: [ring], error: undefined });
+    const sentence =
+      'Counting on eth9 as on the wire failed, no packet ring can tell the segments there (bind: out of luck): ';
+    const { asked, error } = askedFor({ tellsSegments: true }, 'RING_UNSUPPORTED');
+    expect(asked).toEqual([ring]);
+    expect(error).toMatchObject({ code: 'config.invalid', message: expect.stringContaining(sentence) });
+    expect(askedFor({ tellsSegments: true, interfaceName: 'usbmon0' })).toMatchObject({
+      asked: [],
+      error: { code: 'config.invalid', message: expect.stringContaining('it is no network interface') },
     });
   });
 
