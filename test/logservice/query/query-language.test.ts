@@ -1,10 +1,9 @@
-/** What people write who come from CLS, or who mistype a field: through the service, as it is asked. */
+/** What people write who come from CLS, or who mistype a field. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CLS_FUNCTIONS } from '../../../logservice/query/cls-functions.ts';
-import { removeFolder, search, startTestService, type TestService, temporaryFolder, upload } from '../harness.ts';
+import { SearchedStore } from '../searched-store.ts';
 
-const folder = temporaryFolder();
-let service: TestService;
+let store: SearchedStore;
 
 /** 2023-11-14 22:13:20 UTC. */
 const BASE_MS = 1_700_000_000_000;
@@ -16,16 +15,13 @@ const LOGS = [
 ] as const;
 
 beforeAll(async () => {
-  service = await startTestService(folder, { topics: [{ id: 'flowlog' }] });
-  await upload(service, [{ logs: LOGS.map((contents, index) => ({ time: BASE_MS + index * 60_000, contents })) }]);
+  const logs = LOGS.map((contents, index) => ({ time: BASE_MS + index * 60_000, contents }));
+  store = await SearchedStore.of({ flowlog: [{ logs }] });
 });
-afterAll(async () => {
-  await service.stop();
-  removeFolder(folder);
-});
+afterAll(() => store.remove());
 
 async function answerOf(query: string): Promise<unknown> {
-  const { status, json, rows } = await search(service, query);
+  const { status, json, rows } = await store.search(query);
   return status === 200 ? rows : json['errormessage'];
 }
 
@@ -92,7 +88,7 @@ describe('a name with a dash', () => {
   });
 
   test('that no log has is an error with its position in the query as it was written', async () => {
-    const { json } = await search(service, '* | select log-status frm log-status where');
+    const { json } = await store.search('* | select log-status frm log-status where');
     expect(json).toMatchObject({ errorcode: 'SyntaxError' });
     expect(Number(json['position'])).toBeLessThanOrEqual('* | select log-status frm log-status where'.length);
   });
@@ -108,7 +104,7 @@ describe('SQL without a bar', () => {
   });
 
   test.each(['select', 'select AND accept', 'NOT select', '"select count(*)"'])('%s is a condition', async (query) => {
-    const { status, rows } = await search(service, query);
+    const { status, rows } = await store.search(query);
     expect([status, rows.length]).toEqual([200, query === 'NOT select' ? 4 : 0]);
   });
 });
@@ -127,7 +123,7 @@ describe('a field that no log has', () => {
   });
 
   test('is said beside no rows where nothing is near', async () => {
-    const { status, rows, json } = await search(service, 'somethingelse:5');
+    const { status, rows, json } = await store.search('somethingelse:5');
     expect([status, rows, json['notes']]).toEqual([
       200,
       [],

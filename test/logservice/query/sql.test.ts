@@ -7,32 +7,31 @@ import {
   TABLE_FUNCTIONS,
   WINDOW_FUNCTIONS,
 } from '../../../logservice/query/sql-functions.ts';
-import { removeFolder, search, startTestService, type TestService, temporaryFolder, upload } from '../harness.ts';
+import { SearchedStore } from '../searched-store.ts';
 
-const folder = temporaryFolder();
-let service: TestService;
+let store: SearchedStore;
 
 const BASE_MS = 1_700_000_000_000;
 /** Of another topic, and of another time: no search of the tests below may show them. */
 const HIDDEN = ['hidden-topic', 'hidden-time'];
 
 beforeAll(async () => {
-  service = await startTestService(folder, { topics: [{ id: 'flowlog' }, { id: 'other' }] });
   const log = (n: string, bytes: number, time: number) => ({
     time,
     contents: { n, bytes: String(bytes), srcport: '1' },
   });
-  await upload(service, [{ source: 'host-1', logs: [log('a', 10, BASE_MS), log('b', 20, BASE_MS + 1)] }]);
-  await upload(service, [{ source: HIDDEN[1]!, logs: [log(HIDDEN[1]!, 70, BASE_MS + 10_000)] }]);
-  await upload(service, [{ source: HIDDEN[0]!, logs: [log(HIDDEN[0]!, 700, BASE_MS)] }], 'other');
+  store = await SearchedStore.of({
+    flowlog: [
+      { source: 'host-1', logs: [log('a', 10, BASE_MS), log('b', 20, BASE_MS + 1)] },
+      { source: HIDDEN[1]!, logs: [log(HIDDEN[1]!, 70, BASE_MS + 10_000)] },
+    ],
+    other: [{ source: HIDDEN[0]!, logs: [log(HIDDEN[0]!, 700, BASE_MS)] }],
+  });
 });
-afterAll(async () => {
-  await service.stop();
-  removeFolder(folder);
-});
+afterAll(() => store.remove());
 
 /** Over the logs a and b. */
-const ask = (sql: string) => search(service, `| ${sql}`, { from: BASE_MS, to: BASE_MS + 1000 });
+const ask = (sql: string) => store.search(`| ${sql}`, { fromMs: BASE_MS, toMs: BASE_MS + 1000 });
 
 describe('SQL that leaves its topic and time is refused', () => {
   test.each([
@@ -140,7 +139,7 @@ describe('SQL that leaves its topic and time is refused', () => {
   ])('%s', async (sql) => {
     const { status, json } = await ask(sql);
     expect({ sql, status, code: json['errorcode'] }).toEqual({ sql, status: 400, code: 'SyntaxError' });
-    for (const hidden of [...HIDDEN, service.folder]) expect(JSON.stringify(json)).not.toContain(hidden);
+    for (const hidden of [...HIDDEN, store.folder]) expect(JSON.stringify(json)).not.toContain(hidden);
   });
 });
 
