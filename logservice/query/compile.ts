@@ -104,10 +104,8 @@ class Compiler {
         return `(NOT ${this.compile(condition.part)})`;
       case 'present':
         return this.#present(this.#operand(condition.key));
-      case 'empty': {
-        const { sql, restKey } = this.#operand(condition.key);
-        return isTrue(`${restKey === undefined ? sql : this.#other('l.other', restKey)} = ''`);
-      }
+      case 'empty':
+        return isTrue(`${this.#textOf(condition.key)} = ''`);
       case 'match':
         this.#countTerm(condition.pattern);
         return this.#match(condition.key, condition.pattern);
@@ -133,6 +131,13 @@ class Compiler {
     if (key.startsWith(TAG_PREFIX)) return { type: 'text', sql: this.#other('p.tags', key.slice(TAG_PREFIX.length)) };
     if (otherType(key) !== 'long') return { type: 'text', sql: this.#other('l.other', key) };
     return { type: 'long', sql: otherColumn(this.#parameter(jsonPointer(key)), 'long'), restKey: key };
+  }
+
+  /** Where a text of the field stands: of an integer field beside its integers. */
+  #textOf(key: string): string {
+    const column = COLUMN_OF.get(key);
+    const isNumeric = column === undefined ? otherType(key) === 'long' : column.type === 'long' && column.isField;
+    return isNumeric ? this.#other('l.other', key) : this.#operand(key).sql;
   }
 
   #other(column: string, key: string): string {
