@@ -12,6 +12,8 @@ export interface Options {
   readonly topics: readonly TopicRequest[];
   readonly retentionMs: number;
   readonly storeBytesMax: number;
+  /** A line in the log for each finding: for who has no agent that tells of it. */
+  readonly logFindings: boolean;
   /** End when standard input ends: for a parent that wants no orphan. */
   readonly untilStdinEnds: boolean;
   readonly help: boolean;
@@ -24,6 +26,7 @@ export const USAGE = `Usage: node logservice/main.js [options]
   --topic ID[,WORD...]   Make or change a topic; may be repeated. Words: index=on, index=off, closed, open.
   --retention-days N     Delete logs that came more than N days ago. Default: 7
   --store-bytes-max N    Delete the oldest logs beyond this size of the database (4GiB, 500MiB...). Default: 4GiB
+  --log-findings         A line on standard error for each finding that is opened, worsened, repeated or closed.
   --until-stdin-ends     Stop when standard input ends.
   --help
 `;
@@ -58,6 +61,7 @@ export function parseOptions(words: readonly string[]): Options | string {
     topics,
     retentionMs: days * 86_400_000,
     storeBytesMax,
+    logFindings: values['log-findings'],
     untilStdinEnds: values['until-stdin-ends'],
     help: values.help,
   };
@@ -72,6 +76,7 @@ function parseWords(words: readonly string[]) {
       topic: { type: 'string', multiple: true, default: [] },
       'retention-days': { type: 'string', default: '7' },
       'store-bytes-max': { type: 'string', default: '4GiB' },
+      'log-findings': { type: 'boolean', default: false },
       'until-stdin-ends': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },

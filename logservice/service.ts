@@ -1,6 +1,8 @@
 import { chmodSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readFindingRules } from './findings/catalogue.ts';
+import { Findings } from './findings/findings.ts';
 import { loadCredentials } from './http/credentials.ts';
 import { HTTP_LIMITS, type HttpLimits, HttpServer } from './http/http-server.ts';
 import { type Address, listenInFolder, listenOnPort } from './http/listeners.ts';
@@ -27,6 +29,8 @@ export interface ServiceOptions extends RetentionOptions, Address {
   readonly searchWorker?: string;
   /** Told of what should not happen, and of what was deleted. */
   readonly log: (line: string) => void;
+  /** Whether each finding gets a line in the log. */
+  readonly logFindings?: boolean;
   /** Told that the service cannot continue. */
   readonly onFailure: (error: StoreError) => void;
 }
@@ -70,7 +74,8 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
   keepPrivate(store.path);
   const credentials = loadCredentials(join(folder, 'credentials.json'));
   const topics = loadTopics(join(folder, 'topics.json'), options.topics);
-  const { writer, searches, stopUsing } = await openUses(store, options);
+  const findings = await openFindings(store, folder, [...topics.keys()][0]!, options);
+  const { writer, searches, stopUsing } = await openUses(store, findings, options);
   const createServer = (isOwners: boolean) =>
     new HttpServer({
       handler,
@@ -79,7 +84,7 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
       limits: options.httpLimits ?? HTTP_LIMITS,
       onError: (error) => log(`log service: ${error.stack ?? error.message}`),
     });
-  const handler = createHandler({ store, writer, searches, topics, credentials, now });
+  const handler = createHandler({ store, writer, searches, topics, findings, credentials, now });
   const servers = [createServer(false), createServer(true)] as const;
   const port = await listenOnPort(servers[0], options);
   const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
@@ -99,6 +104,7 @@ async function startOn(store: Store, folder: string, options: ServiceOptions): P
       rmSync(runningPath, { force: true });
       await Promise.all(servers.map((server) => server.stop(STOP_GRACE_MS)));
       rmSync(socketPath, { force: true });
+      await findings.stop();
       await stopUsing();
       await stopRetention();
       const failure = await writer.exclusive(() => store.close());
@@ -115,6 +121,13 @@ function foreignStore(folder: string, { path, user }: { readonly path: string; r
   );
 }
 
+/** Of the topic that is searched where none is named. */
+function openFindings(store: Store, folder: string, topic: string, options: ServiceOptions): Promise<Findings> {
+  const { now, log, logFindings } = options;
+  const tell = logFindings === true ? log : undefined;
+  return Findings.open({ folder, store, topic, rules: readFindingRules(), now, log, tell });
+}
+
 interface Uses {
   readonly writer: Writer;
   readonly searches: Searches;
@@ -122,9 +135,13 @@ interface Uses {
 }
 
 /** Who writes the store, who reads it, and the checkpoints between the two. */
-async function openUses(store: Store, options: ServiceOptions): Promise<Uses> {
+async function openUses(store: Store, findings: Findings, options: ServiceOptions): Promise<Uses> {
   const { now, onFailure, log, searchTimeoutMs, searchWorker = SEARCH_WORKER } = options;
-  const writer = await Writer.open(store, { now, onFailure, onCommit: () => checkpoints.look() });
+  const onCommit = (): void => {
+    checkpoints.look();
+    findings.look();
+  };
+  const writer = await Writer.open(store, { now, onFailure, onCommit });
   removeSpilled(store.path);
   const searches = new Searches({
     storePath: store.path,

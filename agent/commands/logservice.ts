@@ -70,7 +70,7 @@ function serviceWords(invocation: Invocation): string[] {
  */
 async function runLogService({ signal }: Invocation, words: readonly string[]): Promise<ExitCode> {
   const entry = fileURLToPath(new URL('../../logservice/main.js', import.meta.url));
-  const child = spawn(process.execPath, [entry, ...words, '--until-stdin-ends'], {
+  const child = spawn(process.execPath, [entry, ...words, '--log-findings', '--until-stdin-ends'], {
     stdio: ['pipe', 'inherit', 'inherit'],
   });
   signal.addEventListener('abort', () => child.kill('SIGTERM'), { once: true });

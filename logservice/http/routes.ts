@@ -1,3 +1,4 @@
+import type { Findings } from '../findings/findings.ts';
 import { Refusal } from '../model/refusal.ts';
 import { SEARCH_LIMITS } from '../search/search-request.ts';
 import type { Searches } from '../search/searches.ts';
@@ -6,6 +7,7 @@ import type { Topic } from '../store/topics.ts';
 import { COMMIT_UPLOADS_MAX, type Writer } from '../store/writer.ts';
 import { decompress } from '../upload/compression.ts';
 import { checkDigests, DIGEST_HEADER } from './body-digest.ts';
+import { FINDINGS_ROUTES } from './findings-routes.ts';
 import type { Answer, Exchange, Handler } from './http-server.ts';
 import { readBody } from './request-body.ts';
 import { type Credentials, checkSignature, type SignatureDemands } from './signature.ts';
@@ -17,6 +19,7 @@ import { type Credentials, checkSignature, type SignatureDemands } from './signa
  *     POST /search                      {topic_id, query, exclude, from, to, limit} -> {columns, rows, ...}
  *     GET  /topics                      the topics, and what they hold
  *     GET  /health                      alive; the only one without a signature
+ *     ...  /findings ...                findings-routes.ts
  */
 export interface Service {
   readonly store: Store;
@@ -24,6 +27,7 @@ export interface Service {
   readonly searches: Searches;
   readonly topics: ReadonlyMap<string, Topic>;
   readonly credentials: Credentials;
+  readonly findings: Findings;
   readonly now: () => number;
 }
 
@@ -56,9 +60,17 @@ export function createHandler(service: Service): Handler {
       case 'GET /topics':
         return authorized(service, exchange, READ_DEMANDS) ?? { topics: await listTopics(service) };
       default:
-        return new Refusal('NotSupported', `No such endpoint: ${request.method} ${url.pathname}`);
+        return await other(service, exchange);
     }
   };
+}
+
+async function other(service: Service, exchange: Exchange): Promise<Answer | Refusal> {
+  const { request, url } = exchange;
+  const route = FINDINGS_ROUTES.get(`${request.method} ${url.pathname}`);
+  if (route === undefined) return new Refusal('NotSupported', `No such endpoint: ${request.method} ${url.pathname}`);
+  const demands = request.method === 'POST' ? SEARCH_DEMANDS : READ_DEMANDS;
+  return authorized(service, exchange, demands) ?? (await route(service.findings, exchange));
 }
 
 function authorized(

@@ -27,6 +27,16 @@ export class ReadGate {
     if (this.#readers === 0) this.#onEmpty();
   }
 
+  /** Reads between two checkpoints. */
+  async within<T>(work: () => Promise<T>): Promise<T> {
+    await this.enter();
+    try {
+      return await work();
+    } finally {
+      this.leave();
+    }
+  }
+
   alone<T>(work: () => Promise<T>): Promise<T> {
     this.#claims += 1;
     const done = this.#alone.then(() => this.#empty()).then(work);

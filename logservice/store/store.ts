@@ -63,6 +63,7 @@ export class Store {
   readonly gate = new ReadGate();
   readonly #instance: DuckDBInstance;
   readonly #sharedLock: DuckDBInstance;
+  readonly #readers: DuckDBConnection[] = [];
 
   private constructor(
     path: string,
@@ -103,6 +104,13 @@ export class Store {
     }
   }
 
+  /** Another connection, for reading within `gate.within`: what is being committed it does not see. */
+  async connect(): Promise<DuckDBConnection> {
+    const connection = await this.#instance.connect();
+    this.#readers.push(connection);
+    return connection;
+  }
+
   /** Writes the log of changes into the database file; only within `gate.alone`, and between transactions. */
   async checkpoint(): Promise<void> {
     await this.connection.run('CHECKPOINT');
@@ -127,7 +135,7 @@ export class Store {
       () => undefined,
       (error: Error) => firstLine(error),
     );
-    this.connection.closeSync();
+    for (const connection of [this.connection, ...this.#readers]) connection.closeSync();
     this.#instance.closeSync();
     this.#sharedLock.closeSync();
     return failure;
