@@ -87,6 +87,16 @@ function startLine(storeFolder: string): string {
     : `${own} logservice --store ${quoted(storeFolder)}`;
 }
 
+export interface ServiceQuestion {
+  readonly method: 'GET' | 'POST';
+  readonly path: string;
+  /** Of the URL. */
+  readonly parameters?: Readonly<Record<string, string>>;
+  /** Sent as JSON. */
+  readonly body?: object;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export class LogServiceClient {
   readonly #location: LogServiceLocation;
   readonly #now: () => number;
@@ -99,43 +109,48 @@ export class LogServiceClient {
 
   /** @throws OperationalError `logservice.unreachable`, or `logservice.refused` with the service's own sentence */
   async search(question: SearchQuestion): Promise<SearchAnswer> {
-    const { query, exclude, fromMs, toMs, limit, topicId = this.#location.topicId } = question;
-    const body = JSON.stringify({ topic_id: topicId, query, exclude, from: fromMs, to: toMs, limit });
-    const { status, text } = await this.#post('/search', body, question.signal);
+    const { query, exclude, fromMs, toMs, limit, topicId = this.#location.topicId, signal } = question;
+    const body = { topic_id: topicId, query, exclude, from: fromMs, to: toMs, limit };
+    return (await this.ask({ method: 'POST', path: '/search', body, signal })) as unknown as SearchAnswer;
+  }
+
+  /** One request and its answer, an object. @throws OperationalError as `search` does */
+  async ask(question: ServiceQuestion): Promise<Readonly<Record<string, unknown>>> {
+    const { status, text } = await this.#exchange(question);
     const answer = parseObject(text);
-    if (status === 200 && answer !== undefined) return answer as unknown as SearchAnswer;
+    if (status === 200 && answer !== undefined) return answer;
     const { errormessage } = answer ?? {};
     throw new OperationalError(
       'logservice.refused',
       typeof errormessage === 'string'
         ? errormessage
-        : `Searching ${this.#location.url.origin} failed: answer ${status} is not from a log service.`,
+        : `Asking ${this.#location.url.origin} failed: answer ${status} is not from a log service.`,
     );
   }
 
-  async #post(
-    path: string,
-    body: string,
-    signal: AbortSignal | undefined,
-  ): Promise<{ readonly status: number; readonly text: string }> {
+  async #exchange(question: ServiceQuestion): Promise<{ readonly status: number; readonly text: string }> {
+    const { method, path, parameters = {}, signal } = question;
     const { url, socketPath, credentials } = this.#location;
     const isSecure = url.protocol === 'https:';
     const seconds = Math.floor(this.#now() / 1000);
+    const body = question.body === undefined ? '' : JSON.stringify(question.body);
     const digest = createHash('sha256').update(body).digest('hex');
     const headers = { 'content-type': 'application/json', host: url.host, 'x-cls-content-sha256': digest };
     const authorization = signRequest({
       ...credentials,
-      method: 'POST',
+      method,
       path,
-      parameters: {},
+      parameters,
       headers,
       beginSeconds: seconds - 60,
       endSeconds: seconds + 300,
     });
+    const target = new URL(path, url);
+    target.search = new URLSearchParams(parameters).toString();
     const connector = new Connector({ endpoint: url, timeouts: DEFAULT_TIMEOUTS });
     const agent = socketPath === undefined ? connectingAgent(connector, isSecure, {}) : new http.Agent();
-    const request = (isSecure ? https : http).request(new URL(path, url), {
-      method: 'POST',
+    const request = (isSecure ? https : http).request(target, {
+      method,
       ...(socketPath === undefined ? {} : { socketPath }),
       headers: { ...headers, authorization, 'content-length': Buffer.byteLength(body) },
       timeout: ANSWER_TIMEOUT_MS,

@@ -16,6 +16,7 @@ export const COMMANDS: CommandTable = new Map([
   ['spool', async () => (await import('./spool.ts')).spool],
   ['query', async () => (await import('./query.ts')).query],
   ['analyse', async () => (await import('./analyse.ts')).analyse],
+  ['findings', async () => (await import('./findings.ts')).findings],
   ['logservice', async () => (await import('./logservice.ts')).logservice],
   ['interfaces', async () => (await import('./interfaces.ts')).interfaces],
   ['help', async () => (await import('./help.ts')).createHelp(COMMANDS)],

@@ -6,7 +6,7 @@ import { OperationalError } from '../model/operational-error.ts';
 import { withoutPassword } from '../options/kinds.ts';
 import { DEFAULT_STORE_FOLDER, type LogServiceLocation, locateLogService } from './logservice-client.ts';
 
-export const STORE_OPTIONS: readonly OptionSpec[] = [
+export const SERVICE_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'store',
     value: 'DIR',
@@ -17,15 +17,27 @@ export const STORE_OPTIONS: readonly OptionSpec[] = [
     value: 'URL',
     description: 'URL of the log service. Default: read from the store, as the key always is.',
   },
+];
+export const STORE_OPTIONS: readonly OptionSpec[] = [
+  ...SERVICE_OPTIONS,
   { name: 'topic', value: 'ID', description: 'Topic to search. Default: the first one of the service.' },
 ];
 
 /** @throws OperationalError */
-export async function namedLogService(command: string, invocation: Invocation): Promise<LogServiceLocation> {
+export function namedLogService(command: string, invocation: Invocation): Promise<LogServiceLocation> {
+  return serviceOf(command, invocation, invocation.string('topic'));
+}
+
+/** Of a command with `SERVICE_OPTIONS` alone. @throws OperationalError */
+export async function serviceOf(
+  command: string,
+  invocation: Invocation,
+  topicId?: string,
+): Promise<LogServiceLocation> {
   const url = invocation.string('url');
   return locateLogService(invocation.string('store') ?? (await runningStore(invocation)), {
     url: url === undefined ? undefined : parseUrl(command, url),
-    topicId: invocation.string('topic'),
+    topicId,
   });
 }
 

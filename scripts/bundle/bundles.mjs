@@ -37,10 +37,11 @@ export const COMMAND_BUNDLES = [
   },
   {
     name: 'searches',
-    commands: ['query', 'analyse', 'logservice'],
+    commands: ['query', 'analyse', 'findings', 'logservice'],
     runs: [
       ['query', '--help'],
       ['analyse', '--help'],
+      ['findings', '--help'],
       ['logservice', '--help'],
     ],
   },
