@@ -7,6 +7,8 @@ import type { Stream, TextOutput } from '../terminal/text-output.ts';
 export interface OptionSpec {
   /** Without dashes: `window` for `--window`. */
   readonly name: string;
+  /** Other names that it goes by, without dashes. */
+  readonly aliases?: readonly string[];
   /** One letter: `o` for `-o`. */
   readonly short?: string;
   /** Placeholder of the value in the help (`SECONDS`); without it the option is a flag. */

@@ -44,14 +44,14 @@ export function createInvocation(command: Command, words: readonly string[], con
 }
 
 function parseWords(command: Command, words: readonly string[]): Words {
-  const specs = new Map(allOptions(command).map((option) => [option.name, option]));
+  const specs = optionsByName(command);
   // Not parseArgs' strict mode: its messages know neither the command nor the nearest option.
   const { tokens } = parseArgs({
     args: [...words],
     strict: false,
     tokens: true,
     allowPositionals: true,
-    options: Object.fromEntries([...specs.values()].map((spec) => [spec.name, parseArgsOption(spec)])),
+    options: Object.fromEntries([...specs].map(([name, spec]) => [name, parseArgsOption(spec, name)])),
   });
   const values = new Map<string, string[]>();
   const positionals: string[] = [];
@@ -69,9 +69,20 @@ function parseWords(command: Command, words: readonly string[]): Words {
   return { values, positionals, program };
 }
 
-function parseArgsOption(spec: OptionSpec): { type: 'string' | 'boolean'; short?: string; multiple: true } {
+/** Under every name that an option has. */
+function optionsByName(command: Command): ReadonlyMap<string, OptionSpec> {
+  return new Map(
+    allOptions(command).flatMap((option) => [option.name, ...(option.aliases ?? [])].map((name) => [name, option])),
+  );
+}
+
+function parseArgsOption(
+  spec: OptionSpec,
+  name: string,
+): { type: 'string' | 'boolean'; short?: string; multiple: true } {
   const type = spec.value === undefined ? 'boolean' : 'string';
-  return spec.short === undefined ? { type, multiple: true } : { type, short: spec.short, multiple: true };
+  const short = name === spec.name ? spec.short : undefined;
+  return short === undefined ? { type, multiple: true } : { type, short, multiple: true };
 }
 
 function checkedValue(
@@ -92,8 +103,7 @@ function checkedValue(
 }
 
 function unknownOption(command: Command, rawName: string): OperationalError {
-  const names = allOptions(command).map((option) => option.name);
-  const nearest = rawName.startsWith('--') ? nearestWord(rawName.slice(2), names) : undefined;
+  const nearest = rawName.startsWith('--') ? nearestWord(rawName.slice(2), optionsByName(command).keys()) : undefined;
   const hint = nearest === undefined ? '' : `; did you mean --${nearest}?`;
   return usageError(command, `unknown option ${rawName}${hint}`);
 }

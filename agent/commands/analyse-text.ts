@@ -83,8 +83,8 @@ function searchOptions(invocation: Invocation, { fromMs, toMs }: Period): string
     const value = invocation.string(name);
     return value === undefined ? [] : [`--${name}`, quoted(visible(value))];
   });
-  const until = invocation.has('until') ? ['--to', String(Math.ceil(toMs / 1000))] : [];
-  return ['--from', String(Math.floor(fromMs / 1000)), ...until, ...named].join(' ');
+  const until = invocation.has('until') ? ['--until', String(Math.ceil(toMs / 1000))] : [];
+  return ['--since', String(Math.floor(fromMs / 1000)), ...until, ...named].join(' ');
 }
 
 /** With the severity in front where the analysis has one, and the records' query behind for programs. */

@@ -16,8 +16,9 @@ export const analyse: Command = {
   options: [
     {
       name: 'since',
+      aliases: ['last'],
       value: 'TIME',
-      description: 'Earliest time: an age (15m), ISO 8601, or Unix seconds. Default: 1h, for some analyses more.',
+      description: 'Earliest time: an age (15m), ISO 8601, or Unix seconds. Also --last. Default: 1h, for some more.',
     },
     { name: 'until', value: 'TIME', default: 'now', description: 'Latest time.' },
     {

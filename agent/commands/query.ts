@@ -24,11 +24,18 @@ export const query: Command = {
   positionals: { name: 'QUERY', min: 0, max: 1 },
   options: [
     ...STORE_OPTIONS,
-    { name: 'from', value: 'TIME', default: '15m', description: 'Earliest time.' },
     {
-      name: 'to',
+      name: 'since',
+      aliases: ['last', 'from'],
       value: 'TIME',
-      description: 'Latest time. Default: no limit, to include the open window.',
+      default: '15m',
+      description: 'Earliest time. Also --last and --from.',
+    },
+    {
+      name: 'until',
+      aliases: ['to'],
+      value: 'TIME',
+      description: 'Latest time. Also --to. Default: no limit, to include the open window.',
     },
     { name: 'limit', short: 'n', value: 'ROWS', default: '100', description: 'Maximum number of rows, 1 to 10000.' },
     FORMAT_OPTION,
@@ -37,7 +44,7 @@ export const query: Command = {
     { line: 'flowlogd query', says: 'Show the newest records.' },
     { line: "flowlogd query 'srcaddr:10.0.0.1 AND dstport:443'", says: 'Show matching records.' },
     {
-      line: "flowlogd query --from 1h '* | select dstport, sum(bytes) as bytes group by dstport order by bytes desc limit 10'",
+      line: "flowlogd query --last 1h '* | select dstport, sum(bytes) as bytes group by dstport order by bytes desc limit 10'",
       says: 'Show the ports with the most bytes in the last hour.',
     },
     {
@@ -45,7 +52,7 @@ export const query: Command = {
       says: 'Export the windows that lost packets as CSV.',
     },
     {
-      line: 'flowlogd query --from 1h \'ledger-status:* | select sum("ledger-offered-packets") as packets\'',
+      line: 'flowlogd query --last 1h \'ledger-status:* | select sum("ledger-offered-packets") as packets\'',
       says: 'Sum the offered packets of all ledgers.',
     },
   ],
@@ -57,13 +64,20 @@ export const query: Command = {
     const answer = await new LogServiceClient(location, Date.now).search({
       query: text,
       exclude: text.includes(LEDGER_KEYS) ? undefined : `${LEDGER_KEYS}status:*`,
-      fromMs: timeOption('query', invocation, 'from', nowMs),
-      toMs: invocation.has('to') ? timeOption('query', invocation, 'to', nowMs) : nowMs + WINDOW_SECONDS_MAX * 1000,
+      fromMs: timeOption('query', invocation, 'since', nowMs),
+      toMs: invocation.has('until')
+        ? timeOption('query', invocation, 'until', nowMs)
+        : nowMs + WINDOW_SECONDS_MAX * 1000,
       limit: invocation.integer('limit', { min: 1, max: 10_000 }),
     });
     const width = (invocation.stdout.isTTY && invocation.stdout.columns) || undefined;
     if (answer.rows.length > 0 || format !== 'table') invocation.stdout.write(formatFound(answer, format, width));
     if (format === 'table' || answer.rows.length === 0) invocation.stderr.write(summary(answer));
+    if (answer.rows.length === 0 && !invocation.has('url')) {
+      const { firstWindowNote } = await import('./first-window.ts');
+      const note = await firstWindowNote(invocation, nowMs);
+      if (note !== undefined) invocation.stderr.write(`${note}\n`);
+    }
     return EXIT.ok;
   },
 };

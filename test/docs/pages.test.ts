@@ -106,7 +106,12 @@ describe('every command', () => {
   test.each(commands.map((command) => [command.name, command] as const))(
     '%s uses only its own options in examples',
     (name, command) => {
-      const known = new Set(allOptions(command).flatMap((option) => [`--${option.name}`, `-${option.short ?? '?'}`]));
+      const known = new Set(
+        allOptions(command).flatMap(({ name: option, aliases = [], short = '?' }) => [
+          ...[option, ...aliases].map((each) => `--${each}`),
+          `-${short}`,
+        ]),
+      );
       for (const { line } of command.examples) {
         // Words between quotes, after a pipe or before the command are not its options.
         const [own = ''] = line

@@ -16,6 +16,7 @@ const OPTIONS: readonly OptionSpec[] = [
   { name: 'quiet', short: 'q', description: 'Print nothing.' },
   { name: 'json', excludes: ['format', 'quiet'], description: 'As JSON.' },
   { name: 'count-max', value: 'N', requires: 'count', description: 'No more than these.' },
+  { name: 'since', short: 's', aliases: ['last', 'from'], value: 'TIME', default: '15m', description: 'Earliest.' },
 ];
 
 const demo: Command = {
@@ -128,6 +129,14 @@ describe('a command line', () => {
         expect(it.positionals).toEqual(['a']);
       }),
     );
+  });
+
+  test('means an option by each of its names, and the last one counts', () => {
+    expect(parse(['a']).string('since')).toBe('15m');
+    for (const name of ['since', 'last', 'from']) expect(parse(['a', `--${name}`, '1h']).string('since')).toBe('1h');
+    expect(parse(['a', '--from', '2h', '-s', '3h', '--last=4h']).string('since')).toBe('4h');
+    expect(parse(['a', '--last', '1h']).has('since')).toBe(true);
+    expect(refusal(['a', '--lats', '1h'])).toContain('did you mean --last?');
   });
 
   test('is accepted or refused with a sentence, whatever its words are', () => {

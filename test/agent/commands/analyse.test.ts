@@ -66,7 +66,7 @@ describe('flowlogd analyse', () => {
     expect(lines.slice(6)).toEqual([
       'Complete: 60 windows with 60,000 packets, none lost.',
       expect.stringContaining(
-        `query --from ${BEGIN} --to ${BEGIN + 3660} --store ${folder} 'srcaddr:203.0.113.66 AND dstaddr:10.0.1.1 AND protocol:6 AND tcp-flags:2'`,
+        `query --since ${BEGIN} --until ${BEGIN + 3660} --store ${folder} 'srcaddr:203.0.113.66 AND dstaddr:10.0.1.1 AND protocol:6 AND tcp-flags:2'`,
       ),
       'MITRE ATT&CK T1046.',
     ]);

@@ -47,6 +47,15 @@ describe('flowlogd query', () => {
     expect(out).toBe('dstport,total\r\n443,6000\r\n');
   });
 
+  test.each([
+    ['--last', '1m', 1],
+    ['--since', '2h', 1],
+    ['--from', '2h', 1],
+  ])('takes %s as the earliest time', async (option, age, rows) => {
+    const { out } = await run(['srcaddr:10.0.0.1', option, age, '-o', 'ndjson']);
+    expect(out.trim().split('\n')).toHaveLength(rows);
+  });
+
   test('says of which time the logs are when none is of the time asked for', async () => {
     const { out, err } = await run(['--from', '2h', '--to', '1h']);
     expect(out).toBe('');
