@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { ANNOTATION_KERNELS } from './kernels/annotations.ts';
 import { CALIBRATION_KERNELS } from './kernels/calibration.ts';
 import { CAPTURE_KERNELS } from './kernels/capture.ts';
+import { DETECTION_KERNELS } from './kernels/detection.ts';
 import type { Kernel } from './kernels/kernel.ts';
 import { type KernelResult, measure } from './kernels/measure.ts';
 import { PACKET_KERNELS } from './kernels/packets.ts';
@@ -22,6 +23,7 @@ const KERNELS: readonly Kernel[] = [
   ...RECORD_KERNELS,
   ...ANNOTATION_KERNELS,
   ...TRANSLATION_KERNELS,
+  ...DETECTION_KERNELS,
   ...CALIBRATION_KERNELS,
 ];
 

@@ -2,6 +2,7 @@
 import type { Analysis } from '../analyses/analysis.ts';
 import { defaultsOf, type ParameterValues } from '../analyses/question.ts';
 import type { Observed } from './observed.ts';
+import { RULE_NAMES, type RuleName } from './rule-names.ts';
 import { RuleObserver, type Span } from './rule-observer.ts';
 import { beacon } from './rules/beacon.ts';
 import { exfiltration } from './rules/exfiltration.ts';
@@ -21,8 +22,7 @@ import type { EndedWindow, ObserverUse, WindowObserver } from './window-observer
 
 type Maker = (analysis: Analysis, values: ParameterValues, span: Span) => WindowObserver;
 
-/** By name of the analysis: the one list of what can be observed. */
-const OBSERVERS: Readonly<Record<string, Maker>> = {
+const OBSERVERS: Readonly<Record<RuleName, Maker>> = {
   'scan-ports': (analysis, values, span) => new RuleObserver(analysis, scanPorts(values), span),
   'scan-hosts': (analysis, values, span) => new RuleObserver(analysis, scanHosts(values, analysis), span),
   'syn-flood': (analysis, values, span) => new RuleObserver(analysis, synFlood(values), span),
@@ -78,16 +78,11 @@ export function rulesByDefault(catalogue: readonly Analysis[]): readonly string[
   return catalogue.flatMap(({ name, finding }) => (finding !== undefined && finding.byDefault !== false ? [name] : []));
 }
 
-/** Names of all that can be asked for. */
-export function allRules(catalogue: readonly Analysis[]): readonly string[] {
-  return catalogue.flatMap(({ name, finding }) => (finding === undefined ? [] : [name]));
-}
-
 function createObserver(catalogue: readonly Analysis[], name: string, given: ParameterValues = {}): WindowObserver {
   const analysis = catalogue.find((each) => each.name === name);
-  const maker = OBSERVERS[name];
+  const maker = Object.hasOwn(OBSERVERS, name) ? OBSERVERS[name as RuleName] : undefined;
   if (analysis?.finding === undefined || maker === undefined)
-    throw new Error(`unknown rule '${name}': expected ${allRules(catalogue).join(', ')}`);
+    throw new Error(`unknown rule '${name}': expected ${RULE_NAMES.join(', ')}`);
   const values = { ...defaultsOf(analysis), ...given };
   return maker(analysis, values, spanOf(analysis, values));
 }

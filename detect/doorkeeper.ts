@@ -14,7 +14,8 @@ export class Doorkeeper {
   /** Remembers it. */
   knows(text: string): boolean {
     if (this.#texts >= TEXTS_MAX) this.clear();
-    const isKnown = [this.#set(hash32(text, 0x2545f491)), this.#set(hash32(text, 0x6c078965))].every(Boolean);
+    const wasSet = this.#set(hash32(text, 0x2545f491));
+    const isKnown = this.#set(hash32(text, 0x6c078965)) && wasSet;
     if (!isKnown) this.#texts++;
     return isKnown;
   }

@@ -47,14 +47,14 @@ export class RuleObserver<Entry extends Known & { until: number }> implements Wi
       this.#late++;
       return;
     }
-    const entry = this.#subjects.get(key) ?? this.#admit(key, record);
+    const entry = this.#known(key, record) ?? this.#admit(key, record);
     if (entry !== undefined) this.#subjects.grow(entry, this.#definition.add(entry, record));
   }
 
   close(window: EndedWindow): readonly Signal[] {
     if (this.#isClosed && this.#span === 'window') this.#begin();
     this.#enter(window.start);
-    if (typeof this.#span === 'object' && 'expiry' in this.#span) {
+    if (isExpiring(this.#span)) {
       const forgotten = window.end - this.#span.expiry;
       this.#subjects.expire(({ until }) => until <= forgotten);
     }
@@ -62,9 +62,17 @@ export class RuleObserver<Entry extends Known & { until: number }> implements Wi
     return this.#mostSevere(this.#signals(window));
   }
 
+  #known(key: string, { end }: Observed): Entry | undefined {
+    const entry = this.#subjects.get(key);
+    if (entry === undefined || !isExpiring(this.#span) || entry.until > end - this.#span.expiry) return entry;
+    this.#subjects.remove(key, entry);
+    return undefined;
+  }
+
   #admit(key: string, record: Observed): Entry | undefined {
-    const created = this.#definition.create(record);
-    return created === undefined ? undefined : this.#subjects.admit(key, () => created);
+    const definition = this.#definition;
+    if (definition.begins?.(record) === false) return undefined;
+    return this.#subjects.admit(key, () => definition.create(record));
   }
 
   #begin(): void {
@@ -74,7 +82,7 @@ export class RuleObserver<Entry extends Known & { until: number }> implements Wi
 
   /** Whether the time belongs to the span, which begins anew with the first that is beyond it. */
   #enter(start: number): boolean {
-    if (this.#span === 'window' || 'expiry' in this.#span) return true;
+    if (this.#span === 'window' || isExpiring(this.#span)) return true;
     const spanStart = start - (start % this.#span.seconds);
     if (spanStart > this.#spanStart) {
       if (this.#spanStart !== Number.NEGATIVE_INFINITY) this.#subjects.clear();
@@ -85,8 +93,8 @@ export class RuleObserver<Entry extends Known & { until: number }> implements Wi
 
   #signals(window: EndedWindow): readonly Signal[] {
     const signals: Signal[] = [];
-    for (const entry of this.#subjects.entries()) {
-      for (const row of this.#definition.rows(entry, window)) {
+    for (const [key, entry] of this.#subjects.entries()) {
+      for (const row of this.#definition.rows(entry, key, window)) {
         const severity = severityOf(this.#analysis, { ...row.subject, ...row.figures });
         if (severity !== undefined) signals.push(this.#signal(row, severity, entry.isCoarse));
       }
@@ -103,4 +111,8 @@ export class RuleObserver<Entry extends Known & { until: number }> implements Wi
     this.#unreported += Math.max(0, sorted.length - SIGNALS_MAX);
     return sorted.slice(0, SIGNALS_MAX);
   }
+}
+
+function isExpiring(span: Span): span is { readonly expiry: number } {
+  return typeof span === 'object' && 'expiry' in span;
 }

@@ -6,16 +6,17 @@ import type { EndedWindow } from './window-observer.ts';
 /** What an observer is made of: one rule of the catalogue, as what it knows of one subject, and what that amounts to. */
 export interface Rule<Entry extends Known> {
   readonly limits: SubjectLimits;
-  /** Whom the record is about; undefined where it does not matter to the rule. */
+  /** Whom the record is about, cells joined by spaces (`rowOf`); undefined where it does not matter to the rule. */
   keyOf(record: Observed): string | undefined;
-  /** Of a subject that is not known; undefined where this record does not make it one. */
-  create(record: Observed): Entry | undefined;
+  /** Whether a record makes one that is not known a subject; every record does without it. */
+  begins?(record: Observed): boolean;
+  create(record: Observed): Entry;
   /** Answers how many values the entry holds more. */
   add(entry: Entry, record: Observed): number;
   /** The lightest are forgotten first. */
   weight(entry: Entry): number;
   /** That meet the thresholds. */
-  rows(entry: Entry, window: EndedWindow): readonly Row[];
+  rows(entry: Entry, key: string, window: EndedWindow): readonly Row[];
 }
 
 export interface Row {
@@ -27,14 +28,35 @@ export interface Row {
   readonly isEstimate?: boolean;
 }
 
-/** What most entries begin with. */
-export interface Evidence extends Known {
-  since: number;
-  until: number;
+/** Of a subject that the key names: entries do not have it, because there are many of them. @param columns of the cells of the key */
+export function rowOf(
+  columns: readonly string[],
+  key: string,
+  { since, until }: Evidence,
+  figures: Row['figures'],
+  isEstimate = false,
+): Row {
+  const cells = key.split(' ').map((cell) => (/^\d+$/.test(cell) ? Number(cell) : cell));
+  return {
+    subject: Object.fromEntries(columns.map((column, at) => [column, cells[at]!])),
+    figures,
+    since,
+    until,
+    isEstimate,
+  };
 }
 
-export function evidenceOf({ start, end }: Observed): Evidence {
-  return { isCoarse: false, values: 0, since: start, until: end };
+/** What every entry has: a class, whose objects are half as large as those of a spread literal. */
+export class Evidence implements Known {
+  isCoarse = false;
+  values = 0;
+  since: number;
+  until: number;
+
+  constructor({ start, end }: Pick<Observed, 'start' | 'end'>) {
+    this.since = start;
+    this.until = end;
+  }
 }
 
 /** Widens the time to that of the record. */

@@ -46,8 +46,8 @@ export class Subjects<Entry extends Known> {
     return this.#evicted;
   }
 
-  entries(): IterableIterator<Entry> {
-    return this.#entries.values();
+  entries(): IterableIterator<[string, Entry]> {
+    return this.#entries.entries();
   }
 
   get(key: string): Entry | undefined {
@@ -56,11 +56,11 @@ export class Subjects<Entry extends Known> {
 
   /** Undefined where it stays out. */
   admit(key: string, create: () => Entry): Entry | undefined {
-    if (this.#entries.size >= this.#limits.subjectsMax) this.#evict();
     if (this.#isCoarse && !this.#door().knows(key)) {
       this.#evicted++;
       return undefined;
     }
+    if (this.#entries.size >= this.#limits.subjectsMax) this.#evict();
     const entry = create();
     entry.isCoarse = this.#isCoarse;
     this.#entries.set(key, entry);
@@ -76,7 +76,7 @@ export class Subjects<Entry extends Known> {
 
   /** Forgets those that are over. */
   expire(isOver: (entry: Entry) => boolean): void {
-    for (const [key, entry] of this.#entries) if (isOver(entry)) this.#remove(key, entry);
+    for (const [key, entry] of this.#entries) if (isOver(entry)) this.remove(key, entry);
   }
 
   clear(): void {
@@ -86,14 +86,18 @@ export class Subjects<Entry extends Known> {
     this.#values = 0;
   }
 
+  /** The lightest quarter of what is left, until there is room. */
   #evict(): void {
     this.#isCoarse = true;
-    const weighed = [...this.#entries].map(([key, entry]) => ({ key, entry, weight: this.#weight(entry) }));
-    weighed.sort((left, right) => left.weight - right.weight);
-    for (const { key, entry } of weighed) {
-      if (this.#isRoomy()) break;
-      this.#remove(key, entry);
-      this.#evicted++;
+    while (!this.#isRoomy()) {
+      const weights = Float64Array.from(this.#entries.values(), this.#weight).sort();
+      const limit = weights[Math.ceil(weights.length / 4) - 1]!;
+      for (const [key, entry] of this.#entries) {
+        if (this.#weight(entry) > limit) continue;
+        this.remove(key, entry);
+        this.#evicted++;
+        if (this.#isRoomy()) return;
+      }
     }
   }
 
@@ -102,7 +106,7 @@ export class Subjects<Entry extends Known> {
     return this.#entries.size <= subjectsMax * KEPT_SHARE && this.#values <= valuesMax * KEPT_SHARE;
   }
 
-  #remove(key: string, entry: Entry): void {
+  remove(key: string, entry: Entry): void {
     this.#entries.delete(key);
     this.#values -= entry.values;
   }

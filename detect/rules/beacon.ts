@@ -1,21 +1,21 @@
 import type { ParameterValues } from '../../analyses/question.ts';
-import { type Evidence, evidenceOf, type Rule } from '../rule.ts';
+import { Evidence, type Rule, rowOf } from '../rule.ts';
 import { hasSyn, TCP } from '../tcp.ts';
 
 /** Seconds, the longest first: the columns `strength_3600` ... of the query. */
 const PERIODS = [3600, 1800, 900, 600, 300, 120, 60] as const;
+const NO_SUMS = PERIODS.flatMap(() => [0, 0]);
 
-interface Entry extends Evidence {
-  readonly srcaddr: string;
-  readonly dstaddr: string;
-  readonly dstport: number;
+const COLUMNS = ['srcaddr', 'dstaddr', 'dstport'] as const;
+
+class Entry extends Evidence {
   /** Times of beginnings are `since` to `until`. */
-  beginnings: number;
-  meanBytes: number;
+  beginnings = 0;
+  meanBytes = 0;
   /** Sum of the squares of the distances from the mean. */
-  squares: number;
+  squares = 0;
   /** For each period the sums of cosines and of sines; none before the second beginning. */
-  sums: number[] | undefined;
+  sums: number[] | undefined = undefined;
 }
 
 /** @see https://en.wikipedia.org/wiki/Directional_statistics: the vector strength of times on a circle of one period is 1 for a clock */
@@ -26,24 +26,9 @@ export function beacon({ beginnings = 0, strength = 0, spread = 0, periods = 0 }
       protocol === TCP && first !== undefined && destinationPort < sourcePort && hasSyn(tcpFlags ?? 0)
         ? `${sourceAddress} ${destinationAddress} ${destinationPort}`
         : undefined,
-    create: (record) => ({
-      ...evidenceOf(record),
-      since: record.first ?? 0,
-      until: record.first ?? 0,
-      srcaddr: record.sourceAddress,
-      dstaddr: record.destinationAddress,
-      dstport: record.destinationPort,
-      beginnings: 0,
-      meanBytes: 0,
-      squares: 0,
-      sums: undefined,
-    }),
+    create: (record) => new Entry({ start: record.first ?? 0, end: record.first ?? 0 }),
     add: (entry, { first = 0, bytes }) => {
-      if (entry.beginnings === 1)
-        entry.sums = sumsWith(
-          PERIODS.flatMap(() => [0, 0]),
-          entry.since,
-        );
+      if (entry.beginnings === 1) entry.sums = sumsWith(NO_SUMS.slice(), entry.since);
       entry.since = Math.min(entry.since, first);
       entry.until = Math.max(entry.until, first);
       entry.beginnings++;
@@ -54,14 +39,15 @@ export function beacon({ beginnings = 0, strength = 0, spread = 0, periods = 0 }
       return 0;
     },
     weight: (entry) => entry.beginnings,
-    rows: (entry) => {
+    rows: (entry, key) => {
       if (entry.beginnings < Math.max(2, beginnings)) return [];
       const deviation = Math.sqrt(entry.squares / (entry.beginnings - 1));
       if (!(deviation <= entry.meanBytes * spread)) return [];
       const period = PERIODS.find(
         (seconds, index) => strengthOf(entry, index) > strength && entry.until - entry.since >= seconds * periods,
       );
-      return period === undefined ? [] : [rowOf(entry, period)];
+      const figures = { beginnings: entry.beginnings, period: period ?? 0, mean_bytes: entry.meanBytes };
+      return period === undefined ? [] : [rowOf(COLUMNS, key, entry, figures)];
     },
   };
 }
@@ -77,13 +63,4 @@ function sumsWith(sums: number[], time: number): number[] {
 
 function strengthOf({ sums = [], beginnings }: Entry, index: number): number {
   return Math.hypot(sums[2 * index] ?? 0, sums[2 * index + 1] ?? 0) / beginnings;
-}
-
-function rowOf({ srcaddr, dstaddr, dstport, beginnings, meanBytes, since, until }: Entry, period: number) {
-  return {
-    subject: { srcaddr, dstaddr, dstport },
-    figures: { beginnings, period, mean_bytes: meanBytes },
-    since,
-    until,
-  };
 }

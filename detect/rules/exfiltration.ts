@@ -1,24 +1,21 @@
 import type { ParameterValues } from '../../analyses/question.ts';
-import type { Observed } from '../observed.ts';
-import { type Evidence, evidenceOf, extend, type Rule } from '../rule.ts';
+import { Evidence, extend, type Rule, rowOf } from '../rule.ts';
 
-interface Entry extends Evidence {
-  readonly client: string;
-  readonly server: string;
-  sent: number;
-  received: number;
+const COLUMNS = ['client', 'server'] as const;
+
+class Entry extends Evidence {
+  sent = 0;
+  received = 0;
 }
 
 export function exfiltration({ bytes: sentMin = 0, ratio = 0 }: ParameterValues): Rule<Entry> {
   return {
     limits: { subjectsMax: 16_384, valuesMax: Number.POSITIVE_INFINITY },
-    keyOf: (record) => {
-      const { initiator } = record;
-      if (initiator !== 'source' && initiator !== 'destination') return undefined;
-      const { client, server } = sidesOf(record);
-      return `${client} ${server}`;
+    keyOf: ({ initiator, sourceAddress, destinationAddress }) => {
+      if (initiator === 'source') return `${sourceAddress} ${destinationAddress}`;
+      return initiator === 'destination' ? `${destinationAddress} ${sourceAddress}` : undefined;
     },
-    create: (record) => ({ ...evidenceOf(record), ...sidesOf(record), sent: 0, received: 0 }),
+    create: (record) => new Entry(record),
     add: (entry, record) => {
       extend(entry, record);
       if (record.initiator === 'source') entry.sent += record.bytes;
@@ -26,15 +23,9 @@ export function exfiltration({ bytes: sentMin = 0, ratio = 0 }: ParameterValues)
       return 0;
     },
     weight: ({ sent, received }) => sent + received,
-    rows: ({ client, server, sent, received, since, until }) =>
-      sent > sentMin && sent > received * ratio
-        ? [{ subject: { client, server }, figures: { sent, received }, since, until }]
-        : [],
+    rows: (entry, key) => {
+      const { sent, received } = entry;
+      return sent > sentMin && sent > received * ratio ? [rowOf(COLUMNS, key, entry, { sent, received })] : [];
+    },
   };
-}
-
-function sidesOf({ initiator, sourceAddress, destinationAddress }: Observed) {
-  return initiator === 'source'
-    ? { client: sourceAddress, server: destinationAddress }
-    : { client: destinationAddress, server: sourceAddress };
 }

@@ -1,13 +1,12 @@
 import type { ParameterValues } from '../../analyses/question.ts';
-import { type Evidence, evidenceOf, extend, type Rule } from '../rule.ts';
+import { Evidence, extend, type Rule, rowOf } from '../rule.ts';
 import { TCP, UDP } from '../tcp.ts';
 
-interface Entry extends Evidence {
-  readonly srcaddr: string;
-  readonly dstaddr: string;
-  readonly protocol: number;
-  fragments: number;
-  packets: number;
+const COLUMNS = ['srcaddr', 'dstaddr', 'protocol'] as const;
+
+class Entry extends Evidence {
+  fragments = 0;
+  packets = 0;
 }
 
 /** All fragments but the first are without ports. */
@@ -16,14 +15,7 @@ export function fragments({ packets: fragmentsMin = 0, share = 0 }: ParameterVal
     limits: { subjectsMax: 16_384, valuesMax: Number.POSITIVE_INFINITY },
     keyOf: ({ protocol, sourceAddress, destinationAddress }) =>
       protocol === TCP || protocol === UDP ? `${sourceAddress} ${destinationAddress} ${protocol}` : undefined,
-    create: (record) => ({
-      ...evidenceOf(record),
-      srcaddr: record.sourceAddress,
-      dstaddr: record.destinationAddress,
-      protocol: record.protocol,
-      fragments: 0,
-      packets: 0,
-    }),
+    create: (record) => new Entry(record),
     add: (entry, record) => {
       extend(entry, record);
       entry.packets += record.packets;
@@ -31,16 +23,10 @@ export function fragments({ packets: fragmentsMin = 0, share = 0 }: ParameterVal
       return 0;
     },
     weight: ({ packets }) => packets,
-    rows: ({ srcaddr, dstaddr, protocol, fragments: number, packets, since, until }) =>
-      number >= fragmentsMin && number > packets * share
-        ? [
-            {
-              subject: { srcaddr, dstaddr, protocol },
-              figures: { fragments: number, packets, share: number / packets },
-              since,
-              until,
-            },
-          ]
-        : [],
+    rows: (entry, key) => {
+      const { fragments: number, packets } = entry;
+      const figures = { fragments: number, packets, share: number / packets };
+      return number >= fragmentsMin && number > packets * share ? [rowOf(COLUMNS, key, entry, figures)] : [];
+    },
   };
 }

@@ -1,12 +1,12 @@
 import type { ParameterValues } from '../../analyses/question.ts';
-import { type Evidence, evidenceOf, extend, type Rule } from '../rule.ts';
-import type { Subject } from '../signal.ts';
+import { Evidence, extend, type Rule, rowOf } from '../rule.ts';
 import { TCP, UDP } from '../tcp.ts';
 
-interface Entry extends Evidence {
-  readonly subject: Subject;
-  packets: number;
-  bytes: number;
+const COLUMNS = ['srcaddr', 'srcport', 'dstaddr', 'dstport', 'protocol'] as const;
+
+class Entry extends Evidence {
+  packets = 0;
+  bytes = 0;
 }
 
 export function longConnection({ seconds: secondsMin = 0 }: ParameterValues): Rule<Entry> {
@@ -16,18 +16,7 @@ export function longConnection({ seconds: secondsMin = 0 }: ParameterValues): Ru
       (protocol === TCP || protocol === UDP) && sourcePort >= destinationPort
         ? `${sourceAddress} ${sourcePort} ${destinationAddress} ${destinationPort} ${protocol}`
         : undefined,
-    create: (record) => ({
-      ...evidenceOf(record),
-      subject: {
-        srcaddr: record.sourceAddress,
-        srcport: record.sourcePort,
-        dstaddr: record.destinationAddress,
-        dstport: record.destinationPort,
-        protocol: record.protocol,
-      },
-      packets: 0,
-      bytes: 0,
-    }),
+    create: (record) => new Entry(record),
     add: (entry, record) => {
       extend(entry, record);
       entry.packets += record.packets;
@@ -35,9 +24,10 @@ export function longConnection({ seconds: secondsMin = 0 }: ParameterValues): Ru
       return 0;
     },
     weight: ({ since, until }) => until - since,
-    rows: ({ subject, packets, bytes, since, until }) =>
-      until - since >= secondsMin
-        ? [{ subject, figures: { seconds: until - since, packets, bytes }, since, until }]
-        : [],
+    rows: (entry, key) => {
+      const { since, until, packets, bytes } = entry;
+      const seconds = until - since;
+      return seconds >= secondsMin ? [rowOf(COLUMNS, key, entry, { seconds, packets, bytes })] : [];
+    },
   };
 }

@@ -1,11 +1,11 @@
 import type { ParameterValues } from '../../analyses/question.ts';
-import { type Evidence, evidenceOf, extend, type Rule } from '../rule.ts';
+import { Evidence, extend, type Rule, rowOf } from '../rule.ts';
 
-interface Entry extends Evidence {
-  readonly srcaddr: string;
-  readonly dstaddr: string;
-  packets: number;
-  bytes: number;
+const COLUMNS = ['srcaddr', 'dstaddr'] as const;
+
+class Entry extends Evidence {
+  packets = 0;
+  bytes = 0;
 }
 
 export function newPeer({ recent = 0, packets: packetsMin = 0 }: ParameterValues): Rule<Entry> {
@@ -13,13 +13,7 @@ export function newPeer({ recent = 0, packets: packetsMin = 0 }: ParameterValues
     limits: { subjectsMax: 16_384, valuesMax: Number.POSITIVE_INFINITY },
     keyOf: ({ action, sourceAddress, destinationAddress }) =>
       action === 'ACCEPT' ? `${sourceAddress} ${destinationAddress}` : undefined,
-    create: (record) => ({
-      ...evidenceOf(record),
-      srcaddr: record.sourceAddress,
-      dstaddr: record.destinationAddress,
-      packets: 0,
-      bytes: 0,
-    }),
+    create: (record) => new Entry(record),
     add: (entry, record) => {
       extend(entry, record);
       entry.packets += record.packets;
@@ -28,9 +22,11 @@ export function newPeer({ recent = 0, packets: packetsMin = 0 }: ParameterValues
     },
     // The one that was not seen for the longest time is forgotten first.
     weight: ({ until }) => until,
-    rows: ({ srcaddr, dstaddr, packets, bytes, since, until }, { end }) =>
-      since >= end - recent && packets >= packetsMin
-        ? [{ subject: { srcaddr, dstaddr }, figures: { first_seen: since, packets, bytes }, since, until }]
-        : [],
+    rows: (entry, key, { end }) => {
+      const { since, packets, bytes } = entry;
+      return since >= end - recent && packets >= packetsMin
+        ? [rowOf(COLUMNS, key, entry, { first_seen: since, packets, bytes })]
+        : [];
+    },
   };
 }

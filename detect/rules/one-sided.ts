@@ -1,5 +1,5 @@
 import type { ParameterValues } from '../../analyses/question.ts';
-import { addToPair, createPair, type HostPair, oneSidedOf, pairKeyOf } from '../conversations.ts';
+import { HostPair, pairKeyOf } from '../conversations.ts';
 import type { Row, Rule } from '../rule.ts';
 
 /** FIN to ACK: the flags above are of congestion control. */
@@ -20,23 +20,23 @@ export function oneSided({
   packets: packetsMin = 0,
 }: ParameterValues): Rule<HostPair> {
   return {
-    limits: { subjectsMax: 16_384, valuesMax: 98_304 },
+    limits: { subjectsMax: 16_384, valuesMax: 65_536 },
     keyOf: pairKeyOf,
-    create: createPair,
-    add: (pair, record) => addToPair(pair, record, FLAGS),
+    create: (record) => new HostPair(record),
+    add: (pair, record) => pair.add(record, FLAGS),
     weight: ({ oneSided: number }) => number,
-    rows: (pair) =>
+    rows: (pair, key) =>
       pair.oneSided < connectionsMin
         ? []
-        : directionsOf(pair, packetsMin)
+        : directionsOf(pair, key, packetsMin)
             .filter(({ connections }) => connections >= connectionsMin)
             .map((direction) => rowOf(direction)),
   };
 }
 
-function directionsOf(pair: HostPair, packetsMin: number): readonly Direction[] {
+function directionsOf(pair: HostPair, key: string, packetsMin: number): readonly Direction[] {
   const directions = new Map<string, Direction>();
-  for (const { conversation, source, destination } of oneSidedOf(pair)) {
+  for (const { conversation, source, destination } of pair.oneSidedConversations(key)) {
     const { flags, packets, since, until } = conversation;
     if (flags < ACK || packets < packetsMin) continue;
     const known = directions.get(source);

@@ -1,34 +1,27 @@
 import type { ParameterValues } from '../../analyses/question.ts';
 import { Distinct } from '../distinct.ts';
 import { hash53 } from '../hash.ts';
-import { type Evidence, evidenceOf, extend, type Rule } from '../rule.ts';
+import { Evidence, extend, type Rule, rowOf } from '../rule.ts';
 import { hasSyn, TCP } from '../tcp.ts';
 
 const RST = 4;
 /** Packets of an answer that is nothing but a refusal. */
 const PACKETS_MAX = 2;
 
-interface Entry extends Evidence {
-  readonly server: string;
-  readonly port: number;
-  answers: number;
-  refused: number;
-  readonly clients: Distinct;
+const COLUMNS = ['server', 'port'] as const;
+
+class Entry extends Evidence {
+  answers = 0;
+  refused = 0;
+  readonly clients = new Distinct();
 }
 
 export function refused({ refused: refusedMin = 0, share = 0 }: ParameterValues): Rule<Entry> {
   return {
-    limits: { subjectsMax: 16_384, valuesMax: 131_072 },
+    limits: { subjectsMax: 8192, valuesMax: 131_072 },
     keyOf: ({ protocol, tcpFlags, sourceAddress, sourcePort }) =>
       protocol === TCP && tcpFlags !== undefined ? `${sourceAddress} ${sourcePort}` : undefined,
-    create: (record) => ({
-      ...evidenceOf(record),
-      server: record.sourceAddress,
-      port: record.sourcePort,
-      answers: 0,
-      refused: 0,
-      clients: new Distinct(),
-    }),
+    create: (record) => new Entry(record),
     add: (entry, record) => {
       extend(entry, record);
       entry.answers++;
@@ -36,10 +29,11 @@ export function refused({ refused: refusedMin = 0, share = 0 }: ParameterValues)
       return entry.clients.add(hash53(record.destinationAddress));
     },
     weight: ({ answers }) => answers,
-    rows: ({ server, port, answers, refused: number, clients: { count, isExact }, since, until }) => {
-      const figures = { refused: number, answers, clients: count };
+    rows: (entry, key) => {
+      const { answers, refused: number, clients } = entry;
+      const figures = { refused: number, answers, clients: clients.count };
       return number >= refusedMin && number > answers * share
-        ? [{ subject: { server, port }, figures, since, until, isEstimate: !isExact }]
+        ? [rowOf(COLUMNS, key, entry, figures, !clients.isExact)]
         : [];
     },
   };

@@ -1,6 +1,5 @@
 import type { ParameterValues } from '../../analyses/question.ts';
-import { type Evidence, evidenceOf, type Rule } from '../rule.ts';
-import type { Subject } from '../signal.ts';
+import { Evidence, type Rule, rowOf } from '../rule.ts';
 
 /** Packets of one window, told apart from those of windows before: what was rejected in the same window is not before. */
 interface Window {
@@ -9,16 +8,17 @@ interface Window {
   accepted: number;
 }
 
-interface Entry extends Evidence {
-  readonly subject: Subject;
-  readonly current: Window;
+const COLUMNS = ['srcaddr', 'dstaddr', 'dstport', 'protocol'] as const;
+
+class Entry extends Evidence {
+  readonly current: Window = { start: 0, rejected: 0, accepted: 0 };
   /** In windows before the current one. */
-  rejected: number;
-  firstRejected: number;
+  rejected = 0;
+  firstRejected = 0;
   /** In windows that had enough rejections before them. */
-  accepted: number;
-  rejectedBefore: number;
-  lastAccepted: number;
+  accepted = 0;
+  rejectedBefore = 0;
+  lastAccepted = 0;
 }
 
 export function rejectedThenAccepted({
@@ -41,24 +41,8 @@ export function rejectedThenAccepted({
     limits: { subjectsMax: 16_384, valuesMax: Number.POSITIVE_INFINITY },
     keyOf: ({ action, sourceAddress, destinationAddress, destinationPort, protocol }) =>
       action === undefined ? undefined : `${sourceAddress} ${destinationAddress} ${destinationPort} ${protocol}`,
-    create: (record) =>
-      record.action !== 'REJECT'
-        ? undefined
-        : {
-            ...evidenceOf(record),
-            subject: {
-              srcaddr: record.sourceAddress,
-              dstaddr: record.destinationAddress,
-              dstport: record.destinationPort,
-              protocol: record.protocol,
-            },
-            current: { start: record.start, rejected: 0, accepted: 0 },
-            rejected: 0,
-            firstRejected: 0,
-            accepted: 0,
-            rejectedBefore: 0,
-            lastAccepted: 0,
-          },
+    begins: ({ action }) => action === 'REJECT',
+    create: (record) => new Entry(record),
     add: (entry, { action, packets, start, end }) => {
       if (start > entry.current.start) endWindow(entry, start);
       if (action === 'REJECT') entry.current.rejected += packets;
@@ -67,14 +51,14 @@ export function rejectedThenAccepted({
       return 0;
     },
     weight: ({ rejected, current }) => rejected + current.rejected,
-    rows: (entry) => {
-      const { subject, current, firstRejected, since, until } = entry;
+    rows: (entry, key) => {
+      const { current, firstRejected } = entry;
       const accepted = entry.accepted + (counts(entry) ? current.accepted : 0);
       const rejected = counts(entry) ? entry.rejected : entry.rejectedBefore;
       const lastAccepted = counts(entry) ? current.start : entry.lastAccepted;
       const figures = { rejected, accepted, first_rejected: firstRejected, last_accepted: lastAccepted };
       return rejected >= rejectedMin && accepted >= Math.max(1, acceptedMin)
-        ? [{ subject, figures, since, until }]
+        ? [rowOf(COLUMNS, key, entry, figures)]
         : [];
     },
   };

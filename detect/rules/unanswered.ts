@@ -1,5 +1,5 @@
 import type { ParameterValues } from '../../analyses/question.ts';
-import { addToPair, createPair, type HostPair, oneSidedOf, pairKeyOf } from '../conversations.ts';
+import { HostPair, pairKeyOf } from '../conversations.ts';
 import type { Row, Rule } from '../rule.ts';
 
 interface Service {
@@ -13,25 +13,25 @@ interface Service {
 
 export function unanswered({ attempts: attemptsMin = 0 }: ParameterValues): Rule<HostPair> {
   return {
-    limits: { subjectsMax: 16_384, valuesMax: 98_304 },
+    limits: { subjectsMax: 16_384, valuesMax: 65_536 },
     keyOf: pairKeyOf,
-    create: createPair,
-    add: (pair, record) => addToPair(pair, record, 0xff),
+    create: (record) => new HostPair(record),
+    add: (pair, record) => pair.add(record, 0xff),
     weight: ({ oneSided }) => oneSided,
-    rows: (pair) =>
+    rows: (pair, key) =>
       pair.oneSided < attemptsMin
         ? []
-        : servicesOf(pair)
+        : servicesOf(pair, key)
             .filter(({ attempts }) => attempts >= attemptsMin)
             .map((service) => rowOf(service)),
   };
 }
 
-function servicesOf(pair: HostPair): readonly Service[] {
+function servicesOf(pair: HostPair, pairKey: string): readonly Service[] {
   const services = new Map<string, Service>();
-  for (const { conversation, source, destination } of oneSidedOf(pair)) {
+  for (const { conversation, source, destination, port } of pair.oneSidedConversations(pairKey)) {
     if (!conversation.hasSynAlone) continue;
-    const { destinationPort: port, since, until } = conversation;
+    const { since, until } = conversation;
     const key = `${source} ${port}`;
     const service = services.get(key) ?? { client: source, server: destination, port, attempts: 0, since, until };
     service.attempts++;

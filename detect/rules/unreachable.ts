@@ -1,6 +1,5 @@
 import type { ParameterValues } from '../../analyses/question.ts';
-import { type Evidence, evidenceOf, extend, type Rule } from '../rule.ts';
-import type { Subject } from '../signal.ts';
+import { Evidence, extend, type Rule, rowOf } from '../rule.ts';
 
 /** By protocol, types of messages that something cannot be reached: ICMP 3; ICMPv6 1, and 2 for packets that are too large. */
 const TYPES: ReadonlyMap<number, readonly number[]> = new Map([
@@ -8,9 +7,10 @@ const TYPES: ReadonlyMap<number, readonly number[]> = new Map([
   [58, [1, 2]],
 ]);
 
-interface Entry extends Evidence {
-  readonly subject: Subject;
-  packets: number;
+const COLUMNS = ['reporter', 'sender', 'protocol', 'icmp-type', 'icmp-code'] as const;
+
+class Entry extends Evidence {
+  packets = 0;
 }
 
 export function unreachable({ packets: packetsMin = 0 }: ParameterValues): Rule<Entry> {
@@ -20,24 +20,13 @@ export function unreachable({ packets: packetsMin = 0 }: ParameterValues): Rule<
       icmpType !== undefined && TYPES.get(protocol)?.includes(icmpType)
         ? `${sourceAddress} ${destinationAddress} ${protocol} ${icmpType} ${icmpCode}`
         : undefined,
-    create: (record) => ({
-      ...evidenceOf(record),
-      subject: {
-        reporter: record.sourceAddress,
-        sender: record.destinationAddress,
-        protocol: record.protocol,
-        'icmp-type': record.icmpType ?? 0,
-        'icmp-code': record.icmpCode ?? 0,
-      },
-      packets: 0,
-    }),
+    create: (record) => new Entry(record),
     add: (entry, record) => {
       extend(entry, record);
       entry.packets += record.packets;
       return 0;
     },
     weight: ({ packets }) => packets,
-    rows: ({ subject, packets, since, until }) =>
-      packets >= packetsMin ? [{ subject, figures: { packets }, since, until }] : [],
+    rows: (entry, key) => (entry.packets >= packetsMin ? [rowOf(COLUMNS, key, entry, { packets: entry.packets })] : []),
   };
 }
