@@ -157,6 +157,7 @@ async function deliver(spool: Spool, endpoint: URL, compression: Compression): P
       onState: () => undefined,
       onDelivered: () => undefined,
       onQuarantined: (batch, reason) => console.error(`${batch} was refused: ${reason}`),
+      onRejected: (batch, records) => console.error(`${records} records of ${batch} were rejected`),
       onSplit: () => undefined,
       onNewer: () => undefined,
     },

@@ -77,6 +77,13 @@ function createExporter(name: string, sink: Sink, store: BatchStore, log: Log): 
       onDelivered: (batch, bytes) => log.debug('delivered', { sink: name, batch, bytes }),
       onQuarantined: (batch, reason) =>
         log.error('batch permanently rejected by the log service', { sink: name, batch, reason }),
+      onRejected: (batch, records, reason) =>
+        log.error('records permanently rejected by the log service; not retried', {
+          sink: name,
+          batch,
+          records,
+          reason,
+        }),
       onSplit: (batch, reason) => log.info('batch split in two', { sink: name, batch, reason }),
       onNewer: (batch, reason) =>
         log.warn('batches of a newer flowlogd left in the spool; install that version again', {
@@ -89,7 +96,8 @@ function createExporter(name: string, sink: Sink, store: BatchStore, log: Log): 
 }
 
 function numbersOf({ name, sink, isDraining, queue, exporter }: Delivery): ExporterNumbers {
-  const { delivered, sent, bytes, attempts, retries, blocked, split, partial, quarantined } = exporter.counters;
+  const { delivered, sent, bytes, attempts, retries, blocked, split, partial, quarantined, rejectedRecords } =
+    exporter.counters;
   return {
     name,
     sink: sink.description,
@@ -106,6 +114,7 @@ function numbersOf({ name, sink, isDraining, queue, exporter }: Delivery): Expor
     split,
     partial,
     quarantined,
+    rejectedRecords,
     deliveredUntilSeconds: exporter.deliveredUntil ?? null,
     clockAheadSeconds: sink.clockAheadMs === undefined ? null : Number((sink.clockAheadMs / 1000).toFixed(1)),
   };

@@ -4,7 +4,7 @@
  * that refuses, and one that cannot be reached for `unreachableMs`.
  */
 import { OperationalError } from '../model/operational-error.ts';
-import type { SendOutcome, Sink } from '../model/sink.ts';
+import type { Rejection, SendOutcome, Sink } from '../model/sink.ts';
 import { type BackoffLimits, backoffMs } from './backoff.ts';
 import { halvesOf, sendWithinLimits } from './parts.ts';
 import type { Timers } from './timers.ts';
@@ -29,6 +29,7 @@ export class DirectDelivery {
   /** When the service last began to take nothing. */
   #troubleSince: number | undefined;
   #delivered = 0;
+  #rejected: Rejection | undefined;
 
   constructor(options: DirectDeliveryOptions) {
     this.#options = options;
@@ -55,6 +56,7 @@ export class DirectDelivery {
   /** Waits until the service has every batch. @throws as `push`. */
   async drain(): Promise<void> {
     await Promise.all(this.#inFlight);
+    this.#checkRejected();
     this.#check();
   }
 
@@ -68,10 +70,22 @@ export class DirectDelivery {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
+  /** Told when all else is delivered: the rest of their batches was taken. */
+  #checkRejected(): void {
+    if (this.#rejected === undefined) return;
+    const { records, reason } = this.#rejected;
+    this.#fail('sink.refused', `the service has all batches but rejected ${records} records of them: ${reason}`);
+  }
+
+  #countRejected({ records, reason }: Rejection): void {
+    this.#rejected = { records: records + (this.#rejected?.records ?? 0), reason: this.#rejected?.reason ?? reason };
+  }
+
   async #deliver(batch: Uint8Array): Promise<void> {
     const { sink, backoff, random, timers } = this.#options;
     for (let failures = 1; !this.#abort.signal.aborted; failures++) {
       const outcome = await sendWithinLimits(sink, batch, this.#abort.signal);
+      if ('rejected' in outcome && outcome.rejected !== undefined) this.#countRejected(outcome.rejected);
       if (outcome.kind === 'accepted' || outcome.kind === 'sent') {
         this.#troubleSince = undefined;
         this.#delivered++;

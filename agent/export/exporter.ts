@@ -1,7 +1,7 @@
 /**
  * Drains the spool into a sink: the oldest batch first, one at a time, a few at a time when many wait.
  *
- *     accepted   the batch is removed from the store, and from nowhere before
+ *     accepted   the batch is removed from the store, and from nowhere before; records of it that the service rejected are counted
  *     sent       the same, of a protocol without acknowledgement
  *     partial    the store holds what remains of it, and everybody waits as for a retry
  *     retry      everybody waits (capped exponential, jittered, at least what the service asked for), then it goes again
@@ -17,7 +17,7 @@
  */
 import type { BatchStore } from '../model/batch-store.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import type { SendOutcome, Sink } from '../model/sink.ts';
+import type { Rejection, SendOutcome, Sink } from '../model/sink.ts';
 import { readBatchHeader } from '../wire/flow-batch-reader.ts';
 import { type BackoffLimits, backoffMs, jitterMs } from './backoff.ts';
 import { halvesOf, sendWithinLimits } from './parts.ts';
@@ -34,6 +34,8 @@ export interface ExporterEvents {
   onState(state: ExporterState, lastError: string | undefined): void;
   onDelivered(name: string, bytes: number): void;
   onQuarantined(name: string, reason: string): void;
+  /** Records of a batch that was accepted otherwise. */
+  onRejected(name: string, records: number, reason: string): void;
   onSplit(name: string, reason: string): void;
   /** The first batch of this run that a newer flowlogd wrote. */
   onNewer(name: string, reason: string): void;
@@ -52,6 +54,8 @@ export interface ExporterCounters {
   /** Times that the service took a part of a batch; the rest is pending. */
   partial: number;
   quarantined: number;
+  /** Records that the service rejected in batches that it accepted. */
+  rejectedRecords: number;
   /** Batches that only a newer flowlogd can deliver. */
   newer: number;
   /** Batches that the store could not give back whole. */
@@ -101,6 +105,7 @@ export class Exporter {
     split: 0,
     partial: 0,
     quarantined: 0,
+    rejectedRecords: 0,
     newer: 0,
     damaged: 0,
   };
@@ -241,6 +246,7 @@ export class Exporter {
   }
 
   async #conclude(name: string, bytes: Uint8Array, round: number, outcome: SendOutcome): Promise<void> {
+    if ('rejected' in outcome && outcome.rejected !== undefined) this.#countRejected(name, outcome.rejected);
     switch (outcome.kind) {
       case 'accepted':
       case 'sent':
@@ -260,6 +266,11 @@ export class Exporter {
       case 'poison':
         return this.#quarantine(name, outcome.reason);
     }
+  }
+
+  #countRejected(name: string, { records, reason }: Rejection): void {
+    this.#counters.rejectedRecords += records;
+    this.#options.events.onRejected(name, records, reason);
   }
 
   async #accepted(name: string, bytes: Uint8Array, kind: 'accepted' | 'sent'): Promise<void> {

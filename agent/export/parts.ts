@@ -6,7 +6,7 @@
  * up: as many batches as the tree is deep, not as it has leaves.
  */
 import { OperationalError } from '../model/operational-error.ts';
-import type { SendOutcome, Sink, SinkLimits } from '../model/sink.ts';
+import type { Rejection, SendOutcome, Sink, SinkLimits } from '../model/sink.ts';
 import { FlowBatchReader, splitBatch } from '../wire/flow-batch-reader.ts';
 
 type Refused = Exclude<SendOutcome, { kind: 'accepted' | 'sent' }>;
@@ -21,18 +21,29 @@ interface Stop {
 export async function sendWithinLimits(sink: Sink, batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome> {
   const attempt = new Attempt(sink, signal);
   const stop = await attempt.send(batch);
-  if (stop === undefined) return { kind: attempt.isAcknowledged ? 'accepted' : 'sent' };
+  if (stop === undefined) return taken(attempt);
   const { outcome, rest } = stop;
   if (rest[0] === batch) return outcome;
   // Nothing of it was taken, and nothing is wrong with the part: the batch stays whole.
   if (!attempt.hasTaken && (outcome.kind === 'retry' || outcome.kind === 'blocked')) return outcome;
-  return partial(outcome, rest);
+  return partial(outcome, rest, attempt.rejected);
 }
 
-function partial(outcome: Refused, rest: readonly Uint8Array[]): SendOutcome {
+function taken({ isAcknowledged, rejected }: Attempt): SendOutcome {
+  if (!isAcknowledged) return { kind: 'sent' };
+  return rejected === undefined ? { kind: 'accepted' } : { kind: 'accepted', rejected };
+}
+
+function partial(outcome: Refused, rest: readonly Uint8Array[], rejected: Rejection | undefined): SendOutcome {
   const { reason } = outcome;
   const afterMs = 'afterMs' in outcome ? outcome.afterMs : undefined;
-  return { kind: 'partial', rest, reason, ...(afterMs === undefined ? {} : { afterMs }) };
+  return {
+    kind: 'partial',
+    rest,
+    reason,
+    ...(afterMs === undefined ? {} : { afterMs }),
+    ...(rejected === undefined ? {} : { rejected }),
+  };
 }
 
 class Attempt {
@@ -40,6 +51,8 @@ class Attempt {
   readonly #signal: AbortSignal;
   hasTaken = false;
   isAcknowledged = true;
+  /** Of all parts that were taken; the first reason counts. */
+  rejected: Rejection | undefined;
 
   constructor(sink: Sink, signal: AbortSignal) {
     this.#sink = sink;
@@ -60,8 +73,14 @@ class Attempt {
     const isTaken = outcome.kind === 'accepted' || outcome.kind === 'sent';
     this.hasTaken ||= isTaken || outcome.kind === 'partial';
     if (outcome.kind === 'sent') this.isAcknowledged = false;
+    if ('rejected' in outcome && outcome.rejected !== undefined) this.#reject(outcome.rejected);
     if (isTaken) return undefined;
     return { outcome, rest: outcome.kind === 'partial' ? outcome.rest : [batch] };
+  }
+
+  #reject({ records, reason }: Rejection): void {
+    const { rejected: before } = this;
+    this.rejected = { records: records + (before?.records ?? 0), reason: before?.reason ?? reason };
   }
 }
 

@@ -1,6 +1,12 @@
+/** Records of an accepted batch that the service names by number only: they cannot be sent again, so they are counted. */
+export interface Rejection {
+  readonly records: number;
+  readonly reason: string;
+}
+
 /** What became of one attempt to deliver one batch. */
 export type SendOutcome =
-  | { readonly kind: 'accepted' }
+  | { readonly kind: 'accepted'; readonly rejected?: Rejection | undefined }
   /** Handed to a protocol that acknowledges nothing: it may have arrived, and is not sent again. */
   | { readonly kind: 'sent' }
   /** The service has some of it. `rest` are the batches that remain, cut from this one; they go again later, the accepted part never. */
@@ -9,6 +15,8 @@ export type SendOutcome =
       readonly rest: readonly Uint8Array[];
       readonly reason: string;
       readonly afterMs?: number;
+      /** Of what was taken. */
+      readonly rejected?: Rejection | undefined;
     }
   /** The service or the way to it is in trouble; the same batch again, later. */
   | { readonly kind: 'retry'; readonly reason: string; readonly afterMs?: number }

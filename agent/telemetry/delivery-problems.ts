@@ -3,7 +3,7 @@ import type { InterfaceStatus, SinkStatus } from './agent-status.ts';
 import { isDeliveryStalled } from './delivery-watch.ts';
 
 export interface DeliveryProblem {
-  readonly code: 'delivery-stalled' | 'exporter-blocked' | 'exporter-backing-off';
+  readonly code: 'delivery-stalled' | 'exporter-blocked' | 'exporter-backing-off' | 'records-rejected';
   readonly sink: string;
   readonly message: string;
   readonly advice: string;
@@ -14,7 +14,7 @@ export function deliveryProblems(
   interfaces: readonly Pick<InterfaceStatus, 'windowSeconds'>[],
 ): readonly DeliveryProblem[] {
   const windows = interfaces.map(({ windowSeconds }) => windowSeconds);
-  return sinks.flatMap((sink) => [...stalled(sink, windows), ...inTrouble(sink)]);
+  return sinks.flatMap((sink) => [...stalled(sink, windows), ...inTrouble(sink), ...rejecting(sink)]);
 }
 
 function stalled(sink: SinkStatus, windows: readonly number[]): readonly DeliveryProblem[] {
@@ -50,6 +50,18 @@ function inTrouble({ name, state, pendingBatches, lastError }: SinkStatus): read
       sink: name,
       message: `Uploads to the sink ${name} fail; ${facts}`,
       advice: 'Check the network path to the log service and its state; uploads are retried automatically.',
+    },
+  ];
+}
+
+function rejecting({ name, rejectedRecords }: SinkStatus): readonly DeliveryProblem[] {
+  if (rejectedRecords === 0) return [];
+  return [
+    {
+      code: 'records-rejected',
+      sink: name,
+      message: `The sink ${name} accepted batches but rejected ${rejectedRecords} of their records since the start; they are not sent again.`,
+      advice: 'Check the log for the reason that the log service gave, and its limits for attributes and times.',
     },
   ];
 }

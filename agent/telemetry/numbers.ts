@@ -304,6 +304,11 @@ export const SINK = {
     'Uploads of which the log service accepted a part; the rest is pending.',
   ),
   quarantined: row('flowlogd_exporter_quarantined_batches_total', 'batches', 'Batches permanently rejected.'),
+  rejectedRecords: row(
+    'flowlogd_exporter_rejected_records_total',
+    'records',
+    'Records that the log service rejected in batches that it accepted; not retried.',
+  ),
   deliveredUntilSeconds: {
     ...row(
       'flowlogd_exporter_delivered_until_timestamp_seconds',

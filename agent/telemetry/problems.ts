@@ -37,6 +37,7 @@ export const PROBLEM_CODES = {
   'exporter-backing-off': 'warning',
   'spool-filling': 'warning',
   'batches-quarantined': 'warning',
+  'records-rejected': 'warning',
   'newer-state': 'warning',
   'sink-unconfigured': 'warning',
   'batches-vanished': 'warning',

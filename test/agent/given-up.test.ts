@@ -66,6 +66,7 @@ test('packets of the records and packets given up are, in the end, what was mete
         const events = {
           onState: () => {},
           onDelivered: () => {},
+          onRejected: () => {},
           onQuarantined: () => {},
           onSplit: () => {},
           onNewer: () => {},

@@ -120,6 +120,7 @@ export class StatusWorld {
     split: 0,
     partial: 0,
     quarantined: 0,
+    rejectedRecords: 0,
     deliveredUntilSeconds: null,
     clockAheadSeconds: null,
   };

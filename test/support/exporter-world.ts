@@ -103,6 +103,7 @@ export function world(batches: readonly string[], options: Partial<ExporterOptio
   const newer: string[] = [];
   const setAside: string[] = [];
   const cut: string[] = [];
+  const rejected: string[] = [];
   const exporter = new Exporter({
     store,
     sink,
@@ -113,13 +114,14 @@ export function world(batches: readonly string[], options: Partial<ExporterOptio
     events: {
       onState: (state, lastError) => states.push(lastError === undefined ? state : `${state}: ${lastError}`),
       onDelivered: (name) => delivered.push(name),
+      onRejected: (name, records, reason) => rejected.push(`${name}: ${records}, ${reason}`),
       onQuarantined: (name, reason) => setAside.push(`${name}: ${reason}`),
       onSplit: (name, reason) => cut.push(`${name}: ${reason}`),
       onNewer: (name, reason) => newer.push(`${name}: ${reason}`),
     },
     ...options,
   });
-  return { store, sink, timers, exporter, states, delivered, newer, setAside, cut };
+  return { store, sink, timers, exporter, states, delivered, newer, setAside, cut, rejected };
 }
 
 export function reasonOf(outcome: SendOutcome): string {

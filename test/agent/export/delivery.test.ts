@@ -79,6 +79,7 @@ describe('exporter, sink and a service that misbehaves', () => {
         events: {
           onState: () => {},
           onDelivered: () => {},
+          onRejected: () => {},
           onQuarantined: () => {},
           onSplit: () => {},
           onNewer: () => {},

@@ -54,6 +54,25 @@ test('a problem of one names it, and a delivery of the other does not hide that 
   ]);
 });
 
+test('records that one rejected in batches that it accepted are a warning with their number', () => {
+  const { world, set } = worldOfTwo();
+  expect(world.problems).toEqual([]);
+  set({ rejectedRecords: 12 });
+  const { problems, healthy } = world.collector.read();
+  expect(healthy).toBe(true);
+  expect(problems).toMatchObject([
+    {
+      code: 'records-rejected',
+      severity: 'warning',
+      sink: 'archive',
+      message: expect.stringContaining('archive accepted batches but rejected 12 of their records'),
+    },
+  ]);
+  expect(renderMetrics(world.collector.read())).toContain(
+    'flowlogd_exporter_rejected_records_total{sink="archive"} 12\n',
+  );
+});
+
 test('the metrics of each have its name', () => {
   const { world, set } = worldOfTwo();
   set({ deliveredBatches: 7 });
