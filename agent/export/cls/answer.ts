@@ -1,19 +1,16 @@
 import type { SendOutcome } from '../../model/sink.ts';
 import { adviceFor } from '../http/connector.ts';
 import type { Exchanged } from '../http/exchange.ts';
+import { said } from '../http/foreign-words.ts';
 import { shownProxy } from '../http/proxy.ts';
+import { retryAfterMs } from '../http/retry-after.ts';
 import { managementRefusal, type Refusal, refusalByStatus, refusalOf } from './refusal.ts';
 import { isOnlyRequestIds, type NamedError, namedError } from './reply.ts';
 
 /** A request is taken whole or not at all. */
 export type RequestOutcome = { readonly kind: 'accepted' } | Extract<SendOutcome, { kind: Refusal['kind'] }>;
 
-export type Answer = Extract<Exchanged, { kind: 'answer' }>;
-
-/** The longest wait that a `Retry-After` may ask for: a wrong date must not silence an agent for a year. */
-export const RETRY_AFTER_MS_MAX = 3_600_000;
-
-const SAID_CHARACTERS_MAX = 200;
+export type Answer = Omit<Extract<Exchanged, { kind: 'answer' }>, 'bytes'>;
 
 export interface AcceptanceRules {
   /** Whether an answer without `x-cls-requestid` accepts nothing; the service sends it with every answer. */
@@ -82,12 +79,6 @@ export function isSignatureExpired(answer: Answer): boolean {
   return error?.from === 'service' && refusalOf(error.code)?.errorcode === 'SignatureExpire';
 }
 
-/** The service's clock, from its `Date` header, in milliseconds. */
-export function dateMs(header: string | undefined): number | undefined {
-  const milliseconds = header === undefined ? Number.NaN : Date.parse(header);
-  return Number.isNaN(milliseconds) ? undefined : milliseconds;
-}
-
 const MANAGEMENT_API =
   'this is the management API, which stores no uploads: set cls.endpoint to https://<region>.cls.tencentcs.com';
 
@@ -113,24 +104,4 @@ function reasonOf(answer: Answer, error: NamedError | undefined, meaning: string
   }
   const type = answer.headers['content-type'];
   return `${status} with ${type === undefined ? 'an answer' : said(type)} that is not the log service's${request}`;
-}
-
-/** Words of strangers, made safe for one line of a log. */
-function said(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').slice(0, SAID_CHARACTERS_MAX);
-}
-
-/** RFC 9110 section 10.2.3: whole seconds, or a date, which is read against the service's own clock where it tells it. */
-export function retryAfterMs(
-  header: string | undefined,
-  dateHeader: string | undefined,
-  nowMs: number,
-): number | undefined {
-  if (header === undefined) return undefined;
-  const untilMs = dateMs(header);
-  if (!/^\d+$/.test(header.trim()) && untilMs === undefined) return undefined;
-  const waitMs = /^\d+$/.test(header.trim())
-    ? Number(header) * 1000
-    : (untilMs as number) - (dateMs(dateHeader) ?? nowMs);
-  return Math.min(RETRY_AFTER_MS_MAX, Math.max(0, waitMs));
 }

@@ -2,8 +2,10 @@ import { OperationalError } from '../../model/operational-error.ts';
 import type { ProbeOutcome, SendOutcome, Sink, SinkLimits } from '../../model/sink.ts';
 import { type Compression, compress } from '../../wire/compression.ts';
 import { type Exchanged, type ExchangeTimeouts, type ExchangeTls, HttpExchange } from '../http/exchange.ts';
+import { withoutSecrets } from '../http/foreign-words.ts';
 import { proxySecrets } from '../http/proxy.ts';
-import { type Answer, dateMs, isSignatureExpired, outcomeOf, type RequestOutcome } from './answer.ts';
+import { dateMs } from '../http/retry-after.ts';
+import { type Answer, isSignatureExpired, outcomeOf, type RequestOutcome } from './answer.ts';
 import { LOG_GROUP_LIMITS, LogGroupEncoder } from './log-group.ts';
 import { signRequest } from './signature.ts';
 
@@ -53,8 +55,6 @@ const SIGNED_BEFORE_SECONDS = 60;
 const SIGNED_AHEAD_SECONDS = 300;
 /** A clock that is nearer than this to the service's is not why a signature had expired. */
 const CLOCK_TOLERANCE_MS = 10_000;
-/** Anything shorter is no secret, and would be cut out of ordinary words. */
-const SECRET_CHARACTERS_MIN = 4;
 
 /**
  * Uploads flow batches to Tencent Cloud Log Service, or to anything that speaks its `POST /structuredlog`: one batch, one
@@ -191,16 +191,10 @@ export class ClsSink implements Sink {
     return { ...answer, body: this.#withoutSecrets(answer.body), headers: Object.fromEntries(headers) };
   }
 
-  /** A service or a proxy may repeat what it was sent. */
   #withoutSecrets(text: string): string {
     const { credentials, proxy } = this.#options;
     const { secretId, secretKey, token } = credentials;
     const ofProxy = proxy === undefined ? [] : proxySecrets(proxy);
-    const secrets = [secretKey, secretId, token ?? '', ...ofProxy].filter(
-      ({ length }) => length >= SECRET_CHARACTERS_MIN,
-    );
-    // JSON may write a slash, which keys have, with a backslash.
-    const spellings = secrets.flatMap((secret) => [secret, secret.replaceAll('/', '\\/')]);
-    return spellings.reduce((clean, secret) => clean.replaceAll(secret, '[secret]'), text);
+    return withoutSecrets(text, [secretKey, secretId, token ?? '', ...ofProxy]);
   }
 }

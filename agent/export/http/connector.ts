@@ -125,7 +125,7 @@ export class Connector {
 
 /** What to do about a proxy's own refusal; some say 401 for credentials that are wrong, 407 only where there are none. */
 export function adviceFor(status: number): string {
-  if (status === 407 || status === 401) return '; check the user and password in cls.proxy';
+  if (status === 407 || status === 401) return '; check the user and password in the option proxy of the sink';
   if (status === 403 || status === 405) return '; the rules of the proxy do not allow it';
   return status >= 500 ? '; check that the proxy can reach it' : '';
 }

@@ -11,15 +11,15 @@ const DECODERS = new Map([
 ]);
 
 /**
- * The text of a body: none is asked for in a content coding, but proxies compress without being asked. What cannot be decoded
+ * A body: none is asked for in a content coding, but proxies compress without being asked. What cannot be decoded
  * stays as it is, and so is never taken for empty.
  */
-export function decodedText(bytes: Buffer, coding: string | undefined): string {
+export function decoded(bytes: Buffer, coding: string | undefined): Buffer {
   const decode = DECODERS.get(coding?.trim().toLowerCase() ?? '');
-  if (decode === undefined || bytes.length === 0) return bytes.toString();
+  if (decode === undefined || bytes.length === 0) return bytes;
   try {
-    return decode(bytes, { maxOutputLength: DECODED_BYTES_MAX }).toString();
+    return decode(bytes, { maxOutputLength: DECODED_BYTES_MAX });
   } catch {
-    return bytes.toString();
+    return bytes;
   }
 }

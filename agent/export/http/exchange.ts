@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { authority, ConnectError, describeError } from './connect-error.ts';
 import { connectingAgent } from './connecting-agent.ts';
 import { Connector, type ConnectTimeouts } from './connector.ts';
-import { decodedText } from './content-coding.ts';
+import { decoded } from './content-coding.ts';
 import { proxyAuthorization } from './proxy.ts';
 
 /**
@@ -64,6 +64,8 @@ export type Exchanged =
       readonly headers: http.IncomingHttpHeaders;
       /** The first `ANSWER_BYTES_MAX` bytes, decoded from their content coding. */
       readonly body: string;
+      /** The same, for who reads no text. */
+      readonly bytes: Uint8Array;
       /** There was more of it. */
       readonly truncated?: boolean;
     }
@@ -226,7 +228,8 @@ function collect(answer: http.IncomingMessage, settle: (once: Once) => void): vo
     const bytes = Buffer.concat(chunks).subarray(0, ANSWER_BYTES_MAX);
     const truncated = length > ANSWER_BYTES_MAX;
     const { statusCode: status = 0, headers } = answer;
-    settle({ kind: 'answer', status, headers, body: decodedText(bytes, headers['content-encoding']), truncated });
+    const whole = decoded(bytes, headers['content-encoding']);
+    settle({ kind: 'answer', status, headers, body: whole.toString(), bytes: whole, truncated });
   };
   answer.on('data', (chunk: Buffer) => {
     chunks.push(chunk);

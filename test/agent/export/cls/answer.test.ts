@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { outcomeOf, RETRY_AFTER_MS_MAX, retryAfterMs } from '../../../../agent/export/cls/answer.ts';
+import { outcomeOf } from '../../../../agent/export/cls/answer.ts';
+import { RETRY_AFTER_MS_MAX, retryAfterMs } from '../../../../agent/export/http/retry-after.ts';
 
 const NOW = Date.parse('Tue, 14 Nov 2023 22:13:20 GMT');
 const answer = (status: number, body = '', headers = {}) => ({ kind: 'answer' as const, status, headers, body });
