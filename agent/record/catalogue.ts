@@ -15,6 +15,8 @@ interface FieldText {
   readonly shared?: (context: RowContext, status: LogStatus) => string | undefined;
   /** The value of one record. */
   readonly write?: WriteValue;
+  /** The same, not as text. */
+  readonly value?: FieldReader<FieldValue>['value'];
   /** What `write` says of each record without annotations, where it needs them; empty for nothing. */
   readonly unannotated?: string;
 }
@@ -38,6 +40,7 @@ function withText(
     ...field,
     ...(shared && { shared: (context: RowContext, status: LogStatus) => shared(context, status)?.toString() }),
     ...(write && { write }),
+    ...(value && { value }),
     ...(write && field.source === 'evidence' && { unannotated: unannotatedText(write) }),
   };
 }

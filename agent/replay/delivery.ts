@@ -30,7 +30,7 @@ function parseTarget(text: string, environment: Invocation['env']): SinkPlan {
   if (plan === undefined) {
     throw new OperationalError(
       'usage.invalid',
-      `replay: invalid --to '${withoutPassword(text)}': expected the URL of a log service with its topic, such as ${SINK_URL_EXAMPLES}`,
+      `replay: invalid --to '${withoutPassword(text)}': expected the URL of a log service, such as ${SINK_URL_EXAMPLES}`,
     );
   }
   if ('needs' in plan) throw new OperationalError('usage.invalid', `replay: --to requires ${plan.needs}`);

@@ -34,7 +34,7 @@ export function writeVarint31(value: number, buffer: Uint8Array, at: number): nu
 }
 
 /** Bit operations see 32 bits only, so a larger number (below 2^53) gives its low 28 bits first: exactly four groups. */
-function writeVarint(value: number, buffer: Uint8Array, at: number): number {
+export function writeVarint(value: number, buffer: Uint8Array, at: number): number {
   if (value < 0x8000_0000) return writeVarint31(value, buffer, at);
   const high = Math.floor(value / 0x1000_0000);
   const low = value - high * 0x1000_0000;

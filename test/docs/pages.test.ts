@@ -15,7 +15,8 @@ const commands = await Promise.all([...COMMANDS.values()].map((load) => load()))
 
 /** Loads a text as `flowlogd check` does, with every file that it names in place. */
 function check(text: string): void {
-  const readTextFile = (path: string) => ({ text: path === 'checked.yaml' ? text : 'content', mode: 0o600 });
+  const textOf = (path: string) => (path.endsWith('headers') ? 'Authorization: Bearer content' : 'content');
+  const readTextFile = (path: string) => ({ text: path === 'checked.yaml' ? text : textOf(path), mode: 0o600 });
   loadConfiguration({
     path: 'checked.yaml',
     environment: {},
@@ -137,7 +138,7 @@ describe('the configuration', () => {
     expect(set).not.toBe(example);
     // A key is either in the file or in a file of its own.
     const oneWay = set
-      .replace(/^ +(?:(?:secretId|secretKey|token|proxyFile): .*|keyFile: privacy-key)\n/gm, '')
+      .replace(/^ +(?:(?:secretId|secretKey|token|headersFile|proxyFile): .*|keyFile: privacy-key)\n/gm, '')
       .replace('[eth0, wg*]', '[eth0]');
     expect(() => check(oneWay)).not.toThrow();
   });

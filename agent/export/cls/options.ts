@@ -1,8 +1,9 @@
 /** The options of a sink of type `cls`, and what they become. */
-import { BOOLEAN, choice, type Kind, ORIGIN, PROXY, pattern, seconds } from '../../options/kinds.ts';
-import { option, optional, required, secretOrFile, section, textFile, type ValueOf } from '../../options/option.ts';
+import { BOOLEAN, choice, type Kind, ORIGIN, pattern } from '../../options/kinds.ts';
+import { option, optional, required, secretOrFile, section, type ValueOf } from '../../options/option.ts';
 import type { HostAbilities, SectionFindings } from '../../options/sink-options.ts';
 import type { Compression } from '../../wire/compression.ts';
+import { CONNECTION_FIELDS, checkClientCertificate, type TlsFiles, warnUnencrypted } from '../connection-options.ts';
 
 export interface ClsOptions {
   /** `embedded`: the log service beside this agent, which has its own topic and key. */
@@ -10,10 +11,7 @@ export interface ClsOptions {
   readonly topicId: string;
   readonly credentials: { readonly secretId: string; readonly secretKey: string; readonly token?: string | undefined };
   readonly compression: Compression;
-  /** PEM texts. */
-  readonly tls?:
-    | { readonly ca: string | undefined; readonly cert: string | undefined; readonly key: string | undefined }
-    | undefined;
+  readonly tls?: TlsFiles | undefined;
   /** Undefined: as the environment says. */
   readonly proxy: URL | 'none' | undefined;
   readonly requestTimeoutSeconds: number;
@@ -72,36 +70,7 @@ export const CLS_SECTION = section(
     compression: option(choice(COMPRESSIONS), 'lz4', {
       description: 'Of uploads. `zstd` needs Node 22.15 or newer.',
     }),
-    caFile: textFile({
-      confidential: false,
-      description: 'PEM file of the certificate authorities to trust instead of the system’s.',
-      example: '/etc/flowlogd/ca.pem',
-    }),
-    certFile: textFile({
-      confidential: false,
-      description: 'PEM file of a client certificate.',
-      example: '/etc/flowlogd/client.pem',
-    }),
-    keyFile: textFile({
-      confidential: true,
-      description: 'PEM file of the client certificate’s key.',
-      example: '/etc/flowlogd/client.key',
-    }),
-    ...secretOrFile(
-      'proxy',
-      {
-        description:
-          'HTTP proxy for uploads; `none` for a direct connection whatever the environment says. When absent the variables ' +
-          '`HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` (or in lower case) apply. Loopback addresses never use a proxy.',
-        example: 'http://proxy.example.net:3128',
-      },
-      { description: 'A file that holds it, for a proxy with a password.', example: 'cls-proxy' },
-      PROXY,
-    ),
-    requestTimeoutSeconds: option(seconds(1, 600), '60', {
-      description:
-        'For one upload over an open connection, to the last byte of the answer. Name look-up, TCP and TLS have limits of their own: see cls.md.',
-    }),
+    ...CONNECTION_FIELDS,
     requestIdRequired: option(BOOLEAN, 'true', {
       description:
         'Whether only an answer with the header `x-cls-requestid` can accept a batch. Tencent Cloud and the embedded log service ' +
@@ -138,11 +107,7 @@ export function checkClsOptions(section: SectionFindings, { zstd }: HostAbilitie
   const endpoint = section.value('endpoint');
   if (endpoint === 'embedded') checkEmbedded(section);
   else checkRequired(section);
-  const [cert, key] = ['certFile', 'keyFile'].map((name) => section.value(name) !== undefined);
-  if (cert !== key) {
-    const [set, missing] = cert ? ['certFile', 'keyFile'] : ['keyFile', 'certFile'];
-    section.problemAt(set!, `missing ${section.path(missing!)}: a client certificate requires its key`);
-  }
+  checkClientCertificate(section);
   if (section.value('compression') === 'zstd' && !zstd) {
     section.problemAt('compression', 'zstd requires Node 22.15 or newer; use lz4');
   }
@@ -170,7 +135,8 @@ function checkRequired(section: SectionFindings): void {
   }
 }
 
-function warnOf(section: SectionFindings, { hostname, protocol, origin }: URL): void {
+function warnOf(section: SectionFindings, endpoint: URL): void {
+  const { hostname } = endpoint;
   // The domain that the pages of the API's UploadLog name, with or without a region; `intl` is the international site's.
   const [, region = '<region>'] = /^cls\.((?:[a-z]+-)+[a-z\d]+(?:-\d+)?)\./.exec(hostname) ?? [];
   if (/(?:^|\.)tencentcloudapi\.(?:com|cn|com\.cn)\.?$/.test(hostname)) {
@@ -178,6 +144,5 @@ function warnOf(section: SectionFindings, { hostname, protocol, origin }: URL): 
       `${section.path('endpoint')} ${hostname} is the management API, which does not accept uploads; use https://${region}.cls.tencentcs.com`,
     );
   }
-  const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
-  if (protocol !== 'https:' && !isLoopback) section.warn(`records are sent to ${origin} unencrypted; use https`);
+  warnUnencrypted(section, endpoint);
 }
