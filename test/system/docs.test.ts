@@ -27,8 +27,8 @@ interface Line {
   readonly text: string;
 }
 
-/** test/system/debug-docs.test.ts runs those, with traffic that they show. */
-const TESTED_ELSEWHERE = ['docs/debug.md'];
+/** debug-docs.test.ts and use-cases.test.ts run those, with traffic that they show. */
+const TESTED_ELSEWHERE = ['docs/debug.md', 'docs/use-cases.md'];
 
 function linesOf(page: string): Line[] {
   const blocks = [...read(page).matchAll(/```sh\n(.*?)```/gs)].map(([, block = '']) => block);
