@@ -11,6 +11,7 @@ import type { Observed } from '../../detect/observed.ts';
 import type { EndedWindow } from '../../detect/window-observer.ts';
 import type { FindingsFile, Found } from './findings-file.ts';
 import type { FreshRecords, Visitor } from './fresh-records.ts';
+import { Pace } from './pace.ts';
 import { WindowClock } from './window-clock.ts';
 
 export interface DetectionOptions {
@@ -21,6 +22,8 @@ export interface DetectionOptions {
   /** Runs while no checkpoint does. */
   readonly reading: <T>(work: () => Promise<T>) => Promise<T>;
   readonly now: () => number;
+  /** Records that may be stored and not looked at; beyond that the older half is left out. */
+  readonly behindMax?: number;
   readonly onEvents: (events: readonly FindingEvent[]) => void;
   readonly log: (line: string) => void;
 }
@@ -29,6 +32,7 @@ export interface DetectionOptions {
 const QUIET_MS = 1000;
 /** Read again after a restart: the longest span of a rule that forgets by the minute. */
 const READ_AGAIN_MS = 600_000;
+const BEHIND_MAX = 2_000_000;
 /** A cursor alone is written so often. */
 const CURSOR_MS = 60_000;
 /** Records that claim to be from later than this are no window's: one of them would end all others. */
@@ -47,14 +51,16 @@ export class Detection implements Visitor {
   #latestSeconds = 0;
   #ahead = 0;
   #records = 0;
+  #skipped = 0;
+  readonly #pace = new Pace();
 
   constructor(options: DetectionOptions) {
     this.#options = options;
   }
 
-  /** Records that were observed since the start, and those that claimed to be from the future. */
-  get counts(): { readonly records: number; readonly ahead: number } {
-    return { records: this.#records, ahead: this.#ahead };
+  /** Records since the start: those that were observed, those that claimed to be from the future, and those that were left out. */
+  get counts(): { readonly records: number; readonly ahead: number; readonly skipped: number } {
+    return { records: this.#records, ahead: this.#ahead, skipped: this.#skipped };
   }
 
   /** End of the last window that was looked at, Unix seconds. */
@@ -78,6 +84,10 @@ export class Detection implements Visitor {
     clearTimeout(this.#timer);
     await this.#running;
     await this.#write();
+  }
+
+  step(): Promise<void> {
+    return this.#pace.step();
   }
 
   window(start: number, end: number): void {
@@ -114,11 +124,25 @@ export class Detection implements Visitor {
     while (!this.#isStopping) {
       this.#latestSeconds = now() / 1000 + AHEAD_SECONDS_MAX;
       this.#cursor ??= await this.#firstCursor();
-      const cursor = this.#cursor;
-      const next = await reading(() => fresh.visit(cursor, this));
+      const cursor = await this.#caughtUp(this.#cursor);
+      const next = await reading(() => fresh.next(cursor));
+      this.#cursor = next?.cursor ?? cursor;
       if (next === undefined) return;
-      this.#cursor = next;
+      this.#pace.begin();
+      await fresh.visit(next, this);
     }
+  }
+
+  /** Further on, where more is stored than it can look at. */
+  async #caughtUp(cursor: bigint): Promise<bigint> {
+    const { fresh, reading, log, behindMax = BEHIND_MAX } = this.#options;
+    const pending = await reading(() => fresh.pending(cursor));
+    if (pending <= behindMax) return cursor;
+    const further = await reading(() => fresh.newest(cursor, behindMax / 2));
+    const skipped = pending - (await reading(() => fresh.pending(further)));
+    this.#skipped += skipped;
+    log(`log service: records come faster than findings are looked for; ${skipped} of them were not looked at`);
+    return further;
   }
 
   async #firstCursor(): Promise<bigint> {

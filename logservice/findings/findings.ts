@@ -40,6 +40,8 @@ export interface FindingsAnswer {
   /** End of the last window that was looked at, Unix seconds. */
   readonly windowEnd: number | null;
   readonly counts: FindingCounts;
+  /** Records since the start that were observed, claimed to be from the future, or were left out because too many came. */
+  readonly looked: Detection['counts'];
 }
 
 export interface Following {
@@ -105,6 +107,7 @@ export class Findings {
       cursor: this.#found.events.cursor,
       windowEnd: this.#detection.windowEnd ?? null,
       counts: this.#found.book.counts,
+      looked: this.#detection.counts,
     };
   }
 

@@ -1,20 +1,30 @@
 /**
- * What was stored since the last look, as observers see it. The database hands it over in its own chunks of 2048 rows, and uploads go on
- * between two of them. Numbers come as doubles, without BigInt, and what a record does not have as NaN.
+ * What was stored since the last look, as observers see it. Numbers come as doubles, without BigInt, and what a record does not have as NaN.
  */
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import { createObserved, type Observed } from '../../detect/observed.ts';
 
+/** Some packages, as they were read. */
+export interface Fresh {
+  /** Behind them. */
+  readonly cursor: bigint;
+  readonly chunks: readonly DuckDBDataChunk[];
+}
+
 /** Times of a log that has them: of its window. */
 export interface Visitor {
+  /** Between some records and the next. */
+  step(): Promise<void>;
   /** Before the record, and also for ledgers and windows without records. Unix seconds. */
   window(start: number, end: number): void;
   /** One object for all. */
   record(record: Observed): void;
 }
 
-/** Of one look: more is left for the next. */
+/** Of one look, unless its first package has more: what is read of the database lies in memory while it is visited. */
+const LOGS_MAX = 10_000;
 const PACKAGES_MAX = 64;
+const ROWS_OF_STEP = 64;
 const NUMBERS = [
   'srcport',
   'dstport',
@@ -44,7 +54,11 @@ const FIRST_NUMBER = COLUMNS.length - NUMBERS.length;
 const FRESH = `SELECT ${COLUMNS.join(', ')} FROM logs WHERE package >= $1 AND package <= $2
   AND package IN (SELECT id FROM packages WHERE topic = $3 AND indexed AND id >= $1 AND id <= $2)
   AND "start" IS NOT NULL AND "end" IS NOT NULL`;
-const NEXT_PACKAGES = `SELECT min(id), max(id) FROM (SELECT id FROM packages WHERE id > $1 ORDER BY id LIMIT ${PACKAGES_MAX})`;
+const NEXT_PACKAGES = `SELECT id, logs FROM packages WHERE id > $1 ORDER BY id LIMIT ${PACKAGES_MAX}`;
+const PENDING_LOGS = 'SELECT coalesce(sum(logs), 0)::DOUBLE FROM packages WHERE id > $1';
+/** The cursor before the newest of them that have so many logs. */
+const NEWEST = `SELECT min(id) - 1 FROM (SELECT id, sum(logs) OVER (ORDER BY id DESC) AS newer FROM packages WHERE id > $1)
+  WHERE newer <= $2`;
 const PACKAGE_SINCE =
   'SELECT coalesce(min(id) - 1, (SELECT coalesce(max(id), 0) FROM packages)) FROM packages WHERE received_ms >= $1';
 
@@ -60,33 +74,42 @@ export class FreshRecords {
 
   /** The cursor before what came from then on. */
   async cursorAt(receivedMs: number): Promise<bigint> {
-    const { connection } = this;
-    const rows = (await connection.runAndReadAll(PACKAGE_SINCE, [BigInt(Math.trunc(receivedMs))])).getRows();
+    const rows = (await this.#connection.runAndReadAll(PACKAGE_SINCE, [BigInt(Math.trunc(receivedMs))])).getRows();
     return rows[0]![0] as bigint;
   }
 
-  /** Visits some of what came after the cursor, and answers the new one; undefined when nothing came. */
-  async visit(cursor: bigint, visitor: Visitor): Promise<bigint | undefined> {
-    const [[first, last] = []] = (await this.connection.runAndReadAll(NEXT_PACKAGES, [cursor])).getRows();
-    if (typeof first !== 'bigint' || typeof last !== 'bigint') return undefined;
-    const result = await this.connection.stream(FRESH, [first, last, this.#topic]);
-    for (let chunk = await result.fetchChunk(); chunk !== null; chunk = await result.fetchChunk()) {
-      if (chunk.rowCount === 0) break;
-      this.#visitChunk(chunk, visitor);
-    }
-    return last;
+  /** What of the next packages is behind the cursor; undefined where nothing is. */
+  async next(cursor: bigint): Promise<Fresh | undefined> {
+    const packages = (await this.#connection.runAndReadAll(NEXT_PACKAGES, [cursor])).getRows() as [bigint, number][];
+    const first = packages[0]?.[0];
+    if (first === undefined) return undefined;
+    const last = lastOf(packages);
+    const result = await this.#connection.run(FRESH, [first, last, this.#topic]);
+    return { cursor: last, chunks: await result.fetchAllChunks() };
   }
 
-  private get connection(): DuckDBConnection {
-    return this.#connection;
+  /** Logs behind the cursor. */
+  async pending(cursor: bigint): Promise<number> {
+    return (await this.#connection.runAndReadAll(PENDING_LOGS, [cursor])).getRows()[0]![0] as number;
   }
 
-  #visitChunk(chunk: DuckDBDataChunk, visitor: Visitor): void {
+  /** A later cursor, behind which at most so many logs are. */
+  async newest(cursor: bigint, logs: number): Promise<bigint> {
+    const [[newest]] = (await this.#connection.runAndReadAll(NEWEST, [cursor, logs])).getRows() as [[bigint | null]];
+    return newest ?? cursor;
+  }
+
+  async visit({ chunks }: Fresh, visitor: Visitor): Promise<void> {
+    for (const chunk of chunks) await this.#visitChunk(chunk, visitor);
+  }
+
+  async #visitChunk(chunk: DuckDBDataChunk, visitor: Visitor): Promise<void> {
     const columns = COLUMNS.map((_, index) => chunk.getColumnValues(index));
     const record = this.#observed;
     const numbers = columns.slice(FIRST_NUMBER) as number[][];
     const [isRecord, interfaceIds, sources, destinations, actions, initiators] = columns as [boolean[], ...string[][]];
     for (let row = 0; row < chunk.rowCount; row++) {
+      if (row % ROWS_OF_STEP === 0) await visitor.step();
       const start = numbers[5]![row]!;
       const end = numbers[6]![row]!;
       visitor.window(start, end);
@@ -111,6 +134,17 @@ export class FreshRecords {
       visitor.record(record);
     }
   }
+}
+
+/** Of those that are read at once. */
+function lastOf(packages: readonly (readonly [id: bigint, logs: number])[]): bigint {
+  let logs = 0;
+  let last = packages[0]![0];
+  for (const [id, count] of packages) {
+    logs += count;
+    if (logs <= LOGS_MAX) last = id;
+  }
+  return last;
 }
 
 function known(number: number): number | undefined {

@@ -1,0 +1,21 @@
+/** Work in small steps between what is more urgent: for a few milliseconds at a time, and at most a quarter of the time. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const STEP_MS = 5;
+const REST = 3;
+
+export class Pace {
+  #since = performance.now();
+
+  /** The work begins, after a time without any. */
+  begin(): void {
+    this.#since = performance.now();
+  }
+
+  async step(): Promise<void> {
+    const worked = performance.now() - this.#since;
+    if (worked < STEP_MS) return;
+    await sleep(REST * worked);
+    this.begin();
+  }
+}
