@@ -192,14 +192,21 @@ test('writes no file where nothing could be read, and leaves one that is there',
   expect(readdirSync(folder).sort()).toEqual(['empty.pcap', 'foreign.pcap', 'old']);
 }, 60_000);
 
+/** Whether this Node.js wants more address space around a memory than the memory itself; since version 26 it does without. */
+function needsGuardRegion([program, ...words]: readonly string[]): boolean {
+  const script = 'try { new WebAssembly.Memory({ initial: 1, maximum: 1 }) } catch { console.log("refused") }';
+  return execFileSync(program!, [...words, process.execPath, '-e', script], { encoding: 'utf8' }) === 'refused\n';
+}
+
 test('meters without WebAssembly where there is no address space for it, and says so', async () => {
   const path = write(temporaryFolder(), 'one.pcap', [at(0, httpsFrame), at(1, dnsFrame), at(2, dhcpFrame)]);
   const plain = await runCommand(['replay', '--no-wasm', path]);
   expect(plain.stderr).not.toContain('WebAssembly');
-  const limited = await runCommand(['replay', path], { through: ['prlimit', `--as=${8 * 1024 ** 3}`] });
-  expect(limited.stderr).toContain(
-    'flowlogd: WebAssembly unavailable (no address space for its memory: ulimit -v): metering takes longer, records are the same.',
-  );
+  const through = ['prlimit', `--as=${8 * 1024 ** 3}`];
+  const limited = await runCommand(['replay', path], { through });
+  const sentence =
+    'flowlogd: WebAssembly unavailable (no address space for its memory: ulimit -v): metering takes longer, records are the same.';
+  expect(limited.stderr.includes(sentence)).toBe(needsGuardRegion(through));
   expect(limited).toMatchObject({ code: 0, stdout: plain.stdout });
 });
 

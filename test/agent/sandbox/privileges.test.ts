@@ -2,6 +2,7 @@ import { chownSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { takeEntry } from '../../../agent/sandbox/entry.ts';
+import { hasRings } from '../../../agent/sandbox/limit-system-calls.ts';
 import { CAP_NET_RAW, CAP_SETPCAP, limitThread } from '../../../agent/sandbox/privileges.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -34,6 +35,8 @@ function asked(
 
 const EVERYTHING = Array.from({ length: 41 }, (_, number) => number);
 const EXECUTED = ['no rings', 'execute /usr/bin/node node flowlogd run'];
+/** A thread that can give up nothing: by some versions of Node.js this process has rings of io_uring, and it starts anew to be without. */
+const NOTHING_TO_LIMIT = hasRings() ? ['pass 13', ...EXECUTED] : [];
 
 describe('an agent that was started', () => {
   afterEach(() => void takeEntry());
@@ -58,16 +61,16 @@ describe('an agent that was started', () => {
   });
 
   test('with what it needs starts anew only where the kernel can limit its files', () => {
-    expect(asked([CAP_NET_RAW])).toEqual([]);
+    expect(asked([CAP_NET_RAW])).toEqual(NOTHING_TO_LIMIT);
     expect(asked([CAP_NET_RAW], 7)).toEqual(['files', 'pass 13', ...EXECUTED]);
   });
 
   test('with nothing goes on, and fails where it captures', () => {
-    expect(asked([])).toEqual([]);
+    expect(asked([])).toEqual(NOTHING_TO_LIMIT);
   });
 
   test('with more but without the right to limit itself does not start again and again', () => {
-    expect(asked([CAP_NET_RAW, 0, 1])).toEqual([]);
+    expect(asked([CAP_NET_RAW, 0, 1])).toEqual(NOTHING_TO_LIMIT);
     expect(CAP_SETPCAP).toBe(8);
   });
 
