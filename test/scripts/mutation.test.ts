@@ -7,15 +7,19 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const ROOMS = Object.keys(rooms).join(' ');
 
-/** Whether a path exists, or, where it ends in a pattern, a file that it matches. */
-function matches(path: string): boolean {
+/** The files that a path names: itself, or, where it ends in a pattern, those that match it. */
+function filesOf(path: string): readonly string[] {
   const [, end] = /\/\*([\w.]+)$/.exec(path) ?? [];
-  return end === undefined ? existsSync(path) : readdirSync(dirname(path)).some((name) => name.endsWith(end));
+  if (end === undefined) return existsSync(path) ? [path] : [];
+  const folder = dirname(path);
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(end))
+    .map((name) => join(folder, name));
 }
 
 describe('the mutation tests', () => {
   test.each(Object.entries(rooms))('of %s name files and tests that exist', (_room, { mutate, tests }) => {
-    expect([...mutate, ...tests].filter((path) => !matches(path))).toEqual([]);
+    expect([...mutate, ...tests].filter((path) => filesOf(path).length === 0)).toEqual([]);
   });
 
   test('cover each room that the layers call pure', () => {
@@ -24,6 +28,14 @@ describe('the mutation tests', () => {
     );
     expect(pure.length).toBeGreaterThan(8);
     expect(Object.keys(rooms)).toEqual(expect.arrayContaining(pure));
+  });
+
+  /** Run by root, a mutant of it would do so with files of the host: one has removed /dev/full. */
+  test('mutate nothing that removes, renames or hands over files', () => {
+    const files = Object.values(rooms).flatMap(({ mutate }) => mutate.flatMap(filesOf));
+    expect(files.length).toBeGreaterThan(150);
+    const acting = /\b(?:unlink|rm|rmdir|rename|truncate|l?chown|chmod)(?:Sync)?\(/;
+    expect(files.filter((file) => acting.test(readFileSync(file, 'utf8')))).toEqual([]);
   });
 
   test.each<[string, readonly string[], Readonly<Record<string, string>>, string]>([
