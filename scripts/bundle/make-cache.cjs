@@ -4,7 +4,7 @@
  *     node make-cache.cjs BUNDLE CACHE ROOT RUNS        RUNS is JSON: [["--version"], ["help", "run"]]
  */
 const { openSync, readFileSync, writeFileSync } = require('node:fs');
-const { join } = require('node:path');
+const { basename, join } = require('node:path');
 const { pathToFileURL } = require('node:url');
 const { Script } = require('node:vm');
 
@@ -12,7 +12,10 @@ const [node, , file, cache, root, runs] = process.argv;
 /** Of a command that failed by a fault of its own, and not of what it was given. */
 const EXIT_BUG = 70;
 
-const script = new Script(readFileSync(file, 'latin1'), { filename: file });
+// Its name is in what V8 compiled, and some versions put that into stack traces: the folder of the build is nobody's business. A
+// copy of the name, because V8 keeps a part of a text with the whole of it.
+const filename = Buffer.from(basename(file)).toString();
+const script = new Script(readFileSync(file, 'latin1'), { filename });
 const bundle = script.runInThisContext();
 // Opened now: commands limit the files of the process that they run in.
 const output = openSync(cache, 'w');
