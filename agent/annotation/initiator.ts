@@ -37,22 +37,27 @@ export function annotateInitiator(seed: () => number): RecordAnnotator {
     },
     annotate(record: FlowRecord) {
       record.isAnnotated = true;
-      if (record.protocol === TCP && (record.tcpFlags & SYN) !== 0) annotateOpening(record, handshakes);
-      guessByPort(record);
+      nameInitiator(record, () => handshakes.answerTo(record));
     },
   };
+}
+
+/** @param answeredAt when the flow that answers this one began, in microseconds of the window; negative where that is not known */
+export function nameInitiator(record: FlowRecord, answeredAt: () => number): void {
+  if (record.protocol === TCP && (record.tcpFlags & SYN) !== 0) annotateOpening(record, answeredAt);
+  guessByPort(record);
 }
 
 function isAnsweredOpening({ protocol, tcpFlags }: FlowRecord): boolean {
   return protocol === TCP && (tcpFlags & (SYN | ACK)) === (SYN | ACK);
 }
 
-function annotateOpening(record: FlowRecord, handshakes: Handshakes): void {
+function annotateOpening(record: FlowRecord, answeredAt: () => number): void {
   if ((record.tcpFlags & ACK) === 0) {
     name(record, 'source', 'syn');
     return;
   }
-  const answered = handshakes.answerTo(record);
+  const answered = answeredAt();
   if (answered < 0 || answered === record.firstMicroseconds) return;
   record.annotations.handshakeMicroseconds = Math.abs(answered - record.firstMicroseconds);
   name(record, record.firstMicroseconds < answered ? 'source' : 'destination', 'syn');

@@ -15,10 +15,10 @@ import {
   type EndpointLimits,
   endpointServer,
   LOCAL_ROUTES,
+  type LocalRoutes,
   makeRoom,
   type Read,
 } from './endpoint-server.ts';
-import type { Operate } from './flow-log-routes.ts';
 import { OwnSocket } from './own-socket.ts';
 
 export const CONTROL_SOCKET = 'control.sock';
@@ -53,12 +53,11 @@ export function runtimeFolder(environment: Readonly<Record<string, string | unde
   return runtime === '' ? undefined : runtime;
 }
 
-export interface EndpointsPlan {
+/** With what only the socket serves. */
+export interface EndpointsPlan extends LocalRoutes {
   readonly socketPath: string;
   /** Undefined: no TCP. */
   readonly listen: ListenAddress | undefined;
-  /** What the socket lets its users do with flow logs and the spool. */
-  readonly operate?: Operate | undefined;
 }
 
 export interface OpenEndpoints {
@@ -72,8 +71,8 @@ export interface OpenEndpoints {
 /** Opens both. Who cannot be asked still works, so a failure is a warning in the log. */
 export async function openEndpoints(plan: EndpointsPlan, status: StatusCollector, log: Log): Promise<OpenEndpoints> {
   const read = () => status.read();
-  const { socketPath, listen, operate } = plan;
-  let socket = await unlessUnavailable(openControlSocket(socketPath, read, { operate }), log);
+  const { socketPath, listen, ...local } = plan;
+  let socket = await unlessUnavailable(openControlSocket(socketPath, read, local), log);
   const listener = listen && (await unlessUnavailable(openListener(listen, read), log));
   const known = new OwnSocket(socketPath, socket !== undefined);
   const observing = setInterval(() => status.observe(), OBSERVE_MS);
@@ -82,7 +81,7 @@ export async function openEndpoints(plan: EndpointsPlan, status: StatusCollector
     async reopen() {
       await socket?.stop();
       socket = undefined;
-      socket = await openControlSocket(socketPath, read, { operate });
+      socket = await openControlSocket(socketPath, read, local);
       known.made();
     },
     async stop() {
@@ -102,22 +101,21 @@ async function unlessUnavailable(opening: Promise<Endpoint>, log: Log): Promise<
   }
 }
 
-export interface ControlSocketOptions {
+export interface ControlSocketOptions extends LocalRoutes {
   readonly limits?: EndpointLimits;
-  readonly operate?: Operate | undefined;
 }
 
 /** @throws OperationalError `telemetry.unavailable` */
 export async function openControlSocket(
   path: string,
   read: Read,
-  { limits = ENDPOINT_LIMITS, operate }: ControlSocketOptions = {},
+  { limits = ENDPOINT_LIMITS, ...local }: ControlSocketOptions = {},
 ): Promise<Endpoint> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
     throw unavailable(path, `path longer than the ${SOCKET_PATH_BYTES_MAX} bytes of a socket address`);
   }
   await removeStale(path);
-  const server = endpointServer(CONTROL_ROUTES, read, limits, operate);
+  const server = endpointServer(CONTROL_ROUTES, read, limits, local);
   // The socket is made while listen is called, so it never exists with more rights than these.
   const before = process.umask(0o117);
   let listening: Promise<void>;

@@ -6,8 +6,9 @@
  *     GET /health     200, or 503 with the reasons   both
  *     /flow-logs      as in flow-log-routes.ts       socket only: it changes what is observed
  *     /spool          as in spool-routes.ts          socket only: it changes what is delivered
+ *     GET /observe    as in live-followers.ts        socket only: what flows now, without an end
  *
- * A client gets one answer per connection and neither memory nor time beyond the limits below; the answers are a few kilobytes.
+ * A client gets one answer per connection and neither memory nor time beyond the limits below, or those of live-followers.ts; the other answers are a few kilobytes.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -16,6 +17,7 @@ import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
 import { withFormerNames } from '../telemetry/former-names.ts';
 import { visible, visibleLines } from '../terminal/visible-text.ts';
 import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
+import { FOLLOWERS_MAX, type LiveFollowers, OBSERVE_PATH } from './live-followers.ts';
 import { SPOOL_PATH } from './spool-routes.ts';
 
 export interface EndpointLimits {
@@ -46,11 +48,18 @@ export const CONTROL_ROUTES: Readonly<Record<string, Route>> = {
   '/status': (status) => ({ code: 200, type: JSON_TYPE, body: `${JSON.stringify(withFormerNames(status))}\n` }),
 };
 
+/** What only the control socket has. */
+export interface LocalRoutes {
+  /** What it lets its users do with flow logs and the spool. */
+  readonly operate?: Operate | undefined;
+  readonly followers?: LiveFollowers | undefined;
+}
+
 export function endpointServer(
   routes: Readonly<Record<string, Route>>,
   read: Read,
   limits: EndpointLimits,
-  operate?: Operate,
+  { operate, followers }: LocalRoutes = {},
 ): Server {
   const { connectionsMax, headerBytesMax, timeoutMs } = limits;
   const server = createServer(
@@ -66,6 +75,7 @@ export function endpointServer(
       response.setHeader('Connection', 'close');
       response.setHeader('Cache-Control', 'no-store');
       if (operate !== undefined && isOperation) void answerOperation(operate, request, response);
+      else if (followers !== undefined && path === OBSERVE_PATH && isRead(request)) follow(followers, response);
       else answer(routes, read, request, response);
     },
   );
@@ -90,16 +100,23 @@ export function makeRoom(server: Server, { connectionsMax }: EndpointLimits): vo
 }
 
 function answer(routes: Readonly<Record<string, Route>>, read: Read, request: IncomingMessage, to: ServerResponse) {
-  const { method = '' } = request;
   const path = pathOf(request);
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
   if (route === undefined) return send(to, 404, TEXT, `Not found. Endpoints: ${Object.keys(routes).join(', ')}\n`);
-  if (method !== 'GET' && method !== 'HEAD') {
+  if (!isRead(request)) {
     to.setHeader('Allow', 'GET, HEAD');
     return send(to, 405, TEXT, 'Method not allowed: read-only.\n');
   }
   const { code, type, body } = route(read());
   send(to, code, type, body);
+}
+
+function isRead({ method = '' }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function follow(followers: LiveFollowers, to: ServerResponse): void {
+  if (!followers.add(to)) send(to, 503, TEXT, `All ${FOLLOWERS_MAX} places of followers are taken: end one of them.\n`);
 }
 
 function pathOf({ url = '' }: IncomingMessage): string {

@@ -150,6 +150,7 @@ async function supervise(
       socketPath,
       listen,
       operate: operations(flowLogRoutes(flowLogs, supervisor.status, probes), supervisor, options.log),
+      followers: supervisor.followers,
     },
     supervisor.status,
     options.log,

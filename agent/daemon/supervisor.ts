@@ -5,6 +5,8 @@
 
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
+import { LiveFollowers } from '../control/live-followers.ts';
 import type { SpoolControl } from '../control/spool-routes.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { startRotation } from '../meter/rotation.ts';
@@ -54,6 +56,8 @@ export class Supervisor {
   readonly taps: TapController;
   /** What is made again where somebody deletes it. */
   readonly state: StateWatch;
+  /** Who follows the open windows. */
+  readonly followers: LiveFollowers;
   readonly #options: SupervisorOptions;
   readonly #hashSeed = randomFillSync(new Int32Array(HASH_SEED_WORDS));
   readonly #runId = randomBytes(8).toString('hex');
@@ -120,8 +124,14 @@ export class Supervisor {
     // Capture first: hundreds of thousands of files may be pending.
     this.#reading = this.#readSpool();
     const nextSequence = this.#reading.listed.then((isListed) => (isListed ? this.#deliver() : undefined));
-    this.#recorder = startRecorder(this.#recorderSetup(), this.#plane.windows, nextSequence, (message) =>
-      this.#recorded(message),
+    const live = new MessageChannel();
+    this.followers = new LiveFollowers(live.port1, () => this.status.read().interfaces);
+    this.#recorder = startRecorder(
+      this.#recorderSetup(),
+      this.#plane.windows,
+      nextSequence,
+      (message) => this.#recorded(message),
+      live.port2,
     );
   }
 
@@ -153,6 +163,7 @@ export class Supervisor {
     // The last windows need their folder.
     await this.state.look();
     await Promise.allSettled([this.#plane.ended, this.#recorder]);
+    this.followers.close();
     clearInterval(this.#sweeping);
     this.#tables.close();
     await this.#exporters.stop(EXPORT_STOP_MS);

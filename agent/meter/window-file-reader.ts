@@ -41,25 +41,56 @@ export function readHead(read: ReadRange): FoundHead {
   return { kind: 'head', layout, window, snapshot, registers, tablesAt: bytes + rest.length };
 }
 
+/** The identity alone, which never changes; undefined where another layout or a half-written block stands there. */
+export function readIdentity(read: ReadRange): Pick<WindowHead, 'window' | 'tablesAt'> | undefined {
+  const header = readHeader(read, 0);
+  if (header.kind !== 'header' || header.layout !== LAYOUT_VERSION) return undefined;
+  const window = header.value as WindowHeader;
+  return { window, tablesAt: header.bytes + bytesBeforeTables(window) };
+}
+
+/** Where a table is in a file. */
+export interface TablePlace extends Pick<PersistedTable, 'family'> {
+  readonly rejection: PersistedTable['rejection'];
+  /** Of its first slot. */
+  readonly at: number;
+  readonly bytes: number;
+}
+
 /**
  * The tables between two places of a file, in the order in which they were begun; in the place of one that is damaged, why. The
  * next is looked for then.
  */
 export function* tablesIn(read: ReadRange, from: number, to: number): Generator<StoredSlots | string> {
+  for (const place of tablePlaces(read, from, to)) {
+    yield typeof place === 'string' ? place : slotsOf(read(place.at, place.bytes), place);
+  }
+}
+
+/** The same without their slots. @param blankPagesMax without a table, after which none is looked for */
+export function* tablePlaces(
+  read: ReadRange,
+  from: number,
+  to: number,
+  blankPagesMax = Number.POSITIVE_INFINITY,
+): Generator<TablePlace | string> {
   let isDamaged = false;
-  for (let at = from; at < to; ) {
+  let blankPages = 0;
+  for (let at = from; at < to && blankPages < blankPagesMax; ) {
     const header = readHeader(read, at);
     if (header.kind === 'header' && header.layout === LAYOUT_VERSION) {
       const { family, slots, rejection } = header.value as PersistedTable;
       const bytes = slots * SLOT_BYTES[family];
-      yield slotsOf(read(at + header.bytes, bytes), { family, bytes, rejection });
+      yield { family, rejection, at: at + header.bytes, bytes };
       at += header.bytes + bytes;
       isDamaged = false;
+      blankPages = 0;
       continue;
     }
     const isBlank = header.kind === 'blank' && isZero(read(at, PAGE_BYTES));
     if (!isBlank && !isDamaged) yield reasonOf(header);
     isDamaged ||= !isBlank;
+    blankPages++;
     at += PAGE_BYTES;
   }
 }

@@ -17,9 +17,11 @@ import { followTranslations } from './translations.ts';
 interface ThreadData {
   readonly setup: RecorderSetup;
   readonly windows: MessagePort;
+  /** `LiveRequest` comes in, `LiveStep` goes out. */
+  readonly live: MessagePort | undefined;
 }
 
-async function run({ setup, windows }: ThreadData, parent: MessagePort): Promise<void> {
+async function run({ setup, windows, live }: ThreadData, parent: MessagePort): Promise<void> {
   const addon = loadCaptureAddon();
   const translations = followTranslations(setup.points, addon);
   const annotatorsOf = createAnnotators({
@@ -34,7 +36,8 @@ async function run({ setup, windows }: ThreadData, parent: MessagePort): Promise
   };
   const [nextSequence] = (await once(parent, 'message')) as [number | undefined];
   if (nextSequence !== undefined)
-    await recordWindows({ ...setup, nextSequence }, nodeDisk, addon, windows, emit, annotatorsOf);
+    await recordWindows({ ...setup, nextSequence }, nodeDisk, addon, windows, emit, annotatorsOf, live);
+  live?.close();
   translations?.close();
 }
 

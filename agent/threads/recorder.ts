@@ -21,6 +21,8 @@ import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow, Recorder, type RecorderCounters } from '../spool/recorder.ts';
 import { SpoolWriter, type WrittenBatch } from '../spool/spool-writer.ts';
 import { type AnnotatorsOf, annotated } from './annotators.ts';
+import { FollowedWindows } from './follow-windows.ts';
+import type { LiveReading } from './live-reading.ts';
 import { ReceivedWindow, type TableMapper } from './mapped-window.ts';
 import { privately } from './private-windows.ts';
 import { type RecoveryCounters, WindowRecovery } from './window-recovery.ts';
@@ -116,6 +118,7 @@ export async function recordWindows(
   windows: MessagePort,
   emit: (message: RecorderMessage) => void,
   annotatorsOf: AnnotatorsOf = () => [],
+  live?: MessagePort,
 ): Promise<void> {
   const { folder, sinks, nextSequence, heldWindowsMax, heldBytesMax, topRecords } = setup;
   const status = (): RecorderStatus => ({
@@ -127,6 +130,7 @@ export async function recordWindows(
   });
   const { tablesFolders, runId, hostId, points, hashSeed, privacyKey } = setup;
   const pseudonyms = privacyKey === undefined ? undefined : new AddressPseudonyms(privacyKey);
+  const followed = live && new FollowedWindows(live, { folders: tablesFolders, hostId, runId, hashSeed, pseudonyms });
   const onQuarantined = (file: string, reason: string) => emit({ kind: 'quarantined', file, reason, status: status() });
   const onNewer = (file: string, reason: string) => emit({ kind: 'newer', file, reason, status: status() });
   const recovery = new WindowRecovery({
@@ -171,8 +175,9 @@ export async function recordWindows(
       if (message.kind === 'end') resolve();
       else {
         const failed = recorder.failure !== undefined;
-        const window = recorded(setup, disk, message.window, mapper, (release) => windows.postMessage(release));
-        add(window);
+        add(
+          recorded(setup, disk, message.window, mapper, (release) => windows.postMessage(release), followed?.reading),
+        );
         if (failed) emit({ kind: 'waiting', status: status() });
       }
     });
@@ -182,6 +187,7 @@ export async function recordWindows(
   endRecovery();
   const complete = await recorder.flush(setup.flushMs);
   emit({ kind: 'ended', complete, status: status() });
+  followed?.close();
   windows.close();
 }
 
@@ -239,9 +245,11 @@ function recorded(
   window: ClosedWindow,
   mapper: TableMapper,
   emitReleased: (message: ReleaseMessage) => void,
+  live: LiveReading | undefined,
 ): RecordedWindow {
   const { point, windowStart, ledger, tables, files } = window;
   const received = new ReceivedWindow(window, mapper, setup.hashSeed);
+  if (live?.isOn === true) tellFollowers(live, window, received);
   return {
     point,
     header: headerOf(setup, point, windowStart),
@@ -257,6 +265,15 @@ function recorded(
       emitReleased({ id: window.id });
     },
   };
+}
+
+/** Where memory is too short for it the records are tried again; followers miss the rest of the window. */
+function tellFollowers(live: LiveReading, window: ClosedWindow, received: ReceivedWindow): void {
+  try {
+    live.closed(window, received.map());
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+  }
 }
 
 function recordsOrRefusal(received: ReceivedWindow, { interfaceName }: ObservationPoint): RecordCursor {

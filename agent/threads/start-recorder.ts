@@ -7,6 +7,7 @@ import type { RecorderMessage, RecorderSetup } from './recorder.ts';
  * @param windows the port on which the data plane hands over closed windows (`RunningDataPlane.windows`); it moves there.
  * @param nextSequence of the spool (`Spool.nextSequence`): until then windows are pending; undefined ends the recorder without one.
  * @param onMessage takes `durable` files into the spool's index (`Spool.adopt`), and the rest to where people look.
+ * @param live the recorder's end of the live feed; it moves there, too.
  * @returns a promise that it ended, after the data plane and the message `ended`; it is rejected when it failed.
  */
 export function startRecorder(
@@ -14,10 +15,11 @@ export function startRecorder(
   windows: MessagePort,
   nextSequence: Promise<number | undefined>,
   onMessage: (message: RecorderMessage) => void,
+  live?: MessagePort,
 ): Promise<void> {
   const worker = new Worker(new URL('./recorder-thread.js', import.meta.url), {
-    workerData: { setup, windows },
-    transferList: [windows],
+    workerData: { setup, windows, live },
+    transferList: live === undefined ? [windows] : [windows, live],
     name: 'recorder',
     // Sockets of conntrack are opened by the addon, of which the thread's book-keeping knows nothing.
     trackUnmanagedFds: false,

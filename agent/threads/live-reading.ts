@@ -1,0 +1,171 @@
+/**
+ * Reads the open windows once a second while somebody follows them, for all followers together, in the recorder's thread: it has the tables of a
+ * closed window when its last increments are due, and may be late where the data plane may not. The data plane does nothing for it, and
+ * does not know of it.
+ *
+ * A step costs at most two copies of `BYTES_MAX` of tables and `FLOWS_MAX` printed rows. Windows beyond that have their turn with the
+ * next step, flows too, and what is left of a window when it closes comes then, up to `FLOWS_MAX` of its flows; the rest is counted. Without followers nothing is read and
+ * nothing is held.
+ */
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { HashSeed } from '../flow/hash.ts';
+import type { TableSlots } from '../flow/table-cursor.ts';
+import { OpenWindow } from '../meter/open-window.ts';
+import { SettledSlots } from '../meter/settled-slots.ts';
+import { parseWindowFileName, stemOf } from '../meter/window-file.ts';
+import type { ClosedWindow } from '../model/closed-window.ts';
+import type { LiveStep } from '../model/live-feed.ts';
+import { isSystemError } from '../model/system-error.ts';
+import { type LiveRowsOptions, type LiveWindow, printIncrements } from './live-rows.ts';
+import { StepRows } from './live-step.ts';
+
+export const LIVE_BYTES_MAX = 64 * 1024 ** 2;
+export const LIVE_FLOWS_MAX = 8192;
+
+export interface LiveReadingOptions extends LiveRowsOptions {
+  /** Where the files of windows are, in the order in which they are looked for. */
+  readonly folders: readonly string[];
+  readonly hashSeed: HashSeed;
+  readonly emit: (step: LiveStep) => void;
+  readonly bytesMax?: number;
+  readonly flowsMax?: number;
+}
+
+interface Followed {
+  readonly window: OpenWindow;
+  /** Undefined until the first reading. */
+  before: readonly TableSlots[] | undefined;
+}
+
+export class LiveReading {
+  readonly #options: LiveReadingOptions;
+  readonly #settled = new SettledSlots();
+  readonly #followed = new Map<string, Followed>();
+  /** Stems of windows that were closed, as long as their files are there. */
+  readonly #closed = new Set<string>();
+  #isOn = false;
+  /** Whose turn comes first. */
+  #turn = 0;
+
+  constructor(options: LiveReadingOptions) {
+    this.#options = options;
+  }
+
+  get isOn(): boolean {
+    return this.#isOn;
+  }
+
+  /** From here on: what the windows have by now is no increment. */
+  begin(): void {
+    this.#isOn = true;
+    for (const [stem, paths] of this.#files()) {
+      const window = new OpenWindow(this.#settled);
+      this.#followed.set(stem, { window, before: window.read(paths, this.#bytesMax) });
+    }
+  }
+
+  end(): void {
+    this.#isOn = false;
+    this.#followed.clear();
+    this.#closed.clear();
+  }
+
+  step(): void {
+    const startedAt = performance.now();
+    const { unsettled } = this.#settled;
+    const files = this.#files();
+    const steps = new StepRows();
+    let bytesLeft = this.#bytesMax;
+    const turns = rotated([...files], this.#turn++);
+    for (const [stem, paths] of turns) {
+      const bytes = this.#read(stem, paths, bytesLeft, steps);
+      bytesLeft -= bytes ?? 0;
+      if (bytes === undefined) steps.unreadWindows++;
+    }
+    const milliseconds = performance.now() - startedAt;
+    this.#options.emit(steps.step(this.#settled.unsettled - unsettled, milliseconds));
+  }
+
+  /** The rest of a window. @param slots its tables, which nobody writes to any more */
+  closed(window: ClosedWindow, slots: readonly TableSlots[]): void {
+    if (!this.#isOn) return;
+    const startedAt = performance.now();
+    const stem = stemOf({ ...window, runId: this.#options.runId });
+    const before = this.#followed.get(stem)?.before ?? [];
+    this.#followed.delete(stem);
+    this.#closed.add(stem);
+    const steps = new StepRows();
+    steps.addLast(this.#print(window, slots, before, this.#flowsMax, true));
+    this.#options.emit(steps.step(0, performance.now() - startedAt));
+  }
+
+  /** Answers the bytes that were read; undefined where the window could not be. */
+  #read(stem: string, paths: readonly string[], bytesMax: number, steps: StepRows): number | undefined {
+    const followed = this.#followed.get(stem) ?? { window: new OpenWindow(this.#settled), before: [] };
+    this.#followed.set(stem, followed);
+    const slots = followed.window.read(paths, bytesMax);
+    const { window } = followed.window;
+    if (slots === undefined || window === undefined) return undefined;
+    const { before } = followed;
+    followed.before = slots;
+    const flowsLeft = Math.max(0, this.#flowsMax - steps.flows);
+    if (before !== undefined) steps.add(this.#print(window, slots, before, flowsLeft));
+    return slots.reduce((sum, { words }) => sum + words.byteLength, 0);
+  }
+
+  #print(
+    window: LiveWindow,
+    now: readonly TableSlots[],
+    before: readonly TableSlots[],
+    flowsMax: number,
+    isLast = false,
+  ) {
+    const { hashSeed } = this.#options;
+    return printIncrements(window, { now, before, hashSeed, flowsMax, isLast }, this.#options);
+  }
+
+  /** By stem, the paths of the windows of this run that are open. */
+  #files(): ReadonlyMap<string, readonly string[]> {
+    const files = new Map<string, Map<number, string>>();
+    for (const folder of this.#options.folders) {
+      for (const name of namesIn(folder)) {
+        const parsed = parseWindowFileName(name);
+        if (parsed?.runId !== this.#options.runId) continue;
+        const parts = files.get(parsed.stem) ?? new Map<number, string>();
+        // In a later folder it is a copy.
+        if (!parts.has(parsed.part)) parts.set(parsed.part, join(folder, name));
+        files.set(parsed.stem, parts);
+      }
+    }
+    for (const stem of this.#closed) if (!files.has(stem)) this.#closed.delete(stem);
+    for (const stem of this.#closed) files.delete(stem);
+    for (const stem of this.#followed.keys()) if (!files.has(stem)) this.#followed.delete(stem);
+    return new Map(
+      [...files].map(([stem, parts]) => [stem, [...parts].sort(([a], [b]) => a - b).map(([, path]) => path)]),
+    );
+  }
+
+  get #bytesMax(): number {
+    return this.#options.bytesMax ?? LIVE_BYTES_MAX;
+  }
+
+  get #flowsMax(): number {
+    return this.#options.flowsMax ?? LIVE_FLOWS_MAX;
+  }
+}
+
+/** A folder that is not there has no windows. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (!isSystemError(error)) throw error;
+    return [];
+  }
+}
+
+function rotated<Item>(items: readonly Item[], turn: number): readonly Item[] {
+  const first = items.length === 0 ? 0 : turn % items.length;
+  return [...items.slice(first), ...items.slice(0, first)];
+}
