@@ -6,6 +6,7 @@ import { lstatSync, statSync, unlinkSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { connect, type ListenOptions } from 'node:net';
 import { dirname, join } from 'node:path';
+import { startBeat } from '../model/beat.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
@@ -24,7 +25,7 @@ import { OwnSocket } from './own-socket.ts';
 export const CONTROL_SOCKET = 'control.sock';
 /** sun_path of unix(7) has 108 bytes, the last one a zero; a longer path would be cut without a word. */
 const SOCKET_PATH_BYTES_MAX = 107;
-const OBSERVE_MS = 1000;
+const OBSERVE_SECONDS = 1;
 
 export interface Endpoint {
   /** The socket's path, or `host:port`. */
@@ -75,7 +76,7 @@ export async function openEndpoints(plan: EndpointsPlan, status: StatusCollector
   let socket = await unlessUnavailable(openControlSocket(socketPath, read, local), log);
   const listener = listen && (await unlessUnavailable(openListener(listen, read), log));
   const known = new OwnSocket(socketPath, socket !== undefined);
-  const observing = setInterval(() => status.observe(), OBSERVE_MS);
+  const observing = startBeat(OBSERVE_SECONDS, () => status.observe());
   return {
     isInPlace: () => known.isInPlace,
     async reopen() {
@@ -85,7 +86,7 @@ export async function openEndpoints(plan: EndpointsPlan, status: StatusCollector
       known.made();
     },
     async stop() {
-      clearInterval(observing);
+      observing.stop();
       await Promise.all([socket?.stop(), listener?.stop()]);
     },
   };

@@ -23,7 +23,7 @@ import { SPOOL_PATH } from './spool-routes.ts';
 export interface EndpointLimits {
   readonly connectionsMax: number;
   readonly headerBytesMax: number;
-  /** For the whole request, and for each pause in the answer. */
+  /** For the whole request, which may take twice as long, and for each pause in the answer. */
   readonly timeoutMs: number;
 }
 
@@ -67,7 +67,8 @@ export function endpointServer(
       maxHeaderSize: headerBytesMax,
       headersTimeout: timeoutMs,
       requestTimeout: timeoutMs,
-      connectionsCheckingInterval: Math.min(1000, timeoutMs),
+      // Whether anybody is connected or not.
+      connectionsCheckingInterval: timeoutMs,
     },
     (request, response) => {
       const path = pathOf(request);

@@ -137,7 +137,7 @@ async function supervise(
   // Asked for before anything captures: from then on Ctrl-C shuts down gracefully.
   const { signal, env } = invocation;
   const notify = createNotify(loadCaptureAddon(), env, options.log);
-  const onLinks: OnLinks = (appeared, missed) => flowLogs.linksChanged(appeared, missed);
+  const onLinks: OnLinks = (news) => flowLogs.linksChanged(news);
   const supervisor = await Supervisor.start({ ...options, onLinks });
   logStart(options.log, { ...options, configPath, flowLogs: flowLogs.entries.map(called) });
   startLogService(context, supervisor, signal);

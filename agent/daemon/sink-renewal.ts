@@ -6,11 +6,12 @@
 import { stat } from 'node:fs/promises';
 import { type BackoffLimits, backoffMs } from '../export/backoff.ts';
 import { RenewableSink } from '../export/renewable-sink.ts';
+import { type Beat, startBeat } from '../model/beat.ts';
 import type { Sink } from '../model/sink.ts';
 import type { SinkContext, SinkFiles, SinkPlan } from '../model/sink-plan.ts';
 import type { Log } from '../telemetry/log.ts';
 
-const LOOK_MS = 2000;
+const LOOK_SECONDS = 2;
 const RETRY: BackoffLimits = { initialMs: 4000, capMs: 60_000 };
 
 interface Renewable {
@@ -33,7 +34,7 @@ export class SinkRenewal {
   #failures = 0;
   #retryAtMs = 0;
   #looking: Promise<void> = Promise.resolve();
-  #timer: NodeJS.Timeout | undefined;
+  #beat: Beat | undefined;
   #onRenewed: () => void = () => undefined;
 
   constructor(options: SinkRenewalOptions) {
@@ -52,12 +53,11 @@ export class SinkRenewal {
   start(onRenewed: () => void): void {
     if (this.#sinks.size === 0) return;
     this.#onRenewed = onRenewed;
-    this.#timer = setInterval(() => void this.look(), LOOK_MS);
-    this.#timer.unref();
+    this.#beat = startBeat(LOOK_SECONDS, () => void this.look());
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#beat?.stop();
   }
 
   /** One look after the other: of those that ask at once, the later ones find nothing more. Never rejects. */

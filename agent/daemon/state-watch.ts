@@ -2,15 +2,16 @@
  * Sees that what a running agent has in its state directory is still there: directories and files that somebody deletes or
  * replaces are made again, from what the agent has in memory. What cannot be made is tried again, and why is told.
  *
- * It looks twice a second, at a handful of paths: an inotify watch dies with what it watches, and has to be remade just so.
+ * It looks once a second, at a handful of paths: an inotify watch dies with what it watches, and has to be remade just so.
  */
 import { statSync } from 'node:fs';
+import { type Beat, startBeat } from '../model/beat.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { isSystemError } from '../model/system-error.ts';
 import { nodeDisk } from '../spool/disk.ts';
 import { refuseForeignState } from './state-folder.ts';
 
-const LOOK_MS = 500;
+const LOOK_SECONDS = 1;
 
 export interface StatePart {
   /** For people. */
@@ -32,7 +33,7 @@ export interface StateWatchEvents {
 export class StateWatch {
   readonly #events: StateWatchEvents;
   #parts: readonly StatePart[];
-  readonly #timer: NodeJS.Timeout;
+  readonly #beat: Beat;
   #looking: Promise<void> | undefined;
   #failure: string | undefined;
 
@@ -40,7 +41,7 @@ export class StateWatch {
   constructor(parts: readonly StatePart[], events: StateWatchEvents) {
     this.#parts = parts;
     this.#events = events;
-    this.#timer = setInterval(() => void this.look(), LOOK_MS);
+    this.#beat = startBeat(LOOK_SECONDS, () => void this.look());
   }
 
   add(part: StatePart): void {
@@ -61,7 +62,7 @@ export class StateWatch {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#beat.stop();
     await this.#looking;
   }
 

@@ -45,6 +45,8 @@ interface RunningTap {
 }
 
 const ABSENCES_MAX = 2;
+/** The pattern of the interface that holds the default route. */
+const DEFAULT = 'default';
 
 export class ObservedTaps {
   readonly #options: ObservedTapsOptions;
@@ -53,11 +55,19 @@ export class ObservedTaps {
   /** The last one. */
   #known: Look | undefined;
   readonly #running = new Map<string, RunningTap>();
+  /** Whether a flow log follows the default route. */
+  #followsRoute = false;
   /** Why an interface that should be observed is not, by the key of its tap. */
   readonly #failures = new Map<string, string>();
 
   constructor(options: ObservedTapsOptions) {
     this.#options = options;
+  }
+
+  /** Whether another look would find the same, unless an interface comes or goes. */
+  get isSettled(): boolean {
+    if (this.#followsRoute || this.#failures.size > 0) return false;
+    return [...this.#running.values()].every(({ absences }) => absences === 0);
   }
 
   /** The first ones, which whoever starts the data plane observes. */
@@ -131,6 +141,9 @@ export class ObservedTaps {
   #wanted(resolutions: readonly Resolution<TapSetup>[]): Map<string, RunningTap> {
     const { owners }: Claims = claimInterfaces(resolutions);
     const wanted = new Map<string, RunningTap>();
+    this.#followsRoute = resolutions.some(
+      ({ entry, patterns }) => entry.attributes.enabled && patterns.includes(DEFAULT),
+    );
     for (const { entry, found } of resolutions) {
       if (!entry.attributes.enabled) continue;
       for (const { interfaceName, tap: setup } of found) {
@@ -147,7 +160,7 @@ export class ObservedTaps {
     const resolution = resolutions.find(({ entry }) => entry.id === running.entryId);
     if (resolution === undefined || !resolution.entry.attributes.enabled) return true;
     const { patterns, missing } = resolution;
-    const waits = patterns.includes(running.tap.point.interfaceName) || missing.includes('default');
+    const waits = patterns.includes(running.tap.point.interfaceName) || missing.includes(DEFAULT);
     return !waits && ++running.absences >= ABSENCES_MAX;
   }
 }

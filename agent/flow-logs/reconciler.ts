@@ -3,10 +3,12 @@
  * (observed-taps.ts). Whatever changes is on the disk first.
  *
  * Changes come one after the other, however many ask at once. Interfaces come and go: it looks which there are when the kernel
- * tells of a new one, and every two seconds, should the kernel not tell.
+ * tells; every two seconds while something is not settled, as the default route, of which it does not tell; and every half a minute,
+ * should it not tell.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { AppearedLink, VanishedLink } from '../model/link-changes.ts';
+import { type Beat, startBeat } from '../model/beat.ts';
+import type { LinkNews, VanishedLink } from '../model/link-changes.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { Storage, Storages } from '../model/storage.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -53,8 +55,9 @@ export interface ReloadReport {
   readonly refusals: readonly Refusal[];
 }
 
-/** Between two looks for interfaces that came or went. */
-const REFRESH_MS = 2_000;
+/** Between two looks for interfaces that came or went, and between two where the kernel tells of them and nothing is pending. */
+const REFRESH_SECONDS = 2;
+const QUIET_REFRESH_MS = 30_000;
 
 export class FlowLogControl {
   readonly #options: FlowLogControlOptions;
@@ -63,7 +66,10 @@ export class FlowLogControl {
   /** Why the registry on the disk is corrupt, until it is quarantined. */
   #damage: string | undefined;
   #observer: Observer | undefined;
-  #refreshing: NodeJS.Timeout | undefined;
+  #refreshing: Beat | undefined;
+  /** Whether the kernel tells of interfaces that come and go. */
+  #isTold = false;
+  #refreshedAtMs = 0;
   #last: Promise<unknown> = Promise.resolve();
   readonly #taps: ObservedTaps;
 
@@ -118,7 +124,7 @@ export class FlowLogControl {
     }
     this.#warnOfMissing(this.#entries);
     // An agent that ends refuses what it is asked for; nobody looks for interfaces then.
-    this.#refreshing = setInterval(() => void this.refresh().catch(ignoreRefusal), REFRESH_MS);
+    this.#refreshing = startBeat(REFRESH_SECONDS, () => this.#refreshWhenDue());
   }
 
   /** Writes the list anew, where its file was deleted. @throws OperationalError `registry.unusable` */
@@ -127,13 +133,16 @@ export class FlowLogControl {
   }
 
   end(): void {
-    clearInterval(this.#refreshing);
+    this.#refreshing?.stop();
   }
 
-  /** Interfaces came; others went without ever being captured. */
-  linksChanged(appeared: readonly AppearedLink[], missed: readonly VanishedLink[]): void {
+  /** Interfaces came or went. Whoever calls this once, with none of either, calls it for each that will. */
+  linksChanged({ appeared, missed, hasVanished }: LinkNews): void {
+    this.#isTold = true;
     for (const { name, atSeconds } of appeared) this.#taps.appeared(name, atSeconds);
     for (const link of missed) this.#tellMissed(link);
+    // Not at once: one that is made anew in a moment is the same.
+    if (hasVanished) this.#refreshedAtMs = Number.NEGATIVE_INFINITY;
     if (appeared.length > 0) void this.refresh().catch(ignoreRefusal);
   }
 
@@ -302,8 +311,15 @@ export class FlowLogControl {
     writeRegistry(disk, folder, entries);
   }
 
+  #refreshWhenDue(): void {
+    const isQuiet = this.#isTold && this.#taps.isSettled;
+    if (isQuiet && Math.abs(this.#options.now() - this.#refreshedAtMs) < QUIET_REFRESH_MS) return;
+    void this.refresh().catch(ignoreRefusal);
+  }
+
   /** Makes the taps what the entries say. */
   async #apply(): Promise<void> {
+    this.#refreshedAtMs = this.#options.now();
     if (this.#observer !== undefined) await this.#taps.become(() => this.resolutions(), this.#observer);
   }
 

@@ -20,3 +20,11 @@ export interface VanishedLink {
   /** Undefined where it was there from the start. */
   readonly appearedAt: number | undefined;
 }
+
+/** What of it concerns whoever chooses interfaces. */
+export interface LinkNews {
+  readonly appeared: readonly AppearedLink[];
+  /** Those that went without ever being captured. */
+  readonly missed: readonly VanishedLink[];
+  readonly hasVanished: boolean;
+}

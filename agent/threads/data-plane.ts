@@ -14,7 +14,7 @@ import type { TapEvent } from '../meter/tap-event.ts';
 import type { PersistOptions } from '../meter/window-journal.ts';
 import type { ClosedWindowMessage, ReleaseMessage } from '../model/closed-window.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import type { AppearedLink, LinkChanges, VanishedLink } from '../model/link-changes.ts';
+import type { LinkChanges, LinkNews } from '../model/link-changes.ts';
 import { type ErrorCode, OperationalError } from '../model/operational-error.ts';
 import { createPacketBatch, FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import type { LiveEngine } from '../model/packet-source.ts';
@@ -74,7 +74,8 @@ export type DataPlaneMessage =
   | { readonly kind: 'ready'; readonly limits: readonly string[] }
   | { readonly kind: 'ring'; readonly change: RingChange }
   | { readonly kind: 'event'; readonly point: ObservationPoint; readonly event: TapEvent }
-  | { readonly kind: 'links'; readonly appeared: readonly AppearedLink[]; readonly missed: readonly VanishedLink[] }
+  /** Interfaces came or went; once at the start with none of either, where the kernel tells of them. */
+  | ({ readonly kind: 'links' } & LinkNews)
   | { readonly kind: 'answered'; readonly id: number; readonly refusal: Failure | undefined }
   | ({ readonly kind: 'failed' } & Failure);
 
@@ -82,6 +83,8 @@ export interface Failure {
   readonly code: ErrorCode;
   readonly message: string;
 }
+
+const NO_NEWS: LinkNews = { appeared: [], missed: [], hasVanished: false };
 
 /** Ends when a stop is requested, with every window handed over. @throws OperationalError when an interface cannot be opened */
 export async function dataPlane(
@@ -138,6 +141,7 @@ export async function dataPlane(
   };
   try {
     first.observe(set);
+    if (links !== undefined && links.limit === undefined) emit({ kind: 'links', ...NO_NEWS });
     const control = new Control(setup.control);
     await runDataPlane({ engine, taps: set.taps, nflogReaders: set.nflogReaders, batch, control, onRound });
   } catch (error) {
@@ -182,7 +186,8 @@ function emitLinks(
 ): void {
   set.retryNow();
   const missed = vanished.filter(({ index, appearedAt }) => appearedAt !== undefined && !set.hasCaptured(index));
-  if (appeared.length + missed.length > 0) emit({ kind: 'links', appeared, missed });
+  const hasVanished = vanished.length > 0;
+  if (appeared.length > 0 || hasVanished) emit({ kind: 'links', appeared, missed, hasVanished });
 }
 
 interface Asked {

@@ -3,7 +3,7 @@ import { type LiveEngineName, liveEngine } from '../capture/engines.ts';
 import { Control } from '../meter/control.ts';
 import type { TapEvent } from '../meter/tap-event.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
-import type { AppearedLink, VanishedLink } from '../model/link-changes.ts';
+import type { LinkNews } from '../model/link-changes.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { RingChange } from '../model/ring-change.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
@@ -25,7 +25,7 @@ export interface RunningDataPlane {
 }
 
 /** Interfaces came; others went without ever being captured. */
-export type OnLinks = (appeared: readonly AppearedLink[], missed: readonly VanishedLink[]) => void;
+export type OnLinks = (news: LinkNews) => void;
 export type OnTapEvent = (point: ObservationPoint, event: TapEvent) => void;
 export type OnRing = (change: RingChange) => void;
 
@@ -105,6 +105,6 @@ function take(
   else if (message.kind === 'failed') failed(new OperationalError(message.code, message.message));
   else if (message.kind === 'answered') onAnswer(message);
   else if (message.kind === 'ring') onRing(message.change);
-  else if (message.kind === 'links') onLinks(message.appeared, message.missed);
+  else if (message.kind === 'links') onLinks(message);
   else onEvent(message.point, message.event);
 }

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { clsStorage } from '../../../agent/export/cls/kind.ts';
 import type { Declaration } from '../../../agent/flow-logs/flow-log-entry.ts';
 import type { FlowLogControl } from '../../../agent/flow-logs/reconciler.ts';
 import { create } from '../../../agent/flow-logs/registry.ts';
 import { REGISTRY_FILE, writeRegistry } from '../../../agent/flow-logs/registry-file.ts';
+import type { LinkNews } from '../../../agent/model/link-changes.ts';
 import { EMBEDDED_STORAGE, type Storage } from '../../../agent/model/storage.ts';
 import { fileSystemError } from '../../support/crashing-disk.ts';
 import { declaration } from '../../support/flow-log-entries.ts';
@@ -17,6 +18,7 @@ beforeEach(() => {
 
 const on = (id: string, ...interfaces: string[]): Declaration => declaration(id, {}, { interfaces });
 const running = () => [...host.running].sort();
+const news = (parts: Partial<LinkNews> = {}): LinkNews => ({ appeared: [], missed: [], hasVanished: false, ...parts });
 const idsOf = ({ entries }: FlowLogControl) => entries.map(({ id }) => id);
 
 describe('flow logs at a start', () => {
@@ -104,6 +106,86 @@ describe('flow logs at a start', () => {
     host.start(on('fl-a', 'eth0'));
     expect(host.said.join()).toMatch(/list of flow logs not persisted/);
     expect(running()).toEqual(['fl-a/eth0']);
+  });
+});
+
+describe('looks for interfaces', () => {
+  /** Runs until the test ends; answers how often it looks in so many seconds, of which each ends what was asked for in it. */
+  function watched(...declarations: Declaration[]) {
+    vi.useFakeTimers({ now: host.nowSeconds * 1000 });
+    const control = host.load(...declarations);
+    for (const { point } of control.taps()) host.running.add(`${point.flowLog.id}/${point.interfaceName}`);
+    control.begin(host.observer);
+    onTestFinished(() => {
+      control.end();
+      vi.useRealTimers();
+    });
+    const names = vi.spyOn(host.resolver, 'names');
+    const looksIn = async (seconds: number) => {
+      names.mockClear();
+      for (let second = 0; second < seconds; second++) {
+        host.nowSeconds += 1;
+        await vi.advanceTimersByTimeAsync(1000);
+      }
+      return names.mock.calls.length;
+    };
+    return { control, looksIn };
+  }
+
+  test('come every two seconds where the kernel does not tell, and every half a minute where it does', async () => {
+    const { control, looksIn } = watched(on('fl-a', 'veth*', 'eth0'));
+    expect(await looksIn(20)).toBe(10);
+    control.linksChanged(news());
+    expect(await looksIn(28)).toBe(0);
+    expect(await looksIn(60)).toBe(2);
+    host.interfaces = [...host.interfaces, 'veth0'];
+    expect(await looksIn(30)).toBe(1);
+    expect(running()).toContain('fl-a/veth0');
+  });
+
+  test('come at once for a new interface', async () => {
+    const { control, looksIn } = watched(on('fl-a', 'veth*'));
+    control.linksChanged(news());
+    await looksIn(4);
+    host.interfaces = [...host.interfaces, 'veth0'];
+    control.linksChanged(news({ appeared: [{ index: 7, name: 'veth0', atSeconds: 12 }] }));
+    expect(await looksIn(20)).toBe(1);
+    expect(running()).toEqual(['fl-a/veth0']);
+  });
+
+  test('come twice, two seconds apart, when one has vanished, and not before it is gone for both', async () => {
+    const { control, looksIn } = watched(on('fl-a', 'eth*'));
+    control.linksChanged(news());
+    await looksIn(4);
+    host.interfaces = ['eth0', 'lo'];
+    control.linksChanged(news({ hasVanished: true }));
+    control.linksChanged(news({ hasVanished: true }));
+    expect(await looksIn(2)).toBe(1);
+    expect(running()).toEqual(['fl-a/eth0', 'fl-a/eth1']);
+    expect(await looksIn(20)).toBe(1);
+    expect(running()).toEqual(['fl-a/eth0']);
+  });
+
+  test('come every two seconds while one cannot be captured', async () => {
+    host.broken = ['veth0'];
+    const { control, looksIn } = watched(on('fl-a', 'veth*'));
+    control.linksChanged(news());
+    host.interfaces = ['veth0'];
+    control.linksChanged(news({ appeared: [{ index: 7, name: 'veth0', atSeconds: 12 }] }));
+    expect(await looksIn(10)).toBe(6);
+    host.broken = [];
+    await looksIn(2);
+    expect(running()).toEqual(['fl-a/veth0']);
+    expect(await looksIn(20)).toBe(0);
+  });
+
+  test('come every two seconds for the default route, of which the kernel does not tell', async () => {
+    const { control, looksIn } = watched(on('fl-a', 'default'));
+    control.linksChanged(news());
+    expect(await looksIn(10)).toBe(5);
+    host.defaultName = 'eth1';
+    await looksIn(4);
+    expect(running()).toEqual(['fl-a/eth1']);
   });
 });
 
@@ -348,7 +430,7 @@ describe('interfaces that come and go', () => {
       seen.push(tap.appearedAtSeconds);
       return observe(tap);
     };
-    control.linksChanged([{ index: 7, name: 'veth0', atSeconds: 12 }], []);
+    control.linksChanged(news({ appeared: [{ index: 7, name: 'veth0', atSeconds: 12 }] }));
     await control.refresh();
     host.interfaces = ['veth0', 'veth1'];
     await control.refresh();
@@ -359,7 +441,7 @@ describe('interfaces that come and go', () => {
   test('before they could be captured are said, where a flow log asks for them', () => {
     const control = host.start(on('fl-a', 'veth*'));
     const gone = (name: string, packets: number) => ({ index: 7, name, packets, appearedAt: 12 });
-    control.linksChanged([], [gone('veth3', 5), gone('tap0', 5), gone('veth4', 0)]);
+    control.linksChanged(news({ missed: [gone('veth3', 5), gone('tap0', 5), gone('veth4', 0)], hasVanished: true }));
     expect(host.said).toEqual(['interface vanished before capture started']);
     expect(host.history).toContain('missed 5');
   });
