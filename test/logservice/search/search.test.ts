@@ -11,62 +11,11 @@ import {
   temporaryFolder,
   upload,
 } from '../harness.ts';
+import { BASE_MS, LOGS } from '../query/example-logs.ts';
 import { QUERY_SYMBOLS } from '../query/query-symbols.ts';
 
 const folder = temporaryFolder();
 let service: TestService;
-
-const BASE_MS = 1_700_000_000_000;
-/** Each log is found by its `n`. */
-const LOGS = [
-  {
-    n: 'a',
-    srcaddr: '10.0.0.1',
-    dstaddr: '192.0.2.9',
-    srcport: '50000',
-    dstport: '443',
-    protocol: '6',
-    bytes: '1000',
-    action: 'ACCEPT',
-    'log-status': 'OK',
-  },
-  {
-    n: 'b',
-    srcaddr: '10.0.0.12',
-    dstaddr: '192.0.2.9',
-    srcport: '50001',
-    dstport: '80',
-    protocol: '6',
-    bytes: '2000',
-    action: 'REJECT',
-    'log-status': 'OK',
-  },
-  {
-    n: 'c',
-    srcaddr: '10.1.0.1',
-    dstaddr: '198.51.100.1',
-    srcport: '53',
-    dstport: '5353',
-    protocol: '17',
-    bytes: '3000',
-    action: 'ACCEPT',
-    'log-status': 'OK',
-  },
-  {
-    n: 'd',
-    srcaddr: 'fe80::1',
-    dstaddr: 'ff02::fb',
-    srcport: '5353',
-    dstport: '5353',
-    protocol: '17',
-    bytes: '400',
-    action: 'ACCEPT',
-    'log-status': 'OK',
-  },
-  { n: 'e', 'log-status': 'NODATA', start: '1700000000' },
-  { n: 'f', message: 'Connection reset by peer: "broken" pipe/10.0.0.1', score: '1.5', empty: '', srcport: '-' },
-  { n: 'g', message: "it's 100%_sure\\ ÄRGER", score: 'none', "a'b": 'quote' },
-] as const;
 
 beforeAll(async () => {
   service = await startTestService(folder, { topics: [{ id: 'flowlog' }, { id: 'other' }] });
@@ -92,84 +41,11 @@ async function found(condition: string): Promise<string> {
 describe('a condition finds', () => {
   test.each([
     ['', 'abcdefg'],
-    ['*', 'abcdefg'],
-    ['srcaddr:10.0.0.1', 'a'],
-    ['srcaddr:"10.0.0.1"', 'a'],
-    ['srcaddr:10.0.*', 'ab'],
-    ['srcaddr:10.*.0.1', 'ac'],
-    ['srcaddr:10.0.0.0/8', 'abc'],
-    ['srcaddr:10.0.5.5/16', 'ab'],
-    ['srcaddr:10.0.0.0/24', 'ab'],
-    ['srcaddr:10.0.0.0/15', 'abc'],
-    ['srcaddr:1.0.0.0/8', ''],
-    ['srcaddr:10.0.0.8/29', 'b'],
-    ['srcaddr:0.0.0.0/0', 'abc'],
-    ['srcaddr:::/0', 'd'],
-    ['srcaddr:FE80:0:0::1', 'd'],
-    ['srcaddr:fe80::/10', 'd'],
-    ['dstaddr:ff02:*', 'd'],
-    ['srcaddr:(10.0.0.1 OR fe80::1)', 'ad'],
-    ['srcaddr:*', 'abcd'],
-    ['NOT srcaddr:*', 'efg'],
-    ['dstport:443', 'a'],
-    ['NOT dstport:443', 'bcdefg'],
-    ['dstport:(443 OR 80)', 'ab'],
-    ['dstport>=443 AND dstport<5353', 'a'],
-    ['bytes>1000', 'bc'],
-    ['bytes = 400', 'd'],
-    ['bytes<=1e3', 'ad'],
     ['protocol:17 AND NOT (srcaddr:fe80::1 OR bytes>5000)', 'c'],
-    ['action:accept', 'acd'],
-    ['action:acc*', 'acd'],
-    ['action:ACC', ''],
-    ['log-status:OK AND action:REJECT', 'b'],
-    ['log-status:(OK AND NODATA)', ''],
-    ['log-status:nodata', 'e'],
-    ['srcport:*', 'abcdf'],
-    ['message:reset', 'f'],
-    ['message:rese', ''],
-    ['message:"reset by peer"', 'f'],
-    ['message:"peer reset"', ''],
-    ['message:"broken pipe"', 'f'],
-    ['message:"conn* reset"', 'f'],
-    ['message:peer\\ reset', 'f'],
-    ['message:10.0.0.1', 'f'],
-    ['message:ärger', 'g'],
-    ['message:100%_sure\\\\', 'g'],
-    ['message:%', ''],
-    ['empty:""', 'f'],
-    ['empty:*', 'f'],
-    ['score>1', 'f'],
-    ['score:none', 'g'],
-    ['10.0.0.1', 'af'],
-    ['443', 'a'],
-    ['"by peer"', 'f'],
-    ['REJECT OR NODATA', 'be'],
-    ['NOT ACCEPT', 'befg'],
-    ['__SOURCE__:host-1', 'abcdefg'],
-    ['__FILENAME__:other', ''],
     ['__PKGID__:FEED-1 AND __PKGLOGID__:2', 'c'],
-    ['__TAG__.Region:gz AND n:a', 'a'],
-    ['__TAG__.Region:sh', ''],
-    [`__TIMESTAMP__>${BASE_MS + 4}`, 'fg'],
-    ["x:y\\' AND n:a", ''],
-    ['x:"y\' OR 1=1 --"', ''],
-  ])('%s -> %s', async (condition, expected) => {
-    expect(await found(condition)).toBe(expected);
-  });
-
-  test.each([
-    ['dstport:http', 'numeric'],
-    ['dstport:4*', 'numeric'],
-    ['srcaddr:localhost', 'is no address'],
-    ['srcaddr:10.0.0.0/99', 'is no address'],
-    ['srcaddr>5', 'is an address'],
-    ['bytes>many', 'is no number'],
-    ['message:"::"', 'nothing but separators'],
     ["x:y' OR 1=1 --", 'is expected here'],
-    ["x:'y' OR 1=1 --'", 'is expected here'],
-  ])('%s is refused: %s', async (condition, words) => {
-    expect(await found(condition)).toContain(words);
+  ])('%s -> %s', async (condition, expected) => {
+    expect(await found(condition)).toContain(expected);
   });
 
   test('only logs of its own topic, of the time asked for, newest first, as many as asked for', async () => {

@@ -1,0 +1,52 @@
+/** Logs of every kind of value, at one millisecond after the other. */
+export const BASE_MS = 1_700_000_000_000;
+/** Each log is found by its `n`. */
+export const LOGS = [
+  {
+    n: 'a',
+    srcaddr: '10.0.0.1',
+    dstaddr: '192.0.2.9',
+    srcport: '50000',
+    dstport: '443',
+    protocol: '6',
+    bytes: '1000',
+    action: 'ACCEPT',
+    'log-status': 'OK',
+  },
+  {
+    n: 'b',
+    srcaddr: '10.0.0.12',
+    dstaddr: '192.0.2.9',
+    srcport: '50001',
+    dstport: '80',
+    protocol: '6',
+    bytes: '2000',
+    action: 'REJECT',
+    'log-status': 'OK',
+  },
+  {
+    n: 'c',
+    srcaddr: '10.1.0.1',
+    dstaddr: '198.51.100.1',
+    srcport: '53',
+    dstport: '5353',
+    protocol: '17',
+    bytes: '3000',
+    action: 'ACCEPT',
+    'log-status': 'OK',
+  },
+  {
+    n: 'd',
+    srcaddr: 'fe80::1',
+    dstaddr: 'ff02::fb',
+    srcport: '5353',
+    dstport: '5353',
+    protocol: '17',
+    bytes: '400',
+    action: 'ACCEPT',
+    'log-status': 'OK',
+  },
+  { n: 'e', 'log-status': 'NODATA', start: '1700000000' },
+  { n: 'f', message: 'Connection reset by peer: "broken" pipe/10.0.0.1', score: '1.5', empty: '', srcport: '-' },
+  { n: 'g', message: "it's 100%_sure\\ ÄRGER", score: 'none', "a'b": 'quote' },
+] as const;
