@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { type Annotation, type Field, indexType, otelAttribute } from '../../schema/field.ts';
+import { type Annotation, columnType, type Field, indexType, otelAttribute } from '../../schema/field.ts';
 import { CCN_FIELDS, FIELDS } from '../../schema/fields.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -98,4 +98,27 @@ test('each enum of the message has the values of the schema at their numbers, th
     expect([name, values.slice(1)]).toEqual([name, expected.slice(1)]);
     expect(values[0]?.[0]).toBe(0);
   }
+});
+
+/** What searches and sums over a field take it for: of a store that exists, it cannot be changed. */
+test.each<[string, 'long' | 'text', 'BIGINT' | 'VARCHAR', string]>([
+  ['srcaddr', 'text', 'VARCHAR', 'source.address'],
+  ['srcport', 'long', 'BIGINT', 'source.port'],
+  ['bytes', 'long', 'BIGINT', 'flow.bytes.delta'],
+  ['action', 'text', 'VARCHAR', 'flowlogd.action'],
+  ['log-status', 'text', 'VARCHAR', 'flowlogd.log_status'],
+])('%s is indexed as %s and has a column of %s', (name, index, column, attribute) => {
+  const field = FIELDS.find((each) => each.name === name)!;
+  expect([indexType(field), columnType(field), otelAttribute(field)]).toEqual([index, column, attribute]);
+});
+
+test('the row of a gateway has the source port as a text, and the fields of an interface else', () => {
+  expect(CCN_FIELDS.map((field) => [field.name, indexType(field)])).toEqual([
+    ['srcport', 'text'],
+    ['dstport', 'long'],
+    ['start', 'long'],
+    ['end', 'long'],
+  ]);
+  for (const { name, meaning } of CCN_FIELDS)
+    expect(meaning).not.toBe(FIELDS.find((field) => field.name === name)!.meaning);
 });

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { fileRules } from '../../../agent/sandbox/file-rights.ts';
@@ -81,6 +81,41 @@ describe('the files of an agent', () => {
     };
     const loaded = ['/opt/ca.pem', '/opt/preload.mjs', '/opt/trace.js', '/opt/a.so', '/opt/b.so', process.execPath];
     expect(rules(NO_NEEDS, environment).paths).toEqual(expect.arrayContaining(loaded));
+  });
+
+  test('that are opened once are read, and nothing beside them; of a folder only that it is one', () => {
+    const folder = temporaryFolder();
+    const file = join(folder, 'key.pem');
+    writeFileSync(file, '');
+    const { rightsOf } = rules({ ...NO_NEEDS, opened: [folder, file, join(folder, 'absent')] });
+    expect(rightsOf(folder)).toBe(1 << 3);
+    expect([rightsOf(file), rightsOf(join(folder, 'absent'))]).toEqual([READ_FILE, READ_FILE]);
+  });
+
+  test.each([
+    ['NODE_EXTRA_CA_CERTS', '/opt/x', ['/opt/x']],
+    ['SSL_CERT_FILE', '/opt/x', ['/opt/x']],
+    ['OPENSSL_CONF', '/opt/x', ['/opt/x']],
+    ['NODE_ICU_DATA', '/opt/x', ['/opt/x']],
+    ['SSL_CERT_DIR', '/opt/x:/opt/y', ['/opt/x', '/opt/y']],
+    ['LD_LIBRARY_PATH', '/opt/x:/opt/y', ['/opt/x', '/opt/y']],
+    ['NODE_PATH', '/opt/x:/opt/y', ['/opt/x', '/opt/y']],
+    ['LD_PRELOAD', '/opt/x /opt/y', ['/opt/x', '/opt/y']],
+    ['NODE_OPTIONS', '--no-warnings', []],
+    ['NODE_V8_COVERAGE', '/opt/x', ['/opt/x']],
+  ])('are what %s names: %s', (name, value, named) => {
+    const before = rules(NO_NEEDS).paths;
+    expect(rules(NO_NEEDS, { [name]: value }).paths.filter((path) => !before.includes(path))).toEqual(named);
+  });
+
+  test('of /etc are all for a user, and what is no secret for root where names are not looked up by a plain file', () => {
+    expect(rules(NO_NEEDS).paths).toContain('/etc');
+    const isPlain = lstatSync('/etc/resolv.conf', { throwIfNoEntry: false })?.isFile() === true;
+    const { paths } = fileRules(NO_NEEDS, NEWEST, 0, {});
+    expect(paths.includes('/etc')).toBe(isPlain);
+    for (const name of isPlain ? [] : ['passwd', 'hosts', 'machine-id', 'ld.so.cache', 'ssl/certs', 'pki/ca-trust'])
+      expect(paths).toContain(`/etc/${name}`);
+    for (const secret of ['shadow', 'ssh', 'ssl/private']) expect(paths).not.toContain(`/etc/${secret}`);
   });
 
   test('leave a service manager its abstract socket', () => {
