@@ -24,8 +24,8 @@ export interface AgentOptions {
   readonly capture?: string;
   /** Further lines of the configuration. */
   readonly configuration?: string;
-  /** Log services by the name of their sink, instead of the one of `cls`. */
-  readonly sinks?: Readonly<Record<string, Pick<LogServiceProcess, 'url' | 'keys'>>>;
+  /** Log services by the name of their sink, or YAML of its options, instead of the one of `cls`. */
+  readonly sinks?: Readonly<Record<string, Pick<LogServiceProcess, 'url' | 'keys'> | string>>;
 }
 
 /** Of its one interface, where nothing else is configured. */
@@ -46,10 +46,9 @@ export class AgentProcess {
     this.#options = options;
     this.stateFolder = join(folder, 'state');
     this.#configPath = join(folder, 'flowlogd.yaml');
-    const sinks = Object.entries(options.sinks ?? { cls: service }).map(([name, { url, keys }]) => {
-      const { secretId, secretKey } = keys;
-      return `  ${name}: { type: cls, endpoint: '${url}', topicId: flowlog, secretId: '${secretId}', secretKey: '${secretKey}' }`;
-    });
+    const sinks = Object.entries(options.sinks ?? { cls: service }).map(
+      ([name, sink]) => `  ${name}: { ${typeof sink === 'string' ? sink : clsOptions(sink)} }`,
+    );
     writeFileSync(
       this.#configPath,
       `
@@ -150,4 +149,9 @@ ${configuration}
       ? readdirSync(this.sinkFolder(sink)).filter((name) => name.endsWith('.flows'))
       : [];
   }
+}
+
+function clsOptions({ url, keys }: Pick<LogServiceProcess, 'url' | 'keys'>): string {
+  const { secretId, secretKey } = keys;
+  return `type: cls, endpoint: '${url}', topicId: flowlog, secretId: '${secretId}', secretKey: '${secretKey}'`;
 }

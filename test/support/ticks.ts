@@ -57,6 +57,16 @@ export async function storedTicks(service: LogServiceProcess, ticks: number): Pr
   return stored;
 }
 
+/** The same of logs that are there already. */
+export function ticksOf(logs: readonly StoredLog[]): StoredTicks {
+  const stored = new Map<number, { 4: number; 6: number }>();
+  for (const log of logs) {
+    const port = Number(log['dstport']) - 5000;
+    if (port >= 0) addTick(stored, port, log);
+  }
+  return stored;
+}
+
 function addTick(stored: Map<number, { 4: number; 6: number }>, port: number, log: StoredLog): void {
   const tick = port * TICKS_PER_PORT + Number(log['srcport']) - 1024;
   const packets = stored.get(tick) ?? { 4: 0, 6: 0 };
