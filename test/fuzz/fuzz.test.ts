@@ -102,7 +102,7 @@ describe('the kept seeds', () => {
 });
 
 describe('no input makes the reader crash, hang or grow', () => {
-  test.each(FUZZ_TARGETS)('of $name', { timeout: 60_000 + SECONDS * 2000 }, async (target) => {
+  test.each(FUZZ_TARGETS)('of $name', { timeout: 120_000 + SECONDS * 2000 }, async (target) => {
     const done = await fuzz(target);
     if (SECONDS > 0) process.stderr.write(`fuzz: ${target.name}: ${done} inputs from start ${START}, nothing found\n`);
   });
