@@ -5,6 +5,9 @@
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { QueryProblem } from '../../../logservice/query/condition.ts';
+import { matcherOf } from '../../../logservice/query/matcher.ts';
+import { parseQuery } from '../../../logservice/query/parse.ts';
 import { SearchedStore } from '../searched-store.ts';
 
 type Log = Readonly<Record<string, string>>;
@@ -203,6 +206,20 @@ test('a condition finds the logs that it says, and excludes the same', async () 
       else expect(await found(text), text).toEqual(logs);
     }),
     { numRuns: 150 },
+  );
+});
+
+test('a condition finds the same logs where each is at hand', () => {
+  fc.assert(
+    fc.property(condition, (asked) => {
+      const text = written(asked);
+      const parsed = parseQuery(text);
+      const matches = parsed instanceof QueryProblem ? parsed : matcherOf(parsed.condition);
+      if (matches instanceof QueryProblem) throw new Error(`${text}: ${matches.message}`);
+      const logs = LOGS.flatMap((log, index) => (matches(log) ? [index] : []));
+      expect(logs, text).toEqual(expected(asked));
+    }),
+    { numRuns: 1000 },
   );
 });
 
