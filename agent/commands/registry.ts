@@ -11,6 +11,7 @@ export const COMMANDS: CommandTable = new Map([
   ['explain', async () => (await import('./explain.ts')).explain],
   ['check', async () => (await import('./check.ts')).check],
   ['config', async () => (await import('./config.ts')).config],
+  ['observe', async () => (await import('./observe.ts')).observe],
   ['status', async () => (await import('./status.ts')).status],
   ['flow-logs', async () => (await import('./flow-logs.ts')).flowLogs],
   ['spool', async () => (await import('./spool.ts')).spool],

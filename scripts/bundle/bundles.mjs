@@ -37,8 +37,9 @@ export const COMMAND_BUNDLES = [
   },
   {
     name: 'searches',
-    commands: ['query', 'analyse', 'findings', 'logservice'],
+    commands: ['observe', 'query', 'analyse', 'findings', 'logservice'],
     runs: [
+      ['observe', '--help'],
       ['query', '--help'],
       ['analyse', '--help'],
       ['findings', '--help'],

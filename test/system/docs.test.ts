@@ -193,14 +193,14 @@ class Sandbox {
     }
   }
 
-  /** Runs a line to its end; one that starts an agent for good is ended once it captures. */
+  /** Runs a line to its end; one that starts an agent for good is ended once it captures, one that follows once it does. */
   async run(line: string): Promise<CommandEnd> {
     const isAgent = /flowlogd run\b/.test(line);
     const namespace = isAgent ? this.#otherNamespace : this.namespace;
     const running = startProgram(['sh', '-ec', line], { ...this.#options, namespace });
     this.#started.push(running);
-    if (isAgent) {
-      await running.until(({ stderr }) => stderr.includes('"capturing"'));
+    if (isAgent || line.includes('observe -f')) {
+      await running.until(({ stderr }) => stderr.includes(isAgent ? '"capturing"' : 'Following flowlogd'));
       process.kill(Number(readFileSync(this.#pidFile, 'utf8')), 'SIGTERM');
     }
     return running.ended;
