@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- export`: how many records a core takes from a closed window to the answer of the log service: encode,
- * spool (with every fsync), read back, transcode, compress, sign, send, unlink. All of it runs in this process on one thread;
- * the service is a sink in another process that answers 200 to everything, so what a real one would do is not in it.
+ * spool (with every fsync), read back, transcode, compress, sign, send, unlink, for each sink in turn. All of it runs in this process on
+ * one thread; the service is a sink in another process that answers 200 to everything, so what a real one would do is not in it.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -11,9 +11,11 @@ import { DEFAULT_BACKOFF } from '../agent/export/backoff.ts';
 import { ClsSink, REQUESTS_MAX } from '../agent/export/cls/cls-sink.ts';
 import { EXPORTER_DEFAULTS, Exporter } from '../agent/export/exporter.ts';
 import { DEFAULT_TIMEOUTS } from '../agent/export/http/exchange.ts';
+import { OtlpSink } from '../agent/export/otlp/otlp-sink.ts';
 import { systemTimers } from '../agent/export/timers.ts';
 import type { Window } from '../agent/flow/window.ts';
 import { FLOW_LOG_DEFAULTS } from '../agent/model/flow-log.ts';
+import type { Sink } from '../agent/model/sink.ts';
 import { loadCaptureAddon } from '../agent/native/addon.ts';
 import { nodeDisk } from '../agent/spool/disk.ts';
 import { RECORDER_DEFAULTS, Recorder } from '../agent/spool/recorder.ts';
@@ -27,6 +29,11 @@ import { runApart } from './measured.ts';
 import { cacheFolder } from './places.ts';
 import { startSink } from './start-sink.ts';
 import { markdownTable, median, shortNumber } from './table-text.ts';
+
+interface SinkRow {
+  readonly name: string;
+  create(endpoint: URL): Sink;
+}
 
 interface Stages {
   readonly records: number;
@@ -54,28 +61,31 @@ export async function runExportBench(args: readonly string[]): Promise<void> {
     return;
   }
   const window = closedWindow(Number(values.records));
-  const sink = await startSink();
-  const runs: Stages[] = [];
+  const service = await startSink();
+  const rows = sinkRows(compression);
+  const runs = new Map(rows.map((row) => [row, [] as Stages[]]));
   try {
     // The first run teaches the compiler; a daemon has that behind it.
     for (let run = 0; run <= Number(values.runs); run++) {
-      const stages = await exportOnce(window, sink.url, compression);
-      if (run > 0) runs.push(stages);
+      for (const row of rows) {
+        const stages = await exportOnce(window, () => row.create(service.url));
+        if (run > 0) runs.get(row)!.push(stages);
+      }
     }
   } finally {
-    await sink.stop();
+    await service.stop();
   }
   console.log(`${machineLine()}\n`);
-  console.log(format(runs, compression));
+  console.log(format(runs));
 }
 
-async function exportOnce(window: Window, endpoint: URL, compression: Compression): Promise<Stages> {
+async function exportOnce(window: Window, create: () => Sink): Promise<Stages> {
   const folder = mkdtempSync(join(cacheFolder(), 'run-'));
   try {
     const spool = openSpool(folder);
     const start = performance.now();
     const recordMs = await cpuOf(() => record(window, spool, folder));
-    const exportMs = await cpuOf(() => deliver(spool, endpoint, compression));
+    const exportMs = await cpuOf(() => deliver(spool, create()));
     const wallMs = performance.now() - start;
     spool.close();
     return { records: window.flows, recordMs, exportMs, wallMs };
@@ -135,17 +145,32 @@ function record(window: Window, spool: Spool, folder: string): void {
   });
 }
 
-async function deliver(spool: Spool, endpoint: URL, compression: Compression): Promise<void> {
-  const sink = new ClsSink({
-    endpoint,
-    topicId: 'bench-topic',
-    credentials: { secretId: 'bench-id', secretKey: 'bench-key' },
-    compression,
-    timeouts: DEFAULT_TIMEOUTS,
-    ledgerLog: true,
-    socketsMax: REQUESTS_MAX,
-    nowMs: Date.now,
-  });
+function sinkRows(compression: Compression): readonly SinkRow[] {
+  const shared = { timeouts: DEFAULT_TIMEOUTS, ledgerLog: true, socketsMax: REQUESTS_MAX, nowMs: Date.now };
+  const credentials = { secretId: 'bench-id', secretKey: 'bench-key' };
+  return [
+    {
+      name: `cls, ${compression}`,
+      create: (endpoint) => new ClsSink({ ...shared, endpoint, topicId: 'bench-topic', credentials, compression }),
+    },
+    ...(['gzip', 'none'] as const).map((coding) => ({
+      name: `otlp, ${coding}`,
+      create(url: URL) {
+        const endpoint = new URL('/v1/logs', url);
+        return new OtlpSink({
+          ...shared,
+          endpoint,
+          headers: {},
+          names: 'otel',
+          hostName: 'bench',
+          compression: coding,
+        });
+      },
+    })),
+  ];
+}
+
+async function deliver(spool: Spool, sink: Sink): Promise<void> {
   const exporter = new Exporter({
     store: spool.queue('cls'),
     sink,
@@ -167,17 +192,34 @@ async function deliver(spool: Spool, endpoint: URL, compression: Compression): P
   await sink.close();
 }
 
-function format(runs: readonly Stages[], compression: Compression): string {
-  const { records } = runs[0]!;
-  const row = (stage: string, cost: (stages: Stages) => number) => {
-    const milliseconds = median(runs.map(cost));
-    return [stage, shortNumber((milliseconds * 1e6) / records), String(Math.round((records * 1000) / milliseconds))];
-  };
-  const header = [`${records} records, ${compression}`, 'ns/record', 'records/s'];
-  return markdownTable(header, [
-    row('closed window to durable spool, CPU', ({ recordMs }) => recordMs),
-    row('spool to answered upload, CPU', ({ exportMs }) => exportMs),
-    row('both, CPU: records per second and core', ({ recordMs, exportMs }) => recordMs + exportMs),
-    row('both, wall: disk and service waited for', ({ wallMs }) => wallMs),
+/** What a record costs before it is sent is the same for all of them. */
+function format(runs: ReadonlyMap<SinkRow, readonly Stages[]>): string {
+  const all = [...runs.values()].flat();
+  const { records } = all[0]!;
+  const perRecord = (stages: readonly Stages[], cost: (of: Stages) => number) =>
+    (median(stages.map(cost)) * 1e6) / records;
+  const line = (stage: string, nanoseconds: number) => [
+    stage,
+    shortNumber(nanoseconds),
+    String(Math.round(1e9 / nanoseconds)),
+  ];
+  const rows = [...runs].flatMap(([{ name }, stages]) => [
+    line(
+      `${name}: spool to answered upload, CPU`,
+      perRecord(stages, ({ exportMs }) => exportMs),
+    ),
+    line(
+      `${name}: both, CPU`,
+      perRecord(stages, ({ recordMs, exportMs }) => recordMs + exportMs),
+    ),
+    line(
+      `${name}: both, wall clock, disk and service included`,
+      perRecord(stages, ({ wallMs }) => wallMs),
+    ),
   ]);
+  const durable = line(
+    'closed window to durable spool, CPU',
+    perRecord(all, ({ recordMs }) => recordMs),
+  );
+  return markdownTable([`${records} records`, 'ns/record', 'records/s'], [durable, ...rows]);
 }
