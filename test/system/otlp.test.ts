@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { AgentProcess } from '../support/agent-process.ts';
+import { AgentProcess, INTERFACE_ID } from '../support/agent-process.ts';
 import { pcapFile } from '../support/capture-file.ts';
 import {
   asStored,
@@ -30,7 +30,7 @@ for (const reason of new Set([noCollector, noHosts])) {
   if (reason !== undefined) process.stderr.write(`otlp: ${reason}\n`);
 }
 
-const ROUNDS = Number(process.env['FLOWLOGD_SOAK_ROUNDS'] ?? 3);
+const ROUNDS = Number(process.env['FLOWLOGD_SOAK_ROUNDS'] ?? 2);
 const WINDOW_SECONDS = 2;
 const PACKETS_PER_TICK = 20;
 const PORTS = { gateway: 4318, store: 4319 };
@@ -169,6 +169,40 @@ describe.skipIf(noHosts !== undefined)('an agent', { timeout: 120_000 + ROUNDS *
       expect(ledgerSum(asStored(records), sum)).toBe(ledgerSum(ledgers, sum));
     }
     await Promise.all([store.stop(), gateway.stop(), host.service.stop()]);
+  });
+
+  test('gives a collector that is added later what begins then, of the flow logs that name it, and waits for it with no other', async ({
+    onTestFinished,
+  }) => {
+    const ofLoopback = `{ name: own, interfaces: [lo], interfaceId: eni-own, windowSeconds: ${WINDOW_SECONDS}, sinks: [cls] }`;
+    const host = await ObservedHost.start(WINDOW_SECONDS, '', ofLoopback);
+    onTestFinished(() => host.hosts.remove());
+    await host.agent.start();
+    await host.windowBegin();
+    host.sendBurst();
+    await host.untilArrived();
+    expect((await host.agent.stop()).code).toBe(0);
+    await host.agent.untilDelivered();
+    const folder = dirname(host.agent.stateFolder);
+    const { observed: namespace } = host.hosts;
+    const made = new CollectorProcess({ name: 'collector', folder, namespace, port: PORTS.gateway });
+    const sinks = { cls: host.service, collector: `type: otlp, endpoint: '${made.url}'` };
+    const of = { namespace, folder, service: host.service, windowSeconds: WINDOW_SECONDS, sinks };
+    const agent = new AgentProcess({ ...of, furtherFlowLogs: ofLoopback });
+    await agent.start();
+    await host.windowBegin();
+    host.sendBurst();
+    await host.service.until((logs) => logs.filter(({ srcport }) => srcport === 10_001).length > 0, 'srcaddr:*');
+    await expect.poll(() => agent.spooledFor('cls')).toEqual([]);
+    expect(agent.spooledFor('collector').length).toBeGreaterThan(0);
+    await made.start();
+    await runCommand(['spool', 'retry', '--state-directory', agent.stateFolder]);
+    await agent.untilDelivered();
+    expect((await agent.stop()).code).toBe(0);
+    const logs = asStored(once(made.records));
+    expect(new Set(logs.map((log) => log['interface-id']))).toEqual(new Set([INTERFACE_ID]));
+    expect(countLines(countsOf(logs))).toEqual(countLines(host.sent[1]!.burst.counts));
+    await Promise.all([made.stop(), host.service.stop()]);
   });
 
   test('says which right is missing when it is taken away, loses nothing, and delivers when it is back', async ({
