@@ -43,6 +43,7 @@ function plan(configuration: Configuration, waiting: Waiting): Omit<RunPlan, 'si
     exclusion: exclude,
     regions: configuration.regions,
     privacyKey: configuration.privacy.key,
+    webhook: configuration.webhook,
     flowsMax: table.flowsMax,
     ringBytesMax: ringBytesMaxOf(capture.memoryMax),
     tableDirectory: table.directory,

@@ -19,6 +19,7 @@ export function checkConsistency(findings: Findings): void {
   checkFlowLogs(findings);
   checkExclusionRules(findings);
   checkFiles(findings);
+  checkWebhook(findings);
 }
 
 /** Of the whole configuration: a flow log that a command creates has no key of its own. */
@@ -126,6 +127,15 @@ function checkExclusionRules(findings: Findings): void {
 function lengthOf(findings: Findings, path: string): number {
   const value = findings.settings.get(path)?.value;
   return Array.isArray(value) ? value.length : -1;
+}
+
+function checkWebhook(findings: Findings): void {
+  const { settings } = findings;
+  if (settings.has('findings.webhook.url') || settings.has('findings.webhook.urlFile')) return;
+  for (const name of ['secret', 'secretFile', 'caFile', 'proxy', 'proxyFile']) {
+    const path = `findings.webhook.${name}`;
+    if (settings.has(path)) findings.problemAt(path, 'missing findings.webhook.url, without which nothing is posted');
+  }
 }
 
 /** A value stands in the configuration or in a file. */

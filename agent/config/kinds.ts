@@ -31,6 +31,15 @@ export const LISTEN_ADDRESS: Kind<{ readonly host: string; readonly port: number
   },
 };
 
+/** Its path and query may be what authorises. */
+export const WEBHOOK_URL: Kind<URL> = {
+  expected: 'a URL such as https://hooks.example.net/flowlogd, without user',
+  parse: (text) => {
+    if (!/^https?:\/\/[^/\\?#@\s]+(?:[/?][^\s#]*)?$/.test(text) || !URL.canParse(text)) return undefined;
+    return new URL(text);
+  },
+};
+
 /** `tcp`, `icmp`, 47 ...: the number of an IP protocol. */
 export const PROTOCOL: Kind<number> = {
   expected: 'a protocol by number (0 to 255) or one of icmp, igmp, tcp, udp, dccp, gre, esp, ah, icmpv6, ospf, sctp',

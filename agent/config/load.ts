@@ -5,6 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
+import type { Severity } from '../../analyses/analysis.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { SinkFiles, SinkPlan } from '../model/sink-plan.ts';
 import type { NamedSection } from '../options/option.ts';
@@ -29,6 +30,17 @@ export interface Configuration extends Omit<Options, 'flowLogs' | 'sinks'> {
   readonly flowLogs: readonly FlowLogConfiguration[];
   /** None: the embedded log service. */
   readonly sinks: readonly SinkPlan[];
+  /** Undefined where findings are told to none. */
+  readonly webhook: WebhookConfiguration | undefined;
+}
+
+export interface WebhookConfiguration {
+  readonly url: URL;
+  readonly secret: string | undefined;
+  /** PEM. */
+  readonly ca: string | undefined;
+  readonly proxy: URL | 'none' | undefined;
+  readonly severityMin: Severity;
 }
 
 export interface Loaded {
@@ -72,8 +84,13 @@ export function loadConfiguration(options: LoadOptions): Loaded {
   if (findings.problems.length > 0) throw refusal(path, findings);
   const sinks = planSinks(sections, sinkKinds, files, findings);
   if (findings.problems.length > 0) throw refusal(path, findings);
-  const privacy = { ...read.privacy, key: keyOf(read.privacy, files) };
-  const configuration: Configuration = { ...read, privacy, flowLogs: read.flowLogs.map(completed), sinks };
+  const configuration: Configuration = {
+    ...read,
+    privacy: { ...read.privacy, key: keyOf(read.privacy, files) },
+    webhook: webhookOf(read.findings.webhook, files),
+    flowLogs: read.flowLogs.map(completed),
+    sinks,
+  };
   return {
     configuration: deepFreeze(configuration),
     settings: [...findings.settings.values()],
@@ -86,18 +103,48 @@ export function loadConfiguration(options: LoadOptions): Loaded {
       ...configuration.flowLogs.flatMap((flowLog) => rowWarnings(flowLog, configuration)),
       ...captureWarnings(configuration),
       ...listenWarnings(configuration),
+      ...webhookWarnings(configuration),
     ],
   };
 }
 
-/** Another key of pseudonyms counts from the next start, so its file is read once. */
+/** Others count from the next start, so their files are read once. */
 function ofSinks({ settings }: Findings): Map<string, Setting> {
-  return new Map([...settings].filter(([path]) => !path.startsWith('privacy.')));
+  return new Map([...settings].filter(([path]) => !/^(?:privacy|findings)\./.test(path)));
 }
 
 /** Undefined also where the file that holds it is not to be read. */
 function keyOf({ key }: Options['privacy'], { values }: NamedFiles): Uint8Array | undefined {
   return key ?? (values.get('privacy.key') as Uint8Array | undefined);
+}
+
+/** Undefined where nobody is told. */
+function webhookOf(
+  options: Options['findings']['webhook'],
+  { texts, values }: NamedFiles,
+): WebhookConfiguration | undefined {
+  const held = <T>(name: string) => values.get(`findings.webhook.${name}`) as T | undefined;
+  const url = options.url ?? held<URL>('url');
+  if (url === undefined) return undefined;
+  return {
+    url,
+    secret: options.secret ?? held<string>('secret'),
+    ca: texts.get('findings.webhook.caFile'),
+    proxy: options.proxy ?? held<URL | 'none'>('proxy'),
+    severityMin: options.severity,
+  };
+}
+
+function webhookWarnings({ webhook }: Configuration): string[] {
+  if (webhook === undefined) return [];
+  const { protocol, hostname, origin } = webhook.url;
+  const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
+  return [
+    ...(protocol !== 'https:' && !isLoopback ? [`findings are sent to ${origin} unencrypted; use https`] : []),
+    ...(webhook.secret === undefined
+      ? ['findings.webhook has no secret: the receiver cannot tell who sent a message']
+      : []),
+  ];
 }
 
 function readFiles(findings: Findings, options: LoadOptions): NamedFiles {

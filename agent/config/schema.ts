@@ -5,6 +5,7 @@
  * Names are the field's, in camel case, units last. Every number has limits.
  */
 
+import { SEVERITIES } from '../../analyses/analysis.ts';
 import {
   AUTO_ENGINE,
   LIVE_ENGINE_CHOICES,
@@ -16,7 +17,17 @@ import { ADDRESS_FORMS, COUNTS, RESOURCE_TYPES, TRAFFIC_TYPES } from '../model/f
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
-import { ABSOLUTE_PATH, BOOLEAN, bytes, choice, integer, pattern, seconds, TEXT_OR_NOTHING } from '../options/kinds.ts';
+import {
+  ABSOLUTE_PATH,
+  BOOLEAN,
+  bytes,
+  choice,
+  integer,
+  PROXY,
+  pattern,
+  seconds,
+  TEXT_OR_NOTHING,
+} from '../options/kinds.ts';
 import {
   list,
   listOf,
@@ -27,6 +38,7 @@ import {
   required,
   secretOrFile,
   section,
+  textFile,
   type ValueOf,
 } from '../options/option.ts';
 import type { SinkOptions } from '../options/sink-options.ts';
@@ -41,6 +53,7 @@ import {
   PRIVACY_KEY,
   PROTOCOL,
   TAG,
+  WEBHOOK_URL,
 } from './kinds.ts';
 
 const KIBIBYTE = 1024;
@@ -348,7 +361,53 @@ const BEFORE_SINKS = {
   }),
 };
 
+const webhook = section(
+  'Findings over HTTP: a signed POST for each that is opened, repeated, worsened or closed. See findings.md.',
+  {
+    ...secretOrFile(
+      'url',
+      {
+        description:
+          'Where they are posted. Plain `http` is for loopback and test benches. Redirects are not followed.',
+        example: 'https://hooks.example.net/flowlogd',
+      },
+      { description: 'A file that holds it, where the URL itself is a secret.', example: 'webhook-url' },
+      WEBHOOK_URL,
+    ),
+    ...secretOrFile(
+      'secret',
+      {
+        description:
+          'Key of the HMAC-SHA256 by which the receiver knows who sent it. Without it messages are not signed.',
+        example: 'xxxxxxxx',
+      },
+      { description: 'A file that holds it.', example: 'webhook-secret' },
+    ),
+    severity: option(choice(SEVERITIES), 'low', {
+      description: 'The least severity of the findings that are posted.',
+      example: 'high',
+    }),
+    caFile: textFile({
+      confidential: false,
+      description: 'PEM file of the certificate authorities to trust instead of the system’s.',
+      example: '/etc/flowlogd/ca.pem',
+    }),
+    ...secretOrFile(
+      'proxy',
+      {
+        description: 'HTTP proxy, or `none`; when absent as the environment says, as for sinks.',
+        example: 'http://proxy.example.net:3128',
+      },
+      { description: 'A file that holds it, for a proxy with a password.', example: 'webhook-proxy' },
+      PROXY,
+    ),
+  },
+);
+
 const AFTER_SINKS = {
+  findings: section('What becomes of findings, which the analyses make while records arrive: see findings.md.', {
+    webhook,
+  }),
   log: section('What flowlogd says about itself, as JSON lines on standard error.', {
     level: option(choice(['error', 'warn', 'info', 'debug']), 'info', {
       description:

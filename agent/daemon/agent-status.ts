@@ -5,6 +5,7 @@ import { isSystemError } from '../model/system-error.ts';
 import type { SinkQueue } from '../spool/sink-queue.ts';
 import type { Spool } from '../spool/spool.ts';
 import type { ProcessStatus } from '../telemetry/agent-status.ts';
+import type { FindingsStatus } from '../telemetry/findings-status.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { SpoolSinkStatus, SpoolStatus } from '../telemetry/spool-status.ts';
 import { StatusCollector } from '../telemetry/status-collector.ts';
@@ -18,6 +19,7 @@ export interface StatusParts {
   readonly spool: Spool;
   readonly exporters: SinkExporters;
   readonly logService?: (() => LogServiceStatus) | undefined;
+  readonly findings?: (() => FindingsStatus | null) | undefined;
   readonly plane: Pick<RunningDataPlane, 'control'>;
 }
 
@@ -42,6 +44,7 @@ export function createStatus(
       spool: () => spoolStatus(parts().spool, spoolBytesMax),
       sinks: () => parts().exporters.numbers(),
       logService: () => parts().logService?.() ?? null,
+      findings: () => parts().findings?.() ?? null,
       process: processStatus,
       rounds: () => parts().plane.control.progress,
     },

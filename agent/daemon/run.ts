@@ -9,6 +9,7 @@ import { flowLogRoutes, type Operate } from '../control/flow-log-routes.ts';
 import { SinkProbes } from '../control/sink-probe.ts';
 import { SPOOL_PATH, spoolRoutes } from '../control/spool-routes.ts';
 import { EMBEDDED_TOPIC_ID } from '../export/cls/options.ts';
+import type { WebhookPlan } from '../findings/webhook-plan.ts';
 import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogResolver } from '../flow-logs/reconciler.ts';
 import { REGISTRY_FILE } from '../flow-logs/registry-file.ts';
@@ -33,6 +34,7 @@ import type { SinkRenewal } from './sink-renewal.ts';
 import { openTargets } from './sink-targets.ts';
 import { refuseForeignState, warnOfOpenState } from './state-folder.ts';
 import { Supervisor, type SupervisorOptions } from './supervisor.ts';
+import type { Telling } from './telling.ts';
 import { showWindow } from './window-report.ts';
 
 /** Largest records of each window that are printed on embedded defaults. */
@@ -48,6 +50,7 @@ export interface TelemetryPlan {
 
 /** An agent before its flow logs are known. */
 export interface RunPlan extends Omit<AgentPlan, 'taps' | 'sandbox'> {
+  readonly webhook: WebhookPlan | undefined;
   readonly resolver: FlowLogResolver;
   readonly sinks: readonly SinkPlan[];
   readonly sinkFiles: SinkFiles;
@@ -121,6 +124,7 @@ interface RunContext {
   readonly flowLogs: FlowLogControl;
   readonly keeper: LogServiceKeeper | undefined;
   readonly renewal: SinkRenewal;
+  readonly telling: Telling | undefined;
   readonly listen?: ListenAddress | undefined;
   readonly reloadable?: Reloadable;
   readonly configPath?: string;
@@ -142,6 +146,7 @@ async function supervise(
   logStart(options.log, { ...options, configPath, flowLogs: flowLogs.entries.map(called) });
   startLogService(context, supervisor, signal);
   context.renewal.start(() => supervisor.deliverNow());
+  context.telling?.start();
   flowLogs.begin(supervisor.taps);
   const probes = new SinkProbes(options.sinks);
   const socketPath = controlSocketPath(options.stateDirectory, env);
@@ -178,6 +183,7 @@ async function supervise(
     await supervisor.state.look();
     await endpoints.stop();
     await supervisor.stop();
+    await context.telling?.stop();
     await context.keeper?.stop();
     logEnd(options.log, supervisor.status.read(), performance.now() - endsAt);
   }

@@ -13,6 +13,7 @@ import { startRotation } from '../meter/rotation.ts';
 import { loadCaptureAddon } from '../native/addon.ts';
 import { RECORDER_DEFAULTS } from '../spool/recorder.ts';
 import type { Spool } from '../spool/spool.ts';
+import type { FindingsStatus } from '../telemetry/findings-status.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
@@ -36,6 +37,8 @@ export interface SupervisorOptions extends AgentPlan {
   readonly sinks: readonly RunningSink[];
   /** Where a sink is the embedded log service. */
   readonly logService?: (() => LogServiceStatus) | undefined;
+  /** Where they are followed. */
+  readonly findings?: (() => FindingsStatus | null) | undefined;
   readonly log: Log;
   /** Records of each window that `onWindow` is told, the largest first. */
   readonly topRecords: number;

@@ -7,6 +7,7 @@
 import type { LogStatus } from '../model/ledger.ts';
 import type { Sandbox } from '../model/sandbox.ts';
 import type { TranslationNumbers } from '../model/translation-numbers.ts';
+import type { FindingsStatus } from './findings-status.ts';
 import type { LedgerStatus } from './ledger-sum.ts';
 import type { LiveStatus } from './live-rates.ts';
 import type { LogServiceStatus } from './log-service-status.ts';
@@ -131,6 +132,8 @@ export interface AgentStatus {
   readonly sinks: readonly SinkStatus[];
   /** Null where the agent ships to another one. */
   readonly logService: LogServiceStatus | null;
+  /** Null where they are not known: before the log service has answered. */
+  readonly findings: FindingsStatus | null;
   /** What is left to the process, for good. */
   readonly sandbox: Sandbox;
   /** Null where no flow log is of type NAT. */

@@ -159,6 +159,16 @@ export const METRICS: readonly Metric[] = [
   ),
   ...ofPart({ ...numbers.SINK, ...numbers.DELIVERY }, 'sinks[]', eachOf('sinks', 'name'), ['sink']),
   ...ofPart(numbers.LOG_SERVICE, 'logService', ({ logService }) => (logService === null ? [] : [part(logService)])),
+  gauge(
+    'flowlogd_findings_open',
+    'findings',
+    'Open findings, by their worst severity.',
+    ({ findings }) =>
+      findings === null ? [] : Object.entries(findings.open).map(([severity, open]) => one(open, severity)),
+    ['severity'],
+  ),
+  ...ofPart(numbers.FINDINGS, 'findings', ({ findings }) => (findings === null ? [] : [part(findings)])),
+  ...ofPart(numbers.WEBHOOK, 'findings.webhook', ({ findings }) => (findings?.webhook ? [part(findings.webhook)] : [])),
   counter(
     'flowlogd_translation_records_total',
     'records',

@@ -352,6 +352,45 @@ export const LOG_SERVICE = {
   restarts: row('flowlogd_logservice_restarts_total', 'restarts', 'Restarts of the embedded log service.'),
 } as const;
 
+/** By state and severity of those that are open: one metric with a label. */
+export const FINDINGS = {
+  opened: row('flowlogd_findings_opened_total', 'findings', 'Findings opened for the first time.'),
+  repeated: row('flowlogd_findings_repeated_total', 'findings', 'Findings opened again after they had been closed.'),
+  closed: row('flowlogd_findings_closed_total', 'findings', 'Findings closed because nothing new was seen.'),
+  suppressed: row('flowlogd_findings_suppressed_total', 'signals', 'Signals that a suppression took.'),
+  evictedOpen: row(
+    'flowlogd_findings_evicted_open_total',
+    'findings',
+    'Open findings evicted, or new ones left out, because too many were open; the least severe first.',
+  ),
+  evictedClosed: row(
+    'flowlogd_findings_evicted_closed_total',
+    'findings',
+    'Closed findings evicted, the oldest first.',
+  ),
+  missedEvents: row(
+    'flowlogd_findings_missed_events_total',
+    'events',
+    'Events of findings that were forgotten before they were logged or sent.',
+  ),
+} as const;
+
+export const WEBHOOK = {
+  pendingEvents: row('flowlogd_webhook_pending_events', 'events', 'Events of findings pending for the webhook.'),
+  deliveredEvents: row('flowlogd_webhook_delivered_events_total', 'events', 'Events accepted by the webhook.'),
+  failedAttempts: row('flowlogd_webhook_failed_attempts_total', 'attempts', 'Failed attempts, which are retried.'),
+  rejectedEvents: row(
+    'flowlogd_webhook_rejected_events_total',
+    'events',
+    'Events that the webhook rejects as invalid.',
+  ),
+  droppedEvents: row(
+    'flowlogd_webhook_dropped_events_total',
+    'events',
+    'Events dropped because too many were pending for the webhook, the oldest first.',
+  ),
+} as const;
+
 /** The outcomes of records (matched, same, unmatched) are one metric with a label. */
 export const TRANSLATIONS = {
   ambiguous: row(

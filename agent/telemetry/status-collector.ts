@@ -15,6 +15,7 @@ import {
   type RecorderNumbers,
   STATUS_SCHEMA,
 } from './agent-status.ts';
+import type { FindingsStatus } from './findings-status.ts';
 import { InterfaceCollector, type WindowClosed } from './interface-collector.ts';
 import type { LogServiceStatus } from './log-service-status.ts';
 import { problemsOf } from './problems.ts';
@@ -34,6 +35,7 @@ export interface StatusSources {
   /** At least one, in the order of the configuration. */
   sinks(): readonly ExporterNumbers[];
   logService?(): LogServiceStatus | null;
+  findings?(): FindingsStatus | null;
   process(): ProcessStatus;
   /** Changes with every round of the data plane. */
   rounds(): number;
@@ -181,6 +183,7 @@ export class StatusCollector {
       exporter: sinks[0]!,
       sinks,
       logService: this.#sources.logService?.() ?? null,
+      findings: this.#sources.findings?.() ?? null,
       sandbox: this.#sandbox,
     };
     const isDropping = nowSeconds - this.#droppedAtSeconds < DROPPING_SECONDS;

@@ -138,7 +138,10 @@ describe('the configuration', () => {
     expect(set).not.toBe(example);
     // A key is either in the file or in a file of its own.
     const oneWay = set
-      .replace(/^ +(?:(?:secretId|secretKey|token|headersFile|proxyFile): .*|keyFile: privacy-key)\n/gm, '')
+      .replace(
+        /^ +(?:(?:secretId|secretKey|token|secret|headersFile|proxyFile|urlFile): .*|keyFile: privacy-key)\n/gm,
+        '',
+      )
       .replace('[eth0, wg*]', '[eth0]');
     expect(() => check(oneWay)).not.toThrow();
   });

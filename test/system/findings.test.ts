@@ -24,16 +24,34 @@ const SCANNER = `
   next(first);
 `;
 
+const RECEIVER_PORT = 8099;
+/** Fails once, then prints what it is sent. */
+const RECEIVER = `
+  let asked = 0;
+  require('node:http').createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => { body += chunk; });
+    request.on('end', () => {
+      response.writeHead(asked++ === 0 ? 500 : 200).end();
+      if (asked > 1) console.log(body);
+    });
+  }).listen(${RECEIVER_PORT}, '127.0.0.1', () => console.log('listening'));
+`;
+
 describe.skipIf(missing !== undefined)('a port scan', { timeout: 120_000 }, () => {
   let hosts: TwoHosts;
   let folder: string;
   let agent: RunningCommand;
+  let receiver: RunningCommand;
 
   beforeEach(async () => {
     hosts = new TwoHosts();
     hosts.observed.ip('route', 'add', 'default', 'via', '10.9.0.2');
     folder = temporaryFolder();
-    agent = startCommand(['run'], { namespace: hosts.observed, folder, env: { npm_command: '' } });
+    receiver = startProgram([process.execPath, '-e', RECEIVER], { namespace: hosts.observed });
+    await receiver.until(({ stdout }) => stdout.includes('listening'));
+    const env = { npm_command: '', FLOWLOGD_FINDINGS_WEBHOOK_URL: `http://127.0.0.1:${RECEIVER_PORT}/hook` };
+    agent = startCommand(['run'], { namespace: hosts.observed, folder, env });
     await agent.until(({ stdout }) => stdout.includes('log service  http'));
   });
   afterEach(() => hosts.remove());
@@ -107,6 +125,15 @@ describe.skipIf(missing !== undefined)('a port scan', { timeout: 120_000 }, () =
     await passTime(2400);
     const closed = await untilFound(([first]) => first?.state === 'closed');
     expect(closed).toMatchObject({ id: found.id, times: 1 });
+    await receiver.until(({ stdout }) => stdout.includes('"change":"closed"'));
+    const told = receiver.stdout
+      .split('\n')
+      .filter((line) => line.includes(found.id))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(told.map(({ change }) => change)).toEqual(['opened', 'closed']);
+    expect(agent.stderr).toContain('finding opened: scan-ports 10.9.0.2 10.9.0.1');
+    const { stdout: status } = await flowlogd('status', '--json');
+    expect(JSON.parse(status).findings).toMatchObject({ closed: 1, webhook: { failedAttempts: 1, droppedEvents: 0 } });
     expect(await agent.stop()).toMatchObject({ code: 0 });
   });
 });

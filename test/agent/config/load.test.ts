@@ -65,6 +65,49 @@ cls:
   secretKey: hush
 `;
 
+describe('the webhook of findings', () => {
+  const URL_TEXT = 'https://hooks.example.net/flowlogd?token=hush';
+
+  test('has its URL and secret in the configuration, in files or in variables, and shows neither', () => {
+    const files = { '/u': `${URL_TEXT}\n`, '/s': 'hush\n', '/ca': 'PEM' };
+    const loads = [
+      load(`findings: { webhook: { url: '${URL_TEXT}', secret: hush, caFile: /ca } }`, { mode: 0o600, files }),
+      load('findings: { webhook: { urlFile: /u, secretFile: /s, caFile: /ca } }', { files }),
+      load('findings: { webhook: { caFile: /ca } }\nflowLogs: [{}]', {
+        files,
+        environment: { FLOWLOGD_FINDINGS_WEBHOOK_URL: URL_TEXT, FLOWLOGD_FINDINGS_WEBHOOK_SECRET: 'hush' },
+      }),
+    ];
+    for (const { configuration, settings, warnings } of loads) {
+      const webhook = { url: new URL(URL_TEXT), secret: 'hush', ca: 'PEM', proxy: undefined, severityMin: 'low' };
+      expect(configuration.webhook).toEqual(webhook);
+      expect(JSON.stringify(settings.map(({ shown }) => shown))).not.toContain('hush');
+      expect(warnings.filter((line) => line.includes('webhook') || line.includes('findings'))).toEqual([]);
+    }
+    expect(load('').configuration.webhook).toBeUndefined();
+  });
+
+  test.each([
+    [
+      '{ secretFile: /s }',
+      'findings.webhook.secretFile: missing findings.webhook.url, without which nothing is posted',
+    ],
+    ['{ url: "ftp://x" }', 'findings.webhook.url: '],
+    ['{ url: "https://user:pw@x/" }', 'findings.webhook.url: '],
+    ['{ url: "https://x/", severity: bad }', 'findings.webhook.severity: '],
+  ])('is refused as %s', (webhook, problem) => {
+    const lines = problems(`findings: { webhook: ${webhook} }`, { mode: 0o600, files: { '/s': 'x' } });
+    expect(lines.join()).toContain(problem);
+    expect(lines.join()).not.toContain('pw');
+  });
+
+  test('without TLS or without a secret is warned about', () => {
+    const { warnings } = load('findings: { webhook: { url: "http://hooks.example.net/" } }', { mode: 0o600 });
+    expect(warnings).toContain('findings are sent to http://hooks.example.net unencrypted; use https');
+    expect(warnings).toContain('findings.webhook has no secret: the receiver cannot tell who sent a message');
+  });
+});
+
 describe('the key of pseudonyms', () => {
   const KEY = '0123456789abcdef'.repeat(4);
   const WANTED = 'flowLogs: [{ interfaces: [eth0], addresses: pseudonymised }]';

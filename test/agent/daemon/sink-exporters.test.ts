@@ -50,7 +50,11 @@ async function start(text: string): Promise<readonly string[]> {
     zstd: false,
     readNamedFiles: true,
   });
-  const { sinks } = await openTargets({ ...configuration, sinkFiles, stateDirectory: folder }, {}, NO_LOG);
+  const { sinks } = await openTargets(
+    { ...configuration, hostId: 'host', sinkFiles, stateDirectory: folder },
+    {},
+    NO_LOG,
+  );
   const names = sinks.map(({ name }) => name);
   const events = { onEvicting() {}, onEvicted() {}, onQuarantined() {} };
   spool = openSpool({

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { EXPORTER_STATES } from '../../../agent/export/exporter.ts';
 import { renderMetric, renderMetrics } from '../../../agent/telemetry/exposition.ts';
+import type { FindingsStatus } from '../../../agent/telemetry/findings-status.ts';
 import type { LogServiceStatus } from '../../../agent/telemetry/log-service-status.ts';
 import type { Metric } from '../../../agent/telemetry/metric.ts';
 import { EXPORTER_STATE_LABELS, METRICS, withMetricsTable } from '../../../agent/telemetry/metrics.ts';
@@ -60,6 +61,25 @@ function numberPaths(value: unknown, path = ''): Set<string> {
 }
 
 const MAPS = /\.(?:excluded|excludedPeers|gapSeconds)$/;
+
+const FINDINGS: FindingsStatus = {
+  open: { low: 0, medium: 2, high: 1, critical: 0 },
+  opened: 5,
+  repeated: 1,
+  closed: 3,
+  suppressed: 4,
+  evictedOpen: 0,
+  evictedClosed: 0,
+  missedEvents: 0,
+  webhook: {
+    pendingEvents: 1,
+    deliveredEvents: 2,
+    failedAttempts: 3,
+    rejectedEvents: 0,
+    droppedEvents: 0,
+    lastError: 'answer 500',
+  },
+};
 
 const LOG_SERVICE: LogServiceStatus = {
   state: 'running',
@@ -135,7 +155,12 @@ flowlogd_packets_total{interface="wg-é",outcome="dropped_by_interface"} 0
   });
 
   test('has every metric of the list once, with all of its labels', () => {
-    const status = { ...busyAgent(), logService: LOG_SERVICE, sinks: [{ ...busyAgent().exporter, ...DELIVERED }] };
+    const status = {
+      ...busyAgent(),
+      logService: LOG_SERVICE,
+      findings: FINDINGS,
+      sinks: [{ ...busyAgent().exporter, ...DELIVERED }],
+    };
     const text = renderMetrics(status);
     for (const { name, type } of METRICS) expect(text.split(`# TYPE ${name} ${type}\n`), name).toHaveLength(2);
     const samples = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -174,7 +199,7 @@ describe('the metrics', () => {
 
   test('are all numbers of the status, and each number of the status is one of them or stands in the docs', () => {
     const page = readFileSync(resolve('docs/operations.md'), 'utf8');
-    const paths = numberPaths({ ...busyAgent(), logService: LOG_SERVICE });
+    const paths = numberPaths({ ...busyAgent(), logService: LOG_SERVICE, findings: FINDINGS });
     const members = METRICS.flatMap(({ member }) => member ?? []);
     expect(members.filter((member) => !paths.has(member))).toEqual([]);
     const others = [...paths].filter((path) => !members.includes(path));

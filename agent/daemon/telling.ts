@@ -1,0 +1,84 @@
+/** Who is told of findings: the log, status and metrics, and the webhook of the configuration. */
+import { join } from 'node:path';
+import { readCatalogue } from '../analysis/catalogue.ts';
+import { readVersion } from '../cli/version.ts';
+import { systemTimers } from '../export/timers.ts';
+import { LogServiceSource } from '../findings/log-service-source.ts';
+import { Teller } from '../findings/teller.ts';
+import { ToldFile } from '../findings/told-file.ts';
+import { Webhook } from '../findings/webhook.ts';
+import { type WebhookPlan, webhookExchange, webhookPath } from '../findings/webhook-plan.ts';
+import type { EmbeddedService, Environment } from '../model/sink-plan.ts';
+import { packageRoot } from '../native/addon.ts';
+import type { FindingsStatus } from '../telemetry/findings-status.ts';
+import type { Log } from '../telemetry/log.ts';
+
+export interface TellingOptions {
+  readonly webhook: WebhookPlan | undefined;
+  /** Whose findings are followed. */
+  readonly service: EmbeddedService;
+  readonly stateDirectory: string;
+  readonly hostId: string;
+  readonly environment: Environment;
+  readonly log: Log;
+}
+
+export interface Telling {
+  /** Null until the findings are known. */
+  status(): FindingsStatus | null;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** @throws OperationalError `config.invalid` for a proxy of the environment that is none */
+export function openTelling(options: TellingOptions): Telling {
+  const { stateDirectory, hostId, log, webhook: plan } = options;
+  const told = new ToldFile(stateDirectory);
+  const source = new LogServiceSource(options.service, Date.now);
+  const webhook = plan && openWebhook(plan, told, options);
+  const teller = new Teller({
+    source,
+    told,
+    webhook,
+    severityMin: plan?.severityMin ?? 'low',
+    hostId,
+    catalogue: readCatalogue(join(packageRoot(), 'analyses')),
+    log,
+    timers: systemTimers,
+    random: Math.random,
+  });
+  return {
+    status: () => statusOf(teller),
+    start: () => teller.start(),
+    async stop() {
+      await teller.stop();
+      source.close();
+    },
+  };
+}
+
+function openWebhook(plan: WebhookPlan, told: ToldFile, { environment, log }: TellingOptions): Webhook {
+  const { origin } = plan.url;
+  return new Webhook({
+    http: webhookExchange(plan, environment),
+    path: webhookPath(plan),
+    secret: plan.secret,
+    version: readVersion(),
+    nowMs: Date.now,
+    timers: systemTimers,
+    random: Math.random,
+    onSettled: (sequence) => {
+      told.sent = sequence;
+    },
+    onTrouble(reason) {
+      if (reason === undefined) log.info('webhook of findings reachable again', { url: origin });
+      else log.warn('webhook of findings failing; retried automatically', { url: origin, reason });
+    },
+  });
+}
+
+function statusOf({ numbers }: Teller): FindingsStatus | null {
+  if (numbers === undefined) return null;
+  const { open, counts, missedEvents, webhook } = numbers;
+  return { open, ...counts, missedEvents, webhook };
+}

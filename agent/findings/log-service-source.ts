@@ -1,0 +1,65 @@
+/** Follows the findings of the log service beside the agent, through the socket in its store. */
+import { signRequest } from '../export/cls/signature.ts';
+import { DEFAULT_TIMEOUTS, HttpExchange } from '../export/http/exchange.ts';
+import type { EmbeddedService } from '../model/sink-plan.ts';
+import type { FindingsSource, Followed } from './source.ts';
+
+/** Nobody resolves it: requests go through the socket. */
+const ENDPOINT = new URL('http://localhost');
+const PATH = '/findings/events';
+const WAIT_SECONDS = 20;
+/** So that an answer is shorter than those that are read. */
+const EVENTS_MAX = 10;
+
+export class LogServiceSource implements FindingsSource {
+  readonly #service: EmbeddedService;
+  readonly #http: HttpExchange;
+  readonly #nowMs: () => number;
+
+  constructor(service: EmbeddedService, nowMs: () => number) {
+    this.#service = service;
+    this.#nowMs = nowMs;
+    this.#http = new HttpExchange({
+      endpoint: ENDPOINT,
+      get socketPath() {
+        return service.socketPath;
+      },
+      timeouts: DEFAULT_TIMEOUTS,
+      socketsMax: 1,
+    });
+  }
+
+  async after(cursor: number | undefined, signal: AbortSignal): Promise<Followed> {
+    await this.#service.started;
+    // The first answer says where a log ends that was never followed.
+    const parameters: Readonly<Record<string, string>> =
+      cursor === undefined
+        ? { wait: '0' }
+        : { after: String(cursor), limit: String(EVENTS_MAX), wait: String(WAIT_SECONDS) };
+    const headers = { host: ENDPOINT.host };
+    const path = `${PATH}?${new URLSearchParams(parameters)}`;
+    const authorization = this.#sign(parameters, headers);
+    const request = { method: 'GET', path, headers: { ...headers, authorization }, body: new Uint8Array(0) };
+    const exchanged = await this.#http.exchange(request, signal);
+    if (exchanged.kind === 'failure') throw new Error(exchanged.reason);
+    if (exchanged.status !== 200) throw new Error(`answer ${exchanged.status}`);
+    return JSON.parse(exchanged.body) as Followed;
+  }
+
+  close(): void {
+    this.#http.close();
+  }
+
+  #sign(parameters: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>>): string {
+    const seconds = Math.floor(this.#nowMs() / 1000);
+    return signRequest({
+      ...this.#service.credentials,
+      method: 'GET',
+      path: PATH,
+      parameters,
+      headers,
+      beginSeconds: seconds - 60,
+      endSeconds: seconds + 300,
+    });
+  }
+}

@@ -1,0 +1,195 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemTimers, type Timers } from '../../../agent/export/timers.ts';
+import type { FindingsSource, Followed } from '../../../agent/findings/source.ts';
+import { Teller, type TellerOptions } from '../../../agent/findings/teller.ts';
+import { TOLD_FILE, ToldFile } from '../../../agent/findings/told-file.ts';
+import { Webhook } from '../../../agent/findings/webhook.ts';
+import type { Facts, Log } from '../../../agent/telemetry/log.ts';
+import { EventLog } from '../../../detect/event-log.ts';
+import type { Finding, FindingChange, FindingEvent } from '../../../detect/finding.ts';
+
+let folder: string;
+let lines: string[];
+/** The numbers that the receiver got, and what it answers. */
+let received: number[];
+let status: number;
+const running: Teller[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'flowlogd-told-'));
+  lines = [];
+  received = [];
+  status = 200;
+});
+afterEach(async () => {
+  for (const teller of running.splice(0)) await teller.stop();
+  rmSync(folder, { recursive: true });
+});
+
+/** A book in this process, as the log service answers of its own. */
+class Book implements FindingsSource {
+  events = new EventLog();
+  isAway = false;
+  #wake: () => void = () => undefined;
+
+  add(...events: readonly FindingEvent[]): void {
+    this.events.add(events);
+    this.#wake();
+  }
+
+  async after(cursor: number | undefined, signal: AbortSignal): Promise<Followed> {
+    if (this.isAway) throw new Error('away');
+    if (cursor !== undefined && this.events.after(cursor).events.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+        signal.addEventListener('abort', () => resolve());
+      });
+    }
+    const open = { low: 0, medium: 1, high: 0, critical: 0 };
+    const counts = { opened: 3, repeated: 0, closed: 2, suppressed: 0, evictedOpen: 0, evictedClosed: 0 };
+    return { ...this.events.after(cursor ?? this.events.cursor), open, counts };
+  }
+}
+
+function happened(change: FindingChange, worstSeverity = 'medium', id = 'a'): FindingEvent {
+  const finding = { id, rule: 'scan-ports', worstSeverity, subject: { srcaddr: '10.0.0.9' }, figures: { ports: 30 } };
+  return { change, at: 100, finding: finding as unknown as Finding };
+}
+
+const HASTY: Timers = { now: () => performance.now(), after: (_, call) => systemTimers.after(1, call) };
+
+function start(source: FindingsSource, options: Partial<TellerOptions> = {}): Teller {
+  const told = new ToldFile(folder);
+  const say = (level: string) => (message: string, facts?: Facts) =>
+    lines.push(`${level} ${message} ${JSON.stringify(facts)}`);
+  const log = { error: say('error'), warn: say('warn'), info: say('info'), debug: say('debug') } as Log;
+  const http = {
+    async exchange({ headers }: { readonly headers: Readonly<Record<string, string>> }) {
+      if (status === 200) received.push(Number(headers['x-flowlogd-delivery']!.split('-')[1]));
+      return { kind: 'answer' as const, status, headers: {}, body: '', bytes: new Uint8Array(0) };
+    },
+    close: () => undefined,
+  };
+  const webhook = new Webhook({
+    http,
+    path: '/',
+    secret: 'x',
+    version: '1',
+    nowMs: Date.now,
+    timers: HASTY,
+    random: () => 0,
+    onSettled: (sequence) => {
+      told.sent = sequence;
+    },
+    onTrouble: () => undefined,
+  });
+  const base = {
+    source,
+    told,
+    webhook,
+    severityMin: 'low',
+    hostId: 'host',
+    catalogue: [],
+    log,
+    timers: HASTY,
+    random: () => 0,
+  } as const;
+  const teller = new Teller({ ...base, ...options });
+  running.push(teller);
+  teller.start();
+  return teller;
+}
+
+async function stop(): Promise<void> {
+  for (const teller of running.splice(0)) await teller.stop();
+}
+
+describe('findings are told', () => {
+  test('in the log and to the webhook, from now on where nothing was told before', async () => {
+    const book = new Book();
+    book.add(happened('opened'));
+    const teller = start(book);
+    await expect.poll(() => teller.numbers).toBeDefined();
+    book.add(happened('worsened', 'high'), happened('closed', 'high'));
+    await expect.poll(() => received).toEqual([2, 3]);
+    expect(lines).toEqual([
+      'warn finding worsened: scan-ports 10.0.0.9 {"id":"a","severity":"high","srcaddr":"10.0.0.9","ports":30}',
+      'info finding closed: scan-ports 10.0.0.9 {"id":"a","severity":"high","srcaddr":"10.0.0.9","ports":30}',
+    ]);
+    expect(teller.numbers).toMatchObject({
+      open: { medium: 1 },
+      counts: { opened: 3 },
+      webhook: { deliveredEvents: 2 },
+    });
+  });
+
+  test('once over a restart, and again to a webhook that had not accepted them', async () => {
+    const book = new Book();
+    start(book);
+    await expect.poll(() => running[0]!.numbers).toBeDefined();
+    book.add(happened('opened'));
+    await expect.poll(() => received).toEqual([1]);
+    status = 500;
+    book.add(happened('worsened', 'high'));
+    await expect.poll(() => lines).toHaveLength(2);
+    await stop();
+    expect(JSON.parse(readFileSync(join(folder, TOLD_FILE), 'utf8'))).toEqual({ logged: 2, sent: 1 });
+    book.add(happened('closed', 'high'));
+    status = 200;
+    start(book);
+    await expect.poll(() => received).toEqual([1, 2, 3]);
+    expect(lines.map((line) => line.split(' ')[2])).toEqual(['opened:', 'worsened:', 'closed:']);
+  });
+
+  test('to the webhook from a severity on', async () => {
+    const book = new Book();
+    start(book, { severityMin: 'high' });
+    await expect.poll(() => running[0]!.numbers).toBeDefined();
+    book.add(happened('opened'), happened('worsened', 'high'));
+    await expect.poll(() => received).toEqual([2]);
+    expect(lines).toHaveLength(2);
+  });
+
+  test('anew where the book is another one than before', async () => {
+    writeFileSync(join(folder, TOLD_FILE), '{"logged":50,"sent":50}');
+    const book = new Book();
+    book.add(happened('opened'));
+    start(book);
+    await expect.poll(() => received).toEqual([1]);
+    expect(lines).toHaveLength(1);
+  });
+
+  test('whatever the file says of how far they were told', async () => {
+    for (const damaged of ['', '{}', '{"logged":"x","sent":1}', 'null']) {
+      writeFileSync(join(folder, TOLD_FILE), damaged);
+      const book = new Book();
+      start(book);
+      await expect.poll(() => running[0]?.numbers).toBeDefined();
+      book.add(happened('opened'));
+      await expect.poll(() => received.splice(0)).toEqual([1]);
+      await stop();
+    }
+  });
+
+  test('when the book is there again', async () => {
+    const book = new Book();
+    book.isAway = true;
+    const teller = start(book);
+    expect(teller.numbers).toBeUndefined();
+    book.isAway = false;
+    await expect.poll(() => teller.numbers).toBeDefined();
+  });
+
+  test('as missing where too much happened at once', async () => {
+    const book = new Book();
+    writeFileSync(join(folder, TOLD_FILE), '{"logged":0,"sent":0}');
+    book.add(...Array.from({ length: 1100 }, () => happened('opened', 'low')));
+    const teller = start(book);
+    await expect.poll(() => teller.numbers?.missedEvents).toBe(100);
+    expect(lines[0]).toBe('warn events of findings evicted before they were reported {"events":100}');
+    await expect.poll(() => received.at(-1)).toBe(1100);
+  });
+});
