@@ -27,6 +27,18 @@ configuration names them. A finding that another explains says so: a scan is ref
 
 **Other log services.** The texts are for Cloud Log Service as they stand: a condition, a bar, and SQL without WITH, JOIN and FILTER.
 \`\${name}\` is the parameter of that name, \`\${until}\` the end of the time in Unix seconds.
+
+**Other databases.** \`--dialect\` prints the same query, with its parameters and its time, for records in object storage or in a table: the
+fields as columns, with underscores for dashes. \`completeness\` reads ledgers, which only log services have.
+
+    flowlogd analyse scan-ports --dialect cls
+    flowlogd analyse scan-ports --dialect clickhouse --table "s3('https://BUCKET/AWSLogs/**.parquet')"
+    flowlogd analyse scan-ports --dialect trino --table flow_logs         # Athena, too
+    flowlogd analyse scan-ports --dialect duckdb --table "read_parquet('AWSLogs/**/*.parquet')"
+
+Tests hold the answers of ClickHouse and DuckDB to those of the embedded log service, analysis by analysis; the texts for Trino and Athena are
+read by a parser of each, and answer the same once it has translated them. No Trino was asked. In ClickHouse columns must be Nullable where a field
+may be absent, as those of Parquet files are. Medians and percentiles are estimates that may differ between databases where values do.
 `;
 
 export function renderCataloguePage(catalogue: readonly Analysis[]): string {

@@ -28,6 +28,19 @@ export const analyse: Command = {
       description: 'Value of a parameter of the analysis; may be given more than once.',
     },
     { name: 'limit', short: 'n', value: 'ROWS', default: '20', description: 'Maximum number of rows, 1 to 10000.' },
+    {
+      name: 'dialect',
+      value: 'NAME',
+      description:
+        'Print the query, with its parameters and time, for another database instead of answering: cls, clickhouse, trino (also Athena) or duckdb.',
+    },
+    {
+      name: 'table',
+      value: 'TABLE',
+      default: 'flow_logs',
+      description:
+        'What such a query reads: a table or a table function, with the fields as columns, underscores for dashes.',
+    },
     ...STORE_OPTIONS,
     FORMAT_OPTION,
   ],
@@ -39,6 +52,7 @@ export const analyse: Command = {
       line: 'flowlogd analyse completeness -o json',
       says: 'Print how much of the traffic is in the records, as JSON.',
     },
+    { line: 'flowlogd analyse scan-ports --dialect clickhouse', says: 'Print the query for ClickHouse.' },
   ],
   async run(invocation) {
     const [name] = invocation.positionals;
@@ -48,7 +62,8 @@ export const analyse: Command = {
       invocation.stdout.write(formatCatalogue(catalogue, invocation));
       return EXIT.ok;
     }
-    return await runOne(invocation, analysisNamed(catalogue, name));
+    const analysis = analysisNamed(catalogue, name);
+    return invocation.has('dialect') ? await printQuery(invocation, analysis) : await runOne(invocation, analysis);
   },
 };
 
@@ -61,19 +76,43 @@ async function readAll(): Promise<readonly Analysis[]> {
   return readCatalogue(join(packageRoot(), 'analyses'));
 }
 
-async function runOne(invocation: Invocation, analysis: Analysis): Promise<number> {
-  const [{ runAnalysis }, { LogServiceClient }, { parseTime, timeOption }, { formatAnswer }] = await Promise.all([
-    import('../analysis/run-analysis.ts'),
-    import('./logservice-client.ts'),
-    import('./search-time.ts'),
-    import('./analyse-text.ts'),
+/** Asks no service. */
+async function printQuery(invocation: Invocation, analysis: Analysis): Promise<number> {
+  const [{ DIALECT_NAMES }, { clsQuery, renderQuery }] = await Promise.all([
+    import('../analysis/dialects.ts'),
+    import('../analysis/render-query.ts'),
   ]);
+  const dialect = invocation.choice('dialect', DIALECT_NAMES);
+  const { fromMs, toMs } = await periodOf(invocation, analysis);
+  const asked = {
+    values: parameterValues(analysis, invocation.strings('set')),
+    fromSeconds: Math.floor(fromMs / 1000),
+    untilSeconds: Math.floor(toMs / 1000),
+  };
+  const table = invocation.required('table');
+  const query = dialect === 'cls' ? clsQuery(analysis, asked) : renderQuery(analysis, asked, dialect, table);
+  invocation.stdout.write(`${query}\n`);
+  return EXIT.ok;
+}
+
+async function periodOf(invocation: Invocation, analysis: Analysis): Promise<{ fromMs: number; toMs: number }> {
+  const { parseTime, timeOption } = await import('./search-time.ts');
   const nowMs = Date.now();
-  const values = parameterValues(analysis, invocation.strings('set'));
   const toMs = timeOption('analyse', invocation, 'until', nowMs);
   const fromMs = invocation.has('since')
     ? timeOption('analyse', invocation, 'since', nowMs)
     : parseTime(analysis.since, toMs)!;
+  return { fromMs, toMs };
+}
+
+async function runOne(invocation: Invocation, analysis: Analysis): Promise<number> {
+  const [{ runAnalysis }, { LogServiceClient }, { formatAnswer }] = await Promise.all([
+    import('../analysis/run-analysis.ts'),
+    import('./logservice-client.ts'),
+    import('./analyse-text.ts'),
+  ]);
+  const values = parameterValues(analysis, invocation.strings('set'));
+  const { fromMs, toMs } = await periodOf(invocation, analysis);
   const client = new LogServiceClient(await namedLogService('analyse', invocation), Date.now);
   const answer = await runAnalysis((query, limit) => client.search({ query, fromMs, toMs, limit }), analysis, {
     values,

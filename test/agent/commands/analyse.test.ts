@@ -52,6 +52,44 @@ describe('flowlogd analyse', () => {
     expect(lines.find((line) => line.startsWith('  scan-ports'))).toMatch(/Which host tried many ports/);
   });
 
+  describe('--dialect prints the query and asks no service', () => {
+    const print = async (...words: readonly string[]) => {
+      const around = collecting({});
+      const period = ['--since', String(BEGIN), '--until', String(BEGIN + 3660), '--store', '/nonexistent'];
+      const exitCode = await runCommand(analyse, [...words, ...period], around);
+      return { exitCode, out: around.stdout.text, err: around.stderr.text };
+    };
+
+    test('for Cloud Log Service as it stands, with its parameters', async () => {
+      const { exitCode, out } = await print('scan-ports', '--dialect', 'cls', '--set', 'ports=50');
+      expect([exitCode, out.split('|')[0]]).toEqual([0, 'log-status:OK AND protocol:6 ']);
+      expect(out).toContain('having max(ports) >= 50\n');
+    });
+
+    test('for a table of a database, within its time', async () => {
+      const { exitCode, out } = await print('scan-ports', '--dialect', 'clickhouse', '--table', 'flows.all');
+      expect(exitCode).toBe(0);
+      expect(out.split('\n').slice(0, 4)).toEqual([
+        'with log as (',
+        '  select * from flows.all',
+        `  where "end" > ${BEGIN} and "end" <= ${BEGIN + 3660} and log_status = 'OK' and "protocol" = 6`,
+        ')',
+      ]);
+      expect(out.trimEnd().split('\n').at(-1)).toBe('settings prefer_column_name_to_alias = 1');
+    });
+
+    test('refuses a dialect that it does not know, and ledgers where there are none', async () => {
+      await expect(print('scan-ports', '--dialect', 'oracle')).rejects.toMatchObject({
+        exitCode: 64,
+        message: expect.stringContaining('expected one of cls, clickhouse, trino, duckdb'),
+      });
+      await expect(print('completeness', '--dialect', 'duckdb')).rejects.toMatchObject({
+        exitCode: 64,
+        message: expect.stringContaining('which only log services have: use --dialect cls'),
+      });
+    });
+  });
+
   test('prints the rows, how complete the records are, and the query of the records behind the first', async () => {
     const { out, err } = await run(['scan-ports'], { columns: 120 });
     expect(err).toBe('');
