@@ -1,4 +1,5 @@
 /** What a key press does to the screen: a state goes in, the next one comes out. */
+import { GROUPINGS, type Grouping } from './flow-groups.ts';
 import { DEFAULT_CHOICES, type SortKey, type ViewChoices } from './live-view.ts';
 
 export interface LiveState {
@@ -22,6 +23,7 @@ export const HELP: readonly (readonly [key: string, does: string])[] = [
   ['b p r', 'sort by bytes, packets, rate'],
   ['f l', 'sort by first seen, last seen'],
   ['/', 'filter: 443, tcp, 10.0.0.0/8, srcaddr:10.0.0.1, dstport:53, not udp, any text; Enter applies, Esc cancels'],
+  ['g', 'group: flows, conversations, hosts, services'],
   ['n', 'toggle names of hosts and services (queries the name server)'],
   ['space', 'pause / resume'],
   ['? q', 'help, quit'],
@@ -50,6 +52,8 @@ function command(state: LiveState, key: string): LiveState {
   switch (key) {
     case '/':
       return { ...state, typing: state.choices.filter, showsHelp: false };
+    case 'g':
+      return { ...state, choices: { ...state.choices, grouping: nextGrouping(state.choices.grouping) } };
     case 'n':
       return { ...state, choices: { ...state.choices, names: !state.choices.names } };
     case ' ':
@@ -66,6 +70,10 @@ function command(state: LiveState, key: string): LiveState {
     default:
       return state;
   }
+}
+
+function nextGrouping(grouping: Grouping): Grouping {
+  return GROUPINGS[(GROUPINGS.indexOf(grouping) + 1) % GROUPINGS.length]!;
 }
 
 function type(state: LiveState, key: string): LiveState {

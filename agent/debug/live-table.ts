@@ -9,8 +9,10 @@ import { joinText, type Style, styled, type Text } from '../terminal/styled-text
 import { cutEnd, padEnd } from '../terminal/text-width.ts';
 import { visible } from '../terminal/visible-text.ts';
 import { actionOf, type FlowTally, rejectRuleOf } from './flow-tally.ts';
+import { groupLines } from './group-table.ts';
 import { HELP, type LiveState } from './live-keys.ts';
 import type { Row, SortKey, View } from './live-view.ts';
+import { bitRate } from './rates.ts';
 
 /** What a screen shows beside the flows. */
 export interface LiveContext {
@@ -67,7 +69,7 @@ export function liveLines(
     lost === '' ? cut('lost: none') : paint('red', cut(lost)),
     ...context.notes.map(cut),
     paint('inverse', padEnd(cut(titles), terminal.columns)),
-    ...rows.map((row, index) => paintAction(cut(row), view.rows[index]!, paint)),
+    ...rows.map((row, index) => paintRow(cut(row), view, index, paint)),
     ...(rows.length === 0 ? [paint('dim', tally.size === 0 ? 'no traffic yet' : 'no flow matches the filter')] : []),
     paint('bold', cut(totalLine(tally, view, rows.length))),
   ];
@@ -78,13 +80,14 @@ export function liveLines(
 
 /** The flows alone, for the end of a run and for where there is no terminal to draw on. */
 export function tableLines(view: View, sort: SortKey, context: LiveContext, width: number): string[] {
+  if (view.grouping !== 'flows') return groupLines(view.groups, view.grouping, sort, width);
   const columns = columnsFor(sort, context);
   return layOut(columns, view.rows, width, context.hasRejects ? COLUMNS_MIN + VERDICT.length : COLUMNS_MIN);
 }
 
-const ACTION: Column<Row> = { title: 'action', cell: ({ flow }) => actionOf(flow.record) };
+/** Of flows whose verdicts are known. */
 const VERDICT: readonly Column<Row>[] = [
-  ACTION,
+  { title: 'action', cell: ({ flow }) => actionOf(flow.record) },
   { title: 'rule', shrinks: true, cell: ({ flow }) => rejectRuleOf(flow.record) ?? '' },
 ];
 
@@ -101,7 +104,6 @@ function columnsFor(sort: SortKey, { interfaceNames, hasRejects }: LiveContext):
     { title: 'packets', align: 'right', cell: ({ flow }) => humanCount(flow.record.packets) },
     { title: 'bytes', align: 'right', cell: ({ flow }) => humanBytes(flow.record.bytes) },
     ...(interfaceNames.length > 1 ? [{ title: 'interface', cell: ({ flow }: Row) => flow.interfaceName }] : []),
-    ...(hasRejects ? [] : [ACTION]),
     { title: 'flags', cell: ({ flow }) => tcpFlagLetters(flow.record.tcpFlags) },
     { title: 'first', cell: ({ flow }) => time(flow.first) },
     { title: 'last', cell: ({ flow }) => time(flow.last) },
@@ -139,34 +141,25 @@ export function lossText({ ledger }: FlowTally): string {
 
 export function totalLine(tally: FlowTally, view: View, shown: number): string {
   const forgotten = tally.forgotten === 0 ? '' : `, ${humanCount(tally.forgotten)} small ones evicted`;
-  const more = view.flows > shown ? ` (${humanCount(view.flows - shown)} not shown${forgotten})` : forgotten;
+  const isGrouped = view.grouping !== 'flows';
+  const count = isGrouped ? view.groupCount : view.flows;
+  const more = count > shown ? ` (${humanCount(count - shown)} not shown${forgotten})` : forgotten;
+  const groups = isGrouped ? `${humanCount(count)} ${view.grouping}${more} of ` : '';
   const rates = `${bitRate(view.rate.bytes * 8)}bit/s, ${packetRate(view.rate.packets)} pkt/s`;
-  return `total: ${counted(view.flows, 'flow')}${more}, ${counted(view.packets, 'packet')}, ${humanBytes(view.bytes)}; ${rates}`;
+  return `total: ${groups}${counted(view.flows, 'flow')}${isGrouped ? '' : more}, ${counted(view.packets, 'packet')}, ${humanBytes(view.bytes)}; ${rates}`;
 }
 
 function footLine({ typing, choices }: LiveState, hasKeys: boolean): string {
   if (!hasKeys) return 'Ctrl-C quits';
   if (typing !== undefined) return `filter: ${typing}_   Enter applies, Esc cancels`;
   const filter = choices.filter === '' ? '' : `filter: ${choices.filter}   `;
-  return `${filter}? keys   / filter   b p r f l sort   n names   space pause   q quit`;
+  return `${filter}? keys   / filter   b p r f l sort   g group   n names   space pause   q quit`;
 }
 
 function helpLines(width: number): string[] {
   return HELP.flatMap(([key, does]) =>
     wrap(does, width - 8).map((text, index) => `${(index === 0 ? key : '').padEnd(7)} ${text}`),
   );
-}
-
-/** `950`, `1.2 k`, `34.5 M`: the title says of what. */
-export function bitRate(bits: number): string {
-  const units = ['', 'k', 'M', 'G', 'T'];
-  let value = bits;
-  let unit = 0;
-  while (value >= 999.95 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return unit === 0 ? `${Math.round(value)} ` : `${value.toFixed(1)} ${units[unit]}`;
 }
 
 function packetRate(packets: number): string {
@@ -181,9 +174,11 @@ function clock(seconds: number): string {
   return hours === 0 ? `${minutes}:${rest}` : `${hours}:${String(minutes).padStart(2, '0')}:${rest}`;
 }
 
-/** A rejected flow stands out with its whole row: on a narrow terminal there is no room for the column. */
-function paintAction(text: string, { flow }: Row, paint: Paint): Text {
-  if (actionOf(flow.record) === 'REJECT') return paint('red', text);
+/** What is rejected stands out with its whole row: on a narrow terminal there is no room for the column. */
+function paintRow(text: string, { rows, groups }: View, index: number, paint: Paint): Text {
+  const row = rows[index];
+  const isRejected = row === undefined ? groups[index]!.isRejected : actionOf(row.flow.record) === 'REJECT';
+  if (isRejected) return paint('red', text);
   const at = text.search(/ ACCEPT\b/);
   if (at < 0) return text;
   const end = at + ' ACCEPT'.length;

@@ -175,6 +175,12 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
     const press = (keys: string) => running.child.stdin!.write(keys);
     press('p');
     await running.until((each) => lastScreen(each).includes('packets\u25be'));
+    press('g');
+    await running.until((each) => /initiator +responder/.test(lastScreen(each)));
+    expect(lastScreen(running)).toMatch(/total: [\d,]+ conversations of [\d,]+ flows/);
+    press('gg');
+    await running.until((each) => /UDP domain/.test(lastScreen(each)));
+    press('g');
     press('/dstport:53 and udp');
     await running.until((each) => lastScreen(each).includes('filter: dstport:53 and udp_'));
     await running.until((each) => lastScreen(each).includes('total: 1 flow,'));

@@ -2,8 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FlowTally } from '../../../agent/debug/flow-tally.ts';
 import { INITIAL_STATE, press } from '../../../agent/debug/live-keys.ts';
-import { bitRate, liveLines, rowsFor, tableLines } from '../../../agent/debug/live-table.ts';
+import { liveLines, rowsFor, tableLines } from '../../../agent/debug/live-table.ts';
 import { type Row, viewOf } from '../../../agent/debug/live-view.ts';
+import { bitRate } from '../../../agent/debug/rates.ts';
 import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
@@ -21,11 +22,19 @@ const CONTEXT = {
 };
 const RESET = '\u001b[0m';
 
-function screen(tally: FlowTally, keys: string, columns: number, rows = 24, color = false): string[] {
+function screen(
+  tally: FlowTally,
+  keys: string,
+  columns: number,
+  rows = 24,
+  color = false,
+  hasRejects = false,
+): string[] {
+  const context = { ...CONTEXT, hasRejects };
   const state = press(INITIAL_STATE, keys);
   const terminal = { columns, rows, color, keys: true };
-  const view = viewOf(tally, state.choices, rowsFor(terminal, state, CONTEXT));
-  return liveLines(tally, view, state, CONTEXT, terminal).map(terminalText);
+  const view = viewOf(tally, state.choices, rowsFor(terminal, state, context));
+  return liveLines(tally, view, state, context, terminal).map(terminalText);
 }
 
 function tallyOf(records: Parameters<typeof cursorOver>[0], droppedByKernel = 0): FlowTally {
@@ -53,11 +62,16 @@ describe('the live table', () => {
 
   test('fits 40 to 200 columns and 24 rows, whatever the flows, with and without its help', () => {
     fc.assert(
-      fc.property(records, widths, fc.constantFrom('', '?', 'f', '/tcp'), (flows, columns, keys) => {
-        const lines = screen(tallyOf(flows), keys, columns);
-        expect(lines.length).toBeLessThanOrEqual(24);
-        for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(columns);
-      }),
+      fc.property(
+        records,
+        widths,
+        fc.constantFrom('', '?', 'f', '/tcp', 'g', 'ggr', 'gggl'),
+        (flows, columns, keys) => {
+          const lines = screen(tallyOf(flows), keys, columns);
+          expect(lines.length).toBeLessThanOrEqual(24);
+          for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(columns);
+        },
+      ),
     );
   });
 
@@ -98,7 +112,7 @@ describe('the live table', () => {
       annotations: { ...createAnnotations(), action: 'REJECT' as const },
     };
     const tally = tallyOf([createFlowRecord(), rejected], 7);
-    const lines = screen(tally, '', 120, 24, true);
+    const lines = screen(tally, '', 120, 24, true, true);
     expect(lines.filter((line) => line.startsWith('\u001b[1;31m')).map((line) => line.includes('REJECT'))).toEqual([
       false,
       true,
@@ -119,7 +133,7 @@ describe('the live table', () => {
       ['REJECT', 'deny-9999'],
       ['REJECT', 'deny-new'],
     ]);
-    expect(tableLines(view, 'bytes', CONTEXT, 200)[0]).not.toContain('rule');
+    expect(tableLines(view, 'bytes', CONTEXT, 200)[0]).not.toMatch(/rule|action/);
     const filtered = viewOf(
       tallyOf([createFlowRecord(), rejected, other]),
       { ...INITIAL_STATE.choices, filter: 'deny-new' },
