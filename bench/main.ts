@@ -5,6 +5,7 @@ const USAGE = `Usage: npm run bench -- kernels [NAME...] [--list] [--time MS] [-
        npm run bench -- idle [--seconds N]
        npm run bench -- memory [--minutes N] [--rate N] [--flows N] [--window DURATION]
        npm run bench -- export [--records N] [--compression NAME]
+       npm run bench -- store [--records N] [--runs N]
        npm run bench -- gate [--record] [--rounds N] [--time MS]
 `;
 
@@ -22,6 +23,8 @@ async function main([what, ...args]: readonly string[]): Promise<void> {
       return (await import('./memory.ts')).runMemoryBench(args);
     case 'export':
       return (await import('./export.ts')).runExportBench(args);
+    case 'store':
+      return (await import('./store.ts')).runStoreBench(args);
     case 'gate':
       return (await import('./gate.ts')).runGate(args);
     default:

@@ -154,7 +154,8 @@ export class Writer {
       }
       const id = this.#nextPackage++;
       await this.#insertPackage(id, topic, group);
-      group.forEachLog((log, index) => this.#rows.add(id, index, log));
+      const number = Number(id);
+      group.forEachLog((log, index) => this.#rows.add(number, index, log));
       logs += group.logCount;
     }
     return { logs, duplicates };

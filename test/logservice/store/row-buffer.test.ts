@@ -1,9 +1,10 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { contentFields, timeField } from '../../../agent/export/cls/message.ts';
 import { ADDED_COLUMNS, FIELDS, FIRST_COLUMNS } from '../../../logservice/model/fields.ts';
 import { CHUNK_ROWS, RowBuffer } from '../../../logservice/store/row-buffer.ts';
-import type { Log, Pair } from '../../../logservice/upload/log-groups.ts';
+import { LogView, type Pair } from '../../../logservice/upload/log-view.ts';
 
 const STORED = [...FIRST_COLUMNS, ...ADDED_COLUMNS];
 type Row = Readonly<Record<string, unknown>>;
@@ -29,11 +30,19 @@ function buffered() {
 }
 
 const TIME_MS = 1_700_000_000_000;
-const log = (...contents: readonly Pair[]): Log => ({ time: TIME_MS, contents });
+/** As a sender writes it. */
+function log(...contents: readonly Pair[]): LogView {
+  const pairs = contents.map(({ key, value }) => [key, value] as const);
+  const bytes = Buffer.concat([timeField(TIME_MS), contentFields(pairs)]);
+  const view = new LogView(bytes);
+  expect(view.read(0, bytes.length)).toBe(true);
+  return view;
+}
+
 const isLong = (key: string) => STORED.find(({ name }) => name === key)?.type === 'BIGINT';
 
 /** What a row must hold of a log, the plain way: canonical integers as such, all other texts of such fields among the others. */
-function expectedRow(packageId: bigint, index: number, { contents }: Log): Row {
+function expectedRow(packageId: bigint, index: number, contents: readonly Pair[]): Row {
   const row: Record<string, unknown> = { package: packageId, pkg_log_id: index, time: BigInt(TIME_MS) };
   const other = new Map<string, string>();
   for (const { key, value } of contents) {
@@ -56,8 +65,10 @@ const key = fc.oneof(
   fc.constantFrom('package', 'time', 'other', 'pkg_log_id', '__proto__', 'constructor', 'toString', 'x'),
   fc.string({ maxLength: 5 }),
 );
+/** Up to 12 bytes lie in the column itself. */
+const ascii = fc.string({ minLength: 9, maxLength: 40 });
 const logs = fc.array(
-  fc.uniqueArray(fc.record({ key, value: fc.oneof(integerText, fc.string({ unit: 'grapheme' })) }), {
+  fc.uniqueArray(fc.record({ key, value: fc.oneof(integerText, fc.string({ unit: 'grapheme' }), ascii) }), {
     selector: (pair) => pair.key,
     maxLength: 20,
   }),
@@ -69,19 +80,34 @@ describe('rows on their way into the store', () => {
     fc.assert(
       fc.property(logs, (all) => {
         const { buffer, chunks, otherKeys } = buffered();
-        for (const [index, contents] of all.entries()) buffer.add(7n, index, log(...contents));
+        for (const [index, contents] of all.entries()) buffer.add(7, index, log(...contents));
         buffer.flush();
         const names = new Set(FIELDS.map(({ name }) => name));
-        expect(chunks.flat()).toEqual(all.map((contents, index) => expectedRow(7n, index, log(...contents))));
+        expect(chunks.flat()).toEqual(all.map((contents, index) => expectedRow(7n, index, contents)));
         expect(otherKeys).toEqual(all.flat().flatMap((pair) => (names.has(pair.key) ? [] : [pair.key])));
       }),
       { numRuns: 300 },
     );
   });
 
+  test('have U+FFFD where a text is no UTF-8, however long it is', () => {
+    const { buffer, chunks } = buffered();
+    for (const [row, length] of [1, 12, 13, 100].entries()) {
+      const bytes = Buffer.concat([timeField(TIME_MS), contentFields([['srcaddr', 'a'.repeat(length)]])]);
+      bytes[bytes.length - 1] = 0xff;
+      const view = new LogView(bytes);
+      view.read(0, bytes.length);
+      buffer.add(1, row, view);
+    }
+    buffer.flush();
+    expect(chunks.flat().map((row) => row['srcaddr'])).toEqual(
+      [1, 12, 13, 100].map((length) => `${'a'.repeat(length - 1)}\ufffd`),
+    );
+  });
+
   test('keep a key called __proto__, which is a name like any other', () => {
     const { buffer, chunks } = buffered();
-    buffer.add(1n, 0, log({ key: '__proto__', value: 'a' }, { key: 'x', value: 'b' }));
+    buffer.add(1, 0, log({ key: '__proto__', value: 'a' }, { key: 'x', value: 'b' }));
     buffer.flush();
     expect(chunks[0]![0]!['other']).toBe('{"__proto__":"a","x":"b"}');
   });
@@ -89,7 +115,7 @@ describe('rows on their way into the store', () => {
   test('are handed over a chunk at a time, and a last one that is not full when asked for', () => {
     const { buffer, chunks } = buffered();
     for (let row = 0; row < 2 * CHUNK_ROWS + 3; row++) {
-      buffer.add(BigInt(row >> 10), row, log({ key: 'packets', value: String(row) }));
+      buffer.add(row >> 10, row, log({ key: 'packets', value: String(row) }));
     }
     expect(chunks.map(({ length }) => length)).toEqual([CHUNK_ROWS, CHUNK_ROWS]);
     buffer.flush();
@@ -105,11 +131,11 @@ describe('rows on their way into the store', () => {
     (before) => {
       const { buffer, chunks } = buffered();
       const full = FIELDS.map(({ name }) => ({ key: name, value: '5' }));
-      for (let row = 0; row < 3; row++) buffer.add(1n, row, log(...full, { key: 'x', value: 'y' }));
+      for (let row = 0; row < 3; row++) buffer.add(1, row, log(...full, { key: 'x', value: 'y' }));
       if (before === 'what was forgotten') buffer.clear();
       else buffer.flush();
       const handed = chunks.length;
-      buffer.add(2n, 0, log());
+      buffer.add(2, 0, log());
       buffer.flush();
       expect(chunks.slice(handed)).toEqual([[{ package: 2n, pkg_log_id: 0, time: BigInt(TIME_MS) }]]);
       expect(handed).toBe(before === 'what was forgotten' ? 0 : 1);

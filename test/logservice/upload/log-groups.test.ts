@@ -19,7 +19,7 @@ function understood(body: Uint8Array): unknown {
     const logs: unknown[] = [];
     group.forEachLog((log, index) => {
       expect(index).toBe(logs.length);
-      logs.push({ time: timeMs(log.time), contents: log.contents.map(({ key, value }) => [key, value]) });
+      logs.push({ time: timeMs(log.time), contents: log.contents().map(({ key, value }) => [key, value]) });
     });
     expect(logs).toHaveLength(group.logCount);
     const { contextFlow, filename, source, hostname, logTags } = group;
