@@ -204,7 +204,7 @@ describe.skipIf(missing !== undefined)('an agent whose uploads', { timeout: 180_
         'agent:wrong-password@',
         SECURE_PORT,
         'blocked',
-        /40[17] .*; check the user and password in cls\.proxy$/,
+        /40[17] .*; check the user and password in the option proxy of the sink$/,
       ],
       [
         'a port that the proxy does not allow',
