@@ -4,6 +4,6 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-folder=node_modules/.flowlogd-python
+folder=dist/.test-python
 python3 -m venv "$folder"
 "$folder/bin/pip" install --quiet --disable-pip-version-check 'chdb==4.4.0' 'sqlglot==30.30.0'

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
 
-const INSTALLED = resolve('node_modules/.flowlogd-python/bin/python3');
+const INSTALLED = resolve('dist/.test-python/bin/python3');
 
 /** Whether the package can be imported there; where not, one line says which tests are skipped. */
 export function hasPython(what: string, name: string): boolean {
