@@ -20,9 +20,13 @@ export interface IncrementOptions {
   readonly hashSeed: HashSeed;
   /** Of the tap's tables. */
   readonly flowsMax: number;
+  /** Goes up with every reading: each begins elsewhere in the tables, so that every flow has its turn. */
+  readonly turn?: number;
   /** The tables are those of the closed window, and not to be changed. */
   readonly isLast?: boolean;
 }
+
+const GOLDEN_SECTION = 0.618_033_988_75;
 
 export class IncrementCursor implements RecordCursor {
   /** Flows with increments that are left for the next reading, and their packets. */
@@ -48,10 +52,11 @@ export class IncrementCursor implements RecordCursor {
     const { now } = this.#options;
     for (; this.#table < now.length; this.#table++, this.#at = 0) {
       const table = now[this.#table]!;
+      const first = this.#firstOf(table);
       const before = this.#options.before.find((one) => isSameTable(one, table))?.words;
       const layout = SLOT_LAYOUTS[table.family];
       while (this.#at < table.words.length) {
-        const at = this.#at;
+        const at = (first + this.#at) & (table.words.length - 1);
         this.#at += layout.words;
         if (table.words[at + layout.state] !== 0 && this.#load(table, before, at, record)) return true;
       }
@@ -67,6 +72,13 @@ export class IncrementCursor implements RecordCursor {
     if (table === undefined) return -1;
     const found = findSlot(table.words, this.#options.hashSeed, family, this.#answer, 0);
     return found < 0 ? -1 : table.words[found + SLOT_LAYOUTS[family].state + 3]!;
+  }
+
+  /** Where a walk begins: golden sections of a circle leave no part of it out for long. */
+  #firstOf({ family, words }: TableSlots): number {
+    const { words: slotWords } = SLOT_LAYOUTS[family];
+    const part = ((this.#options.turn ?? 0) * GOLDEN_SECTION) % 1;
+    return Math.floor((part * words.length) / slotWords) * slotWords;
   }
 
   /** False where there is nothing new. */

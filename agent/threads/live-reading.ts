@@ -122,7 +122,7 @@ export class LiveReading {
     isLast = false,
   ) {
     const { hashSeed } = this.#options;
-    return printIncrements(window, { now, before, hashSeed, flowsMax, isLast }, this.#options);
+    return printIncrements(window, { now, before, hashSeed, flowsMax, isLast, turn: this.#turn }, this.#options);
   }
 
   /** By stem, the paths of the windows of this run that are open. */

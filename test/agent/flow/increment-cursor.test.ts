@@ -71,7 +71,7 @@ const packet = fc.record({
 
 const event = fc.oneof(
   { arbitrary: packet, weight: 12 },
-  { arbitrary: fc.record({ flowsMax: fc.nat(30) }), weight: 1 },
+  { arbitrary: fc.record({ flowsMax: fc.nat(30), turn: fc.nat(100) }), weight: 1 },
 );
 
 describe('the increments of flows', () => {
@@ -84,7 +84,7 @@ describe('the increments of flows', () => {
         for (const one of events) {
           if ('flowsMax' in one) {
             const now = tables.copy();
-            addUp(increments(now, before, one.flowsMax), sums);
+            addUp(new IncrementCursor({ now, before, hashSeed: SEED, ...one }), sums);
             before = now;
           } else {
             const keyed = { ...distinctFlow(one.family, one.flow), bytes: one.bytes };
@@ -122,6 +122,22 @@ describe('the increments of flows', () => {
     expect(addUp(rest, new Map())).toHaveLength(5);
     expect(rest).toMatchObject({ deferred: 1, deferredPackets: 1 });
     expect(last).toEqual(copy());
+  });
+
+  test('of every flow have their turn, where all of them change with every reading', () => {
+    const table = flowTable(4);
+    const seen = new Map<number, number>();
+    let before: TableSlots[] = [];
+    for (let turn = 0; turn < 60; turn++) {
+      countPackets(table, distinctFlows(4, 400));
+      const now = [{ family: 4 as const, words: table.words.slice() }];
+      const cursor = new IncrementCursor({ now, before, hashSeed: SEED, flowsMax: 40, turn });
+      for (const { source0 } of addUp(cursor, new Map())) seen.set(source0, (seen.get(source0) ?? 0) + 1);
+      before = now;
+    }
+    expect(seen.size).toBe(400);
+    // Six turns for each would be fair.
+    expect(Math.min(...seen.values())).toBeGreaterThan(2);
   });
 
   test('leave a flow that was not settled at what it had', () => {
