@@ -1,6 +1,8 @@
 /** From a configuration to the parts that an agent is made of. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { readCatalogue } from '../analysis/catalogue.ts';
 import { chooseEngine } from '../capture/choose-engine.ts';
 import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
@@ -8,7 +10,10 @@ import type { Configuration, Loaded } from '../config/load.ts';
 import type { RunPlan } from '../daemon/run.ts';
 import { EMBEDDED_SINK } from '../export/cls/kind.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
+import { EMBEDDED_STORAGE } from '../model/storage.ts';
+import { packageRoot } from '../native/addon.ts';
 import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
+import type { DetectionPlan } from '../threads/window-detection.ts';
 import { declarationOf, flowLogResolver, type Waiting } from './flow-log-resolver.ts';
 import { defaultHostId } from './host-id.ts';
 
@@ -43,6 +48,7 @@ function plan(configuration: Configuration, waiting: Waiting): Omit<RunPlan, 'si
     exclusion: exclude,
     regions: configuration.regions,
     privacyKey: configuration.privacy.key,
+    detection: detectionOf(configuration),
     webhook: configuration.webhook,
     flowsMax: table.flowsMax,
     ringBytesMax: ringBytesMaxOf(capture.memoryMax),
@@ -66,6 +72,14 @@ export function desired(configuration: Configuration): Pick<RunPlan, 'declaratio
 
 export function configuredSinks({ sinks }: Configuration): readonly SinkPlan[] {
   return sinks.length === 0 ? [EMBEDDED_SINK] : sinks;
+}
+
+/** The embedded log service detects by itself, over all that is stored in it. */
+function detectionOf(configuration: Configuration): DetectionPlan | undefined {
+  const { enabled, rules } = configuration.findings;
+  const isEmbedded = configuredSinks(configuration).some(({ storage }) => storage === EMBEDDED_STORAGE);
+  if (!enabled || isEmbedded) return undefined;
+  return { catalogue: readCatalogue(join(packageRoot(), 'analyses')), rules: rules.length === 0 ? undefined : rules };
 }
 
 function machineIdFile(): string | undefined {

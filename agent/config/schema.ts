@@ -6,6 +6,7 @@
  */
 
 import { SEVERITIES } from '../../analyses/analysis.ts';
+import { RULE_NAMES } from '../../detect/rule-names.ts';
 import {
   AUTO_ENGINE,
   LIVE_ENGINE_CHOICES,
@@ -406,6 +407,19 @@ const webhook = section(
 
 const AFTER_SINKS = {
   findings: section('What becomes of findings, which the analyses make while records arrive: see findings.md.', {
+    enabled: option(BOOLEAN, 'true', {
+      description:
+        'Whether the agent looks in its own windows, where no sink is the embedded log service, which does it by itself.',
+    }),
+    rules: listOf(
+      choice(RULE_NAMES),
+      { min: 0, max: RULE_NAMES.length },
+      {
+        default: '[]',
+        description: 'Analyses that the agent then runs, instead of those that run by default.',
+        example: '[scan-ports, scan-hosts, new-peer]',
+      },
+    ),
     webhook,
   }),
   log: section('What flowlogd says about itself, as JSON lines on standard error.', {

@@ -6,6 +6,7 @@
  *     GET /health     200, or 503 with the reasons   both
  *     /flow-logs      as in flow-log-routes.ts       socket only: it changes what is observed
  *     /spool          as in spool-routes.ts          socket only: it changes what is delivered
+ *     /findings       as in findings-routes.ts       socket only: it names hosts
  *     GET /observe    as in live-followers.ts        socket only: what flows now, without an end
  *
  * A client gets one answer per connection and neither memory nor time beyond the limits below, or those of live-followers.ts; the other answers are a few kilobytes.
@@ -16,6 +17,7 @@ import type { AgentStatus } from '../telemetry/agent-status.ts';
 import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
 import { withFormerNames } from '../telemetry/former-names.ts';
 import { visible, visibleLines } from '../terminal/visible-text.ts';
+import { FINDING_PATH, FINDINGS_PATH } from './findings-routes.ts';
 import { FLOW_LOGS_PATH, type Operate } from './flow-log-routes.ts';
 import { FOLLOWERS_MAX, type LiveFollowers, OBSERVE_PATH } from './live-followers.ts';
 import { SPOOL_PATH } from './spool-routes.ts';
@@ -36,7 +38,7 @@ const TEXT = 'text/plain; charset=utf-8';
 const JSON_TYPE = 'application/json';
 /** A flow log with its fields and tags takes a few kilobytes. */
 const BODY_BYTES_MAX = 65_536;
-const OPERATION_PATHS = [FLOW_LOGS_PATH, SPOOL_PATH];
+const OPERATION_PATHS = [FLOW_LOGS_PATH, SPOOL_PATH, FINDINGS_PATH, FINDING_PATH];
 /** A change waits for a round of the data plane. */
 const OPERATION_MS = 30_000;
 export const LOCAL_ROUTES: Readonly<Record<string, Route>> = {
@@ -129,7 +131,10 @@ async function answerOperation(operate: Operate, request: IncomingMessage, to: S
   if (body === undefined)
     return send(to, 400, TEXT, `Invalid body: expected JSON of at most ${BODY_BYTES_MAX} bytes.\n`);
   request.socket.setTimeout(OPERATION_MS);
-  const answered = await operate(request.method ?? '', pathOf(request), body.value);
+  const away = new AbortController();
+  to.once('close', () => away.abort());
+  const { searchParams } = new URL(request.url ?? '', 'http://agent');
+  const answered = await operate(request.method ?? '', pathOf(request), body.value, searchParams, away.signal);
   send(to, answered.code, JSON_TYPE, `${JSON.stringify(answered.body)}\n`);
 }
 

@@ -26,8 +26,14 @@ export interface JsonAnswer {
   readonly body: unknown;
 }
 
-/** Never fails for what the request is. @param body parsed, undefined without one */
-export type Operate = (method: string, path: string, body: unknown) => Promise<JsonAnswer>;
+/** Never fails for what the request is. @param body parsed, undefined without one @param signal the client went away */
+export type Operate = (
+  method: string,
+  path: string,
+  body: unknown,
+  parameters?: URLSearchParams,
+  signal?: AbortSignal,
+) => Promise<JsonAnswer>;
 
 export function flowLogRoutes(control: FlowLogControl, status: StatusCollector, probes: SinkProbes): Operate {
   const all = async () => {

@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import type { Invocation } from '../cli/command.ts';
 import { ownCommand, quoted } from '../cli/own-command.ts';
 import { controlSocketPath, type ListenAddress, openEndpoints } from '../control/control-socket.ts';
+import { FINDING_PATH, FINDINGS_PATH, findingsRoutes } from '../control/findings-routes.ts';
 import { flowLogRoutes, type Operate } from '../control/flow-log-routes.ts';
 import { SinkProbes } from '../control/sink-probe.ts';
 import { SPOOL_PATH, spoolRoutes } from '../control/spool-routes.ts';
 import { EMBEDDED_TOPIC_ID } from '../export/cls/options.ts';
+import type { AgentFindings } from '../findings/agent-findings.ts';
 import type { WebhookPlan } from '../findings/webhook-plan.ts';
 import { called, type Declaration } from '../flow-logs/flow-log-entry.ts';
 import { FlowLogControl, type FlowLogResolver } from '../flow-logs/reconciler.ts';
@@ -125,6 +127,7 @@ interface RunContext {
   readonly keeper: LogServiceKeeper | undefined;
   readonly renewal: SinkRenewal;
   readonly telling: Telling | undefined;
+  readonly ownFindings: AgentFindings | undefined;
   readonly listen?: ListenAddress | undefined;
   readonly reloadable?: Reloadable;
   readonly configPath?: string;
@@ -142,7 +145,8 @@ async function supervise(
   const { signal, env } = invocation;
   const notify = createNotify(loadCaptureAddon(), env, options.log);
   const onLinks: OnLinks = (news) => flowLogs.linksChanged(news);
-  const supervisor = await Supervisor.start({ ...options, onLinks });
+  const onDetected: SupervisorOptions['onDetected'] = (detected) => context.ownFindings?.take(detected);
+  const supervisor = await Supervisor.start({ ...options, onLinks, onDetected });
   logStart(options.log, { ...options, configPath, flowLogs: flowLogs.entries.map(called) });
   startLogService(context, supervisor, signal);
   context.renewal.start(() => supervisor.deliverNow());
@@ -154,7 +158,12 @@ async function supervise(
     {
       socketPath,
       listen,
-      operate: operations(flowLogRoutes(flowLogs, supervisor.status, probes), supervisor, options.log),
+      operate: operations(
+        flowLogRoutes(flowLogs, supervisor.status, probes),
+        supervisor,
+        context.ownFindings,
+        options.log,
+      ),
       followers: supervisor.followers,
     },
     supervisor.status,
@@ -183,6 +192,7 @@ async function supervise(
     await supervisor.state.look();
     await endpoints.stop();
     await supervisor.stop();
+    await context.ownFindings?.stop();
     await context.telling?.stop();
     await context.keeper?.stop();
     logEnd(options.log, supervisor.status.read(), performance.now() - endsAt);
@@ -191,9 +201,19 @@ async function supervise(
 }
 
 /** What may be done over the control socket. */
-function operations(flowLogs: Operate, { spoolControl }: Supervisor, log: Log): Operate {
+function operations(
+  flowLogs: Operate,
+  { spoolControl }: Supervisor,
+  findings: AgentFindings | undefined,
+  log: Log,
+): Operate {
   const spool = spoolRoutes(spoolControl, log);
-  return (method, path, body) => (path.startsWith(SPOOL_PATH) ? spool : flowLogs)(method, path, body);
+  const found = findingsRoutes(findings);
+  return (method, path, ...asked) => {
+    const isOfFindings = path === FINDING_PATH || path.startsWith(FINDINGS_PATH);
+    const route = path.startsWith(SPOOL_PATH) ? spool : flowLogs;
+    return (isOfFindings ? found : route)(method, path, ...asked);
+  };
 }
 
 /** Nothing waits for it: it captures meanwhile, and batches are pending on disk. */

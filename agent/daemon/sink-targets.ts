@@ -1,12 +1,16 @@
 /** The sinks of this run, and the log service beside it where one of them stores there. */
 import { join } from 'node:path';
 import { systemTimers } from '../export/timers.ts';
+import { AgentFindings } from '../findings/agent-findings.ts';
+import { FindingsFile } from '../findings/findings-file.ts';
+import { LogServiceSource } from '../findings/log-service-source.ts';
 import type { WebhookPlan } from '../findings/webhook-plan.ts';
 import type { Environment, SinkFiles, SinkPlan } from '../model/sink-plan.ts';
 import { EMBEDDED_STORAGE } from '../model/storage.ts';
 import type { FindingsStatus } from '../telemetry/findings-status.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
+import type { DetectionPlan } from '../threads/window-detection.ts';
 import { LogServiceKeeper, requireLogService } from './log-service-keeper.ts';
 import type { RunningSink } from './sink-exporters.ts';
 import { SinkRenewal } from './sink-renewal.ts';
@@ -17,7 +21,9 @@ export interface SinkTargets {
   readonly renewal: SinkRenewal;
   readonly keeper: LogServiceKeeper | undefined;
   readonly logService: (() => LogServiceStatus) | undefined;
-  /** Of what the log service finds. */
+  /** Where the agent itself detects. */
+  readonly ownFindings: AgentFindings | undefined;
+  /** Of what the log service or the agent finds. */
   readonly telling: Telling | undefined;
   readonly findings: (() => FindingsStatus | null) | undefined;
 }
@@ -28,6 +34,7 @@ export interface SinkTargetsPlan {
   readonly stateDirectory: string;
   readonly hostId: string;
   readonly webhook: WebhookPlan | undefined;
+  readonly detection?: DetectionPlan | undefined;
 }
 
 /** @throws OperationalError `config.invalid`; `logservice.unreachable` for an installation without the log service */
@@ -47,15 +54,27 @@ export async function openTargets(
       isDraining: sink.isDraining === true,
     })),
   );
-  const telling = keeper && openTelling({ ...plan, service: keeper, environment, log });
+  const ownFindings = openFindings(plan, log);
+  const source = keeper === undefined ? ownFindings : new LogServiceSource(keeper, Date.now);
+  const telling = source && openTelling({ ...plan, source, environment, log });
   return {
     sinks,
     renewal,
     keeper,
+    ownFindings,
     logService: keeper && (() => keeper.status),
     telling,
     findings: telling && (() => telling.status()),
   };
+}
+
+function openFindings(
+  { detection, stateDirectory }: Pick<SinkTargetsPlan, 'detection' | 'stateDirectory'>,
+  log: Log,
+): AgentFindings | undefined {
+  if (detection === undefined) return undefined;
+  const nowSeconds = () => Math.floor(Date.now() / 1000);
+  return new AgentFindings(new FindingsFile(stateDirectory, log), detection.catalogue, nowSeconds);
 }
 
 function embeddedLogService(stateDirectory: string, log: Log): LogServiceKeeper {

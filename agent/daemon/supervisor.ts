@@ -21,6 +21,7 @@ import type { RecorderMessage } from '../threads/recorder.ts';
 import { type OnLinks, type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
 import { startRecorder } from '../threads/start-recorder.ts';
 import { requireTranslations } from '../threads/translations.ts';
+import type { Detected } from '../threads/window-detection.ts';
 import type { AgentPlan } from './agent-plan.ts';
 import { createStatus, onRecorderMessage } from './agent-status.ts';
 import { logRecorder, logTapEvent } from './event-log.ts';
@@ -43,6 +44,8 @@ export interface SupervisorOptions extends AgentPlan {
   /** Records of each window that `onWindow` is told, the largest first. */
   readonly topRecords: number;
   readonly onLinks: OnLinks;
+  /** A window ended in which the rules looked. */
+  readonly onDetected?: (detected: Detected) => void;
   /** A window is durable. */
   readonly onWindow: (window: Extract<RecorderMessage, { kind: 'durable' }>) => void;
 }
@@ -229,6 +232,7 @@ export class Supervisor {
       privacyKey: this.#options.privacyKey,
       topRecords: this.#options.topRecords,
       hashSeed: this.#hashSeed,
+      detection: this.#options.detection,
       flushMs: FLUSH_MS,
     };
   }
@@ -236,6 +240,7 @@ export class Supervisor {
   #recorded(message: RecorderMessage): void {
     onRecorderMessage(this.status, message);
     logRecorder(this.#options.log, message);
+    if (message.kind === 'detected') this.#options.onDetected?.(message.detected);
     if (message.kind !== 'durable') return;
     this.#spool.adopt(message.entries);
     this.#exporters.wake();

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { readCatalogue } from '../analysis/catalogue.ts';
 import { readVersion } from '../cli/version.ts';
 import { systemTimers } from '../export/timers.ts';
-import { LogServiceSource } from '../findings/log-service-source.ts';
+import type { FindingsSource } from '../findings/source.ts';
 import { Teller } from '../findings/teller.ts';
 import { ToldFile } from '../findings/told-file.ts';
 import { Webhook } from '../findings/webhook.ts';
 import { type WebhookPlan, webhookExchange, webhookPath } from '../findings/webhook-plan.ts';
-import type { EmbeddedService, Environment } from '../model/sink-plan.ts';
+import type { Environment } from '../model/sink-plan.ts';
 import { packageRoot } from '../native/addon.ts';
 import type { FindingsStatus } from '../telemetry/findings-status.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -16,7 +16,7 @@ import type { Log } from '../telemetry/log.ts';
 export interface TellingOptions {
   readonly webhook: WebhookPlan | undefined;
   /** Whose findings are followed. */
-  readonly service: EmbeddedService;
+  readonly source: FindingsSource & { close?(): void };
   readonly stateDirectory: string;
   readonly hostId: string;
   readonly environment: Environment;
@@ -32,9 +32,8 @@ export interface Telling {
 
 /** @throws OperationalError `config.invalid` for a proxy of the environment that is none */
 export function openTelling(options: TellingOptions): Telling {
-  const { stateDirectory, hostId, log, webhook: plan } = options;
+  const { stateDirectory, hostId, log, source, webhook: plan } = options;
   const told = new ToldFile(stateDirectory);
-  const source = new LogServiceSource(options.service, Date.now);
   const webhook = plan && openWebhook(plan, told, options);
   const teller = new Teller({
     source,
@@ -52,7 +51,7 @@ export function openTelling(options: TellingOptions): Telling {
     start: () => teller.start(),
     async stop() {
       await teller.stop();
-      source.close();
+      source.close?.();
     },
   };
 }

@@ -23,8 +23,11 @@ export interface AnnotatorSources {
   readonly translations?: RecordAnnotator | undefined;
 }
 
-/** An annotator works for the flow logs that record one of its fields, and costs the others nothing. */
-export function createAnnotators({ regions, interfaces, seed, translations }: AnnotatorSources): AnnotatorsOf {
+/** An annotator works for the flow logs that record one of its fields, and costs the others nothing. @param always those that work for all */
+export function createAnnotators(
+  { regions, interfaces, seed, translations }: AnnotatorSources,
+  always: readonly AnnotationSource[] = [],
+): AnnotatorsOf {
   const annotators: Readonly<Record<AnnotationSource, RecordAnnotator | undefined>> = {
     // What is rejected has been counted apart from what is accepted before the window was closed.
     'packet-filter': undefined,
@@ -34,7 +37,7 @@ export function createAnnotators({ regions, interfaces, seed, translations }: An
     conversation: annotateInitiator(seed),
   };
   return ({ flowLog }) =>
-    ANNOTATION_SOURCES.filter((evidence) => isAsked(evidence, flowLog))
+    ANNOTATION_SOURCES.filter((evidence) => always.includes(evidence) || isAsked(evidence, flowLog))
       .map((evidence) => annotators[evidence])
       .filter((annotator) => annotator !== undefined);
 }

@@ -24,19 +24,29 @@ interface ThreadData {
 async function run({ setup, windows, live }: ThreadData, parent: MessagePort): Promise<void> {
   const addon = loadCaptureAddon();
   const translations = followTranslations(setup.points, addon);
-  const annotatorsOf = createAnnotators({
+  const sources = {
     regions: setup.regions,
     interfaces: hostAddresses,
     seed: () => randomInt(2 ** 32),
     translations: translations?.annotator,
-  });
+  };
   const emit = (message: RecorderMessage) => {
     const status = { ...message.status, translations: translations?.numbers() };
     parent.postMessage({ ...message, status } satisfies RecorderMessage);
   };
   const [nextSequence] = (await once(parent, 'message')) as [number | undefined];
   if (nextSequence !== undefined)
-    await recordWindows({ ...setup, nextSequence }, nodeDisk, addon, windows, emit, annotatorsOf, live);
+    await recordWindows(
+      { ...setup, nextSequence },
+      nodeDisk,
+      addon,
+      windows,
+      emit,
+      createAnnotators(sources),
+      live,
+      // Rules ask who began a conversation, whether or not the flow log records it.
+      createAnnotators(sources, ['conversation']),
+    );
   live?.close();
   translations?.close();
 }

@@ -25,6 +25,7 @@ import { FollowedWindows } from './follow-windows.ts';
 import type { LiveReading } from './live-reading.ts';
 import { ReceivedWindow, type TableMapper } from './mapped-window.ts';
 import { privately } from './private-windows.ts';
+import { type Detected, type DetectionPlan, WindowDetection } from './window-detection.ts';
 import { type RecoveryCounters, WindowRecovery } from './window-recovery.ts';
 
 /** Everything that the recorder is given; it crosses to its thread as a structured clone. */
@@ -49,6 +50,8 @@ export interface RecorderSetup {
   readonly regions: readonly Region[];
   /** Random, for tables of its own. */
   readonly hashSeed: HashSeed;
+  /** Undefined where another one looks for what is worth a finding. */
+  readonly detection?: DetectionPlan | undefined;
   /** How long the end waits for a disk that refuses. */
   readonly flushMs: number;
 }
@@ -91,6 +94,8 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
       readonly windowStart: number;
       readonly packets: number;
     }
+  /** A window ended in which the rules looked. */
+  | { readonly kind: 'detected'; readonly detected: Detected }
   /** A file of an earlier run is corrupt: it is in the quarantine. */
   | { readonly kind: 'quarantined'; readonly file: string; readonly reason: string }
   /** A window of a newer flowlogd stays where it is, for that version. */
@@ -119,6 +124,7 @@ export async function recordWindows(
   emit: (message: RecorderMessage) => void,
   annotatorsOf: AnnotatorsOf = () => [],
   live?: MessagePort,
+  observedWith: AnnotatorsOf = annotatorsOf,
 ): Promise<void> {
   const { folder, sinks, nextSequence, heldWindowsMax, heldBytesMax, topRecords } = setup;
   const status = (): RecorderStatus => ({
@@ -143,20 +149,21 @@ export async function recordWindows(
     onQuarantined,
     onNewer,
   });
+  const detection = detectionOf(setup, pseudonyms, observedWith, (detected) =>
+    emit({ kind: 'detected', detected, status: status() }),
+  );
   const recorder = new Recorder({
     writer: new SpoolWriter({ disk, folder, sinks, nextSequence, now: Date.now }),
     heldWindowsMax,
     heldBytesMax,
-    after(delayMs, call) {
-      const timer = setTimeout(call, delayMs);
-      return () => clearTimeout(timer);
-    },
+    after,
     events: {
       onDurable(window, entries, records) {
         const { point, ledger } = window;
         const { windowStart } = window.header;
         const top = topRecords > 0 ? topOf(window, topRecords) : undefined;
         emit({ kind: 'durable', point, windowStart, records, ledger, entries, top, status: status() });
+        detection?.observe(window);
       },
       onState(failure) {
         if (failure === undefined) emit({ kind: 'well', status: status() });
@@ -168,7 +175,11 @@ export async function recordWindows(
       },
     },
   });
-  const add = (window: RecordedWindow) => recorder.add(privately(shipped(annotated(window, annotatorsOf)), pseudonyms));
+  const add = (window: RecordedWindow) => {
+    const written = privately(shipped(annotated(window, annotatorsOf)), pseudonyms);
+    detection?.expect(window, written);
+    recorder.add(written);
+  };
   const endRecovery = recoverWindows(recovery, add, (message) => emit({ ...message, status: status() }));
   await new Promise<void>((resolve) => {
     windows.on('message', (message: ClosedWindowMessage) => {
@@ -186,9 +197,26 @@ export async function recordWindows(
   });
   endRecovery();
   const complete = await recorder.flush(setup.flushMs);
+  detection?.end();
   emit({ kind: 'ended', complete, status: status() });
   followed?.close();
   windows.close();
+}
+
+/** Undefined where another one looks. */
+function detectionOf(
+  { detection }: RecorderSetup,
+  pseudonyms: AddressPseudonyms | undefined,
+  annotatorsOf: AnnotatorsOf,
+  onDetected: (detected: Detected) => void,
+): WindowDetection | undefined {
+  return detection && new WindowDetection({ ...detection, annotatorsOf, pseudonyms, after, onDetected });
+}
+
+/** Calls once after a delay, unless what it answers is called before. */
+function after(delayMs: number, call: () => void): () => void {
+  const timer = setTimeout(call, delayMs);
+  return () => clearTimeout(timer);
 }
 
 /** The window without the records that its flow log is not to ship. Its ledger still counts their packets. */

@@ -73,6 +73,17 @@ const RECORDER_MESSAGES: { readonly [K in RecorderMessage['kind']]: readonly [Me
     'error: Writing the spool failed. {"code":"spool.unusable"}',
   ],
   well: [{ kind: 'well' }, 'error: spool writable again'],
+  detected: [
+    {
+      kind: 'detected',
+      detected: {
+        windowEnd: 120,
+        signals: [],
+        numbers: { records: 9, recordsLeftOut: 0, windowsLeftOut: 0, subjectsEvicted: 0 },
+      },
+    },
+    undefined,
+  ],
   waiting: [{ kind: 'waiting' }, undefined],
   evicted: [
     { kind: 'evicted', ...WINDOW, packets: 12 },

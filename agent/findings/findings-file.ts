@@ -1,0 +1,107 @@
+/**
+ * What the agent has found, in one file of its state directory:
+ *
+ *     findings.json   {"version": 1, "book": ..., "events": ...}
+ *
+ * A new one is written beside the old one, made durable, and takes its name in one step. A corrupt one is moved to
+ * findings.json.damaged, and findings begin anew.
+ */
+import { readFileSync, renameSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Analysis } from '../../analyses/analysis.ts';
+import { EventLog } from '../../detect/event-log.ts';
+import { FindingsBook } from '../../detect/findings-book.ts';
+import type { Log } from '../telemetry/log.ts';
+
+export const FINDINGS_FILE = 'findings.json';
+const VERSION = 1;
+const OWNERS = 0o600;
+
+export interface Found {
+  readonly book: FindingsBook;
+  readonly events: EventLog;
+}
+
+export class FindingsFile {
+  readonly #path: string;
+  readonly #log: Log;
+  #turn: Promise<void> = Promise.resolve();
+  #isFailing = false;
+
+  constructor(folder: string, log: Log) {
+    this.#path = join(folder, FINDINGS_FILE);
+    this.#log = log;
+  }
+
+  read(catalogue: readonly Analysis[]): Found {
+    try {
+      return restored(catalogue, JSON.parse(readFileSync(this.#path, 'utf8')));
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT') this.#quarantine(message);
+      return { book: new FindingsBook(catalogue), events: new EventLog() };
+    }
+  }
+
+  /** One after the other, each as it is when its turn comes. Never rejected: what is in memory stays right. */
+  write(found: Found): Promise<void> {
+    this.#turn = this.#turn.then(async () => {
+      try {
+        await replace(this.#path, textOf(found));
+        this.#wrote(undefined);
+      } catch (error) {
+        this.#wrote((error as Error).message);
+      }
+    });
+    return this.#turn;
+  }
+
+  /** Once for each change. */
+  #wrote(failure: string | undefined): void {
+    if (failure !== undefined && !this.#isFailing)
+      this.#log.warn('findings not persisted: disk write failed; a restart would lose them', { reason: failure });
+    if (failure === undefined && this.#isFailing) this.#log.warn('findings persisted again');
+    this.#isFailing = failure !== undefined;
+  }
+
+  #quarantine(reason: string): void {
+    const damaged = `${this.#path}.damaged`;
+    try {
+      renameSync(this.#path, damaged);
+      this.#log.error('corrupt file of findings moved; findings begin anew', { file: damaged, reason });
+    } catch (error) {
+      const { message } = error as Error;
+      this.#log.error('file of findings cannot be read; findings begin anew', { file: this.#path, reason, message });
+    }
+  }
+}
+
+function textOf({ book, events }: Found): string {
+  return `${JSON.stringify({ version: VERSION, book: book.snapshot(), events: events.snapshot() })}\n`;
+}
+
+/** @throws Error that says what is wrong with it */
+function restored(catalogue: readonly Analysis[], value: unknown): Found {
+  const { version, book, events } = (value ?? {}) as Readonly<Record<string, unknown>>;
+  if (version !== VERSION) throw new Error(`expected version ${VERSION}`);
+  return { book: FindingsBook.restore(catalogue, book), events: EventLog.restore(events) };
+}
+
+async function replace(path: string, text: string): Promise<void> {
+  const fresh = `${path}.new`;
+  const file = await open(fresh, 'w', OWNERS);
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(fresh, path);
+  const folder = await open(dirname(path), 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
