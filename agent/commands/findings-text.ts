@@ -155,7 +155,7 @@ function recordsOf({ finding, analysis, hasStore }: ShownFinding, invocation: In
     const value = invocation.string(name);
     return value === undefined ? [] : [`--${name}`, quoted(value)];
   });
-  const words = ['query', '--from', String(finding.firstSeen), '--to', String(finding.lastSeen), ...named];
+  const words = ['query', '--since', String(finding.firstSeen), '--until', String(finding.lastSeen), ...named];
   return `${ownCommand()} ${words.join(' ')} ${quoted(condition)}`;
 }
 

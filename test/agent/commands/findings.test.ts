@@ -84,7 +84,7 @@ describe('flowlogd findings', () => {
   test('shows one to programs', async () => {
     const shown = JSON.parse((await run(['show', id, '-o', 'json'])).out) as Record<string, unknown>;
     expect(shown).toMatchObject({ finding: { id, state: 'open' }, mitre: 'T1046', completeness: { windows: 1 } });
-    expect(shown['records']).toMatch(/ query --from \d+ --to \d+ --store .* 'srcaddr:10\.0\.0\.9 AND /);
+    expect(shown['records']).toMatch(/ query --since \d+ --until \d+ --store .* 'srcaddr:10\.0\.0\.9 AND /);
   });
 
   test('acknowledges with a comment, which a terminal does not obey', async () => {
