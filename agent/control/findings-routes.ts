@@ -12,10 +12,11 @@
  * What is refused is answered with `{"error": {"code", "message"}}`, the message a sentence.
  */
 import { SEVERITIES } from '../../analyses/analysis.ts';
+import type { AskedFindings } from '../../detect/asking.ts';
 import { EVENTS_OF_ANSWER_MAX } from '../../detect/event-log.ts';
 import { FINDING_STATES } from '../../detect/finding.ts';
 import type { SuppressionRequest } from '../../detect/suppressions.ts';
-import type { AgentFindings, AskedFindings } from '../findings/agent-findings.ts';
+import type { AgentFindings } from '../findings/agent-findings.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { failure, type JsonAnswer, type Operate } from './flow-log-routes.ts';
 
@@ -71,7 +72,7 @@ async function follow(findings: AgentFindings, { parameters, signal }: Asked): P
   const after = parameters.has('after') ? countIn(parameters, 'after', 0, Number.MAX_SAFE_INTEGER) : undefined;
   const limit = countIn(parameters, 'limit', EVENTS_OF_ANSWER_MAX, EVENTS_OF_ANSWER_MAX);
   const seconds = Math.min(WAIT_SECONDS_MAX, countIn(parameters, 'wait', 0, Number.MAX_SAFE_INTEGER));
-  return ok(await findings.follow(after, seconds * 1000, signal, limit));
+  return ok(await findings.follow({ after, waitMs: seconds * 1000, signal, limit }));
 }
 
 async function suppress(findings: AgentFindings, { body }: Asked): Promise<JsonAnswer> {

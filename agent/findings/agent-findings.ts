@@ -1,35 +1,17 @@
 /** What this agent finds in its own windows, where it ships to a log service that does not look: in memory, and in a file of the state directory. */
-import { type Analysis, SEVERITIES, type Severity } from '../../analyses/analysis.ts';
-import type { EventsAfter } from '../../detect/event-log.ts';
-import type { Finding, FindingCounts, FindingState, Suppression } from '../../detect/finding.ts';
+import type { Analysis } from '../../analyses/analysis.ts';
+import {
+  type AskedFindings,
+  type FindingsAnswer,
+  type FollowedEvents,
+  Followers,
+  type Following,
+  listFindings,
+} from '../../detect/asking.ts';
+import type { Finding, Suppression } from '../../detect/finding.ts';
 import type { Signal } from '../../detect/signal.ts';
 import type { SuppressionRequest } from '../../detect/suppressions.ts';
 import type { FindingsFile, Found } from './findings-file.ts';
-
-export interface AskedFindings {
-  readonly states: readonly FindingState[];
-  readonly rule: string | undefined;
-  /** At least. */
-  readonly severity: Severity | undefined;
-  /** Unix seconds; seen since then. */
-  readonly since: number;
-  readonly limit: number;
-}
-
-export interface FindingsAnswer {
-  readonly findings: readonly Finding[];
-  readonly truncated: boolean;
-  /** What happens from now on comes after it. */
-  readonly cursor: number;
-  /** Unix seconds; null before the first window. */
-  readonly windowEnd: number | null;
-  readonly counts: FindingCounts;
-}
-
-export interface FollowedEvents extends EventsAfter {
-  readonly open: Readonly<Record<Severity, number>>;
-  readonly counts: FindingCounts;
-}
 
 /** Those who follow hold a connection each. */
 export const FOLLOWERS_MAX = 8;
@@ -39,7 +21,7 @@ export class AgentFindings {
   readonly #file: FindingsFile;
   readonly #found: Found;
   readonly #nowSeconds: () => number;
-  readonly #followers = new Set<() => void>();
+  readonly #followers = new Followers(FOLLOWERS_MAX);
   #windowEnd: number | null = null;
 
   constructor(file: FindingsFile, catalogue: readonly Analysis[], nowSeconds: () => number) {
@@ -55,22 +37,11 @@ export class AgentFindings {
     const happened = book.record(signals, this.#nowSeconds());
     events.add(happened);
     if (signals.length > 0 || happened.length > 0) void this.#file.write(this.#found);
-    if (happened.length > 0) this.#wake();
+    if (happened.length > 0) this.#followers.wake();
   }
 
-  list({ states, rule, severity, since, limit }: AskedFindings): FindingsAnswer {
-    const { book, events } = this.#found;
-    const least = severity === undefined ? 0 : SEVERITIES.indexOf(severity);
-    const all = book
-      .list({ ...(states.length === 0 ? {} : { states }), ...(rule === undefined ? {} : { rule }) })
-      .filter(({ worstSeverity, lastSeen }) => SEVERITIES.indexOf(worstSeverity) >= least && lastSeen >= since);
-    return {
-      findings: all.slice(0, limit),
-      truncated: all.length > limit,
-      cursor: events.cursor,
-      windowEnd: this.#windowEnd,
-      counts: book.counts,
-    };
+  list(asked: AskedFindings): FindingsAnswer {
+    return listFindings(this.#found, asked, this.#windowEnd);
   }
 
   find(id: string): Finding | undefined {
@@ -79,22 +50,13 @@ export class AgentFindings {
 
   /** Waits for the first event after the cursor, some seconds at most. @param cursor undefined: from now on */
   after(cursor: number | undefined, signal: AbortSignal): Promise<FollowedEvents> {
-    return this.follow(cursor, FOLLOW_MS, signal);
+    return this.follow({ after: cursor, waitMs: FOLLOW_MS, signal });
   }
 
   /** The same, as long as the asker likes; at once where too many follow. */
-  async follow(
-    cursor: number | undefined,
-    waitMs: number,
-    signal: AbortSignal,
-    limit?: number,
-  ): Promise<FollowedEvents> {
-    const { events } = this.#found;
-    const from = cursor ?? events.cursor;
-    if (events.after(from).events.length === 0 && waitMs > 0 && this.#followers.size < FOLLOWERS_MAX)
-      await this.#somethingNew(waitMs, signal);
-    const { book } = this.#found;
-    return { ...events.after(from, limit), open: book.openBySeverity(), counts: book.counts };
+  async follow(following: Following): Promise<FollowedEvents> {
+    const waited = await this.#followers.follow(this.#found, following);
+    return waited ?? (await this.#followers.follow(this.#found, { ...following, waitMs: 0 }))!;
   }
 
   get suppressions(): readonly Suppression[] {
@@ -123,26 +85,7 @@ export class AgentFindings {
   }
 
   async stop(): Promise<void> {
-    this.#wake();
+    this.#followers.wake();
     await this.#file.write(this.#found);
-  }
-
-  #wake(): void {
-    for (const resume of [...this.#followers]) resume();
-  }
-
-  #somethingNew(waitMs: number, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const resume = () => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', resume);
-        this.#followers.delete(resume);
-        resolve();
-      };
-      const timer = setTimeout(resume, waitMs);
-      signal.addEventListener('abort', resume, { once: true });
-      this.#followers.add(resume);
-      if (signal.aborted) resume();
-    });
   }
 }

@@ -1,8 +1,10 @@
 /** Follows the findings of the log service beside the agent, through the socket in its store. */
+
+import type { FollowedEvents } from '../../detect/asking.ts';
 import { signRequest } from '../export/cls/signature.ts';
 import { DEFAULT_TIMEOUTS, HttpExchange } from '../export/http/exchange.ts';
 import type { EmbeddedService } from '../model/sink-plan.ts';
-import type { FindingsSource, Followed } from './source.ts';
+import type { FindingsSource } from './source.ts';
 
 /** Nobody resolves it: requests go through the socket. */
 const ENDPOINT = new URL('http://localhost');
@@ -29,7 +31,7 @@ export class LogServiceSource implements FindingsSource {
     });
   }
 
-  async after(cursor: number | undefined, signal: AbortSignal): Promise<Followed> {
+  async after(cursor: number | undefined, signal: AbortSignal): Promise<FollowedEvents> {
     await this.#service.started;
     // The first answer says where a log ends that was never followed.
     const parameters: Readonly<Record<string, string>> =
@@ -43,7 +45,7 @@ export class LogServiceSource implements FindingsSource {
     const exchanged = await this.#http.exchange(request, signal);
     if (exchanged.kind === 'failure') throw new Error(exchanged.reason);
     if (exchanged.status !== 200) throw new Error(`answer ${exchanged.status}`);
-    return JSON.parse(exchanged.body) as Followed;
+    return JSON.parse(exchanged.body) as FollowedEvents;
   }
 
   close(): void {

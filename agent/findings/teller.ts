@@ -3,12 +3,13 @@
  * told is in one file of the state directory, so that a restart tells nothing twice, and what the webhook has not accepted again.
  */
 import { type Analysis, SEVERITIES, type Severity } from '../../analyses/analysis.ts';
+import type { FollowedEvents } from '../../detect/asking.ts';
 import type { NumberedEvent } from '../../detect/event-log.ts';
 import type { FindingCounts } from '../../detect/finding.ts';
 import { type BackoffLimits, backoffMs } from '../export/backoff.ts';
 import type { Timers } from '../export/timers.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { FindingsSource, Followed } from './source.ts';
+import type { FindingsSource } from './source.ts';
 import type { ToldFile } from './told-file.ts';
 import type { Webhook, WebhookNumbers } from './webhook.ts';
 import { webhookMessage } from './webhook-message.ts';
@@ -38,7 +39,7 @@ const AGAIN: BackoffLimits = { initialMs: 1000, capMs: 30_000 };
 export class Teller {
   readonly #options: TellerOptions;
   readonly #abort = new AbortController();
-  #followed: Pick<Followed, 'open' | 'counts'> | undefined;
+  #followed: Pick<FollowedEvents, 'open' | 'counts'> | undefined;
   #missedEvents = 0;
   #running: Promise<void> | undefined;
   #failures = 0;
@@ -85,7 +86,7 @@ export class Teller {
     }
   }
 
-  #take({ events, missed, open, counts, cursor }: Followed): void {
+  #take({ events, missed, open, counts, cursor }: FollowedEvents): void {
     const { log, told } = this.#options;
     this.#followed = { open, counts };
     if (missed > 0) {

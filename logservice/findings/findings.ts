@@ -1,9 +1,15 @@
 /** What the log service finds in the records of its first topic, for those who ask: in memory, and durable before a change is answered. */
-import type { Analysis, Severity } from '../../analyses/analysis.ts';
-import { SEVERITIES } from '../../analyses/analysis.ts';
+import type { Analysis } from '../../analyses/analysis.ts';
+import {
+  type AskedFindings,
+  type FindingsAnswer,
+  type FollowedEvents,
+  Followers,
+  type Following,
+  listFindings,
+} from '../../detect/asking.ts';
 import { Detector } from '../../detect/detector.ts';
-import type { EventsAfter } from '../../detect/event-log.ts';
-import type { Finding, FindingCounts, FindingEvent, FindingState, Suppression } from '../../detect/finding.ts';
+import type { Finding, FindingEvent, Suppression } from '../../detect/finding.ts';
 import type { SuppressionRequest } from '../../detect/suppressions.ts';
 import type { Store } from '../store/store.ts';
 import { Detection } from './detection.ts';
@@ -22,43 +28,11 @@ export interface FindingsOptions {
   readonly tell: ((line: string) => void) | undefined;
 }
 
-export interface FindingsFilter {
-  readonly states: readonly FindingState[];
-  readonly rule: string | undefined;
-  /** At least. */
-  readonly severity: Severity | undefined;
-  /** Unix seconds; seen since then. */
-  readonly since: number;
-  readonly limit: number;
-}
-
-export interface FindingsAnswer {
-  readonly findings: readonly Finding[];
-  readonly truncated: boolean;
-  /** Of the events: what happens from now on comes after it. */
-  readonly cursor: number;
-  /** End of the last window that was looked at, Unix seconds. */
-  readonly windowEnd: number | null;
-  readonly counts: FindingCounts;
+export interface LookedFindings extends FindingsAnswer {
   /** Records since the start that were observed, claimed to be from the future, or were left out because too many came. */
   readonly looked: Detection['counts'];
 }
 
-export interface Following {
-  /** Undefined: from now on. */
-  readonly after: number | undefined;
-  readonly limit: number;
-  readonly waitMs: number;
-  /** The asker went away. */
-  readonly signal: AbortSignal;
-}
-
-export interface FollowedEvents extends EventsAfter {
-  readonly open: Readonly<Record<Severity, number>>;
-  readonly counts: FindingCounts;
-}
-
-/** Who follow wait for events; each holds a connection. */
 export const FOLLOWERS_MAX = 32;
 
 export class Findings {
@@ -66,7 +40,7 @@ export class Findings {
   readonly #file: FindingsFile;
   readonly #found: Found;
   readonly #detection: Detection;
-  readonly #followers = new Set<() => void>();
+  readonly #followers = new Followers(FOLLOWERS_MAX);
 
   static async open(options: FindingsOptions): Promise<Findings> {
     return new Findings(options, new FreshRecords(await options.store.connect(), options.topic));
@@ -95,46 +69,18 @@ export class Findings {
     this.#detection.look();
   }
 
-  list({ states, rule, severity, since, limit }: FindingsFilter): FindingsAnswer {
-    const least = severity === undefined ? 0 : SEVERITIES.indexOf(severity);
-    const all = this.#found.book
-      .list({ ...(states.length === 0 ? {} : { states }), ...(rule === undefined ? {} : { rule }) })
-      .filter(({ worstSeverity }) => SEVERITIES.indexOf(worstSeverity) >= least)
-      .filter(({ lastSeen }) => lastSeen >= since);
-    return {
-      findings: all.slice(0, limit),
-      truncated: all.length > limit,
-      cursor: this.#found.events.cursor,
-      windowEnd: this.#detection.windowEnd ?? null,
-      counts: this.#found.book.counts,
-      looked: this.#detection.counts,
-    };
+  list(asked: AskedFindings): LookedFindings {
+    const answer = listFindings(this.#found, asked, this.#detection.windowEnd ?? null);
+    return { ...answer, looked: this.#detection.counts };
   }
 
   get(id: string): Finding | undefined {
     return this.#found.book.find(id);
   }
 
-  /** Waits until there is something after the cursor, the time is over, or the asker went away; undefined for one too many. */
-  async follow({ after, limit, waitMs, signal }: Following): Promise<FollowedEvents | undefined> {
-    const { events, book } = this.#found;
-    const cursor = after ?? events.cursor;
-    const answer = () => ({ ...events.after(cursor, limit), open: book.openBySeverity(), counts: book.counts });
-    const first = answer();
-    if (first.events.length > 0 || waitMs === 0 || signal.aborted) return first;
-    if (this.#followers.size >= FOLLOWERS_MAX) return undefined;
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        this.#followers.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, waitMs);
-      signal.addEventListener('abort', end, { once: true });
-      this.#followers.add(end);
-    });
-    return answer();
+  /** Undefined for one too many. */
+  follow(following: Following): Promise<FollowedEvents | undefined> {
+    return this.#followers.follow(this.#found, following);
   }
 
   get suppressions(): readonly Suppression[] {
@@ -163,7 +109,7 @@ export class Findings {
   }
 
   async stop(): Promise<void> {
-    for (const end of [...this.#followers]) end();
+    this.#followers.wake();
     await this.#detection.stop();
   }
 
@@ -172,7 +118,7 @@ export class Findings {
   }
 
   #tell(events: readonly FindingEvent[]): void {
-    for (const end of [...this.#followers]) end();
+    this.#followers.wake();
     const { tell } = this.#options;
     if (tell !== undefined) for (const event of events) tell(eventLine(event));
   }

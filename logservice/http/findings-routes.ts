@@ -10,10 +10,11 @@
  *     POST /findings/release {id}                           -> {}
  */
 import { SEVERITIES } from '../../analyses/analysis.ts';
+import type { AskedFindings } from '../../detect/asking.ts';
 import { EVENTS_OF_ANSWER_MAX } from '../../detect/event-log.ts';
 import { FINDING_STATES } from '../../detect/finding.ts';
 import type { SuppressionRequest } from '../../detect/suppressions.ts';
-import { type Findings, type FindingsFilter, FOLLOWERS_MAX } from '../findings/findings.ts';
+import { type Findings, FOLLOWERS_MAX } from '../findings/findings.ts';
 import { Refusal } from '../model/refusal.ts';
 import { checkDigests } from './body-digest.ts';
 import type { Answer, Exchange } from './http-server.ts';
@@ -43,7 +44,7 @@ async function list(findings: Findings, { url }: Exchange): Promise<Answer | Ref
   return filter instanceof Refusal ? filter : { schema: SCHEMA, ...findings.list(filter) };
 }
 
-function parseFilter(parameters: URLSearchParams): FindingsFilter | Refusal {
+function parseFilter(parameters: URLSearchParams): AskedFindings | Refusal {
   const states = (parameters.get('state') ?? '').split(',').filter((word) => word !== '');
   const unknown = states.find((word) => !FINDING_STATES.includes(word as never));
   if (unknown !== undefined) return invalid('state', unknown, FINDING_STATES.join(', '));
@@ -56,7 +57,7 @@ function parseFilter(parameters: URLSearchParams): FindingsFilter | Refusal {
   const limit = countOf(parameters, 'limit', LIMIT_DEFAULT, LIMIT_MAX);
   if (limit instanceof Refusal) return limit;
   const rule = parameters.get('rule') ?? undefined;
-  return { states, rule, severity, since, limit } as FindingsFilter;
+  return { states, rule, severity, since, limit } as AskedFindings;
 }
 
 async function get(findings: Findings, { url }: Exchange): Promise<Answer | Refusal> {

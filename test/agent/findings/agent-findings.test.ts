@@ -49,7 +49,9 @@ describe('what was found', () => {
     const restarted = open();
     expect(restarted.list(ALL)).toMatchObject({ findings: [{ id, acknowledgement: { comment: 'ours' } }], cursor: 1 });
     expect(restarted.suppressions).toMatchObject([{ peer: '198.18.0.0/15' }]);
-    expect(await restarted.follow(0, 0, signal())).toMatchObject({ events: [{ sequence: 1, change: 'opened' }] });
+    expect(await restarted.follow({ after: 0, waitMs: 0, signal: signal() })).toMatchObject({
+      events: [{ sequence: 1, change: 'opened' }],
+    });
     now = T + 60;
     restarted.take({ windowEnd: now, signals: [scan(now), scan(now, '198.18.0.1')] });
     expect(restarted.list(ALL)).toMatchObject({ findings: [{ windows: 2 }], counts: { opened: 1, suppressed: 1 } });
@@ -94,7 +96,7 @@ describe('who follows', () => {
     findings.take({ windowEnd: T, signals: [] });
     findings.take({ windowEnd: T, signals: [scan(T)] });
     expect(await following).toMatchObject({ events: [{ change: 'opened' }], cursor: 1, open: { medium: 1 } });
-    expect(await findings.follow(1, 1, signal())).toMatchObject({ events: [], cursor: 1 });
+    expect(await findings.follow({ after: 1, waitMs: 1, signal: signal() })).toMatchObject({ events: [], cursor: 1 });
   });
 
   test('is let go when it goes away, and when the agent ends', async () => {
@@ -105,7 +107,7 @@ describe('who follows', () => {
     expect((await first).events).toEqual([]);
     await findings.stop();
     expect((await second).events).toEqual([]);
-    expect((await findings.follow(0, 60_000, AbortSignal.abort())).events).toEqual([]);
+    expect((await findings.follow({ after: 0, waitMs: 60_000, signal: AbortSignal.abort() })).events).toEqual([]);
   });
 
   test('gets an answer at once where too many do', async () => {

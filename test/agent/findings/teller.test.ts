@@ -3,11 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemTimers, type Timers } from '../../../agent/export/timers.ts';
-import type { FindingsSource, Followed } from '../../../agent/findings/source.ts';
+import type { FindingsSource } from '../../../agent/findings/source.ts';
 import { Teller, type TellerOptions } from '../../../agent/findings/teller.ts';
 import { TOLD_FILE, ToldFile } from '../../../agent/findings/told-file.ts';
 import { Webhook } from '../../../agent/findings/webhook.ts';
 import type { Facts, Log } from '../../../agent/telemetry/log.ts';
+import type { FollowedEvents } from '../../../detect/asking.ts';
 import { EventLog } from '../../../detect/event-log.ts';
 import type { Finding, FindingChange, FindingEvent } from '../../../detect/finding.ts';
 
@@ -40,7 +41,7 @@ class Book implements FindingsSource {
     this.#wake();
   }
 
-  async after(cursor: number | undefined, signal: AbortSignal): Promise<Followed> {
+  async after(cursor: number | undefined, signal: AbortSignal): Promise<FollowedEvents> {
     if (this.isAway) throw new Error('away');
     if (cursor !== undefined && this.events.after(cursor).events.length === 0) {
       await new Promise<void>((resolve) => {
