@@ -1,7 +1,7 @@
 import { chmodSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readFindingRules } from './findings/catalogue.ts';
+import { readCatalogue } from '../analyses/catalogue.ts';
 import { Findings } from './findings/findings.ts';
 import { loadCredentials } from './http/credentials.ts';
 import { HTTP_LIMITS, type HttpLimits, HttpServer } from './http/http-server.ts';
@@ -125,7 +125,8 @@ function foreignStore(folder: string, { path, user }: { readonly path: string; r
 function openFindings(store: Store, folder: string, topic: string, options: ServiceOptions): Promise<Findings> {
   const { now, log, logFindings } = options;
   const tell = logFindings === true ? log : undefined;
-  return Findings.open({ folder, store, topic, rules: readFindingRules(), now, log, tell });
+  const rules = readCatalogue().filter(({ finding }) => finding !== undefined);
+  return Findings.open({ folder, store, topic, rules, now, log, tell });
 }
 
 interface Uses {

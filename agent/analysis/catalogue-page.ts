@@ -1,7 +1,7 @@
 /** docs/analyses.md: the catalogue as a page for people. */
 import { type Analysis, type FindingRule, type SeverityRule, USE_CASES } from '../../analyses/analysis.ts';
+import { useCases } from '../../analyses/catalogue.ts';
 import { defaultsOf } from '../../analyses/question.ts';
-import { useCases } from './catalogue.ts';
 
 const HEAD = `# Analyses
 

@@ -1,7 +1,7 @@
 /** The catalogue, and the answer of one of its analyses, as they are printed. */
 import type { Analysis } from '../../analyses/analysis.ts';
 import { USE_CASES } from '../../analyses/analysis.ts';
-import { useCases } from '../analysis/catalogue.ts';
+import { useCases } from '../../analyses/catalogue.ts';
 import { type Completeness, completenessText } from '../analysis/completeness.ts';
 import type { AnalysisAnswer } from '../analysis/run-analysis.ts';
 import type { Invocation } from '../cli/command.ts';

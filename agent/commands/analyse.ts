@@ -56,7 +56,7 @@ export const analyse: Command = {
   ],
   async run(invocation) {
     const [name] = invocation.positionals;
-    const catalogue = await readAll();
+    const catalogue = (await import('../../analyses/catalogue.ts')).readCatalogue();
     if (name === undefined) {
       const { formatCatalogue } = await import('./analyse-text.ts');
       invocation.stdout.write(formatCatalogue(catalogue, invocation));
@@ -66,15 +66,6 @@ export const analyse: Command = {
     return invocation.has('dialect') ? await printQuery(invocation, analysis) : await runOne(invocation, analysis);
   },
 };
-
-async function readAll(): Promise<readonly Analysis[]> {
-  const [{ readCatalogue }, { packageRoot }, { join }] = await Promise.all([
-    import('../analysis/catalogue.ts'),
-    import('../native/addon.ts'),
-    import('node:path'),
-  ]);
-  return readCatalogue(join(packageRoot(), 'analyses'));
-}
 
 /** Asks no service. */
 async function printQuery(invocation: Invocation, analysis: Analysis): Promise<number> {

@@ -159,10 +159,6 @@ function isUnreachable(error: unknown): boolean {
 
 /** Undefined for a rule of another version. */
 async function analysisNamed(name: string): Promise<Analysis | undefined> {
-  const [{ readCatalogue }, { packageRoot }, { join }] = await Promise.all([
-    import('../analysis/catalogue.ts'),
-    import('../native/addon.ts'),
-    import('node:path'),
-  ]);
-  return readCatalogue(join(packageRoot(), 'analyses')).find((analysis) => analysis.name === name);
+  const { readCatalogue } = await import('../../analyses/catalogue.ts');
+  return readCatalogue().find((analysis) => analysis.name === name);
 }

@@ -1,8 +1,7 @@
 /** From a configuration to the parts that an agent is made of. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { readCatalogue } from '../analysis/catalogue.ts';
+import { readCatalogue } from '../../analyses/catalogue.ts';
 import { chooseEngine } from '../capture/choose-engine.ts';
 import { ringBytesMaxOf } from '../capture/host-memory.ts';
 import { isInterfacePattern } from '../config/interface-pattern.ts';
@@ -11,7 +10,6 @@ import type { RunPlan } from '../daemon/run.ts';
 import { EMBEDDED_SINK } from '../export/cls/kind.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
 import { EMBEDDED_STORAGE } from '../model/storage.ts';
-import { packageRoot } from '../native/addon.ts';
 import { INCIDENT_FIELDS } from '../record/incident-fields.ts';
 import type { DetectionPlan } from '../threads/window-detection.ts';
 import { declarationOf, flowLogResolver, type Waiting } from './flow-log-resolver.ts';
@@ -79,7 +77,7 @@ function detectionOf(configuration: Configuration): DetectionPlan | undefined {
   const { enabled, rules } = configuration.findings;
   const isEmbedded = configuredSinks(configuration).some(({ storage }) => storage === EMBEDDED_STORAGE);
   if (!enabled || isEmbedded) return undefined;
-  return { catalogue: readCatalogue(join(packageRoot(), 'analyses')), rules: rules.length === 0 ? undefined : rules };
+  return { catalogue: readCatalogue(), rules: rules.length === 0 ? undefined : rules };
 }
 
 function machineIdFile(): string | undefined {

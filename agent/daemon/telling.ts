@@ -1,6 +1,5 @@
 /** Who is told of findings: the log, status and metrics, and the webhook of the configuration. */
-import { join } from 'node:path';
-import { readCatalogue } from '../analysis/catalogue.ts';
+import { readCatalogue } from '../../analyses/catalogue.ts';
 import { readVersion } from '../cli/version.ts';
 import { systemTimers } from '../export/timers.ts';
 import type { FindingsSource } from '../findings/source.ts';
@@ -9,7 +8,6 @@ import { ToldFile } from '../findings/told-file.ts';
 import { Webhook } from '../findings/webhook.ts';
 import { type WebhookPlan, webhookExchange, webhookPath } from '../findings/webhook-plan.ts';
 import type { Environment } from '../model/sink-plan.ts';
-import { packageRoot } from '../native/addon.ts';
 import type { FindingsStatus } from '../telemetry/findings-status.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -41,7 +39,7 @@ export function openTelling(options: TellingOptions): Telling {
     webhook,
     severityMin: plan?.severityMin ?? 'low',
     hostId,
-    catalogue: readCatalogue(join(packageRoot(), 'analyses')),
+    catalogue: readCatalogue(),
     log,
     timers: systemTimers,
     random: Math.random,

@@ -1,6 +1,6 @@
 /** Kernels of detection: what a window of 100,000 records costs all rules that run by default, in ordinary traffic and among forged sources. */
 import { join } from 'node:path';
-import { readCatalogue } from '../../agent/analysis/catalogue.ts';
+import { readCatalogue } from '../../analyses/catalogue.ts';
 import { Detector } from '../../detect/detector.ts';
 import { createObserved, type Observed } from '../../detect/observed.ts';
 import { packageRoot } from '../places.ts';

@@ -1,9 +1,9 @@
 /** Each analysis of the catalogue on traffic with known truth, through the log service: there, not there, and just under its threshold. */
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCatalogue } from '../../agent/analysis/catalogue.ts';
 import { type AnalysisAnswer, runAnalysis } from '../../agent/analysis/run-analysis.ts';
 import type { Analysis } from '../../analyses/analysis.ts';
+import { readCatalogue } from '../../analyses/catalogue.ts';
 import { defaultsOf } from '../../analyses/question.ts';
 import { FIELDS } from '../../schema/fields.ts';
 import {

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { readCatalogue } from '../../agent/analysis/catalogue.ts';
 import { COMPLETENESS_QUERY } from '../../agent/analysis/completeness.ts';
+import { readCatalogue } from '../../analyses/catalogue.ts';
 import { questionOf } from '../../analyses/question.ts';
 import { readCls } from '../support/cls-grammar.ts';
 

@@ -6,10 +6,10 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readCatalogue } from '../../agent/analysis/catalogue.ts';
 import type { DialectName } from '../../agent/analysis/dialects.ts';
 import { renderQuery } from '../../agent/analysis/render-query.ts';
 import type { Analysis } from '../../analyses/analysis.ts';
+import { readCatalogue } from '../../analyses/catalogue.ts';
 import { questionOf } from '../../analyses/question.ts';
 import { FIELDS } from '../../schema/fields.ts';
 import {

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { readCatalogue } from '../../agent/analysis/catalogue.ts';
 import type { Analysis } from '../../analyses/analysis.ts';
+import { readCatalogue } from '../../analyses/catalogue.ts';
 
 export const CATALOGUE: readonly Analysis[] = readCatalogue(resolve('analyses'));
 

@@ -52,6 +52,7 @@ const PROBES: readonly Probe[] = [
   ['analyses/x.ts', '../agent/model/y.ts', 'forbidden'],
   ['detect/x.ts', './rules/y.ts', 'allowed'],
   ['detect/x.ts', '../analyses/y.ts', 'allowed'],
+  ['detect/x.ts', '../analyses/catalogue.ts', 'forbidden'],
   ['detect/rules/x.ts', '../distinct.ts', 'allowed'],
   ['detect/rules/x.ts', '../../analyses/y.ts', 'allowed'],
   ['detect/x.ts', '../agent/model/y.ts', 'forbidden'],

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { readCatalogue } from '../../../analyses/catalogue.ts';
 import { Detector } from '../../../detect/detector.ts';
 import type { FindingEvent } from '../../../detect/finding.ts';
-import { readFindingRules } from '../../../logservice/findings/catalogue.ts';
 import { Detection } from '../../../logservice/findings/detection.ts';
 import { FindingsFile } from '../../../logservice/findings/findings-file.ts';
 import { FreshRecords } from '../../../logservice/findings/fresh-records.ts';
@@ -29,7 +29,7 @@ afterEach(async () => {
 });
 
 async function detectionOf(behindMax?: number): Promise<Detection> {
-  const rules = readFindingRules();
+  const rules = readCatalogue().filter(({ finding }) => finding !== undefined);
   const file = new FindingsFile(folder, (line) => lines.push(line));
   return new Detection({
     found: file.read(rules),
