@@ -7,16 +7,15 @@
  * findings.json.damaged, and findings begin anew.
  */
 import { readFileSync, renameSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Analysis } from '../../analyses/analysis.ts';
 import { EventLog } from '../../detect/event-log.ts';
 import { FindingsBook } from '../../detect/findings-book.ts';
 import type { Log } from '../telemetry/log.ts';
+import { replaceDurably } from './durable-file.ts';
 
 export const FINDINGS_FILE = 'findings.json';
 const VERSION = 1;
-const OWNERS = 0o600;
 
 export interface Found {
   readonly book: FindingsBook;
@@ -48,7 +47,7 @@ export class FindingsFile {
   write(found: Found): Promise<void> {
     this.#turn = this.#turn.then(async () => {
       try {
-        await replace(this.#path, textOf(found));
+        await replaceDurably(this.#path, textOf(found));
         this.#wrote(undefined);
       } catch (error) {
         this.#wrote((error as Error).message);
@@ -86,22 +85,4 @@ function restored(catalogue: readonly Analysis[], value: unknown): Found {
   const { version, book, events } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (version !== VERSION) throw new Error(`expected version ${VERSION}`);
   return { book: FindingsBook.restore(catalogue, book), events: EventLog.restore(events) };
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  const fresh = `${path}.new`;
-  const file = await open(fresh, 'w', OWNERS);
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(fresh, path);
-  const folder = await open(dirname(path), 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }

@@ -2,8 +2,9 @@
  * How far findings were told, in the state directory: `findings-told.json`, `{"logged": 17, "sent": 12}`. One that is damaged or cannot be
  * written costs repeated or missing lines, and is no reason to stop.
  */
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { replaceDurably } from './durable-file.ts';
 
 export const TOLD_FILE = 'findings-told.json';
 
@@ -72,19 +73,9 @@ export class ToldFile {
   async #writeAll(): Promise<void> {
     while (this.#isStale) {
       this.#isStale = false;
-      await this.#replace(JSON.stringify({ logged: this.#logged, sent: this.#sent })).catch(() => undefined);
+      await replaceDurably(this.#path, JSON.stringify({ logged: this.#logged, sent: this.#sent })).catch(
+        () => undefined,
+      );
     }
-  }
-
-  async #replace(text: string): Promise<void> {
-    const fresh = `${this.#path}.new`;
-    const file = await open(fresh, 'w', 0o600);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(fresh, this.#path);
   }
 }
