@@ -5,6 +5,7 @@ import { protocolName } from '../record/protocol-name.ts';
 import type { Group, Grouping } from './flow-groups.ts';
 import type { SortKey } from './live-view.ts';
 import { bitRate } from './rates.ts';
+import { markSorted, timeOfDay } from './sorted-columns.ts';
 
 /** Up to the bytes. */
 const COLUMNS_MIN = 6;
@@ -28,16 +29,7 @@ const NAMES: Readonly<Record<Exclude<Grouping, 'flows'>, readonly Column<Group>[
   services: [{ title: 'service', shrinks: true, stays: true, cell: ({ name }) => name }],
 };
 
-const SORTED_COLUMN: Readonly<Record<SortKey, string>> = {
-  bytes: 'bytes',
-  packets: 'packets',
-  rate: 'bit/s',
-  first: 'first',
-  last: 'last',
-};
-
 function columnsFor(grouping: Exclude<Grouping, 'flows'>, sort: SortKey): Column<Group>[] {
-  const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(11, 19);
   const columns: Column<Group>[] = [
     ...NAMES[grouping],
     { title: 'bit/s', align: 'right', cell: ({ rate }) => bitRate(rate.bytes * 8) },
@@ -47,9 +39,8 @@ function columnsFor(grouping: Exclude<Grouping, 'flows'>, sort: SortKey): Column
     { title: 'sent', align: 'right', cell: ({ sent }) => humanBytes(sent.bytes) },
     { title: 'received', align: 'right', cell: ({ received }) => humanBytes(received.bytes) },
     { title: 'flows', align: 'right', cell: ({ flows }) => humanCount(flows) },
-    { title: 'first', cell: ({ first }) => time(first) },
-    { title: 'last', cell: ({ last }) => time(last) },
+    { title: 'first', cell: ({ first }) => timeOfDay(first) },
+    { title: 'last', cell: ({ last }) => timeOfDay(last) },
   ];
-  const sorted = SORTED_COLUMN[sort];
-  return columns.map((column) => (column.title === sorted ? { ...column, title: `${sorted}▾`, stays: true } : column));
+  return markSorted(columns, sort);
 }

@@ -13,6 +13,7 @@ import { groupLines } from './group-table.ts';
 import { HELP, type LiveState } from './live-keys.ts';
 import type { Row, SortKey, View } from './live-view.ts';
 import { bitRate } from './rates.ts';
+import { markSorted, timeOfDay } from './sorted-columns.ts';
 
 /** What a screen shows beside the flows. */
 export interface LiveContext {
@@ -36,13 +37,6 @@ export interface Terminal {
 
 /** Columns that do not leave before the addresses are cut: up to the bytes. */
 const COLUMNS_MIN = 7;
-const SORTED_COLUMN: Readonly<Record<SortKey, string>> = {
-  bytes: 'bytes',
-  packets: 'packets',
-  rate: 'bit/s',
-  first: 'first',
-  last: 'last',
-};
 const HEAD_LINES = 4;
 const FOOT_LINES = 3;
 
@@ -93,7 +87,6 @@ const VERDICT: readonly Column<Row>[] = [
 
 /** The less important a column, the further behind: the last ones leave first on a narrow terminal. */
 function columnsFor(sort: SortKey, { interfaceNames, hasRejects }: LiveContext): Column<Row>[] {
-  const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(11, 19);
   const columns: Column<Row>[] = [
     { title: 'proto', cell: ({ flow }) => protocolName(flow.record.protocol) },
     { title: 'source', shrinks: true, stays: true, cell: ({ source }) => source },
@@ -105,11 +98,10 @@ function columnsFor(sort: SortKey, { interfaceNames, hasRejects }: LiveContext):
     { title: 'bytes', align: 'right', cell: ({ flow }) => humanBytes(flow.record.bytes) },
     ...(interfaceNames.length > 1 ? [{ title: 'interface', cell: ({ flow }: Row) => flow.interfaceName }] : []),
     { title: 'flags', cell: ({ flow }) => tcpFlagLetters(flow.record.tcpFlags) },
-    { title: 'first', cell: ({ flow }) => time(flow.first) },
-    { title: 'last', cell: ({ flow }) => time(flow.last) },
+    { title: 'first', cell: ({ flow }) => timeOfDay(flow.first) },
+    { title: 'last', cell: ({ flow }) => timeOfDay(flow.last) },
   ];
-  const sorted = SORTED_COLUMN[sort];
-  return columns.map((column) => (column.title === sorted ? { ...column, title: `${sorted}▾`, stays: true } : column));
+  return markSorted(columns, sort);
 }
 
 function headLine(state: LiveState, { interfaceNames, elapsedSeconds, secondsLeft }: LiveContext): string {

@@ -60,7 +60,6 @@ export const DIRECTIONS = 1;
 export const INITIATORS = 2;
 export const EVIDENCES = 3;
 export const TRANSLATIONS = 4;
-export const LISTS = 5;
 export const PIECES = 4096;
 
 /** A piece is copied by eight bytes at a time, so that many more may be written. */

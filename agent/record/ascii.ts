@@ -194,6 +194,13 @@ export function writeBytes(bytes: Uint8Array, buffer: Uint8Array, at: number): n
   return at + length;
 }
 
+/** Copies a piece of any length: short ones byte by byte, because a call of `set` costs as much as some dozens of them. */
+export function copyBytes(bytes: Uint8Array, buffer: Uint8Array, at: number): number {
+  if (bytes.length < 48) return writeBytes(bytes, buffer, at);
+  buffer.set(bytes, at);
+  return at + bytes.length;
+}
+
 const encoder = new TextEncoder();
 
 /** Makes a template, once. */

@@ -5,7 +5,7 @@
  */
 import type { Encoder } from '../../encoder/encoder.ts';
 import { createFlowRecord } from '../../model/flow-record.ts';
-import { writeBytes } from '../../record/ascii.ts';
+import { copyBytes } from '../../record/ascii.ts';
 import type { FlowBatchReader } from '../../wire/flow-batch-reader.ts';
 import type { LogLayout } from './log-layout.ts';
 import { contentFields, varint, varintBytes } from './message.ts';
@@ -147,11 +147,4 @@ function writeWide(key: string, buffer: Uint8Array, at: number, value: number, e
   const content = contentFields([[key, new TextDecoder().decode(buffer.subarray(value, end))]]);
   buffer.set(content, at);
   return at + content.length;
-}
-
-/** Short pieces byte by byte, because a call of `set` costs as much as some dozens of them. */
-function copyBytes(bytes: Uint8Array, buffer: Uint8Array, at: number): number {
-  if (bytes.length < 48) return writeBytes(bytes, buffer, at);
-  buffer.set(bytes, at);
-  return at + bytes.length;
 }

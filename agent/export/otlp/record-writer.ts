@@ -3,7 +3,7 @@
  * are templates with holes for their lengths, values are written in place, nothing is allocated for a record.
  */
 import { createFlowRecord, type FlowRecord } from '../../model/flow-record.ts';
-import { writeBytes, writeDecimal } from '../../record/ascii.ts';
+import { copyBytes, writeDecimal } from '../../record/ascii.ts';
 import type { FlowBatchReader } from '../../wire/flow-batch-reader.ts';
 import { writeVarint14, writeVarint31 } from '../../wire/protobuf-writer.ts';
 import { keyValue } from './message.ts';
@@ -117,11 +117,4 @@ function writeLength(length: number, buffer: Uint8Array, at: number): number {
   buffer.copyWithin(at + wider, body, body + length);
   writeVarint31(length, buffer, at);
   return at + wider + length;
-}
-
-/** Short pieces byte by byte, because a call of `set` costs as much as some dozens of them. */
-function copyBytes(bytes: Uint8Array, buffer: Uint8Array, at: number): number {
-  if (bytes.length < 48) return writeBytes(bytes, buffer, at);
-  buffer.set(bytes, at);
-  return at + bytes.length;
 }
