@@ -3,7 +3,9 @@ import { EXIT } from '../model/operational-error.ts';
 import type { SearchAnswer } from '../model/search.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import { visible } from '../terminal/visible-text.ts';
+import { firstWindowNote } from './first-window.ts';
 import { LogServiceClient } from './logservice-client.ts';
+import { runningStatus } from './running-agent.ts';
 import { namedLogService, STORE_OPTIONS } from './running-store.ts';
 import { FORMAT_OPTION, formatFound, searchFormat } from './search-text.ts';
 import { timeOption } from './search-time.ts';
@@ -74,8 +76,8 @@ export const query: Command = {
     if (answer.rows.length > 0 || format !== 'table') invocation.stdout.write(formatFound(answer, format, width));
     if (format === 'table' || answer.rows.length === 0) invocation.stderr.write(summary(answer));
     if (answer.rows.length === 0 && !invocation.has('url')) {
-      const { firstWindowNote } = await import('./first-window.ts');
-      const note = await firstWindowNote(invocation, nowMs);
+      const status = await runningStatus(invocation.env);
+      const note = status && firstWindowNote(status, nowMs / 1000);
       if (note !== undefined) invocation.stderr.write(`${note}\n`);
     }
     return EXIT.ok;

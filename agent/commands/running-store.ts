@@ -5,6 +5,7 @@ import type { Invocation, OptionSpec } from '../cli/command.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { withoutPassword } from '../options/kinds.ts';
 import { DEFAULT_STORE_FOLDER, type LogServiceLocation, locateLogService } from './logservice-client.ts';
+import { runningStatus } from './running-agent.ts';
 
 export const SERVICE_OPTIONS: readonly OptionSpec[] = [
   {
@@ -43,18 +44,8 @@ export async function serviceOf(
 
 async function runningStore({ env }: Invocation): Promise<string> {
   if (existsSync(join(DEFAULT_STORE_FOLDER, 'service.json'))) return DEFAULT_STORE_FOLDER;
-  const [{ locateAgent }, { askAgent }] = await Promise.all([
-    import('./agent-location.ts'),
-    import('./agent-client.ts'),
-  ]);
-  try {
-    const { socketPaths, stateDirectory } = locateAgent({}, env);
-    const { status } = await askAgent(socketPaths, stateDirectory);
-    return status.logService?.storeFolder ?? DEFAULT_STORE_FOLDER;
-  } catch (error) {
-    if (error instanceof OperationalError) return DEFAULT_STORE_FOLDER;
-    throw error;
-  }
+  const status = await runningStatus(env);
+  return status?.logService?.storeFolder ?? DEFAULT_STORE_FOLDER;
 }
 
 function parseUrl(command: string, text: string): URL {

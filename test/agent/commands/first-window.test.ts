@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { noteOf } from '../../../agent/commands/first-window.ts';
+import { firstWindowNote } from '../../../agent/commands/first-window.ts';
 import type { AgentStatus, InterfaceStatus } from '../../../agent/telemetry/agent-status.ts';
 
 function status(...interfaces: Partial<InterfaceStatus>[]): Pick<AgentStatus, 'interfaces'> {
@@ -10,19 +10,19 @@ function status(...interfaces: Partial<InterfaceStatus>[]): Pick<AgentStatus, 'i
 const NOON = Date.UTC(2026, 0, 1, 12) / 1000;
 
 test('the first window ends at the next multiple of its length', () => {
-  expect(noteOf(status({}), NOON + 17.5)).toBe(
+  expect(firstWindowNote(status({}), NOON + 17.5)).toBe(
     'The first window ends at 2026-01-01 12:01:00Z; its records are here one or two seconds later.',
   );
-  expect(noteOf(status({}), NOON)).toContain('12:01:00Z');
+  expect(firstWindowNote(status({}), NOON)).toContain('12:01:00Z');
 });
 
 test('of several interfaces the first window that ends counts', () => {
-  expect(noteOf(status({ windowSeconds: 600 }, { windowSeconds: 10 }), NOON + 3)).toContain('12:00:10Z');
+  expect(firstWindowNote(status({ windowSeconds: 600 }, { windowSeconds: 10 }), NOON + 3)).toContain('12:00:10Z');
 });
 
 test('nothing is said where nothing is captured, or a window has ended', () => {
   const window = { startSeconds: NOON, endSeconds: NOON + 60 } as InterfaceStatus['lastWindows'][number];
-  expect(noteOf(status(), NOON)).toBeUndefined();
-  expect(noteOf(status({ state: 'waiting' }), NOON)).toBeUndefined();
-  expect(noteOf(status({}, { lastWindows: [window] }), NOON)).toBeUndefined();
+  expect(firstWindowNote(status(), NOON)).toBeUndefined();
+  expect(firstWindowNote(status({ state: 'waiting' }), NOON)).toBeUndefined();
+  expect(firstWindowNote(status({}, { lastWindows: [window] }), NOON)).toBeUndefined();
 });
