@@ -246,7 +246,7 @@ function readLogs(body: Uint8Array, start: number, end: number, visit: (log: Log
 /** A log that its sender wrote in another way than most, by reflection. */
 function rewritten(body: Uint8Array, start: number, end: number): LogView {
   const log = LogType.decode(readerOf(body, start, end)) as unknown as Log;
-  const bytes = LogType.encode({ ...log, time: 0 }).finish();
+  const bytes = LogType.encode({ time: 0, contents: log.contents }).finish();
   const view = new LogView(bytes);
   if (!view.read(0, bytes.length)) throw new Error('a log that was written here is not as it should be');
   view.time = typeof log.time === 'number' ? log.time : log.time.toNumber();

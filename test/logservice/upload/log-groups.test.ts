@@ -56,6 +56,18 @@ function decodedAtOnce(body: Uint8Array): unknown {
   }
 }
 
+test('a log with the time of its collection, or with its time behind, is read as any other', () => {
+  const content = [0x12, 6, 0x0a, 1, 0x6b, 0x12, 1, 0x76];
+  for (const log of [
+    [0x08, 5, ...content, 0x18, 9],
+    [0x18, 9, 0x08, 5, ...content],
+    [...content, 0x08, 5],
+  ]) {
+    const body = Uint8Array.of(0x0a, log.length + 2, 0x0a, log.length, ...log);
+    expect(understood(body)).toMatchObject([{ logs: [{ time: 5000, contents: [['k', 'v']] }] }]);
+  }
+});
+
 const text = fc.oneof(fc.string({ maxLength: 12 }), fc.string({ maxLength: 6, unit: 'grapheme' }));
 const key = text.filter((name) => name !== '' && !name.startsWith('_'));
 const bodies = fc
