@@ -88,6 +88,7 @@ export class TextColumn extends Column {
 
   /** The text from `from` to `to` of UTF-8, which is not looked at again after `copyTo`; what is no UTF-8 becomes U+FFFD. */
   setBytes(row: number, bytes: Uint8Array, from: number, to: number): void {
+    this.#forget(row);
     if (to - from > INLINE_BYTES_MAX) {
       this.#setLong(
         row,
@@ -111,6 +112,7 @@ export class TextColumn extends Column {
   }
 
   set(row: number, text: string): void {
+    this.#forget(row);
     this.#setLong(row, text);
   }
 
@@ -125,6 +127,11 @@ export class TextColumn extends Column {
   override clear(): void {
     super.clear();
     this.#long.length = 0;
+  }
+
+  /** What the row, which is the last one, was given before. */
+  #forget(row: number): void {
+    if (this.#long.at(-1)?.row === row) this.#long.pop();
   }
 
   /** Until it is handed over the row holds an empty text. */

@@ -110,14 +110,16 @@ export class RowBuffer {
     const known = this.#keys[index];
     if (known !== undefined && isKey(known.bytes, log, index)) return known.column;
     const column = this.#fields.get(log.key(index));
-    if (index < KEYS_KNOWN_MAX)
-      this.#keys[index] = { bytes: log.body.slice(log.keyFrom[index]!, log.keyTo[index]!), column };
+    const bytes = log.body.subarray(log.keyFrom[index]!, log.keyTo[index]!);
+    if (index < KEYS_KNOWN_MAX && bytes.length <= KEY_KNOWN_BYTES_MAX)
+      this.#keys[index] = { bytes: bytes.slice(), column };
     return column;
   }
 }
 
-/** More than a log has of our fields. */
+/** More than a log has of our fields, and longer than their names: senders choose how many keys they have, and how long those are. */
 const KEYS_KNOWN_MAX = 128;
+const KEY_KNOWN_BYTES_MAX = 64;
 
 function isKey(bytes: Uint8Array, { body, keyFrom, keyTo }: LogView, index: number): boolean {
   const from = keyFrom[index]!;

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -103,6 +105,31 @@ describe('rows on their way into the store', () => {
     expect(chunks.flat().map((row) => row['srcaddr'])).toEqual(
       [1, 12, 13, 100].map((length) => `${'a'.repeat(length - 1)}\ufffd`),
     );
+  });
+
+  test.each([
+    ['short', 'long enough to stand elsewhere'],
+    ['long enough to stand elsewhere', 'short'],
+    ['long enough to stand elsewhere', 'and another one of that kind'],
+  ])('have of a key that comes twice the last value: %s, then %s', (first, last) => {
+    const { buffer, chunks } = buffered();
+    buffer.add(1, 0, log({ key: 'srcaddr', value: first }, { key: 'srcaddr', value: last }));
+    buffer.flush();
+    expect(chunks[0]![0]!['srcaddr']).toBe(last);
+  });
+
+  test('hold on to no key of a sender, however long it is', () => {
+    const { buffer } = buffered();
+    const bytesBefore = process.memoryUsage().arrayBuffers;
+    for (let contents = 32; contents > 0; contents--) {
+      const keys = Array.from({ length: contents }, (_, index) => `k${index}`);
+      keys[contents - 1] = 'k'.repeat(4_000_000);
+      buffer.add(1, 0, log(...keys.map((key) => ({ key, value: '' }))));
+      buffer.flush();
+    }
+    setFlagsFromString('--expose-gc');
+    (runInNewContext('gc') as () => void)();
+    expect(process.memoryUsage().arrayBuffers - bytesBefore).toBeLessThan(64_000_000);
   });
 
   test('keep a key called __proto__, which is a name like any other', () => {
