@@ -45,9 +45,9 @@ export function forget(): void {
 
 /** Reads the message whose length is at `at`; answers its end, 0 where it is not to be read here. */
 export function readAnnotations(at: usize, end: usize): usize {
-  const length = <usize>readVarint(at, end);
-  if (next === 0 || length > end - next) return 0;
-  const messageEnd = next + length;
+  const length = readVarint(at, end);
+  if (next === 0 || length > <u64>(end - next)) return 0;
+  const messageEnd = next + <usize>length;
   hasAnnotations = true;
   let from = next;
   while (from < messageEnd) {
@@ -120,10 +120,10 @@ export function nameAt(list: u32, place: u32): usize {
 
 /** The length of an ASCII text whose bytes begin at `next` then; TypeScript knows the others. */
 function textBytes(at: usize, end: usize): u32 {
-  const length = <u32>readVarint(at, end);
+  const length = readVarint(at, end);
   if (next === 0) return 0;
-  if (length > <u32>(end - next) || !isAscii(next, length)) refuse();
-  return length;
+  if (length > <u64>(end - next) || !isAscii(next, <u32>length)) refuse();
+  return <u32>length;
 }
 
 function textEnd(length: u32): usize {

@@ -31,9 +31,9 @@ const RECORD_TAG: u8 = 0x52;
 /** Reads the record at `at`; answers its end, 0 where there is none that can be written here. */
 export function readRecord(at: usize, end: usize): usize {
   if (at >= end || load<u8>(at) !== RECORD_TAG) return 0;
-  const length = <usize>readVarint(at + 1, end);
-  if (next === 0 || length > end - next) return 0;
-  const recordEnd = next + length;
+  const length = readVarint(at + 1, end);
+  if (next === 0 || length > <u64>(end - next)) return 0;
+  const recordEnd = next + <usize>length;
   clear();
   let from = next;
   while (from < recordEnd) {

@@ -123,6 +123,22 @@ describe('logs that WebAssembly writes', () => {
     );
   });
 
+  it('are refused where a length is right only in its lower 32 bits', () => {
+    const addresses = [0x0a, 4, 1, 2, 3, 4, 0x12, 4, 5, 6, 7, 8];
+    const beyond = (length: number) => [length | 0x80, 0x80, 0x80, 0x80, 0x10];
+    const label = [...batchOf([])];
+    const same = pair();
+    for (const body of [
+      [0x52, ...beyond(addresses.length), ...addresses],
+      [0x52, addresses.length + 8, ...addresses, 0x5a, ...beyond(2), 0x08, 1],
+      [0x52, addresses.length + 10, ...addresses, 0x5a, 8, 0x12, ...beyond(2), 0x61, 0x61],
+    ]) {
+      const batch = Uint8Array.from([...label, 0x52, addresses.length, ...addresses, ...body]);
+      expectSame(same, batch);
+      expect(outcome(same.both, batch)).toContain('a length leads past the end');
+    }
+  });
+
   it('stop at the limits at which those of TypeScript stop', () => {
     const records = Array.from({ length: 200 }, (_, index) => record({ packets: 10 ** (index % 16), bytes: index }));
     const batch = batchOf(records);
