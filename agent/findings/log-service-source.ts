@@ -32,7 +32,7 @@ export class LogServiceSource implements FindingsSource {
   }
 
   async after(cursor: number | undefined, signal: AbortSignal): Promise<FollowedEvents> {
-    await this.#service.started;
+    await this.#untilStarted(signal);
     // The first answer says where a log ends that was never followed.
     const parameters: Readonly<Record<string, string>> =
       cursor === undefined
@@ -50,6 +50,19 @@ export class LogServiceSource implements FindingsSource {
 
   close(): void {
     this.#http.close();
+  }
+
+  /** @throws Error where the asker stops before */
+  #untilStarted(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const leave = () => reject(new Error('stopped before the log service started'));
+      if (signal.aborted) leave();
+      signal.addEventListener('abort', leave, { once: true });
+      void this.#service.started.then(() => {
+        signal.removeEventListener('abort', leave);
+        resolve();
+      });
+    });
   }
 
   #sign(parameters: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>>): string {
