@@ -22,6 +22,8 @@ export class AgentFindings {
   readonly #found: Found;
   readonly #nowSeconds: () => number;
   readonly #followers = new Followers(FOLLOWERS_MAX);
+  /** The agent itself, which holds no connection and is always let wait: an answer at once would have it ask for ever. */
+  readonly #own = new Followers(Number.POSITIVE_INFINITY);
   #windowEnd: number | null = null;
 
   constructor(file: FindingsFile, catalogue: readonly Analysis[], nowSeconds: () => number) {
@@ -37,7 +39,7 @@ export class AgentFindings {
     const happened = book.record(signals, this.#nowSeconds());
     events.add(happened);
     if (signals.length > 0 || happened.length > 0) void this.#file.write(this.#found);
-    if (happened.length > 0) this.#followers.wake();
+    if (happened.length > 0) this.#wake();
   }
 
   list(asked: AskedFindings): FindingsAnswer {
@@ -50,10 +52,10 @@ export class AgentFindings {
 
   /** Waits for the first event after the cursor, some seconds at most. @param cursor undefined: from now on */
   after(cursor: number | undefined, signal: AbortSignal): Promise<FollowedEvents> {
-    return this.follow({ after: cursor, waitMs: FOLLOW_MS, signal });
+    return this.#own.follow(this.#found, { after: cursor, waitMs: FOLLOW_MS, signal }) as Promise<FollowedEvents>;
   }
 
-  /** The same, as long as the asker likes; at once where too many follow. */
+  /** For those who ask: as long as they like; at once where too many follow. */
   async follow(following: Following): Promise<FollowedEvents> {
     const waited = await this.#followers.follow(this.#found, following);
     return waited ?? (await this.#followers.follow(this.#found, { ...following, waitMs: 0 }))!;
@@ -85,7 +87,12 @@ export class AgentFindings {
   }
 
   async stop(): Promise<void> {
-    this.#followers.wake();
+    this.#wake();
     await this.#file.write(this.#found);
+  }
+
+  #wake(): void {
+    this.#followers.wake();
+    this.#own.wake();
   }
 }

@@ -112,10 +112,28 @@ describe('who follows', () => {
 
   test('gets an answer at once where too many do', async () => {
     const findings = open();
-    const following = Array.from({ length: FOLLOWERS_MAX }, () => findings.after(0, signal()));
-    expect((await findings.after(0, signal())).events).toEqual([]);
+    const asked = () => ({ after: 0, waitMs: 60_000, signal: signal() });
+    const following = Array.from({ length: FOLLOWERS_MAX }, () => findings.follow(asked()));
+    expect((await findings.follow(asked())).events).toEqual([]);
     findings.take({ windowEnd: T, signals: [scan(T)] });
     expect((await Promise.all(following)).map(({ events }) => events.length)).toEqual(following.map(() => 1));
+  });
+
+  test('leaves the agent itself its place, however many do', async () => {
+    const findings = open();
+    const controller = new AbortController();
+    const asked = { after: 0, waitMs: 60_000, signal: controller.signal };
+    const following = Array.from({ length: FOLLOWERS_MAX }, () => findings.follow(asked));
+    let isAnswered = false;
+    const own = findings.after(0, signal()).finally(() => {
+      isAnswered = true;
+    });
+    await new Promise((later) => setTimeout(later, 10));
+    expect(isAnswered).toBe(false);
+    findings.take({ windowEnd: T, signals: [scan(T)] });
+    expect((await own).events).toHaveLength(1);
+    controller.abort();
+    await Promise.all(following);
   });
 });
 
