@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { NetworkNamespace } from './network-namespace.ts';
@@ -80,6 +81,14 @@ export class RunningCommand {
   }
 }
 
+/** Kills it and waits until it is gone, so that it makes no more files in the folders that go after it. */
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
 /** Starts a program; `ip netns exec` becomes the program, so signals reach it. */
 export function startProgram(words: readonly string[], options: CommandOptions = {}): RunningCommand {
   const { namespace, input, openInput = false, env, folder, killAtEnd = true } = options;
@@ -92,11 +101,7 @@ export function startProgram(words: readonly string[], options: CommandOptions =
   // A command may end before it has read all of its input.
   child.stdin?.on('error', () => undefined);
   if (input !== undefined) child.stdin!.end(input);
-  if (killAtEnd) {
-    onTestFinished(() => {
-      child.kill('SIGKILL');
-    });
-  }
+  if (killAtEnd) onTestFinished(() => killed(child));
   return new RunningCommand(child);
 }
 
