@@ -30,6 +30,8 @@ type FieldSource =
       readonly evidence?: never;
       /** What becomes part of the flow key where a list names the field. */
       readonly extendsKey?: 'icmp';
+      /** What is counted beside the rest where a list names the field. */
+      readonly counts?: 'wire';
       readonly annotation?: never;
       readonly example?: never;
     }
@@ -37,6 +39,7 @@ type FieldSource =
       readonly source: 'constant';
       readonly evidence?: never;
       readonly extendsKey?: never;
+      readonly counts?: never;
       readonly annotation?: never;
       /** A value, for the description of its option. */
       readonly example: string;
@@ -46,6 +49,7 @@ type FieldSource =
       readonly evidence: AnnotationSource;
       readonly annotation: Annotation;
       readonly extendsKey?: never;
+      readonly counts?: never;
       readonly example?: never;
     };
 

@@ -3,6 +3,9 @@ import type { Field } from './field.ts';
 const ICMP =
   'part of the flow key where a list names one of the two; none for other protocols, later fragments and truncated headers.';
 
+const WIRE =
+  'with the super-frames of segmentation offload as the segments that they are there. Requires the engine `ring`.';
+
 /** The fields that only lists name: what the host cannot know of itself, and what incident analysis asks beyond the documented rows. */
 export const FURTHER_FIELDS = [
   {
@@ -67,6 +70,30 @@ export const FURTHER_FIELDS = [
     ipfix: [{ number: 6, name: 'tcpControlBits' }],
     otel: 'flow.tcp.flags.bits',
     since: '0.1.0',
+  },
+  {
+    name: 'wire-packets',
+    aliases: ['wire_packets'],
+    type: 'integer',
+    unit: 'packets',
+    source: 'counted',
+    counts: 'wire',
+    meaning: `Packets of the flow on the wire, ${WIRE}`,
+    column: '0.2.0',
+    otel: 'flowlogd.wire.packets',
+    since: '0.2.0',
+  },
+  {
+    name: 'wire-bytes',
+    aliases: ['wire_bytes'],
+    type: 'integer',
+    unit: 'bytes',
+    source: 'counted',
+    counts: 'wire',
+    meaning: `Bytes of IP header and payload of those, ${WIRE}`,
+    column: '0.2.0',
+    otel: 'flowlogd.wire.bytes',
+    since: '0.2.0',
   },
   {
     name: 'icmp-type',

@@ -65,8 +65,8 @@ function permission(name: string, cause: unknown): OperationalError {
 export function noWireCounts(name: string, why: string, cause?: unknown): OperationalError {
   return new OperationalError(
     'config.invalid',
-    `Counting on ${name} as on the wire failed, no packet ring can tell the segments there (${why}): set count to host, or list ` +
-      'other interfaces.',
+    `Counting on ${name} as on the wire failed, no packet ring can tell the segments there (${why}): set count to host and leave ` +
+      'wire-packets and wire-bytes out of fields, or list other interfaces.',
     cause,
   );
 }

@@ -20,7 +20,7 @@ import {
 } from '../flow-logs/flow-log-entry.ts';
 import type { FlowLogResolver } from '../flow-logs/reconciler.ts';
 import { readRegistry } from '../flow-logs/registry-file.ts';
-import type { FlowLog } from '../model/flow-log.ts';
+import { asksSegments, type FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { nodeDisk } from '../spool/disk.ts';
 
@@ -43,11 +43,11 @@ export function flowLogResolver(
   { mayLack }: Waiting,
 ): FlowLogResolver {
   const { snapBytes, bufferBytes, promiscuous, filter } = capture;
-  const tapOf = (configured: FlowLogConfiguration, found: HostInterface) => ({
+  const tapOf = (configured: FlowLogConfiguration, flowLog: FlowLog, found: HostInterface) => ({
     interfaceName: found.name,
     tap: {
       point: {
-        flowLog: flowLogOf(configured, constants),
+        flowLog,
         interfaceId: configured.interfaceId ?? found.interfaceId,
         interfaceName: found.name,
       },
@@ -57,7 +57,7 @@ export function flowLogResolver(
         bufferBytes,
         promiscuous,
         filter,
-        tellsSegments: configured.count === 'wire',
+        tellsSegments: asksSegments(flowLog),
       },
       rejectGroup: configured.rejects?.nflog,
     },
@@ -69,8 +69,9 @@ export function flowLogResolver(
       return entries.map((entry) => {
         const configured = keyed(configurationOf(entry), privacy);
         const { interfaces, missing } = resolveInterfaces(configured.interfaces, known);
-        const found = interfaces.map((each) => tapOf(configured, each));
-        return { entry, flowLog: flowLogOf(configured, constants), patterns: configured.interfaces, found, missing };
+        const flowLog = flowLogOf(configured, constants);
+        const found = interfaces.map((each) => tapOf(configured, flowLog, each));
+        return { entry, flowLog, patterns: configured.interfaces, found, missing };
       });
     },
     names: () => interfaceNames(),

@@ -1,6 +1,8 @@
 /** What single options cannot see: contradictions between them. Looks only at options that are valid in themselves. */
 
 import { LIVE_ENGINE_NAMES, NFLOG_ENGINE_NAMES, WIRE_ENGINE_NAMES } from '../capture/engines.ts';
+import { wireFieldsOf } from '../model/flow-log.ts';
+import { expandWords } from '../record/row-formats.ts';
 import type { Findings } from './findings.ts';
 import { checkRow } from './flow-log-row.ts';
 import { isInterfacePattern } from './interface-pattern.ts';
@@ -40,7 +42,7 @@ function checkFlowLogs(findings: Findings): void {
     claim(findings, ids, `${entry}.id`, findings.settings.get(`${entry}.id`)?.value, 'the id of');
     checkTags(findings, `${entry}.tags`);
     checkRejects(findings, `${entry}.rejects.nflog`);
-    checkCount(findings, entry);
+    checkWire(findings, entry);
     const patterns = findings.settings.get(`${entry}.interfaces`)?.value;
     if (!Array.isArray(patterns)) continue;
     for (const pattern of patterns) claim(findings, interfaces, `${entry}.interfaces`, pattern, 'an interface of');
@@ -74,21 +76,29 @@ function checkRejects(findings: Findings, path: string): void {
   }
 }
 
-function checkCount(findings: Findings, entry: string): void {
+/** What asks for counts on the wire: `count`, or fields. */
+function checkWire(findings: Findings, entry: string): void {
   const { settings } = findings;
-  const path = `${entry}.count`;
-  if (settings.get(path)?.value !== 'wire') return;
+  if (settings.get(`${entry}.count`)?.value === 'wire') checkTellsSegments(findings, entry, `${entry}.count`, 'wire');
+  const path = `${entry}.fields`;
+  const words = settings.get(path)?.value;
+  const [field] = wireFieldsOf(expandWords(Array.isArray(words) ? (words as string[]) : []));
+  if (field !== undefined) checkTellsSegments(findings, entry, path, field);
+}
+
+function checkTellsSegments(findings: Findings, entry: string, path: string, what: string): void {
+  const { settings } = findings;
   const engine = settings.get('capture.engine')?.value;
   if (LIVE_ENGINE_NAMES.some((name) => name === engine) && !WIRE_ENGINE_NAMES.some((name) => name === engine)) {
     const others = WIRE_ENGINE_NAMES.join(' or ');
     findings.problemAt(
       path,
-      `'wire' is not supported by the engine ${String(engine)}: set capture.engine to ${others}`,
+      `'${what}' is not supported by the engine ${String(engine)}: set capture.engine to ${others}`,
     );
   }
   const interfaces = settings.get(`${entry}.interfaces`)?.value;
   if (Array.isArray(interfaces) && interfaces.includes('any')) {
-    findings.problemAt(path, "'wire' is not supported on any: list the interfaces");
+    findings.problemAt(path, `'${what}' is not supported on any: list the interfaces`);
   }
 }
 

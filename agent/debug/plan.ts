@@ -7,7 +7,7 @@ import { RecordingProgress } from '../capture/recording.ts';
 import { chosenFields } from '../cli/chosen-fields.ts';
 import type { Invocation } from '../cli/command.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
-import { COUNTS, FLOW_LOG_DEFAULTS, type FlowLog } from '../model/flow-log.ts';
+import { asksSegments, COUNTS, FLOW_LOG_DEFAULTS, type FlowLog } from '../model/flow-log.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
 import { NFLOG_GROUP_MAX } from '../model/packet-source.ts';
@@ -127,7 +127,7 @@ export function createSetup(plan: DebugPlan): Omit<DataPlaneSetup, 'control' | '
         bufferBytes: BUFFER_BYTES,
         promiscuous: false,
         filter,
-        tellsSegments: countsWire,
+        tellsSegments: asksSegments(flowLog),
       },
       rejectGroup: plan.rejectGroup,
     })),

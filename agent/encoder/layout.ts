@@ -99,3 +99,5 @@ export const TRANSLATED_SOURCE = 26;
 export const TRANSLATED_DESTINATION = 27;
 export const TRANSLATED_SOURCE_PORT = 28;
 export const TRANSLATED_DESTINATION_PORT = 29;
+export const WIRE_PACKETS = 30;
+export const WIRE_BYTES = 31;

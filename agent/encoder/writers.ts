@@ -18,6 +18,8 @@ const WRITERS = [
   ['start-ns', layout.FIRST_NANOSECOND],
   ['end-ns', layout.LAST_NANOSECOND],
   ['type', layout.FAMILY],
+  ['wire-packets', layout.WIRE_PACKETS],
+  ['wire-bytes', layout.WIRE_BYTES],
   ['icmp-type', layout.ICMP_TYPE],
   ['icmp-code', layout.ICMP_CODE],
   ['action', layout.ACTION],

@@ -14,11 +14,12 @@
  */
 import type { Ledger } from '../model/ledger.ts';
 import { type AllocateTableMemory, heapMemory, type TableMemory } from '../model/table-memory.ts';
-import { IP_BYTES } from '../packet/key-row.ts';
+import { IP_BYTES, ROW_WORDS } from '../packet/key-row.ts';
 import { packetsOf } from '../packet/segments.ts';
 import { COARSENINGS } from './coarsen.ts';
 import type { HashSeed } from './hash.ts';
 import type { KeySketch } from './key-sketch.ts';
+import { tableBytes, tableParts } from './table-parts.ts';
 
 export interface FlowTableOptions {
   readonly hashSeed: HashSeed;
@@ -29,6 +30,8 @@ export interface FlowTableOptions {
   readonly flowsMax: number;
   /** Counts the keys that find no room. */
   readonly coarsenedKeys?: KeySketch;
+  /** Whether it has columns of what is on the wire (table-parts.ts). */
+  readonly notesWire?: boolean;
 }
 
 /** Where the packets of a group are counted. */
@@ -59,10 +62,13 @@ export abstract class FlowTable {
   protected touched = 0;
   /** Rows that the last `update` found no slot for. */
   protected spilled = new Int32Array(0);
+  readonly #family: 4 | 6;
+  readonly #notesWire: boolean;
   readonly #allocate: AllocateTableMemory;
   readonly #flowsMax: number;
   readonly #coarsenedKeys: KeySketch | undefined;
   #memory: TableMemory;
+  #further: Float64Array | undefined;
   #growAt = 0;
   /** For the next size, where it was asked for already. */
   #next: TableMemory | undefined;
@@ -71,12 +77,15 @@ export abstract class FlowTable {
 
   constructor(options: FlowTableOptions, slotWords: 8 | 16) {
     this.hashSeed = options.hashSeed;
+    this.#family = slotWords === 8 ? 4 : 6;
+    this.#notesWire = options.notesWire === true;
     this.#allocate = options.allocate;
     this.#flowsMax = options.flowsMax;
     this.#coarsenedKeys = options.coarsenedKeys;
-    const slots = slotsFor(Math.min(options.flowsExpected, options.flowsMax));
-    this.#memory = firstMemory(slots * slotWords * 4, SLOTS_MIN * slotWords * 4, options.allocate);
-    this.slots = this.#memory.words;
+    this.#memory = this.#firstMemory(slotsFor(Math.min(options.flowsExpected, options.flowsMax)));
+    const { words, further } = tableParts(this.#family, this.#memory.words, this.#notesWire);
+    this.slots = words;
+    this.#further = further;
     this.wordMask = this.slots.length - 1;
     this.#setSize(slotWords);
   }
@@ -87,6 +96,23 @@ export abstract class FlowTable {
     if (this.spilled.length < count) this.spilled = new Int32Array(count);
     const spilled = this.count(rows, members, count, tallies);
     if (spilled > 0) this.#coarsen(rows, spilled, tallies);
+  }
+
+  /**
+   * Adds what the frames of members that were counted are on the wire more than here. Few frames of a group are several packets, so each looks for its
+   * flow once more. @param further two of each row
+   */
+  addFurther(rows: Int32Array, members: Int32Array, count: number, further: Float64Array): void {
+    if (this.#further === undefined) return;
+    for (let member = 0; member < count; member++) {
+      const row = members[member]!;
+      const at = (2 * row) / ROW_WORDS;
+      const slot = further[at] === 0 ? -1 : this.find(rows, row);
+      if (slot < 0) continue;
+      const to = (2 * slot) / this.slotWords;
+      this.#further[to]! += further[at]!;
+      this.#further[to + 1]! += further[at + 1]!;
+    }
   }
 
   /** The three passes; answers as `update` does. */
@@ -102,6 +128,10 @@ export abstract class FlowTable {
   protected abstract update(rows: Int32Array, members: Int32Array, count: number, tallies: FlowTallies): number;
   /** The hash of a row that was located. */
   protected abstract hashOf(rows: Int32Array, row: number): number;
+  /** The slot of a row's flow, -1 where it has none. */
+  protected abstract find(rows: Int32Array, row: number): number;
+  /** The same for the flow in the slot at `at` of another table. */
+  protected abstract findSlot(from: Int32Array, at: number): number;
   /** Puts the occupied slots of `from` into this table's empty slots. */
   protected abstract rehash(from: Int32Array): void;
 
@@ -113,13 +143,18 @@ export abstract class FlowTable {
     return this.slots;
   }
 
+  /** Two of each slot, where the table has them. */
+  get further(): Float64Array | undefined {
+    return this.#further;
+  }
+
   get memory(): TableMemory {
     return this.#memory;
   }
 
   /** Bytes of memory held. */
   get bytes(): number {
-    return this.slots.byteLength + (this.#next?.words.byteLength ?? 0);
+    return this.#memory.words.byteLength + (this.#next?.words.byteLength ?? 0);
   }
 
   /** No more flows come: what was only for them goes. */
@@ -141,7 +176,7 @@ export abstract class FlowTable {
     const members = Int32Array.from(this.spilled.subarray(0, spilled));
     for (const row of members) this.#coarsenedKeys?.add(this.hashOf(rows, row));
     let count = spilled;
-    let room = Math.floor(this.slots.length / this.slotWords / 8);
+    let room = Math.floor(this.#slotCount / 8);
     for (const coarsen of COARSENINGS) {
       for (let member = 0; member < count; member++) coarsen(rows, members[member]!);
       const isLast = coarsen === COARSENINGS.at(-1);
@@ -166,25 +201,53 @@ export abstract class FlowTable {
     if (flows > this.#growAt) {
       this.#grow(flows);
     } else {
-      this.#next = this.#allocate(this.slots.byteLength * 2);
+      this.#next = this.#allocate(this.#bytesOf(2 * this.#slotCount));
       this.#attendAt = this.#growAt;
     }
   }
 
   #grow(flows: number): void {
     const slots = slotsFor(Math.min(flows, this.#flowsMax));
-    const memory = this.#memoryFor(slots * this.slotWords * 4);
+    const memory = this.#memoryFor(this.#bytesOf(slots));
     if (memory === undefined) {
       this.#attendAt = Number.MAX_SAFE_INTEGER;
       return;
     }
     const before = this.#memory;
     const from = this.slots;
+    const formerFurther = this.#further;
+    const { words, further } = tableParts(this.#family, memory.words, this.#notesWire);
     this.#memory = memory;
-    this.slots = memory.words;
+    this.slots = words;
+    this.#further = further;
     this.#setSize(this.slotWords);
     this.rehash(from);
+    if (formerFurther !== undefined) this.#moveFurther(from, formerFurther);
     before.release();
+  }
+
+  #moveFurther(from: Int32Array, former: Float64Array): void {
+    for (let slot = 0; 2 * slot < former.length; slot++) {
+      if (former[2 * slot] === 0) continue;
+      const to = (2 * this.findSlot(from, slot * this.slotWords)) / this.slotWords;
+      this.#further![to] = former[2 * slot]!;
+      this.#further![to + 1] = former[2 * slot + 1]!;
+    }
+  }
+
+  /** As much as can be had, by halves; else as little as does, from the JavaScript heap. */
+  #firstMemory(slots: number): TableMemory {
+    const memory = this.#allocate(this.#bytesOf(slots));
+    if (memory !== undefined) return memory;
+    return slots > SLOTS_MIN ? this.#firstMemory(slots / 2) : heapMemory(this.#bytesOf(SLOTS_MIN));
+  }
+
+  #bytesOf(slots: number): number {
+    return tableBytes(this.#family, slots, this.#notesWire);
+  }
+
+  get #slotCount(): number {
+    return this.slots.length / this.slotWords;
   }
 
   #memoryFor(bytes: number): TableMemory | undefined {
@@ -201,16 +264,9 @@ export abstract class FlowTable {
     this.hashShift = 32 - Math.log2(slots);
     this.usedMax = Math.min(roomMax(slots), this.#flowsMax);
     this.#growAt = Math.min(roomFor(slots), this.#flowsMax);
-    const asksBefore = this.slots.byteLength * 2 >= NEXT_BYTES_MIN && this.#growAt < this.#flowsMax;
+    const asksBefore = this.#bytesOf(2 * slots) >= NEXT_BYTES_MIN && this.#growAt < this.#flowsMax;
     this.#attendAt = asksBefore ? Math.floor(this.#growAt * NEXT_AT) : this.#growAt;
   }
-}
-
-/** As much as can be had, by halves; else as little as does, from the JavaScript heap. */
-function firstMemory(bytes: number, bytesMin: number, allocate: AllocateTableMemory): TableMemory {
-  const memory = allocate(bytes);
-  if (memory !== undefined) return memory;
-  return bytes > bytesMin ? firstMemory(bytes / 2, bytesMin, allocate) : heapMemory(bytesMin);
 }
 
 /** The power of two that has room for `flows`. */

@@ -12,6 +12,7 @@ import { RejectIndex } from './reject-index.ts';
 import { findSlot, SLOT_LAYOUTS, slotBytes, writeAnswerKey } from './slot-key.ts';
 import { IPV6_WORDS, STATE_BYTES_FULL, STATE_CARRYING } from './slot-layout.ts';
 import type { TableSlots } from './table-cursor.ts';
+import { loadFurther } from './table-parts.ts';
 
 export interface IncrementOptions {
   /** As they are. What the cursor does not answer is taken out of them, so that a later cursor does, unless it is the last one. */
@@ -53,7 +54,7 @@ export class IncrementCursor implements RecordCursor {
     for (; this.#table < now.length; this.#table++, this.#at = 0) {
       const table = now[this.#table]!;
       const first = this.#firstOf(table);
-      const before = this.#options.before.find((one) => isSameTable(one, table))?.words;
+      const before = this.#options.before.find((one) => isSameTable(one, table));
       const layout = SLOT_LAYOUTS[table.family];
       while (this.#at < table.words.length) {
         const at = (first + this.#at) & (table.words.length - 1);
@@ -82,19 +83,32 @@ export class IncrementCursor implements RecordCursor {
   }
 
   /** False where there is nothing new. */
-  #load({ family, words, rejection }: TableSlots, before: Int32Array | undefined, at: number, record: FlowRecord) {
-    const { state, load } = SLOT_LAYOUTS[family];
+  #load(
+    { family, words, further, rejection }: TableSlots,
+    before: TableSlots | undefined,
+    at: number,
+    record: FlowRecord,
+  ) {
+    const { state, load, words: slotWords } = SLOT_LAYOUTS[family];
     const { flowsMax, isLast = false } = this.#options;
     const slot: Slot = { family, words, at };
     const former = before && this.#former(before, slot);
-    if (!isLast && former !== undefined && isLess(words, at + state, former)) keepCounters(words, at + state, former);
+    if (!isLast && former !== undefined) {
+      if (isLess(words, at + state, former)) keepCounters(words, at + state, former);
+      // A table that grows has these a moment after the counters.
+      if (hasLess(further, at / slotWords, former)) keepFurther(further, at / slotWords, former);
+    }
     load(words, at, record);
+    loadFurther(further, at / slotWords, record);
     this.#subtract(record, slot, former, rejection !== undefined);
-    if (record.packets === 0 && record.bytes === 0) return false;
+    if (isNothing(record)) return false;
     // What is rejected of a flow comes at once, and its accepted packets with it: one is taken from the other.
     const mayWait = rejection === undefined && !this.#nowRejects.find(family, words, at);
     if (mayWait && ++this.#answered > flowsMax) {
-      if (!isLast) keepCounters(words, at + state, former);
+      if (!isLast) {
+        keepCounters(words, at + state, former);
+        keepFurther(further, at / slotWords, former);
+      }
       this.deferred++;
       this.deferredPackets += record.packets;
       return false;
@@ -114,14 +128,19 @@ export class IncrementCursor implements RecordCursor {
     if (!isRejected && before.find(family, words, at)) lower(had, before);
     record.packets -= had.packets;
     record.bytes -= had.bytes;
+    record.furtherPackets -= former.furtherPackets;
+    record.furtherBytes -= former.furtherBytes;
   }
 
   /** A table that has not grown has its flows where they were. */
-  #former(before: Int32Array, { family, words, at }: Slot): Counters | undefined {
-    const { state } = SLOT_LAYOUTS[family];
+  #former({ words: before, further }: TableSlots, { family, words, at }: Slot): Counters | undefined {
+    const { state, words: slotWords } = SLOT_LAYOUTS[family];
     const isInPlace = before.length === words.length;
     const found = isInPlace ? at : findSlot(before, this.#options.hashSeed, family, words, at);
-    return found < 0 || before[found + state] === 0 ? undefined : { words: before, state: found + state };
+    if (found < 0 || before[found + state] === 0) return undefined;
+    const slot = (2 * found) / slotWords;
+    const [furtherPackets = 0, furtherBytes = 0] = further?.subarray(slot, slot + 2) ?? [];
+    return { words: before, state: found + state, furtherPackets, furtherBytes };
   }
 }
 
@@ -135,6 +154,8 @@ interface Slot {
 interface Counters {
   readonly words: Int32Array;
   readonly state: number;
+  readonly furtherPackets: number;
+  readonly furtherBytes: number;
 }
 
 function isSameTable(left: TableSlots, right: TableSlots): boolean {
@@ -154,6 +175,21 @@ function lower(counted: Tally, rejected: Tally): void {
 function isLess(words: Int32Array, state: number, former: Counters): boolean {
   const hasFewer = words[state + 1]! >>> 0 < former.words[former.state + 1]! >>> 0;
   return hasFewer || slotBytes(words, state) < slotBytes(former.words, former.state);
+}
+
+function isNothing({ packets, bytes, furtherPackets, furtherBytes }: FlowRecord): boolean {
+  return packets === 0 && bytes === 0 && furtherPackets === 0 && furtherBytes === 0;
+}
+
+function hasLess(further: Float64Array | undefined, slot: number, former: Counters): boolean {
+  return (
+    further !== undefined &&
+    (further[2 * slot]! < former.furtherPackets || further[2 * slot + 1]! < former.furtherBytes)
+  );
+}
+
+function keepFurther(further: Float64Array | undefined, slot: number, former: Counters | undefined): void {
+  further?.set([former?.furtherPackets ?? 0, former?.furtherBytes ?? 0], 2 * slot);
 }
 
 /** The counters, with the bits of the state that belong to them; none where there were none. */

@@ -3,6 +3,7 @@ import { packetsOf } from '../packet/segments.ts';
 import { FlowTable, type FlowTableOptions, type FlowTallies } from './flow-table.ts';
 import { hashIpv4 } from './hash.ts';
 import { addToFlow, startFlow } from './key-layout.ts';
+import { findSlot } from './slot-key.ts';
 import { IPV4_STATE, IPV4_WORDS, STATE_PROTOCOL } from './slot-layout.ts';
 
 /** Flows over IPv4. Hot: benchmark case `table-ipv4`. */
@@ -98,6 +99,25 @@ export class Ipv4Table extends FlowTable {
   protected override hashOf(rows: Int32Array, row: number): number {
     const protocol = rows[row + PROTOCOL_AND_FLAGS]! & STATE_PROTOCOL;
     return hashIpv4(this.hashSeed, rows[row + SOURCE]!, rows[row + DESTINATION]!, rows[row + PORTS]!, protocol);
+  }
+
+  protected override find(rows: Int32Array, row: number): number {
+    const { slots } = this;
+    const protocol = rows[row + PROTOCOL_AND_FLAGS]! & STATE_PROTOCOL;
+    let slot = (this.hashOf(rows, row) >>> this.hashShift) << 3;
+    for (; slots[slot + IPV4_STATE] !== 0; slot = (slot + IPV4_WORDS) & this.wordMask) {
+      const isFound =
+        slots[slot] === rows[row + SOURCE] &&
+        slots[slot + 1] === rows[row + DESTINATION] &&
+        slots[slot + 2] === rows[row + PORTS] &&
+        (slots[slot + IPV4_STATE]! & STATE_PROTOCOL) === protocol;
+      if (isFound) return slot;
+    }
+    return -1;
+  }
+
+  protected override findSlot(from: Int32Array, at: number): number {
+    return findSlot(this.slots, this.hashSeed, 4, from, at);
   }
 
   protected override rehash(from: Int32Array): void {

@@ -3,6 +3,7 @@ import { packetsOf } from '../packet/segments.ts';
 import { FlowTable, type FlowTableOptions, type FlowTallies } from './flow-table.ts';
 import { hashIpv6 } from './hash.ts';
 import { addToFlow, startFlow } from './key-layout.ts';
+import { findSlot } from './slot-key.ts';
 import { IPV6_HASH, IPV6_STATE, IPV6_WORDS, STATE_PROTOCOL } from './slot-layout.ts';
 
 /** Key words that a row and a slot share: four of source, four of destination, ports. */
@@ -99,6 +100,25 @@ export class Ipv6Table extends FlowTable {
 
   protected override hashOf(rows: Int32Array, row: number): number {
     return rows[row + HASH]!;
+  }
+
+  protected override find(rows: Int32Array, row: number): number {
+    const { slots } = this;
+    const hash = rows[row + HASH]!;
+    const protocol = rows[row + PROTOCOL_AND_FLAGS]! & STATE_PROTOCOL;
+    let slot = (hash >>> this.hashShift) << 4;
+    for (; slots[slot + IPV6_STATE] !== 0; slot = (slot + IPV6_WORDS) & this.wordMask) {
+      const isFound =
+        slots[slot + IPV6_HASH] === hash &&
+        (slots[slot + IPV6_STATE]! & STATE_PROTOCOL) === protocol &&
+        isSameKey(slots, slot, rows, row);
+      if (isFound) return slot;
+    }
+    return -1;
+  }
+
+  protected override findSlot(from: Int32Array, at: number): number {
+    return findSlot(this.slots, this.hashSeed, 6, from, at);
   }
 
   protected override rehash(from: Int32Array): void {

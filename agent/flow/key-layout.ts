@@ -97,6 +97,8 @@ function loadCounters(slots: Int32Array, at: number, record: FlowRecord): void {
   record.tcpFlags = (state & STATE_FLAGS) >>> 8;
   record.packets = slots[at + 2]! >>> 0;
   record.bytes = bytesOf(state, slots[at + 3]!);
+  record.furtherPackets = 0;
+  record.furtherBytes = 0;
   record.firstMicroseconds = slots[at + 4]!;
   record.lastMicroseconds = slots[at + 5]!;
   record.isAnnotated = false;

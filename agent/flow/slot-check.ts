@@ -17,7 +17,7 @@ export interface SlotSums {
 }
 
 /** @param windowSeconds no packet of the window is later than this after its start */
-export function clearDamagedSlots({ family, words }: TableSlots, windowSeconds: number): SlotSums {
+export function clearDamagedSlots({ family, words, further }: TableSlots, windowSeconds: number): SlotSums {
   const slotWords = family === 4 ? IPV4_WORDS : IPV6_WORDS;
   const stateWord = family === 4 ? IPV4_STATE : IPV6_STATE;
   const microseconds = windowSeconds * 1_000_000;
@@ -28,7 +28,8 @@ export function clearDamagedSlots({ family, words }: TableSlots, windowSeconds: 
     const packets = words[at + 1]! >>> 0;
     const first = words[at + 3]!;
     const last = words[at + 4]!;
-    if ((state & OCCUPIED) !== 0 && packets > 0 && first >= 0 && first <= last && last < microseconds) {
+    const isCounted = packets > 0 && first >= 0 && first <= last && last < microseconds;
+    if ((state & OCCUPIED) !== 0 && isCounted && isWhole(further, (at - stateWord) / slotWords)) {
       sums.flows += 1;
       sums.packets += packets;
       sums.bytes += bytesOf(state, words[at + 2]!);
@@ -38,4 +39,13 @@ export function clearDamagedSlots({ family, words }: TableSlots, windowSeconds: 
     }
   }
   return sums;
+}
+
+/** Of a slot's columns of what is on the wire. */
+function isWhole(further: Float64Array | undefined, slot: number): boolean {
+  return further === undefined || (isCount(further[2 * slot]!) && isCount(further[2 * slot + 1]!));
+}
+
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
 }

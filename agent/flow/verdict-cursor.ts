@@ -17,6 +17,7 @@ import type { HashSeed } from './hash.ts';
 import { RejectIndex } from './reject-index.ts';
 import { SLOT_LAYOUTS, slotBytes } from './slot-key.ts';
 import type { TableSlots } from './table-cursor.ts';
+import { loadFurther } from './table-parts.ts';
 
 type SettledParts = Pick<Ledger, 'rejected' | 'rejectsUnmatched'>;
 
@@ -64,13 +65,14 @@ export class VerdictCursor implements RecordCursor {
 
   next(record: FlowRecord): boolean {
     for (; this.#table < this.#tables.length; this.#table++, this.#at = 0) {
-      const { family, words, rejection } = this.#tables[this.#table]!;
+      const { family, words, further, rejection } = this.#tables[this.#table]!;
       const layout = SLOT_LAYOUTS[family];
       while (this.#at < words.length) {
         const at = this.#at;
         this.#at += layout.words;
         if (words[at + layout.state] === 0) continue;
         layout.load(words, at, record);
+        loadFurther(further, at / layout.words, record);
         record.isAnnotated = rejection !== undefined;
         record.annotations.action = rejection === undefined ? 'ACCEPT' : 'REJECT';
         record.annotations.rejectRule = rejection?.rule ?? '';

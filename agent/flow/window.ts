@@ -75,7 +75,7 @@ export class Window {
   }
 
   get slots(): readonly TableSlots[] {
-    return this.tables.map(({ family, table }) => ({ family, words: table.words }));
+    return this.tables.map(({ family, table: { words, further } }) => ({ family, words, further }));
   }
 
   get flows(): number {

@@ -12,20 +12,13 @@ import type { HashSeed } from '../flow/hash.ts';
 import type { MemoryPlaces } from '../model/memory-places.ts';
 import { packageRoot } from '../native/addon.ts';
 import { ROW_WORDS } from '../packet/key-row.ts';
-import { GROUP, IPV4_MEMBERS, IPV6_MEMBERS, RANGES, ROWS, SEED, SPILLED } from './layout.ts';
+import { FURTHER, GROUP, IPV4_MEMBERS, IPV6_MEMBERS, RANGES, ROWS, SEED, SPILLED } from './layout.ts';
 import { Ranges } from './ranges.ts';
 import { type LinearMemory, webAssembly } from './web-assembly.ts';
 
 /** The functions of assembly/kernel.ts. Addresses and lengths are in bytes. */
 export interface KernelCalls {
-  readGroup(
-    link: number,
-    asksRules: boolean,
-    countsWire: boolean,
-    start: number,
-    end: number,
-    isOpened: boolean,
-  ): number;
+  readGroup(link: number, asksRules: boolean, segments: number, start: number, end: number, isOpened: boolean): number;
   keyByIcmp(members: number, count: number): void;
   countIpv4(slots: number, bytes: number, used: number, usedMax: number, count: number): number;
   countIpv6(slots: number, bytes: number, used: number, usedMax: number, count: number): number;
@@ -50,6 +43,7 @@ export class Kernel implements MemoryPlaces {
   readonly ipv4Members: Int32Array;
   readonly ipv6Members: Int32Array;
   readonly spilled: Int32Array<ArrayBuffer>;
+  readonly further: Float64Array;
   readonly #ranges: Ranges;
   #seed: HashSeed | undefined;
 
@@ -63,6 +57,7 @@ export class Kernel implements MemoryPlaces {
     this.ipv4Members = new Int32Array(buffer, IPV4_MEMBERS, GROUP);
     this.ipv6Members = new Int32Array(buffer, IPV6_MEMBERS, GROUP);
     this.spilled = new Int32Array(buffer, SPILLED, GROUP);
+    this.further = new Float64Array(buffer, FURTHER, 2 * GROUP);
     this.#ranges = new Ranges(rangesFrom, buffer.byteLength - rangesFrom);
   }
 

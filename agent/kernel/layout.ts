@@ -2,10 +2,11 @@
  * Where what both sides of the kernel know stands in its linear memory, in bytes: TypeScript through typed arrays, the
  * AssemblyScript of assembly/ through loads and stores. Both compile this file, so it holds nothing but numbers.
  *
- *     0           256    512                4096       12288          12800          13312        13824     65536
- *     | progress  | seed | sums of a count  | rows ... | IPv4 members | IPv6 members | spilled    |  free   | ranges ...
+ *     0           256    512                4096       12288          12800          13312        13824     15872     65536
+ *     | progress  | seed | sums of a count  | rows ... | IPv4 members | IPv6 members | spilled    | further |  free   | ranges ...
  *
- * Rows are those of packet/key-row.ts, members and spilled are word offsets of rows, as in the meter. The ranges
+ * Rows are those of packet/key-row.ts, members and spilled are word offsets of rows, as in the meter; further are two float64 of each
+ * row (packet/segments.ts). The ranges
  * (linear-memory.ts) are batches, pieces of files and flow tables.
  */
 
@@ -45,6 +46,7 @@ export const ROWS = 4096;
 export const IPV4_MEMBERS = 12_288;
 export const IPV6_MEMBERS = 12_800;
 export const SPILLED = 13_312;
+export const FURTHER = 13_824;
 /** Where ranges may begin. */
 export const RANGES = 65_536;
 
@@ -53,6 +55,11 @@ export const STOP_END = 0;
 export const STOP_FULL = 1;
 export const STOP_WINDOW = 2;
 export const STOP_SUSPECT = 3;
+
+/** What is done about frames that stand for several packets. */
+export const SEGMENTS_IGNORED = 0;
+export const SEGMENTS_COUNTED = 1;
+export const SEGMENTS_NOTED = 2;
 
 /** Link types as the kernel counts them. */
 export const LINK_ETHERNET = 0;

@@ -15,10 +15,13 @@ export const PAGE_BYTES = 4096;
 /**
  * The layout of everything in these files: this block, the snapshot of a ledger (ledger-snapshot.ts), the sketch of coarsened keys
  * (flow/key-sketch.ts), the slots (flow/key-layout.ts), and their places (window-file.ts). Raise it with any change of these, and with a new
- * reason of gaps; a new number of the ledger needs none, because the header of each window lists those it has. Windows with a higher number stay for the flowlogd that wrote them; of earlier layouts 3 is read (layout-3.ts), and windows
+ * reason of gaps; a new number of the ledger needs none, because the header of each window lists those it has. Windows with a higher number stay for the flowlogd that wrote them; of earlier layouts 4 and 3 (layout-3.ts) are read, and windows
  * of 1 and 2 go to the quarantine. The block itself has been the same in every layout.
  */
-export const LAYOUT_VERSION = 4;
+export const LAYOUT_VERSION = 5;
+/** The same but for the tables of flow logs that say what is on the wire; those of others are still written in it. */
+export const LAYOUT_WITHOUT_WIRE = 4;
+const PRESENT_LAYOUTS: readonly number[] = [LAYOUT_WITHOUT_WIRE, LAYOUT_VERSION];
 
 const MAGIC = 0x464c_4f57;
 const TEXT_AT = 32;
@@ -68,7 +71,8 @@ export function decodeHeader(file: Uint8Array): FoundHeader {
   if (file.length < PAGE_BYTES) return damaged('it is cut short');
   const [magic = 0, layout = 0, length = 0] = new Uint32Array(new Uint8Array(file.subarray(0, 12)).buffer);
   if (magic !== MAGIC) return damaged('it does not begin as a file of flowlogd on this kind of machine does');
-  if (layout > LAYOUT_VERSION && !isOfLayout(file, length, LAYOUT_VERSION)) return { kind: 'newer', layout };
+  if (layout > LAYOUT_VERSION && !PRESENT_LAYOUTS.some((each) => isOfLayout(file, length, each)))
+    return { kind: 'newer', layout };
   if (length > TEXT_BYTES_MAX || TEXT_AT + length > file.length) return damaged('its header is cut short');
   const digest = digestOf(file, length);
   if (!digest.every((byte, index) => byte === file[DIGEST_AT + index])) return damaged('its header is damaged');
@@ -82,6 +86,11 @@ function isOfLayout(file: Uint8Array, length: number, layout: number): boolean {
   const block = Uint8Array.from(file.subarray(0, TEXT_AT + length));
   new Uint32Array(block.buffer, 0, 2)[1] = layout;
   return digestOf(block, length).every((byte, index) => byte === file[DIGEST_AT + index]);
+}
+
+/** Whether what follows a header of this layout lies as window-file.ts draws it. */
+export function isPresentLayout(layout: number): boolean {
+  return PRESENT_LAYOUTS.includes(layout);
 }
 
 function digestOf(block: Uint8Array, length: number): Uint8Array {

@@ -17,6 +17,9 @@ import {
   NOT_IP_PACKETS,
   RECORD,
   RECORDS_LEFT,
+  SEGMENTS_COUNTED,
+  SEGMENTS_IGNORED,
+  SEGMENTS_NOTED,
   STOP_SUSPECT,
   STOP_WINDOW,
   SUSPECT_FAMILY,
@@ -52,13 +55,18 @@ export class KernelGroups extends PacketGroups {
     words[RECORDS_LEFT / 4] = batch.count;
     words[FRAMES / 4] = frames === view ? 0 : frames.byteOffset;
     this.#forgetGroup();
-    this.#read(link, view);
+    this.#read(link, view, this.#segments(frames === view));
     return words[RECORD / 4]! - view.byteOffset;
   }
 
-  #read(link: number, view: DataView): void {
+  #segments(isInline: boolean): number {
+    if (this.#options.countsWire === true) return SEGMENTS_COUNTED;
+    return this.notesSegments(isInline) ? SEGMENTS_NOTED : SEGMENTS_IGNORED;
+  }
+
+  #read(link: number, view: DataView, segments: number): void {
     const { calls, words } = this.#kernel;
-    const { windowSeconds, exclusion, countsWire = false } = this.#options;
+    const { windowSeconds, exclusion } = this.#options;
     let window = this.#owner.currentWindow;
     let isOpened = false;
     while (words[RECORDS_LEFT / 4]! > 0) {
@@ -67,7 +75,7 @@ export class KernelGroups extends PacketGroups {
         isOpened = true;
       }
       const { start } = window;
-      const stop = calls.readGroup(link, exclusion.hasRules, countsWire, start, start + windowSeconds, isOpened);
+      const stop = calls.readGroup(link, exclusion.hasRules, segments, start, start + windowSeconds, isOpened);
       isOpened = false;
       this.#enterRefusals(window);
       if (stop === STOP_SUSPECT) this.#judge(window);

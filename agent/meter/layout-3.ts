@@ -9,9 +9,10 @@
  * The window's file was made first and removed first. G counts the sizes.
  */
 import { readdirSync, renameSync } from 'node:fs';
+import { tableBytes } from '../flow/table-parts.ts';
 import type { NumberedRejection } from '../model/rejection.ts';
 import { decodeHeader, PAGE_BYTES } from './header-block.ts';
-import { type ReadRange, SLOT_BYTES, type StoredSlots, slotsOf } from './stored-table.ts';
+import { type ReadRange, type StoredSlots, slotsOf } from './stored-table.ts';
 import type { PersistedWindow, WindowHeader } from './window-file.ts';
 
 export const LAYOUT_3 = 3;
@@ -78,7 +79,7 @@ export function readLayout3Table(
     generation === expected.generation &&
     rejection?.number === expected.reject;
   if (!isExpected) return 'its header is that of another table';
-  if (slots * SLOT_BYTES[family] !== bytes) return 'it has not the size that it says';
+  if (tableBytes(family, slots, false) !== bytes) return 'it has not the size that it says';
   return slotsOf(file, { family, bytes, rejection });
 }
 

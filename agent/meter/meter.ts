@@ -93,10 +93,14 @@ export class Meter implements GroupOwner {
 
   /** Counts the members of the present group. */
   count(window: Window, ipv4Count: number, ipv6Count: number): void {
-    const { rows, ipv4Members, ipv6Members } = this.#groups.memory;
+    const { rows, ipv4Members, ipv6Members, further } = this.#groups.memory;
     const bytesBefore = window.tableBytes;
     if (ipv4Count > 0) window.ipv4.add(rows, ipv4Members, ipv4Count, window.ledger);
     if (ipv6Count > 0) window.ipv6.add(rows, ipv6Members, ipv6Count, window.ledger);
+    if (this.#options.notesWire === true) {
+      if (ipv4Count > 0) window.ipv4.addFurther(rows, ipv4Members, ipv4Count, further);
+      if (ipv6Count > 0) window.ipv6.addFurther(rows, ipv6Members, ipv6Count, further);
+    }
     const grownBytes = window.tableBytes - bytesBefore;
     if (grownBytes === 0) return;
     this.#tableBytes += grownBytes;
@@ -152,8 +156,9 @@ export class Meter implements GroupOwner {
   }
 
   #tableOptions(purpose: TablePurpose, flowsExpected: number): FlowTableOptions {
-    const { hashSeed, allocate, flowsMax } = this.#options;
-    return { hashSeed, allocate: (bytes) => allocate(bytes, purpose), flowsMax, flowsExpected };
+    const { hashSeed, allocate, flowsMax, notesWire = false } = this.#options;
+    const purposed = { ...purpose, notesWire };
+    return { hashSeed, allocate: (bytes) => allocate(bytes, purposed), flowsMax, flowsExpected, notesWire };
   }
 
   #keepBounds(inUse: Window): void {

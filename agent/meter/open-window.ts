@@ -7,8 +7,9 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { SLOT_LAYOUTS } from '../flow/slot-key.ts';
 import type { TableSlots } from '../flow/table-cursor.ts';
+import { tableParts } from '../flow/table-parts.ts';
 import { isSystemError } from '../model/system-error.ts';
-import type { SettledSlots } from './settled-slots.ts';
+import type { ReadInto, SettledSlots } from './settled-slots.ts';
 import type { ReadRange } from './stored-table.ts';
 import { LARGE_TABLE_BYTES } from './table-memory.ts';
 import type { PersistedWindow } from './window-file.ts';
@@ -93,16 +94,19 @@ export class OpenWindow {
   }
 
   #fullest(key: string, sources: readonly Source[]): TableSlots | undefined {
-    let best: { readonly slots: TableSlots; readonly packets: number } | undefined;
+    let best: { readonly slots: TableSlots; readonly packets: number; readonly bytes: number } | undefined;
     for (const { fileDescriptor, place } of sources) {
-      const { family, rejection, at, bytes } = place;
-      const words = new Int32Array(bytes / 4);
+      const { family, rejection, at, bytes, notesWire } = place;
+      const { words, further } = tableParts(family, new Int32Array(bytes / 4), notesWire);
       const read = (into: Uint8Array, position: number) => readSync(fileDescriptor, into, 0, into.length, position);
       if (!this.#settled.read(read, at, family, words)) return undefined;
+      if (further !== undefined && !isFilled(further, read, at + words.byteLength)) return undefined;
       const packets = packetsIn(family, words);
-      if (best === undefined || packets >= best.packets) best = { slots: { family, words, rejection }, packets };
+      if (best === undefined || packets >= best.packets) {
+        best = { slots: { family, words, further, rejection }, packets, bytes };
+      }
     }
-    if (best !== undefined) this.#inUse.set(key, best.slots.words.byteLength);
+    if (best !== undefined) this.#inUse.set(key, best.bytes);
     return best?.slots;
   }
 }
@@ -123,6 +127,11 @@ function isUnused({ fileDescriptor, place }: Source): boolean {
   const probe = Buffer.alloc(PROBE_BYTES);
   readSync(fileDescriptor, probe, 0, PROBE_BYTES, place.at);
   return probe.every((byte) => byte === 0);
+}
+
+/** These are right at any moment, each by itself. */
+function isFilled({ buffer, byteOffset, byteLength }: Float64Array, read: ReadInto, position: number): boolean {
+  return read(new Uint8Array(buffer, byteOffset, byteLength), position) === byteLength;
 }
 
 function packetsIn(family: 4 | 6, words: Int32Array): number {

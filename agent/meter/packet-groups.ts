@@ -17,8 +17,8 @@ import {
 import { type Decoder, IPV4, IPV6, NOT_IP } from '../packet/decode.ts';
 import { type Exclusion, KEEP } from '../packet/exclusion.ts';
 import { keyByIcmp } from '../packet/icmp.ts';
-import { MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
-import { countSegments, forgetSegments } from '../packet/segments.ts';
+import { IP_BYTES, MICROSECONDS, ROW_WORDS } from '../packet/key-row.ts';
+import { countSegments, forgetSegments, noteSegments } from '../packet/segments.ts';
 
 /** Whose packets they are: the meter. */
 export interface GroupOwner {
@@ -36,6 +36,8 @@ export interface GroupOptions {
   readonly keysIcmp?: boolean;
   /** Whether a frame that stands for several packets counts as those, where its record says how many they are. */
   readonly countsWire?: boolean;
+  /** Whether what it is on the wire is noted beside what it is here. */
+  readonly notesWire?: boolean;
 }
 
 /** Where the rows of a group stand, and which of them are of which family, as word offsets. */
@@ -43,6 +45,8 @@ export interface GroupMemory {
   readonly rows: Int32Array;
   readonly ipv4Members: Int32Array;
   readonly ipv6Members: Int32Array;
+  /** Two of each row: packets and bytes that its frame is on the wire more than here, where they are noted. */
+  readonly further: Float64Array;
 }
 
 export function createGroupMemory(): GroupMemory {
@@ -50,6 +54,7 @@ export function createGroupMemory(): GroupMemory {
     rows: new Int32Array(GROUP * ROW_WORDS),
     ipv4Members: new Int32Array(GROUP),
     ipv6Members: new Int32Array(GROUP),
+    further: new Float64Array(2 * GROUP),
   };
 }
 
@@ -68,11 +73,12 @@ export class PacketGroups {
   add(batch: PacketBatch, decode: Decoder): number {
     const owner = this.#owner;
     const { windowSeconds, exclusion, countsWire } = this.#options;
-    const { rows, ipv4Members, ipv6Members } = this.memory;
+    const { rows, ipv4Members, ipv6Members, further } = this.memory;
     const view = batch.view;
     const frames = framesOf(batch);
     const isInline = frames === view;
     const asksSegments = countsWire === true && isInline;
+    const notesSegments = this.notesSegments(isInline);
     let window = owner.currentWindow;
     let start = window === undefined ? Number.POSITIVE_INFINITY : window.start;
     let end = start + windowSeconds;
@@ -96,6 +102,10 @@ export class PacketGroups {
       const decoded = decode(frames, frame, captured, wire, rows, row);
       if (decoded === IPV4 || decoded === IPV6) {
         if (asksSegments) countSegments(view.getUint32(at + SEGMENTATION, true), wire, rows, row);
+        else if (notesSegments) {
+          const segmentation = view.getUint32(at + SEGMENTATION, true);
+          noteSegments(segmentation, wire, rows[row + IP_BYTES]! >>> 0, further, (2 * row) / ROW_WORDS);
+        }
         const rule = exclusion.match(rows, row, decoded);
         if (rule === KEEP) {
           // The double 0.001 is a little more than a thousandth, so no whole microsecond is ever cut to the one before.
@@ -119,6 +129,13 @@ export class PacketGroups {
     }
     if (window !== undefined) this.#count(window, ipv4Count, ipv6Count);
     return at;
+  }
+
+  /** Whether the frames of a batch say what they are on the wire; where they cannot, none is more than here. */
+  protected notesSegments(isInline: boolean): boolean {
+    if (this.#options.notesWire !== true) return false;
+    if (!isInline) this.memory.further.fill(0);
+    return isInline;
   }
 
   #count(window: Window, ipv4Count: number, ipv6Count: number): void {

@@ -1,9 +1,8 @@
 /** Tables as another run left them in a file. */
 import { clearDamagedSlots, type SlotSums } from '../flow/slot-check.ts';
 import type { TableSlots } from '../flow/table-cursor.ts';
+import { tableParts } from '../flow/table-parts.ts';
 import type { NumberedRejection } from '../model/rejection.ts';
-
-export const SLOT_BYTES = { 4: 32, 6: 64 } as const;
 
 /** A range of a file, less where it ends before, or why it cannot be read. */
 export type ReadRange = (position: number, bytes: number) => Uint8Array | string;
@@ -16,14 +15,22 @@ export interface RecoveredTable extends StoredSlots {
   readonly sums: SlotSums;
 }
 
+interface StoredShape {
+  readonly family: 4 | 6;
+  readonly bytes: number;
+  readonly rejection: NumberedRejection | undefined;
+  readonly notesWire?: boolean | undefined;
+}
+
 /** Or why they cannot be used. @param found the slots, and perhaps more behind them */
 export function slotsOf(
   found: Uint8Array | string,
-  { family, bytes, rejection }: { family: 4 | 6; bytes: number; rejection: NumberedRejection | undefined },
+  { family, bytes, rejection, notesWire = false }: StoredShape,
 ): StoredSlots | string {
   if (typeof found === 'string') return found;
   if (found.length < bytes) return 'it is cut short';
-  return { family, words: new Int32Array(found.buffer, found.byteOffset, bytes / 4), rejection };
+  const memory = new Int32Array(found.buffer, found.byteOffset, bytes / 4);
+  return { family, ...tableParts(family, memory, notesWire), rejection };
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Window } from '../flow/window.ts';
 import type { PersistedFiles } from '../model/closed-window.ts';
-import { keysIcmp, type ObservationPoint } from '../model/flow-log.ts';
+import { keysIcmp, notesWire, type ObservationPoint } from '../model/flow-log.ts';
 import type { LiveFigures } from '../model/live-figures.ts';
 import { firstSeconds, type PacketBatch } from '../model/packet-batch.ts';
 import { type LiveEngine, type PacketSource, READ } from '../model/packet-source.ts';
@@ -18,7 +18,7 @@ import type { WindowJournal } from './window-journal.ts';
 
 export interface TapOptions extends Omit<TapAttachmentOptions, 'onEvent'> {
   readonly engine: LiveEngine;
-  readonly meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds' | 'keysIcmp' | 'countsWire'>;
+  readonly meter: Omit<MeterOptions, 'onClosed' | 'windowSeconds' | 'keysIcmp' | 'countsWire' | 'notesWire'>;
   /** Where the windows outlive a kill; without it they are memory-only. */
   readonly journal?: WindowJournal | undefined;
   /** Whether a table may take so many bytes more now; where it may not, its window is coarsened early. */
@@ -210,6 +210,7 @@ function boundedMeter({ point, meter, journal, hasRoom = () => true }: TapOption
     ...meter,
     keysIcmp: keysIcmp(point.flowLog),
     countsWire: point.flowLog.count === 'wire',
+    notesWire: notesWire(point.flowLog),
     allocate: (bytes: number, purpose: TablePurpose) => (hasRoom(bytes) ? allocate(bytes, purpose) : undefined),
   };
 }

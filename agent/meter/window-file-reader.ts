@@ -1,8 +1,16 @@
 /** Reads what another run wrote into the files of a window (window-file.ts), perhaps not to the end. */
-import { decodeHeader, type FoundHeader, headerBytes, LAYOUT_VERSION, PAGE_BYTES } from './header-block.ts';
+import { tableBytes } from '../flow/table-parts.ts';
+import {
+  decodeHeader,
+  type FoundHeader,
+  headerBytes,
+  isPresentLayout,
+  LAYOUT_VERSION,
+  PAGE_BYTES,
+} from './header-block.ts';
 import { LAYOUT_3, windowOfLayout3 } from './layout-3.ts';
 import { type FoundSnapshot, readSnapshot, snapshotRoom } from './ledger-snapshot.ts';
-import { type ReadRange, SLOT_BYTES, type StoredSlots, slotsOf } from './stored-table.ts';
+import { type ReadRange, type StoredSlots, slotsOf } from './stored-table.ts';
 import { bytesBeforeTables, type PersistedTable, type PersistedWindow, type WindowHeader } from './window-file.ts';
 
 export interface WindowHead {
@@ -27,7 +35,7 @@ export function readHead(read: ReadRange): FoundHead {
   if (header.kind === 'newer') return newer(`its layout is ${header.layout}, this version reads ${LAYOUT_VERSION}`);
   if (header.kind !== 'header') return header;
   const { layout, bytes, value } = header;
-  if (layout !== LAYOUT_VERSION && layout !== LAYOUT_3)
+  if (!isPresentLayout(layout) && layout !== LAYOUT_3)
     return damaged(`an earlier flowlogd wrote it (layout ${layout})`);
   const window = layout === LAYOUT_3 ? windowOfLayout3(value) : (value as WindowHeader);
   const rest = read(bytes, bytesBeforeTables(window));
@@ -44,7 +52,7 @@ export function readHead(read: ReadRange): FoundHead {
 /** The identity alone, which never changes; undefined where another layout or a half-written block stands there. */
 export function readIdentity(read: ReadRange): Pick<WindowHead, 'window' | 'tablesAt'> | undefined {
   const header = readHeader(read, 0);
-  if (header.kind !== 'header' || header.layout !== LAYOUT_VERSION) return undefined;
+  if (header.kind !== 'header' || !isPresentLayout(header.layout)) return undefined;
   const window = header.value as WindowHeader;
   return { window, tablesAt: header.bytes + bytesBeforeTables(window) };
 }
@@ -55,6 +63,7 @@ export interface TablePlace extends Pick<PersistedTable, 'family'> {
   /** Of its first slot. */
   readonly at: number;
   readonly bytes: number;
+  readonly notesWire: boolean;
 }
 
 /**
@@ -78,10 +87,10 @@ export function* tablePlaces(
   let blankPages = 0;
   for (let at = from; at < to && blankPages < blankPagesMax; ) {
     const header = readHeader(read, at);
-    if (header.kind === 'header' && header.layout === LAYOUT_VERSION) {
-      const { family, slots, rejection } = header.value as PersistedTable;
-      const bytes = slots * SLOT_BYTES[family];
-      yield { family, rejection, at: at + header.bytes, bytes };
+    if (header.kind === 'header' && isPresentLayout(header.layout)) {
+      const { family, slots, rejection, notesWire = false } = header.value as PersistedTable;
+      const bytes = tableBytes(family, slots, notesWire);
+      yield { family, rejection, at: at + header.bytes, bytes, notesWire };
       at += header.bytes + bytes;
       isDamaged = false;
       blankPages = 0;

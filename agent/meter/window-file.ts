@@ -7,7 +7,7 @@
  *     header block    PersistedWindow
  *     ledger          two snapshots of it, in turn (ledger-snapshot.ts); whole pages
  *     registers       one page: the coarsened keys (flow/key-sketch.ts)
- *     table ...       header block (PersistedTable), then slots as in flow/key-layout.ts, at a multiple of the kernel's page;
+ *     table ...       header block (PersistedTable), then slots and what is behind them (flow/table-parts.ts), at a multiple of the kernel's page;
  *                     between two tables there may be zeros
  *
  * A table that grows goes to the end of the file and leaves its smaller one behind, so at any moment one of them holds everything. Which
@@ -17,15 +17,15 @@
 import { createHash } from 'node:crypto';
 import { closeSync, ftruncateSync, openSync } from 'node:fs';
 import { SKETCH_BYTES } from '../flow/key-sketch.ts';
-import type { ObservationPoint } from '../model/flow-log.ts';
+import { slotsIn } from '../flow/table-parts.ts';
+import { notesWire, type ObservationPoint } from '../model/flow-log.ts';
 import type { MemoryPlaces } from '../model/memory-places.ts';
 import type { NumberedRejection } from '../model/rejection.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { TableMemory, TablePages, TablePurpose } from '../model/table-memory.ts';
-import { encodeHeader } from './header-block.ts';
+import { encodeHeader, LAYOUT_VERSION, LAYOUT_WITHOUT_WIRE } from './header-block.ts';
 import { LedgerSnapshot, SNAPSHOT_NUMBERS, type SnapshotShape, snapshotRoom } from './ledger-snapshot.ts';
 import { mapNewFile, writeAll } from './mapped-file.ts';
-import { SLOT_BYTES } from './stored-table.ts';
 import { mapTable, type PageMapper } from './table-memory.ts';
 
 export interface PersistedWindow {
@@ -44,6 +44,8 @@ export interface PersistedTable {
   readonly family: 4 | 6;
   readonly slots: number;
   readonly rejection?: NumberedRejection | undefined;
+  /** From layout 5 on: whether it has columns of what is on the wire. */
+  readonly notesWire?: true;
 }
 
 export interface WindowFileName {
@@ -89,6 +91,8 @@ export class WindowFile {
   readonly path: string;
   readonly ledger: LedgerSnapshot;
   readonly registers: Uint8Array;
+  /** An earlier flowlogd can read what has nothing of the later one. */
+  readonly #layout: number;
   readonly #mapper: PageMapper;
   readonly #places: MemoryPlaces | undefined;
   /** Open from the first table on: a window without packets holds none. */
@@ -100,9 +104,11 @@ export class WindowFile {
   /** @throws what the system refuses; there is no file then */
   constructor(folder: string, window: PersistedWindow, part: number, mapper: PageMapper, places?: MemoryPlaces) {
     const described: WindowHeader = { ...window, numbers: SNAPSHOT_NUMBERS };
-    const header = encodeHeader(described);
+    const layout = notesWire(window.point.flowLog) ? LAYOUT_VERSION : LAYOUT_WITHOUT_WIRE;
+    const header = encodeHeader(described, layout);
     const headBytes = header.length + bytesBeforeTables(described);
     this.window = window;
+    this.#layout = layout;
     this.path = `${folder}/${windowFileName(stemOf(window), part)}`;
     const buffer = mapNewFile(mapper, this.path, headBytes, header);
     this.ledger = new LedgerSnapshot(new Float64Array(buffer, header.length), window.ruleNames);
@@ -115,12 +121,13 @@ export class WindowFile {
   }
 
   /** One table more. @throws what the system refuses; the file is as it was then */
-  allocate(bytes: number, { family, rejection }: TablePurpose): TableMemory {
+  allocate(bytes: number, { family, rejection, notesWire = false }: TablePurpose): TableMemory {
     const mapper = this.#mapper;
     this.#fileDescriptor ??= openSync(this.path, 'r+');
     const fileDescriptor = this.#fileDescriptor;
-    const described: PersistedTable = { family, slots: bytes / SLOT_BYTES[family], rejection };
-    const header = encodeHeader(described);
+    const slots = slotsIn(family, bytes, notesWire);
+    const described: PersistedTable = { family, slots, rejection, ...(notesWire ? { notesWire } : {}) };
+    const header = encodeHeader(described, this.#layout);
     const pageBytes = mapper.pageBytes();
     const offset = Math.ceil((this.#end + header.length) / pageBytes) * pageBytes;
     try {

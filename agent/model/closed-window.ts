@@ -10,6 +10,8 @@ export interface ClosedTable {
   readonly bytes: number;
   /** Of a table of rejected packets. */
   readonly rejection?: Rejection | undefined;
+  /** Whether it has columns of what is on the wire (flow/table-parts.ts). */
+  readonly notesWire?: boolean;
 }
 
 /** Paths of the files in which a window outlives the process. They go in this order when it is durable elsewhere. */

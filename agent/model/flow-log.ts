@@ -53,6 +53,25 @@ export function keysIcmp({ fields }: Pick<FlowLog, 'fields'>): boolean {
   return fields.some((field) => ICMP_FIELDS.has(field));
 }
 
+const WIRE_FIELDS: ReadonlySet<string> = new Set(
+  FIELDS.filter(({ counts }) => counts === 'wire').map(({ name }) => name),
+);
+
+/** Of a list of fields those that say what is on the wire. */
+export function wireFieldsOf(fields: readonly string[]): readonly string[] {
+  return fields.filter((field) => WIRE_FIELDS.has(field));
+}
+
+/** Whether its capture has to tell the segments of frames. */
+export function asksSegments({ count, fields }: Pick<FlowLog, 'count' | 'fields'>): boolean {
+  return count === 'wire' || wireFieldsOf(fields).length > 0;
+}
+
+/** Whether its records say what is on the wire beside what this host handles. Where they count nothing else, it is the same. */
+export function notesWire({ count, fields }: Pick<FlowLog, 'count' | 'fields'>): boolean {
+  return count !== 'wire' && wireFieldsOf(fields).length > 0;
+}
+
 /** One capture interface of a flow log. */
 export interface ObservationPoint {
   readonly flowLog: FlowLog;

@@ -30,6 +30,9 @@ export interface FlowRecord {
   packets: number;
   /** IP header and payload, without link layer. */
   bytes: number;
+  /** On the wire more than `packets`, where a flow log has both counted (packet/segments.ts); 0 elsewhere. */
+  furtherPackets: number;
+  furtherBytes: number;
   firstMicroseconds: number;
   lastMicroseconds: number;
   /** Whether `annotations` belong to this record. Most records have none, and cost nothing for it. */
@@ -56,6 +59,8 @@ export function createFlowRecord(): FlowRecord {
     tcpFlags: 0,
     packets: 0,
     bytes: 0,
+    furtherPackets: 0,
+    furtherBytes: 0,
     firstMicroseconds: 0,
     lastMicroseconds: 0,
     isAnnotated: false,

@@ -35,6 +35,8 @@ export interface TablePurpose {
   readonly family: 4 | 6;
   /** Of a table of rejected packets, under a number that no other of the window has. */
   readonly rejection?: NumberedRejection | undefined;
+  /** Whether it has columns of what is on the wire (flow/table-parts.ts). */
+  readonly notesWire?: boolean;
 }
 
 /** The same for tables of any window, which may live in files that name it. */

@@ -18,17 +18,48 @@ export function packetsOf(rows: Int32Array, row: number): number {
   return rows[row + FURTHER_PACKETS]! + 1;
 }
 
-/** Counts in its row what a frame of `wire` bytes is on the wire. One that does not fit the frame is none. */
+/** Counts in its row what a frame of `wire` bytes is on the wire. */
 export function countSegments(segmentation: number, wire: number, rows: Int32Array, row: number): void {
-  rows[row + FURTHER_PACKETS] = 0;
+  const ipBytes = rows[row + IP_BYTES]! >>> 0;
+  const packets = packetsOnWire(segmentation, wire, ipBytes);
+  rows[row + FURTHER_PACKETS] = Math.max(packets - 1, 0);
+  if (packets > 0) rows[row + IP_BYTES] = Math.min(bytesOnWire(segmentation, wire, ipBytes, packets), BYTES_MAX);
+}
+
+/** Notes beside its row how much more the frame is on the wire; the row stays that of the frame. @param at words before its two of `further` */
+export function noteSegments(
+  segmentation: number,
+  wire: number,
+  ipBytes: number,
+  further: Float64Array,
+  at: number,
+): void {
+  const packets = packetsOnWire(segmentation, wire, ipBytes);
+  further[at] = Math.max(packets - 1, 0);
+  further[at + 1] = packets > 1 ? Math.max(bytesOnWire(segmentation, wire, ipBytes, packets) - ipBytes, 0) : 0;
+}
+
+/** 0 where the segmentation does not fit the frame: it is one packet, as it is. */
+function packetsOnWire(segmentation: number, wire: number, ipBytes: number): number {
   const segmentBytes = segmentation >>> 16;
-  const payload = wire - (segmentation & HEADER_BYTES);
-  const headers = (rows[row + IP_BYTES]! >>> 0) - payload;
-  const repeated = (segmentation & HAS_JUMBO_HEADER) === 0 ? headers : headers - JUMBO_HEADER_BYTES;
-  if (segmentBytes === 0 || payload <= 0 || repeated <= 0) return;
-  const packets = Math.min(Math.ceil(payload / segmentBytes), PACKETS_MAX);
-  rows[row + FURTHER_PACKETS] = packets - 1;
-  rows[row + IP_BYTES] = Math.min(payload + packets * repeated, BYTES_MAX);
+  const payload = payloadOf(segmentation, wire);
+  if (segmentBytes === 0 || payload <= 0 || repeatedBytes(segmentation, ipBytes, payload) <= 0) return 0;
+  return Math.min(Math.ceil(payload / segmentBytes), PACKETS_MAX);
+}
+
+function bytesOnWire(segmentation: number, wire: number, ipBytes: number, packets: number): number {
+  const payload = payloadOf(segmentation, wire);
+  return payload + packets * repeatedBytes(segmentation, ipBytes, payload);
+}
+
+function payloadOf(segmentation: number, wire: number): number {
+  return wire - (segmentation & HEADER_BYTES);
+}
+
+/** Of the headers, those that each packet has. */
+function repeatedBytes(segmentation: number, ipBytes: number, payload: number): number {
+  const headers = ipBytes - payload;
+  return (segmentation & HAS_JUMBO_HEADER) === 0 ? headers : headers - JUMBO_HEADER_BYTES;
 }
 
 /** The rows are those of frames again that count as one packet each. */

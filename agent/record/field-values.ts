@@ -88,6 +88,8 @@ export const FIELD_READERS: Readers<Exclude<FieldName, ConstantName>> = {
   dstregionid: annotation(({ destinationRegion }) => destinationRegion || undefined),
   type: { value: ({ family }) => (family === 4 ? 'IPv4' : 'IPv6'), write: text.family },
   'tcp-flags': { value: ({ tcpFlags }) => tcpFlags, write: text.tcpFlags },
+  'wire-packets': { value: ({ packets, furtherPackets }) => sum(packets, furtherPackets) },
+  'wire-bytes': { value: ({ bytes, furtherBytes }) => sum(bytes, furtherBytes) },
   'icmp-type': { value: ({ icmpType }) => (icmpType < 0 ? undefined : icmpType) },
   'icmp-code': { value: ({ icmpCode }) => (icmpCode < 0 ? undefined : icmpCode) },
   direction: annotation(({ direction }) => (direction === 'unknown' ? undefined : direction)),
@@ -157,6 +159,11 @@ function addressBytes(family: 4 | 6, words: readonly number[]): AddressBytes {
   const bytes = new DataView(new ArrayBuffer(family === 4 ? 4 : 16));
   for (let at = 0; at < bytes.byteLength; at += 4) bytes.setUint32(at, words[at / 4]!);
   return new Uint8Array(bytes.buffer);
+}
+
+/** What no number holds exactly is the largest that one does. */
+function sum(counted: number, further: number): number {
+  return Math.min(counted + further, Number.MAX_SAFE_INTEGER);
 }
 
 /** Nanoseconds since 1970 are beyond what a number holds exactly, microseconds are not. */

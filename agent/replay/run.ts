@@ -11,7 +11,7 @@ import { HASH_SEED_WORDS } from '../flow/hash.ts';
 import { type Kernel, loadKernel } from '../kernel/kernel.ts';
 import { privateTableMemory } from '../meter/table-memory.ts';
 import { headerOf } from '../model/batch-id.ts';
-import { FLOW_LOG_DEFAULTS, keysIcmp, type ObservationPoint } from '../model/flow-log.ts';
+import { FLOW_LOG_DEFAULTS, keysIcmp, type ObservationPoint, wireFieldsOf } from '../model/flow-log.ts';
 import { EXIT, type ExitCode, OperationalError } from '../model/operational-error.ts';
 import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import type { WindowOutput } from '../model/window-output.ts';
@@ -46,6 +46,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
   const files = invocation.positionals;
   const addon = captureAddonIfBuilt();
   const kernel = kernelFor(invocation, addon);
+  refuseWireFields(invocation);
   const mayRemove = ['output', 'html'].some((name) => invocation.has(name) && isNewFile(invocation.required(name)));
   const output = outputToAll(await createOutputs(invocation, windowSeconds));
   if (!mayRemove) await invocation.limitFiles(files);
@@ -135,6 +136,16 @@ async function createPlainOutput(invocation: Invocation, point: ObservationPoint
     case 'batch':
       return new BatchOutput(replayHeader(point), destination);
   }
+}
+
+/** @throws OperationalError `usage.invalid` */
+function refuseWireFields(invocation: Invocation): void {
+  const [field] = wireFieldsOf(chosenFields(invocation, 'replay').fields);
+  if (field === undefined) return;
+  throw new OperationalError(
+    'usage.invalid',
+    `replay: --fields: '${field}' is not supported, capture files do not tell the segments of a frame: leave it out (see flowlogd replay --help)`,
+  );
 }
 
 function formatProblem({ has, stdout }: Pick<Invocation, 'has' | 'stdout'>, format: string, path: string) {

@@ -1,5 +1,6 @@
 import type { HashSeed } from '../flow/hash.ts';
 import { TableCursor, type TableSlots } from '../flow/table-cursor.ts';
+import { tableParts } from '../flow/table-parts.ts';
 import { hasVerdicts, settleVerdicts, VerdictCursor } from '../flow/verdict-cursor.ts';
 import type { PageMapper } from '../meter/table-memory.ts';
 import type { ClosedTable, ClosedWindow } from '../model/closed-window.ts';
@@ -53,12 +54,12 @@ export class ReceivedWindow {
   }
 
   #slotsOf(table: ClosedTable): TableSlots {
-    const { family, pages, bytes, rejection } = table;
-    if (pages.kind === 'copied') return { family, words: pages.words, rejection };
+    const { family, pages, bytes, rejection, notesWire = false } = table;
+    if (pages.kind === 'copied') return { family, ...tableParts(family, pages.words, notesWire), rejection };
     if (pages.kind === 'file' && !this.#buffers.has(table)) {
       this.#buffers.set(table, this.#mapper.map(pages.fileDescriptor, bytes, pages.offset));
     }
-    return { family, words: new Int32Array(this.#buffers.get(table)!), rejection };
+    return { family, ...tableParts(family, new Int32Array(this.#buffers.get(table)!), notesWire), rejection };
   }
 }
 

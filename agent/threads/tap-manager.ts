@@ -22,7 +22,7 @@ import type { TapEvent } from '../meter/tap-event.ts';
 import { type PersistOptions, WindowJournal } from '../meter/window-journal.ts';
 import { PointRevisions } from '../meter/window-revisions.ts';
 import { type ClosedTable, type ClosedWindow, HELD_BYTES_MAX, type PersistedFiles } from '../model/closed-window.ts';
-import { isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
+import { asksSegments, isSamePoint, type ObservationPoint } from '../model/flow-log.ts';
 import { LiveBlock } from '../model/live-figures.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { PacketBatch } from '../model/packet-batch.ts';
@@ -32,7 +32,7 @@ import { Exclusion, type ExclusionPolicy } from '../packet/exclusion.ts';
 /** Windows open at once: the present one, the one in its grace, and room for a clock that was set. */
 const OPEN_WINDOWS_MAX = 4;
 /** So small a table always has room: without one its packets could not even be coarsened. */
-const SMALL_TABLE_BYTES = 8192;
+const SMALL_TABLE_BYTES = 12_288;
 export interface TapSetup {
   readonly point: ObservationPoint;
   readonly capture: LiveOptions;
@@ -197,7 +197,7 @@ export class TapManager {
     throw new OperationalError(
       'config.invalid',
       `Counting on ${point.interfaceName} as on the wire takes the engine ${WIRE_ENGINE_NAMES.join(' or ')}, and this is ${name}: ` +
-        'change it, or set count to host.',
+        'change it, or set count to host and leave wire-packets and wire-bytes out of fields.',
     );
   }
 
@@ -285,7 +285,7 @@ export class TapManager {
 /** The capture of the tap that ends, where it tells what the next one asks for. */
 function continued(before: Tap | undefined, { point }: TapSetup): Capture | undefined {
   const capture = before?.handOver();
-  if (before?.point.flowLog.count === point.flowLog.count) return capture;
+  if (before !== undefined && asksSegments(before.point.flowLog) === asksSegments(point.flowLog)) return capture;
   capture?.source.close();
   return undefined;
 }
@@ -315,5 +315,6 @@ function closedTable({
   rejection,
 }: Pick<RejectTable, 'family' | 'table'> & Partial<RejectTable>): ClosedTable {
   const { memory } = table;
-  return { family, pages: memory.handOver(), bytes: memory.words.byteLength, rejection };
+  const notesWire = table.further !== undefined;
+  return { family, pages: memory.handOver(), bytes: memory.words.byteLength, rejection, notesWire };
 }

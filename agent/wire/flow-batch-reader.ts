@@ -19,6 +19,7 @@ import {
   encodeHeader,
   encodeLedger,
   encodeTotals,
+  FURTHER_TAG,
   ICMP_TAG,
   LEDGER_TAG,
   numberTag,
@@ -314,8 +315,8 @@ function isGapReason(reason: string): reason is GapReason {
   return (GAP_REASONS as readonly string[]).includes(reason);
 }
 
-/** Hot: runs for every record that is printed or sent. */
-function readRecord(wire: ProtobufReader, record: FlowRecord): void {
+/** What a record may leave out. */
+function clearRecord(record: FlowRecord): void {
   record.sourcePort = 0;
   record.destinationPort = 0;
   record.icmpType = -1;
@@ -324,10 +325,17 @@ function readRecord(wire: ProtobufReader, record: FlowRecord): void {
   record.tcpFlags = 0;
   record.packets = 0;
   record.bytes = 0;
+  record.furtherPackets = 0;
+  record.furtherBytes = 0;
   record.firstMicroseconds = 0;
   record.lastMicroseconds = 0;
   if (record.isAnnotated) clearAnnotations(record.annotations);
   record.isAnnotated = false;
+}
+
+/** Hot: runs for every record that is printed or sent. */
+function readRecord(wire: ProtobufReader, record: FlowRecord): void {
+  clearRecord(record);
   let sourceBytes = 0;
   let destinationBytes = 0;
   while (wire.at < wire.end) {
@@ -368,6 +376,12 @@ function readRecord(wire: ProtobufReader, record: FlowRecord): void {
         break;
       case ICMP_TAG.code:
         record.icmpCode = wire.bounded(0xff);
+        break;
+      case FURTHER_TAG.packets:
+        record.furtherPackets = wire.varint();
+        break;
+      case FURTHER_TAG.bytes:
+        record.furtherBytes = wire.varint();
         break;
       case ANNOTATIONS_TAG:
         // Before it may be refused: what it has said by then must not stay for the next record.

@@ -5,8 +5,8 @@
  *
  *     batch  = label record*
  *     label  = host run flowLog interface account windowStart windowSeconds part split resource field* constant* totals ledger?
- *     record = 0x52 length(1 byte) source destination ports protocol flags packets bytes first last icmp?
- *            0x52 length(2 bytes) ... icmp? annotations
+ *     record = 0x52 length(1 byte) source destination ports protocol flags packets bytes first last icmp? further?
+ *            0x52 length(2 bytes) ... icmp? further? annotations
  *
  * The label is all that has to be said of a batch whose records are lost: whose they were, how many packets, and the ledger
  * that went with them. It is known only when the records are written, and yet stands first, so that the spool can keep it
@@ -26,10 +26,10 @@ import { writeAddress, writeCounter, writeSmall, writeVarint14, writeVarint31 } 
 export const RECORDS_MAX = 4096;
 
 /**
- * Two IPv6 addresses (36), ports (8), protocol and flags (6), four 64-bit varints (36), type and code of ICMP (6), tag and
+ * Two IPv6 addresses (36), ports (8), protocol and flags (6), six 64-bit varints (54), type and code of ICMP (6), tag and
  * length (3), rounded up, and annotations.
  */
-const RECORD_BYTES_MAX = 96 + ANNOTATIONS_BYTES_MAX;
+const RECORD_BYTES_MAX = 116 + ANNOTATIONS_BYTES_MAX;
 /** Three varints of nine bytes at most with their tags, and tag and length of the whole. */
 const TOTALS_BYTES_MAX = 32;
 const START_BYTES = 16_384;
@@ -53,6 +53,7 @@ export const BATCH_TAG = {
   totals: 0x7a,
 } as const;
 export const ICMP_TAG = { type: 0x60, code: 0x68 } as const;
+export const FURTHER_TAG = { packets: 0x70, bytes: 0x78 } as const;
 export const TOTALS_TAG = { records: 0x08, packets: 0x10, bytes: 0x18 } as const;
 /** Parts of a ledger that are lists; its numbers have theirs from the schema. */
 export const LEDGER_TAG = { excluded: 0x12, gaps: 0x4a, excludedPeers: 0x82 } as const;
@@ -146,7 +147,7 @@ function grown(buffer: Uint8Array): Uint8Array<ArrayBuffer> {
   return larger;
 }
 
-/** Without annotations at most 94 bytes, so the length fits one byte. */
+/** Without annotations at most 113 bytes, so the length fits one byte. */
 function writeRecord(record: FlowRecord, buffer: Uint8Array, at: number): number {
   if (record.isAnnotated) return writeAnnotatedRecord(record, buffer, at);
   buffer[at] = BATCH_TAG.record;
@@ -195,7 +196,10 @@ function writeFields(record: FlowRecord, buffer: Uint8Array, start: number): num
   end = writeCounter(0x40, record.bytes, buffer, end);
   end = writeCounter(0x48, record.firstMicroseconds * 1000, buffer, end);
   end = writeCounter(0x50, record.lastMicroseconds * 1000, buffer, end);
-  return record.icmpType < 0 ? end : writeIcmp(record, buffer, end);
+  if (record.icmpType >= 0) end = writeIcmp(record, buffer, end);
+  if (record.furtherPackets === 0 && record.furtherBytes === 0) return end;
+  end = writeCounter(FURTHER_TAG.packets, record.furtherPackets, buffer, end);
+  return writeCounter(FURTHER_TAG.bytes, record.furtherBytes, buffer, end);
 }
 
 /** Written also when they are 0: that is an echo reply, and their absence says that they are unknown. */

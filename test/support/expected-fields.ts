@@ -34,6 +34,10 @@ const windowStart: Expected = (_, header) => String(header.windowStart);
 const windowEnd: Expected = (_, header) => String(header.windowStart + header.windowSeconds);
 const nanoseconds = (seconds: number, microseconds: number) =>
   String(BigInt(seconds) * 1_000_000_000n + BigInt(microseconds) * 1000n);
+const exactSum = (counted: number, further: number) => {
+  const sum = BigInt(counted) + BigInt(further);
+  return String(sum > Number.MAX_SAFE_INTEGER ? Number.MAX_SAFE_INTEGER : sum);
+};
 const port =
   (of: (record: FlowRecord) => number): Expected =>
   (record, { resourceType }) =>
@@ -82,6 +86,8 @@ const EXPECTED: Partial<Readonly<Record<FieldName, Expected>>> = {
   dstregionid: annotation(({ destinationRegion }) => destinationRegion),
   type: ({ family }) => `IPv${family}`,
   'tcp-flags': ({ tcpFlags }) => String(tcpFlags),
+  'wire-packets': ({ packets, furtherPackets }) => exactSum(packets, furtherPackets),
+  'wire-bytes': ({ bytes, furtherBytes }) => exactSum(bytes, furtherBytes),
   'icmp-type': ({ icmpType }) => (icmpType < 0 ? undefined : String(icmpType)),
   'icmp-code': ({ icmpCode }) => (icmpCode < 0 ? undefined : String(icmpCode)),
   direction: annotation(({ direction }) => direction, 'unknown'),

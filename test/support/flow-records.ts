@@ -77,6 +77,8 @@ export const flowRecord: fc.Arbitrary<FlowRecord> = fc
     sourcePort: port,
     destinationPort: port,
     icmp: fc.option(fc.tuple(octet, octet)),
+    furtherPackets: fc.oneof(fc.constant(0), counter),
+    furtherBytes: fc.oneof(fc.constant(0), counter),
     protocol: octet,
     tcpFlags: octet,
     packets: counter,

@@ -2,8 +2,8 @@
 import { randomFillSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { HASH_SEED_WORDS } from '../../agent/flow/hash.ts';
+import { tableBytes } from '../../agent/flow/table-parts.ts';
 import { decodeHeader } from '../../agent/meter/header-block.ts';
-import { SLOT_BYTES } from '../../agent/meter/stored-table.ts';
 import type { PageMapper } from '../../agent/meter/table-memory.ts';
 import { sharedTableMemory } from '../../agent/meter/table-memory.ts';
 import type { PersistedTable } from '../../agent/meter/window-file.ts';
@@ -25,11 +25,12 @@ export interface JournalParts {
   readonly runId?: string;
   readonly bootId?: string;
   readonly ruleNames?: readonly string[];
+  readonly point?: ObservationPoint;
   readonly mapper?: PageMapper;
   readonly onEvent?: (event: JournalEvent) => void;
 }
 
-/** A journal for `POINT`, with the pages of the addon. */
+/** A journal for `POINT`, or another, with the pages of the addon. */
 export function journalIn(parts: JournalParts): WindowJournal {
   const {
     folder,
@@ -37,11 +38,12 @@ export function journalIn(parts: JournalParts): WindowJournal {
     runId = 'run1',
     bootId = 'boot-1',
     ruleNames = RULES,
+    point = POINT,
     mapper = loadCaptureAddon(),
   } = parts;
   return new WindowJournal({
     persist: { folder, copyFolder, hostId: 'host-1', runId, bootId },
-    point: POINT,
+    point,
     ruleNames,
     mapper,
     fallback: sharedTableMemory(mapper),
@@ -110,7 +112,12 @@ export function tablePlaces(path: string): TablePlace[] {
     if (header.kind !== 'header' || at === 0) continue;
     const table = header.value as PersistedTable;
     const slotsAt = at + header.bytes;
-    places.push({ ...table, headerAt: at, slotsAt, end: slotsAt + table.slots * SLOT_BYTES[table.family] });
+    places.push({
+      ...table,
+      headerAt: at,
+      slotsAt,
+      end: slotsAt + tableBytes(table.family, table.slots, table.notesWire === true),
+    });
   }
   return places;
 }

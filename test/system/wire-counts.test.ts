@@ -16,6 +16,14 @@ const ICMPV6 = 58;
 const OVER_IPV4 = { own: '10.9.0.1', other: '10.9.0.2', syn: 60, later: 52 };
 const OVER_IPV6 = { own: 'fd09::1', other: 'fd09::2', syn: 80, later: 72 };
 
+/** Both numbers in each record. */
+const BOTH = 'protocol srcport dstport packets bytes wire-packets wire-bytes';
+
+interface BothRecord extends PlainRecord {
+  readonly 'wire-packets': number;
+  readonly 'wire-bytes': number;
+}
+
 type Counters = Readonly<Record<string, number>>;
 
 /** Records by protocol and the port that they go to or come from. */
@@ -55,12 +63,44 @@ describe.skipIf(missing !== undefined)('under segmentation offload', { timeout: 
     return running;
   }
 
-  async function totalsOf(running: RunningCommand): Promise<Totals> {
+  async function recordsOf(running: RunningCommand): Promise<PlainRecord[]> {
     const { code, stdout, stderr } = await running.stop('SIGINT');
     expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.not.stringContaining('dropped') });
-    const records = parseRecords(stdout).filter(({ protocol }) => protocol !== ICMPV6);
-    return Object.fromEntries(records.map((record) => [nameOf(record), totalOf(record)]));
+    return parseRecords(stdout).filter(({ protocol }) => protocol !== ICMPV6);
   }
+
+  async function totalsOf(running: RunningCommand): Promise<Totals> {
+    return totalsBy(await recordsOf(running), totalOf);
+  }
+
+  test.each([OVER_IPV4, OVER_IPV6])('records from $own have both where fields ask for both', async (ends) => {
+    if (ends === OVER_IPV6) addIpv6(hosts);
+    const [both, plain, wire, host] = await Promise.all([
+      capture('observed', '--fields', BOTH),
+      capture('observed', '--fields', BOTH, '--no-wasm'),
+      capture('observed', '--count', 'wire', '--fields', BOTH),
+      capture('observed', '--engine', 'libpcap'),
+    ]);
+    const { segs_out, segs_in, bytes_sent } = await transfer(ends.other);
+    const records = (await recordsOf(both)) as BothRecord[];
+    const onWire = totalsBy(records, (record) => ({
+      packets: record['wire-packets'],
+      bytes: record['wire-bytes'],
+    }));
+    expect(onWire[`6 to ${PORT}`]).toEqual({
+      packets: segs_out,
+      bytes: bytes_sent! + ends.syn + (segs_out! - 1) * ends.later,
+    });
+    expect(onWire[`6 from ${PORT}`]).toEqual({ packets: segs_in, bytes: ends.syn + (segs_in! - 1) * ends.later });
+    expect(totalsBy(records, totalOf)).toEqual(await totalsOf(host));
+    expect(records.find(({ dstport }) => dstport === PORT)!.packets).toBeLessThan(segs_out! / 4);
+    expect(sorted(await recordsOf(plain))).toEqual(sorted(records));
+    const counted = (await recordsOf(wire)) as BothRecord[];
+    expect(totalsBy(counted, totalOf)).toEqual(onWire);
+    for (const record of counted) {
+      expect([record['wire-packets'], record['wire-bytes']]).toEqual([record.packets, record.bytes]);
+    }
+  });
 
   test.each([OVER_IPV4, OVER_IPV6])('the segments of a connection from $own are what TCP_INFO says', async (ends) => {
     if (ends === OVER_IPV6) addIpv6(hosts);
@@ -147,11 +187,29 @@ describe.skipIf(missing !== undefined)('under segmentation offload', { timeout: 
     const end = await runCommand(['debug', '--count', 'wire', ...options], { namespace: hosts.observed });
     expect(end.stderr).toMatch(/^flowlogd: Counting on (obs0|any) as on the wire .*: .*set count to host.*\.$/m);
     expect(end.code).toBe(78);
+    const fields = await runCommand(['debug', '--fields', 'srcaddr wire-bytes', ...options], {
+      namespace: hosts.observed,
+    });
+    expect({ code: fields.code, stderr: fields.stderr }).toEqual({ code: end.code, stderr: end.stderr });
+  });
+
+  test('a capture file cannot tell either, and replay refuses the fields before it reads', async () => {
+    const { code, stdout, stderr } = await runCommand(['replay', '--fields', 'srcaddr wire-packets', '/nowhere.pcap']);
+    expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+    expect(stderr).toContain("replay: --fields: 'wire-packets' is not supported");
   });
 });
 
 const nameOf = ({ protocol, srcport, dstport }: PlainRecord) =>
   srcport === PORT ? `${protocol} from ${srcport}` : `${protocol} to ${dstport}`;
+
+const sorted = (records: readonly PlainRecord[]) => records.map((record) => JSON.stringify(record)).sort();
+
+type Total = Totals[string];
+
+function totalsBy<Each extends PlainRecord>(records: readonly Each[], total: (record: Each) => Total): Totals {
+  return Object.fromEntries(records.map((record) => [nameOf(record), total(record)]));
+}
 
 const totalOf = ({ packets, bytes }: PlainRecord) => ({ packets, bytes });
 

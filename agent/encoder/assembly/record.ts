@@ -23,6 +23,9 @@ export let lastMicroseconds: u64 = 0;
 export let icmpType: i32 = -1;
 export let icmpCode: i32 = -1;
 
+export let furtherPackets: u64 = 0;
+export let furtherBytes: u64 = 0;
+
 let sourceBytes: u32 = 0;
 let destinationBytes: u32 = 0;
 
@@ -56,6 +59,8 @@ function clear(): void {
   lastMicroseconds = 0;
   icmpType = -1;
   icmpCode = -1;
+  furtherPackets = 0;
+  furtherBytes = 0;
   sourceBytes = 0;
   destinationBytes = 0;
   if (hasAnnotations) forget();
@@ -103,6 +108,12 @@ function readField(tag: u8, at: usize, end: usize): usize {
       return next;
     case 0x68:
       icmpCode = readBounded(at, end, 0xff);
+      return next;
+    case 0x70:
+      furtherPackets = readVarint(at, end);
+      return next;
+    case 0x78:
+      furtherBytes = readVarint(at, end);
       return next;
     default:
       return 0;

@@ -8,6 +8,7 @@ import * as annotations from './annotations';
 import { copy } from './copy';
 import { writeDecimal } from './decimal';
 import * as record from './record';
+import { SAFE_INTEGER_MAX } from './varint';
 
 const TCP: u32 = 6;
 const UDP: u32 = 17;
@@ -56,6 +57,10 @@ export function writeValue(writer: u32, to: usize): usize {
       return record.icmpType < 0 ? to : writeDecimal(record.icmpType, to);
     case layout.ICMP_CODE:
       return record.icmpCode < 0 ? to : writeDecimal(record.icmpCode, to);
+    case layout.WIRE_PACKETS:
+      return writeDecimal(min(record.packets + record.furtherPackets, SAFE_INTEGER_MAX), to);
+    case layout.WIRE_BYTES:
+      return writeDecimal(min(record.bytes + record.furtherBytes, SAFE_INTEGER_MAX), to);
     default:
       return writeAnnotation(writer, to);
   }

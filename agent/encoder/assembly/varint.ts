@@ -1,7 +1,7 @@
 /** Where the number that was read last ends; 0 where there was none. */
 export let next: usize = 0;
 
-const SAFE_INTEGER_MAX: u64 = 0x1f_ffff_ffff_ffff;
+export const SAFE_INTEGER_MAX: u64 = 0x1f_ffff_ffff_ffff;
 
 /** Reads a number at `at`. What is cut off, or is larger than JavaScript holds exactly, is none. */
 export function readVarint(at: usize, end: usize): u64 {

@@ -27,6 +27,8 @@ import {
   RECORD,
   RECORDS_LEFT,
   ROWS,
+  SEGMENTS_COUNTED,
+  SEGMENTS_IGNORED,
   STOP_END,
   STOP_FULL,
   STOP_SUSPECT,
@@ -38,19 +40,19 @@ import { IPV4, MALFORMED, NOT_IP } from './decode';
 import { mayBeExcluded } from './exclusion';
 import { decode } from './link-type';
 import { toInt32 } from './numbers';
-import { countSegments } from './segments';
+import { countSegments, noteSegments } from './segments';
 
 /**
  * Reads packets of the window from `start` to `end`. Answers why it stops: at the end of the batch, at a full group, before a packet of
  * another window, behind a packet that a rule may exclude.
  *
  * @param asksRules every packet may be one that a rule excludes
- * @param countsWire packets of frames that stand for several count as on the wire
+ * @param segments what is done about frames that stand for several packets
  * @param isOpened the window was opened for the next packet, whatever its time
  */
-export function readGroup(link: i32, asksRules: bool, countsWire: bool, start: f64, end: f64, isOpened: bool): i32 {
+export function readGroup(link: i32, asksRules: bool, segments: i32, start: f64, end: f64, isOpened: bool): i32 {
   const frames = load<usize>(FRAMES);
-  const asksSegments = countsWire && frames === 0;
+  const asksSegments = segments !== SEGMENTS_IGNORED && frames === 0;
   let record = load<usize>(RECORD);
   let left = load<i32>(RECORDS_LEFT);
   let count = load<i32>(IPV4_COUNT) + load<i32>(IPV6_COUNT);
@@ -77,7 +79,11 @@ export function readGroup(link: i32, asksRules: bool, countsWire: bool, start: f
     } else {
       const microseconds = (seconds - start) * 1_000_000 + <f64>load<u32>(record, NANOSECONDS) * 0.001;
       store<i32>(row, toInt32(microseconds), MICROSECONDS * 4);
-      if (asksSegments) countSegments(load<u32>(record, SEGMENTATION), wire, row);
+      if (asksSegments) {
+        const segmentation = load<u32>(record, SEGMENTATION);
+        if (segments === SEGMENTS_COUNTED) countSegments(segmentation, wire, row);
+        else noteSegments(segmentation, wire, row);
+      }
       if (asksRules || mayBeExcluded(load<u32>(row, PORTS * 4))) stop = STOP_SUSPECT;
       else join(decoded, count++);
     }

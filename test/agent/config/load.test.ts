@@ -420,6 +420,16 @@ describe('a report', () => {
       /flowLogs\[0\].count: 'wire' is not supported on any: list the interfaces/,
     ],
     [
+      'fields of the wire with an engine that cannot tell',
+      'flowLogs: [{fields: [eni, wire-bytes]}]\ncapture: {engine: libpcap}',
+      /flowLogs\[0\].fields: 'wire-bytes' is not supported by the engine libpcap: set capture.engine to ring/,
+    ],
+    [
+      'fields of the wire on any',
+      'flowLogs: [{fields: [srcaddr, wire-packets], interfaces: [any]}]',
+      /flowLogs\[0\].fields: 'wire-packets' is not supported on any: list the interfaces/,
+    ],
+    [
       'one id for several interfaces',
       'flowLogs: [{interfaceId: i, interfaces: [eth*]}]',
       /expected exactly one interface/,

@@ -15,11 +15,14 @@ import { SEED } from '../../support/persisted-windows.ts';
 
 /** Tables into which packets are counted one after the other, with those that the packet filter rejects. */
 class Tables {
-  readonly #tables = { 4: flowTable(4), 6: flowTable(6) };
+  readonly #tables = { 4: flowTable(4, { notesWire: true }), 6: flowTable(6, { notesWire: true }) };
   readonly #rejects = new RejectTables({ hashSeed: SEED, flowsMax: 10_000, bytesMax: 1 << 24, allocate: heapMemory });
 
-  tap(packet: KeyedPacket): void {
-    countPackets(this.#tables[packet.family], [packet]);
+  /** @param further packets that it is on the wire beside the one here */
+  tap(packet: KeyedPacket, further: number): void {
+    const table = this.#tables[packet.family];
+    countPackets(table, [packet]);
+    table.addFurther(toRows([packet]), allMembers([packet]), 1, Float64Array.of(further, further * 40));
   }
 
   reject(packet: KeyedPacket, wasTapped: boolean): void {
@@ -29,7 +32,10 @@ class Tables {
 
   /** As a reading in another thread has them. */
   copy(): TableSlots[] {
-    const own = ([4, 6] as const).map((family) => ({ family, words: this.#tables[family].words.slice() }));
+    const own = ([4, 6] as const).map((family) => {
+      const { words, further } = this.#tables[family];
+      return { family, words: words.slice(), further: further!.slice() };
+    });
     const rejected = this.#rejects.tables.map(({ family, table, rejection }) => ({
       ...{ family, rejection },
       words: table.words.slice(),
@@ -38,7 +44,9 @@ class Tables {
   }
 }
 
-type Sums = Map<string, { packets: number; bytes: number }>;
+type Sums = Map<string, { packets: number; bytes: number; furtherPackets: number; furtherBytes: number }>;
+
+const NOTHING = { packets: 0, bytes: 0, furtherPackets: 0, furtherBytes: 0 };
 
 function addUp(cursor: RecordCursor, sums: Sums): FlowRecord[] {
   const records: FlowRecord[] = [];
@@ -46,8 +54,13 @@ function addUp(cursor: RecordCursor, sums: Sums): FlowRecord[] {
     const { family, source0, destination0, sourcePort, protocol, isAnnotated, annotations } = record;
     const action = isAnnotated ? annotations.action : 'ACCEPT';
     const key = [family, source0, destination0, sourcePort, protocol, action].join(' ');
-    const { packets, bytes } = sums.get(key) ?? { packets: 0, bytes: 0 };
-    sums.set(key, { packets: packets + record.packets, bytes: bytes + record.bytes });
+    const before = sums.get(key) ?? NOTHING;
+    sums.set(key, {
+      packets: before.packets + record.packets,
+      bytes: before.bytes + record.bytes,
+      furtherPackets: before.furtherPackets + record.furtherPackets,
+      furtherBytes: before.furtherBytes + record.furtherBytes,
+    });
     records.push(record);
   }
   return records;
@@ -66,6 +79,7 @@ const packet = fc.record({
   family: fc.constantFrom(4 as const, 6 as const),
   flow: fc.nat(200),
   bytes: fc.oneof(fc.nat(1500), fc.constant(0xffff_ffff)),
+  further: fc.oneof(fc.constant(0), fc.nat(44)),
   verdict: fc.constantFrom('accept', 'accept', 'accept', 'tapped', 'untapped'),
 });
 
@@ -88,7 +102,7 @@ describe('the increments of flows', () => {
             before = now;
           } else {
             const keyed = { ...distinctFlow(one.family, one.flow), bytes: one.bytes };
-            if (one.verdict !== 'untapped') tables.tap(keyed);
+            if (one.verdict !== 'untapped') tables.tap(keyed, one.further);
             if (one.verdict !== 'accept') tables.reject(keyed, one.verdict === 'tapped');
           }
         }

@@ -28,12 +28,14 @@ interface Closed {
   readonly revision: number;
   readonly ledger: Ledger;
   /** As text, which is compared at once. */
-  readonly slots: readonly { readonly family: 4 | 6; readonly words: string }[];
+  readonly slots: readonly { readonly family: 4 | 6; readonly words: string; readonly further: string }[];
 }
 
 function closedOf(window: Window): Closed {
-  const slots = window.slots.map(({ family, words }) => {
-    return { family, words: Buffer.from(words.slice().buffer).toString('latin1') };
+  const text = (array: Int32Array | Float64Array = new Int32Array(0)) =>
+    Buffer.from(array.slice().buffer).toString('latin1');
+  const slots = window.slots.map(({ family, words, further }) => {
+    return { family, words: text(words), further: text(further) };
   });
   return { start: window.start, revision: window.revision, ledger: structuredClone(window.ledger), slots };
 }
@@ -161,15 +163,21 @@ const policy: fc.Arbitrary<ExclusionPolicy> = fc.oneof(
       .map((rules) => ({ ...EXCLUDE_DEFAULTS, rules })),
   },
 );
-const options: fc.Arbitrary<Options> = fc.record({
+const bounds = fc.record({
   exclusion: policy.map((each) => new Exclusion(each)),
   keysIcmp: fc.boolean(),
   countsWire: fc.boolean(),
+  notesWire: fc.boolean(),
   windowSeconds: fc.constantFrom(1, 60, 600),
   windowsMax: fc.constantFrom(1, 2, 1000),
   flowsMax: fc.constantFrom(1, 10, 1_000_000),
   allocations: fc.constantFrom(0, 1, 3, Number.POSITIVE_INFINITY),
 });
+/** Where packets are those on the wire, there is nothing beside them. */
+const options: fc.Arbitrary<Options> = bounds.map((each) => ({
+  ...each,
+  notesWire: each.notesWire && !each.countsWire,
+}));
 
 /** Flows by their number; of each family the same keys. */
 function flow(number: number): Uint8Array {
@@ -190,6 +198,7 @@ function trafficOfFlows(numbers: readonly number[], wireLength?: number): Traffi
     seconds: 600 + (index % 60),
     nanoseconds: index * 1000,
     bytes: flow(number),
+    segmentation: number % 7 === 0 ? (4 << 16) | 42 : 0,
     ...(wireLength !== undefined && { wireLength }),
   }));
   return { linkType: 1, packets, isFile: false };
@@ -220,15 +229,16 @@ describe('the kernel and the meter in TypeScript', () => {
     const numbers = fc.array(fc.nat(4000), { maxLength: 6000, size: 'max' });
     // Without any randomness all keys of a family meet in one cluster.
     const { hashSeed } = meterOptions();
-    const bounds = fc.record({
+    const limits = fc.record({
       hashSeed: fc.constantFrom(hashSeed, new Int32Array(hashSeed.length)),
       flowsMax: fc.constantFrom(1, 128, 700, 1_000_000),
       allocations: fc.constantFrom(1, 2, 4, 7, Number.POSITIVE_INFINITY),
       windowsMax: fc.constantFrom(1, 1000),
       tableBytesMax: fc.constantFrom(10_000, 1_000_000),
+      notesWire: fc.boolean(),
     });
     fc.assert(
-      fc.property(fc.array(numbers, { maxLength: 3 }), bounds, (runs, options) => {
+      fc.property(fc.array(numbers, { maxLength: 3 }), limits, (runs, options) => {
         expectTheSame(
           runs.map((run) => trafficOfFlows(run)),
           options,

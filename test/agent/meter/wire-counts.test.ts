@@ -45,6 +45,8 @@ function metered(packets: readonly BatchPacket[], options: Partial<MeterOptions>
   return closed[0]!;
 }
 
+const furtherOf = ({ records }: ClosedCopy) =>
+  records.map(({ packets, bytes, furtherPackets, furtherBytes }) => [packets, bytes, furtherPackets, furtherBytes]);
 const sumsOf = ({ records }: ClosedCopy) => records.map(({ packets, bytes }) => [packets, bytes]);
 
 describe.each([
@@ -100,5 +102,25 @@ describe.each([
     const { ledger, records } = wire([many, many, frame(1, 0), many]);
     expect(records.map(({ packets }) => packets)).toEqual([0xffff_ffff]);
     expect(ledger.overflowed.packets).toBe(0x7fff_ffff);
+  });
+
+  test('are noted beside what they are here where a flow log shows both', () => {
+    const notes = (packets: readonly BatchPacket[], options: Partial<MeterOptions> = {}) =>
+      metered(packets, { notesWire: true, ...options }, used);
+    const window = notes([frame(10 * SEGMENT, SEGMENT), frame(100, 0), frame(SEGMENT + 1, SEGMENT)]);
+    const bytes = 10 * SEGMENT + 100 + SEGMENT + 1 + 3 * 40;
+    expect(furtherOf(window)).toEqual([[3, bytes, 10, 10 * 40]]);
+    expect(window.ledger.metered).toEqual({ packets: 3, bytes });
+    // The second frame takes the row of the first, which is excluded.
+    const excluded = notes([frame(3 * SEGMENT, SEGMENT, 1688), frame(2, 0)]);
+    expect(furtherOf(excluded)).toEqual([[1, 42, 0, 0]]);
+    expect(excluded.ledger.excluded['windows-activation']).toEqual({ packets: 1, bytes: 3 * SEGMENT + 40 });
+    const flows = Array.from({ length: 2000 }, (_, flow) => frame(2 * SEGMENT, SEGMENT, 2000 + flow));
+    expect(new Set(furtherOf(notes(flows)).map(String))).toEqual(new Set([`1,${2 * SEGMENT + 40},1,40`]));
+  });
+
+  test('are those of the host again in a meter that does not ask, and of a file nobody knows', () => {
+    metered([frame(10 * SEGMENT, SEGMENT)], { notesWire: true }, used);
+    expect(furtherOf(metered([frame(5 * SEGMENT, SEGMENT)], {}, used))).toEqual([[1, 5 * SEGMENT + 40, 0, 0]]);
   });
 });

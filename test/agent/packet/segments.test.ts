@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { FURTHER_PACKETS, IP_BYTES, ROW_WORDS } from '../../../agent/packet/key-row.ts';
-import { countSegments, forgetSegments, packetsOf } from '../../../agent/packet/segments.ts';
+import { countSegments, forgetSegments, noteSegments, packetsOf } from '../../../agent/packet/segments.ts';
 
 const JUMBO = 0x8000;
 
@@ -13,6 +13,14 @@ function counted(frame: { segmentation: number; wire: number; ipBytes: number; f
   countSegments(frame.segmentation, frame.wire, rows, ROW_WORDS);
   expect([...rows.subarray(0, ROW_WORDS)]).toEqual(new Array(ROW_WORDS).fill(77));
   return { packets: packetsOf(rows, ROW_WORDS), bytes: rows[ROW_WORDS + IP_BYTES]! >>> 0 };
+}
+
+/** What is noted beside the second row, with numbers of others around it. */
+function noted({ segmentation, wire, ipBytes }: { segmentation: number; wire: number; ipBytes: number }) {
+  const further = new Float64Array(6).fill(77);
+  noteSegments(segmentation, wire, ipBytes, further, 2);
+  expect([...further.subarray(0, 2), ...further.subarray(4)]).toEqual([77, 77, 77, 77]);
+  return { packets: 1 + further[2]!, bytes: ipBytes + further[3]! };
 }
 
 /** The second account: the frame is cut. */
@@ -40,6 +48,7 @@ describe('a frame that is several packets on the wire', () => {
         const wire = link + headers + payload;
         const ipBytes = headers + payload;
         expect(counted({ segmentation, wire, ipBytes })).toEqual(cut(payload, segmentBytes, headers));
+        expect(noted({ segmentation, wire, ipBytes })).toEqual(cut(payload, segmentBytes, headers));
       }),
     );
   });
@@ -48,6 +57,7 @@ describe('a frame that is several packets on the wire', () => {
     const segmentation = (1428 << 16) | JUMBO | (14 + 40 + 8 + 32);
     const frame = { segmentation, wire: 14 + 40 + 8 + 32 + 150_000, ipBytes: 40 + 8 + 32 + 150_000 };
     expect(counted(frame)).toEqual(cut(150_000, 1428, 40 + 32));
+    expect(noted(frame)).toEqual(cut(150_000, 1428, 40 + 32));
   });
 
   test('of one segment counts as it is', () => {
@@ -69,12 +79,20 @@ describe('a frame that is several packets on the wire', () => {
     ['a jumbogram without room for its header', { segmentation: (1448 << 16) | JUMBO | 22, wire: 3000, ipBytes: 2986 }],
   ])('that says %s counts as one packet, whatever the row said before', (_, frame) => {
     expect(counted({ ...frame, further: 41 })).toEqual({ packets: 1, bytes: frame.ipBytes });
+    expect(noted(frame)).toEqual({ packets: 1, bytes: frame.ipBytes });
   });
 
   test('never counts more than a row holds', () => {
     const ipBytes = 0xffff_fff0;
     const frame = { segmentation: (1 << 16) | 30, wire: ipBytes + 10, ipBytes };
     expect(counted(frame)).toEqual({ packets: 0x7fff_ffff, bytes: 0xffff_ffff });
+    expect(noted(frame)).toEqual({ packets: 0x7fff_ffff, bytes: ipBytes - 20 + 0x7fff_ffff * 20 });
+  });
+
+  test('is never less on the wire than here', () => {
+    // One packet, and a header that is on no wire: nothing is noted.
+    const frame = { segmentation: (1448 << 16) | JUMBO | 80, wire: 1000, ipBytes: 986 };
+    expect(noted(frame)).toEqual({ packets: 1, bytes: 986 });
   });
 
   test('is forgotten by all rows at once, and nothing else of them', () => {

@@ -89,7 +89,8 @@ describe('taps that count as on the wire', () => {
   test('are refused by an engine that cannot tell, with what to do instead', () => {
     set = setOn(open('libpcap'));
     expect(() => set.observe(counting('wire'))).toThrow(
-      'Counting on eth0 as on the wire takes the engine ring, and this is libpcap: change it, or set count to host.',
+      'Counting on eth0 as on the wire takes the engine ring, and this is libpcap: change it, or set count to host and leave wire-packets and ' +
+        'wire-bytes out of fields.',
     );
     expect(names()).toEqual([]);
     set.observe(counting(undefined));

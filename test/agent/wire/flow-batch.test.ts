@@ -63,6 +63,8 @@ function schemaRecord(record: FlowRecord) {
     tcpFlags: record.tcpFlags,
     packets: record.packets,
     bytes: record.bytes,
+    furtherPackets: record.furtherPackets,
+    furtherBytes: record.furtherBytes,
     firstNanoseconds: record.firstMicroseconds * 1000,
     lastNanoseconds: record.lastMicroseconds * 1000,
     annotations: record.isAnnotated ? schemaAnnotations(family, record.annotations) : null,

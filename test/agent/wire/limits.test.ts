@@ -100,6 +100,7 @@ describe('the error of a newer batch names what is not known', () => {
     ['field 4', message(0x4a, 0x82, 0x01, 2, 0x20, 1)],
     ['field 8', message(0x4a, 0x82, 0x01, 4, ...message(0x12, 0x40, 1))],
     ['field 14', recordWith(...message(0x5a, 0x70, 1))],
+    ['field 16', recordWith(0x80, 0x01, 1)],
     ['resource type 9', [0x60, 9]],
     ["gap reason 'moon'", message(0x4a, ...message(0x4a, ...message(0x1a, ...Buffer.from('moon'))))],
     ['value 9 of an annotation', recordWith(...message(0x5a, 0x18, 9))],
@@ -169,6 +170,7 @@ test('a record that was read before leaves nothing in the next one', () => {
   for (const word of ['destination0', 'destination1', 'destination2', 'destination3'] as const)
     full[word] = 0xfe80_0000;
   Object.assign(full, { sourcePort: 1, destinationPort: 2, protocol: 3, tcpFlags: 4, packets: 5, bytes: 6 });
+  Object.assign(full, { furtherPackets: 11, furtherBytes: 12 });
   Object.assign(full, { firstMicroseconds: 7, lastMicroseconds: 8, icmpType: 9, icmpCode: 10 });
   const empty = { ...createFlowRecord(), source0: 0x0a00_0001, destination0: 0x0a00_0002 };
   const matched = { ...empty, isAnnotated: true, annotations: { ...createAnnotations(), translatedSource0: 1 } };
