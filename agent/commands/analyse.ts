@@ -4,6 +4,7 @@ import { EXIT, OperationalError } from '../model/operational-error.ts';
 import { nearestWord } from '../options/nearest.ts';
 import { namedLogService, STORE_OPTIONS } from './running-store.ts';
 import { FORMAT_OPTION } from './search-text.ts';
+import { SINCE_NAMES, UNTIL_NAMES } from './search-time.ts';
 
 export const analyse: Command = {
   name: 'analyse',
@@ -15,12 +16,11 @@ export const analyse: Command = {
   positionals: { name: 'NAME', min: 0, max: 1 },
   options: [
     {
-      name: 'since',
-      aliases: ['last'],
-      value: 'TIME',
-      description: 'Earliest time: an age (15m), ISO 8601, or Unix seconds. Also --last. Default: 1h, for some more.',
+      ...SINCE_NAMES,
+      description:
+        'Earliest time: an age (15m), ISO 8601, or Unix seconds. Also --last and --from. Default: 1h, for some more.',
     },
-    { name: 'until', value: 'TIME', default: 'now', description: 'Latest time.' },
+    { ...UNTIL_NAMES, default: 'now', description: 'Latest time. Also --to.' },
     {
       name: 'set',
       value: 'NAME=NUMBER',

@@ -6,6 +6,7 @@ import { AGENT_OPTIONS } from './agent-options.ts';
 import { findingsActionOf } from './findings-actions.ts';
 import { SERVICE_OPTIONS } from './running-store.ts';
 import { FORMAT_OPTION } from './search-text.ts';
+import { SINCE_NAMES } from './search-time.ts';
 
 export const findings: Command = {
   name: 'findings',
@@ -32,7 +33,10 @@ export const findings: Command = {
       multiple: true,
       description: `list: ${FINDING_STATES.join(', ')}; may be repeated. Default: open and repeated; with --since all.`,
     },
-    { name: 'since', value: 'TIME', description: 'list: seen since an age (15m), ISO 8601 time or Unix seconds.' },
+    {
+      ...SINCE_NAMES,
+      description: 'list: seen since an age (15m), ISO 8601 time or Unix seconds. Also --last and --from.',
+    },
     { name: 'limit', short: 'n', value: 'COUNT', default: '100', description: 'list: findings at most, 1 to 1000.' },
     { name: 'comment', value: 'TEXT', description: 'acknowledge, suppress: why; at most 1000 characters.' },
     { name: 'peer', value: 'ADDRESS', description: 'suppress: an address, or a prefix such as 10.0.0.0/8.' },

@@ -1,6 +1,15 @@
 /** Why a search may find nothing yet: the agent runs, and no window of it has ended. */
+import type { Invocation } from '../cli/command.ts';
 import { utcText } from '../model/utc-text.ts';
 import type { AgentStatus } from '../telemetry/agent-status.ts';
+import { runningStatus } from './running-agent.ts';
+
+/** For a search of the running agent's store that found nothing. */
+export async function writeFirstWindowNote({ stderr, env }: Invocation, nowMs: number): Promise<void> {
+  const status = await runningStatus(env);
+  const note = status && firstWindowNote(status, nowMs / 1000);
+  if (note !== undefined) stderr.write(`${note}\n`);
+}
 
 /**
  * A sentence about the first window, while that is open; undefined where there is nothing to say.

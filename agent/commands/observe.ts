@@ -3,9 +3,12 @@ import { EXIT, OperationalError } from '../model/operational-error.ts';
 import { CONVERSATION_COLUMNS } from '../observe/columns.ts';
 import { FILTER_OPTIONS, type InterfaceIds } from '../observe/filter-options.ts';
 import type { FormatRows } from '../observe/printer.ts';
+import { counted } from '../record/human.ts';
 import { AGENT_OPTIONS, namedAgent } from './agent-options.ts';
+import { writeFirstWindowNote } from './first-window.ts';
 import { STORE_OPTIONS } from './running-store.ts';
 import { FORMAT_OPTION, formatFound, SEARCH_FORMATS, type SearchFormat } from './search-text.ts';
+import { searchTimes, TIME_OPTIONS } from './search-time.ts';
 
 /** Whole documents have an end, and a table its widths from all rows. */
 const ENDLESS_FORMATS: readonly SearchFormat[] = ['text', 'ndjson', 'csv'];
@@ -26,29 +29,18 @@ export const observe: Command = {
     {
       name: 'follow',
       short: 'f',
-      excludes: ['since', 'until', 'last', 'limit'],
+      excludes: ['since', 'until', 'limit'],
       description: 'Follow what flows now.',
     },
-    {
-      name: 'since',
-      value: 'TIME',
-      description: 'Earliest time: an age (15m), ISO 8601, or Unix seconds. Default: 15m.',
-    },
-    { name: 'until', value: 'TIME', description: 'Latest time. Default: now, the newest window included.' },
-    {
-      name: 'last',
-      value: 'TIME',
-      excludes: ['since', 'until'],
-      description: 'The same as --since with an age: --last 1h.',
-    },
+    ...TIME_OPTIONS,
     ...FILTER_OPTIONS,
     { name: 'single-flows', description: 'Each direction on a line of its own.' },
     {
       name: 'limit',
       short: 'n',
-      value: 'RECORDS',
+      value: 'NUMBER',
       default: '10000',
-      description: 'Maximum number of records, 1 to 10000.',
+      description: 'Maximum number of lines, the newest ones, 1 to 10000.',
     },
     ...AGENT_OPTIONS,
     ...STORE_OPTIONS,
@@ -116,36 +108,30 @@ function idsOf(interfaces: readonly { readonly interface: string; readonly inter
 }
 
 async function lookAtStore(invocation: Invocation): Promise<number> {
-  const [{ LogServiceClient }, { namedLogService }, { lookBack }, { conditionText }, { timeOption }, { Printer }] =
-    await Promise.all([
-      import('./logservice-client.ts'),
-      import('./running-store.ts'),
-      import('../observe/look-back.ts'),
-      import('../observe/filters.ts'),
-      import('./search-time.ts'),
-      import('../observe/printer.ts'),
-    ]);
+  const [{ LogServiceClient }, { namedLogService }, { lookBack }, { conditionText }, { Printer }] = await Promise.all([
+    import('./logservice-client.ts'),
+    import('./running-store.ts'),
+    import('../observe/look-back.ts'),
+    import('../observe/filters.ts'),
+    import('../observe/printer.ts'),
+  ]);
   const nowMs = Date.now();
-  const from = ['since', 'last'].find((name) => invocation.has(name));
   const interfaceIds = invocation.has('interface') ? await runningInterfaces(invocation) : new Map();
   const condition = conditionText(invocation, interfaceIds);
   const client = new LogServiceClient(await namedLogService('observe', invocation), Date.now);
   const { conversations, records, notes } = await lookBack((question) => client.search(question), {
     condition,
-    fromMs: from === undefined ? nowMs - DEFAULT_SINCE_MS : timeOption('observe', invocation, from, nowMs),
-    toMs: invocation.has('until') ? timeOption('observe', invocation, 'until', nowMs) : nowMs + NEWEST_WINDOW_MS,
+    ...searchTimes('observe', invocation, nowMs),
     isSingle: invocation.flag('single-flows'),
     limit: invocation.integer('limit', { min: 1, max: 10_000 }),
   });
   await new Printer(invocation.stdout, formatRows(invocation, formatOf(invocation))).print(conversations);
-  const summary = `${conversations.length} conversations of ${records} records`;
+  const noun = invocation.flag('single-flows') ? 'flow' : 'conversation';
+  const summary = `${counted(conversations.length, noun)} of ${counted(records, 'record')}`;
   for (const line of [summary, ...notes]) invocation.stderr.write(`${line}\n`);
+  if (records === 0 && !invocation.has('url')) await writeFirstWindowNote(invocation, nowMs);
   return EXIT.ok;
 }
-
-const DEFAULT_SINCE_MS = 15 * 60 * 1000;
-/** The time of a record is the end of its window. */
-const NEWEST_WINDOW_MS = 3_600_000;
 
 /** None where no agent answers: then an interface is named by its id. */
 async function runningInterfaces(invocation: Invocation): Promise<InterfaceIds> {

@@ -1,14 +1,12 @@
 import type { Command } from '../cli/command.ts';
 import { EXIT } from '../model/operational-error.ts';
 import type { SearchAnswer } from '../model/search.ts';
-import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import { visible } from '../terminal/visible-text.ts';
-import { firstWindowNote } from './first-window.ts';
+import { writeFirstWindowNote } from './first-window.ts';
 import { LogServiceClient } from './logservice-client.ts';
-import { runningStatus } from './running-agent.ts';
 import { namedLogService, STORE_OPTIONS } from './running-store.ts';
 import { FORMAT_OPTION, formatFound, searchFormat } from './search-text.ts';
-import { timeOption } from './search-time.ts';
+import { searchTimes, TIME_OPTIONS } from './search-time.ts';
 
 /** What the keys of a ledger log begin with: such a log is no record, and found only by a query that names one of them. */
 const LEDGER_KEYS = 'ledger-';
@@ -26,19 +24,7 @@ export const query: Command = {
   positionals: { name: 'QUERY', min: 0, max: 1 },
   options: [
     ...STORE_OPTIONS,
-    {
-      name: 'since',
-      aliases: ['last', 'from'],
-      value: 'TIME',
-      default: '15m',
-      description: 'Earliest time. Also --last and --from.',
-    },
-    {
-      name: 'until',
-      aliases: ['to'],
-      value: 'TIME',
-      description: 'Latest time. Also --to. Default: no limit, to include the open window.',
-    },
+    ...TIME_OPTIONS,
     { name: 'limit', short: 'n', value: 'ROWS', default: '100', description: 'Maximum number of rows, 1 to 10000.' },
     FORMAT_OPTION,
   ],
@@ -66,20 +52,13 @@ export const query: Command = {
     const answer = await new LogServiceClient(location, Date.now).search({
       query: text,
       exclude: text.includes(LEDGER_KEYS) ? undefined : `${LEDGER_KEYS}status:*`,
-      fromMs: timeOption('query', invocation, 'since', nowMs),
-      toMs: invocation.has('until')
-        ? timeOption('query', invocation, 'until', nowMs)
-        : nowMs + WINDOW_SECONDS_MAX * 1000,
+      ...searchTimes('query', invocation, nowMs),
       limit: invocation.integer('limit', { min: 1, max: 10_000 }),
     });
     const width = (invocation.stdout.isTTY && invocation.stdout.columns) || undefined;
     if (answer.rows.length > 0 || format !== 'table') invocation.stdout.write(formatFound(answer, format, width));
     if (format === 'table' || answer.rows.length === 0) invocation.stderr.write(summary(answer));
-    if (answer.rows.length === 0 && !invocation.has('url')) {
-      const status = await runningStatus(invocation.env);
-      const note = status && firstWindowNote(status, nowMs / 1000);
-      if (note !== undefined) invocation.stderr.write(`${note}\n`);
-    }
+    if (answer.rows.length === 0 && !invocation.has('url')) await writeFirstWindowNote(invocation, nowMs);
     return EXIT.ok;
   },
 };

@@ -1,7 +1,33 @@
 /** Times of searches on the command line. */
-import type { Invocation } from '../cli/command.ts';
+import type { Invocation, OptionSpec } from '../cli/command.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import { WINDOW_SECONDS_MAX } from '../model/window-bounds.ts';
 import { parseSeconds } from '../options/quantity.ts';
+
+/** The same names wherever a time is chosen. */
+export const SINCE_NAMES = {
+  name: 'since',
+  aliases: ['last', 'from'],
+  value: 'TIME',
+} as const satisfies Partial<OptionSpec>;
+export const UNTIL_NAMES = { name: 'until', aliases: ['to'], value: 'TIME' } as const satisfies Partial<OptionSpec>;
+
+/** Of a command that searches records. */
+export const TIME_OPTIONS: readonly OptionSpec[] = [
+  { ...SINCE_NAMES, default: '15m', description: 'Earliest time. Also --last and --from.' },
+  {
+    ...UNTIL_NAMES,
+    description: 'Latest time. Also --to. Default: no limit, to include the open window.',
+  },
+];
+
+/** Of `TIME_OPTIONS`, in Unix milliseconds. The time of a record is the end of its window. */
+export function searchTimes(command: string, invocation: Invocation, nowMs: number): { fromMs: number; toMs: number } {
+  return {
+    fromMs: timeOption(command, invocation, 'since', nowMs),
+    toMs: invocation.has('until') ? timeOption(command, invocation, 'until', nowMs) : nowMs + WINDOW_SECONDS_MAX * 1000,
+  };
+}
 
 /** Unix milliseconds. @throws OperationalError `usage.invalid` */
 export function timeOption(command: string, invocation: Invocation, name: string, nowMs: number): number {

@@ -16,21 +16,50 @@ const NAMES = [
   'end',
   'action',
   'other',
+  'time',
 ];
 const FURTHER = { 'tcp-flags': '3', 'handshake-rtt': '1250', initiator: 'source', 'initiator-evidence': 'syn' };
 
-const question: Cell[] = ['10.0.0.1', '2001:db8::1', 4000, 443, 6, 5, 500, 600, 660, 'ACCEPT', FURTHER];
-const answer: Cell[] = ['2001:db8::1', '10.0.0.1', 443, 4000, 6, 4, 4000, 600, 660, 'ACCEPT', '{"tcp-flags":"19"}'];
-const ledger: Cell[] = [null, null, null, null, null, 9, 9, 600, 660, null, {}];
+const question: Cell[] = [
+  '10.0.0.1',
+  '2001:db8::1',
+  4000,
+  443,
+  6,
+  5,
+  500,
+  600,
+  660,
+  'ACCEPT',
+  FURTHER,
+  '1970-01-01 00:11:00',
+];
+const answer: Cell[] = [
+  '2001:db8::1',
+  '10.0.0.1',
+  443,
+  4000,
+  6,
+  4,
+  4000,
+  600,
+  660,
+  'ACCEPT',
+  '{"tcp-flags":"19"}',
+  '1970-01-01 00:11:00',
+];
+const ledger: Cell[] = [null, null, null, null, null, 9, 9, 600, 660, null, {}, '1970-01-01 00:11:00'];
 
 const options = { condition: '*', fromMs: 0, toMs: 1, isSingle: false, limit: 10 };
 
-function answering(rows: readonly (readonly Cell[])[], truncated = false) {
+/** As the service does: the newest rows, and whether there were more. */
+function answering(rows: readonly (readonly Cell[])[], limitOfService = 10_000) {
   const asked: SearchQuestion[] = [];
   const search = async (one: SearchQuestion): Promise<SearchAnswer> => {
     asked.push(one);
     const columns = NAMES.map((name) => ({ name, type: 'VARCHAR' }));
-    return { columns, rows, truncated, elapsedMs: 1, notes: ['a note'] };
+    const limit = Math.min(one.limit, limitOfService);
+    return { columns, rows: rows.slice(0, limit), truncated: rows.length > limit, elapsedMs: 1, notes: ['a note'] };
   };
   return { asked, search };
 }
@@ -48,14 +77,47 @@ describe('looking back', () => {
       },
     ]);
     expect({ records, notes }).toEqual({ records: 3, notes: ['a note'] });
-    expect(asked[0]).toMatchObject({ query: '*', limit: 10, exclude: expect.stringContaining('ledger-status:*') });
+    expect(asked[0]).toMatchObject({ query: '*', limit: 10_000, exclude: expect.stringContaining('ledger-status:*') });
   });
 
-  test('reports that there is more', async () => {
-    const { search } = answering([question], true);
-    const { notes } = await lookBack(search, { ...options, isSingle: true });
+  /** The two directions of the conversations that ended at these times, the newest record first. */
+  const ended = (...times: number[]) =>
+    times
+      .toSorted((left, right) => right - left)
+      .flatMap((end): Cell[][] =>
+        [question, answer].map((row) => {
+          const swapped = row === answer;
+          const record = [...row];
+          record[swapped ? 3 : 2] = end;
+          record[NAMES.indexOf('end')] = end;
+          record[NAMES.indexOf('time')] = new Date(end * 1000).toISOString().slice(0, 19).replace('T', ' ');
+          return record;
+        }),
+      );
+
+  test('shows the newest conversations, each whole, whatever the limit', async () => {
+    const { search } = answering(ended(2000, 1000, 3000));
+    const { conversations, records, notes } = await lookBack(search, { ...options, limit: 2 });
+    expect(conversations.map(({ last, state, packets_received }) => [last, state, packets_received])).toEqual([
+      [2000, 'closed', 4],
+      [3000, 'closed', 4],
+    ]);
+    expect(records).toBe(6);
+    expect(notes).toEqual(['The newest 2 of 3 conversations are shown: raise --limit for more.', 'a note']);
+  });
+
+  test('a direction by itself counts as one', async () => {
+    const { search } = answering(ended(2000, 3000));
+    const { conversations } = await lookBack(search, { ...options, isSingle: true, limit: 3 });
+    expect(conversations).toHaveLength(3);
+  });
+
+  test('says from when on it is whole where the service had more records than one search reads', async () => {
+    const { search } = answering(ended(2000, 1000), 3);
+    const { conversations, notes } = await lookBack(search, options);
+    expect(conversations).toHaveLength(2);
     expect(notes[0]).toBe(
-      'The 1 newest records are shown, there are more: narrow the time or the condition, or raise --limit.',
+      'Only the newest 3 records were read, the limit of a search. Before 1970-01-01T00:16:40Z conversations are missing or incomplete: narrow the time or the condition.',
     );
   });
 });
