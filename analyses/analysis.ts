@@ -63,6 +63,8 @@ export interface Analysis {
   readonly needsValue?: string;
   /** Sentences for where none does. */
   readonly missing?: string;
+  /** Sentences on what its rows cannot show. */
+  readonly limits?: string;
   /** How far back it looks by default, as `--since` takes it. */
   readonly since: string;
   readonly condition: string;
@@ -92,6 +94,7 @@ const MEMBERS = {
   needs: 'object',
   needsValue: 'string',
   missing: 'string',
+  limits: 'string',
   since: 'string',
   condition: 'string',
   query: 'string',

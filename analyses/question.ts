@@ -12,8 +12,22 @@ export function defaultsOf({ parameters }: Analysis): ParameterValues {
 /** `condition | SQL`. @param untilSeconds end of the time that is looked at, Unix seconds */
 export function questionOf(analysis: Analysis, values: ParameterValues, untilSeconds: number): string {
   const all: ParameterValues = { ...defaultsOf(analysis), ...values, until: untilSeconds };
-  const sql = analysis.query.replace(PLACEHOLDER, (_, name: string) => plainNumber(known(analysis, all, name)));
-  return `${analysis.condition} | ${sql.trim()}`;
+  return questionWith(analysis, (name) => plainNumber(known(analysis, all, name)));
+}
+
+/** The same with its parameters, and `until`, as `written` has them. */
+export function questionWith({ condition, query }: Analysis, written: (name: string) => string): string {
+  return `${condition} | ${query.replace(PLACEHOLDER, (_, name: string) => written(name)).trim()}`;
+}
+
+/** Whether the end of the time that is looked at stands in the query itself. */
+export function namesItsEnd({ query }: Analysis): boolean {
+  return /\$\{until\}/.test(query);
+}
+
+/** Whether a column has times, by its meaning in the catalogue. */
+export function isTime({ columns }: Analysis, name: string): boolean {
+  return columns[name]?.endsWith('Unix seconds.') ?? false;
 }
 
 /** The condition that finds the records behind a row; undefined where it has none. @param row cells by column */
@@ -25,6 +39,11 @@ export function recordsBehind({ records }: Analysis, row: Readonly<Record<string
     return value(String(cell));
   });
   return isWhole ? condition : undefined;
+}
+
+/** The same with each column as `written` has it: the template of such a condition in another language. */
+export function recordsTemplate({ records }: Analysis, written: (column: string) => string): string | undefined {
+  return records?.replace(PLACEHOLDER, (_, column: string) => written(column));
 }
 
 /** Undefined for what is no finding. */

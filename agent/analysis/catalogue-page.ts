@@ -50,13 +50,14 @@ export function renderCataloguePage(catalogue: readonly Analysis[]): string {
 }
 
 function renderAnalysis(analysis: Analysis): string {
-  const { name, title, question, mitre, needs, columns, condition, query, since, severity, finding, measured } =
+  const { name, title, question, mitre, needs, limits, columns, condition, query, since, severity, finding, measured } =
     analysis;
   const technique =
     mitre === undefined ? '' : ` MITRE ATT&CK [${mitre}](https://attack.mitre.org/techniques/${mitre}/).`;
   const facts = [
     needs.length === 0 ? '' : `* Needs ${needs.map((field) => `\`${field}\``).join(', ')}.`,
     `* Looks back ${since} by default.`,
+    limits === undefined ? '' : `* ${limits}`,
     severity.length === 0 ? '' : `* Severity: ${severity.map((rule) => severityText(rule)).join(', ')}.`,
     finding === undefined ? '' : `* As a finding: ${findingText(analysis, finding)}.`,
     measured === undefined ? '' : `* In the labelled mix: precision ${measured.precision}, recall ${measured.recall}.`,

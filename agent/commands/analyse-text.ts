@@ -2,6 +2,7 @@
 import type { Analysis } from '../../analyses/analysis.ts';
 import { USE_CASES } from '../../analyses/analysis.ts';
 import { useCases } from '../../analyses/catalogue.ts';
+import { isTime } from '../../analyses/question.ts';
 import { type Completeness, completenessText } from '../analysis/completeness.ts';
 import type { AnalysisAnswer } from '../analysis/run-analysis.ts';
 import type { Invocation } from '../cli/command.ts';
@@ -70,6 +71,7 @@ function remarks(
     ...notes.map(visible),
     truncated ? `Only the first ${rows.length} rows; raise --limit for more.` : '',
     `${completenessText(completeness)}.`,
+    analysis.limits ?? '',
     first?.records === undefined
       ? ''
       : `Records behind the first row: ${ownCommand()} query ${asked} ${quoted(visible(first.records))}`,
@@ -105,11 +107,6 @@ function foundOf({ analysis, columns, rows }: AnalysisAnswer, format: SearchForm
       ...(isForPrograms ? [records ?? null] : []),
     ]),
   };
-}
-
-/** By its meaning in the catalogue. */
-function isTime({ columns }: Analysis, name: string): boolean {
-  return columns[name]?.endsWith('Unix seconds.') ?? false;
 }
 
 function jsonOf(answer: AnalysisAnswer, { fromMs, toMs }: Period) {

@@ -61,7 +61,7 @@ async function analyse(name: string, topic: string, values = {}): Promise<Analys
   const ask = async (query: string, limit: number) => {
     const { status, json } = await search(service, query, {
       topic_id: topic,
-      from: BEGIN * 1000,
+      from: (BEGIN - 8 * 86_400) * 1000,
       to: (BEGIN + 7260) * 1000,
       limit,
     });

@@ -84,6 +84,19 @@ export const TRUTHS: Readonly<Record<string, Truth>> = {
     row: { srcaddr: ATTACKER, dstport: 22, rejected: 5, accepted: 10 },
     severity: 'high',
   },
+  'unused-rule': {
+    // An hour ends with the newest record; a window later is a window too late.
+    add: (traffic, isEnough) => {
+      const flow = { srcaddr: '203.0.113.23', dstaddr: '10.0.1.9', srcport: 40_000, dstport: 23, packets: 4 };
+      traffic.record(3540 - 7 * 86_400 + (isEnough ? 0 : 60), {
+        ...flow,
+        action: 'REJECT',
+        'reject-rule': 'deny-telnet',
+      });
+    },
+    row: { rule: 'deny-telnet', packets: 4, sources: 1 },
+    severity: 'low',
+  },
   'new-peer': {
     add: (traffic, isEnough) =>
       traffic.record(3540, {
