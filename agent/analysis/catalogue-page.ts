@@ -26,7 +26,7 @@ one for one subject, however many windows show it, closed when nothing new was s
 configuration names them. A finding that another explains says so: a scan is refused, too.
 
 **Other log services.** The texts are for Cloud Log Service as they stand: a condition, a bar, and SQL without WITH, JOIN and FILTER.
-\`\${name}\` is the parameter of that name, \`\${until}\` the end of the time in Unix seconds.
+\`\${name}\` is the parameter of that name, \`\${until}\` the end of the time in Unix seconds. [Alarms and a dashboard](cls-alarms.md) there have them, too.
 
 **Other databases.** \`--dialect\` prints the same query, with its parameters and its time, for records in object storage or in a table: the
 fields as columns, with underscores for dashes. \`completeness\` reads ledgers, which only log services have.
