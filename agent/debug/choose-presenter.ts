@@ -1,13 +1,13 @@
 import { randomInt } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import type { Invocation } from '../cli/command.ts';
+import type { FlowTally } from '../live-table/flow-tally.ts';
+import type { LiveContext } from '../live-table/live-table.ts';
 import { createPrinter } from '../output/printed-output.ts';
 import type { TextOutput } from '../terminal/text-output.ts';
 import { createAnnotators } from '../threads/annotators.ts';
 import { hostAddresses } from '../threads/host-addresses.ts';
-import type { FlowTally } from './flow-tally.ts';
 import { LiveScreen } from './live-screen.ts';
-import type { LiveContext } from './live-table.ts';
 import { programTitle } from './messages.ts';
 import { Names } from './names.ts';
 import type { DebugPlan } from './plan.ts';

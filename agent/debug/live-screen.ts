@@ -1,10 +1,10 @@
 import type { Readable } from 'node:stream';
+import type { FlowTally } from '../live-table/flow-tally.ts';
+import { INITIAL_STATE, type LiveState, press } from '../live-table/live-keys.ts';
+import { type LiveContext, liveLines, rowsFor, type Terminal } from '../live-table/live-table.ts';
+import { numericEndpoint, viewOf } from '../live-table/live-view.ts';
 import { joinText, sequence, type Text } from '../terminal/styled-text.ts';
 import type { TextOutput } from '../terminal/text-output.ts';
-import type { FlowTally } from './flow-tally.ts';
-import { INITIAL_STATE, type LiveState, press } from './live-keys.ts';
-import { type LiveContext, liveLines, rowsFor, type Terminal } from './live-table.ts';
-import { numericEndpoint, viewOf } from './live-view.ts';
 import type { Names } from './names.ts';
 
 /** For terminals that do not know their size. */

@@ -2,9 +2,10 @@
  * Names of hosts and services for the live table. Asking a name server makes traffic of its own, so nobody is asked until
  * names are wanted, at most a few questions wait at once, and what was asked once is not asked again.
  */
+
+import type { WatchedFlow } from '../live-table/flow-tally.ts';
 import { joinPort, recordAddress } from '../record/endpoint.ts';
 import { serviceName } from '../record/service-name.ts';
-import type { WatchedFlow } from './flow-tally.ts';
 
 export const QUESTIONS_MAX = 8;
 export const NAMES_MAX = 4096;

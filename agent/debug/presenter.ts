@@ -1,4 +1,9 @@
 /** What a debug run shows while it continues and at its end: a live screen, tables, JSON objects, or plain records. */
+
+import type { FlowTally } from '../live-table/flow-tally.ts';
+import { type LiveContext, lossText, tableLines, totalLine } from '../live-table/live-table.ts';
+import { DEFAULT_CHOICES, type ViewChoices, viewOf } from '../live-table/live-view.ts';
+import { SCREEN_FLOWS_MAX, screenObject } from '../live-table/screen-object.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { OutputWindow } from '../model/window-output.ts';
 import { AnnotatedOutput } from '../output/annotated-output.ts';
@@ -8,11 +13,7 @@ import type { RecordPrinter } from '../record/printer.ts';
 import type { TextOutput } from '../terminal/text-output.ts';
 import { visible } from '../terminal/visible-text.ts';
 import type { AnnotatorsOf } from '../threads/annotators.ts';
-import type { FlowTally } from './flow-tally.ts';
 import type { LiveScreen } from './live-screen.ts';
-import { type LiveContext, lossText, tableLines, totalLine } from './live-table.ts';
-import { DEFAULT_CHOICES, type ViewChoices, viewOf } from './live-view.ts';
-import { SCREEN_FLOWS_MAX, screenObject } from './screen-object.ts';
 
 export interface Presenter {
   begin(): void;

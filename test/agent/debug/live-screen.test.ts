@@ -1,11 +1,11 @@
 import { PassThrough, Writable } from 'node:stream';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FlowTally } from '../../../agent/debug/flow-tally.ts';
-import { INITIAL_STATE } from '../../../agent/debug/live-keys.ts';
 import { LiveScreen } from '../../../agent/debug/live-screen.ts';
-import { liveLines, rowsFor } from '../../../agent/debug/live-table.ts';
-import { viewOf } from '../../../agent/debug/live-view.ts';
+import { FlowTally } from '../../../agent/live-table/flow-tally.ts';
+import { INITIAL_STATE } from '../../../agent/live-table/live-keys.ts';
+import { liveLines, rowsFor } from '../../../agent/live-table/live-table.ts';
+import { viewOf } from '../../../agent/live-table/live-view.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
 import { terminalText } from '../../../agent/terminal/styled-text.ts';
 import { TextOutput } from '../../../agent/terminal/text-output.ts';

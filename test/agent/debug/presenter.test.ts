@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { FlowTally } from '../../../agent/debug/flow-tally.ts';
 import { tablePresenter } from '../../../agent/debug/presenter.ts';
+import { FlowTally } from '../../../agent/live-table/flow-tally.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
 import { TextOutput } from '../../../agent/terminal/text-output.ts';

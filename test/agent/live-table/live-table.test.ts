@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FlowTally } from '../../../agent/debug/flow-tally.ts';
-import { INITIAL_STATE, press } from '../../../agent/debug/live-keys.ts';
-import { liveLines, rowsFor, tableLines } from '../../../agent/debug/live-table.ts';
-import { type Row, viewOf } from '../../../agent/debug/live-view.ts';
-import { bitRate } from '../../../agent/debug/rates.ts';
+import { FlowTally } from '../../../agent/live-table/flow-tally.ts';
+import { INITIAL_STATE, press } from '../../../agent/live-table/live-keys.ts';
+import { liveLines, rowsFor, tableLines } from '../../../agent/live-table/live-table.ts';
+import { type Row, viewOf } from '../../../agent/live-table/live-view.ts';
+import { bitRate } from '../../../agent/live-table/rates.ts';
 import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { FlowTally } from '../../../agent/debug/flow-tally.ts';
-import { screenObject } from '../../../agent/debug/screen-object.ts';
+import { FlowTally } from '../../../agent/live-table/flow-tally.ts';
+import { screenObject } from '../../../agent/live-table/screen-object.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
 import { LEDGER_ROWS } from '../../../schema/ledger-numbers.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { actionOf, FlowTally, WINDOW_FLOWS_MAX } from '../../../agent/debug/flow-tally.ts';
-import { DEFAULT_CHOICES, SORT_KEYS, viewOf } from '../../../agent/debug/live-view.ts';
+import { actionOf, FlowTally, WINDOW_FLOWS_MAX } from '../../../agent/live-table/flow-tally.ts';
+import { DEFAULT_CHOICES, SORT_KEYS, viewOf } from '../../../agent/live-table/live-view.ts';
 import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { INITIAL_STATE, press } from '../../../agent/debug/live-keys.ts';
+import { INITIAL_STATE, press } from '../../../agent/live-table/live-keys.ts';
 
 const pressed = (...chunks: string[]) => chunks.reduce(press, INITIAL_STATE);
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseFilter } from '../../../agent/debug/flow-filter.ts';
+import { parseFilter } from '../../../agent/live-table/flow-filter.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 
 const record = {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { GROUPINGS, groupsOf } from '../../../agent/debug/flow-groups.ts';
-import { FlowTally } from '../../../agent/debug/flow-tally.ts';
-import { INITIAL_STATE, press } from '../../../agent/debug/live-keys.ts';
-import { tableLines } from '../../../agent/debug/live-table.ts';
-import { viewOf } from '../../../agent/debug/live-view.ts';
+import { GROUPINGS, groupsOf } from '../../../agent/live-table/flow-groups.ts';
+import { FlowTally } from '../../../agent/live-table/flow-tally.ts';
+import { INITIAL_STATE, press } from '../../../agent/live-table/live-keys.ts';
+import { tableLines } from '../../../agent/live-table/live-table.ts';
+import { viewOf } from '../../../agent/live-table/live-view.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { createLedger } from '../../../agent/model/ledger.ts';
 import { cursorOver, flowRecord } from '../../support/flow-records.ts';
