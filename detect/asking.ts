@@ -54,6 +54,8 @@ export interface Following {
 
 /** What happened after a cursor, and what is open by then. */
 export interface FollowedEvents extends EventsAfter {
+  /** Of the log that the numbers are of: another one where it began anew. */
+  readonly log: string;
   readonly open: Readonly<Record<Severity, number>>;
   readonly counts: FindingCounts;
 }
@@ -78,7 +80,12 @@ export class Followers {
     { after, limit, waitMs, signal }: Following,
   ): Promise<FollowedEvents | undefined> {
     const cursor = after ?? events.cursor;
-    const answer = () => ({ ...events.after(cursor, limit), open: book.openBySeverity(), counts: book.counts });
+    const answer = () => ({
+      ...events.after(cursor, limit),
+      log: events.id,
+      open: book.openBySeverity(),
+      counts: book.counts,
+    });
     const first = answer();
     if (first.events.length > 0 || waitMs === 0 || signal.aborted) return first;
     if (this.#waiting.size >= this.#max) return undefined;

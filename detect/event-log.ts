@@ -18,17 +18,24 @@ export interface EventsAfter {
 export const EVENTS_MAX = 1000;
 /** Of one answer. */
 export const EVENTS_OF_ANSWER_MAX = 200;
+const ID_LENGTH_MAX = 64;
 
 /** The last events of a book of findings, for readers that come and go. */
 export class EventLog {
+  /** Another one where a log begins anew; empty for those of a version that gave none. */
+  readonly id: string;
   readonly #events: NumberedEvent[] = [];
   #last = 0;
 
+  constructor(id = '') {
+    this.id = id;
+  }
+
   /** @throws Error that says what is wrong with the snapshot */
   static restore(snapshot: unknown): EventLog {
-    const { last, events } = (snapshot ?? {}) as { last?: unknown; events?: unknown };
+    const { id = '', last, events } = (snapshot ?? {}) as { id?: unknown; last?: unknown; events?: unknown };
     if (!isCount(last) || !Array.isArray(events) || events.length > EVENTS_MAX) throw new Error('no log of events');
-    const log = new EventLog();
+    const log = new EventLog(String(id).slice(0, ID_LENGTH_MAX));
     log.#last = last;
     for (const [index, event] of (events as readonly NumberedEvent[]).entries()) {
       if (event?.sequence !== last - events.length + index + 1 || typeof event.finding !== 'object')
@@ -57,7 +64,7 @@ export class EventLog {
   }
 
   snapshot(): unknown {
-    return { last: this.#last, events: this.#events };
+    return { id: this.id, last: this.#last, events: this.#events };
   }
 }
 

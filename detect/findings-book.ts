@@ -12,11 +12,12 @@
 import type { Analysis, Severity } from '../analyses/analysis.ts';
 import { bySeverity } from '../analyses/question.ts';
 import { type BookSnapshot, parseSnapshot, snapshotOf } from './book-snapshot.ts';
+import { commentOf } from './comment.ts';
 import { explainedBy } from './explanations.ts';
 import type { Finding, FindingChange, FindingCounts, FindingEvent, FindingState, Suppression } from './finding.ts';
 import { hash53 } from './hash.ts';
 import { causeOf, type Signal } from './signal.ts';
-import { COMMENT_LENGTH_MAX, type SuppressionRequest, Suppressions } from './suppressions.ts';
+import { type SuppressionRequest, Suppressions } from './suppressions.ts';
 
 export interface BookLimits {
   readonly openMax: number;
@@ -113,7 +114,7 @@ export class FindingsBook {
   acknowledge(id: string, comment: string, now: number): Finding | undefined {
     const finding = this.find(id);
     if (finding === undefined) return undefined;
-    const acknowledgement = { at: now, comment: comment.slice(0, COMMENT_LENGTH_MAX) };
+    const acknowledgement = { at: now, comment: commentOf(comment) };
     return this.#replace({ ...finding, acknowledgement });
   }
 

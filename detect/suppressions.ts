@@ -1,10 +1,10 @@
 /** What the user does not want to hear of: a rule, a peer, both, for some time or for ever. At most `SUPPRESSIONS_MAX`. */
+import { commentOf } from './comment.ts';
 import type { Suppression } from './finding.ts';
 import { isWithin, type Prefix, parsePrefix } from './prefix.ts';
 import type { Signal } from './signal.ts';
 
 export const SUPPRESSIONS_MAX = 200;
-export const COMMENT_LENGTH_MAX = 1000;
 
 export type SuppressionRequest = Partial<Omit<Suppression, 'id'>>;
 
@@ -23,7 +23,7 @@ export class Suppressions {
     if (this.#entries.size >= SUPPRESSIONS_MAX)
       throw new Error(`${SUPPRESSIONS_MAX} suppressions exist, which is the limit; release one first`);
     while (this.#entries.has(String(++this.#last)));
-    const suppression = { id: String(this.#last), rule, peer, until, comment: comment.slice(0, COMMENT_LENGTH_MAX) };
+    const suppression = { id: String(this.#last), rule, peer, until, comment: commentOf(comment) };
     this.load(suppression);
     return suppression;
   }

@@ -3,7 +3,7 @@
  *
  *     GET  /findings?state=&rule=&severity=&since=&limit=   -> {schema, findings, truncated, cursor, windowEnd, counts}
  *     GET  /finding?id=                                     -> {finding}
- *     GET  /findings/events?after=&wait=&limit=             -> {events, cursor, missed, open, counts}; after the first one, or `wait` seconds
+ *     GET  /findings/events?after=&wait=&limit=             -> {events, cursor, missed, log, open, counts}; after the first one, or `wait` seconds
  *     GET  /findings/suppressions                           -> {suppressions}
  *     POST /findings/acknowledge {id, comment}              -> {finding}
  *     POST /findings/suppress {rule, peer, until, comment}  -> {suppression}

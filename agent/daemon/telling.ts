@@ -64,9 +64,7 @@ function openWebhook(plan: WebhookPlan, told: ToldFile, { environment, log }: Te
     nowMs: Date.now,
     timers: systemTimers,
     random: Math.random,
-    onSettled: (sequence) => {
-      told.sent = sequence;
-    },
+    onSettled: (message) => told.settle(message),
     onTrouble(reason) {
       if (reason === undefined) log.info('webhook of findings reachable again', { url: origin });
       else log.warn('webhook of findings failing; retried automatically', { url: origin, reason });
@@ -76,6 +74,6 @@ function openWebhook(plan: WebhookPlan, told: ToldFile, { environment, log }: Te
 
 function statusOf({ numbers }: Teller): FindingsStatus | null {
   if (numbers === undefined) return null;
-  const { open, counts, missedEvents, webhook } = numbers;
-  return { open, ...counts, missedEvents, webhook };
+  const { counts, ...others } = numbers;
+  return { ...others, ...counts };
 }

@@ -38,8 +38,10 @@ export class AgentFindings {
     this.#windowEnd = windowEnd;
     const happened = book.record(signals, this.#nowSeconds());
     events.add(happened);
-    if (signals.length > 0 || happened.length > 0) void this.#file.write(this.#found);
-    if (happened.length > 0) this.#wake();
+    if (signals.length === 0 && happened.length === 0) return;
+    const written = this.#file.write(this.#found);
+    // Once they are durable, if the disk takes them: a crash would give their numbers to others.
+    if (happened.length > 0) void written.then(() => this.#wake());
   }
 
   list(asked: AskedFindings): FindingsAnswer {

@@ -6,6 +6,7 @@
  * A new one is written beside the old one, made durable, and takes its name in one step. A corrupt one is moved to
  * findings.json.damaged, and findings begin anew.
  */
+import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Analysis } from '../../analyses/analysis.ts';
@@ -13,6 +14,7 @@ import { EventLog } from '../../detect/event-log.ts';
 import { FindingsBook } from '../../detect/findings-book.ts';
 import type { Log } from '../telemetry/log.ts';
 import { replaceDurably } from './durable-file.ts';
+import { SharedWrites } from './shared-writes.ts';
 
 export const FINDINGS_FILE = 'findings.json';
 const VERSION = 1;
@@ -25,7 +27,8 @@ export interface Found {
 export class FindingsFile {
   readonly #path: string;
   readonly #log: Log;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #writes = new SharedWrites(() => this.#writeLatest());
+  #latest: Found | undefined;
   #isFailing = false;
 
   constructor(folder: string, log: Log) {
@@ -39,21 +42,23 @@ export class FindingsFile {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT') this.#quarantine(message);
-      return { book: new FindingsBook(catalogue), events: new EventLog() };
+      return { book: new FindingsBook(catalogue), events: new EventLog(randomUUID()) };
     }
   }
 
-  /** One after the other, each as it is when its turn comes. Never rejected: what is in memory stays right. */
+  /** Many changes share one. Never rejected: what is in memory stays right. */
   write(found: Found): Promise<void> {
-    this.#turn = this.#turn.then(async () => {
-      try {
-        await replaceDurably(this.#path, textOf(found));
-        this.#wrote(undefined);
-      } catch (error) {
-        this.#wrote((error as Error).message);
-      }
-    });
-    return this.#turn;
+    this.#latest = found;
+    return this.#writes.due();
+  }
+
+  async #writeLatest(): Promise<void> {
+    try {
+      await replaceDurably(this.#path, textOf(this.#latest!));
+      this.#wrote(undefined);
+    } catch (error) {
+      this.#wrote((error as Error).message);
+    }
   }
 
   /** Once for each change. */

@@ -1,22 +1,24 @@
-/** Follows the findings of the log service beside the agent, through the socket in its store. */
-
-import type { FollowedEvents } from '../../detect/asking.ts';
+/**
+ * Follows the findings of the log service beside the agent, through the socket in its store. Of an answer only so many bytes are read: where
+ * events are longer it asks for fewer, and one that is too long alone is skipped and counted.
+ */
 import { signRequest } from '../export/cls/signature.ts';
 import { DEFAULT_TIMEOUTS, HttpExchange } from '../export/http/exchange.ts';
 import type { EmbeddedService } from '../model/sink-plan.ts';
-import type { FindingsSource } from './source.ts';
+import type { FindingsSource, ReadEvents } from './source.ts';
 
 /** Nobody resolves it: requests go through the socket. */
 const ENDPOINT = new URL('http://localhost');
 const PATH = '/findings/events';
 const WAIT_SECONDS = 20;
-/** So that an answer is shorter than those that are read. */
+/** Of one answer, which is then shorter than what is read of it for all but the longest events. */
 const EVENTS_MAX = 10;
 
 export class LogServiceSource implements FindingsSource {
   readonly #service: EmbeddedService;
   readonly #http: HttpExchange;
   readonly #nowMs: () => number;
+  #limit = EVENTS_MAX;
 
   constructor(service: EmbeddedService, nowMs: () => number) {
     this.#service = service;
@@ -31,13 +33,22 @@ export class LogServiceSource implements FindingsSource {
     });
   }
 
-  async after(cursor: number | undefined, signal: AbortSignal): Promise<FollowedEvents> {
+  async after(cursor: number | undefined, signal: AbortSignal): Promise<ReadEvents> {
     await this.#untilStarted(signal);
     // The first answer says where a log ends that was never followed.
-    const parameters: Readonly<Record<string, string>> =
-      cursor === undefined
-        ? { wait: '0' }
-        : { after: String(cursor), limit: String(EVENTS_MAX), wait: String(WAIT_SECONDS) };
+    if (cursor === undefined) return (await this.#ask({ wait: '0' }, signal)) ?? tooLong();
+    for (let skipped = 0; ; ) {
+      const parameters = { after: String(cursor + skipped), limit: String(this.#limit), wait: String(WAIT_SECONDS) };
+      const answer = await this.#ask(parameters, signal);
+      const isAlone = this.#limit === 1;
+      this.#limit = answer === undefined ? Math.ceil(this.#limit / 2) : EVENTS_MAX;
+      if (answer !== undefined) return { ...answer, skipped };
+      if (isAlone) skipped++;
+    }
+  }
+
+  /** Undefined for an answer of which only a part was read. */
+  async #ask(parameters: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ReadEvents | undefined> {
     const headers = { host: ENDPOINT.host };
     const path = `${PATH}?${new URLSearchParams(parameters)}`;
     const authorization = this.#sign(parameters, headers);
@@ -45,7 +56,7 @@ export class LogServiceSource implements FindingsSource {
     const exchanged = await this.#http.exchange(request, signal);
     if (exchanged.kind === 'failure') throw new Error(exchanged.reason);
     if (exchanged.status !== 200) throw new Error(`answer ${exchanged.status}`);
-    return JSON.parse(exchanged.body) as FollowedEvents;
+    return exchanged.truncated === true ? undefined : (JSON.parse(exchanged.body) as ReadEvents);
   }
 
   close(): void {
@@ -77,4 +88,8 @@ export class LogServiceSource implements FindingsSource {
       endSeconds: seconds + 300,
     });
   }
+}
+
+function tooLong(): never {
+  throw new Error('the answer is too long');
 }

@@ -1,5 +1,10 @@
 import type { FollowedEvents } from '../../detect/asking.ts';
 
+export interface ReadEvents extends FollowedEvents {
+  /** Events up to the cursor that are too long to be read; undefined for none. */
+  readonly skipped?: number;
+}
+
 /** A book of findings that is followed: that of the log service beside the agent, or the agent's own. */
 export interface FindingsSource {
   /**
@@ -7,5 +12,5 @@ export interface FindingsSource {
    * @param cursor undefined: from now on
    * @throws Error that says why it cannot be asked now
    */
-  after(cursor: number | undefined, signal: AbortSignal): Promise<FollowedEvents>;
+  after(cursor: number | undefined, signal: AbortSignal): Promise<ReadEvents>;
 }

@@ -3,13 +3,12 @@
  * told is in one file of the state directory, so that a restart tells nothing twice, and what the webhook has not accepted again.
  */
 import { type Analysis, SEVERITIES, type Severity } from '../../analyses/analysis.ts';
-import type { FollowedEvents } from '../../detect/asking.ts';
 import type { NumberedEvent } from '../../detect/event-log.ts';
 import type { FindingCounts } from '../../detect/finding.ts';
 import { type BackoffLimits, backoffMs } from '../export/backoff.ts';
 import type { Timers } from '../export/timers.ts';
 import type { Log } from '../telemetry/log.ts';
-import type { FindingsSource } from './source.ts';
+import type { FindingsSource, ReadEvents } from './source.ts';
 import type { ToldFile } from './told-file.ts';
 import type { Webhook, WebhookNumbers } from './webhook.ts';
 import { webhookMessage } from './webhook-message.ts';
@@ -31,16 +30,19 @@ export interface TellerNumbers {
   readonly open: Readonly<Record<Severity, number>>;
   readonly counts: FindingCounts;
   readonly missedEvents: number;
+  readonly skippedEvents: number;
   readonly webhook: (WebhookNumbers & { readonly lastError: string | null }) | null;
 }
 
+/** In a row: the keeper of the log service says that it is down, which takes no longer as a rule. */
+const FAILURES_LOGGED = 3;
 const AGAIN: BackoffLimits = { initialMs: 1000, capMs: 30_000 };
 
 export class Teller {
   readonly #options: TellerOptions;
   readonly #abort = new AbortController();
-  #followed: Pick<FollowedEvents, 'open' | 'counts'> | undefined;
-  #missedEvents = 0;
+  #followed: Pick<ReadEvents, 'open' | 'counts'> | undefined;
+  readonly #lost = { missedEvents: 0, skippedEvents: 0 };
   #running: Promise<void> | undefined;
   #failures = 0;
   #wake: (() => void) | undefined;
@@ -53,7 +55,7 @@ export class Teller {
   get numbers(): TellerNumbers | undefined {
     const { webhook } = this.#options;
     const told = webhook && { ...webhook.numbers, lastError: webhook.lastError ?? null };
-    return this.#followed && { ...this.#followed, missedEvents: this.#missedEvents, webhook: told ?? null };
+    return this.#followed && { ...this.#followed, ...this.#lost, webhook: told ?? null };
   }
 
   start(): void {
@@ -74,31 +76,48 @@ export class Teller {
     while (!this.#abort.signal.aborted) {
       try {
         const followed = await source.after(cursor, this.#abort.signal);
-        this.#failures = 0;
-        // The book began anew.
-        if (followed.cursor < (cursor ?? 0)) told.forget();
-        this.#take(followed);
-        cursor = followed.cursor;
-      } catch {
-        // The keeper of the log service says that it is down.
-        await this.#pause();
+        this.#answered();
+        cursor = this.#isAnew(followed, cursor ?? 0) ? this.#beginAnew(followed) : this.#take(followed);
+      } catch (error) {
+        if (this.#abort.signal.aborted) return;
+        await this.#pause((error as Error).message);
       }
     }
   }
 
-  #take({ events, missed, open, counts, cursor }: FollowedEvents): void {
-    const { log, told } = this.#options;
+  /** Whether the cursor is not one of the log that answered. Of a log that grew beyond it meanwhile only the name says so. */
+  #isAnew({ log, cursor: last }: ReadEvents, cursor: number): boolean {
+    const before = this.#options.told.log;
+    return last < cursor || (before !== undefined && before !== log);
+  }
+
+  /** Answers the cursor to ask with: what was answered may have come after others. */
+  #beginAnew({ log, open, counts }: ReadEvents): number {
     this.#followed = { open, counts };
-    if (missed > 0) {
-      this.#missedEvents += missed;
-      log.warn('events of findings evicted before they were reported', { events: missed });
-    }
+    this.#options.told.beginAnew(log);
+    return 0;
+  }
+
+  /** Answers the cursor to ask with. */
+  #take({ events, missed, skipped = 0, open, counts, cursor, log: of }: ReadEvents): number {
+    const { told } = this.#options;
+    this.#followed = { open, counts };
+    told.follow(of);
+    this.#lose('missedEvents', missed, 'events of findings evicted before they were reported');
+    this.#lose('skippedEvents', skipped, 'events of findings skipped: too long to be read; see flowlogd findings');
     for (const event of events) {
       if (event.sequence > told.logged) this.#log(event);
-      if (event.sequence > told.sent) this.#send(event);
+      if (event.sequence > told.sent) this.#send(event, of);
     }
     told.logged = cursor;
     if (this.#options.webhook?.numbers.pendingEvents === 0 || this.#options.webhook === undefined) told.sent = cursor;
+    return cursor;
+  }
+
+  #lose(which: 'missedEvents' | 'skippedEvents', events: number, message: string): void {
+    if (events === 0) return;
+    this.#lost[which] += events;
+    this.#options.log.warn(message, { events });
   }
 
   #log({ change, finding }: NumberedEvent): void {
@@ -108,18 +127,23 @@ export class Teller {
     log[change === 'closed' ? 'info' : 'warn'](message, { id, severity, ...subject, ...figures });
   }
 
-  #send(event: NumberedEvent): void {
+  #send(event: NumberedEvent, log: string): void {
     const { webhook, severityMin, hostId, catalogue } = this.#options;
     const { worstSeverity, rule } = event.finding;
     if (webhook === undefined || SEVERITIES.indexOf(worstSeverity) < SEVERITIES.indexOf(severityMin)) return;
     const analysis = catalogue.find(({ name }) => name === rule);
-    webhook.send(webhookMessage(event, { hostId, analysis }));
+    webhook.send(webhookMessage(event, { hostId, log, analysis }));
   }
 
-  async #pause(): Promise<void> {
-    const { timers, random } = this.#options;
-    if (this.#abort.signal.aborted) return;
+  #answered(): void {
+    if (this.#failures >= FAILURES_LOGGED) this.#options.log.info('findings are followed again');
+    this.#failures = 0;
+  }
+
+  async #pause(reason: string): Promise<void> {
+    const { timers, random, log } = this.#options;
     this.#failures += 1;
+    if (this.#failures === FAILURES_LOGGED) log.warn('findings cannot be followed; retried automatically', { reason });
     await new Promise<void>((resolve) => {
       const cancel = timers.after(backoffMs(AGAIN, this.#failures, random), resolve);
       this.#wake = () => {

@@ -1,19 +1,25 @@
 /**
- * How far findings were told, in the state directory: `findings-told.json`, `{"logged": 17, "sent": 12}`. One that is damaged or cannot be
- * written costs repeated or missing lines, and is no reason to stop.
+ * How far findings were told, in the state directory: `findings-told.json`, `{"log": "1f0c...", "logged": 17, "sent": 12}`, the numbers being
+ * those of events in that log. One that is damaged or cannot be written costs repeated or missing lines, and is no reason to stop.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceDurably } from './durable-file.ts';
+import { SharedWrites } from './shared-writes.ts';
 
 export const TOLD_FILE = 'findings-told.json';
 
+interface Numbers {
+  /** Undefined where nothing was followed yet, or by a version that did not know. */
+  readonly log: string | undefined;
+  readonly logged: number;
+  readonly sent: number;
+}
+
 export class ToldFile {
   readonly #path: string;
-  #logged = 0;
-  #sent = 0;
-  #writing: Promise<void> | undefined;
-  #isStale = false;
+  readonly #writes = new SharedWrites(() => replaceDurably(this.#path, this.#text).catch(() => undefined));
+  #numbers: Numbers = { log: undefined, logged: 0, sent: 0 };
 
   constructor(stateDirectory: string) {
     this.#path = join(stateDirectory, TOLD_FILE);
@@ -22,60 +28,61 @@ export class ToldFile {
   /** The cursor from which on something is to be told; undefined where nothing was told yet. */
   async read(): Promise<number | undefined> {
     try {
-      const { logged, sent } = JSON.parse(await readFile(this.#path, 'utf8')) as Record<string, unknown>;
+      const { log, logged, sent } = JSON.parse(await readFile(this.#path, 'utf8')) as Partial<Numbers>;
       if (!Number.isSafeInteger(logged) || !Number.isSafeInteger(sent)) return undefined;
-      this.#logged = logged as number;
-      this.#sent = sent as number;
-      return Math.min(this.#logged, this.#sent);
+      this.#numbers = { log, logged: logged!, sent: sent! };
+      return Math.min(logged!, sent!);
     } catch {
       return undefined;
     }
   }
 
-  get logged(): number {
-    return this.#logged;
+  get log(): string | undefined {
+    return this.#numbers.log;
   }
 
-  set logged(sequence: number) {
-    if (sequence === this.#logged) return;
-    this.#logged = sequence;
-    this.#write();
+  get logged(): number {
+    return this.#numbers.logged;
+  }
+
+  set logged(logged: number) {
+    this.#change({ logged });
   }
 
   get sent(): number {
-    return this.#sent;
+    return this.#numbers.sent;
   }
 
-  set sent(sequence: number) {
-    if (sequence === this.#sent) return;
-    this.#sent = sequence;
-    this.#write();
+  set sent(sent: number) {
+    this.#change({ sent });
   }
 
-  /** Its numbers are of another book. */
-  forget(): void {
-    this.#logged = 0;
-    this.#sent = 0;
+  /** The webhook needs no further attempt for an event. A log that began anew has others of the same numbers. */
+  settle({ log, sequence }: { readonly log: string; readonly sequence: number }): void {
+    if (log === this.log) this.sent = sequence;
+  }
+
+  /** The log that is followed from now on, as far as it was before. */
+  follow(log: string): void {
+    this.#change({ log });
+  }
+
+  /** Nothing was told of what is followed from now on. */
+  beginAnew(log: string): void {
+    this.#change({ log, logged: 0, sent: 0 });
   }
 
   async flush(): Promise<void> {
-    while (this.#writing !== undefined) await this.#writing;
+    await this.#writes.done;
   }
 
-  /** As it is when its turn comes: many changes share one. */
-  #write(): void {
-    this.#isStale = true;
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+  #change(change: Partial<Numbers>): void {
+    const before = this.#text;
+    this.#numbers = { ...this.#numbers, ...change };
+    if (this.#text !== before) void this.#writes.due();
   }
 
-  async #writeAll(): Promise<void> {
-    while (this.#isStale) {
-      this.#isStale = false;
-      await replaceDurably(this.#path, JSON.stringify({ logged: this.#logged, sent: this.#sent })).catch(
-        () => undefined,
-      );
-    }
+  get #text(): string {
+    return JSON.stringify(this.#numbers);
   }
 }

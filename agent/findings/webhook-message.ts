@@ -15,6 +15,8 @@ import type { NumberedEvent } from '../../detect/event-log.ts';
 export const WEBHOOK_SCHEMA = 'flowlogd.finding-event.v1';
 
 export interface WebhookMessage {
+  /** In which the event has its number. */
+  readonly log: string;
   readonly sequence: number;
   readonly delivery: string;
   readonly body: Uint8Array;
@@ -22,7 +24,7 @@ export interface WebhookMessage {
 
 export function webhookMessage(
   event: NumberedEvent,
-  { hostId, analysis }: { readonly hostId: string; readonly analysis: Analysis | undefined },
+  { hostId, log, analysis }: { readonly hostId: string; readonly log: string; readonly analysis: Analysis | undefined },
 ): WebhookMessage {
   const { sequence, change, at, finding } = event;
   const delivery = `${hostId}-${sequence}-${at}`;
@@ -38,7 +40,7 @@ export function webhookMessage(
     records: (analysis && recordsBehind(analysis, finding.subject)) ?? null,
     finding: { ...finding, closedAt: finding.closedAt ?? null, acknowledgement: finding.acknowledgement ?? null },
   };
-  return { sequence, delivery, body: Buffer.from(JSON.stringify(body)) };
+  return { log, sequence, delivery, body: Buffer.from(JSON.stringify(body)) };
 }
 
 /** @param seconds Unix time of this attempt @param secret undefined: without a signature */

@@ -22,7 +22,7 @@ export function webhookExchange({ url, ca, proxy }: WebhookPlan, environment: En
     endpoint,
     timeouts: DEFAULT_TIMEOUTS,
     tls: { ca },
-    proxy: proxyFor(endpoint, proxy, environment),
+    proxy: proxyFor(endpoint, proxy, environment, 'set findings.webhook.proxy: none'),
     socketsMax: 1,
   });
 }

@@ -18,7 +18,7 @@ export interface WebhookOptions {
   readonly timers: Timers;
   readonly random: () => number;
   /** Told of each event that needs no further attempt. */
-  readonly onSettled: (sequence: number) => void;
+  readonly onSettled: (message: WebhookMessage) => void;
   /** Told when deliveries begin to fail, and when they succeed again (undefined). */
   readonly onTrouble: (reason: string | undefined) => void;
 }
@@ -108,7 +108,7 @@ export class Webhook {
     this.#failures = 0;
     if (this.#reason !== undefined) this.#options.onTrouble(undefined);
     this.#reason = undefined;
-    this.#options.onSettled(message.sequence);
+    this.#options.onSettled(message);
   }
 
   async #pause(reason: string): Promise<void> {

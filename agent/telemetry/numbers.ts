@@ -373,6 +373,11 @@ export const FINDINGS = {
     'events',
     'Events of findings that were forgotten before they were logged or sent.',
   ),
+  skippedEvents: row(
+    'flowlogd_findings_skipped_events_total',
+    'events',
+    'Events of findings that were skipped because they are too long to be read; flowlogd findings shows the findings.',
+  ),
 } as const;
 
 export const WEBHOOK = {

@@ -6,6 +6,7 @@
  * It is replaced as a whole, so a crash leaves the one before. What is damaged is set aside as findings.json.damaged and begun anew: the
  * records are still there.
  */
+import { randomUUID } from 'node:crypto';
 import { readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Analysis } from '../../analyses/analysis.ts';
@@ -40,7 +41,7 @@ export class FindingsFile {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT') this.#setAside(message);
-      return { book: new FindingsBook(rules), events: new EventLog(), cursor: undefined };
+      return { book: new FindingsBook(rules), events: new EventLog(randomUUID()), cursor: undefined };
     }
   }
 

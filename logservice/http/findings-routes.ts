@@ -3,7 +3,7 @@
  *
  *     GET  /findings?state=&rule=&severity=&since=&limit=   -> {schema, findings, truncated, cursor, windowEnd, counts}
  *     GET  /finding?id=                                     -> {finding}
- *     GET  /findings/events?after=&wait=&limit=             -> {events, cursor, missed, open, counts}; waits for the first one
+ *     GET  /findings/events?after=&wait=&limit=             -> {events, cursor, missed, log, open, counts}; waits for the first one
  *     POST /findings/acknowledge {id, comment}              -> {finding}
  *     GET  /findings/suppressions                           -> {suppressions}
  *     POST /findings/suppress {rule, peer, until, comment}  -> {suppression}

@@ -153,6 +153,8 @@ describe('people', () => {
     expect(book.list()[0]!.acknowledgement).toEqual({ at: T + 5, comment: 'ours' });
     book.record([], T + 2000);
     expect(book.acknowledge(finding.id, 'x'.repeat(5000), T + 2001)!.acknowledgement!.comment).toHaveLength(1000);
+    const { acknowledgement } = book.acknowledge(finding.id, 'a\u0000\u001b[2J\nb\ud800\u{1f642}', T + 2002)!;
+    expect(acknowledgement!.comment).toBe('a  [2J b \u{1f642}');
     expect(book.list()[0]!.state).toBe('closed');
     expect(book.acknowledge('0000000000000000', '', T)).toBeUndefined();
   });

@@ -4,11 +4,16 @@ import { OperationalError } from '../../model/operational-error.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** @param configured `none`: no proxy, whatever the environment says @throws OperationalError `config.invalid` */
+/**
+ * @param configured `none`: no proxy, whatever the environment says
+ * @param advice where that is said, for who reads an error
+ * @throws OperationalError `config.invalid`
+ */
 export function proxyFor(
   endpoint: URL,
   configured: URL | 'none' | undefined,
   environment: Environment,
+  advice = 'set proxy: none in the options of the sink',
 ): URL | undefined {
   const host = bare(endpoint.hostname);
   if (configured === 'none' || isLoopback(host)) return undefined;
@@ -16,7 +21,7 @@ export function proxyFor(
   const name = `${endpoint.protocol.slice(0, -1)}_proxy`;
   const [variable, text] = read(environment, name);
   if (text === undefined || isExcepted(endpoint, read(environment, 'no_proxy')[1] ?? '')) return undefined;
-  return parseProxy(text) ?? refuse(variable);
+  return parseProxy(text) ?? refuse(variable, advice);
 }
 
 /** `http://user:password@host:port`; a text without a scheme is one of HTTP. */
@@ -50,10 +55,10 @@ function read(environment: Environment, name: string): [variable: string, text: 
   return [variable, environment[variable]?.trim() || undefined];
 }
 
-function refuse(variable: string): never {
+function refuse(variable: string, advice: string): never {
   throw new OperationalError(
     'config.invalid',
-    `The variable ${variable} names no HTTP proxy: expected http://host:port or https://host:port. Correct it, or set proxy: none in the options of the sink.`,
+    `The variable ${variable} names no HTTP proxy: expected http://host:port or https://host:port. Correct it, or ${advice}.`,
   );
 }
 

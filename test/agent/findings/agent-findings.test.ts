@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { findingsRoutes } from '../../../agent/control/findings-routes.ts';
 import { AgentFindings, FOLLOWERS_MAX } from '../../../agent/findings/agent-findings.ts';
 import { FINDINGS_FILE, FindingsFile } from '../../../agent/findings/findings-file.ts';
 import type { Log } from '../../../agent/telemetry/log.ts';
+import { EventLog } from '../../../detect/event-log.ts';
 import type { Signal } from '../../../detect/signal.ts';
 import { CATALOGUE } from '../../detect/catalogue.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -58,6 +59,30 @@ describe('what was found', () => {
     await restarted.stop();
     expect(lines).toEqual([]);
     expect(statSync(join(folder, FINDINGS_FILE)).mode & 0o777).toBe(0o600);
+  });
+
+  test('is written once for all that happens while it is written', async () => {
+    const findings = open();
+    const snapshots = vi.spyOn(EventLog.prototype, 'snapshot');
+    for (let window = 0; window < 100; window++)
+      findings.take({ windowEnd: T + window, signals: [scan(T + window, `203.0.113.${window}`)] });
+    await findings.stop();
+    expect(snapshots.mock.calls.length).toBeLessThanOrEqual(2);
+    snapshots.mockRestore();
+    expect(open().list(ALL).findings).toHaveLength(100);
+  });
+
+  test('has another log of events where it began anew, and the same one over a restart', async () => {
+    const findings = open();
+    findings.take({ windowEnd: T, signals: [scan(T)] });
+    const { log } = await findings.after(0, signal());
+    await findings.stop();
+    expect((await open().after(0, signal())).log).toBe(log);
+    rmSync(join(folder, FINDINGS_FILE));
+    const anew = open();
+    anew.take({ windowEnd: T, signals: [scan(T)] });
+    expect((await anew.after(0, signal())).log).not.toBe(log);
+    await anew.stop();
   });
 
   test.each(['', '{', '{"version":2}', '{"version":1,"book":{},"events":{}}', 'null'])(

@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemTimers, type Timers } from '../../../agent/export/timers.ts';
-import type { FindingsSource } from '../../../agent/findings/source.ts';
+import type { FindingsSource, ReadEvents } from '../../../agent/findings/source.ts';
 import { Teller, type TellerOptions } from '../../../agent/findings/teller.ts';
 import { TOLD_FILE, ToldFile } from '../../../agent/findings/told-file.ts';
 import { Webhook } from '../../../agent/findings/webhook.ts';
 import type { Facts, Log } from '../../../agent/telemetry/log.ts';
-import type { FollowedEvents } from '../../../detect/asking.ts';
 import { EventLog } from '../../../detect/event-log.ts';
 import type { Finding, FindingChange, FindingEvent } from '../../../detect/finding.ts';
 
@@ -33,6 +32,7 @@ afterEach(async () => {
 /** A book in this process, as the log service answers of its own. */
 class Book implements FindingsSource {
   events = new EventLog();
+  skipped = 0;
   isAway = false;
   #wake: () => void = () => undefined;
 
@@ -41,7 +41,7 @@ class Book implements FindingsSource {
     this.#wake();
   }
 
-  async after(cursor: number | undefined, signal: AbortSignal): Promise<FollowedEvents> {
+  async after(cursor: number | undefined, signal: AbortSignal): Promise<ReadEvents> {
     if (this.isAway) throw new Error('away');
     if (cursor !== undefined && this.events.after(cursor).events.length === 0) {
       await new Promise<void>((resolve) => {
@@ -51,7 +51,13 @@ class Book implements FindingsSource {
     }
     const open = { low: 0, medium: 1, high: 0, critical: 0 };
     const counts = { opened: 3, repeated: 0, closed: 2, suppressed: 0, evictedOpen: 0, evictedClosed: 0 };
-    return { ...this.events.after(cursor ?? this.events.cursor), open, counts };
+    return {
+      ...this.events.after(cursor ?? this.events.cursor),
+      log: this.events.id,
+      open,
+      counts,
+      skipped: this.skipped,
+    };
   }
 }
 
@@ -82,9 +88,7 @@ function start(source: FindingsSource, options: Partial<TellerOptions> = {}): Te
     nowMs: Date.now,
     timers: HASTY,
     random: () => 0,
-    onSettled: (sequence) => {
-      told.sent = sequence;
-    },
+    onSettled: (message) => told.settle(message),
     onTrouble: () => undefined,
   });
   const base = {
@@ -137,7 +141,7 @@ describe('findings are told', () => {
     book.add(happened('worsened', 'high'));
     await expect.poll(() => lines).toHaveLength(2);
     await stop();
-    expect(JSON.parse(readFileSync(join(folder, TOLD_FILE), 'utf8'))).toEqual({ logged: 2, sent: 1 });
+    expect(JSON.parse(readFileSync(join(folder, TOLD_FILE), 'utf8'))).toEqual({ log: '', logged: 2, sent: 1 });
     book.add(happened('closed', 'high'));
     status = 200;
     start(book);
@@ -163,6 +167,51 @@ describe('findings are told', () => {
     expect(lines).toHaveLength(1);
   });
 
+  test('from its first event on where another book grew beyond the place of the one before', async () => {
+    const book = new Book();
+    book.events = new EventLog('one');
+    start(book);
+    await expect.poll(() => running[0]!.numbers).toBeDefined();
+    book.add(...Array.from({ length: 3 }, () => happened('opened')));
+    await expect.poll(() => received).toEqual([1, 2, 3]);
+    await stop();
+    received = [];
+    book.events = new EventLog('another');
+    book.add(...Array.from({ length: 5 }, () => happened('opened')));
+    start(book);
+    await expect.poll(() => received).toEqual([1, 2, 3, 4, 5]);
+    expect(lines).toHaveLength(8);
+  });
+
+  test('of the book that began anew, whatever of the one before the webhook accepts later', async () => {
+    const book = new Book();
+    book.events = new EventLog('one');
+    const teller = start(book);
+    await expect.poll(() => teller.numbers).toBeDefined();
+    status = 500;
+    book.add(...Array.from({ length: 4 }, () => happened('opened')));
+    await expect.poll(() => teller.numbers?.webhook?.pendingEvents).toBe(4);
+    book.events = new EventLog('another');
+    book.add(happened('opened'));
+    await expect.poll(() => teller.numbers?.webhook?.pendingEvents).toBe(5);
+    status = 200;
+    await expect.poll(() => received).toEqual([1, 2, 3, 4, 1]);
+    book.add(happened('closed'));
+    await expect.poll(() => received).toEqual([1, 2, 3, 4, 1, 2]);
+    await stop();
+    expect(JSON.parse(readFileSync(join(folder, TOLD_FILE), 'utf8'))).toEqual({ log: 'another', logged: 2, sent: 2 });
+  });
+
+  test('as far as a version told that knew no names of books', async () => {
+    writeFileSync(join(folder, TOLD_FILE), '{"logged":1,"sent":1}');
+    const book = new Book();
+    book.events = new EventLog('one');
+    book.add(happened('opened'), happened('closed'));
+    start(book);
+    await expect.poll(() => received).toEqual([2]);
+    expect(lines).toHaveLength(1);
+  });
+
   test('whatever the file says of how far they were told', async () => {
     for (const damaged of ['', '{}', '{"logged":"x","sent":1}', 'null']) {
       writeFileSync(join(folder, TOLD_FILE), damaged);
@@ -182,6 +231,29 @@ describe('findings are told', () => {
     expect(teller.numbers).toBeUndefined();
     book.isAway = false;
     await expect.poll(() => teller.numbers).toBeDefined();
+  });
+
+  test('when the book answers again; that it does not is logged once', async () => {
+    const book = new Book();
+    book.isAway = true;
+    start(book);
+    await expect.poll(() => lines).toHaveLength(1);
+    book.isAway = false;
+    await expect.poll(() => lines).toHaveLength(2);
+    expect(lines).toEqual([
+      'warn findings cannot be followed; retried automatically {"reason":"away"}',
+      'info findings are followed again undefined',
+    ]);
+  });
+
+  test('as skipped where one is too long to be read', async () => {
+    const book = new Book();
+    book.skipped = 2;
+    book.add(happened('opened'));
+    writeFileSync(join(folder, TOLD_FILE), '{"logged":0,"sent":0}');
+    const teller = start(book);
+    await expect.poll(() => teller.numbers?.skippedEvents).toBe(2);
+    expect(lines[0]).toBe('warn events of findings skipped: too long to be read; see flowlogd findings {"events":2}');
   });
 
   test('as missing where too much happened at once', async () => {

@@ -9,7 +9,7 @@ test('the example of docs/findings.md accepts what is sent, and nothing else', a
   const [, code = ''] = /```js\n(.*?)```/s.exec(readFileSync('docs/findings.md', 'utf8')) ?? [];
   const { isFromFlowlogd } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
   const body = JSON.stringify({ host: 'wörld' });
-  const message: WebhookMessage = { sequence: 1, delivery: 'host-1-1', body: Buffer.from(body) };
+  const message: WebhookMessage = { log: 'a', sequence: 1, delivery: 'host-1-1', body: Buffer.from(body) };
   const seconds = Math.floor(Date.now() / 1000);
   const headers = webhookHeaders(message, { seconds, secret: SECRET, version: '1' });
   expect(isFromFlowlogd(headers, body, SECRET)).toBe(true);

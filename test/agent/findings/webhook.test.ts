@@ -91,7 +91,7 @@ function webhookTo(
     nowMs: () => 1_714_564_800_000,
     timers: HASTY,
     random: () => 0,
-    onSettled: (sequence) => settled.push(sequence),
+    onSettled: ({ sequence }) => settled.push(sequence),
     onTrouble: (reason) => troubles.push(reason),
   });
   open.unshift({ close: () => webhook.stop() });
@@ -119,7 +119,7 @@ function message(sequence: number) {
     at: 1_714_564_790,
     finding: finding as unknown as Finding,
   } as NumberedEvent;
-  return webhookMessage(event, { hostId: 'web-1', analysis: ANALYSIS });
+  return webhookMessage(event, { hostId: 'web-1', log: 'a', analysis: ANALYSIS });
 }
 
 /** As a receiver verifies it. */
@@ -250,4 +250,16 @@ describe('a webhook', () => {
     await expect.poll(() => settled).toEqual([1]);
     expect(received[0]!.headers).not.toHaveProperty('x-flowlogd-signature');
   });
+});
+
+test('a proxy of the environment that is none is refused with the option of the webhook', () => {
+  const plan = {
+    url: new URL('https://hooks.example.net/'),
+    secret: undefined,
+    ca: undefined,
+    proxy: undefined,
+  } as const;
+  expect(() => webhookExchange({ ...plan, severityMin: 'low' }, { https_proxy: 'ftp://proxy' })).toThrow(
+    'The variable https_proxy names no HTTP proxy: expected http://host:port or https://host:port. Correct it, or set findings.webhook.proxy: none.',
+  );
 });

@@ -71,6 +71,7 @@ const FINDINGS: FindingsStatus = {
   evictedOpen: 0,
   evictedClosed: 0,
   missedEvents: 0,
+  skippedEvents: 0,
   webhook: {
     pendingEvents: 1,
     deliveredEvents: 2,
