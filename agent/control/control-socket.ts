@@ -11,6 +11,7 @@ import { OperationalError } from '../model/operational-error.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { StatusCollector } from '../telemetry/status-collector.ts';
 import {
+  CONTROL_LIMITS,
   CONTROL_ROUTES,
   ENDPOINT_LIMITS,
   type EndpointLimits,
@@ -110,7 +111,7 @@ export interface ControlSocketOptions extends LocalRoutes {
 export async function openControlSocket(
   path: string,
   read: Read,
-  { limits = ENDPOINT_LIMITS, ...local }: ControlSocketOptions = {},
+  { limits = CONTROL_LIMITS, ...local }: ControlSocketOptions = {},
 ): Promise<Endpoint> {
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
     throw unavailable(path, `path longer than the ${SOCKET_PATH_BYTES_MAX} bytes of a socket address`);

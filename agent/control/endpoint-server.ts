@@ -13,6 +13,7 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { FOLLOWERS_MAX as FINDINGS_FOLLOWERS_MAX } from '../findings/agent-findings.ts';
 import type { AgentStatus } from '../telemetry/agent-status.ts';
 import { EXPOSITION_TYPE, renderMetrics } from '../telemetry/exposition.ts';
 import { withFormerNames } from '../telemetry/former-names.ts';
@@ -30,6 +31,11 @@ export interface EndpointLimits {
 }
 
 export const ENDPOINT_LIMITS: EndpointLimits = { connectionsMax: 16, headerBytesMax: 8192, timeoutMs: 5000 };
+/** Of the control socket: whoever follows holds a connection, and leaves as many as elsewhere to those who ask. */
+export const CONTROL_LIMITS: EndpointLimits = {
+  ...ENDPOINT_LIMITS,
+  connectionsMax: ENDPOINT_LIMITS.connectionsMax + FOLLOWERS_MAX + FINDINGS_FOLLOWERS_MAX,
+};
 
 export type Read = () => AgentStatus;
 type Route = (status: AgentStatus) => { readonly code: number; readonly type: string; readonly body: string };
@@ -49,6 +55,8 @@ export const CONTROL_ROUTES: Readonly<Record<string, Route>> = {
   ...LOCAL_ROUTES,
   '/status': (status) => ({ code: 200, type: JSON_TYPE, body: `${JSON.stringify(withFormerNames(status))}\n` }),
 };
+/** Of the control socket alone, with what is below them. */
+export const CONTROL_PATHS: readonly string[] = [...Object.keys(CONTROL_ROUTES), ...OPERATION_PATHS, OBSERVE_PATH];
 
 /** What only the control socket has. */
 export interface LocalRoutes {
@@ -78,7 +86,7 @@ export function endpointServer(
       response.setHeader('Connection', 'close');
       response.setHeader('Cache-Control', 'no-store');
       if (operate !== undefined && isOperation) void answerOperation(operate, request, response);
-      else if (followers !== undefined && path === OBSERVE_PATH && isRead(request)) follow(followers, response);
+      else if (followers !== undefined && path === OBSERVE_PATH) follow(followers, request, response);
       else answer(routes, read, request, response);
     },
   );
@@ -105,21 +113,25 @@ export function makeRoom(server: Server, { connectionsMax }: EndpointLimits): vo
 function answer(routes: Readonly<Record<string, Route>>, read: Read, request: IncomingMessage, to: ServerResponse) {
   const path = pathOf(request);
   const route = Object.hasOwn(routes, path) ? routes[path] : undefined;
-  if (route === undefined) return send(to, 404, TEXT, `Not found. Endpoints: ${Object.keys(routes).join(', ')}\n`);
-  if (!isRead(request)) {
-    to.setHeader('Allow', 'GET, HEAD');
-    return send(to, 405, TEXT, 'Method not allowed: read-only.\n');
+  if (route === undefined) {
+    const paths = routes === CONTROL_ROUTES ? CONTROL_PATHS : Object.keys(routes);
+    return send(to, 404, TEXT, `Not found. Endpoints: ${paths.join(', ')}\n`);
   }
+  if (!['GET', 'HEAD'].includes(request.method ?? '')) return refuseMethod(to, 'GET, HEAD');
   const { code, type, body } = route(read());
   send(to, code, type, body);
 }
 
-function isRead({ method = '' }: IncomingMessage): boolean {
-  return method === 'GET' || method === 'HEAD';
+function refuseMethod(to: ServerResponse, allowed: string): void {
+  to.setHeader('Allow', allowed);
+  send(to, 405, TEXT, 'Method not allowed: read-only.\n');
 }
 
-function follow(followers: LiveFollowers, to: ServerResponse): void {
-  if (!followers.add(to)) send(to, 503, TEXT, `All ${FOLLOWERS_MAX} places of followers are taken: end one of them.\n`);
+/** Without a body to send, a follower would hold a place for nothing. */
+function follow(followers: LiveFollowers, { method }: IncomingMessage, to: ServerResponse): void {
+  if (method !== 'GET') refuseMethod(to, 'GET');
+  else if (!followers.add(to))
+    send(to, 503, TEXT, `All ${FOLLOWERS_MAX} places of followers are taken: end one of them.\n`);
 }
 
 function pathOf({ url = '' }: IncomingMessage): string {

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import {
   openEndpoints,
   openListener,
 } from '../../../agent/control/control-socket.ts';
-import { ENDPOINT_LIMITS } from '../../../agent/control/endpoint-server.ts';
+import { CONTROL_PATHS, ENDPOINT_LIMITS, LOCAL_ROUTES } from '../../../agent/control/endpoint-server.ts';
 import { OperationalError } from '../../../agent/model/operational-error.ts';
 import { withFormerNames } from '../../../agent/telemetry/former-names.ts';
 import type { Log } from '../../../agent/telemetry/log.ts';
@@ -102,7 +102,10 @@ describe('the control socket', () => {
 
   test('refuses other paths and other methods', async () => {
     await started(openControlSocket(path, read));
-    expect(await ask({ socketPath: path }, '/')).toMatchObject({ code: 404 });
+    expect(await ask({ socketPath: path }, '/')).toMatchObject({
+      code: 404,
+      body: 'Not found. Endpoints: /metrics, /health, /status, /flow-logs, /spool, /findings, /finding, /observe\n',
+    });
     expect(await ask({ socketPath: path }, '/__proto__')).toMatchObject({ code: 404 });
     expect(await ask({ socketPath: path }, '/status', 'DELETE')).toMatchObject({
       code: 405,
@@ -180,6 +183,15 @@ describe('the control socket', () => {
     expect(await tooMuch).toMatch(/^HTTP\/1\.1 431 /);
     expect(await ask({ socketPath: path }, '/health')).toMatchObject({ code: 200 });
   });
+});
+
+test('docs/operations.md has the paths of the control socket, and what is also served over TCP', () => {
+  const rows = readFileSync('docs/operations.md', 'utf8').matchAll(/^\| `(\/[a-z-]+)` \| .* \| (yes|no)\b.*\|$/gm);
+  const listed = [...rows].map(([, path, isOverTcp]) => ({ path, isOverTcp: isOverTcp === 'yes' }));
+  const served = CONTROL_PATHS.map((path) => ({ path, isOverTcp: Object.hasOwn(LOCAL_ROUTES, path) }));
+  const byPath = <One extends { readonly path: string | undefined }>(one: One, other: One) =>
+    one.path!.localeCompare(other.path!);
+  expect(listed.sort(byPath)).toEqual(served.sort(byPath));
 });
 
 describe('the endpoint over TCP', () => {

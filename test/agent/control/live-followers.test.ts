@@ -3,10 +3,18 @@ import { join } from 'node:path';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Endpoint, openControlSocket } from '../../../agent/control/control-socket.ts';
+import { ENDPOINT_LIMITS } from '../../../agent/control/endpoint-server.ts';
+import { findingsRoutes } from '../../../agent/control/findings-routes.ts';
 import { FOLLOWERS_MAX, LiveFollowers, PENDING_BYTES_MAX } from '../../../agent/control/live-followers.ts';
+import { AgentFindings, FOLLOWERS_MAX as FINDINGS_FOLLOWERS_MAX } from '../../../agent/findings/agent-findings.ts';
+import { FindingsFile } from '../../../agent/findings/findings-file.ts';
 import type { LiveStep } from '../../../agent/model/live-feed.ts';
+import type { Log } from '../../../agent/telemetry/log.ts';
 import { StatusWorld } from '../../support/agent-status.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
+
+const nothing = () => undefined;
+const NO_LOG: Log = { error: nothing, warn: nothing, info: nothing, debug: nothing };
 
 let followers: LiveFollowers;
 let endpoint: Endpoint;
@@ -22,7 +30,9 @@ beforeEach(async () => {
   recorder = port1;
   recorder.on('message', ({ kind }: { kind: string }) => void asked.push(kind));
   followers = new LiveFollowers(port2, () => [{ interface: 'eth0', interfaceId: 'eni-1', flowLogId: 'fl-1' }]);
-  endpoint = await openControlSocket(path, () => world.collector.read(), { followers });
+  const findings = new AgentFindings(new FindingsFile(temporaryFolder(), NO_LOG), [], () => 0);
+  const operate = findingsRoutes(findings);
+  endpoint = await openControlSocket(path, () => world.collector.read(), { followers, operate });
 });
 afterEach(async () => {
   await endpoint.stop();
@@ -34,9 +44,9 @@ class Client {
   readonly socket: Socket;
   text = '';
 
-  constructor() {
+  constructor(request = 'GET /observe') {
     this.socket = connect(path);
-    this.socket.write('GET /observe HTTP/1.1\r\nHost: flowlogd\r\n\r\n');
+    this.socket.write(`${request} HTTP/1.1\r\nHost: flowlogd\r\n\r\n`);
     this.socket.setEncoding('utf8').on('data', (text: string) => {
       this.text += text;
     });
@@ -107,5 +117,25 @@ describe('those who follow', () => {
     expect(refused.text).toContain('places of followers are taken');
     for (const { socket } of clients) socket.destroy();
     await expect.poll(() => followers.size).toBe(0);
+  });
+
+  test('and those who wait for findings leave room for who asks', async () => {
+    const clients = [
+      ...Array.from({ length: FOLLOWERS_MAX }, () => new Client()),
+      ...Array.from({ length: FINDINGS_FOLLOWERS_MAX }, () => new Client('GET /findings/events?wait=20')),
+    ];
+    await expect.poll(() => followers.size).toBe(FOLLOWERS_MAX);
+    const asking = Array.from({ length: ENDPOINT_LIMITS.connectionsMax }, () => new Client('GET /health'));
+    for (const client of asking) await expect.poll(() => client.text).toContain('200 OK');
+    expect(clients.filter(({ socket }) => socket.destroyed)).toEqual([]);
+    for (const { socket } of clients) socket.destroy();
+    await expect.poll(() => followers.size).toBe(0);
+  });
+
+  test.each(['HEAD', 'POST', 'DELETE'])('do so with GET: %s takes no place', async (method) => {
+    const client = new Client(`${method} /observe`);
+    await expect.poll(() => client.text).toContain('405 Method Not Allowed');
+    expect(client.text).toContain('Allow: GET\r\n');
+    expect(followers.size).toBe(0);
   });
 });
