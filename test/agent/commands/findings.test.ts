@@ -88,9 +88,9 @@ describe('flowlogd findings', () => {
   });
 
   test('acknowledges with a comment, which a terminal does not obey', async () => {
-    expect((await run(['acknowledge', id, '--comment', 'ours\u001b[2J'])).out).toBe(`Acknowledged ${id}.\n`);
-    expect((await run(['show', id], { columns: 100 })).out).toMatch(/^Acknowledged {2}\S+Z ours\\u001b\[2J$/m);
-    expect((await run([], { columns: 300 })).out).toContain('ours\\u001b[2J');
+    expect((await run(['acknowledge', id, '--comment', 'ours\u001b[2J\u202e'])).out).toBe(`Acknowledged ${id}.\n`);
+    expect((await run(['show', id], { columns: 100 })).out).toMatch(/^Acknowledged {2}\S+Z ours \[2J\\u202e$/m);
+    expect((await run([], { columns: 300 })).out).toContain('ours [2J\\u202e');
   });
 
   test('suppresses for a time, lists that and ends it', async () => {
