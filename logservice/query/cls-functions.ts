@@ -39,6 +39,7 @@ export const CLS_NAMES: Readonly<Record<string, string>> = {
 
 /** Calls that become others, by their name in CLS. */
 const CALLS: Readonly<Record<string, (call: Node) => void>> = {
+  count_if: (call) => rename(call, 'count', (call['children'] as Node[]).map(oneIf)),
   date_format: (call) => rename(call, 'strftime', [timestampOf(argument(call, 0)), databaseFormat(argument(call, 1))]),
   date_parse: (call) => rename(call, 'strptime', [argument(call, 0), databaseFormat(argument(call, 1))]),
   histogram: (call) => {
@@ -71,23 +72,42 @@ export const CLS_MACRO_NAMES: readonly string[] = Object.keys(MACROS);
 /** The statements that make them. */
 export const CLS_MACROS = Object.entries(MACROS).map(([name, is]) => `CREATE OR REPLACE MACRO ${name}${is}`);
 
-/** Puts an expression of CLS into the database's words, in place. */
-export function inDatabaseWords(node: Node): void {
-  if (node['class'] === 'CAST') castOfMilliseconds(node);
-  if (node['class'] !== 'FUNCTION' && node['class'] !== 'WINDOW') return;
-  const name = String(node['function_name']).toLowerCase();
+/** Puts an expression of CLS into the database's words, in place; says whether they are others. */
+export function inDatabaseWords(node: Node): boolean {
+  if (node['class'] === 'CAST') return castOfMilliseconds(node);
+  if (node['class'] !== 'FUNCTION' && node['class'] !== 'WINDOW') return false;
+  const written = node['function_name'];
+  const name = String(written).toLowerCase();
   if (Object.hasOwn(CLS_NAMES, name)) node['function_name'] = CLS_NAMES[name];
   else if (Object.hasOwn(CALLS, name)) CALLS[name]!(node);
+  return node['function_name'] !== written || CLS_MACRO_NAMES.includes(name);
 }
 
 /** `cast(__TIMESTAMP__ as timestamp)`: CLS takes Unix milliseconds there, the database no number. */
-function castOfMilliseconds(cast: Node): void {
+function castOfMilliseconds(cast: Node): boolean {
   const type = cast['cast_type'] as Node | undefined;
   const child = cast['child'] as Node;
-  if (type?.['id'] !== 'TIMESTAMP' || !isMilliseconds(child)) return;
+  if (type?.['id'] !== 'TIMESTAMP' || !isMilliseconds(child)) return false;
   const alias = cast['alias'];
   for (const member of Object.keys(cast)) delete cast[member];
   Object.assign(cast, callOf('timestamp_of', [child]), { alias });
+  return true;
+}
+
+/** `case when condition then 1 end`, to be counted: the database's own count_if of no rows is null. */
+function oneIf(condition: Node): Node {
+  const one = { type: { id: 'INTEGER', type_info: null }, is_null: false, value: 1 };
+  return {
+    class: 'CASE',
+    type: 'CASE_EXPR',
+    alias: '',
+    case_checks: [{ when_expr: condition, then_expr: constant(one) }],
+    else_expr: constant({ type: { id: 'NULL', type_info: null }, is_null: true }),
+  };
+}
+
+function constant(value: Node): Node {
+  return { class: 'CONSTANT', type: 'VALUE_CONSTANT', alias: '', value };
 }
 
 function isMilliseconds(node: Node): boolean {

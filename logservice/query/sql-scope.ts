@@ -61,6 +61,8 @@ interface Place {
 export class SqlScope {
   /** Names of columns that the statement mentions, in lower case. */
   readonly columns = new Set<string>();
+  /** Expressions that are in other words than they were written in. */
+  #reworded = 0;
 
   /** @throws SqlRefused */
   statement(statement: Node): void {
@@ -106,8 +108,10 @@ export class SqlScope {
     const { select_list: _, ...others } = members;
     const locals = new Set(place.locals);
     const inner = { ...place, isOutermost: false };
-    for (const item of node['select_list'] as Node[]) {
+    for (const [index, item] of (node['select_list'] as Node[]).entries()) {
+      const before = this.#reworded;
       this.#expression(item, { ...inner, locals: new Set(locals) });
+      if (place.isOutermost && item['alias'] === '' && this.#reworded > before) item['alias'] = `_col${index}`;
       if (typeof item['alias'] === 'string' && item['alias'] !== '') locals.add(folded(item['alias']));
     }
     this.#members(node, others, { ...inner, locals }, ['cte_map', 'select_list']);
@@ -131,7 +135,7 @@ export class SqlScope {
   }
 
   #expression(node: Node, outer: Place): void {
-    inDatabaseWords(node);
+    if (inDatabaseWords(node)) this.#reworded += 1;
     const kind = String(node['class']);
     const members = membersOf(EXPRESSIONS, kind, 'expression');
     const place = { ...deeper(outer), nesting: outer.nesting + nestingOf(node) };

@@ -54,6 +54,9 @@ describe('functions of CLS', () => {
     ['select to_unixtime(from_unixtime(1700000000)) limit 1', [[1_700_000_000]]],
     ["select timestamp_of('2024-05-01T00:00:00+02:00') limit 1", [['2024-04-30 22:00:00']]],
     ['select approx_distinct(srcaddr), count_if(bytes > 900), max_by(srcaddr, bytes)', [[2, 2, '10.0.0.2']]],
+    ['select count_if(bytes > 900), count_if(bytes > 900) filter (where dstport = 22) where dstport = 1', [[0, 0]]],
+    ['select count_if(bytes > 900) over (order by bytes) as n order by n', [[0], [1], [2], [2]]],
+    ['select COUNT_IF(bytes = 1) where dstport = 22', [[0]]],
     ['select approx_distinct(srcaddr) filter (where bytes > 900)', [[2]]],
     ['select approx_percentile(bytes, 0.5) where bytes > 900', [[2000]]],
     [
@@ -66,6 +69,23 @@ describe('functions of CLS', () => {
     ['select max(n) from (select approx_distinct(srcaddr) as n, dstport group by dstport)', [[2]]],
   ])('%s', async (sql, rows) => {
     expect(await answerOf(`* | ${sql}`)).toEqual(rows);
+  });
+
+  test('a column without a name of its own has the one that CLS gives it, and never our words for a function', async () => {
+    const { json } = await store.search(
+      '* | select bitwise_and(3, 1), count_if(bytes > 1) + 1, max(__TIMESTAMP__), cast(__TIMESTAMP__ as timestamp), bytes, ' +
+        'approx_distinct(srcaddr) as n group by bytes, __TIMESTAMP__ order by bytes limit 1',
+    );
+    const names = (json['columns'] as { name: string }[]).map(({ name }) => name);
+    expect(names).toEqual(['_col0', '_col1', 'max(__TIMESTAMP__)', '_col3', 'bytes', 'n']);
+  });
+
+  test('so has one of each part of a UNION, and inner ones keep what they are called by', async () => {
+    const { json } = await store.search(
+      '* | select truncate(n) from (select approx_distinct(srcaddr) as n) union all select truncate(bytes) where dstport = 22',
+    );
+    expect((json['columns'] as { name: string }[]).map(({ name }) => name)).toEqual(['_col0']);
+    expect((json['rows'] as unknown[]).length).toBe(2);
   });
 
   test('one that no database has is refused by its name', async () => {
