@@ -31,12 +31,14 @@ export const analyse: Command = {
     {
       name: 'dialect',
       value: 'NAME',
+      excludes: ['limit', 'format'],
       description:
         'Print the query, with its parameters and time, for another database instead of answering: cls, clickhouse, trino (also Athena) or duckdb.',
     },
     {
       name: 'table',
       value: 'TABLE',
+      requires: 'dialect',
       default: 'flow_logs',
       description:
         'What such a query reads: a table or a table function, with the fields as columns, underscores for dashes.',
@@ -58,6 +60,7 @@ export const analyse: Command = {
     const [name] = invocation.positionals;
     const catalogue = (await import('../../analyses/catalogue.ts')).readCatalogue();
     if (name === undefined) {
+      refuseWithoutName(invocation);
       const { formatCatalogue } = await import('./analyse-text.ts');
       invocation.stdout.write(formatCatalogue(catalogue, invocation));
       return EXIT.ok;
@@ -66,6 +69,18 @@ export const analyse: Command = {
     return invocation.has('dialect') ? await printQuery(invocation, analysis) : await runOne(invocation, analysis);
   },
 };
+
+/** Options that say something of one analysis. */
+const OF_ONE = ['since', 'until', 'set', 'limit', 'dialect', 'table', 'topic'];
+
+function refuseWithoutName(invocation: Invocation): void {
+  const option = OF_ONE.find((name) => invocation.has(name));
+  if (option === undefined) return;
+  throw new OperationalError(
+    'usage.invalid',
+    `analyse: --${option} requires the NAME of an analysis; flowlogd analyse without options lists them`,
+  );
+}
 
 /** Asks no service. */
 async function printQuery(invocation: Invocation, analysis: Analysis): Promise<number> {
@@ -80,6 +95,11 @@ async function printQuery(invocation: Invocation, analysis: Analysis): Promise<n
     fromSeconds: Math.floor(fromMs / 1000),
     untilSeconds: Math.floor(toMs / 1000),
   };
+  if (dialect === 'cls' && invocation.has('table'))
+    throw new OperationalError(
+      'usage.invalid',
+      'analyse: --table cannot be combined with --dialect cls, whose queries name no table',
+    );
   const table = invocation.required('table');
   const query = dialect === 'cls' ? clsQuery(analysis, asked) : renderQuery(analysis, asked, dialect, table);
   invocation.stdout.write(`${query}\n`);
