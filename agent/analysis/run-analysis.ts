@@ -9,7 +9,7 @@ import {
   severityOf,
 } from '../../analyses/question.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import type { Cell, SearchAnswer } from '../model/search.ts';
+import { type Cell, ROWS_MAX, type SearchAnswer } from '../model/search.ts';
 import { COMPLETENESS_QUERY, type Completeness, completenessOf } from './completeness.ts';
 
 export interface AnalysisRow {
@@ -27,15 +27,13 @@ export interface AnalysisAnswer {
   readonly columns: SearchAnswer['columns'];
   readonly rows: readonly AnalysisRow[];
   readonly truncated: boolean;
+  readonly truncatedBy: 'rows' | 'bytes' | null;
   readonly notes: readonly string[];
   readonly completeness: Completeness;
 }
 
 /** A search of the time that is looked at. @param limit rows */
 export type Ask = (query: string, limit: number) => Promise<SearchAnswer>;
-
-/** That a search answers. */
-const ROWS_MAX = 10_000;
 
 /** @param untilSeconds end of that time, Unix seconds. @throws OperationalError */
 export async function runAnalysis(
@@ -57,6 +55,7 @@ export async function runAnalysis(
     columns: found.columns,
     rows: rows.slice(0, asked.limit),
     truncated: found.truncated || rows.length > asked.limit,
+    truncatedBy: rows.length > asked.limit ? 'rows' : found.truncated ? (found.truncatedBy ?? 'rows') : null,
     notes: found.notes,
     completeness: completenessOf(ledgers.rows[0]),
   };

@@ -8,7 +8,7 @@ import type { AnalysisAnswer } from '../analysis/run-analysis.ts';
 import type { Invocation } from '../cli/command.ts';
 import { ownCommand, quoted } from '../cli/own-command.ts';
 import { alignRows } from '../cli/rows.ts';
-import type { Cell } from '../model/search.ts';
+import { type Cell, ROWS_MAX } from '../model/search.ts';
 import { isoText } from '../model/utc-text.ts';
 import { visible } from '../terminal/visible-text.ts';
 import { formatFound, type SearchFormat, searchFormat } from './search-text.ts';
@@ -61,7 +61,7 @@ function heading({ analysis }: AnalysisAnswer, { fromMs, toMs }: Period): string
 }
 
 function remarks(
-  { analysis, rows, truncated, notes, completeness, parameters }: AnalysisAnswer,
+  { analysis, rows, truncated, truncatedBy, notes, completeness, parameters }: AnalysisAnswer,
   asked: string,
 ): string[] {
   const [first] = rows;
@@ -69,7 +69,7 @@ function remarks(
   return [
     rows.length === 0 ? `Nothing found${named.length === 0 ? '' : ` (${named.join(', ')})`}.` : '',
     ...notes.map(visible),
-    truncated ? `Only the first ${rows.length} rows; raise --limit for more.` : '',
+    truncated ? onlyTheFirst(rows.length, truncatedBy) : '',
     `${completenessText(completeness)}.`,
     analysis.limits ?? '',
     first?.records === undefined
@@ -77,6 +77,12 @@ function remarks(
       : `Records behind the first row: ${ownCommand()} query ${asked} ${quoted(visible(first.records))}`,
     analysis.mitre === undefined || rows.length === 0 ? '' : `MITRE ATT&CK ${analysis.mitre}.`,
   ].filter((line) => line !== '');
+}
+
+function onlyTheFirst(rows: number, limit: AnalysisAnswer['truncatedBy']): string {
+  const first = `Only the first ${rows} rows`;
+  if (limit === 'bytes') return `${first}: limit of bytes reached; narrow the time.`;
+  return rows < ROWS_MAX ? `${first}; raise --limit for more.` : `${first}; narrow the time.`;
 }
 
 /** What makes `flowlogd query` search the same store, topic and time. */
@@ -110,7 +116,7 @@ function foundOf({ analysis, columns, rows }: AnalysisAnswer, format: SearchForm
 }
 
 function jsonOf(answer: AnalysisAnswer, { fromMs, toMs }: Period) {
-  const { analysis, parameters, query, columns, rows, truncated, notes, completeness } = answer;
+  const { analysis, parameters, query, columns, rows, truncated, truncatedBy, notes, completeness } = answer;
   return {
     schema: SCHEMA,
     analysis: analysis.name,
@@ -122,6 +128,7 @@ function jsonOf(answer: AnalysisAnswer, { fromMs, toMs }: Period) {
     query,
     completeness: completeness satisfies Completeness,
     truncated,
+    truncatedBy,
     notes,
     rows: rows.map(({ severity, cells, records }) => ({
       severity: severity ?? null,

@@ -1,6 +1,6 @@
 import type { Command } from '../cli/command.ts';
 import { EXIT } from '../model/operational-error.ts';
-import type { SearchAnswer } from '../model/search.ts';
+import { cutAdvice, ROWS_MAX, type SearchAnswer } from '../model/search.ts';
 import { visible } from '../terminal/visible-text.ts';
 import { writeFirstWindowNote } from './first-window.ts';
 import { LogServiceClient } from './logservice-client.ts';
@@ -49,21 +49,23 @@ export const query: Command = {
     const location = await namedLogService('query', invocation);
     const format = searchFormat(invocation);
     const text = invocation.positionals[0] ?? '';
+    const limit = invocation.integer('limit', { min: 1, max: ROWS_MAX });
     const answer = await new LogServiceClient(location, Date.now).search({
       query: text,
       exclude: text.includes(LEDGER_KEYS) ? undefined : `${LEDGER_KEYS}status:*`,
       ...searchTimes('query', invocation, nowMs),
-      limit: invocation.integer('limit', { min: 1, max: 10_000 }),
+      limit,
     });
     const width = (invocation.stdout.isTTY && invocation.stdout.columns) || undefined;
     if (answer.rows.length > 0 || format !== 'table') invocation.stdout.write(formatFound(answer, format, width));
-    if (format === 'table' || answer.rows.length === 0) invocation.stderr.write(summary(answer));
+    if (format === 'table' || answer.rows.length === 0) invocation.stderr.write(summary(answer, limit));
     if (answer.rows.length === 0 && !invocation.has('url')) await writeFirstWindowNote(invocation, nowMs);
     return EXIT.ok;
   },
 };
 
-function summary({ rows, truncated, elapsedMs, notes }: SearchAnswer): string {
-  const more = truncated ? ' (limit reached, raise --limit)' : '';
+function summary(answer: SearchAnswer, limit: number): string {
+  const { rows, truncated, elapsedMs, notes } = answer;
+  const more = truncated ? ` (${cutAdvice(answer, limit)})` : '';
   return `${[`${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${more}, ${elapsedMs} ms`, ...notes.map(visible)].join('\n')}\n`;
 }

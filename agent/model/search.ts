@@ -21,7 +21,19 @@ export interface SearchAnswer {
   readonly rows: readonly (readonly Cell[])[];
   /** There were more rows than asked for. */
   readonly truncated: boolean;
+  /** Which limit that was; earlier services do not say. */
+  readonly truncatedBy?: 'rows' | 'bytes' | null;
   readonly elapsedMs: number;
   /** Sentences for people. */
   readonly notes: readonly string[];
+}
+
+/** That a search answers. */
+export const ROWS_MAX = 10_000;
+
+/** What there is to do about an answer that was cut, imperative; `rows` were asked for. */
+export function cutAdvice({ truncatedBy }: Pick<SearchAnswer, 'truncatedBy'>, rows: number): string {
+  if (truncatedBy === 'bytes')
+    return 'limit of bytes reached: narrow the time or the condition, or select fewer columns';
+  return rows < ROWS_MAX ? 'limit reached, raise --limit' : 'limit reached: narrow the time or the condition';
 }

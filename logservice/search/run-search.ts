@@ -181,7 +181,7 @@ async function serialize(connection: DuckDBConnection, sql: string): Promise<str
 async function fetchRows(
   result: DuckDBResult,
   limit: number,
-): Promise<Pick<SearchResult, 'columns' | 'rows' | 'truncated'>> {
+): Promise<Pick<SearchResult, 'columns' | 'rows' | 'truncated' | 'truncatedBy'>> {
   const names = result.deduplicatedColumnNames();
   const columns = result.columnTypes().map((type, index) => ({ name: names[index] ?? '', type: type.toString() }));
   const rows: Json[][] = [];
@@ -189,11 +189,12 @@ async function fetchRows(
   for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0; chunk = await result.fetchChunk()) {
     for (const row of chunk.convertRows(toJson)) {
       bytes += JSON.stringify(row).length;
-      if (rows.length === limit || bytes > SEARCH_LIMITS.bytesMax) return { columns, rows, truncated: true };
+      if (rows.length === limit) return { columns, rows, truncated: true, truncatedBy: 'rows' };
+      if (bytes > SEARCH_LIMITS.bytesMax) return { columns, rows, truncated: true, truncatedBy: 'bytes' };
       rows.push(row);
     }
   }
-  return { columns, rows, truncated: false };
+  return { columns, rows, truncated: false, truncatedBy: null };
 }
 
 /** Integers as numbers where a number can hold them, as texts where not; everything else as the database's own JSON. */

@@ -36,6 +36,8 @@ export interface SearchResult {
   readonly rows: readonly (readonly Json[])[];
   /** There was more than the limits let through. */
   readonly truncated: boolean;
+  /** Which limit that was. */
+  readonly truncatedBy: 'rows' | 'bytes' | null;
   readonly elapsedMs: number;
   /** Sentences about what the asker may not expect. */
   readonly notes: readonly string[];

@@ -126,6 +126,7 @@ describe('flowlogd analyse', () => {
       from: '2023-11-14T23:00:00Z',
       completeness: { windows: 60, incompleteWindows: 0, offeredPackets: 60_000, lostPackets: 0, gapSeconds: 0 },
       truncated: false,
+      truncatedBy: null,
       rows: [
         {
           severity: 'medium',

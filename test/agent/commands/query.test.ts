@@ -42,6 +42,15 @@ describe('flowlogd query', () => {
     expect(err).toMatch(/^2 rows \(limit reached, raise --limit\), \d+ ms\n$/);
   });
 
+  test('says which limit an answer met, and what helps', async () => {
+    const tall = await run(['* | select * from range(10001)', '-n', '10000', '-o', 'table']);
+    expect(tall.err).toMatch(/^10000 rows \(limit reached: narrow the time or the condition\), /);
+    const wide = await run(["* | select repeat('x', 9000000) as text from range(6)", '-o', 'table'], { columns: 80 });
+    expect(wide.err).toMatch(
+      /^5 rows \(limit of bytes reached: narrow the time or the condition, or select fewer columns\), /,
+    );
+  });
+
   test('prints CSV of what SQL made', async () => {
     const { out } = await run(['dstport:443 | select dstport, sum(bytes) as total group by 1', '--format', 'csv']);
     expect(out).toBe('dstport,total\r\n443,6000\r\n');

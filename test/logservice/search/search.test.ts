@@ -51,9 +51,15 @@ describe('a condition finds', () => {
   test('only logs of its own topic, of the time asked for, newest first, as many as asked for', async () => {
     const some = await search(service, 'srcaddr:*', { from: BASE_MS + 1, to: BASE_MS + 3, limit: 2 });
     expect(column(some, 'srcaddr')).toEqual(['fe80::1', '10.1.0.1']);
-    expect(some.json['truncated']).toBe(true);
+    expect(some.json).toMatchObject({ truncated: true, truncatedBy: 'rows' });
     const all = await search(service, 'srcaddr:*', { from: BASE_MS + 1, to: BASE_MS + 3, limit: 3 });
-    expect(all.json['truncated']).toBe(false);
+    expect(all.json).toMatchObject({ truncated: false, truncatedBy: null });
+  });
+
+  test('an answer beyond its limit of bytes says that it was this one', async () => {
+    const { json, rows } = await search(service, "* | select repeat('x', 1000000) from range(60)", { limit: 60 });
+    expect(json).toMatchObject({ truncated: true, truncatedBy: 'bytes' });
+    expect(rows.length).toBe(48);
   });
 });
 
