@@ -3,29 +3,21 @@
  * what flowlogd itself writes into a batch; at anything else (damage, a field of a newer version, a text that is not ASCII) it
  * stops before the record, which TypeScript then reads and writes or refuses, so that there is one place for each rule.
  *
- * The memory holds, in this order: tables, the pieces of one layout, one batch, and what becomes of it.
+ * The memory holds, in this order: tables, the pieces of one form, one batch, and what becomes of it.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LinearMemory, webAssembly } from '../kernel/web-assembly.ts';
 import { packageRoot } from '../native/addon.ts';
-import type { Row, Rows } from '../record/row.ts';
+import type { Row, Step } from '../record/row.ts';
 import * as layout from './layout.ts';
+import type { RowForm } from './row-form.ts';
 import { writeTables } from './tables.ts';
 import { writerOf } from './writers.ts';
 
 /** The function of assembly/encoder.ts. Addresses are in bytes. */
 interface EncoderCalls {
-  writeLogs(end: number, limit: number, valuesMax: number): void;
-}
-
-/** Before each row and its values. */
-export interface RowHead {
-  readonly windowStart: number;
-  /** The same in each row. */
-  readonly bytes: Uint8Array;
-  /** Room for the length of the row. */
-  readonly lengthBytes: number;
+  writeRows(end: number, limit: number, valuesMax: number): void;
 }
 
 /** How far a batch is written. Offsets in the batch and in the output. */
@@ -34,6 +26,8 @@ export interface Progress {
   at: number;
   /** UTF-8 bytes of values so far. */
   values: number;
+  /** Rows so far. */
+  index: number;
 }
 
 const WASM_PAGE_BYTES = 65_536;
@@ -54,11 +48,11 @@ export class Encoder {
     writeTables(new Uint8Array(memory.buffer));
   }
 
-  /** Takes the layout of rows and a batch in. False where they are not for it: TypeScript writes all of this batch. */
-  begin(rows: Rows, head: RowHead, batch: Uint8Array, outputBytes: number): boolean {
-    if (!(head.windowStart >= 0 && head.windowStart < WINDOW_START_MAX)) return false;
+  /** Takes the form of rows and a batch in. False where they are not for it: TypeScript writes all of this batch. */
+  begin(form: RowForm, batch: Uint8Array, outputBytes: number): boolean {
+    if (!(form.windowStart >= 0 && form.windowStart < WINDOW_START_MAX)) return false;
     const pieces = new Pieces();
-    const isWritable = pieces.add(rows, head);
+    const isWritable = pieces.add(form);
     this.#batchAt = layout.PIECES + pieces.length;
     this.#batchEnd = this.#batchAt + batch.length;
     if (!isWritable || !this.reserve(outputBytes)) return false;
@@ -84,29 +78,39 @@ export class Encoder {
     return new Uint8Array(this.#memory.buffer, this.#batchEnd);
   }
 
-  /** Writes on until the records end, a log would begin behind `limit`, values exceed `valuesMax`, or TypeScript has to see a record. */
-  writeLogs(progress: Progress, limit: number, valuesMax: number): void {
-    const place = new Uint32Array(this.#memory.buffer, 0, 3);
+  /** Writes on until the records end, a row would begin behind `limit`, values exceed `valuesMax`, or TypeScript has to see a record. */
+  writeRows(progress: Progress, limit: number, valuesMax: number): void {
+    const place = new Uint32Array(this.#memory.buffer, 0, 4);
     place[layout.IN_AT / 4] = this.#batchAt + progress.from;
     place[layout.OUT_AT / 4] = this.#batchEnd + progress.at;
     place[layout.VALUES / 4] = progress.values;
-    this.#calls.writeLogs(this.#batchEnd, this.#batchEnd + limit, valuesMax);
+    place[layout.INDEX / 4] = progress.index;
+    this.#calls.writeRows(this.#batchEnd, this.#batchEnd + limit, valuesMax);
     progress.from = place[layout.IN_AT / 4]! - this.#batchAt;
     progress.at = place[layout.OUT_AT / 4]! - this.#batchEnd;
     progress.values = place[layout.VALUES / 4]!;
+    progress.index = place[layout.INDEX / 4]!;
   }
 }
 
-/** The layout of rows as bytes of the memory. */
+const NO_UID = { before: new Uint8Array(0), openingBytes: 0 };
+
+/** The form of rows as bytes of the memory. */
 class Pieces {
   readonly #places: { at: number; bytes: Uint8Array }[] = [];
   length = 0;
 
   /** False where a step writes what only TypeScript can. */
-  add(rows: Rows, head: RowHead): boolean {
-    this.#put(layout.WINDOW_START, new Float64Array([head.windowStart]));
-    this.#put(layout.LENGTH_BYTES, new Uint32Array([head.lengthBytes, this.#piece(head.bytes), head.bytes.length]));
-    return this.#addRow(layout.PLAIN, rows.plain) && this.#addRow(layout.ANNOTATED, rows.annotated);
+  add({ rows, windowStart, tag, head, lengthBytes, uid, closing }: RowForm): boolean {
+    this.#put(layout.WINDOW_START, new Float64Array([windowStart]));
+    this.#put(layout.LENGTH_BYTES, new Uint32Array([lengthBytes, this.#piece(head), head.length, tag]));
+    const { before, openingBytes } = uid ?? NO_UID;
+    this.#put(layout.UID_AT, new Uint32Array([this.#piece(before), before.length, openingBytes]));
+    const closingOf = ({ isNumber }: Step) =>
+      closing === 'content' ? layout.CONTENT : isNumber ? layout.NUMBER : layout.TEXT;
+    return (
+      this.#addRow(layout.PLAIN, rows.plain, closingOf) && this.#addRow(layout.ANNOTATED, rows.annotated, closingOf)
+    );
   }
 
   store(buffer: ArrayBuffer): void {
@@ -114,12 +118,13 @@ class Pieces {
     for (const { at, bytes } of this.#places) memory.set(bytes, at);
   }
 
-  #addRow(at: number, { steps, after, valueBytes }: Row): boolean {
+  #addRow(at: number, { steps, after, valueBytes }: Row, closingOf: (step: Step) => number): boolean {
     const words: number[] = [];
-    for (const { before, openingBytes, write } of steps) {
-      const writer = writerOf(write);
+    for (const step of steps) {
+      const { before, openingBytes, field } = step;
+      const writer = writerOf(field.write);
       if (writer === undefined) return false;
-      words.push(this.#piece(before), before.length, openingBytes, writer);
+      words.push(this.#piece(before), before.length, openingBytes, writer, closingOf(step));
     }
     const stepsAt = this.#piece(new Uint8Array(new Uint32Array(words).buffer));
     this.#put(at, new Uint32Array([stepsAt, steps.length, this.#piece(after), after.length, valueBytes]));

@@ -1,6 +1,8 @@
 /** What the encoder looks up: digits, runs of zero groups in IPv6 addresses, names of annotations. */
 import { ANNOTATIONS, type FieldName } from '../../schema/fields.ts';
 import { fieldNamed } from '../record/catalogue.ts';
+import { DIRECTION_NAMES } from '../record/otel-attributes.ts';
+import { protocolName } from '../record/protocol-name.ts';
 import * as layout from './layout.ts';
 
 export function writeTables(memory: Uint8Array): void {
@@ -8,6 +10,12 @@ export function writeTables(memory: Uint8Array): void {
   writeOctets(memory);
   writeRuns(memory);
   for (const [list, name] of LISTS) writeNames(memory, list, name);
+  for (let place = 0; place < layout.NAMES_IN_LIST; place++) {
+    writeName(memory, entryOf(layout.DIRECTION_NAMES, place), DIRECTION_NAMES[place]);
+  }
+  for (let protocol = 0; protocol < 256; protocol++) {
+    writeName(memory, layout.PROTOCOLS + protocol * layout.NAME_BYTES, protocolName(protocol).toLowerCase());
+  }
 }
 
 function writePairs(memory: Uint8Array): void {
@@ -45,11 +53,18 @@ function writeNames(memory: Uint8Array, list: number, fieldName: FieldName): voi
   const field = fieldNamed(fieldName)!;
   const { kind } = ANNOTATIONS.find(({ field: number }) => number === field.annotation?.field)!;
   for (let place = 0; place < layout.NAMES_IN_LIST; place++) {
-    const name = place === 0 ? field.unannotated : kind[place];
-    const at = layout.NAMES + (list * layout.NAMES_IN_LIST + place) * layout.NAME_BYTES;
-    memory[at] = name?.length ?? layout.NO_NAME;
-    memory.set(ascii(name ?? ''), at + 1);
+    writeName(memory, entryOf(list, place), place === 0 ? field.unannotated : kind[place]);
   }
+}
+
+function entryOf(list: number, place: number): number {
+  return layout.NAMES + (list * layout.NAMES_IN_LIST + place) * layout.NAME_BYTES;
+}
+
+/** Undefined is a value that has no name here. */
+function writeName(memory: Uint8Array, entry: number, name: string | undefined): void {
+  memory[entry] = name?.length ?? layout.NO_NAME;
+  memory.set(ascii(name ?? ''), entry + 1);
 }
 
 function ascii(text: string): Uint8Array {

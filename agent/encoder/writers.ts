@@ -2,6 +2,7 @@
 import type { FieldName } from '../../schema/fields.ts';
 import { fieldNamed } from '../record/catalogue.ts';
 import type { WriteValue } from '../record/field-text.ts';
+import { ATTRIBUTE_WRITERS } from '../record/otel-attributes.ts';
 import * as layout from './layout.ts';
 
 const WRITERS = [
@@ -47,9 +48,12 @@ const CCN_WRITERS = [
 const BY_WRITE: ReadonlyMap<WriteValue | undefined, number> = new Map([
   ...WRITERS.map(([name, writer]) => [fieldNamed(name)?.write, writer] as const),
   ...CCN_WRITERS.map(([name, writer]) => [fieldNamed(name, 'CCN')?.write, writer] as const),
+  [ATTRIBUTE_WRITERS.protocol, layout.PROTOCOL_NAME],
+  [ATTRIBUTE_WRITERS.type, layout.FAMILY_NAME],
+  [ATTRIBUTE_WRITERS.direction, layout.DIRECTION_NAME],
 ]);
 
 /** Its number in layout.ts; undefined where only TypeScript writes such a value. */
-export function writerOf(write: WriteValue): number | undefined {
+export function writerOf(write: WriteValue | undefined): number | undefined {
   return BY_WRITE.get(write);
 }

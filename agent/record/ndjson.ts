@@ -56,11 +56,11 @@ export class NdjsonPrinter implements RecordPrinter {
     const { windowStart } = this.#context;
     let end = at;
     for (let i = 0; i < steps.length; i++) {
-      const { before, openingBytes, write, type } = steps[i]!;
+      const { before, openingBytes, write, field } = steps[i]!;
       const value = writeBytes(before, buffer, end);
       end = write(record, windowStart, buffer, value);
       if (end === value) end = value - openingBytes;
-      else if (type !== 'integer') end = closeText(buffer, value, end);
+      else if (field.type !== 'integer') end = closeText(buffer, value, end);
     }
     return closeLine(buffer, at, writeBytes(after, buffer, end));
   }

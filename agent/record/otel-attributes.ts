@@ -35,16 +35,18 @@ const AWS_NAMES: Partial<Readonly<Record<FieldName, string>>> = {
 const PROTOCOLS = Array.from({ length: 256 }, (_, protocol) => template(protocolName(protocol).toLowerCase()));
 const IPV4 = template('ipv4');
 const IPV6 = template('ipv6');
-const RECEIVE = template('receive');
-const TRANSMIT = template('transmit');
+/** By the places of `direction` in the schema. */
+export const DIRECTION_NAMES = ['', 'receive', 'transmit'] as const;
+const RECEIVE = template(DIRECTION_NAMES[1]);
+const TRANSMIT = template(DIRECTION_NAMES[2]);
 
 /** Fields whose values the conventions write otherwise, as text. */
-const OTHER_VALUES: Partial<Readonly<Record<FieldName, WriteValue>>> = {
+export const ATTRIBUTE_WRITERS = {
   protocol: ({ protocol }, _, buffer, at) => writeBytes(PROTOCOLS[protocol]!, buffer, at),
   type: ({ family }, _, buffer, at) => writeBytes(family === 4 ? IPV4 : IPV6, buffer, at),
   direction: ({ isAnnotated, annotations: { direction } }, _, buffer, at) =>
     isAnnotated && direction !== 'unknown' ? writeBytes(direction === 'ingress' ? RECEIVE : TRANSMIT, buffer, at) : at,
-};
+} satisfies Partial<Readonly<Record<FieldName, WriteValue>>>;
 
 /** The columns under the names of their attributes, each once: a list may name a field twice, by its aliases. */
 export function attributeColumns(columns: readonly Column[], names: AttributeNames): readonly Column[] {
@@ -67,6 +69,6 @@ export function isOfResource(attribute: string): boolean {
 }
 
 function withValues(field: RecordField): RecordField {
-  const write = OTHER_VALUES[field.name as FieldName];
+  const write: WriteValue | undefined = ATTRIBUTE_WRITERS[field.name as keyof typeof ATTRIBUTE_WRITERS];
   return write === undefined ? field : { ...field, type: 'text', write };
 }

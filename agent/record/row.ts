@@ -16,7 +16,9 @@ export interface Step {
   /** Of `before`: what goes away again where the record has no value and the format leaves such columns out. */
   readonly openingBytes: number;
   readonly write: WriteValue;
-  readonly type: RecordField['type'];
+  /** Whether `write` writes the number itself and not its digits. */
+  readonly isNumber: boolean;
+  readonly field: RecordField;
   readonly label: string;
 }
 
@@ -34,6 +36,8 @@ export interface RowEncoding {
   finished(column: Column, value: string | undefined): Uint8Array;
   /** What stands before a value. */
   open(column: Column): Uint8Array;
+  /** Writes values of a field as numbers; all are texts where it is absent or answers undefined. */
+  number?(field: RecordField): WriteValue | undefined;
 }
 
 /** The rows of records without annotations, which are most, and of records with them. */
@@ -60,10 +64,7 @@ function layOut(columns: readonly Column[], context: RowContext, encoding: RowEn
   for (const column of columns) {
     const { write, shared, unannotated } = column.field;
     if (write !== undefined && !(isPlain && unannotated !== undefined)) {
-      const opening = encoding.open(column);
-      const before = concatenated([...finished, opening]);
-      const { label, field } = column;
-      steps.push({ before, openingBytes: opening.length, write, type: field.type, label });
+      steps.push(stepOf(column, write, finished, encoding));
       finished = [];
     } else {
       const value = write === undefined ? shared?.(context, 'OK') : unannotated || undefined;
@@ -72,6 +73,20 @@ function layOut(columns: readonly Column[], context: RowContext, encoding: RowEn
     }
   }
   return { steps, after: concatenated(finished), valueBytes };
+}
+
+function stepOf(column: Column, write: WriteValue, finished: readonly Uint8Array[], encoding: RowEncoding): Step {
+  const { label, field } = column;
+  const opening = encoding.open(column);
+  const number = encoding.number?.(field);
+  return {
+    before: concatenated([...finished, opening]),
+    openingBytes: opening.length,
+    write: number ?? write,
+    isNumber: number !== undefined,
+    field,
+    label,
+  };
 }
 
 /**

@@ -55,11 +55,11 @@ export class TextPrinter implements RecordPrinter {
     const { windowStart } = this.#context;
     let end = at;
     for (let i = 0; i < steps.length; i++) {
-      const { before, write, type } = steps[i]!;
+      const { before, write, field } = steps[i]!;
       const value = writeBytes(before, buffer, end);
       end = write(record, windowStart, buffer, value);
       if (end === value) buffer[end++] = MINUS;
-      else if (type === 'text') end = writeWord(buffer, value, end);
+      else if (field.type === 'text') end = writeWord(buffer, value, end);
       buffer[end++] = SPACE;
     }
     end = writeBytes(after, buffer, end);

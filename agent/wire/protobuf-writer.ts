@@ -51,6 +51,11 @@ export function writeVarint14(value: number, buffer: Uint8Array, at: number): vo
   buffer[at + 1] = value >>> 7;
 }
 
+/** Of a number below 2^31. */
+export function varintBytes(value: number): number {
+  return value < 1 << 7 ? 1 : value < 1 << 14 ? 2 : value < 1 << 21 ? 3 : value < 1 << 28 ? 4 : 5;
+}
+
 /** An address field, its length taken from the family. */
 export function writeAddress(
   tag: number,

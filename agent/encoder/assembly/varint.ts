@@ -49,6 +49,14 @@ export function writeVarint(value: u32, to: usize): usize {
   return at + 1;
 }
 
+export function writeVarint64(value: u64, to: usize): usize {
+  let rest = value;
+  let at = to;
+  for (; rest > 0x7f; rest >>>= 7) store<u8>(at++, (rest & 0x7f) | 0x80);
+  store<u8>(at, rest);
+  return at + 1;
+}
+
 export function varintBytes(value: u32): u32 {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : 4;
 }

@@ -4,14 +4,14 @@
  * fall over every such log.
  */
 import { loadEncoder } from '../../encoder/encoder.ts';
+import { RowWriter } from '../../encoder/row-writer.ts';
 import type { BatchHeader } from '../../model/batch-id.ts';
 import { columnsOf } from '../../record/field-columns.ts';
 import { contextFlow } from '../../wire/context-flow.ts';
 import { FlowBatchReader } from '../../wire/flow-batch-reader.ts';
 import { newer } from '../../wire/protobuf-reader.ts';
 import { layOutLogs } from './log-layout.ts';
-import { LogWriter } from './log-writer.ts';
-import { type Contents, groupEnd, logField, valueBytes } from './message.ts';
+import { type Contents, groupEnd, logField, valueBytes, varint } from './message.ts';
 import { windowLogs } from './window-logs.ts';
 
 /** What CLS takes in one request (614/87660), with megabytes of 10^6 bytes, the smaller reading. */
@@ -43,17 +43,21 @@ export type LogGroupResult =
   | { readonly kind: 'too-large'; readonly reason: string };
 
 const FILENAME = 'flowlogd';
+/** Room before the logs for the list's tag and length. */
+const LIST_HEAD_BYTES = 6;
+const LIST_TAG = 0x0a;
+
 /** Encodes batch after batch. */
 export class LogGroupEncoder {
   readonly #options: LogGroupOptions;
   readonly #limits: LogGroupLimits;
-  readonly #logs: LogWriter;
+  readonly #logs: RowWriter;
 
   /** @param load the encoder, which writes most logs; without one they are written here, to the same bytes */
   constructor(options: LogGroupOptions, limits: LogGroupLimits = LOG_GROUP_LIMITS, load = loadEncoder) {
     this.#options = options;
     this.#limits = limits;
-    this.#logs = new LogWriter(load());
+    this.#logs = new RowWriter(load());
   }
 
   /** @throws OperationalError `spool.damaged` when the bytes are no batch, `spool.newer` when this version cannot read all of it */
@@ -70,7 +74,7 @@ export class LogGroupEncoder {
     const longest = longestValue(header, rows);
     if (longest > limits.valueBytes) return tooLarge(`a value of ${longest} bytes, and ${limits.valueBytes} are taken`);
 
-    this.#logs.write(batch, reader, layOutLogs(columns, header, timeOf(header)), limits);
+    this.#logs.write(batch, reader, layOutLogs(columns, header, timeOf(header)), LIST_HEAD_BYTES, limits);
     let total = this.#logs.values;
     for (const row of rows) total += valueBytes(row);
     if (total > limits.valuesBytes) return tooLarge(`values of more than ${limits.valuesBytes} bytes`);
@@ -81,15 +85,17 @@ export class LogGroupEncoder {
 
   /** Rows of the window, and the group's end. */
   #finish(header: BatchHeader, rows: readonly Contents[]): Uint8Array {
-    return this.#logs.finish([
-      ...rows.map((row) => logField(timeOf(header), row)),
+    const logs = this.#logs;
+    for (const row of rows) logs.append(logField(timeOf(header), row));
+    logs.append(
       groupEnd({
         contextFlow: contextFlow(header),
         filename: FILENAME,
         source: this.#options.source ?? header.hostId,
         tags: Object.entries(this.#options.tags ?? {}),
       }),
-    ]);
+    );
+    return logs.finish(Uint8Array.of(LIST_TAG, ...varint(logs.bytes)));
   }
 }
 

@@ -2,6 +2,8 @@
  * One flow batch as the body of one `POST /v1/logs`: one resource, one scope, a log record for each flow with the fields that the
  * batch names as attributes, and the records that stand for the window. A field without a value is left out.
  */
+import { loadEncoder } from '../../encoder/encoder.ts';
+import { RowWriter } from '../../encoder/row-writer.ts';
 import type { BatchHeader } from '../../model/batch-id.ts';
 import { type Column, columnsOf } from '../../record/field-columns.ts';
 import {
@@ -23,7 +25,6 @@ import {
   scopeField,
 } from './message.ts';
 import { layOutRecords } from './record-layout.ts';
-import { RecordWriter } from './record-writer.ts';
 import { FLOW_EVENT, type WindowRecord, windowRecords } from './window-records.ts';
 
 /** The receiver of the collector takes 20 MiB by default, before compression. */
@@ -48,11 +49,13 @@ export type LogsRequestResult =
 export class LogsRequestEncoder {
   readonly #options: LogsRequestOptions;
   readonly #bytesMax: number;
-  readonly #writer = new RecordWriter();
+  readonly #writer: RowWriter;
 
-  constructor(options: LogsRequestOptions, bytesMax: number = REQUEST_LIMITS.bytes) {
+  /** @param load the encoder, which writes most records; without one they are written here, to the same bytes */
+  constructor(options: LogsRequestOptions, bytesMax: number = REQUEST_LIMITS.bytes, load = loadEncoder) {
     this.#options = options;
     this.#bytesMax = bytesMax;
+    this.#writer = new RowWriter(load());
   }
 
   /** @throws OperationalError `spool.damaged` when the bytes are no batch, `spool.newer` when this version cannot read all of it */
@@ -66,13 +69,14 @@ export class LogsRequestEncoder {
     if (records === 0) return { kind: 'empty' };
     const resource = resourceField(resourceAttributes(columns, header, hostName));
     const scope = scopeField('flowlogd', [['flowlogd.attributes.version', ATTRIBUTES_VERSION]]);
-    const bytes = this.#write(reader, columns, ofWindow, { resource, scope, observedMs });
+    const bytes = this.#write(batch, reader, columns, ofWindow, { resource, scope, observedMs });
     if (bytes === undefined) return { kind: 'too-large', reason: `the batch has more than ${this.#bytesMax} bytes` };
     return { kind: 'encoded', bytes, records };
   }
 
   /** Undefined once it is too large: so the size of the buffer is bounded by the limit and not by the batch. */
   #write(
+    batch: Uint8Array,
     reader: FlowBatchReader,
     columns: readonly Column[],
     ofWindow: readonly WindowRecord[],
@@ -83,17 +87,18 @@ export class LogsRequestEncoder {
     const startOf = (event: string) => recordStart(timeOf(header), observedMs, event);
     const headBytes = resource.length + scope.length + REQUEST_HEAD_BYTES;
     const ownColumns = columns.filter(({ label }) => !isOfResource(label));
-    const layout = layOutRecords(ownColumns, header, startOf(FLOW_EVENT), identity);
+    const form = layOutRecords(ownColumns, header, startOf(FLOW_EVENT), identity);
     const rest = Buffer.concat(
       ofWindow.map(({ event, suffix, attributes }) => {
         const own = attributes.filter(([key]) => !isOfResource(key));
         return recordField(startOf(event), [...own, ['log.record.uid', `${identity}-${suffix}`]]);
       }),
     );
-    const bytes = this.#writer.write(reader, layout, headBytes, this.#bytesMax) + rest.length;
-    if (bytes > this.#bytesMax) return undefined;
-    this.#writer.append(rest);
-    return this.#writer.finish(requestHead(resource, scope, bytes), headBytes);
+    const writer = this.#writer;
+    writer.write(batch, reader, form, headBytes, { bodyBytes: this.#bytesMax, valuesBytes: Number.POSITIVE_INFINITY });
+    if (writer.bytes + rest.length > this.#bytesMax) return undefined;
+    writer.append(rest);
+    return writer.finish(requestHead(resource, scope, writer.bytes));
   }
 }
 

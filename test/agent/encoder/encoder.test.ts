@@ -1,18 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Encoder, loadEncoder } from '../../../agent/encoder/encoder.ts';
+import type { RowForm } from '../../../agent/encoder/row-form.ts';
 import { LOG_GROUP_LIMITS, LogGroupEncoder, type LogGroupLimits } from '../../../agent/export/cls/log-group.ts';
 import { layOutLogs } from '../../../agent/export/cls/log-layout.ts';
+import { LogsRequestEncoder, REQUEST_LIMITS } from '../../../agent/export/otlp/logs-request.ts';
+import { layOutRecords } from '../../../agent/export/otlp/record-layout.ts';
 import { createAnnotations } from '../../../agent/model/annotations.ts';
 import type { BatchHeader } from '../../../agent/model/batch-id.ts';
 import { RESOURCE_TYPES } from '../../../agent/model/flow-log.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';
 import { FIELD_NAMES } from '../../../agent/record/catalogue.ts';
-import { columnsOf } from '../../../agent/record/field-columns.ts';
+import { type Column, columnsOf } from '../../../agent/record/field-columns.ts';
+import { ATTRIBUTE_NAMES, type AttributeNames, attributeColumns } from '../../../agent/record/otel-attributes.ts';
 import { encodeBatches } from '../../../agent/wire/flow-batch.ts';
 import { labelBytes } from '../../../agent/wire/flow-batch-reader.ts';
 import { BATCH_HEADER } from '../../support/batch-header.ts';
 import * as arbitrary from '../../support/flow-records.ts';
+import { decodeLogs } from '../../support/otlp-schema.ts';
 
 const OPTIONS = { ledgerLog: true };
 
@@ -32,27 +37,47 @@ function record(fields: Partial<FlowRecord> = {}): FlowRecord {
   return { ...createFlowRecord(), annotations: createAnnotations(), ...fields };
 }
 
+interface BatchEncoder {
+  encode(batch: Uint8Array): { readonly kind: string; readonly bytes?: Uint8Array };
+}
+
 /** What comes of a batch, a refusal included. */
-function outcome(encoder: LogGroupEncoder, batch: Uint8Array): unknown {
+function outcome(encoder: BatchEncoder, batch: Uint8Array): unknown {
   try {
     const result = encoder.encode(batch);
-    return result.kind === 'encoded' ? { ...result, bytes: Buffer.from(result.bytes).toString('latin1') } : result;
+    return result.bytes === undefined ? result : { ...result, bytes: Buffer.from(result.bytes).toString('latin1') };
   } catch (error) {
     return String(error);
   }
 }
 
 interface Pair {
-  readonly both: LogGroupEncoder;
-  readonly alone: LogGroupEncoder;
+  readonly both: BatchEncoder;
+  readonly alone: BatchEncoder;
 }
 
-function pair(limits: LogGroupLimits = LOG_GROUP_LIMITS): Pair {
+function clsPair(limits: LogGroupLimits = LOG_GROUP_LIMITS): Pair {
   return {
     both: new LogGroupEncoder(OPTIONS, limits),
     alone: new LogGroupEncoder(OPTIONS, limits, () => undefined),
   };
 }
+
+function otlpPair(names: AttributeNames, bytesMax: number = REQUEST_LIMITS.bytes): Pair {
+  const options = { ...OPTIONS, names, hostName: 'host-1' };
+  const of = (encoder: LogsRequestEncoder) => ({
+    encode: (batch: Uint8Array) => encoder.encode(batch, 1_700_000_100_123),
+  });
+  return {
+    both: of(new LogsRequestEncoder(options, bytesMax)),
+    alone: of(new LogsRequestEncoder(options, bytesMax, () => undefined)),
+  };
+}
+
+const PAIRS = [
+  ['logs of CLS', () => clsPair()],
+  ...ATTRIBUTE_NAMES.map((names) => [`log records of OTLP, names ${names}`, () => otlpPair(names)] as const),
+] as const;
 
 function expectSame({ both, alone }: Pair, batch: Uint8Array): void {
   expect(outcome(both, batch)).toEqual(outcome(alone, batch));
@@ -65,18 +90,30 @@ const anyHeader = fc.record({
   interfaceId: fc.oneof(fc.constant('eni-1'), fc.string({ unit: 'grapheme', maxLength: 300 })),
 });
 
+type LayOut = (columns: readonly Column[], header: BatchHeader) => RowForm;
+
+const LAY_OUTS = {
+  cls: (columns, header) => layOutLogs(columns, header, 0),
+  otlp: (columns, header) => layOutRecords(attributeColumns(columns, 'otel'), header, new Uint8Array(0), 'identity'),
+} satisfies Readonly<Record<string, LayOut>>;
+
 /** Runs over the records of a batch and answers how far they went. */
-function written(encoder: Encoder, batch: Uint8Array, fields: readonly string[], windowStart = 0): number {
+function written(
+  encoder: Encoder,
+  batch: Uint8Array,
+  fields: readonly string[],
+  { windowStart = 0, layOut = LAY_OUTS.cls }: { windowStart?: number; layOut?: LayOut } = {},
+): number {
   const columns = columnsOf('NETWORKINTERFACE', fields)!;
   const header = { ...BATCH_HEADER, windowStart, fields: [...fields] };
-  const { rows, time, lengthBytes, bytesMax } = layOutLogs(columns, header, 0);
-  const progress = { from: labelBytes(batch), at: 0, values: 0 };
-  if (!encoder.begin(rows, { windowStart, bytes: time, lengthBytes }, batch, 1_000_000 + bytesMax)) return -1;
-  encoder.writeLogs(progress, 1_000_000, 1_000_000);
+  const form = layOut(columns, header);
+  const progress = { from: labelBytes(batch), at: 0, values: 0, index: 0 };
+  if (!encoder.begin(form, batch, 1_000_000 + form.bytesMax)) return -1;
+  encoder.writeRows(progress, 1_000_000, 1_000_000);
   return progress.from;
 }
 
-describe('logs that WebAssembly writes', () => {
+describe.each(PAIRS)('%s that WebAssembly writes', (_, pair) => {
   it('are those of TypeScript, byte for byte, for any fields of any records', () => {
     const same = pair();
     fc.assert(
@@ -139,22 +176,35 @@ describe('logs that WebAssembly writes', () => {
     }
   });
 
-  it('stop at the limits at which those of TypeScript stop', () => {
-    const records = Array.from({ length: 200 }, (_, index) => record({ packets: 10 ** (index % 16), bytes: index }));
-    const batch = batchOf(records);
-    const { bytes } = pair().alone.encode(batch) as { bytes: Uint8Array };
-    for (const over of [-1, 0, 1]) {
-      expectSame(pair({ ...LOG_GROUP_LIMITS, bodyBytes: bytes.length + over }), batch);
-      expectSame(pair({ ...LOG_GROUP_LIMITS, valuesBytes: Math.floor(bytes.length / 3) + over }), batch);
-    }
-  });
-
   it('lie in a memory that grows with the batch', () => {
     const { both, alone } = pair();
     const small = batchOf([record()]);
     const large = batchOf(Array.from({ length: 9000 }, (_, index) => record({ bytes: index })));
     for (const batch of [small, large, small, large]) expectSame({ both, alone }, batch);
   });
+});
+
+it('rows stop at the limits at which those of TypeScript stop', () => {
+  const batch = batchOf(
+    Array.from({ length: 200 }, (_, index) => record({ packets: 10 ** (index % 16), bytes: index })),
+  );
+  const length = (of: Pair) => of.alone.encode(batch).bytes!.length;
+  for (const over of [-1, 0, 1]) {
+    const bodyBytes = length(clsPair()) + over;
+    expectSame(clsPair({ ...LOG_GROUP_LIMITS, bodyBytes }), batch);
+    expectSame(clsPair({ ...LOG_GROUP_LIMITS, valuesBytes: Math.floor(bodyBytes / 3) }), batch);
+    expectSame(otlpPair('otel', length(otlpPair('otel')) + over), batch);
+  }
+});
+
+it('records of OTLP have the index of their row, whoever writes those before', () => {
+  const rejected = record({ isAnnotated: true, annotations: { ...createAnnotations(), rejectRule: 'règle' } });
+  const rows = Array.from({ length: 250 }, (_, index) => (index % 7 === 0 ? rejected : record({ bytes: index })));
+  const batch = batchOf(rows, { fields: ['reject-rule', 'bytes'] });
+  expectSame(otlpPair('otel'), batch);
+  const { records } = decodeLogs(otlpPair('otel').both.encode(batch).bytes!);
+  const indexes = records.map(({ attributes }) => /-(\d+)$/.exec(String(attributes.get('log.record.uid')))?.[1]);
+  expect(indexes).toEqual(rows.map((_, index) => String(index)));
 });
 
 describe('the encoder', () => {
@@ -164,7 +214,8 @@ describe('the encoder', () => {
     'writes %s itself',
     (name) => {
       const batch = batchOf([record(), record({ isAnnotated: true, annotations: arbitrary.fullAnnotations() })]);
-      expect(written(encoder, batch, [name])).toBe(batch.length);
+      for (const layOut of Object.values(LAY_OUTS))
+        expect(written(encoder, batch, [name], { layOut })).toBe(batch.length);
     },
   );
 
@@ -177,6 +228,7 @@ describe('the encoder', () => {
 
   it('leaves windows to TypeScript whose times it cannot hold', () => {
     const batch = batchOf([record()]);
-    for (const windowStart of [-60, 9e9, Number.NaN]) expect(written(encoder, batch, ['first'], windowStart)).toBe(-1);
+    for (const windowStart of [-60, 9e9, Number.NaN])
+      expect(written(encoder, batch, ['first'], { windowStart })).toBe(-1);
   });
 });
