@@ -38,7 +38,7 @@ async function probeOne(plan: SinkPlan, environment: Invocation['env'], signal: 
 function outcomeText(outcome: ProbeOutcome): string {
   switch (outcome.kind) {
     case 'accepted':
-      return 'accepts records';
+      return outcome.note ?? 'accepts records';
     case 'retry':
       return `unreachable: ${outcome.reason}`;
     case 'blocked':

@@ -232,12 +232,12 @@ function exporterLines({ sinks }: AgentStatus, nowSeconds: number): string[] {
 }
 
 function sinkLines(exporter: SinkStatus, nowSeconds: number): string[] {
-  const { sink, state, draining, sinceSeconds, deliveredBatches, attempts, lastDeliveredSeconds, lastError } = exporter;
+  const { sink, state, draining, sinceSeconds, lastDeliveredSeconds, lastError } = exporter;
   const { deliveredUntilSeconds, clockAheadSeconds } = exporter;
   const last = lastDeliveredSeconds === null ? '' : `, the last one ${duration(nowSeconds - lastDeliveredSeconds)} ago`;
   const lines = [
     `Exporter  ${state} for ${duration(nowSeconds - sinceSeconds)}, to ${sink}${draining ? ' (draining: no new records)' : ''}`,
-    `          ${batchCount(deliveredBatches)} delivered in ${counted(attempts, 'upload')}${last}`,
+    `          ${deliveryText(exporter)}${last}`,
   ];
   const until = deliveredUntilSeconds === null ? [] : [`windows delivered until ${utcText(deliveredUntilSeconds)}`];
   const isClockOff = clockAheadSeconds !== null && Math.abs(clockAheadSeconds) >= CLOCK_OFF_SECONDS;
@@ -247,6 +247,14 @@ function sinkLines(exporter: SinkStatus, nowSeconds: number): string[] {
   if (until.length + clock.length > 0) lines.push(`          ${[...until, ...clock].join(', ')}`);
   if (lastError !== null) lines.push(`          last error: ${lastError}`);
   return lines;
+}
+
+/** What is sent without an acknowledgement is not called delivered. */
+function deliveryText({ deliveredBatches, sentBatches, attempts }: SinkStatus): string {
+  const uploads = `in ${counted(attempts, 'upload')}`;
+  if (sentBatches === 0) return `${batchCount(deliveredBatches)} delivered ${uploads}`;
+  const delivered = deliveredBatches === 0 ? '' : `${batchCount(deliveredBatches)} delivered and `;
+  return `${delivered}${batchCount(sentBatches)} sent without acknowledgement ${uploads}`;
 }
 
 function problemLines({ severity, message, advice }: Problem, stress: Stress): Text[] {

@@ -50,7 +50,7 @@ export class RenewableSink implements Sink {
     return this.#use.sink.close();
   }
 
-  async #attempt<Outcome extends SendOutcome>(once: (sink: Sink) => Promise<Outcome>): Promise<Outcome> {
+  async #attempt<Outcome extends SendOutcome | ProbeOutcome>(once: (sink: Sink) => Promise<Outcome>): Promise<Outcome> {
     const use = this.#use;
     const outcome = await this.#once(use, once);
     if (outcome.kind !== 'blocked') return outcome;

@@ -30,7 +30,9 @@ export type SendOutcome =
   | { readonly kind: 'poison'; readonly reason: string };
 
 /** Whether records would be taken now. */
-export type ProbeOutcome = Extract<SendOutcome, { kind: 'accepted' | 'retry' | 'blocked' }>;
+export type ProbeOutcome =
+  /** `note`: what is known, where nothing says that they would be. */
+  { readonly kind: 'accepted'; readonly note?: string } | Extract<SendOutcome, { kind: 'retry' | 'blocked' }>;
 
 /** What a sink takes; batches beyond are cut before they reach `send`. `Infinity` where only the encoded request tells. */
 export interface SinkLimits {

@@ -26,6 +26,14 @@ export function readinessOf(exporter: ExporterStatus, windowSeconds: number, ask
   if (isDeliveryStalled(exporter.undeliveredSeconds, [windowSeconds])) {
     return unreachable(sink, `no batch delivered for ${exporter.undeliveredSeconds} s`);
   }
+  if (lastDeliveredSeconds !== null && exporter.sentBatches > 0) {
+    return {
+      state: 'ready',
+      message:
+        `Records are sent, the last ones at ${utcText(lastDeliveredSeconds)}. The protocol acknowledges nothing; if the collector ` +
+        'has none, check its log and the network to it.',
+    };
+  }
   if (lastDeliveredSeconds !== null) {
     return {
       state: 'ready',

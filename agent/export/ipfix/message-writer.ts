@@ -28,6 +28,27 @@ export interface Messages {
   readonly ends: readonly number[];
 }
 
+interface MessageHead {
+  readonly length: number;
+  readonly nowMs: number;
+  readonly sequence: number;
+  readonly domain: number;
+}
+
+/** RFC 7011 section 3.1. */
+export function writeMessageHead(
+  { length, nowMs, sequence, domain }: MessageHead,
+  buffer: Uint8Array,
+  at: number,
+): number {
+  const time = writeUint16(length, buffer, writeUint16(VERSION, buffer, at));
+  return writeUint32(
+    domain,
+    buffer,
+    writeUint32(sequence, buffer, writeUint32(Math.floor(nowMs / 1000), buffer, time)),
+  );
+}
+
 /** Writes one record at a place with room enough, and answers where it ended. */
 export type WriteRecord = (buffer: Uint8Array, at: number) => number;
 
@@ -130,11 +151,9 @@ export class MessageWriter {
     this.#message = this.#at;
     this.#records = 0;
     this.#domain.totals.messages++;
-    const { sequence, id } = this.#domain;
-    let at = writeUint16(VERSION, this.#buffer, this.#at) + 2;
-    at = writeUint32(Math.floor(this.#nowMs / 1000), this.#buffer, at);
-    at = writeUint32(sequence, this.#buffer, at);
-    this.#at = writeUint32(id, this.#buffer, at);
+    const { sequence, id: domain } = this.#domain;
+    // Its length is written when it ends.
+    this.#at = writeMessageHead({ length: 0, nowMs: this.#nowMs, sequence, domain }, this.#buffer, this.#at);
   }
 
   #endMessage(): void {

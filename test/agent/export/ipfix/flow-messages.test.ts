@@ -69,7 +69,7 @@ const optionsOf = (messages: readonly DecodedMessage[], id: number) =>
   recordsOf(messages).filter(({ template }) => template === id);
 
 /** The mapping table, written down a second time: what a collector reads for the text of a field. */
-const ELEMENTS: Readonly<Record<string, readonly [ipv4: string, ipv6?: string]>> = {
+const ELEMENTS: Readonly<Record<string, readonly string[]>> = {
   srcaddr: ['8', '27'],
   dstaddr: ['12', '28'],
   srcport: ['7'],
@@ -141,7 +141,7 @@ function expectedElements(flow: FlowRecord, header: WindowHeader) {
     if (sent === undefined || elements === undefined) continue;
     const value = values.get(name);
     if (value === undefined && !NEVER_LEFT_OUT.has(sent)) continue;
-    const element = flow.family === 6 ? (elements[1] ?? elements[0]) : elements[0];
+    const element = flow.family === 6 ? elements.at(-1)! : elements[0]!;
     texts.set(element, value ?? (/^(?:src|dst)port$/.test(sent) ? textOfPort(sent, flow) : undefined));
   }
   return texts;
