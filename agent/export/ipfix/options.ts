@@ -102,9 +102,9 @@ export function checkIpfixOptions(section: SectionFindings): void {
   checkClientCertificate(section);
   const endpoint = section.value('endpoint') as CollectorAddress | undefined;
   if (endpoint === undefined || section.isRefused('endpoint') || endpoint.transport === 'tls') return;
-  for (const name of ['caFile', 'certFile', 'keyFile'] as const) {
-    if (section.value(name) !== undefined) section.problemAt(name, 'certificates require an endpoint tls://');
-  }
+  const certificates = ['caFile', 'certFile', 'keyFile'].filter((name) => section.value(name) !== undefined);
+  if (certificates.length > 0)
+    section.warn(`${certificates.map(section.path).join(', ')} ignored: endpoint has no TLS; use tls://`);
   const { host, transport } = endpoint;
   const isLoopback = /^(?:localhost|127\.\d+\.\d+\.\d+|::1)$/.test(host);
   if (!isLoopback) section.warn(`records are sent to ${transport}://${host} unencrypted; use tls`);

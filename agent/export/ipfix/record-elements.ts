@@ -7,7 +7,7 @@ import { FIELDS, type FieldName } from '../../../schema/fields.ts';
 import type { BatchHeader } from '../../model/batch-id.ts';
 import type { FlowRecord } from '../../model/flow-record.ts';
 import { fieldNamed } from '../../record/catalogue.ts';
-import type { InformationElement } from './information-element.ts';
+import type { InformationElement, Unit } from './information-element.ts';
 import { VARIABLE_LENGTH, writeUint8, writeUint16, writeUint32, writeUint64 } from './octets.ts';
 import { fieldElement, SHARED_NUMBERS } from './own-elements.ts';
 
@@ -120,12 +120,9 @@ const ROWS: Readonly<Record<FieldName, Row>> = {
   initiator: ownText('initiator', 23),
   'initiator-evidence': ownText('initiator-evidence', 24),
   'reject-rule': ownText('reject-rule', 25),
-  'handshake-rtt': {
-    ...both(fieldElement(26, 'handshake-rtt', 'unsigned64', 'microseconds')),
-    write: ({ isAnnotated, annotations }, _, buffer, at) =>
-      writeUint64(isAnnotated ? annotations.handshakeMicroseconds : 0, buffer, at),
-    presence: 0,
-  },
+  'handshake-rtt': ownNumber('handshake-rtt', 26, 'microseconds'),
+  'wire-packets': ownNumber('wire-packets', 27, 'packets'),
+  'wire-bytes': ownNumber('wire-bytes', 28, 'octets'),
   'interface-id': 'shared',
   ...(Object.fromEntries(Object.keys(SHARED_NUMBERS).map((name) => [name, 'shared'])) as Record<
     keyof typeof SHARED_NUMBERS,
@@ -209,6 +206,14 @@ function ownText(name: FieldName, number: number): RecordElement {
     return end;
   };
   return { ...both(fieldElement(number, name, 'string')), write, presence: 0 };
+}
+
+/** 0 where a record has none. */
+function ownNumber(name: FieldName, number: number, unit: Unit): RecordElement {
+  const read = fieldNamed(name)!.value as (record: FlowRecord, windowStart: number) => number | undefined;
+  const write: WriteElement = (record, { windowStart }, buffer, at) =>
+    writeUint64(read(record, windowStart) ?? 0, buffer, at);
+  return { ...both(fieldElement(number, name, 'unsigned64', unit)), write, presence: 0 };
 }
 
 export const isVariable = ({ length }: InformationElement): boolean => length === VARIABLE_LENGTH;

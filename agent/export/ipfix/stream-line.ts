@@ -34,7 +34,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/CERT_HAS_EXPIRED|CERT_NOT_YET_VALID/, 'renew the certificate of the collector, or set the clock of this host'],
   [/ERR_TLS_CERT_ALTNAME_INVALID/, 'set endpoint of the sink to a name of its certificate'],
   [/certificate.required|handshake.failure/i, NO_CERTIFICATE],
-  [/alert.*(?:unknown.ca|bad.certificate|certificate.(?:expired|unknown|revoked))/i, 'the collector rejects the client certificate: check certFile of the sink'],
+  [
+    /alert.*(?:unknown.ca|bad.certificate|certificate.(?:expired|unknown|revoked))/i,
+    'the collector rejects the client certificate: check certFile of the sink',
+  ],
   [/wrong.version.number|packet.length.too.long/i, NO_TLS],
 ];
 
@@ -146,7 +149,7 @@ function adviceOf(error: unknown): string | undefined {
 
 /** OpenSSL's own errors have places of its sources around what they say. */
 function plainWords(message: string): string {
-  return message.replace(/\w+:error:\w+:SSL routines:\w*:([^:]+):[^]*/, '$1').trim();
+  return message.replace(/\w+:error:\w+:SSL routines:\w*:([^:]+):[\s\S]*/, '$1').trim();
 }
 
 /** Names only: TLS knows no addresses in its server name. */

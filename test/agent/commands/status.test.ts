@@ -67,6 +67,15 @@ Sandbox   user flowlogd, CAP_NET_RAW, files limited (Landlock 7), system calls l
 `);
   });
 
+  test('does not call delivered what a protocol acknowledges nothing of', () => {
+    const world = new StatusWorld();
+    Object.assign(world.exporter, { sentBatches: 3, attempts: 5, deliveredBatches: 0 });
+    const text = () => formatStatus(world.collector.read(), START_SECONDS, false);
+    expect(text()).toContain('\n          3 batches sent without acknowledgement in 5 uploads');
+    Object.assign(world.exporter, { deliveredBatches: 1 });
+    expect(text()).toContain('\n          1 batch delivered and 3 batches sent without acknowledgement in 5 uploads');
+  });
+
   test('names what exclusion rules kept out of the records, and who exchanged most of it', () => {
     const world = new StatusWorld();
     world.close(0, variedLedger());

@@ -47,4 +47,10 @@ describe('whether records arrive', () => {
       message: expect.stringMatching(/the index of the topic/),
     });
   });
+
+  test('is not said of what a protocol acknowledges nothing of', () => {
+    const { state, message } = readinessOf(world({ sentBatches: 1 }), 60, 'open');
+    expect(state).toBe('ready');
+    expect(message).toMatch(/^Records are sent, the last ones at .*\. The protocol acknowledges nothing; /);
+  });
 });

@@ -100,6 +100,8 @@ const ELEMENTS: Readonly<Record<string, readonly string[]>> = {
   'initiator-evidence': [`${ENTERPRISE}/24`],
   'reject-rule': [`${ENTERPRISE}/25`],
   'handshake-rtt': [`${ENTERPRISE}/26`],
+  'wire-packets': [`${ENTERPRISE}/27`],
+  'wire-bytes': [`${ENTERPRISE}/28`],
 };
 const TEXTS = new Set(['translation', 'srcregionid', 'dstregionid', 'initiator', 'initiator-evidence', 'reject-rule']);
 /** Written where a record has none: 0, or the empty text. */
