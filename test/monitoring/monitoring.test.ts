@@ -66,6 +66,8 @@ function selectorsOf(expr: string): { name: string; labels: { name: string; valu
     }));
 }
 
+const namesIn = (expr: string) => selectorsOf(expr).map(({ name }) => name);
+
 /** Whether a place lies in a range, such as [15m] or [$__rate_interval]. */
 function isInside(expr: string, at: number): boolean {
   return expr.lastIndexOf('[', at) > expr.lastIndexOf(']', at);
@@ -158,6 +160,13 @@ describe('the dashboard', () => {
       definition === undefined ? [] : [/label_values\((.*), \w+\)/.exec(definition)![1]!],
     );
     for (const expr of asked) checkExpression(expr);
+  });
+
+  test('shows each metric that an alert is about', () => {
+    const shown = new Set(drawn.flatMap(({ targets }) => targets!.flatMap(({ expr }) => namesIn(expr))));
+    const alerted = rules.flatMap(({ expr }) => namesIn(expr)).filter((name) => name.startsWith('flowlogd_'));
+    expect(alerted.length).toBeGreaterThan(15);
+    expect(alerted.filter((name) => !shown.has(name))).toEqual([]);
   });
 
   test('has panels that do not overlap and lie within its 24 columns', () => {
