@@ -19,7 +19,8 @@ the packet filter, which only a configuration can name; a flow log of a configur
 
 **Precision and recall** are those in a labelled hour (\`test/analyses/mix.ts\`) that has every attack and fault of this page at its
 threshold, and innocent traffic that looks like one: a monitor that connects each minute, a backup, a browser at a dead site, a job that polls
-a service while it restarts. Tests hold each to finding what is at its threshold, and nothing one below it.
+a service while it restarts, a session that lasts, a site that is visited for the first time. Tests hold each to finding what is at its threshold,
+and nothing one below it. What only ranks or adds up has no figure: no row of it is wrong.
 
 **Findings.** What has a line *As a finding* also runs while records arrive, over the time that the line names, and its rows become findings:
 one for one subject, however many windows show it, closed when nothing new was seen of it for the time named. Noisy ones run where the

@@ -11,6 +11,8 @@ export interface Truth {
 
 const ATTACKER = '203.0.113.66';
 const VICTIM = '10.0.1.1';
+const NEW_PEER = '203.0.113.77';
+const RARE_PEER = '203.0.113.88';
 const each = (count: number, act: (index: number) => void): void => {
   for (let index = 0; index < count; index++) act(index);
 };
@@ -101,13 +103,13 @@ export const TRUTHS: Readonly<Record<string, Truth>> = {
     add: (traffic, isEnough) =>
       traffic.record(3540, {
         srcaddr: '10.0.0.3',
-        dstaddr: ATTACKER,
+        dstaddr: NEW_PEER,
         srcport: 40_000,
         dstport: 443,
         packets: isEnough ? 3 : 2,
         bytes: 9e9,
       }),
-    row: { srcaddr: '10.0.0.3', dstaddr: ATTACKER, packets: 3 },
+    row: { srcaddr: '10.0.0.3', dstaddr: NEW_PEER, packets: 3 },
     severity: 'low',
   },
   'rare-peer': {
@@ -116,9 +118,9 @@ export const TRUTHS: Readonly<Record<string, Truth>> = {
         traffic.connection({ client: `10.0.4.${index + 1}`, server: '10.0.2.1', port: 5432, at: index }),
       );
       const bytes = isEnough ? 1_000_000 : 999_999;
-      traffic.record(600, { srcaddr: '10.0.0.3', dstaddr: ATTACKER, srcport: 40_000, dstport: 443, bytes });
+      traffic.record(600, { srcaddr: '10.0.0.3', dstaddr: RARE_PEER, srcport: 40_000, dstport: 443, bytes });
     },
-    row: { dstaddr: ATTACKER, hosts: 1, one_of_them: '10.0.0.3', bytes: 1_000_000 },
+    row: { dstaddr: RARE_PEER, hosts: 1, one_of_them: '10.0.0.3', bytes: 1_000_000 },
     severity: 'low',
   },
   'long-connection': {
