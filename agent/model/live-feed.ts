@@ -21,7 +21,7 @@ export interface LiveNumbers {
   readonly omittedPackets: number;
   /** Slots that were being written whenever they were read; they come with a later step. */
   readonly unsettled: number;
-  /** Windows that were too large to be read, or could not be read: they come when they are closed. */
+  /** Windows that were too large or too many to be read, or for which there was no memory; and closed ones that were open before and never read. */
   readonly unreadWindows: number;
   /** How long the reading took its thread. */
   readonly milliseconds: number;

@@ -4,8 +4,10 @@
  * does not know of it.
  *
  * A step costs at most two copies of `BYTES_MAX` of tables and `FLOWS_MAX` printed rows. Windows beyond that have their turn with the
- * next step, flows too, and what is left of a window when it closes comes then, up to `FLOWS_MAX` of its flows; the rest is counted. Without followers nothing is read and
- * nothing is held.
+ * next step, flows too, and what is left of a window when it closes comes then, up to `FLOWS_MAX` of its flows; the rest is counted. The copies
+ * from which the next increments are taken have `HELD_BYTES_MAX` together; windows for which nothing is left, or no memory, are not read and counted.
+ * Of a window that was open at the beginning only what came since its first reading is told, and nothing where there was none. Without followers
+ * nothing is read and nothing is held.
  */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,6 +23,7 @@ import { type LiveRowsOptions, type LiveWindow, printIncrements } from './live-r
 import { StepRows } from './live-step.ts';
 
 export const LIVE_BYTES_MAX = 64 * 1024 ** 2;
+export const LIVE_HELD_BYTES_MAX = 128 * 1024 ** 2;
 export const LIVE_FLOWS_MAX = 8192;
 
 export interface LiveReadingOptions extends LiveRowsOptions {
@@ -28,13 +31,15 @@ export interface LiveReadingOptions extends LiveRowsOptions {
   readonly folders: readonly string[];
   readonly hashSeed: HashSeed;
   readonly emit: (step: LiveStep) => void;
+  readonly nowSeconds: () => number;
   readonly bytesMax?: number;
+  readonly heldBytesMax?: number;
   readonly flowsMax?: number;
 }
 
 interface Followed {
   readonly window: OpenWindow;
-  /** Undefined until the first reading. */
+  /** Undefined until the first reading of a window that was open at the beginning. */
   before: readonly TableSlots[] | undefined;
 }
 
@@ -45,6 +50,8 @@ export class LiveReading {
   /** Stems of windows that were closed, as long as their files are there. */
   readonly #closed = new Set<string>();
   #isOn = false;
+  #begunAt = 0;
+  #heldBytes = 0;
   /** Whose turn comes first. */
   #turn = 0;
 
@@ -59,15 +66,18 @@ export class LiveReading {
   /** From here on: what the windows have by now is no increment. */
   begin(): void {
     this.#isOn = true;
+    this.#begunAt = this.#options.nowSeconds();
     for (const [stem, paths] of this.#files()) {
-      const window = new OpenWindow(this.#settled);
-      this.#followed.set(stem, { window, before: window.read(paths, this.#bytesMax) });
+      const followed: Followed = { window: new OpenWindow(this.#settled), before: undefined };
+      this.#followed.set(stem, followed);
+      this.#hold(followed, this.#slotsOf(followed, paths, this.#bytesMax));
     }
   }
 
   end(): void {
     this.#isOn = false;
     this.#followed.clear();
+    this.#heldBytes = 0;
     this.#closed.clear();
   }
 
@@ -92,26 +102,60 @@ export class LiveReading {
     if (!this.#isOn) return;
     const startedAt = performance.now();
     const stem = stemOf({ ...window, runId: this.#options.runId });
-    const before = this.#followed.get(stem)?.before ?? [];
-    this.#followed.delete(stem);
+    const before = this.#beforeEnd(stem, window);
+    this.#forget(stem);
     this.#closed.add(stem);
     const steps = new StepRows();
-    steps.addLast(this.#print(window, slots, before, this.#flowsMax, true));
+    const printed = before && unlessOutOfMemory(() => this.#print(window, slots, before, this.#flowsMax, true));
+    if (printed === undefined) steps.unreadWindows++;
+    else steps.addLast(printed);
     this.#options.emit(steps.step(0, performance.now() - startedAt));
+  }
+
+  /** Undefined where what came since the beginning is not known. */
+  #beforeEnd(stem: string, { windowStart, files = [] }: ClosedWindow): readonly TableSlots[] | undefined {
+    const followed = this.#followed.get(stem);
+    if (followed !== undefined) return followed.before;
+    const isMemoryOnly = files.length === 0;
+    return isMemoryOnly && windowStart < this.#begunAt ? undefined : [];
   }
 
   /** Answers the bytes that were read; undefined where the window could not be. */
   #read(stem: string, paths: readonly string[], bytesMax: number, steps: StepRows): number | undefined {
     const followed = this.#followed.get(stem) ?? { window: new OpenWindow(this.#settled), before: [] };
     this.#followed.set(stem, followed);
-    const slots = followed.window.read(paths, bytesMax);
+    const slots = this.#slotsOf(followed, paths, bytesMax);
     const { window } = followed.window;
     if (slots === undefined || window === undefined) return undefined;
     const { before } = followed;
-    followed.before = slots;
     const flowsLeft = Math.max(0, this.#flowsMax - steps.flows);
-    if (before !== undefined) steps.add(this.#print(window, slots, before, flowsLeft));
-    return slots.reduce((sum, { words }) => sum + words.byteLength, 0);
+    const printed = before && unlessOutOfMemory(() => this.#print(window, slots, before, flowsLeft));
+    if (before !== undefined && printed === undefined) return undefined;
+    this.#hold(followed, slots);
+    if (printed !== undefined) steps.add(printed);
+    return bytesOf(slots);
+  }
+
+  /** Undefined where they cannot be read now, or are more than may be read or held. */
+  #slotsOf(
+    { window, before }: Followed,
+    paths: readonly string[],
+    bytesMax: number,
+  ): readonly TableSlots[] | undefined {
+    const { heldBytesMax = LIVE_HELD_BYTES_MAX } = this.#options;
+    const left = heldBytesMax - (this.#heldBytes - bytesOf(before));
+    return unlessOutOfMemory(() => window.read(paths, Math.min(bytesMax, left)));
+  }
+
+  #hold(followed: Followed, slots: readonly TableSlots[] | undefined): void {
+    this.#heldBytes += bytesOf(slots) - bytesOf(followed.before);
+    followed.before = slots;
+  }
+
+  #forget(stem: string): void {
+    const followed = this.#followed.get(stem);
+    if (followed !== undefined) this.#hold(followed, undefined);
+    this.#followed.delete(stem);
   }
 
   #print(
@@ -140,7 +184,7 @@ export class LiveReading {
     }
     for (const stem of this.#closed) if (!files.has(stem)) this.#closed.delete(stem);
     for (const stem of this.#closed) files.delete(stem);
-    for (const stem of this.#followed.keys()) if (!files.has(stem)) this.#followed.delete(stem);
+    for (const stem of this.#followed.keys()) if (!files.has(stem)) this.#forget(stem);
     return new Map(
       [...files].map(([stem, parts]) => [stem, [...parts].sort(([a], [b]) => a - b).map(([, path]) => path)]),
     );
@@ -162,6 +206,20 @@ function namesIn(folder: string): readonly string[] {
   } catch (error) {
     if (!isSystemError(error)) throw error;
     return [];
+  }
+}
+
+function bytesOf(slots: readonly TableSlots[] = []): number {
+  return slots.reduce((sum, { words }) => sum + words.byteLength, 0);
+}
+
+/** V8 throws a RangeError for an array for which there is no memory. */
+function unlessOutOfMemory<Result>(work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
   }
 }
 

@@ -136,7 +136,9 @@ export async function recordWindows(
   });
   const { tablesFolders, runId, hostId, points, hashSeed, privacyKey } = setup;
   const pseudonyms = privacyKey === undefined ? undefined : new AddressPseudonyms(privacyKey);
-  const followed = live && new FollowedWindows(live, { folders: tablesFolders, hostId, runId, hashSeed, pseudonyms });
+  const nowSeconds = () => Date.now() / 1000;
+  const reading = { folders: tablesFolders, hostId, runId, hashSeed, pseudonyms, nowSeconds };
+  const followed = live && new FollowedWindows(live, reading);
   const onQuarantined = (file: string, reason: string) => emit({ kind: 'quarantined', file, reason, status: status() });
   const onNewer = (file: string, reason: string) => emit({ kind: 'newer', file, reason, status: status() });
   const recovery = new WindowRecovery({

@@ -1,6 +1,9 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
+import type { TableSlots } from '../../../agent/flow/table-cursor.ts';
+import { OpenWindow } from '../../../agent/meter/open-window.ts';
+import { SettledSlots } from '../../../agent/meter/settled-slots.ts';
 import type { ClosedWindow } from '../../../agent/model/closed-window.ts';
 import type { LiveStep } from '../../../agent/model/live-feed.ts';
 import { EXCLUDE_DEFAULTS, Exclusion } from '../../../agent/packet/exclusion.ts';
@@ -32,7 +35,7 @@ const frame = (flow: number, flags = 0x10) =>
 function reading(options: Partial<LiveReadingOptions> = {}): LiveReading {
   const identity = { hostId: 'host-1', runId: 'run1', pseudonyms: undefined };
   const emit = (step: LiveStep) => void steps.push(step);
-  return new LiveReading({ folders: [folder], hashSeed: SEED, ...identity, emit, ...options });
+  return new LiveReading({ folders: [folder], hashSeed: SEED, ...identity, emit, nowSeconds: () => 600, ...options });
 }
 
 function tapped(parts: Partial<Parameters<typeof journalIn>[0]> = {}): TappedInterface {
@@ -70,6 +73,21 @@ const flows = (from: number, count: number) => Array.from({ length: count }, (_,
 /** The rest of a window whose tables are those of the folder's file, as the recorder maps them. */
 function closing(): ClosedWindow {
   return { ...closedWindow(1, 600, 0, []), point: POINT };
+}
+
+/** Those of the first window in the folder. */
+function tablesOf(): readonly TableSlots[] {
+  const [name] = readdirSync(folder).filter((each) => each.endsWith('.window'));
+  return new OpenWindow(new SettledSlots()).read([join(folder, name!)], 1e9)!;
+}
+
+function whileUnreadable(act: () => void, error?: Error): void {
+  const failing = vi.spyOn(SettledSlots.prototype, 'read').mockImplementation(() => {
+    if (error !== undefined) throw error;
+    return false;
+  });
+  act();
+  failing.mockRestore();
 }
 
 describe('following the open windows', () => {
@@ -139,14 +157,75 @@ describe('following the open windows', () => {
     await receive(tap, 601, flows(0, 5));
     live.step();
     await receive(tap, 602, flows(0, 8));
-    const [name] = readdirSync(folder).filter((each) => each.endsWith('.window'));
-    const { OpenWindow } = await import('../../../agent/meter/open-window.ts');
-    const { SettledSlots } = await import('../../../agent/meter/settled-slots.ts');
-    const last = new OpenWindow(new SettledSlots()).read([join(folder, name!)], 1e9)!;
-    live.closed(closing(), last);
+    live.closed(closing(), tablesOf());
     live.step();
     expect(steps.map(({ numbers }) => numbers.flows)).toEqual([5, 8, 0]);
     expect(Object.values(packetsBySource())).toEqual([2, 2, 2, 2, 2, 1, 1, 1]);
+  });
+
+  test('tells of a window that could not be read at the beginning what came since its first reading', async () => {
+    const tap = tapped();
+    await receive(tap, 601, flows(0, 5));
+    const unread = reading();
+    whileUnreadable(() => unread.begin());
+    unread.closed(closing(), tablesOf());
+    expect(steps.map(({ numbers }) => [numbers.flows, numbers.unreadWindows])).toEqual([[0, 1]]);
+
+    steps = [];
+    const live = reading();
+    whileUnreadable(() => live.begin());
+    live.step();
+    await receive(tap, 602, flows(0, 8));
+    live.closed(closing(), tablesOf());
+    expect(steps.map(({ numbers }) => [numbers.flows, numbers.unreadWindows])).toEqual([
+      [0, 0],
+      [8, 0],
+    ]);
+    expect(Object.values(packetsBySource())).toEqual(Array(8).fill(1));
+  });
+
+  test('tells a memory-only window as it closes, but for one that was open at the beginning', async () => {
+    const tap = tapped();
+    await receive(tap, 601, flows(0, 5));
+    const tables = tablesOf();
+    rmSync(folder, { recursive: true });
+    for (const begunAt of [601, 600]) {
+      const live = reading({ nowSeconds: () => begunAt });
+      live.begin();
+      live.closed(closing(), tables);
+    }
+    expect(steps.map(({ numbers }) => [numbers.flows, numbers.unreadWindows])).toEqual([
+      [0, 1],
+      [5, 0],
+    ]);
+  });
+
+  test('holds no more of all windows together than a limit, and says how many are not read', async () => {
+    for (const interfaceId of ['eni-1', 'eni-2', 'eni-3']) {
+      const tap = tapped({ point: { ...POINT, interfaceId } });
+      await receive(tap, 601, flows(0, 5));
+    }
+    const bytes = tablesOf().reduce((sum, { words }) => sum + words.byteLength, 0);
+    const live = reading({ heldBytesMax: 2 * bytes });
+    live.begin();
+    for (let step = 0; step < 3; step++) live.step();
+    expect(steps.map(({ numbers }) => numbers.unreadWindows)).toEqual([1, 1, 1]);
+    live.closed(closing(), tablesOf());
+    live.step();
+    expect(steps.at(-1)!.numbers.unreadWindows).toBe(0);
+  });
+
+  test('goes on where there is no memory for a table, and says so', async () => {
+    const tap = tapped();
+    const live = reading();
+    live.begin();
+    await receive(tap, 601, flows(0, 5));
+    whileUnreadable(() => live.step(), new RangeError('Array buffer allocation failed'));
+    live.step();
+    expect(steps.map(({ numbers }) => [numbers.flows, numbers.unreadWindows])).toEqual([
+      [0, 1],
+      [5, 0],
+    ]);
   });
 
   test('takes the tables of a disk behind those in memory, and not a copy for a window', async () => {
