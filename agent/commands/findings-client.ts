@@ -7,6 +7,7 @@ import { FINDING_STATES, type Finding, type Suppression } from '../../detect/fin
 import { COMPLETENESS_QUERY, type Completeness, completenessOf } from '../analysis/completeness.ts';
 import type { Invocation } from '../cli/command.ts';
 import { OperationalError } from '../model/operational-error.ts';
+import { visible } from '../terminal/visible-text.ts';
 import type { FindingsAction } from './findings-actions.ts';
 import type { FindingsAsker } from './findings-asker.ts';
 import { type FindingsList, formatEvent, formatFinding, formatFindings, formatSuppressions } from './findings-text.ts';
@@ -135,7 +136,8 @@ export class FindingsClient {
     const body = { rule: string('rule'), peer: string('peer'), until, comment: string('comment') ?? '' };
     const answer = await this.#asker.ask({ method: 'POST', path: '/findings/suppress', body });
     const { id } = answer['suppression'] as Suppression;
-    stdout.write(`Suppressed as ${id}; to end it: flowlogd findings suppressions --remove ${id}\n`);
+    const sentence = `Suppressed as ${id}; to end it: flowlogd findings suppressions --remove ${id}`;
+    stdout.write(`${visible(sentence)}\n`);
   }
 
   async #suppressions(): Promise<void> {

@@ -4,6 +4,7 @@ import { CONVERSATION_COLUMNS } from '../observe/columns.ts';
 import { FILTER_OPTIONS, type InterfaceIds } from '../observe/filter-options.ts';
 import type { FormatRows } from '../observe/printer.ts';
 import { counted } from '../record/human.ts';
+import { visible } from '../terminal/visible-text.ts';
 import { AGENT_OPTIONS, namedAgent } from './agent-options.ts';
 import { writeFirstWindowNote } from './first-window.ts';
 import { STORE_OPTIONS } from './running-store.ts';
@@ -128,7 +129,7 @@ async function lookAtStore(invocation: Invocation): Promise<number> {
   await new Printer(invocation.stdout, formatRows(invocation, formatOf(invocation))).print(conversations);
   const noun = invocation.flag('single-flows') ? 'flow' : 'conversation';
   const summary = `${counted(conversations.length, noun)} of ${counted(records, 'record')}`;
-  for (const line of [summary, ...notes]) invocation.stderr.write(`${line}\n`);
+  for (const line of [summary, ...notes]) invocation.stderr.write(`${visible(line)}\n`);
   if (records === 0 && !invocation.has('url')) await writeFirstWindowNote(invocation, nowMs);
   return EXIT.ok;
 }

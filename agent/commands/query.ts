@@ -67,5 +67,6 @@ export const query: Command = {
 function summary(answer: SearchAnswer, limit: number): string {
   const { rows, truncated, elapsedMs, notes } = answer;
   const more = truncated ? ` (${cutAdvice(answer, limit)})` : '';
-  return `${[`${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${more}, ${elapsedMs} ms`, ...notes.map(visible)].join('\n')}\n`;
+  const found = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${more}, ${elapsedMs} ms`;
+  return `${[found, ...notes].map(visible).join('\n')}\n`;
 }
