@@ -1,4 +1,6 @@
+import { release } from 'node:os';
 import { AUTO_ENGINE, LIVE_ENGINES_HELP } from '../capture/engines.ts';
+import { udpSegmentsWarning } from '../capture/udp-segments.ts';
 import { FIELDS_OPTION } from '../cli/chosen-fields.ts';
 import type { Command, Invocation } from '../cli/command.ts';
 import { NO_WASM_OPTION } from '../cli/wasm-option.ts';
@@ -122,6 +124,8 @@ export const debug: Command = {
       import('../debug/run.ts'),
       import('../config/interfaces.ts'),
     ]);
+    const segments = invocation.string('count') === 'wire' ? udpSegmentsWarning(release()) : undefined;
+    if (segments !== undefined) invocation.stderr.writeMessage(segments);
     // A program is the user's own, and may need what we do not.
     if (invocation.program.length === 0) await invocation.confine(false);
     const known = listInterfaces();
