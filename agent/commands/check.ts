@@ -19,7 +19,8 @@ export const check: Command = {
       name: 'connect',
       excludes: ['skip-files'],
       description:
-        'Also ask each sink whether it would take records, without sending any; exit code 69 when one would not.',
+        'Also ask each sink whether it would take records, without sending any, and post a signed test message to the webhook of ' +
+        'findings; exit code 69 when one would not.',
     },
     { name: 'config', short: 'c', value: 'FILE', description: 'The configuration file (YAML).' },
     {
@@ -44,7 +45,7 @@ export const check: Command = {
     const { loadOnHost } = await import('./host-configuration.ts');
     const { configuration, warnings } = loadOnHost(path, invocation.env, !invocation.flag('skip-files'));
     for (const warning of warnings) invocation.stderr.writeMessage(warning);
-    const [{ incidentRow }, { configuredSinks }] = await Promise.all([
+    const [{ incidentRow }, { configuredSinks, hostIdOf }] = await Promise.all([
       import('../record/incident-fields.ts'),
       import('./plan.ts'),
     ]);
@@ -57,10 +58,14 @@ export const check: Command = {
     ];
     invocation.stdout.write(`${lines.map(visible).join('\n')}\n`);
     if (!invocation.flag('connect')) return EXIT.ok;
-    const { probeSinks } = await import('./sink-check.ts');
-    const report = await probeSinks(sinks, invocation);
-    for (const line of report.lines) invocation.stdout.write(`${visible(line)}\n`);
-    return report.exitCode;
+    const { probeSinks, probeWebhook } = await import('./sink-check.ts');
+    const { webhook } = configuration;
+    const reports = await Promise.all([
+      probeSinks(sinks, invocation),
+      ...(webhook === undefined ? [] : [probeWebhook(webhook, hostIdOf(configuration), invocation)]),
+    ]);
+    for (const line of reports.flatMap(({ lines }) => lines)) invocation.stdout.write(`${visible(line)}\n`);
+    return reports.find(({ exitCode }) => exitCode !== EXIT.ok)?.exitCode ?? EXIT.ok;
   },
 };
 

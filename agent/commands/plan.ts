@@ -38,7 +38,7 @@ export function planEmbedded(configuration: Configuration): RunPlan {
 function plan(configuration: Configuration, waiting: Waiting): Omit<RunPlan, 'sinkFiles'> {
   const { stateDirectory, spool, capture, exclude, table } = configuration;
   return {
-    hostId: configuration.hostId ?? defaultHostId(machineIdFile(), hostname()),
+    hostId: hostIdOf(configuration),
     stateDirectory,
     spoolBytesMax: spool.bytesMax,
     spoolAgeSecondsMax: spool.ageSecondsMax,
@@ -55,6 +55,10 @@ function plan(configuration: Configuration, waiting: Waiting): Omit<RunPlan, 'si
     sinks: configuredSinks(configuration),
     ...desired(configuration),
   };
+}
+
+export function hostIdOf({ hostId }: Configuration): string {
+  return hostId ?? defaultHostId(machineIdFile(), hostname());
 }
 
 /** The flow logs as the configuration wants them, at a start and on SIGHUP. */

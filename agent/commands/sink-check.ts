@@ -1,5 +1,8 @@
-/** Whether each sink of a configuration would take records now: one line each. */
+/** Whether each sink of a configuration would take records now, and the webhook findings: one line each. */
 import type { Invocation } from '../cli/command.ts';
+import { readVersion } from '../cli/version.ts';
+import { type WebhookPlan, webhookExchange, webhookPath } from '../findings/webhook-plan.ts';
+import { testWebhook } from '../findings/webhook-test.ts';
 import { EXIT, type ExitCode } from '../model/operational-error.ts';
 import type { ProbeOutcome } from '../model/sink.ts';
 import type { SinkPlan } from '../model/sink-plan.ts';
@@ -20,6 +23,31 @@ export async function probeSinks(
     lines: reports.map(({ line }) => line),
     exitCode: reports.every(({ isOpen }) => isOpen) ? EXIT.ok : EXIT.unavailable,
   };
+}
+
+/** @throws OperationalError `config.invalid` for a proxy of the environment that is none */
+export async function probeWebhook(
+  plan: WebhookPlan,
+  hostId: string,
+  { env, signal }: Pick<Invocation, 'env' | 'signal'>,
+): Promise<SinkReport> {
+  const http = webhookExchange(plan, env);
+  const sent = {
+    http,
+    path: webhookPath(plan),
+    secret: plan.secret,
+    hostId,
+    version: readVersion(),
+    nowMs: Date.now(),
+  };
+  try {
+    const { isAccepted, text } = await testWebhook(sent, signal);
+    // The path of a webhook is often its secret.
+    const lines = [`webhook of findings at ${plan.url.origin}: ${text}`];
+    return { lines, exitCode: isAccepted ? EXIT.ok : EXIT.unavailable };
+  } finally {
+    http.close();
+  }
 }
 
 async function probeOne(plan: SinkPlan, environment: Invocation['env'], signal: AbortSignal) {

@@ -45,7 +45,7 @@ export function webhookMessage(
 
 /** @param seconds Unix time of this attempt @param secret undefined: without a signature */
 export function webhookHeaders(
-  { delivery, body }: WebhookMessage,
+  { delivery, body }: Pick<WebhookMessage, 'delivery' | 'body'>,
   {
     seconds,
     secret,
