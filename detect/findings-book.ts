@@ -15,9 +15,10 @@ import { type BookSnapshot, parseSnapshot, snapshotOf } from './book-snapshot.ts
 import { commentOf } from './comment.ts';
 import { explainedBy } from './explanations.ts';
 import type { Finding, FindingChange, FindingCounts, FindingEvent, FindingState, Suppression } from './finding.ts';
+import { isWorse, opened, updated } from './finding-of-signal.ts';
 import { hash53 } from './hash.ts';
 import { causeOf, type Signal } from './signal.ts';
-import { type SuppressionRequest, Suppressions } from './suppressions.ts';
+import { InvalidSuppression, type SuppressionRequest, Suppressions } from './suppressions.ts';
 
 export interface BookLimits {
   readonly openMax: number;
@@ -33,6 +34,11 @@ export interface FindingFilter {
 /** By cause. */
 type Changes = Map<string, FindingChange>;
 
+interface Heard {
+  readonly now: number;
+  readonly heardAt: number;
+}
+
 export class FindingsBook {
   readonly #rules: ReadonlyMap<string, Analysis>;
   readonly #limits: BookLimits;
@@ -40,6 +46,8 @@ export class FindingsBook {
   readonly #open = new Map<string, Finding>();
   /** By cause, the one that was closed first in front. */
   readonly #closed = new Map<string, Finding>();
+  /** By cause of an open finding, when the last that was new of it came, by the clock of whoever has the book. */
+  readonly #heardAt = new Map<string, number>();
   readonly #suppressions = new Suppressions();
   readonly #counts = { opened: 0, repeated: 0, closed: 0, suppressed: 0, evictedOpen: 0, evictedClosed: 0 };
 
@@ -48,9 +56,18 @@ export class FindingsBook {
     this.#limits = { ...LIMITS, ...limits };
   }
 
-  /** Findings of rules that the catalogue no longer has are left out. @throws Error that says what is invalid */
-  static restore(catalogue: readonly Analysis[], given: unknown, limits: Partial<BookLimits> = {}): FindingsBook {
-    const { findings, suppressions, counts } = parseSnapshot(given);
+  /**
+   * Findings of rules that the catalogue no longer has are left out, and what is invalid for itself.
+   * @param onLeftOut told of each finding or suppression that is invalid, as a place
+   * @throws Error that says what is invalid of the rest
+   */
+  static restore(
+    catalogue: readonly Analysis[],
+    given: unknown,
+    onLeftOut: (place: string) => void,
+    limits: Partial<BookLimits> = {},
+  ): FindingsBook {
+    const { findings, suppressions, counts } = parseSnapshot(given, onLeftOut);
     const book = new FindingsBook(catalogue, limits);
     Object.assign(book.#counts, counts);
     for (const finding of findings) {
@@ -95,15 +112,34 @@ export class FindingsBook {
     return numbers;
   }
 
-  /** The signals of one window, or none; closes what is due. @param now Unix seconds */
-  record(signals: readonly Signal[], now: number): readonly FindingEvent[] {
+  /**
+   * The signals of one window, or none; closes what is due.
+   * @param now Unix seconds, of the window where it is one of the past
+   * @param heardAt Unix seconds by the own clock
+   */
+  record(signals: readonly Signal[], now: number, heardAt = now): readonly FindingEvent[] {
     const changes: Changes = new Map();
     for (const signal of signals) {
       if (this.#suppressions.takes(signal, now)) this.#counts.suppressed++;
-      else this.#take(signal, now, changes);
+      else this.#take(signal, { now, heardAt }, changes);
     }
+    this.#suppressions.expire(now);
     if (signals.length > 0) this.#explain();
     this.#closeDue(now, changes);
+    return this.#events(changes, now);
+  }
+
+  /** Closes what nothing new was heard of for the time that its rule names, though no window ends. @param now Unix seconds by the own clock */
+  closeQuiet(now: number): readonly FindingEvent[] {
+    return [...this.#open].flatMap(([cause, finding]) => {
+      const heardAt = this.#heardAt.get(cause) ?? put(this.#heardAt, cause, now);
+      if (now - heardAt < this.#closeAfter(finding.rule)) return [];
+      const at = Math.floor(finding.lastSeen + now - heardAt);
+      return [{ change: 'closed' as const, at, finding: this.#close(finding, at) }];
+    });
+  }
+
+  #events(changes: Changes, now: number): readonly FindingEvent[] {
     return [...changes].flatMap(([cause, change]) => {
       const finding = this.#open.get(cause) ?? this.#closed.get(cause);
       return finding === undefined ? [] : [{ change, at: now, finding }];
@@ -118,11 +154,11 @@ export class FindingsBook {
     return this.#replace({ ...finding, acknowledgement });
   }
 
-  /** Closes what it takes of the open findings, without an event. @throws Error with a sentence about what is wrong with it */
+  /** Closes what it takes of the open findings, without an event. @throws InvalidSuppression */
   suppress(request: SuppressionRequest, now: number): Suppression {
     const { rule } = request;
     if (rule !== undefined && this.#rules.get(rule)?.finding === undefined)
-      throw new Error(`invalid value '${rule}': expected an analysis that makes findings`);
+      throw new InvalidSuppression(`invalid value '${rule}': expected an analysis that makes findings`);
     const suppression = this.#suppressions.add(request, now);
     for (const finding of this.#open.values()) if (this.#suppressions.takes(finding, now)) this.#close(finding, now);
     return suppression;
@@ -133,10 +169,11 @@ export class FindingsBook {
     return this.#suppressions.release(suppressionId);
   }
 
-  #take(signal: Signal, now: number, changes: Changes): void {
+  #take(signal: Signal, { now, heardAt }: Heard, changes: Changes): void {
     const cause = causeOf(signal);
     const known = this.#open.get(cause);
     if (known !== undefined) {
+      if (signal.until > known.lastSeen) this.#heardAt.set(cause, heardAt);
       const after = updated(known, signal);
       this.#open.set(cause, after);
       if (after.worstSeverity !== known.worstSeverity && !changes.has(cause)) changes.set(cause, 'worsened');
@@ -146,7 +183,10 @@ export class FindingsBook {
     const isNews = signal.until > (before?.lastSeen ?? Number.NEGATIVE_INFINITY);
     if (!isNews || now - signal.until >= this.#closeAfter(signal.rule)) return;
     if (!this.#hasRoomFor(signal.severity)) this.#counts.evictedOpen++;
-    else changes.set(cause, this.#openAt(now, cause, signal, before));
+    else {
+      this.#heardAt.set(cause, heardAt);
+      changes.set(cause, this.#openAt(now, cause, signal, before));
+    }
   }
 
   #openAt(now: number, cause: string, signal: Signal, before: Finding | undefined): FindingChange {
@@ -176,7 +216,7 @@ export class FindingsBook {
     for (const finding of this.#open.values())
       if (weakest === undefined || byUrgency(finding, weakest) > 0) weakest = finding;
     if (weakest === undefined || !isWorse(severity, weakest.worstSeverity)) return false;
-    this.#open.delete(causeOf(weakest));
+    this.#forget(causeOf(weakest));
     this.#counts.evictedOpen++;
     return true;
   }
@@ -201,10 +241,18 @@ export class FindingsBook {
     }
   }
 
-  #close(finding: Finding, now: number): void {
-    this.#open.delete(causeOf(finding));
-    this.#addClosed({ ...finding, state: 'closed', closedAt: now });
+  #close(finding: Finding, now: number): Finding {
+    this.#forget(causeOf(finding));
+    const closed = { ...finding, state: 'closed', closedAt: now } as const;
+    this.#addClosed(closed);
     this.#counts.closed++;
+    return closed;
+  }
+
+  /** Of the open ones. */
+  #forget(cause: string): void {
+    this.#open.delete(cause);
+    this.#heardAt.delete(cause);
   }
 
   #addClosed(finding: Finding): void {
@@ -241,48 +289,9 @@ export class FindingsBook {
 /** One finding names at most so many that explain it. */
 const EXPLANATIONS_MAX = 10;
 
-function opened(id: string, signal: Signal, now: number): Finding {
-  const { rule, severity, subject, figures, since, until, isCoarse } = signal;
-  return {
-    id,
-    rule,
-    subject,
-    state: 'open',
-    severity,
-    worstSeverity: severity,
-    figures,
-    isCoarse,
-    firstSeen: since,
-    lastSeen: until,
-    openedAt: now,
-    closedAt: undefined,
-    windows: 1,
-    times: 1,
-    explainedBy: [],
-    acknowledgement: undefined,
-  };
-}
-
-function updated(finding: Finding, { severity, figures, since, until, isCoarse }: Signal): Finding {
-  return {
-    ...finding,
-    severity,
-    worstSeverity: isWorse(severity, finding.worstSeverity) ? severity : finding.worstSeverity,
-    figures,
-    isCoarse,
-    firstSeen: Math.min(finding.firstSeen, since),
-    lastSeen: Math.max(finding.lastSeen, until),
-    windows: finding.windows + (until > finding.lastSeen ? 1 : 0),
-  };
-}
-
 function put<Value>(map: Map<string, Value>, key: string, value: Value): Value {
   map.set(key, value);
   return value;
-}
-
-function isWorse(severity: Severity, than: Severity): boolean {
-  return bySeverity(severity, than) < 0;
 }
 
 function byUrgency(left: Finding, right: Finding): number {

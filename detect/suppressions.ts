@@ -6,6 +6,9 @@ import type { Signal } from './signal.ts';
 
 export const SUPPRESSIONS_MAX = 200;
 
+/** A sentence about what is wrong with one that is asked for. */
+export class InvalidSuppression extends Error {}
+
 export type SuppressionRequest = Partial<Omit<Suppression, 'id'>>;
 
 export class Suppressions {
@@ -16,24 +19,25 @@ export class Suppressions {
     return [...this.#entries.values()].map(({ suppression }) => suppression);
   }
 
-  /** @throws Error with a sentence about what is wrong with it */
+  /** @throws InvalidSuppression */
   add({ rule, peer, until, comment = '' }: SuppressionRequest, now: number): Suppression {
-    if (rule === undefined && peer === undefined) throw new Error('expected a rule, a peer, or both');
-    if (until !== undefined && !(until > now)) throw new Error('expected an end in the future');
+    if (rule === undefined && peer === undefined) throw new InvalidSuppression('expected a rule, a peer, or both');
+    if (until !== undefined && !(until > now)) throw new InvalidSuppression('expected an end in the future');
+    this.expire(now);
     if (this.#entries.size >= SUPPRESSIONS_MAX)
-      throw new Error(`${SUPPRESSIONS_MAX} suppressions exist, which is the limit; release one first`);
+      throw new InvalidSuppression(`${SUPPRESSIONS_MAX} suppressions exist, which is the limit; release one first`);
     while (this.#entries.has(String(++this.#last)));
     const suppression = { id: String(this.#last), rule, peer, until, comment: commentOf(comment) };
     this.load(suppression);
     return suppression;
   }
 
-  /** One that is known to be right but for its peer. @throws Error */
+  /** One that is known to be right but for its peer. @throws InvalidSuppression */
   load(suppression: Suppression): void {
     const { id, peer } = suppression;
     const prefix = peer === undefined ? undefined : parsePrefix(peer);
     if (peer !== undefined && prefix === undefined)
-      throw new Error(`invalid value '${peer}': expected an address or a prefix such as 10.0.0.0/8`);
+      throw new InvalidSuppression(`invalid value '${peer}': expected an address or a prefix such as 10.0.0.0/8`);
     this.#entries.set(id, { suppression, prefix });
   }
 
@@ -41,10 +45,15 @@ export class Suppressions {
     return this.#entries.delete(id);
   }
 
+  /** Forgets those that are over. */
+  expire(now: number): void {
+    for (const [id, { suppression }] of this.#entries) if (isOver(suppression, now)) this.#entries.delete(id);
+  }
+
   takes({ rule, subject }: Pick<Signal, 'rule' | 'subject'>, now: number): boolean {
-    for (const [id, { suppression, prefix }] of this.#entries) {
-      if (suppression.until !== undefined && suppression.until <= now) this.#entries.delete(id);
-      else if (
+    for (const { suppression, prefix } of this.#entries.values()) {
+      if (
+        !isOver(suppression, now) &&
         (suppression.rule === undefined || suppression.rule === rule) &&
         (prefix === undefined ||
           Object.values(subject).some((value) => typeof value === 'string' && isWithin(value, prefix)))
@@ -53,4 +62,8 @@ export class Suppressions {
     }
     return false;
   }
+}
+
+function isOver({ until }: Suppression, now: number): boolean {
+  return until !== undefined && until <= now;
 }

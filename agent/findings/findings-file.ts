@@ -38,7 +38,10 @@ export class FindingsFile {
 
   read(catalogue: readonly Analysis[]): Found {
     try {
-      return restored(catalogue, JSON.parse(readFileSync(this.#path, 'utf8')));
+      const value: unknown = JSON.parse(readFileSync(this.#path, 'utf8'));
+      return restored(catalogue, value, (what) =>
+        this.#log.warn('invalid part of the file of findings left out', { file: this.#path, part: what }),
+      );
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code !== 'ENOENT') this.#quarantine(message);
@@ -86,8 +89,11 @@ function textOf({ book, events }: Found): string {
 }
 
 /** @throws Error that says what is wrong with it */
-function restored(catalogue: readonly Analysis[], value: unknown): Found {
+function restored(catalogue: readonly Analysis[], value: unknown, onLeftOut: (what: string) => void): Found {
   const { version, book, events } = (value ?? {}) as Readonly<Record<string, unknown>>;
   if (version !== VERSION) throw new Error(`expected version ${VERSION}`);
-  return { book: FindingsBook.restore(catalogue, book), events: EventLog.restore(events) };
+  return {
+    book: FindingsBook.restore(catalogue, book, onLeftOut),
+    events: EventLog.restore(events, (count) => onLeftOut(`${count} of the events`)),
+  };
 }

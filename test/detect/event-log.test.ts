@@ -13,6 +13,9 @@ function logOf(count: number): EventLog {
   return log;
 }
 
+const nothingLeftOut = (events: number) => expect(events).toBe(0);
+const again = (log: EventLog, onLeftOut = nothingLeftOut) =>
+  EventLog.restore(JSON.parse(JSON.stringify(log.snapshot())), onLeftOut);
 const numbers = (log: EventLog, cursor: number, limit?: number) =>
   log.after(cursor, limit).events.map(({ sequence }) => sequence);
 
@@ -59,7 +62,7 @@ describe('a log of events', () => {
         const read: number[] = [];
         for (const count of added) {
           log.add(events(count));
-          log = EventLog.restore(JSON.parse(JSON.stringify(log.snapshot())));
+          log = again(log);
           for (let after = log.after(cursor); after.events.length > 0; after = log.after(cursor)) {
             read.push(...after.events.map(({ sequence }) => sequence));
             cursor = after.cursor;
@@ -79,15 +82,47 @@ describe('a log of events', () => {
     {},
     { last: -1, events: [] },
     { last: 1.5, events: [] },
-    { last: 0, events: [{ sequence: 1, finding: {} }] },
-    { last: 2, events: [{ sequence: 1, finding: {} }] },
-    { last: 1, events: [{ sequence: 1 }] },
-    { last: 1, events: [null] },
     {
       last: EVENTS_MAX + 1,
       events: Array.from({ length: EVENTS_MAX + 1 }, (_, index) => ({ sequence: index + 1, finding: {} })),
     },
   ])('is not restored from %j', (snapshot) => {
-    expect(() => EventLog.restore(snapshot)).toThrow();
+    expect(() => EventLog.restore(snapshot, nothingLeftOut)).toThrow();
+  });
+
+  test.each([
+    [{ last: 3, events: [{ sequence: 3, finding: {} }] }, 0, [3]],
+    [{ last: 0, events: [{ sequence: 1, finding: {} }] }, 1, []],
+    [{ last: 2, events: [{ sequence: 1, finding: {} }] }, 1, []],
+    [{ last: 2, events: [{ sequence: 1 }, { sequence: 2, finding: {} }] }, 1, [2]],
+    [{ last: 3, events: [{ sequence: 1, finding: {} }, null, { sequence: 3, finding: {} }] }, 2, [3]],
+    [{ last: 1, events: [{ sequence: 1, finding: null }] }, 1, []],
+  ])('leaves out events up to the last that is invalid: %j', (snapshot, leftOut, kept) => {
+    let told = 0;
+    const log = EventLog.restore(snapshot, (events) => {
+      told += events;
+    });
+    expect([told, log.cursor, numbers(log, 0)]).toEqual([leftOut, snapshot.last, kept]);
+  });
+
+  test('shows what was noted when it is said so, and has it in a snapshot before', () => {
+    const log = logOf(2);
+    const noted = log.note(events(2));
+    log.note(events(1));
+    expect([log.cursor, numbers(log, 0), log.after(2)]).toEqual([2, [1, 2], { events: [], cursor: 2, missed: 0 }]);
+    expect(numbers(again(log), 0)).toEqual([1, 2, 3, 4, 5]);
+    log.show(noted);
+    expect([log.cursor, numbers(log, 2)]).toEqual([4, [3, 4]]);
+    log.show(1);
+    expect(log.cursor).toBe(4);
+  });
+
+  test('forgets none that was noted without saying that it is missing', () => {
+    const log = logOf(2);
+    const noted = log.note(events(EVENTS_MAX + 5));
+    const before = log.after(0);
+    expect(before).toEqual({ events: [], cursor: 2, missed: 2 });
+    log.show(noted);
+    expect(log.after(before.cursor)).toMatchObject({ missed: 5, events: { length: EVENTS_OF_ANSWER_MAX } });
   });
 });

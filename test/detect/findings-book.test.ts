@@ -27,8 +27,9 @@ const refused = (until: number, port = 8000): Signal =>
 const told = (events: readonly FindingEvent[]) => events.map(({ change, finding }) => `${change} ${finding.rule}`);
 type Snapshot = { readonly findings: object[]; readonly suppressions: object[] };
 const newBook = (limits = {}) => new FindingsBook(CATALOGUE, limits);
+const nothingLeftOut = (place: string) => expect(place).toBe('none');
 const again = (book: FindingsBook, limits = {}) =>
-  FindingsBook.restore(CATALOGUE, JSON.parse(JSON.stringify(book.snapshot())), limits);
+  FindingsBook.restore(CATALOGUE, JSON.parse(JSON.stringify(book.snapshot())), nothingLeftOut, limits);
 
 describe('one cause is one finding', () => {
   test('however many windows show it, with its latest figures and its worst severity', () => {
@@ -95,6 +96,27 @@ describe('one cause is one finding', () => {
     expect(ids(newBook().record(signals.toReversed(), T)).toReversed()).toEqual(first);
     expect(book.find(first[2]!)).toMatchObject({ rule: 'refused', subject: { port: 8000 } });
     expect(book.find('0000000000000000')).toBeUndefined();
+  });
+
+  test('it is closed after the same time of quiet, though no window ends, by the own clock', () => {
+    const book = newBook();
+    const own = T + 5_000_000;
+    book.record([scan(T)], T, own);
+    book.record([scan(T + 60)], T + 60, own + 100);
+    expect(book.closeQuiet(own + 999)).toEqual([]);
+    const [event, ...others] = book.closeQuiet(own + 1000);
+    expect([others, event]).toMatchObject([[], { change: 'closed', at: T + 960, finding: { closedAt: T + 960 } }]);
+    expect([book.list()[0]!.state, book.closeQuiet(own + 9999), book.counts.closed]).toEqual(['closed', [], 1]);
+    expect(told(book.record([scan(T + 1000)], T + 1000, own + 1040))).toEqual(['repeated scan-ports']);
+  });
+
+  test('quiet begins with a restart, and old news is no news', () => {
+    const book = newBook();
+    book.record([scan(T)], T);
+    const restored = again(book);
+    expect(restored.closeQuiet(T + 5000)).toEqual([]);
+    restored.record([scan(T)], T, T + 5500);
+    expect(told(restored.closeQuiet(T + 5900))).toEqual(['closed scan-ports']);
   });
 
   test('the order of the columns of a subject does not matter', () => {
@@ -195,6 +217,14 @@ describe('people', () => {
     expect(book.suppressions).toEqual([]);
   });
 
+  test('what is over does not count to the limit of suppressions', () => {
+    const book = newBook();
+    for (let index = 0; index < 200; index++) book.suppress({ rule: 'refused', until: T + 60 }, T);
+    expect(() => book.suppress({ rule: 'refused' }, T + 59)).toThrow(/limit; release one first/);
+    const { id } = book.suppress({ rule: 'refused' }, T + 60);
+    expect(book.suppressions.map((each) => each.id)).toEqual([id]);
+  });
+
   test('at most 200 suppressions, with ids that are not used twice', () => {
     const book = newBook();
     const ids = Array.from({ length: 200 }, () => book.suppress({ rule: 'refused' }, T).id);
@@ -278,26 +308,40 @@ describe('a restart', () => {
     book.record([scan(T), refused(T)], T);
     const without = CATALOGUE.filter(({ name }) => name !== 'refused');
     expect(
-      FindingsBook.restore(without, book.snapshot())
+      FindingsBook.restore(without, book.snapshot(), nothingLeftOut)
         .list()
         .map(({ rule }) => rule),
     ).toEqual(['scan-ports']);
   });
 
-  test('refuses what is no snapshot, with the place', () => {
+  const damaged = (damage: (snapshot: Snapshot) => void, onLeftOut = nothingLeftOut) => {
     const book = newBook();
-    book.record([scan(T)], T);
+    book.record([scan(T), scan(T, of(1))], T);
     book.acknowledge(book.list()[0]!.id, '', T);
     book.suppress({ rule: 'refused' }, T);
-    const restore = (damage: (snapshot: Snapshot) => void) => () => {
-      const snapshot = JSON.parse(JSON.stringify(book.snapshot()));
-      damage(snapshot);
-      FindingsBook.restore(CATALOGUE, snapshot);
-    };
+    book.suppress({ peer: '192.0.2.1' }, T);
+    const snapshot = JSON.parse(JSON.stringify(book.snapshot()));
+    damage(snapshot);
+    return FindingsBook.restore(CATALOGUE, snapshot, onLeftOut);
+  };
+
+  test('refuses what is no snapshot, with the place', () => {
+    const restore = (damage: (snapshot: Snapshot) => void) => () => damaged(damage);
     expect(restore(() => {})).not.toThrow();
     expect(restore((snapshot) => Object.assign(snapshot, { version: 2 }))).toThrow('version 2');
     expect(restore((snapshot) => Object.assign(snapshot, { findings: {} }))).toThrow('findings is invalid');
     expect(restore((snapshot) => Object.assign(snapshot, { counts: { opened: 1 } }))).toThrow('counts.repeated');
+    for (const nothing of [undefined, null, 5, 'text', []]) {
+      expect(() => FindingsBook.restore(CATALOGUE, nothing, nothingLeftOut)).toThrow();
+    }
+  });
+
+  test('leaves out a finding that is invalid, or a suppression, and keeps the others', () => {
+    const restored = (damage: (snapshot: Snapshot) => void) => {
+      const leftOut: string[] = [];
+      const book = damaged(damage, (place) => leftOut.push(place));
+      return [leftOut, book.list().length, book.suppressions.length];
+    };
     for (const [member, value] of Object.entries({
       id: 'x',
       rule: 5,
@@ -305,7 +349,7 @@ describe('a restart', () => {
       state: 'ajar',
       severity: 'bad',
       worstSeverity: null,
-      figures: { ports: 'many' },
+      figures: { ports: null },
       isCoarse: 1,
       lastSeen: 'now',
       closedAt: 5,
@@ -313,12 +357,16 @@ describe('a restart', () => {
       acknowledgement: { at: 5 },
     }))
       expect(
-        restore(({ findings }) => Object.assign(findings[0]!, { [member]: value })),
+        restored(({ findings }) => Object.assign(findings[0]!, { [member]: value })),
         member,
-      ).toThrow('findings[0]');
-    expect(restore(({ suppressions }) => Object.assign(suppressions[0]!, { rule: 5 }))).toThrow('suppressions[0]');
-    for (const nothing of [undefined, null, 5, 'text', []]) {
-      expect(() => FindingsBook.restore(CATALOGUE, nothing)).toThrow();
-    }
+      ).toEqual([['findings[0]'], 1, 2]);
+    for (const subject of [{ srcaddr: 'x'.repeat(101) }, { port: 1.5 }, { port: 2 ** 60 }])
+      expect(restored(({ findings }) => Object.assign(findings[1]!, { subject }))).toEqual([['findings[1]'], 1, 2]);
+    for (const damage of [{ rule: 5 }, { peer: 'host' }, { until: 'tomorrow' }, { id: 1 }])
+      expect(restored(({ suppressions }) => Object.assign(suppressions[1]!, damage))).toEqual([
+        ['suppressions[1]'],
+        2,
+        1,
+      ]);
   });
 });
