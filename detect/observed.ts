@@ -3,7 +3,6 @@
  * object may be reused for all records: observers keep values of it, never itself. What a record does not have is undefined.
  */
 export interface Observed {
-  interfaceId: string;
   /** As records print them. */
   sourceAddress: string;
   destinationAddress: string;
@@ -19,17 +18,16 @@ export interface Observed {
   icmpCode: number | undefined;
   action: 'ACCEPT' | 'REJECT' | undefined;
   initiator: 'unknown' | 'source' | 'destination' | undefined;
-  /** Microseconds. */
-  handshakeRtt: number | undefined;
   /** Unix seconds: the fields `start`, `end` and `first`. */
   start: number;
   end: number;
   first: number | undefined;
+  /** Unix seconds, in whose span it counts; undefined: its `start`. */
+  spanTime: number | undefined;
 }
 
 export function createObserved(): Observed {
   return {
-    interfaceId: '',
     sourceAddress: '',
     destinationAddress: '',
     sourcePort: 0,
@@ -42,9 +40,9 @@ export function createObserved(): Observed {
     icmpCode: undefined,
     action: undefined,
     initiator: undefined,
-    handshakeRtt: undefined,
     start: 0,
     end: 0,
     first: undefined,
+    spanTime: undefined,
   };
 }

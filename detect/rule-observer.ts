@@ -9,7 +9,8 @@ import { type EndedWindow, type ObserverUse, SIGNALS_MAX, type WindowObserver } 
 
 /**
  * What counts at the end of a window: records of an aligned time so far (seconds), of that window alone, or (`expiry`) of the last
- * seconds, where a subject is forgotten when it was not seen for so long.
+ * seconds, where a subject is forgotten when it was not seen for so long. Windows of several hosts overlap: of a subject they are one
+ * window, until that was closed and a record begins after its end.
  */
 export type Span = { readonly seconds: number } | { readonly expiry: number } | 'window';
 
@@ -20,6 +21,7 @@ export class RuleObserver<Entry extends Known & { until: number }> implements Wi
   readonly #subjects: Subjects<Entry>;
   #spanStart = Number.NEGATIVE_INFINITY;
   #isClosed = false;
+  #closedUntil = Number.NEGATIVE_INFINITY;
   #late = 0;
   #unreported = 0;
 
@@ -42,8 +44,9 @@ export class RuleObserver<Entry extends Known & { until: number }> implements Wi
   observe(record: Observed): void {
     const key = this.#definition.keyOf(record);
     if (key === undefined) return;
-    if (this.#isClosed && this.#span === 'window') this.#begin();
-    if (!this.#enter(record.start)) {
+    const time = record.spanTime ?? record.start;
+    if (this.#isClosed) this.#forgetWindows(time);
+    if (!this.#enter(time)) {
       this.#late++;
       return;
     }
@@ -52,21 +55,28 @@ export class RuleObserver<Entry extends Known & { until: number }> implements Wi
   }
 
   close(window: EndedWindow): readonly Signal[] {
-    if (this.#isClosed && this.#span === 'window') this.#begin();
+    if (this.#isClosed) this.#forgetWindows(window.start);
     this.#enter(window.start);
     if (isExpiring(this.#span)) {
       const forgotten = window.end - this.#span.expiry;
       this.#subjects.expire(({ until }) => until <= forgotten);
     }
     this.#isClosed = true;
+    this.#closedUntil = Math.max(this.#closedUntil, window.end);
     return this.#mostSevere(this.#signals(window));
   }
 
-  #known(key: string, { end }: Observed): Entry | undefined {
+  #known(key: string, record: Observed): Entry | undefined {
     const entry = this.#subjects.get(key);
-    if (entry === undefined || !isExpiring(this.#span) || entry.until > end - this.#span.expiry) return entry;
+    if (entry === undefined || !this.#isOver(entry, record)) return entry;
     this.#subjects.remove(key, entry);
     return undefined;
+  }
+
+  /** Whether the record begins the subject anew. */
+  #isOver({ until }: Entry, { start, end }: Observed): boolean {
+    if (this.#span === 'window') return until <= this.#closedUntil && until <= start;
+    return isExpiring(this.#span) && until <= end - this.#span.expiry;
   }
 
   #admit(key: string, record: Observed): Entry | undefined {
@@ -75,9 +85,12 @@ export class RuleObserver<Entry extends Known & { until: number }> implements Wi
     return this.#subjects.admit(key, () => definition.create(record));
   }
 
-  #begin(): void {
-    this.#subjects.clear();
+  /** Those that had ended by then, once they were closed. */
+  #forgetWindows(time: number): void {
     this.#isClosed = false;
+    if (this.#span !== 'window') return;
+    this.#subjects.expire(({ until }) => until <= time);
+    this.#subjects.settle();
   }
 
   /** Whether the time belongs to the span, which begins anew with the first that is beyond it. */

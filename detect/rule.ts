@@ -36,14 +36,22 @@ export function rowOf(
   figures: Row['figures'],
   isEstimate = false,
 ): Row {
-  const cells = key.split(' ').map((cell) => (/^\d+$/.test(cell) ? Number(cell) : cell));
+  const cells = key.split(' ');
   return {
-    subject: Object.fromEntries(columns.map((column, at) => [column, cells[at]!])),
+    subject: Object.fromEntries(columns.map((column, at) => [column, cellOf(column, cells[at]!)])),
     figures,
     since,
     until,
     isEstimate,
   };
+}
+
+const NUMBERS: ReadonlySet<string> = new Set(['srcport', 'dstport', 'port', 'protocol', 'icmp-type', 'icmp-code']);
+
+/** A number where its column has numbers, and only one that JSON has, too. */
+function cellOf(column: string, cell: string): string | number {
+  const number = NUMBERS.has(column) ? Number(cell) : Number.NaN;
+  return Number.isSafeInteger(number) ? number : cell;
 }
 
 /** What every entry has: a class, whose objects are half as large as those of a spread literal. */

@@ -79,6 +79,14 @@ export class Subjects<Entry extends Known> {
     for (const [key, entry] of this.#entries) if (isOver(entry)) this.remove(key, entry);
   }
 
+  /** Where there is room again, what comes from now on is exact. */
+  settle(): void {
+    const { subjectsMax, valuesMax } = this.#limits;
+    if (!this.#isCoarse || this.#entries.size > subjectsMax / 2 || this.#values > valuesMax / 2) return;
+    this.#isCoarse = false;
+    this.#doorkeeper?.clear();
+  }
+
   clear(): void {
     this.#entries.clear();
     this.#doorkeeper?.clear();

@@ -30,8 +30,6 @@ export function observeRecord(
   observed.icmpCode = record.icmpCode < 0 ? undefined : record.icmpCode;
   observed.action = isAnnotated ? annotations.action : 'ACCEPT';
   observed.initiator = isAnnotated ? annotations.initiator : undefined;
-  observed.handshakeRtt =
-    isAnnotated && annotations.handshakeMicroseconds > 0 ? annotations.handshakeMicroseconds : undefined;
   observed.start = window.start;
   observed.end = window.end;
   observed.first = window.start + Math.floor(record.firstMicroseconds / 1e6);

@@ -17,7 +17,7 @@ export function unreachable({ packets: packetsMin = 0 }: ParameterValues): Rule<
   return {
     limits: { subjectsMax: 16_384, valuesMax: Number.POSITIVE_INFINITY },
     keyOf: ({ protocol, icmpType, icmpCode, sourceAddress, destinationAddress }) =>
-      icmpType !== undefined && TYPES.get(protocol)?.includes(icmpType)
+      icmpType !== undefined && icmpCode !== undefined && TYPES.get(protocol)?.includes(icmpType)
         ? `${sourceAddress} ${destinationAddress} ${protocol} ${icmpType} ${icmpCode}`
         : undefined,
     create: (record) => new Entry(record),

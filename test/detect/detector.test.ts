@@ -97,6 +97,26 @@ describe('time', () => {
     expect(detector.close(windowAt(HOUR + 180))).toEqual([]);
   });
 
+  test('windows of several hosts are one window of a subject until it was closed', () => {
+    const detector = new Detector(CATALOGUE, { rules: ['syn-flood'] });
+    const flood = (start: number, end: number) => detector.observe(syn(443, start, { packets: 400, end }));
+    flood(HOUR, HOUR + 60);
+    flood(HOUR + 50, HOUR + 60);
+    expect(detector.close({ start: HOUR, end: HOUR + 60 })).toEqual([]);
+    flood(HOUR, HOUR + 60);
+    expect(detector.close({ start: HOUR, end: HOUR + 60 })).toMatchObject([{ figures: { half_open: 1200 } }]);
+    flood(HOUR + 60, HOUR + 120);
+    expect(detector.close(windowAt(HOUR + 60))).toEqual([]);
+    expect(detector.use.get('syn-flood')).toMatchObject({ subjects: 1 });
+  });
+
+  test('a record counts in the span that it says, whenever it begins', () => {
+    const detector = new Detector(CATALOGUE, { rules: ['scan-ports'] });
+    for (const port of ports(14)) detector.observe(syn(port));
+    detector.observe(syn(99, HOUR + 300, { spanTime: HOUR + 240 }));
+    expect(detector.close(windowAt(HOUR))).toMatchObject([{ figures: { ports: 15 }, until: HOUR + 360 }]);
+  });
+
   test('a peer is new once, until it was not seen for a week', () => {
     const detector = new Detector(CATALOGUE, { rules: ['new-peer'] });
     const week = 7 * 86_400;
@@ -106,6 +126,16 @@ describe('time', () => {
     };
     expect([see(HOUR), see(HOUR + 4000), see(HOUR + week), see(HOUR + 2 * week + 60)]).toEqual([1, 0, 0, 1]);
   });
+});
+
+test('a subject has numbers where its column has them, and only such as JSON has', () => {
+  const detector = new Detector(CATALOGUE, { rules: ['scan-ports', 'scan-hosts'] });
+  const digits = '9'.repeat(400);
+  for (const port of ports(15)) detector.observe(syn(port, HOUR, { sourceAddress: digits }));
+  for (const host of ports(30)) detector.observe(syn(22, HOUR, { destinationAddress: `10.1.1.${host}` }));
+  const subjects = detector.close(windowAt(HOUR)).map(({ subject }) => subject);
+  expect(subjects).toContainEqual({ srcaddr: digits, dstaddr: '10.0.1.1' });
+  expect(subjects).toContainEqual({ srcaddr: '203.0.113.66', dstport: 22 });
 });
 
 test('records without what a rule needs are none of its business', () => {

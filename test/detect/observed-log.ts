@@ -5,7 +5,6 @@ import type { Contents } from '../analyses/traffic.ts';
 export function observedOf(contents: Contents): Observed {
   const number = (name: string) => (contents[name] === undefined ? undefined : Number(contents[name]));
   return {
-    interfaceId: contents['interface-id']!,
     sourceAddress: contents['srcaddr']!,
     destinationAddress: contents['dstaddr']!,
     sourcePort: number('srcport') ?? 0,
@@ -18,9 +17,9 @@ export function observedOf(contents: Contents): Observed {
     icmpCode: number('icmp-code'),
     action: contents['action'] as Observed['action'],
     initiator: contents['initiator'] as Observed['initiator'],
-    handshakeRtt: number('handshake-rtt'),
     start: number('start')!,
     end: number('end')!,
     first: number('first'),
+    spanTime: undefined,
   };
 }

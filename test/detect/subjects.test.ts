@@ -123,6 +123,19 @@ describe('subjects', () => {
   });
 });
 
+test('subjects that have room again are exact again', () => {
+  const subjects = newSubjects();
+  for (const key of keys(150)) see(subjects, key);
+  subjects.settle();
+  see(subjects, 'new');
+  expect(subjects.get('new')).toBeUndefined();
+  let left = 50;
+  subjects.expire(() => --left < 0);
+  subjects.settle();
+  see(subjects, 'other');
+  expect(subjects.get('other')).toMatchObject({ seen: 1, isCoarse: false });
+});
+
 describe('the doorkeeper', () => {
   test('knows what was there, and hardly anything else', () => {
     const door = new Doorkeeper();
