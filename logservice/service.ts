@@ -2,9 +2,10 @@ import { chmodSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readCatalogue } from '../analyses/catalogue.ts';
+import { Endings } from './endings.ts';
 import { Findings } from './findings/findings.ts';
 import { loadCredentials } from './http/credentials.ts';
-import { HTTP_LIMITS, type HttpLimits, HttpServer } from './http/http-server.ts';
+import { type Handler, HTTP_LIMITS, type HttpLimits, HttpServer } from './http/http-server.ts';
 import { type Address, listenInFolder, listenOnPort } from './http/listeners.ts';
 import { createHandler } from './http/routes.ts';
 import { StoreError } from './model/store-error.ts';
@@ -54,12 +55,11 @@ export async function startService(options: ServiceOptions): Promise<RunningServ
   const folder = resolve(options.folder);
   const foreign = foreignOnTheWay(folder);
   if (foreign !== undefined) throw foreignStore(folder, foreign);
-  // First, because the database's lock tells whether this process may touch the other files.
-  const store = await Store.open(folder);
+  const endings = new Endings();
   try {
-    return await startOn(store, folder, options);
+    return await startOn(folder, options, endings);
   } catch (error) {
-    await store.close();
+    await endings.run();
     throw error;
   }
 }
@@ -69,48 +69,53 @@ function keepPrivate(path: string): void {
   if ((statSync(path).mode & 0o777) !== 0o600) chmodSync(path, 0o600);
 }
 
-async function startOn(store: Store, folder: string, options: ServiceOptions): Promise<RunningService> {
-  const { now, log } = options;
-  keepPrivate(store.path);
+async function startOn(folder: string, options: ServiceOptions, endings: Endings): Promise<RunningService> {
+  const { now } = options;
+  // First, because the database's lock tells whether this process may touch the other files.
+  const store = await openStore(folder, options, endings);
   const credentials = loadCredentials(join(folder, 'credentials.json'));
   const topics = loadTopics(join(folder, 'topics.json'), options.topics);
   const findings = await openFindings(store, folder, [...topics.keys()][0]!, options);
-  const { writer, searches, stopUsing } = await openUses(store, findings, options);
-  const createServer = (isOwners: boolean) =>
-    new HttpServer({
-      handler,
-      now,
-      isOwners,
-      limits: options.httpLimits ?? HTTP_LIMITS,
-      onError: (error) => log(`log service: ${error.stack ?? error.message}`),
-    });
+  endings.add(() => findings.stop());
+  const { writer, searches } = await openUses(store, findings, options, endings);
   const handler = createHandler({ store, writer, searches, topics, findings, credentials, now });
-  const servers = [createServer(false), createServer(true)] as const;
-  const port = await listenOnPort(servers[0], options);
-  const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`;
-  const socketPath = await listenInFolder(servers[1], folder);
+  const places = await listen(handler, folder, options, endings);
+  // Who waits for findings would hold its connection for as long as the servers let it.
+  endings.add(() => findings.endFollowing());
   const runningPath = join(folder, 'service.json');
-  const running = { url, socketPath, pid: process.pid, topic: [...topics.keys()][0], topics: [...topics.keys()] };
+  const running = { ...places, pid: process.pid, topic: [...topics.keys()][0], topics: [...topics.keys()] };
+  endings.add(() => rmSync(runningPath, { force: true }));
   writeDurably(runningPath, `${JSON.stringify(running, null, 2)}\n`, 0o600);
-  const stopRetention = keepBounded(store, writer, options);
-  const stopWatch = whenGone(store.path, () => options.onFailure(deleted(store.path)));
-  return {
-    url,
-    socketPath,
-    folder,
-    topics: [...topics.values()],
-    async stop() {
-      stopWatch();
-      rmSync(runningPath, { force: true });
-      await Promise.all(servers.map((server) => server.stop(STOP_GRACE_MS)));
-      rmSync(socketPath, { force: true });
-      await findings.stop();
-      await stopUsing();
-      await stopRetention();
-      const failure = await writer.exclusive(() => store.close());
-      if (failure !== undefined) log(`log service: the changes stay in ${store.path}.wal, because: ${failure}`);
-    },
-  };
+  endings.add(keepBounded(store, writer, options));
+  endings.add(whenGone(store.path, () => options.onFailure(deleted(store.path))));
+  return { ...places, folder, topics: [...topics.values()], stop: () => endings.run() };
+}
+
+async function openStore(folder: string, { log }: ServiceOptions, endings: Endings): Promise<Store> {
+  const store = await Store.open(folder);
+  endings.add(async () => {
+    const failure = await store.close();
+    if (failure !== undefined) log(`log service: the changes stay in ${store.path}.wal, because: ${failure}`);
+  });
+  keepPrivate(store.path);
+  return store;
+}
+
+/** On a port for everybody who has the key, and in the folder for its owner. */
+async function listen(
+  handler: Handler,
+  folder: string,
+  options: ServiceOptions,
+  endings: Endings,
+): Promise<Pick<RunningService, 'url' | 'socketPath'>> {
+  const { now, log, host, httpLimits: limits = HTTP_LIMITS } = options;
+  const onError = (error: Error): void => log(`log service: ${error.stack ?? error.message}`);
+  const servers = [false, true].map((isOwners) => new HttpServer({ handler, now, isOwners, limits, onError }));
+  endings.add(() => Promise.all(servers.map((server) => server.stop(STOP_GRACE_MS))));
+  const port = await listenOnPort(servers[0]!, options);
+  const socketPath = await listenInFolder(servers[1]!, folder);
+  endings.add(() => rmSync(socketPath, { force: true }));
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, socketPath };
 }
 
 function foreignStore(folder: string, { path, user }: { readonly path: string; readonly user: number }): StoreError {
@@ -132,17 +137,17 @@ function openFindings(store: Store, folder: string, topic: string, options: Serv
 interface Uses {
   readonly writer: Writer;
   readonly searches: Searches;
-  readonly stopUsing: () => Promise<void>;
 }
 
 /** Who writes the store, who reads it, and the checkpoints between the two. */
-async function openUses(store: Store, findings: Findings, options: ServiceOptions): Promise<Uses> {
+async function openUses(store: Store, findings: Findings, options: ServiceOptions, endings: Endings): Promise<Uses> {
   const { now, onFailure, log, searchTimeoutMs, searchWorker = SEARCH_WORKER } = options;
   const onCommit = (): void => {
     checkpoints.look();
     findings.look();
   };
   const writer = await Writer.open(store, { now, onFailure, onCommit });
+  endings.add(() => writer.exclusive(async () => undefined));
   removeSpilled(store.path);
   const searches = new Searches({
     storePath: store.path,
@@ -153,11 +158,9 @@ async function openUses(store: Store, findings: Findings, options: ServiceOption
     timeoutMs: searchTimeoutMs,
   });
   const checkpoints = new Checkpoints({ store, writer, endSearches: () => searches.endRunning(), log });
-  const stopUsing = async (): Promise<void> => {
-    await searches.stop();
-    await checkpoints.stop();
-  };
-  return { writer, searches, stopUsing };
+  endings.add(() => checkpoints.stop());
+  endings.add(() => searches.stop());
+  return { writer, searches };
 }
 
 /** An answer that says 'stored' would be untrue from now on. */

@@ -10,8 +10,9 @@ import type { FindingEvent } from '../../detect/finding.ts';
 import type { Observed } from '../../detect/observed.ts';
 import type { EndedWindow } from '../../detect/window-observer.ts';
 import type { FindingsFile, Found } from './findings-file.ts';
-import type { FreshRecords, Visitor } from './fresh-records.ts';
+import type { Fresh, FreshRecords, Visitor } from './fresh-records.ts';
 import { Pace } from './pace.ts';
+import { type Fault, faultOf, isWindow } from './uploaded-record.ts';
 import { WindowClock } from './window-clock.ts';
 
 export interface DetectionOptions {
@@ -24,6 +25,8 @@ export interface DetectionOptions {
   readonly now: () => number;
   /** Records that may be stored and not looked at; beyond that the older half is left out. */
   readonly behindMax?: number;
+  /** How often it looks which findings are quiet. */
+  readonly quietMs?: number;
   readonly onEvents: (events: readonly FindingEvent[]) => void;
   readonly log: (line: string) => void;
 }
@@ -35,8 +38,32 @@ const READ_AGAIN_MS = 600_000;
 const BEHIND_MAX = 2_000_000;
 /** A cursor alone is written so often. */
 const CURSOR_MS = 60_000;
-/** Records that claim to be from later than this are no window's: one of them would end all others. */
-const AHEAD_SECONDS_MAX = 3600;
+/** A write that failed is tried again so often. */
+const AGAIN_MS = 5000;
+/** How far the clock of a host may be ahead. */
+const AHEAD_SECONDS_MAX = 120;
+/** The span of a rule begins so much later by the own clock, so that records of hosts that are slower still count in the one before. */
+const LATE_SECONDS = 60;
+/** Findings are closed so often where no window ends. */
+const CLOSE_MS = 10_000;
+
+/** Of records since the start. */
+export interface LookedAt {
+  /** That the rules saw. */
+  readonly records: number;
+  /** That claimed to be from the future, or were stored faster than they are looked at. */
+  readonly ahead: number;
+  readonly skipped: number;
+  /** That no agent writes, by what is wrong: an address, a number, a time. */
+  readonly invalidAddresses: number;
+  readonly invalidNumbers: number;
+  readonly invalidTimes: number;
+  /** Of a span of a rule that had ended; once for each rule. */
+  readonly late: number;
+  /** Subjects that rules forgot because there were too many, and findings of a window beyond those that a rule may have. */
+  readonly subjectsEvicted: number;
+  readonly unreported: number;
+}
 
 export class Detection implements Visitor {
   readonly #options: DetectionOptions;
@@ -47,20 +74,26 @@ export class Detection implements Visitor {
   #isStopping = false;
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  readonly #sweep: NodeJS.Timeout;
   readonly #news: FindingEvent[] = [];
-  #latestSeconds = 0;
-  #ahead = 0;
-  #records = 0;
-  #skipped = 0;
+  /** The number of the last of them. */
+  #noted = 0;
+  #nowSeconds = 0;
+  readonly #counts = { records: 0, ahead: 0, skipped: 0 };
+  readonly #faults: Record<Fault, number> = { address: 0, number: 0, time: 0 };
   readonly #pace = new Pace();
 
   constructor(options: DetectionOptions) {
     this.#options = options;
+    this.#sweep = setInterval(() => this.#closeQuiet(), options.quietMs ?? CLOSE_MS).unref();
   }
 
-  /** Records since the start: those that were observed, those that claimed to be from the future, and those that were left out. */
-  get counts(): { readonly records: number; readonly ahead: number; readonly skipped: number } {
-    return { records: this.#records, ahead: this.#ahead, skipped: this.#skipped };
+  get counts(): LookedAt {
+    const { address: invalidAddresses, number: invalidNumbers, time: invalidTimes } = this.#faults;
+    const uses = [...this.#options.detector.use.values()];
+    const sum = (name: 'late' | 'evicted' | 'unreported') => uses.reduce((total, use) => total + use[name], 0);
+    const ofRules = { late: sum('late'), subjectsEvicted: sum('evicted'), unreported: sum('unreported') };
+    return { ...this.#counts, invalidAddresses, invalidNumbers, invalidTimes, ...ofRules };
   }
 
   /** End of the last window that was looked at, Unix seconds. */
@@ -82,27 +115,48 @@ export class Detection implements Visitor {
   async stop(): Promise<void> {
     this.#isStopping = true;
     clearTimeout(this.#timer);
+    clearInterval(this.#sweep);
+    this.#pace.hurry();
     await this.#running;
     await this.#write();
   }
 
-  step(): Promise<void> {
-    return this.#pace.step();
+  async step(): Promise<void> {
+    await this.#pace.step();
+    this.#readClock();
   }
 
   window(start: number, end: number): void {
-    if (end > this.#latestSeconds) return;
-    const ended = this.#clock.seen(start, end);
+    if (!isWindow(start, end) || this.#isAhead(end)) return;
+    const ended = this.#clock.seen(start, end, this.#nowSeconds);
     if (ended !== undefined) this.#close(ended);
   }
 
   record(record: Observed): void {
-    if (record.end > this.#latestSeconds) {
-      this.#ahead += 1;
+    const fault = faultOf(record);
+    if (fault !== undefined) {
+      this.#faults[fault] += 1;
       return;
     }
-    this.#records += 1;
+    if (this.#isAhead(record.end)) {
+      this.#counts.ahead += 1;
+      return;
+    }
+    this.#counts.records += 1;
+    record.spanTime = this.#spanTime(record.start);
     this.#options.detector.observe(record);
+  }
+
+  #isAhead(end: number): boolean {
+    return end > this.#nowSeconds + AHEAD_SECONDS_MAX;
+  }
+
+  #spanTime(start: number): number {
+    return Math.min(start, this.#nowSeconds - LATE_SECONDS);
+  }
+
+  #readClock(): void {
+    this.#nowSeconds = Math.floor(this.#options.now() / 1000);
   }
 
   async #run(): Promise<void> {
@@ -115,21 +169,31 @@ export class Detection implements Visitor {
     }
     await this.#write();
     if (this.#isStopping) return;
-    this.#timer = setTimeout(() => this.#quiet(), QUIET_MS);
-    this.#timer.unref();
+    this.#timer = setTimeout(() => this.#quiet(), QUIET_MS).unref();
   }
 
   async #readAll(): Promise<void> {
-    const { fresh, reading, now } = this.#options;
+    const { fresh, reading } = this.#options;
     while (!this.#isStopping) {
-      this.#latestSeconds = now() / 1000 + AHEAD_SECONDS_MAX;
       this.#cursor ??= await this.#firstCursor();
       const cursor = await this.#caughtUp(this.#cursor);
       const next = await reading(() => fresh.next(cursor));
+      if (next !== undefined) await this.#visit(next);
       this.#cursor = next?.cursor ?? cursor;
       if (next === undefined) return;
-      this.#pace.begin();
-      await fresh.visit(next, this);
+      await this.#write();
+    }
+  }
+
+  async #visit(next: Fresh): Promise<void> {
+    this.#pace.begin();
+    this.#readClock();
+    try {
+      await this.#options.fresh.visit(next, this);
+    } catch (error) {
+      // They lie in memory: what fails there fails again.
+      const { message } = error as Error;
+      this.#options.log(`log service: looking for findings in uploads failed, and they are left out: ${message}`);
     }
   }
 
@@ -140,19 +204,24 @@ export class Detection implements Visitor {
     if (pending <= behindMax) return cursor;
     const further = await reading(() => fresh.newest(cursor, behindMax / 2));
     const skipped = pending - (await reading(() => fresh.pending(further)));
-    this.#skipped += skipped;
+    this.#counts.skipped += skipped;
     log(`log service: records come faster than findings are looked for; ${skipped} of them were not looked at`);
     return further;
   }
 
+  /** Before what came in the last minutes until it stopped, however long ago that is. */
   async #firstCursor(): Promise<bigint> {
-    const { found, fresh, now, reading } = this.#options;
-    const again = await reading(() => fresh.cursorAt(now() - READ_AGAIN_MS));
-    return found.cursor !== undefined && found.cursor < again ? found.cursor : again;
+    const { fresh, now, reading, found } = this.#options;
+    const { cursor } = found;
+    const receivedMs = cursor === undefined ? undefined : await reading(() => fresh.receivedMs(cursor));
+    const readMs = Math.min(now(), receivedMs ?? Number.POSITIVE_INFINITY);
+    const again = await reading(() => fresh.cursorAt(readMs - READ_AGAIN_MS));
+    return cursor !== undefined && cursor < again ? cursor : again;
   }
 
   #quiet(): void {
     if (this.#isDue || this.#running !== undefined) return;
+    this.#readClock();
     const ended = this.#clock.quiet();
     if (ended !== undefined) this.#close(ended);
     void this.#write();
@@ -160,24 +229,39 @@ export class Detection implements Visitor {
 
   #close(window: EndedWindow): void {
     const { detector, found } = this.#options;
-    this.#news.push(...found.book.record(detector.close(window), window.end));
+    const { start, end } = window;
+    const signals = detector.close({ start: this.#spanTime(start), end });
+    this.#note(found.book.record(signals, end, this.#nowSeconds));
+  }
+
+  /** By the own clock, where hosts that had findings send nothing more. */
+  #closeQuiet(): void {
+    const { found, file, now } = this.#options;
+    this.#note(found.book.closeQuiet(Math.floor(now() / 1000)));
+    if (this.#news.length > 0 || file.isBehind) void this.#write();
+  }
+
+  /** In the file as soon as the book that says so. */
+  #note(events: readonly FindingEvent[]): void {
+    this.#noted = this.#options.found.events.note(events);
+    this.#news.push(...events);
   }
 
   /** What happened, before it is told, or how far it has read. */
   async #write(): Promise<void> {
     const { found, file, now, log, onEvents } = this.#options;
     const news = this.#news.splice(0);
-    const isDue = news.length > 0 || now() - this.#writtenMs >= CURSOR_MS || this.#isStopping;
-    if (this.#cursor === undefined || !isDue) return;
-    found.cursor = this.#cursor;
-    found.events.add(news);
+    const noted = this.#noted;
+    const isDue = news.length > 0 || now() - this.#writtenMs >= (file.isBehind ? AGAIN_MS : CURSOR_MS);
+    if (!isDue && !this.#isStopping) return;
+    found.cursor = this.#cursor ?? found.cursor;
+    this.#writtenMs = now();
     try {
       await file.write(found);
-      this.#writtenMs = now();
     } catch (error) {
-      this.#writtenMs = 0;
       log(`log service: writing the findings failed, it is tried again: ${(error as Error).message}`);
     }
+    found.events.show(noted);
     if (news.length > 0) onEvents(news);
   }
 }

@@ -11,8 +11,9 @@ import {
 import { Detector } from '../../detect/detector.ts';
 import type { Finding, FindingEvent, Suppression } from '../../detect/finding.ts';
 import type { SuppressionRequest } from '../../detect/suppressions.ts';
+import { StoreError } from '../model/store-error.ts';
 import type { Store } from '../store/store.ts';
-import { Detection } from './detection.ts';
+import { Detection, type LookedAt } from './detection.ts';
 import { eventLine } from './event-line.ts';
 import { FindingsFile, type Found } from './findings-file.ts';
 import { FreshRecords } from './fresh-records.ts';
@@ -29,8 +30,7 @@ export interface FindingsOptions {
 }
 
 export interface LookedFindings extends FindingsAnswer {
-  /** Records since the start that were observed, claimed to be from the future, or were left out because too many came. */
-  readonly looked: Detection['counts'];
+  readonly looked: LookedAt;
 }
 
 export const FOLLOWERS_MAX = 32;
@@ -41,6 +41,7 @@ export class Findings {
   readonly #found: Found;
   readonly #detection: Detection;
   readonly #followers = new Followers(FOLLOWERS_MAX);
+  #isStopping = false;
 
   static async open(options: FindingsOptions): Promise<Findings> {
     return new Findings(options, new FreshRecords(await options.store.connect(), options.topic));
@@ -80,37 +81,58 @@ export class Findings {
 
   /** Undefined for one too many. */
   follow(following: Following): Promise<FollowedEvents | undefined> {
-    return this.#followers.follow(this.#found, following);
+    return this.#followers.follow(this.#found, this.#isStopping ? { ...following, waitMs: 0 } : following);
+  }
+
+  /** Who waits is answered now, and nobody waits from now on. */
+  endFollowing(): void {
+    this.#isStopping = true;
+    this.#followers.wake();
   }
 
   get suppressions(): readonly Suppression[] {
     return this.#found.book.suppressions;
   }
 
-  /** Undefined where there is none of that id. */
+  /** Undefined where there is none of that id. @throws StoreError where it is not durable */
   async acknowledge(id: string, comment: string): Promise<Finding | undefined> {
     const finding = this.#found.book.acknowledge(id, comment, this.#nowSeconds);
-    if (finding !== undefined) await this.#file.write(this.#found);
+    if (finding !== undefined) await this.#persist();
     return finding;
   }
 
-  /** @throws Error with a sentence about what is wrong with it */
+  /** @throws InvalidSuppression, and StoreError where it is not durable */
   async suppress(asked: SuppressionRequest): Promise<Suppression> {
     const made = this.#found.book.suppress(asked, this.#nowSeconds);
-    await this.#file.write(this.#found);
+    await this.#persist();
     return made;
   }
 
-  /** False where there is none of that id. */
+  /** False where there is none of that id. @throws StoreError where it is not durable */
   async release(id: string): Promise<boolean> {
     const released = this.#found.book.release(id);
-    if (released) await this.#file.write(this.#found);
+    if (released) await this.#persist();
     return released;
   }
 
   async stop(): Promise<void> {
-    this.#followers.wake();
+    this.endFollowing();
     await this.#detection.stop();
+  }
+
+  /** @throws StoreError */
+  async #persist(): Promise<void> {
+    try {
+      await this.#file.write(this.#found);
+    } catch (error) {
+      const why = (error as Error).message;
+      throw new StoreError(
+        'failed',
+        `It applies until the log service ends, and is not persisted: writing ${this.#file.path} failed: ${why}. ` +
+          'Make room on its disk; the log service tries again by itself.',
+        error,
+      );
+    }
   }
 
   get #nowSeconds(): number {

@@ -3,6 +3,7 @@
  */
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import { createObserved, type Observed } from '../../detect/observed.ts';
+import { ADDRESS_LENGTH_MAX } from './uploaded-record.ts';
 
 /** Some packages, as they were read. */
 export interface Fresh {
@@ -36,19 +37,29 @@ const NUMBERS = [
   'tcp-flags',
   'icmp-type',
   'icmp-code',
-  'handshake-rtt',
   'first',
 ] as const;
-const TEXTS = ['interface-id', 'srcaddr', 'dstaddr', 'action'] as const;
+const ADDRESSES = ['srcaddr', 'dstaddr'] as const;
+
+const ACTIONS = ['ACCEPT', 'REJECT'] as const;
+const INITIATORS = ['source', 'destination', 'unknown'] as const;
 
 const NAN = `'NaN'::DOUBLE`;
 const COLUMNS = [
   `coalesce("log-status" = 'OK', false)`,
-  ...TEXTS.map((name) => `coalesce("${name}", '')`),
-  `CASE WHEN other LIKE '%"initiator"%' THEN json_extract_string(other, '$.initiator') END`,
+  // A text of a mebibyte does not come here.
+  ...ADDRESSES.map((name) => `CASE WHEN strlen("${name}") <= ${ADDRESS_LENGTH_MAX} THEN "${name}" ELSE '' END`),
+  codeOf('action', ACTIONS),
+  codeOf(`CASE WHEN other LIKE '%"initiator"%' THEN json_extract_string(other, '$.initiator') END`, INITIATORS),
   ...NUMBERS.map((name) => `coalesce("${name}"::DOUBLE, ${NAN})`),
 ];
 const FIRST_NUMBER = COLUMNS.length - NUMBERS.length;
+
+/** Which of the words it is, from 1; 0 for another. */
+function codeOf(text: string, words: readonly string[]): string {
+  const cases = words.map((word, index) => `WHEN '${word}' THEN ${index + 1}`);
+  return `CASE ${text} ${cases.join(' ')} ELSE 0 END`;
+}
 
 /** Without a look at texts that are no record: a window's times are columns of its ledger, too. */
 const FRESH = `SELECT ${COLUMNS.join(', ')} FROM logs WHERE package >= $1 AND package <= $2
@@ -59,6 +70,7 @@ const PENDING_LOGS = 'SELECT coalesce(sum(logs), 0)::DOUBLE FROM packages WHERE 
 /** The cursor before the newest of them that have so many logs. */
 const NEWEST = `SELECT min(id) - 1 FROM (SELECT id, sum(logs) OVER (ORDER BY id DESC) AS newer FROM packages WHERE id > $1)
   WHERE newer <= $2`;
+const RECEIVED_MS = 'SELECT max(received_ms)::DOUBLE FROM packages WHERE id <= $1';
 const PACKAGE_SINCE =
   'SELECT coalesce(min(id) - 1, (SELECT coalesce(max(id), 0) FROM packages)) FROM packages WHERE received_ms >= $1';
 
@@ -76,6 +88,12 @@ export class FreshRecords {
   async cursorAt(receivedMs: number): Promise<bigint> {
     const rows = (await this.#connection.runAndReadAll(PACKAGE_SINCE, [BigInt(Math.trunc(receivedMs))])).getRows();
     return rows[0]![0] as bigint;
+  }
+
+  /** When the last package up to the cursor came; undefined where none is left. */
+  async receivedMs(cursor: bigint): Promise<number | undefined> {
+    const rows = (await this.#connection.runAndReadAll(RECEIVED_MS, [cursor])).getRows() as [[number | null]];
+    return rows[0][0] ?? undefined;
   }
 
   /** What of the next packages is behind the cursor; undefined where nothing is. */
@@ -107,18 +125,18 @@ export class FreshRecords {
     const columns = COLUMNS.map((_, index) => chunk.getColumnValues(index));
     const record = this.#observed;
     const numbers = columns.slice(FIRST_NUMBER) as number[][];
-    const [isRecord, interfaceIds, sources, destinations, actions, initiators] = columns as [boolean[], ...string[][]];
+    const [isRecord, sources, destinations] = columns as [boolean[], string[], string[]];
+    const [actions, initiators] = columns.slice(3) as [number[], number[]];
     for (let row = 0; row < chunk.rowCount; row++) {
       if (row % ROWS_OF_STEP === 0) await visitor.step();
       const start = numbers[5]![row]!;
       const end = numbers[6]![row]!;
       visitor.window(start, end);
       if (!isRecord[row]) continue;
-      record.interfaceId = interfaceIds![row]!;
-      record.sourceAddress = sources![row]!;
-      record.destinationAddress = destinations![row]!;
-      record.action = actionOf(actions![row]!);
-      record.initiator = initiatorOf(initiators![row]!);
+      record.sourceAddress = sources[row]!;
+      record.destinationAddress = destinations[row]!;
+      record.action = ACTIONS[actions[row]! - 1];
+      record.initiator = INITIATORS[initiators[row]! - 1];
       record.sourcePort = orZero(numbers[0]![row]!);
       record.destinationPort = orZero(numbers[1]![row]!);
       record.protocol = orZero(numbers[2]![row]!);
@@ -129,8 +147,7 @@ export class FreshRecords {
       record.tcpFlags = known(numbers[7]![row]!);
       record.icmpType = known(numbers[8]![row]!);
       record.icmpCode = known(numbers[9]![row]!);
-      record.handshakeRtt = known(numbers[10]![row]!);
-      record.first = known(numbers[11]![row]!);
+      record.first = known(numbers[10]![row]!);
       visitor.record(record);
     }
   }
@@ -153,12 +170,4 @@ function known(number: number): number | undefined {
 
 function orZero(number: number): number {
   return Number.isNaN(number) ? 0 : number;
-}
-
-function actionOf(text: string): Observed['action'] {
-  return text === 'ACCEPT' || text === 'REJECT' ? text : undefined;
-}
-
-function initiatorOf(text: string | null): Observed['initiator'] {
-  return text === 'source' || text === 'destination' || text === 'unknown' ? text : undefined;
 }

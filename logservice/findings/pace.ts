@@ -6,15 +6,21 @@ const REST = 3;
 
 export class Pace {
   #since = performance.now();
+  #isHurried = false;
 
   /** The work begins, after a time without any. */
   begin(): void {
     this.#since = performance.now();
   }
 
+  /** No rest from now on. */
+  hurry(): void {
+    this.#isHurried = true;
+  }
+
   async step(): Promise<void> {
     const worked = performance.now() - this.#since;
-    if (worked < STEP_MS) return;
+    if (worked < STEP_MS || this.#isHurried) return;
     await sleep(REST * worked);
     this.begin();
   }

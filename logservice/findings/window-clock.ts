@@ -2,13 +2,14 @@ import type { EndedWindow } from '../../detect/window-observer.ts';
 
 /**
  * When a window has ended, by the records that arrive, from several hosts and in windows of several lengths: as soon as records of a
- * later one come, or nothing more has come for a moment.
+ * later one come, or nothing more has come for a moment, or it was open for long by the own clock. Times later than the own clock count
+ * as now, so that a host whose clock is ahead ends nothing of others.
  *
  *     seen(10, 20)  seen(10, 20)  seen(20, 30) ──▶ 10 to 20 has ended
  *                                 quiet()      ──▶ 20 to 30 has ended; what still comes of it ends it again
  */
 export class WindowClock {
-  #open: EndedWindow | undefined;
+  #open: (EndedWindow & { readonly since: number }) | undefined;
   #ended = Number.NEGATIVE_INFINITY;
 
   /** End of the last window that has ended, Unix seconds; undefined before that. */
@@ -16,15 +17,17 @@ export class WindowClock {
     return Number.isFinite(this.#ended) ? this.#ended : undefined;
   }
 
-  /** Before a record of that window is observed. Answers the window that had ended by then. */
-  seen(start: number, end: number): EndedWindow | undefined {
+  /** Before a record of that window is observed. Answers the window that had ended by then. @param now by the own clock; all Unix seconds */
+  seen(start: number, end: number, now: number): EndedWindow | undefined {
     const open = this.#open;
-    const isLater = open !== undefined && start >= open.end;
-    const ended = isLater ? this.#close(open) : undefined;
+    const isOver = open !== undefined && (start >= open.end || now - open.since >= OPEN_SECONDS_MAX);
+    const ended = isOver ? this.#close(open) : undefined;
+    const from = Math.min(start, now);
+    const to = Math.min(end, now);
     this.#open =
-      open === undefined || isLater
-        ? { start, end }
-        : { start: Math.min(start, open.start), end: Math.max(end, open.end) };
+      open === undefined || isOver
+        ? { start: from, end: to, since: now }
+        : { start: Math.min(from, open.start), end: Math.max(to, open.end), since: open.since };
     return ended;
   }
 
@@ -39,3 +42,6 @@ export class WindowClock {
     return { start, end: this.#ended };
   }
 }
+
+/** Where records come without a pause, and those of no window are later than those of another. */
+const OPEN_SECONDS_MAX = 15;

@@ -13,9 +13,10 @@ import { SEVERITIES } from '../../analyses/analysis.ts';
 import type { AskedFindings } from '../../detect/asking.ts';
 import { EVENTS_OF_ANSWER_MAX } from '../../detect/event-log.ts';
 import { FINDING_STATES } from '../../detect/finding.ts';
-import type { SuppressionRequest } from '../../detect/suppressions.ts';
+import { InvalidSuppression, type SuppressionRequest } from '../../detect/suppressions.ts';
 import { type Findings, FOLLOWERS_MAX } from '../findings/findings.ts';
 import { Refusal } from '../model/refusal.ts';
+import { StoreError } from '../model/store-error.ts';
 import { checkDigests } from './body-digest.ts';
 import type { Answer, Exchange } from './http-server.ts';
 import { readBody } from './request-body.ts';
@@ -34,9 +35,9 @@ export const FINDINGS_ROUTES: ReadonlyMap<string, Route> = new Map<string, Route
   ['GET /finding', get],
   ['GET /findings/events', follow],
   ['GET /findings/suppressions', async (findings) => ({ suppressions: findings.suppressions })],
-  ['POST /findings/acknowledge', acknowledge],
-  ['POST /findings/suppress', suppress],
-  ['POST /findings/release', release],
+  ['POST /findings/acknowledge', change(acknowledge)],
+  ['POST /findings/suppress', change(suppress)],
+  ['POST /findings/release', change(release)],
 ]);
 
 async function list(findings: Findings, { url }: Exchange): Promise<Answer | Refusal> {
@@ -78,6 +79,18 @@ async function follow(findings: Findings, { url, signal }: Exchange): Promise<An
   return events ?? new Refusal('SpeedQuotaExceed', `${FOLLOWERS_MAX} wait for findings already; try again later.`);
 }
 
+/** What was asked for is right, and the disk is not. */
+function change(route: Route): Route {
+  return async (findings, exchange) => {
+    try {
+      return await route(findings, exchange);
+    } catch (error) {
+      if (error instanceof StoreError) return new Refusal('InternalError', error.message);
+      throw error;
+    }
+  };
+}
+
 async function acknowledge(findings: Findings, exchange: Exchange): Promise<Answer | Refusal> {
   const body = await readObject(exchange);
   if (body instanceof Refusal) return body;
@@ -97,7 +110,8 @@ async function suppress(findings: Findings, exchange: Exchange): Promise<Answer 
   try {
     return { suppression: await findings.suppress({ rule, peer, until, comment } as SuppressionRequest) };
   } catch (error) {
-    return notUnderstood((error as Error).message);
+    if (error instanceof InvalidSuppression) return notUnderstood(error.message);
+    throw error;
   }
 }
 

@@ -2,24 +2,27 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readCatalogue } from '../../../analyses/catalogue.ts';
 import { Detector } from '../../../detect/detector.ts';
 import type { FindingEvent } from '../../../detect/finding.ts';
-import { Detection } from '../../../logservice/findings/detection.ts';
+import { Detection, type DetectionOptions } from '../../../logservice/findings/detection.ts';
 import { FindingsFile } from '../../../logservice/findings/findings-file.ts';
 import { FreshRecords } from '../../../logservice/findings/fresh-records.ts';
 import { Store } from '../../../logservice/store/store.ts';
 import { Writer } from '../../../logservice/store/writer.ts';
 import { encodeGroups, removeFolder, type TestLog, temporaryFolder } from '../harness.ts';
-import { scan, windowAgo } from './scan-traffic.ts';
+import { ledger, scan, windowAgo } from './scan-traffic.ts';
 
 let folder: string;
 let store: Store;
 let writer: Writer;
 const events: FindingEvent[] = [];
 const lines: string[] = [];
+/** Stands still, and is in the last minute of a time that rules look at as one. */
+let nowMs: number;
 
 beforeEach(async () => {
+  nowMs = (windowAgo(0).end - 10) * 1000;
   folder = temporaryFolder();
   store = await Store.open(folder);
-  writer = await Writer.open(store, { now: Date.now, onFailure: (error) => lines.push(error.message) });
+  writer = await Writer.open(store, { now: () => nowMs, onFailure: (error) => lines.push(error.message) });
   events.length = 0;
   lines.length = 0;
 });
@@ -28,24 +31,32 @@ afterEach(async () => {
   removeFolder(folder);
 });
 
-async function detectionOf(behindMax?: number): Promise<Detection> {
-  const rules = readCatalogue().filter(({ finding }) => finding !== undefined);
-  const file = new FindingsFile(folder, (line) => lines.push(line));
+const RULES = readCatalogue().filter(({ finding }) => finding !== undefined);
+const log = (line: string) => lines.push(line);
+const fileOf = () => new FindingsFile(folder, log);
+
+async function detectionOf(options: Partial<DetectionOptions> = {}): Promise<Detection> {
+  const file = fileOf();
   return new Detection({
-    found: file.read(rules),
+    found: file.read(RULES),
     file,
-    detector: new Detector(rules),
+    detector: new Detector(RULES),
     fresh: new FreshRecords(await store.connect(), 'flowlog'),
     reading: (work) => store.gate.within(work),
-    now: Date.now,
-    ...(behindMax === undefined ? {} : { behindMax }),
+    now: () => nowMs,
     onEvents: (news) => events.push(...news),
-    log: (line) => lines.push(line),
+    log,
+    ...options,
   });
 }
 
 const TOPIC = { id: 'flowlog', index: true, closed: false };
 const write = (logs: readonly TestLog[], topic = TOPIC) => writer.write(topic, encodeGroups([{ logs }]));
+/** A window that ended so many seconds ago by the clock of the log service. */
+const ended = (seconds: number, length = 10) => {
+  const end = nowMs / 1000 - seconds;
+  return { start: end - length, end };
+};
 const subjects = () => events.map(({ finding }) => finding.subject['srcaddr']).sort();
 
 test('reads on from where it was, however many packages there are', async () => {
@@ -57,17 +68,17 @@ test('reads on from where it was, however many packages there are', async () => 
   await write(scan(windowAgo(1), { ports: 20 }));
   detection.look();
   await expect.poll(subjects, { timeout: 20_000 }).toEqual(['10.0.0.9']);
-  expect(detection.counts).toEqual({ records: 100, ahead: 0, skipped: 0 });
+  expect(detection.counts).toMatchObject({ records: 100, ahead: 0, skipped: 0 });
   await detection.stop();
 });
 
 test('leaves out the older half of what it is too far behind with, and says how much', async () => {
   for (const source of ['10.0.0.1', '10.0.0.2', '10.0.0.3'])
     await write(scan(windowAgo(1), { source, destination: '10.9.9.9', ports: 20 }));
-  const detection = await detectionOf(50);
+  const detection = await detectionOf({ behindMax: 50 });
   detection.look();
   await expect.poll(subjects, { timeout: 20_000 }).toEqual(['10.0.0.3']);
-  expect(detection.counts).toEqual({ records: 20, ahead: 0, skipped: 40 });
+  expect(detection.counts).toMatchObject({ records: 20, ahead: 0, skipped: 40 });
   expect(lines).toEqual([
     'log service: records come faster than findings are looked for; 40 of them were not looked at',
   ]);
@@ -80,5 +91,95 @@ test('does not look at what is stored without an index', async () => {
   const detection = await detectionOf();
   detection.look();
   await expect.poll(subjects, { timeout: 20_000 }).toEqual(['10.0.0.8']);
+  await detection.stop();
+});
+
+test('a host whose clock is ahead neither begins nor ends what others see', async () => {
+  const detection = await detectionOf();
+  await write(scan(ended(60), { ports: 10 }));
+  // Ten seconds later the rules begin anew.
+  const ahead = { start: ended(-10).end, end: ended(-120).end };
+  await write([...scan(ahead, { source: '10.0.0.8', ports: 1 }), ledger(ahead)]);
+  await write(scan(ended(50), { ports: 10, first: 100 }));
+  detection.look();
+  await expect.poll(subjects, { timeout: 20_000 }).toEqual(['10.0.0.9']);
+  expect([events[0]!.finding.figures, detection.counts.late]).toEqual([{ ports: 20 }, 0]);
+  expect(detection.windowEnd).toBe(nowMs / 1000);
+  await detection.stop();
+});
+
+test('closes what is quiet by its own clock, where nobody sends any more', async () => {
+  const detection = await detectionOf({ quietMs: 10 });
+  await write(scan(ended(5)));
+  detection.look();
+  await expect.poll(() => events.map(({ change }) => change), { timeout: 20_000 }).toEqual(['opened']);
+  nowMs += 900_000;
+  await expect.poll(() => events.map(({ change }) => change), { timeout: 20_000 }).toEqual(['opened', 'closed']);
+  expect(fileOf().read(RULES).book.list()[0]).toMatchObject({ state: 'closed' });
+  await detection.stop();
+});
+
+test('tells what it finds before it has read all that is there', async () => {
+  await write(scan(ended(40)));
+  for (let source = 1; source <= 130; source++) await write(scan(ended(20), { source: `10.0.1.${source}`, ports: 1 }));
+  const seen: number[] = [];
+  const detection = await detectionOf({ onEvents: () => seen.push(detection.counts.records) });
+  detection.look();
+  await expect.poll(() => detection.counts.records, { timeout: 20_000 }).toBe(160);
+  await detection.stop();
+  expect(seen[0]).toBeLessThan(160);
+});
+
+test('reads the minutes before its end again, however long ago that was', async () => {
+  const before = await detectionOf();
+  await write(scan(ended(20), { ports: 10 }));
+  before.look();
+  await expect.poll(() => before.counts.records).toBe(10);
+  await before.stop();
+  expect(events).toEqual([]);
+  const open = ended(20);
+  nowMs += 3_600_000;
+  await write(scan(open, { ports: 10, first: 100 }));
+  const after = await detectionOf();
+  after.look();
+  await expect.poll(() => after.counts.records, { timeout: 20_000 }).toBe(20);
+  await after.stop();
+  expect(after.counts.late).toBe(0);
+});
+
+test('an event is in the file with its finding, whoever writes that', async () => {
+  const file = fileOf();
+  const found = file.read(RULES);
+  const writeNothing = () => (found.book.list().length === 0 ? Promise.resolve() : new Promise<void>(() => undefined));
+  const never = Object.assign(fileOf(), { write: writeNothing });
+  const detection = await detectionOf({ found, file: never });
+  await write(scan(ended(20)));
+  detection.look();
+  await expect.poll(() => found.book.list(), { timeout: 20_000 }).toHaveLength(1);
+  expect(found.events.after(0).events).toEqual([]);
+  await file.write(found);
+  const { book, events: persisted } = fileOf().read(RULES);
+  expect(book.list()).toHaveLength(1);
+  expect(persisted.after(0).events.map(({ change }) => change)).toEqual(['opened']);
+});
+
+test('leaves out what cannot be looked at, says so, and reads on', async () => {
+  const fresh = new FreshRecords(await store.connect(), 'flowlog');
+  const visit = fresh.visit.bind(fresh);
+  let isFirst = true;
+  fresh.visit = async (read, visitor) => {
+    if (!isFirst) return await visit(read, visitor);
+    isFirst = false;
+    throw new Error('unreadable');
+  };
+  const detection = await detectionOf({ fresh });
+  await write(scan(ended(20), { source: '10.0.0.8' }));
+  detection.look();
+  await expect
+    .poll(() => lines)
+    .toEqual(['log service: looking for findings in uploads failed, and they are left out: unreadable']);
+  await write(scan(ended(20)));
+  detection.look();
+  await expect.poll(subjects, { timeout: 20_000 }).toEqual(['10.0.0.9']);
   await detection.stop();
 });

@@ -1,5 +1,5 @@
 /** What the log service finds in uploads, over its own HTTP interface: a real service, a real database, real requests. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { NumberedEvent } from '../../../detect/event-log.ts';
@@ -9,11 +9,12 @@ import {
   removeFolder,
   signedBody,
   startTestService,
+  type TestLog,
   type TestService,
   temporaryFolder,
   upload,
 } from '../harness.ts';
-import { FindingsCaller, ledger, SCAN, scan, windowAgo } from './scan-traffic.ts';
+import { FindingsCaller, ledger, record, SCAN, scan, windowAgo } from './scan-traffic.ts';
 
 let folder: string;
 let service: TestService;
@@ -104,6 +105,59 @@ describe('a port scan in the uploads', () => {
     await caller.send(...forged, ledger(ahead), ...scan(windowAgo(1)), ledger(windowAgo(1)));
     expect((await caller.eventsAfter(0, 1)).map(summary)).toEqual([['opened', 'scan-ports', SCAN]]);
     expect(await caller.list()).toHaveLength(1);
+  });
+});
+
+describe('a sender that has the key, and writes what no agent writes, is not looked at, and counted:', () => {
+  const looked = async () => (await caller.get('/findings?limit=0')).json['looked'];
+  /** The one that is sent behind it is found, and nothing else, also after a restart. */
+  async function onlyTheScanIsFound(...hostile: readonly TestLog[]): Promise<unknown> {
+    await caller.send(...hostile);
+    await caller.send(...scan(windowAgo(1)), ledger(windowAgo(1)));
+    expect((await caller.eventsAfter(0, 1)).map(summary)).toEqual([['opened', 'scan-ports', SCAN]]);
+    const counts = await looked();
+    await restart();
+    expect((await caller.list()).map(({ subject }) => subject)).toEqual([SCAN]);
+    expect(service.lines).toEqual([]);
+    return counts;
+  }
+
+  test('addresses that are none', async () => {
+    const hostile = ['9'.repeat(400), 'x'.repeat(100_000), '10.0.0.8 10.0.0.1', ''].flatMap((source) =>
+      scan(windowAgo(1), { source, ports: 20 }),
+    );
+    expect(await onlyTheScanIsFound(...hostile)).toMatchObject({ records: 30, invalidAddresses: 80 });
+  });
+
+  test('ports and numbers out of range', async () => {
+    const hostile = [{ srcport: '65536' }, { protocol: '300' }, { packets: '-1' }, { 'tcp-flags': '512' }].map(
+      (fields) => record(windowAgo(1), { srcaddr: '10.0.0.8', dstaddr: '10.0.0.1', dstport: '1', ...fields }),
+    );
+    expect(await onlyTheScanIsFound(...hostile)).toMatchObject({ records: 30, invalidNumbers: 4 });
+  });
+
+  test('windows that begin after their end, or are longer than any', async () => {
+    const { end } = windowAgo(1);
+    const hostile = [
+      { start: 4_000_000_000, end },
+      { start: end - 601, end },
+    ].flatMap((window) => [...scan(window, { source: '10.0.0.8', ports: 20 }), ledger(window)]);
+    expect(await onlyTheScanIsFound(...hostile)).toMatchObject({ records: 30, invalidTimes: 40 });
+  });
+
+  test('windows of a clock that is more than two minutes ahead', async () => {
+    const end = Math.floor(Date.now() / 1000) + 1000;
+    const window = { start: end - 10, end };
+    await caller.send(...scan(windowAgo(1)), ledger(windowAgo(1)));
+    expect((await caller.eventsAfter(0, 1)).map(summary)).toEqual([['opened', 'scan-ports', SCAN]]);
+    await caller.send(...scan(window, { source: '10.0.0.8' }), ledger(window));
+    await caller.send(...scan(windowAgo(0), { source: '10.0.0.7' }), ledger(windowAgo(0)));
+    await caller.eventsAfter(1, 1);
+    expect(await looked()).toMatchObject({ records: 60, ahead: 30 });
+    expect((await caller.list()).map(({ state, subject }) => [state, subject['srcaddr']]).toSorted()).toEqual([
+      ['open', '10.0.0.7'],
+      ['open', '10.0.0.9'],
+    ]);
   });
 });
 
@@ -215,6 +269,59 @@ describe('a request about findings', () => {
     await Promise.all(waiting);
     expect(ended.filter((status) => status === 200)).toHaveLength(32);
   });
+});
+
+describe('a service that', () => {
+  test('stops answers who waits, and does not wait for them', async () => {
+    const waiting = caller.get('/findings/events?after=0&wait=30');
+    await caller.get('/findings');
+    await service.stop();
+    expect(await waiting).toMatchObject({ status: 200, json: { events: [], cursor: 0 } });
+  });
+
+  test('cannot write a change says so and what to do, and has it until it ends', async () => {
+    const path = join(folder, 'findings.json');
+    rmSync(path, { force: true });
+    mkdirSync(path);
+    const { status, json } = await caller.post('/findings/suppress', { rule: 'scan-ports' });
+    expect([status, json['errorcode']]).toEqual([500, 'InternalError']);
+    expect(json['errormessage']).toMatch(/It applies until .*writing .*findings\.json failed: EISDIR.* Make room/);
+    expect((await caller.get('/findings/suppressions')).json).toMatchObject({ suppressions: [{ id: '1' }] });
+    rmSync(path, { recursive: true });
+    await restart();
+    expect((await caller.get('/findings/suppressions')).json).toMatchObject({ suppressions: [{ id: '1' }] });
+  });
+
+  test('cannot start ends all that had started before it closes the store', async () => {
+    await caller.send(...scan(windowAgo(1)), ledger(windowAgo(1)));
+    await service.stop();
+    const lines: string[] = [];
+    const other = await startTestService(temporaryFolder());
+    const port = Number(new URL(other.url).port);
+    await expect(startTestService(folder, { port, log: (line) => lines.push(line) })).rejects.toThrow('in use');
+    await other.stop();
+    removeFolder(other.folder);
+    expect(lines).toEqual([]);
+    await start();
+    expect(await caller.eventsAfter(0, 1)).toHaveLength(1);
+  });
+});
+
+test('what is invalid of a file of findings is left out, and all else kept', async () => {
+  await caller.send(...scan(windowAgo(1)), ...scan(windowAgo(1), { source: '10.0.0.8' }), ledger(windowAgo(1)));
+  await caller.eventsAfter(0, 2);
+  await service.stop();
+  const path = join(folder, 'findings.json');
+  const written = JSON.parse(readFileSync(path, 'utf8'));
+  written.book.findings[0].subject.srcaddr = null;
+  written.events.events[0].finding = null;
+  writeFileSync(path, JSON.stringify(written));
+  await start();
+  expect(await caller.list()).toHaveLength(1);
+  expect((await caller.get('/findings/events?after=0')).json).toMatchObject({ cursor: 2, missed: 1 });
+  expect(service.lines.join('\n')).toMatch(
+    /findings\[0\] of .*findings\.json is invalid and left out; .*\n.*1 of the events of .* is invalid/,
+  );
 });
 
 test('a damaged file of findings is set aside, and said', async () => {
