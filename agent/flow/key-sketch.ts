@@ -17,6 +17,7 @@ const ALPHA = 0.7213 / (1 + 1.079 / SKETCH_BYTES);
 
 export class KeySketch {
   #registers: Uint8Array | undefined;
+  #isEmpty = true;
 
   /** Puts the registers where they outlive the process, before the first key. @param registers `SKETCH_BYTES`, zeroed */
   keepIn(registers: Uint8Array): void {
@@ -26,6 +27,7 @@ export class KeySketch {
   /** @param hash 32 bits, each as random as the others */
   add(hash: number): void {
     this.#registers ??= new Uint8Array(SKETCH_BYTES);
+    this.#isEmpty = false;
     const register = hash >>> (32 - INDEX_BITS);
     // The one behind the hash's other bits ends the run where they are all 0.
     const rank = Math.clz32((hash << INDEX_BITS) | (1 << (INDEX_BITS - 1))) + 1;
@@ -33,7 +35,7 @@ export class KeySketch {
   }
 
   get keys(): number {
-    return this.#registers === undefined ? 0 : estimateKeys(this.#registers);
+    return this.#registers === undefined || this.#isEmpty ? 0 : estimateKeys(this.#registers);
   }
 }
 

@@ -13,14 +13,18 @@ const WORDS = 3;
 export class Control {
   readonly shared: SharedArrayBuffer;
   readonly #words: Int32Array;
+  readonly #wake: () => void;
 
-  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(WORDS * 4)) {
+  /** @param wake ends the sleep of a data plane for which nothing comes */
+  constructor(shared = new SharedArrayBuffer(WORDS * 4), wake: () => void = () => undefined) {
     this.shared = shared;
     this.#words = new Int32Array(shared);
+    this.#wake = wake;
   }
 
   requestStop(): void {
     Atomics.store(this.#words, STOP, 1);
+    this.#wake();
   }
 
   get stopRequested(): boolean {
@@ -29,6 +33,7 @@ export class Control {
 
   setCloseBefore(seconds: number): void {
     Atomics.store(this.#words, CLOSE_BEFORE, seconds | 0);
+    this.#wake();
   }
 
   get closeBefore(): number {

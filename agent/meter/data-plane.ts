@@ -23,8 +23,10 @@ export interface DataPlaneOptions {
   readonly now?: () => number;
   /** Milliseconds by a clock that nobody sets. */
   readonly elapsed?: () => number;
-  /** Called once a round, for what the thread around it has to do; answers whether there is more of it. */
-  readonly onRound: () => boolean | Promise<boolean>;
+  /** Whether its sleep is ended as each second begins, and with each request. */
+  readonly isWoken?: boolean;
+  /** Called once a round, for what the thread around it has to do; answers in how many milliseconds there is more of it, Infinity for never. */
+  readonly onRound: () => number | Promise<number>;
 }
 
 /**
@@ -32,28 +34,28 @@ export interface DataPlaneOptions {
  * waited when they became due was taken in, so a backlog never lands in the wrong window. Ends when a stop is requested, with all
  * windows closed.
  *
- * Between a thousand quiet interfaces a busy one must not pay for the others: those have their turn twice a second, as a
- * second begins, and when windows become due; and where that takes long (interfaces that come and go by the hundred are
+ * Between a thousand quiet interfaces a busy one must not pay for the others: those have their turn as a second begins
+ * and when windows become due; and where that takes long (interfaces that come and go by the hundred are
  * opened and closed), in slices.
  */
 export async function runDataPlane(options: DataPlaneOptions): Promise<void> {
   const { engine, taps, nflogReaders = [], batch, control, onRound } = options;
   const elapsed = options.elapsed ?? (() => performance.now());
-  const sweeps = new Sweeps(options.now ?? Date.now, elapsed);
+  const sweeps = new Sweeps(options.now ?? Date.now, elapsed, options.isWoken === true);
   const pace = new Pace(elapsed);
-  let hasMore = false;
+  let restMs = Number.POSITIVE_INFINITY;
   while (!control.stopRequested) {
     const sources = openSources([...taps, ...nflogReaders]);
-    const pauseMs = hasMore ? 0 : Math.min(pace.pauseMs(sources), sweeps.nextMs);
+    const pauseMs = Math.min(pace.pauseMs(sources), sweeps.nextMs, restMs);
     if (pauseMs > 0) await engine.wait([], pauseMs);
-    await pace.waited(() => engine.wait(sources, hasMore ? 0 : sweeps.nextMs));
+    await pace.waited(() => engine.wait(sources, Math.min(sweeps.nextMs, restMs)));
     const closeBefore = control.closeBefore;
     sweeps.beginWhenDue(taps, closeBefore);
     for (const log of nflogReaders) await log.drain(batch);
     for (const tap of taps) {
       if (sweeps.hasTurn(tap)) tap.closeBefore(closeBefore, await tap.drain(batch));
     }
-    hasMore = await onRound();
+    restMs = await onRound();
     if (sweeps.endRound()) await freeForgotten();
     control.advance();
   }

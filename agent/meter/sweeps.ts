@@ -1,17 +1,21 @@
 import type { Tap } from './tap.ts';
 
 /**
- * How long the data plane sleeps when nothing comes; also the longest that it takes to notice a request. It wakes as each second
- * begins, too, and so with each window: what is dropped then is known to be of that window (drop-watch.ts).
+ * How long the data plane sleeps when nothing comes. Where the control plane wakes it, that is as each second begins, and so with each
+ * window (rotation.ts): what is dropped then is known to be of that window (drop-watch.ts). It wakes by itself a moment later where the other
+ * thread stands still.
  */
+const WOKEN_WAIT_MS = 1050;
+/** The same where nobody can wake it; also the longest that it takes to notice a request. It wakes as each second begins by itself. */
 const WAIT_MS = 500;
 /** What may wait continues so long at most before the taps that have packets have their turn again. */
 export const SLICE_MS = 50;
 
-/** When the quiet taps have their turn, too: twice a second, as a second begins, and when windows become due. */
+/** When the quiet taps have their turn, too: as each second begins, when windows become due, and after the longest sleep. */
 export class Sweeps {
   readonly #now: () => number;
   readonly #elapsed: () => number;
+  readonly #isWoken: boolean;
   /** Those of the present sweep that had no turn yet. */
   readonly #waiting = new Set<Tap>();
   #isUnderWay = false;
@@ -20,9 +24,10 @@ export class Sweeps {
   #second: number;
   #closeBefore = 0;
 
-  constructor(now: () => number, elapsed: () => number) {
+  constructor(now: () => number, elapsed: () => number, isWoken: boolean) {
     this.#now = now;
     this.#elapsed = elapsed;
+    this.#isWoken = isWoken;
     this.#sweptAtMs = elapsed();
     this.#second = Math.floor(now() / 1000);
   }
@@ -30,8 +35,12 @@ export class Sweeps {
   /** Until the next one, or the rest of the present one. */
   get nextMs(): number {
     if (this.#isUnderWay) return 0;
-    const restMs = Math.max(1, Math.ceil(this.#sweptAtMs + WAIT_MS - this.#elapsed()));
-    return Math.min(WAIT_MS, restMs, 1000 - (this.#now() % 1000));
+    const restMs = Math.max(1, Math.ceil(this.#sweptAtMs + this.#waitMs - this.#elapsed()));
+    return this.#isWoken ? restMs : Math.min(restMs, 1000 - (this.#now() % 1000));
+  }
+
+  get #waitMs(): number {
+    return this.#isWoken ? WOKEN_WAIT_MS : WAIT_MS;
   }
 
   /** One begins when the one before is over: else those who come last in it would never have a turn. */
@@ -61,7 +70,7 @@ export class Sweeps {
 
   #isDue(closeBefore: number): boolean {
     const second = Math.floor(this.#now() / 1000);
-    const isLong = this.#elapsed() >= this.#sweptAtMs + WAIT_MS;
+    const isLong = this.#elapsed() >= this.#sweptAtMs + this.#waitMs;
     const isDue = isLong || second !== this.#second || closeBefore !== this.#closeBefore;
     if (isDue) this.#sweptAtMs = this.#elapsed();
     this.#second = second;

@@ -6,14 +6,19 @@
  * Files on a disk are synced where they are. Where the folder is memory its files are copied to a folder on disk, under the same names;
  * a copy goes when what it was copied from does, and after a reboot it is all that is left.
  *
- * The file system's threads do the waiting, never the data plane.
+ * The file system's threads do the waiting, never the data plane. What waits for no disk (names, a few bytes of a page that is in memory) is
+ * done at once: a thread that is woken for each of these costs an idle agent more than all else.
  */
-import { existsSync } from 'node:fs';
-import { copyFile, type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { closeSync, existsSync, fdatasync, fsync, openSync, readdirSync, readSync, writeSync } from 'node:fs';
+import { copyFile, mkdir, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { OBSERVED_UNTIL_SUFFIX, SYNCED_AT, UNTIL_AT } from './observed-until.ts';
 import { parseWindowFileName } from './window-file.ts';
 import type { PersistOptions } from './window-journal.ts';
+
+const syncData = promisify(fdatasync);
+const syncAll = promisify(fsync);
 
 const COPY_BEGUN = 'copy.new';
 
@@ -33,20 +38,25 @@ export class TableSync {
   /** @throws what the file system throws, except for files that go meanwhile */
   async sync(): Promise<void> {
     // Read before anything is synced: what was counted by then is on the disk afterwards.
-    const observed = await this.#readWatermarks();
+    const observed = this.#readWatermarks();
     if (this.#copyFolder !== undefined) await this.#copyWindows(this.#copyFolder);
     await syncWindows(this.#copyFolder ?? this.#folder);
     for (const [name, until] of observed) await this.#syncWatermark(name, until);
   }
 
   /** By name of their files, until when points were observed. */
-  async #readWatermarks(): Promise<Map<string, Uint8Array>> {
+  #readWatermarks(): Map<string, Uint8Array> {
     const observed = new Map<string, Uint8Array>();
-    for (const name of (await readdir(this.#folder)).filter((each) => each.endsWith(OBSERVED_UNTIL_SUFFIX))) {
-      await withFile(`${this.#folder}/${name}`, 'r', async (file) => {
-        const { buffer } = await file.read(new Uint8Array(8), 0, 8, UNTIL_AT);
-        observed.set(name, buffer);
-      });
+    for (const name of readdirSync(this.#folder).filter((each) => each.endsWith(OBSERVED_UNTIL_SUFFIX))) {
+      const file = openIfThere(`${this.#folder}/${name}`, 'r');
+      if (file === undefined) continue;
+      const until = new Uint8Array(8);
+      try {
+        readSync(file, until, 0, until.length, UNTIL_AT);
+      } finally {
+        closeSync(file);
+      }
+      observed.set(name, until);
     }
     return observed;
   }
@@ -54,7 +64,7 @@ export class TableSync {
   /** Of windows that are gone meanwhile no copy stays. The folder is made again where it was deleted, never the one around it. */
   async #copyWindows(copyFolder: string): Promise<void> {
     if (!existsSync(copyFolder)) await mkdir(copyFolder, 0o700);
-    for (const name of await readdir(this.#folder)) {
+    for (const name of readdirSync(this.#folder)) {
       if (parseWindowFileName(name) === undefined) continue;
       this.#copied.add(name);
       await copyOne(`${this.#folder}/${name}`, `${copyFolder}/${name}`);
@@ -71,42 +81,51 @@ export class TableSync {
     const path = `${this.#folder}/${name}`;
     if (this.#copyFolder === undefined) {
       await withFile(path, 'r+', async (file) => {
-        await file.write(until, 0, until.length, SYNCED_AT);
-        await file.datasync();
+        writeSync(file, until, 0, until.length, SYNCED_AT);
+        await syncData(file);
       });
     } else {
-      await copyOne(path, `${this.#copyFolder}/${name}`, async (copy) => {
-        for (const at of [UNTIL_AT, SYNCED_AT]) await copy.write(until, 0, until.length, at);
+      await copyOne(path, `${this.#copyFolder}/${name}`, (copy) => {
+        for (const at of [UNTIL_AT, SYNCED_AT]) writeSync(copy, until, 0, until.length, at);
       });
     }
   }
 }
 
 async function syncWindows(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (parseWindowFileName(name) !== undefined) await withFile(`${folder}/${name}`, 'r', (file) => file.datasync());
+  for (const name of readdirSync(folder)) {
+    if (parseWindowFileName(name) !== undefined) await withFile(`${folder}/${name}`, 'r', syncData);
   }
-  await withFile(folder, 'r', (file) => file.sync());
+  await withFile(folder, 'r', syncAll);
 }
 
 /** There is one copy at a time, so what a kill leaves of it is overwritten. */
-async function copyOne(from: string, to: string, change?: (copy: FileHandle) => Promise<void>): Promise<void> {
+async function copyOne(from: string, to: string, change?: (copy: number) => void): Promise<void> {
   const fresh = `${dirname(to)}/${COPY_BEGUN}`;
   await copyFile(from, fresh).catch(ifGone);
   if (!existsSync(from)) return;
   await withFile(fresh, 'r+', async (copy) => {
-    await change?.(copy);
-    await copy.datasync();
+    change?.(copy);
+    await syncData(copy);
   });
   await rename(fresh, to);
 }
 
-async function withFile(path: string, mode: string, use: (file: FileHandle) => Promise<void>): Promise<void> {
-  const file = await open(path, mode).catch(ifGone);
+async function withFile(path: string, mode: string, use: (file: number) => Promise<void>): Promise<void> {
+  const file = openIfThere(path, mode);
+  if (file === undefined) return;
   try {
-    if (file !== undefined) await use(file);
+    await use(file);
   } finally {
-    await file?.close();
+    closeSync(file);
+  }
+}
+
+function openIfThere(path: string, mode: string): number | undefined {
+  try {
+    return openSync(path, mode);
+  } catch (error) {
+    return ifGone(error as NodeJS.ErrnoException);
   }
 }
 

@@ -137,13 +137,14 @@ export async function dataPlane(
       if (performance.now() >= endsAtMs) break;
     }
     asked = asked.filter((one) => !done.has(one));
-    return isWaiting || done.size < due.length;
+    return isWaiting ? 0 : Math.max(0, Math.min(...asked.map(({ dueMs }) => dueMs)) - performance.now());
   };
   try {
     first.observe(set);
     if (links !== undefined && links.limit === undefined) emit({ kind: 'links', ...NO_NEWS });
     const control = new Control(setup.control);
-    await runDataPlane({ engine, taps: set.taps, nflogReaders: set.nflogReaders, batch, control, onRound });
+    const isWoken = bareEngine.alsoWaitFor !== undefined;
+    await runDataPlane({ engine, taps: set.taps, nflogReaders: set.nflogReaders, batch, control, isWoken, onRound });
   } catch (error) {
     set.end();
     throw error;

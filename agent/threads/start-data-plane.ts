@@ -37,10 +37,10 @@ export function startDataPlane(
   onRing: OnRing = () => undefined,
   onLinks: OnLinks = () => undefined,
 ): RunningDataPlane {
-  const control = new Control();
+  const wake = new WakeEvent(loadCaptureAddon().openEvent());
+  const control = new Control(undefined, () => wake.raise());
   const windows = new MessageChannel();
   const requests = new MessageChannel();
-  const wake = new WakeEvent(loadCaptureAddon().openEvent());
   const taps = new TapRequests(requests.port2, wake);
   const ports = { recorder: windows.port1, requests: requests.port1 };
   const run = RUN_ON[liveEngine(engine).thread];

@@ -6,18 +6,22 @@ import type { LiveEngine } from '../model/packet-source.ts';
 import { isSystemError } from '../model/system-error.ts';
 import type { NetlinkAddon } from '../native/addon.ts';
 
+const ONE = new BigUint64Array([1n]);
+
 /** An event of the kernel's that one thread raises and another waits for. */
 export class WakeEvent {
   readonly descriptor: number;
   readonly #raised = new Uint8Array(8);
+  #isClosed = false;
 
   /** @param descriptor an eventfd(2) */
   constructor(descriptor: number) {
     this.descriptor = descriptor;
   }
 
+  /** Nothing where nobody waits any more. */
   raise(): void {
-    writeSync(this.descriptor, new BigUint64Array([1n]));
+    if (!this.#isClosed) writeSync(this.descriptor, ONE);
   }
 
   /** By the thread that waits for it, many times a second. */
@@ -26,6 +30,7 @@ export class WakeEvent {
   }
 
   close(): void {
+    this.#isClosed = true;
     closeSync(this.descriptor);
   }
 }

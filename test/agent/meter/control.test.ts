@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { Control } from '../../../agent/meter/control.ts';
 
 describe('the control words', () => {
@@ -24,4 +24,14 @@ describe('the control words', () => {
       expect(control.closeBefore).toBe(seconds);
     }
   });
+});
+
+test('whoever asks ends the sleep of the data plane, by the words that its thread reads', () => {
+  const woken: number[] = [];
+  const control = new Control(undefined, () => woken.push(control.stopRequested ? -1 : control.closeBefore));
+  control.setCloseBefore(600);
+  control.setCloseBefore(601);
+  control.requestStop();
+  new Control(control.shared).advance();
+  expect(woken).toEqual([600, 601, -1]);
 });

@@ -48,7 +48,7 @@ async function run(
     now: () => clock.seconds * 1000,
     onRound: () => {
       onRound(world);
-      return false;
+      return Number.POSITIVE_INFINITY;
     },
   });
   return world;
@@ -231,7 +231,7 @@ describe('the data plane', () => {
       taps: tapped.map(({ tap }) => tap),
       batch: emptyBatch(),
       control,
-      onRound: () => false,
+      onRound: () => Number.POSITIVE_INFINITY,
     });
     expect(waits).toEqual([['eth0', 'eth1'], ['eth1'], []]);
   });
@@ -246,8 +246,46 @@ describe('the data plane', () => {
       if (waits.length === wakings.length) control.requestStop();
     };
     const now = () => wakings[waits.length]!;
-    await runDataPlane({ engine, taps: [], batch: emptyBatch(), control, now, elapsed: now, onRound: () => false });
+    await runDataPlane({
+      engine,
+      taps: [],
+      batch: emptyBatch(),
+      control,
+      now,
+      elapsed: now,
+      onRound: () => Number.POSITIVE_INFINITY,
+    });
     expect(waits).toEqual([300, 1, 500, 100]);
+  });
+
+  it('leaves it to who wakes it as each second begins, and wakes by itself a moment later', async () => {
+    const engine = new FakeEngine();
+    const control = new Control();
+    const waits: number[] = [];
+    const wakings = [59_700, 60_000, 60_400, 62_000];
+    engine.onWait = (_, timeoutMs) => {
+      waits.push(timeoutMs);
+      if (waits.length === wakings.length) control.requestStop();
+    };
+    const now = () => wakings[waits.length]!;
+    const onRound = () => Number.POSITIVE_INFINITY;
+    await runDataPlane({ engine, taps: [], batch: emptyBatch(), control, now, elapsed: now, isWoken: true, onRound });
+    expect(waits).toEqual([1050, 1050, 650, 1050]);
+  });
+
+  it('sleeps no longer than until the thread around it has more to do', async () => {
+    const engine = new FakeEngine();
+    const control = new Control();
+    const waits: number[] = [];
+    const rests = [250, 0, Number.POSITIVE_INFINITY];
+    engine.onWait = (_, timeoutMs) => {
+      waits.push(timeoutMs);
+      if (waits.length === 4) control.requestStop();
+    };
+    const now = () => 60_000;
+    const onRound = () => rests[waits.length - 1]!;
+    await runDataPlane({ engine, taps: [], batch: emptyBatch(), control, now, elapsed: now, isWoken: true, onRound });
+    expect(waits).toEqual([1050, 250, 0, 1050]);
   });
 
   it('calls for the thread around it once a round, and counts its rounds', async () => {
@@ -316,7 +354,13 @@ describe('the data plane', () => {
     tapped.tap.attach();
     const control = new Control();
     control.requestStop();
-    await runDataPlane({ engine, taps: [tapped.tap], batch: emptyBatch(), control, onRound: () => false });
+    await runDataPlane({
+      engine,
+      taps: [tapped.tap],
+      batch: emptyBatch(),
+      control,
+      onRound: () => Number.POSITIVE_INFINITY,
+    });
     expect(control.progress).toBe(0);
     expect(packetsByWindow(tapped)).toEqual([[0, 0]]);
   });
