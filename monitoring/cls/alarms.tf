@@ -4,6 +4,7 @@
 #   unused-rule: it looks back 30d, an alarm no more than 24 h.
 #   new-peer: its query names the end of the time, which an alarm cannot.
 #   rare-peer: it looks back 7d, an alarm no more than 24 h.
+#   unusual-upload: it looks back 7d, an alarm no more than 24 h.
 
 locals {
   defaults = {

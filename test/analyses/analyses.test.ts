@@ -29,6 +29,7 @@ beforeAll(async () => {
     'mixed',
     'whole',
     'before',
+    'usual',
     'beacon-60',
     'beacon-300',
     'beacon-600',
@@ -127,6 +128,28 @@ test('what was accepted before a rejection does not count as accepted afterwards
   traffic.record(120, { ...flow, packets: 1 });
   await upload(service, [{ logs: traffic.logs }], 'before');
   expect((await analyse('rejected-then-accepted', 'before')).rows).toEqual([]);
+});
+
+describe('an unusual upload', () => {
+  test('is none of a client that is hardly known', async () => {
+    expect((await analyse('unusual-upload', 'unusual-upload-at', { hours: 25 })).rows).toEqual([]);
+  });
+
+  test('is none where the client sent as much in an earlier hour, until that is one of a hundred', async () => {
+    const traffic = new Traffic();
+    const flow = { srcaddr: '10.0.0.41', dstaddr: '10.0.1.2', dstport: 514, protocol: 17, initiator: 'source' };
+    for (let hour = 0; hour < 100; hour++)
+      traffic.record(1800 - hour * 3600, {
+        ...flow,
+        srcport: 50_000 + hour,
+        bytes: hour === 0 || hour === 50 ? 10_000_000 + hour : 1000,
+      });
+    await upload(service, [{ logs: traffic.logs }], 'usual');
+    expect((await analyse('unusual-upload', 'usual')).rows).toEqual([]);
+    expect(objectsOf(await analyse('unusual-upload', 'usual', { share: 0.98 }))).toMatchObject([
+      { client: '10.0.0.41', sent: 10_000_000, most_before: 10_000_050, hours: 100 },
+    ]);
+  });
 });
 
 test.each([60, 300, 600])('a beacon of each %i s is found from its twelfth beginning on', async (period) => {

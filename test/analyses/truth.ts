@@ -76,6 +76,23 @@ export const TRUTHS: Readonly<Record<string, Truth>> = {
     row: { client: '10.0.0.8', server: ATTACKER, sent: 100_000_010, received: 500_000 },
     severity: 'high',
   },
+  'unusual-upload': {
+    // A megabyte in each hour of the day before, to a server that everybody talks to.
+    add: (traffic, isEnough) =>
+      each(24, (hour) =>
+        traffic.record(1800 - hour * 3600, {
+          srcaddr: '10.0.0.40',
+          dstaddr: '10.0.1.2',
+          srcport: 50_000 + hour,
+          dstport: 514,
+          protocol: 17,
+          bytes: hour > 0 ? 1_000_000 : isEnough ? 10_000_000 : 9_999_999,
+          initiator: 'source',
+        }),
+      ),
+    row: { client: '10.0.0.40', sent: 10_000_000, most_before: 1_000_000, hours: 24 },
+    severity: 'medium',
+  },
   'rejected-then-accepted': {
     add: (traffic, isEnough) => {
       const flow = { srcaddr: ATTACKER, dstaddr: VICTIM, srcport: 40_000, dstport: 22 };

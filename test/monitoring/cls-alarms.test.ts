@@ -89,6 +89,7 @@ describe('which analyses are alarms', () => {
     const others = [...read('alarms.tf').matchAll(/^# {3}([\w-]+): (.+)\.$/gm)].map(([, name, why]) => [name, why]);
     expect(Object.fromEntries(others)).toEqual({
       'new-peer': 'its query names the end of the time, which an alarm cannot',
+      'unusual-upload': 'it looks back 7d, an alarm no more than 24 h',
       'rare-peer': 'it looks back 7d, an alarm no more than 24 h',
       'unused-rule': 'it looks back 30d, an alarm no more than 24 h',
     });
