@@ -180,6 +180,7 @@ describe('the npm package', () => {
     const main = join(installed, 'dist/agent/main.js');
     for (const name of COMMANDS.keys()) expect(flowlogd([name, '--help'], { main })).toContain('Usage:');
     expect(flowlogd(['--version'], { main })).toBe(flowlogd(['--version']));
+    expect(flowlogd(['--version'], { main: join(installed, 'bin/flowlogd.js') })).toBe(flowlogd(['--version']));
     expect(records({ main })).toEqual(records());
   });
 });
