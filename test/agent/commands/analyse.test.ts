@@ -152,6 +152,12 @@ describe('flowlogd analyse', () => {
     expect(out).toMatch(/^900000000000000 /m);
   });
 
+  test('says what its rows cannot show', async () => {
+    const { out } = await run(['unusual-upload', '-o', 'table']);
+    expect(out).toContain('Nothing found');
+    expect(out).toContain('The newest hour may have just begun');
+  });
+
   test('says what was lost', async () => {
     const { out } = await run(['completeness', '--topic', 'lossy', '-o', 'table']);
     expect(out).toContain('Incomplete: 1 of 2 windows with 2,000 packets; 50 packets lost (2.50 %).');
