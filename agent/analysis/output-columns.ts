@@ -2,6 +2,7 @@
 import { argumentsOf, closingOf, isWord, type Token, tokensOf } from './sql-tokens.ts';
 
 export interface OutputColumn {
+  /** That of its place where it has none, as in CLS. */
   readonly name: string;
   /** The item without its name. */
   readonly expression: string;
@@ -30,7 +31,7 @@ function endOfItems(tokens: readonly Token[]): number {
   return tokens.length;
 }
 
-function columnOf(item: readonly Token[]): OutputColumn {
+function columnOf(item: readonly Token[], index: number): OutputColumn {
   const words = item.filter(({ kind }) => kind !== 'space');
   const last = words.at(-1)!;
   const isNamed = words.length > 2 && isWord(words.at(-2)!, 'as');
@@ -40,7 +41,8 @@ function columnOf(item: readonly Token[]): OutputColumn {
         item.findLastIndex((token) => isWord(token, 'as')),
       )
     : item;
-  return { name: last.text.replaceAll('"', ''), expression: textOf(expression).trim() };
+  const hasName = last.kind === 'word' || last.kind === 'name';
+  return { name: hasName ? last.text.replaceAll('"', '') : `_col${index}`, expression: textOf(expression).trim() };
 }
 
 function textOf(tokens: readonly Token[]): string {
