@@ -15,6 +15,7 @@ import { writeDurably } from './store/durable-file.ts';
 import { foreignOnTheWay } from './store/foreign-folder.ts';
 import { whenGone } from './store/own-file.ts';
 import { applyRetention, type RetentionOptions } from './store/retention.ts';
+import type { RewritingWriter } from './store/rewriting.ts';
 import { Store } from './store/store.ts';
 import { loadTopics, type Topic, type TopicRequest } from './store/topics.ts';
 import { Writer } from './store/writer.ts';
@@ -176,13 +177,18 @@ function deleted(path: string): StoreError {
 function keepBounded(store: Store, writer: Writer, options: ServiceOptions): () => Promise<void> {
   let check: Promise<void> = Promise.resolve();
   let busy = false;
+  let stopping = false;
+  const turns: RewritingWriter = {
+    exclusive: (work) => (stopping ? Promise.reject(new Error('the service stops')) : writer.exclusive(work)),
+    tableReplaced: () => writer.tableReplaced(),
+  };
   const look = async (): Promise<void> => {
     busy = true;
     try {
-      const { logsDeleted } = await applyRetention(store, writer, options, options.now());
+      const { logsDeleted } = await applyRetention(store, turns, options, options.now());
       if (logsDeleted > 0) options.log(`log service: deleted the oldest ${logsDeleted} logs to stay within its limits`);
     } catch (error) {
-      options.log(`log service: deleting old logs failed: ${(error as Error).message}`);
+      if (!stopping) options.log(`log service: deleting old logs failed: ${(error as Error).message}`);
     } finally {
       busy = false;
     }
@@ -195,6 +201,7 @@ function keepBounded(store: Store, writer: Writer, options: ServiceOptions): () 
   timer.unref();
   return async () => {
     clearInterval(timer);
+    stopping = true;
     await check;
   };
 }

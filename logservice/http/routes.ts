@@ -191,11 +191,9 @@ function invalid(what: string): Refusal {
 }
 
 async function listTopics(service: Service): Promise<readonly object[]> {
-  const held = await service.writer.exclusive(() =>
-    service.store.rows(
-      `SELECT p.topic, count(*), count(*) FILTER (NOT p.indexed), min(l.time), max(l.time)
-       FROM logs l JOIN packages p ON p.id = l.package GROUP BY p.topic`,
-    ),
+  const held = await service.store.read(
+    `SELECT p.topic, count(*), count(*) FILTER (NOT p.indexed), min(l.time), max(l.time)
+     FROM logs l JOIN packages p ON p.id = l.package GROUP BY p.topic`,
   );
   const byTopic = new Map(held.map(([topic, ...counts]) => [topic, counts.map((count) => Number(count))]));
   return [...service.topics.values()].map((topic) => {

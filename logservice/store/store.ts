@@ -43,6 +43,9 @@ const LOCKED_DOWN = {
   lock_configuration: 'true',
 } as const;
 
+/** Where logs are written anew before they take the place of `logs` (rewriting.ts). */
+export const REWRITTEN = 'logs_kept';
+
 const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS packages (
      id BIGINT PRIMARY KEY, topic VARCHAR NOT NULL, pkg_id VARCHAR, source VARCHAR, filename VARCHAR, hostname VARCHAR,
@@ -50,6 +53,8 @@ const SCHEMA = [
   `CREATE TABLE IF NOT EXISTS logs (${FIRST_COLUMNS.map(({ name, type }) => `"${name}" ${type}`).join(', ')})`,
   ...ADDED_COLUMNS.map(({ name, type }) => `ALTER TABLE logs ADD COLUMN IF NOT EXISTS "${name}" ${type}`),
   'CREATE TABLE IF NOT EXISTS other_keys (topic VARCHAR, key VARCHAR)',
+  // Where a rewriting did not end.
+  `DROP TABLE IF EXISTS ${REWRITTEN}`,
   ...ADDRESS_HEX_MACROS,
 ];
 
@@ -124,6 +129,20 @@ export class Store {
   /** Rows of a small answer. */
   async rows(sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
     return (await this.connection.runAndReadAll(sql, values)).getRows();
+  }
+
+  /**
+   * Rows of a small answer about all that is committed, however long it takes: uploads are written meanwhile. Not within `gate.alone`.
+   */
+  read(sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
+    return this.gate.within(async () => {
+      const connection = await this.#instance.connect();
+      try {
+        return (await connection.runAndReadAll(sql, values)).getRows();
+      } finally {
+        connection.closeSync();
+      }
+    });
   }
 
   /**
