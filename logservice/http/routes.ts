@@ -198,6 +198,8 @@ async function listTopics(service: Service): Promise<readonly object[]> {
   const byTopic = new Map(held.map(([topic, ...counts]) => [topic, counts.map((count) => Number(count))]));
   return [...service.topics.values()].map((topic) => {
     const [logs = 0, notIndexed = 0, firstMs, lastMs] = byTopic.get(topic.id) ?? [];
-    return { ...topic, logs, notIndexed, firstMs, lastMs, duplicatesDropped: service.writer.duplicates(topic.id) };
+    const { writer } = service;
+    const counted = { duplicatesDropped: writer.duplicates(topic.id), keysBeyond: writer.keysBeyond(topic.id) };
+    return { ...topic, logs, notIndexed, firstMs, lastMs, ...counted };
   });
 }

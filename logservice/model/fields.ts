@@ -16,6 +16,8 @@ export interface Field {
 
 /** Keys without a column beyond these are kept as well, but SQL cannot name them as columns (the documented index has 300 keys). */
 export const OTHER_KEYS_MAX = 300;
+/** UTF-8 bytes of such a key; a longer one is one of those beyond. */
+export const OTHER_KEY_BYTES_MAX = 256;
 
 /** The type of a key that has no column: its text in `other` is read as this. */
 export type OtherType = 'text' | 'long' | 'double';

@@ -1,7 +1,7 @@
 /** The fields that a query may name: the documented ones, and the keys that the topic has seen. */
 import { FIELDS as SCHEMA_FIELDS } from '../../schema/fields.ts';
 import { LEDGER_ROWS, logKeys } from '../../schema/ledger-numbers.ts';
-import { INTERNAL_FIELDS, OTHER_KEYS_MAX, otherType, TAG_PREFIX } from '../model/fields.ts';
+import { INTERNAL_FIELDS, OTHER_KEY_BYTES_MAX, OTHER_KEYS_MAX, otherType, TAG_PREFIX } from '../model/fields.ts';
 import type { Condition } from './condition.ts';
 
 /** Known although no log of the topic has them yet. */
@@ -25,7 +25,7 @@ const LENGTH_MAX = 100;
 
 export class KnownFields {
   readonly names: ReadonlySet<string>;
-  /** Whether the topic has no keys but these. */
+  /** Whether the topic has no keys but these and long ones. */
   readonly areAll: boolean;
 
   constructor(otherKeys: readonly string[]) {
@@ -39,7 +39,7 @@ export class KnownFields {
 
   /** What none of the topic's logs has, among the keys of a condition. */
   unknownIn(condition: Condition): readonly string[] {
-    return this.areAll ? keysOf(condition).filter((key) => !this.has(key)) : [];
+    return this.areAll ? keysOf(condition).filter((key) => !this.has(key) && !isLong(key)) : [];
   }
 
   /** The name that was probably meant. */
@@ -53,6 +53,11 @@ export class KnownFields {
     }
     return best?.name;
   }
+}
+
+/** Of those nothing is known. */
+function isLong(key: string): boolean {
+  return Buffer.byteLength(key) > OTHER_KEY_BYTES_MAX;
 }
 
 function keysOf(condition: Condition): readonly string[] {

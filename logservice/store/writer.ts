@@ -1,8 +1,8 @@
 import type { DuckDBAppender, DuckDBPreparedStatement } from '@duckdb/node-api';
-import { OTHER_KEYS_MAX } from '../model/fields.ts';
 import { Refusal } from '../model/refusal.ts';
 import { StoreError } from '../model/store-error.ts';
 import { decodeLogGroups, type LogGroup } from '../upload/log-groups.ts';
+import { OtherKeys } from './other-keys.ts';
 import { RowBuffer } from './row-buffer.ts';
 import { firstLine, type Store } from './store.ts';
 import type { Topic } from './topics.ts';
@@ -35,12 +35,11 @@ export class Writer {
   readonly #onFailure: (error: StoreError) => void;
   readonly #onCommit: () => void;
   readonly #rows: RowBuffer;
-  readonly #otherKeys: Map<string, Set<string>>;
+  readonly #otherKeys: OtherKeys;
   readonly #duplicates = new Map<string, number>();
   readonly #queue: Upload[] = [];
   #turn: Promise<void> = Promise.resolve();
   #topic = '';
-  #newKeys: (readonly [topic: string, key: string])[] = [];
   readonly #seen = new Set<string>();
   #nextPackage: bigint;
   #appender: DuckDBAppender | undefined;
@@ -59,16 +58,13 @@ export class Writer {
     this.#rows = new RowBuffer(
       store.columns,
       (chunk) => this.#appender!.appendDataChunk(chunk),
-      (key) => this.#noteKey(key),
+      (key) => this.#otherKeys.note(this.#topic, key),
     );
   }
 
   static async open(store: Store, options: WriterOptions): Promise<Writer> {
     const [[last]] = (await store.rows('SELECT coalesce(max(id), 0) FROM packages')) as [[bigint]];
-    const otherKeys = new Map<string, Set<string>>();
-    for (const [topic, key] of (await store.rows('SELECT topic, key FROM other_keys')) as [string, string][]) {
-      otherKeys.set(topic, (otherKeys.get(topic) ?? new Set()).add(key));
-    }
+    const otherKeys = new OtherKeys((await store.rows('SELECT topic, key FROM other_keys')) as [string, string][]);
     const { connection } = store;
     const known = await connection.prepare('SELECT 1 FROM packages WHERE topic = $1 AND pkg_id = $2');
     const insert = await connection.prepare('INSERT INTO packages VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)');
@@ -101,7 +97,12 @@ export class Writer {
 
   /** Keys of a topic that have no column. */
   otherKeys(topic: string): ReadonlySet<string> {
-    return this.#otherKeys.get(topic) ?? new Set();
+    return this.#otherKeys.of(topic);
+  }
+
+  /** Values under keys beyond the limits of those, since the start. */
+  keysBeyond(topic: string): number {
+    return this.#otherKeys.beyond(topic);
   }
 
   /** LogGroups dropped as duplicates since the start. */
@@ -128,7 +129,7 @@ export class Writer {
       this.#appender.flushSync();
       await this.#insertNewKeys();
       await connection.run('COMMIT');
-      this.#newKeys = [];
+      this.#otherKeys.stored();
     } catch (error) {
       await this.#rollBack(error as Error);
       const refusal = new Refusal('InternalError', `Storing the logs failed: ${firstLine(error as Error)}.`);
@@ -188,27 +189,15 @@ export class Writer {
     await this.#insert.run();
   }
 
-  #noteKey(key: string): void {
-    let keys = this.#otherKeys.get(this.#topic);
-    if (keys === undefined) {
-      keys = new Set();
-      this.#otherKeys.set(this.#topic, keys);
-    }
-    if (keys.has(key) || keys.size >= OTHER_KEYS_MAX) return;
-    keys.add(key);
-    this.#newKeys.push([this.#topic, key]);
-  }
-
   async #insertNewKeys(): Promise<void> {
-    for (const pair of this.#newKeys)
+    for (const pair of this.#otherKeys.fresh)
       await this.#store.connection.run('INSERT INTO other_keys VALUES ($1, $2)', [...pair]);
   }
 
   /** Leaves nothing of a transaction that failed: not in the database, not in the buffer, not in memory. */
   async #rollBack(error: Error): Promise<void> {
     this.#rows.clear();
-    for (const [topic, key] of this.#newKeys) this.#otherKeys.get(topic)?.delete(key);
-    this.#newKeys = [];
+    this.#otherKeys.forgetFresh();
     try {
       this.#appender?.clear();
       this.#appender?.closeSync();
@@ -247,7 +236,7 @@ export interface WriterOptions {
 
 interface WriterState {
   readonly nextPackage: bigint;
-  readonly otherKeys: Map<string, Set<string>>;
+  readonly otherKeys: OtherKeys;
   readonly known: DuckDBPreparedStatement;
   readonly insert: DuckDBPreparedStatement;
 }
