@@ -6,6 +6,7 @@ const USAGE = `Usage: npm run bench -- kernels [NAME...] [--list] [--time MS] [-
        npm run bench -- memory [--minutes N] [--rate N] [--flows N] [--window DURATION]
        npm run bench -- export [--records N] [--compression NAME]
        npm run bench -- store [--records N] [--runs N]
+       npm run bench -- search [--records N] [--runs N]
        npm run bench -- gate [--record] [--rounds N] [--time MS]
 `;
 
@@ -25,6 +26,8 @@ async function main([what, ...args]: readonly string[]): Promise<void> {
       return (await import('./export.ts')).runExportBench(args);
     case 'store':
       return (await import('./store.ts')).runStoreBench(args);
+    case 'search':
+      return (await import('./search.ts')).runSearchBench(args);
     case 'gate':
       return (await import('./gate.ts')).runGate(args);
     default:

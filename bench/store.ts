@@ -5,20 +5,17 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { LogGroupEncoder } from '../agent/export/cls/log-group.ts';
 import type { Window } from '../agent/flow/window.ts';
-import { encodeBatches } from '../agent/wire/flow-batch.ts';
 import { Refusal } from '../logservice/model/refusal.ts';
 import { Store } from '../logservice/store/store.ts';
 import { Writer } from '../logservice/store/writer.ts';
-import { closedWindow, headerOf } from './kernels/records.ts';
+import { closedWindow } from './kernels/records.ts';
 import { machineLine } from './machine.ts';
 import { runApart } from './measured.ts';
 import { cacheFolder } from './places.ts';
+import { RECORDS_PER_UPLOAD, uploadsOf } from './stored-records.ts';
 import { markdownTable, median, shortNumber } from './table-text.ts';
 
-/** As the agent cuts its batches. */
-const RECORDS_PER_UPLOAD = 8192;
 const TOPIC = { id: 'bench-topic', index: true, closed: false };
 
 interface Run {
@@ -61,19 +58,6 @@ async function storeRuns(folder: string, window: Window, count: number): Promise
   for (let run = 0; run <= count; run++) runs.push(await storeOnce(writer, uploadsOf(window, run)));
   await store.close();
   return runs.slice(1);
-}
-
-/** Each run is another window, or all would be duplicates. */
-function uploadsOf(window: Window, run: number): readonly Uint8Array[] {
-  const encoder = new LogGroupEncoder({ ledgerLog: true });
-  const header = { ...headerOf(window), windowStart: window.start + 60 * run };
-  const uploads: Uint8Array[] = [];
-  const batches = { header, cursor: window.records(), ledger: window.ledger, recordsMax: RECORDS_PER_UPLOAD };
-  encodeBatches(batches, (batch) => {
-    const result = encoder.encode(batch);
-    if (result.kind === 'encoded') uploads.push(result.bytes.slice());
-  });
-  return uploads;
 }
 
 async function storeOnce(writer: Writer, uploads: readonly Uint8Array[]): Promise<Run> {
