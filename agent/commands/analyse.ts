@@ -70,8 +70,8 @@ export const analyse: Command = {
   },
 };
 
-/** Options that say something of one analysis. */
-const OF_ONE = ['since', 'until', 'set', 'limit', 'dialect', 'table', 'topic'];
+/** Options without an effect on the list of analyses. */
+const OF_ONE = ['since', 'until', 'set', 'limit', 'dialect', 'table', 'store', 'url', 'topic'];
 
 function refuseWithoutName(invocation: Invocation): void {
   const option = OF_ONE.find((name) => invocation.has(name));

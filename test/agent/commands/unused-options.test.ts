@@ -37,6 +37,7 @@ describe('a command that an option would have no effect on', () => {
     ],
     ['analyse --table flows', '--table requires --dialect'],
     ['analyse --set ports=5', '--set requires the NAME of an analysis'],
+    ['analyse --store /s', '--store requires the NAME of an analysis'],
     ['analyse --last 1h', '--since requires the NAME of an analysis'],
     ['analyse scan-ports --table flows', '--table requires --dialect'],
     [
