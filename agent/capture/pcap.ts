@@ -12,7 +12,8 @@
  * two lengths are in the other order, and in 2.3 the greater one is that of the wire. The fraction is in microseconds, or in
  * nanoseconds with the magic a1b23c4d; both times are unsigned, and a fraction of more than a second is carried.
  *
- * Hot: `handOver` runs once per packet, allocates nothing and leaves frames where they are.
+ * Hot: `handOver` runs once per packet, allocates nothing and leaves frames where they are. Where both the file's bytes and the batch are in the
+ * kernel's memory, the kernel takes the packets first (kernel/assembly/pcap.ts), up to the one that is decided here.
  */
 import { FRAME_BYTES_MAX, type PacketBatch } from '../model/packet-batch.ts';
 import {
@@ -23,6 +24,7 @@ import {
   SECONDS,
   WIRE_LENGTH,
 } from '../model/packet-batch-layout.ts';
+import type { PcapShape, WalkPcap } from '../model/pcap-walk.ts';
 import { LINK_TYPE_NFLOG, turnNflogAttributes } from './nflog-byte-order.ts';
 import type { SavefileFormat, SavefileInput } from './savefile-input.ts';
 
@@ -51,11 +53,8 @@ const DIALECTS: ReadonlyMap<number, Dialect> = new Map([
 /** Which of a packet's two lengths is the captured one. */
 type LengthOrder = 'captured first' | 'captured second' | 'smaller is captured';
 
-export interface PcapHeader extends Dialect {
-  readonly littleEndian: boolean;
+export interface PcapHeader extends PcapShape {
   readonly linkType: number;
-  /** Bytes of a frame that are read; what a packet has beyond is skipped. */
-  readonly snapBytes: number;
   readonly lengthOrder: LengthOrder;
 }
 
@@ -109,26 +108,34 @@ export class PcapFormat implements SavefileFormat {
   readonly #input: SavefileInput;
   readonly #header: PcapHeader;
   readonly #turnsNflog: boolean;
+  /** Undefined where packets have to be seen here. */
+  readonly #walk: WalkPcap | undefined;
 
-  constructor(input: SavefileInput, header: PcapHeader) {
+  constructor(input: SavefileInput, header: PcapHeader, walk?: WalkPcap) {
     this.#input = input;
     this.#header = header;
     this.linkType = header.linkType;
     this.littleEndian = header.littleEndian;
     this.#turnsNflog = !header.littleEndian && header.linkType === LINK_TYPE_NFLOG;
+    this.#walk = this.#turnsNflog || header.lengthOrder !== 'captured first' ? undefined : walk;
   }
 
   handOver(batch: PacketBatch): void {
     const input = this.#input;
+    this.#walk?.(this.#header, input, batch);
     const from = input.view;
     const { end } = input;
     const { headerBytes, littleEndian, snapBytes, lengthOrder, nanosecondsPerUnit } = this.#header;
     const isOrdered = lengthOrder === 'captured first';
     const { view } = batch;
     const bytesMax = view.byteLength - RECORD_HEADER_BYTES + 1;
-    let count = 0;
+    let { count } = batch;
     let at = input.start;
-    for (let offset = 0; offset < bytesMax && end - at >= headerBytes; offset += RECORD_HEADER_BYTES) {
+    for (
+      let offset = count * RECORD_HEADER_BYTES;
+      offset < bytesMax && end - at >= headerBytes;
+      offset += RECORD_HEADER_BYTES
+    ) {
       let captured = from.getUint32(at + 8, littleEndian);
       let wire = from.getUint32(at + 12, littleEndian);
       if (!isOrdered && (captured > wire || lengthOrder === 'captured second')) [captured, wire] = [wire, captured];

@@ -10,9 +10,12 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { HashSeed } from '../flow/hash.ts';
 import type { MemoryPlaces } from '../model/memory-places.ts';
+import { FRAME_BYTES_MAX } from '../model/packet-batch.ts';
+import { RECORD_HEADER_BYTES } from '../model/packet-batch-layout.ts';
+import type { WalkPcap } from '../model/pcap-walk.ts';
 import { packageRoot } from '../native/addon.ts';
 import { ROW_WORDS } from '../packet/key-row.ts';
-import { FURTHER, GROUP, IPV4_MEMBERS, IPV6_MEMBERS, RANGES, ROWS, SEED, SPILLED } from './layout.ts';
+import { FURTHER, GROUP, IPV4_MEMBERS, IPV6_MEMBERS, RANGES, ROWS, SEED, SPILLED, WALKED_TO } from './layout.ts';
 import { Ranges } from './ranges.ts';
 import { type LinearMemory, webAssembly } from './web-assembly.ts';
 
@@ -24,6 +27,18 @@ export interface KernelCalls {
   countIpv6(slots: number, bytes: number, used: number, usedMax: number, count: number): number;
   rehashIpv4(from: number, fromBytes: number, slots: number, bytes: number): void;
   rehashIpv6(from: number, fromBytes: number, slots: number, bytes: number): void;
+  walkPcap(
+    from: number,
+    end: number,
+    base: number,
+    headerBytes: number,
+    swaps: boolean,
+    nanosecondsPerUnit: number,
+    snapBytes: number,
+    frameBytesMax: number,
+    records: number,
+    recordsMax: number,
+  ): number;
 }
 
 /** As much as is asked for; tables that find no room in it are counted by TypeScript. */
@@ -74,6 +89,25 @@ export class Kernel implements MemoryPlaces {
   holds({ buffer }: ArrayBufferView): boolean {
     return buffer === this.buffer;
   }
+
+  readonly walkPcap: WalkPcap = (shape, piece, batch) => {
+    const { headerBytes, littleEndian, nanosecondsPerUnit, snapBytes } = shape;
+    const { byteOffset } = piece.view;
+    if (!this.holds(piece.view) || !this.holds(batch.view)) return;
+    batch.count = this.calls.walkPcap(
+      byteOffset + piece.start,
+      byteOffset + piece.end,
+      byteOffset,
+      headerBytes,
+      !littleEndian,
+      nanosecondsPerUnit,
+      snapBytes,
+      FRAME_BYTES_MAX,
+      batch.view.byteOffset,
+      Math.floor(batch.view.byteLength / RECORD_HEADER_BYTES),
+    );
+    piece.start = this.words[WALKED_TO / 4]! - byteOffset;
+  };
 
   /** Hashes with this seed from now on. */
   useSeed(seed: HashSeed): void {

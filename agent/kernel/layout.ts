@@ -31,6 +31,9 @@ export const MALFORMED_PACKETS = 32;
 export const NOT_IP_BYTES = 40;
 export const MALFORMED_BYTES = 48;
 
+/** Where the last walk through a pcap file stopped: an address. */
+export const WALKED_TO = 56;
+
 export const SEED = 256;
 
 /** What the last count did to a table, and to the tallies as float64. */

@@ -24,7 +24,7 @@ async function openPcap({ path, places }: SavefileOptions, bytes: ByteSource): P
     throw new OperationalError('savefile.format', `Reading ${displayName(path)} failed, ${header}.`);
   }
   input.start = FILE_HEADER_BYTES;
-  return new SavefileSource(path, input, new PcapFormat(input, header));
+  return new SavefileSource(path, input, new PcapFormat(input, header, places?.walkPcap));
 }
 
 /** The packets that the filter accepts. @throws OperationalError `capture.engine-missing` where libpcap cannot be loaded */
