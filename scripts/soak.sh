@@ -1,12 +1,14 @@
 #!/bin/sh
 # Long trials, each compared with the sender's account.
-# soak.sh [--sink cls|otlp] [ROUNDS]: needs root.
+# soak.sh [--sink cls|otlp|file] [ROUNDS]: needs root.
 #   cls    six trials, some twenty minutes: the agent killed under live traffic, ended by SIGTERM, its interface taken away, all of this
 #          at random beside SIGSTOP, a log service that is killed and storms of a thousand interfaces that come and go; agent and log
 #          service killed while an hour's backlog drains; a SYN flood. So many kills of each kind at least, as many outages and as many
 #          seconds of flood; 60 when absent.
 #   otlp   a collector behind a collector: the agent killed under live traffic so many times, 50 when absent, one of the collectors each
 #          time; every record of the log service beside them is in the last one's file, with the same sums.
+#   file   files in a folder: the agent killed under live traffic so many times, 50 when absent; every record of the log service beside them
+#          is in complete files once, with the same sums.
 set -eu
 cd "$(dirname "$0")/.."
 sink=cls
@@ -26,8 +28,12 @@ case $sink in
     set -- test/system/otlp.test.ts -t "brings every record"
     sh scripts/build-collector.sh >/dev/null
     ;;
+  file)
+    rounds=${1:-50}
+    set -- test/system/file.test.ts -t "has every record in complete files once"
+    ;;
   *)
-    echo "soak: unknown sink '$sink'; expected cls or otlp" >&2
+    echo "soak: unknown sink '$sink'; expected cls, otlp or file" >&2
     exit 64
     ;;
 esac

@@ -83,13 +83,14 @@ async function loadInSandbox(path: string | undefined, { env }: Invocation): Pro
     import('../daemon/state-folder.ts'),
   ]);
   const loaded = path === undefined ? embedded(loadOnHost(path, env)) : loadOnHost(path, env);
-  const { flowLogs, stateDirectory, table, user } = loaded.configuration;
+  const { flowLogs, sinks, stateDirectory, table, user } = loaded.configuration;
   // Before root hands the state over: it may be that of a running agent, or lie behind another user's link.
   await refuseSecondAgent(stateDirectory, env);
   refuseForeignState(stateDirectory);
   enterSandbox([...flowLogs, ...storedFlowLogs(stateDirectory)], {
     user,
     folders: [stateDirectory, ...(table.directory === undefined ? [] : [table.directory])],
+    shared: sinks.flatMap(({ writes = [] }) => writes),
     files: [
       ...(path === undefined ? [] : [path]),
       ...namedFilePaths(loaded.settings, folderOfFiles(env, dirname(path ?? '.'))),

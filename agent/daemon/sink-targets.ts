@@ -5,8 +5,10 @@ import { AgentFindings } from '../findings/agent-findings.ts';
 import { FindingsFile } from '../findings/findings-file.ts';
 import { LogServiceSource } from '../findings/log-service-source.ts';
 import type { WebhookPlan } from '../findings/webhook-plan.ts';
-import type { Environment, SinkFiles, SinkPlan } from '../model/sink-plan.ts';
+import type { Environment, SinkFiles, SinkPlan, TakeLock } from '../model/sink-plan.ts';
 import { EMBEDDED_STORAGE } from '../model/storage.ts';
+import { loadCaptureAddon } from '../native/addon.ts';
+import { takeLock } from '../spool/lock-file.ts';
 import type { FindingsStatus } from '../telemetry/findings-status.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LogServiceStatus } from '../telemetry/log-service-status.ts';
@@ -45,7 +47,8 @@ export async function openTargets(
 ): Promise<SinkTargets> {
   const isEmbedded = plans.some(({ storage }) => storage === EMBEDDED_STORAGE);
   const keeper = isEmbedded ? embeddedLogService(plan.stateDirectory, log) : undefined;
-  const context = { environment, nowMs: Date.now, embedded: keeper };
+  const lock: TakeLock = (path) => takeLock(path, loadCaptureAddon().lockFile);
+  const context = { environment, nowMs: Date.now, embedded: keeper, lock };
   const renewal = new SinkRenewal({ files: sinkFiles, context, log });
   const sinks = await Promise.all(
     plans.map(async (sink) => ({

@@ -16,6 +16,8 @@ export interface SinkDefinition<F extends Fields, Options> extends Omit<SinkOpti
   describe(options: Options, environment: Environment): string;
   /** The same for options that differ only in the way there. */
   storage(options: Options): Storage;
+  /** Folders that it writes to; absent where it writes to none. */
+  writes?(options: Options): readonly string[];
   /** How a command names such a service in one word. */
   readonly url: SinkUrl<Options>;
 }
@@ -44,6 +46,7 @@ export function sinkKind<F extends Fields, Options extends object>(definition: S
     kind,
     options,
     storage: definition.storage(options),
+    ...(definition.writes === undefined ? {} : { writes: definition.writes(options) }),
     describe: (environment) => definition.describe(options, environment),
     create: (context) => definition.create(options, context),
   });

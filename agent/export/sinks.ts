@@ -4,11 +4,12 @@
  */
 import type { Environment, SinkPlan } from '../model/sink-plan.ts';
 import { CLS } from './cls/kind.ts';
+import { FILE } from './file/kind.ts';
 import { IPFIX } from './ipfix/kind.ts';
 import { OTLP } from './otlp/kind.ts';
 import type { Needs, SinkKind } from './sink-kind.ts';
 
-export const SINKS: readonly SinkKind[] = [CLS, OTLP, IPFIX];
+export const SINKS: readonly SinkKind[] = [CLS, OTLP, IPFIX, FILE];
 
 /** What a URL names; undefined for one of no kind, or with a user, whom no kind takes; `needs` where something beside it is missing. */
 export function sinkFromUrl(url: URL, environment: Environment): SinkPlan | Needs | undefined {

@@ -15,6 +15,8 @@ export interface SinkPlan {
   readonly isDraining?: boolean;
   /** The same for options that differ only in the way there. */
   readonly storage: Storage;
+  /** Folders that it writes to; absent for most, which write to none. */
+  readonly writes?: readonly string[];
   /** Where it sends and which way, for people. @throws OperationalError `config.invalid` */
   describe(environment: Environment): string;
   /** @throws OperationalError `config.invalid` */
@@ -28,6 +30,11 @@ export interface SinkFiles {
   readAgain(): readonly SinkPlan[];
 }
 
+/** Takes a file that one process at a time holds. @throws what the file system throws */
+export type TakeLock = (
+  path: string,
+) => { readonly kind: 'held'; release(): void } | { readonly kind: 'taken'; readonly holder: string };
+
 /** What a sink is given of the process around it. */
 export interface SinkContext {
   readonly environment: Environment;
@@ -35,6 +42,8 @@ export interface SinkContext {
   readonly nowMs: () => number;
   /** The log service beside this agent; undefined where no sink of it stores there. */
   readonly embedded?: EmbeddedService | undefined;
+  /** Undefined where nothing can be locked. */
+  readonly lock?: TakeLock | undefined;
 }
 
 /** How the log service beside this agent is reached; it may be restarted, and then has another socket and key. */

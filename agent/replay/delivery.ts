@@ -5,15 +5,19 @@ import { DIRECT_DEFAULTS, DirectDelivery } from '../export/direct.ts';
 import { SINK_URL_EXAMPLES, sinkFromUrl } from '../export/sinks.ts';
 import { systemTimers } from '../export/timers.ts';
 import { OperationalError } from '../model/operational-error.ts';
-import type { SinkPlan } from '../model/sink-plan.ts';
+import type { SinkPlan, TakeLock } from '../model/sink-plan.ts';
+import { captureAddonIfBuilt } from '../native/addon.ts';
 import { withoutPassword } from '../options/kinds.ts';
 import type { ReplayHeader } from '../output/batch-output.ts';
 import { DeliveredOutput } from '../output/delivered-output.ts';
+import { takeLock } from '../spool/lock-file.ts';
 
 /** @throws OperationalError `usage.invalid` when the URL or the key is incomplete */
 export async function deliverTo(invocation: Invocation, header: ReplayHeader): Promise<DeliveredOutput> {
   const plan = parseTarget(invocation.required('to'), invocation.env);
-  const sink = await plan.create({ environment: invocation.env, nowMs: Date.now });
+  const addon = captureAddonIfBuilt();
+  const lock: TakeLock | undefined = addon && ((path) => takeLock(path, addon.lockFile));
+  const sink = await plan.create({ environment: invocation.env, nowMs: Date.now, lock });
   const delivery = new DirectDelivery({
     sink,
     timers: systemTimers,

@@ -49,7 +49,7 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
   refuseWireFields(invocation);
   const mayRemove = ['output', 'html'].some((name) => invocation.has(name) && isNewFile(invocation.required(name)));
   const output = outputToAll(await createOutputs(invocation, windowSeconds));
-  if (!mayRemove) await invocation.limitFiles(files);
+  if (!mayRemove && !makesFiles(invocation)) await invocation.limitFiles(files);
   const progress = createProgress(invocation.flag('quiet') ? undefined : invocation.stderr, totalBytes(files));
   const report = await replay({
     files,
@@ -72,6 +72,11 @@ export async function runReplay(invocation: Invocation): Promise<ExitCode> {
   });
   progress.clear();
   return conclude(invocation, report);
+}
+
+/** A sink of files makes new ones while it runs. */
+function makesFiles(invocation: Invocation): boolean {
+  return invocation.has('to') && invocation.required('to').startsWith('file:');
 }
 
 /** Undefined where TypeScript meters: as asked, or because WebAssembly cannot run here. */

@@ -2,7 +2,7 @@
  * The capabilities by which a root that stays root reaches the files of other users, as in `sudo npm start` in the clone of its user:
  * without them root is a user like any other. Where Landlock holds they reach no further than it.
  */
-import { type Dirent, lstatSync, mkdirSync, readdirSync } from 'node:fs';
+import { chmodSync, type Dirent, lstatSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { isSystemError } from '../model/system-error.ts';
 import type { UserAddon } from '../native/addon.ts';
@@ -16,8 +16,8 @@ const ROOT_ACCOUNT = { uid: 0, gid: 0 };
 
 /** To be asked while root can do all: it makes the folders that are missing, so that they are its own. */
 export function fileCapabilities(addon: UserAddon, needs: UserNeeds): readonly number[] {
-  const { folders, runtimeFolder } = needs;
-  const written = [...folders, ...(runtimeFolder === undefined ? [] : [runtimeFolder])];
+  const { folders, shared = [], runtimeFolder } = needs;
+  const written = [...folders, ...shared, ...(runtimeFolder === undefined ? [] : [runtimeFolder])];
   for (const folder of written) makeFolder(folder);
   return [
     ...(canRead(addon, needs) ? [] : [CAP_DAC_READ_SEARCH]),
@@ -26,9 +26,9 @@ export function fileCapabilities(addon: UserAddon, needs: UserNeeds): readonly n
 }
 
 /** What cannot be made the agent itself says, where it misses it. */
-export function makeFolder(folder: string): void {
+export function makeFolder(folder: string, mode = 0o700): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (mkdirSync(folder, { recursive: true, mode: 0o700 }) !== undefined) chmodSync(folder, mode);
   } catch (error) {
     if (!isSystemError(error)) throw error;
   }

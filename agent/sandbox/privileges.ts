@@ -13,8 +13,9 @@ import type { FlowLog } from '../model/flow-log.ts';
 import { type FilesAddon, loadCaptureAddon, type ProcessAddon, type UserAddon } from '../native/addon.ts';
 import { capabilitiesIn } from './capabilities.ts';
 import { enteredFileCapabilities, hasEntered, noteEntry } from './entry.ts';
-import { fileCapabilities } from './file-capabilities.ts';
+import { fileCapabilities, makeFolder } from './file-capabilities.ts';
 import type { FileNeeds } from './file-rights.ts';
+import { SHARED_MODE } from './hand-over.ts';
 import { limitFiles } from './limit-files.ts';
 import { hasRings, refuseRings } from './limit-system-calls.ts';
 import { changeUser, UNCHANGED, type UserNeeds } from './user-change.ts';
@@ -72,6 +73,7 @@ export function limitThread(
   const canDrop = (permitted & ~maskOf(capturing)) !== 0n && (permitted & maskOf([CAP_SETPCAP])) !== 0n;
   const isRoot = process.geteuid!() === 0;
   const { account, reason, handedOver } = canDrop && isRoot ? changeUser(addon, needs) : UNCHANGED;
+  for (const folder of needs.shared ?? []) makeFolder(folder, SHARED_MODE);
   const ofFiles = canDrop && isRoot && account === undefined ? fileCapabilities(addon, needs) : [];
   const kept = [...capturing, ...ofFiles];
   if (canDrop) addon.limitCapabilities(kept, account?.uid ?? -1, account?.gid ?? -1);
@@ -83,8 +85,8 @@ export function limitThread(
   addon.execute(program.path, program.words);
 }
 
-function fileNeeds({ folders, files, runtimeFolder }: UserNeeds): FileNeeds {
-  return { written: [...folders, ...(runtimeFolder === undefined ? [] : [runtimeFolder])], read: files };
+function fileNeeds({ folders, shared = [], files, runtimeFolder }: UserNeeds): FileNeeds {
+  return { written: [...folders, ...shared, ...(runtimeFolder === undefined ? [] : [runtimeFolder])], read: files };
 }
 
 function maskOf(capabilities: readonly number[]): bigint {

@@ -5,7 +5,7 @@ import { OperationalError } from '../model/operational-error.ts';
 import { isSystemError } from '../model/system-error.ts';
 import { packageRoot, type UserAddon } from '../native/addon.ts';
 import { type Account, chooseAccount, ROOT } from './account.ts';
-import { handOver, Unsuitable } from './hand-over.ts';
+import { handOver, SHARED_MODE, Unsuitable } from './hand-over.ts';
 
 const { R_OK, W_OK, X_OK } = constants;
 
@@ -15,6 +15,8 @@ export interface UserNeeds {
   readonly user: string | undefined;
   /** What it writes, the state directory first; made where they are missing. */
   readonly folders: readonly string[];
+  /** What it writes for others to read; made where they are missing, with a mode for a group. */
+  readonly shared?: readonly string[];
   /** What it reads again on SIGHUP: the configuration, and what that names. */
   readonly files: readonly string[];
   /** Where its control socket is to be, unless that is the state directory. */
@@ -42,7 +44,10 @@ export function changeUser(addon: UserAddon, needs: UserNeeds): UserChange {
 
 function handedOver(account: Account, needs: UserNeeds): UserChange {
   try {
-    const changed = needs.folders.reduce((sum, folder) => sum + handOver(folder, account), 0);
+    const { folders, shared = [] } = needs;
+    const changed =
+      folders.reduce((sum, folder) => sum + handOver(folder, account), 0) +
+      shared.reduce((sum, folder) => sum + handOver(folder, account, SHARED_MODE), 0);
     return { account, reason: null, handedOver: changed };
   } catch (error) {
     if (!(error instanceof Unsuitable) && !isSystemError(error)) throw error;
@@ -94,10 +99,10 @@ function programDemands(): readonly Demand[] {
   ];
 }
 
-function stateDemands({ folders, files, runtimeFolder }: UserNeeds): readonly Demand[] {
+function stateDemands({ folders, shared = [], files, runtimeFolder }: UserNeeds): readonly Demand[] {
   return [
     ...files.map((file): Demand => [file, R_OK]),
-    ...folders.map((folder): Demand => [nearestFolder(folder), X_OK]),
+    ...[...folders, ...shared].map((folder): Demand => [nearestFolder(folder), X_OK]),
     ...(runtimeFolder === undefined ? [] : [[runtimeFolder, W_OK | X_OK] as const]),
   ];
 }
