@@ -3,10 +3,13 @@ import { SEVERITIES, type Severity } from '../analyses/analysis.ts';
 import type { EventLog, EventsAfter } from './event-log.ts';
 import type { Finding, FindingCounts, FindingState } from './finding.ts';
 import type { FindingsBook } from './findings-book.ts';
+import type { LookedAt } from './looked-at.ts';
 
 export interface BookAndEvents {
   readonly book: FindingsBook;
   readonly events: EventLog;
+  /** Undefined where that is not counted yet. */
+  readonly looked: () => LookedAt | undefined;
 }
 
 export interface AskedFindings {
@@ -28,10 +31,11 @@ export interface FindingsAnswer {
   /** End of the last window that was looked at, Unix seconds; null before the first. */
   readonly windowEnd: number | null;
   readonly counts: FindingCounts;
+  readonly looked: LookedAt | null;
 }
 
 export function listFindings(
-  { book, events }: BookAndEvents,
+  { book, events, looked }: BookAndEvents,
   { states, rule, severity, since, limit }: AskedFindings,
   windowEnd: number | null,
 ): FindingsAnswer {
@@ -40,7 +44,9 @@ export function listFindings(
     .list({ ...(states.length === 0 ? {} : { states }), ...(rule === undefined ? {} : { rule }) })
     .filter(({ worstSeverity, lastSeen }) => SEVERITIES.indexOf(worstSeverity) >= least && lastSeen >= since);
   const { cursor } = events;
-  return { findings: all.slice(0, limit), truncated: all.length > limit, cursor, windowEnd, counts: book.counts };
+  const { counts } = book;
+  const truncated = all.length > limit;
+  return { findings: all.slice(0, limit), truncated, cursor, windowEnd, counts, looked: looked() ?? null };
 }
 
 export interface Following {
@@ -58,6 +64,8 @@ export interface FollowedEvents extends EventsAfter {
   readonly log: string;
   readonly open: Readonly<Record<Severity, number>>;
   readonly counts: FindingCounts;
+  /** Of an earlier version without it, too. */
+  readonly looked?: LookedAt | undefined;
 }
 
 /** Those who wait for something new; each holds a connection, so there is a limit. */
@@ -76,7 +84,7 @@ export class Followers {
 
   /** Waits until there is something after the cursor, the time is over, or the asker went away; undefined for one too many. */
   async follow(
-    { book, events }: BookAndEvents,
+    { book, events, looked }: BookAndEvents,
     { after, limit, waitMs, signal }: Following,
   ): Promise<FollowedEvents | undefined> {
     const cursor = after ?? events.cursor;
@@ -85,6 +93,7 @@ export class Followers {
       log: events.id,
       open: book.openBySeverity(),
       counts: book.counts,
+      looked: looked(),
     });
     const first = answer();
     if (first.events.length > 0 || waitMs === 0 || signal.aborted) return first;

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { parseArgs } from 'node:util';
+import { RULE_NAMES } from '../detect/rule-names.ts';
 import type { Address } from './http/listeners.ts';
 import { parseTopicRequest, type TopicRequest } from './store/topics.ts';
 
@@ -12,6 +13,8 @@ export interface Options {
   readonly topics: readonly TopicRequest[];
   readonly retentionMs: number;
   readonly storeBytesMax: number;
+  /** Names of the rules that run; undefined for those that run by default. */
+  readonly rules: readonly string[] | undefined;
   /** A line in the log for each finding: for who has no agent that tells of it. */
   readonly logFindings: boolean;
   /** End when standard input ends: for a parent that wants no orphan. */
@@ -26,6 +29,7 @@ export const USAGE = `Usage: node logservice/main.js [options]
   --topic ID[,WORD...]   Make or change a topic; may be repeated. Words: index=on, index=off, closed, open.
   --retention-days N     Delete logs that came more than N days ago. Default: 7
   --store-bytes-max N    Delete the oldest logs beyond this size of the database (4GiB, 500MiB...). Default: 4GiB
+  --rules NAME[,NAME...] Rules of findings that run instead of those that run by default (docs/findings.md).
   --log-findings         A line on standard error for each finding that is opened, worsened, repeated or closed.
   --until-stdin-ends     Stop when standard input ends.
   --help
@@ -55,12 +59,16 @@ export function parseOptions(words: readonly string[]): Options | string {
   const storeBytesMax = parseSize(values['store-bytes-max']);
   if (storeBytesMax === undefined)
     return `--store-bytes-max '${values['store-bytes-max']}' is no size of 16MiB or more`;
+  const rules = values.rules?.split(',');
+  const unknown = rules?.find((name) => !(RULE_NAMES as readonly string[]).includes(name));
+  if (unknown !== undefined) return `--rules '${unknown}' is no rule: expected ${RULE_NAMES.join(', ')}`;
   return {
     folder: values.store,
     ...listen,
     topics,
     retentionMs: days * 86_400_000,
     storeBytesMax,
+    rules,
     logFindings: values['log-findings'],
     untilStdinEnds: values['until-stdin-ends'],
     help: values.help,
@@ -76,6 +84,7 @@ function parseWords(words: readonly string[]) {
       topic: { type: 'string', multiple: true, default: [] },
       'retention-days': { type: 'string', default: '7' },
       'store-bytes-max': { type: 'string', default: '4GiB' },
+      rules: { type: 'string' },
       'log-findings': { type: 'boolean', default: false },
       'until-stdin-ends': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },

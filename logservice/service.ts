@@ -31,6 +31,8 @@ export interface ServiceOptions extends RetentionOptions, Address {
   readonly searchWorker?: string;
   /** Told of what should not happen, and of what was deleted. */
   readonly log: (line: string) => void;
+  /** Names of the rules that run; those that run by default unless it is given. */
+  readonly rules?: readonly string[] | undefined;
   /** Whether each finding gets a line in the log. */
   readonly logFindings?: boolean;
   /** Told that the service cannot continue. */
@@ -129,10 +131,10 @@ function foreignStore(folder: string, { path, user }: { readonly path: string; r
 
 /** Of the topic that is searched where none is named. */
 function openFindings(store: Store, folder: string, topic: string, options: ServiceOptions): Promise<Findings> {
-  const { now, log, logFindings } = options;
+  const { now, log, logFindings, rules } = options;
   const tell = logFindings === true ? log : undefined;
-  const rules = readCatalogue().filter(({ finding }) => finding !== undefined);
-  return Findings.open({ folder, store, topic, rules, now, log, tell });
+  const catalogue = readCatalogue().filter(({ finding }) => finding !== undefined);
+  return Findings.open({ folder, store, topic, catalogue, rules, now, log, tell });
 }
 
 interface Uses {

@@ -41,6 +41,11 @@ export const logservice: Command = {
       default: '4GiB',
       description: 'Maximum size of the store; beyond it the oldest records are deleted.',
     },
+    {
+      name: 'rules',
+      value: 'NAME[,NAME...]',
+      description: 'Rules of findings that run instead of those that run by default, as findings.rules of an agent.',
+    },
   ],
   examples: [
     { line: 'flowlogd logservice', says: 'Listen on 127.0.0.1, with the store in .flowlogd/logservice.' },
@@ -56,7 +61,7 @@ export const logservice: Command = {
 
 function serviceWords(invocation: Invocation): string[] {
   const words: string[] = [];
-  for (const name of ['store', 'listen', 'retention-days', 'store-bytes-max']) {
+  for (const name of ['store', 'listen', 'retention-days', 'store-bytes-max', 'rules']) {
     const value = invocation.string(name);
     if (value !== undefined) words.push(`--${name}=${value}`);
   }

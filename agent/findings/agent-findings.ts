@@ -2,6 +2,7 @@
 import type { Analysis } from '../../analyses/analysis.ts';
 import {
   type AskedFindings,
+  type BookAndEvents,
   type FindingsAnswer,
   type FollowedEvents,
   Followers,
@@ -9,6 +10,7 @@ import {
   listFindings,
 } from '../../detect/asking.ts';
 import type { Finding, Suppression } from '../../detect/finding.ts';
+import type { LookedAt } from '../../detect/looked-at.ts';
 import type { Signal } from '../../detect/signal.ts';
 import type { SuppressionRequest } from '../../detect/suppressions.ts';
 import type { FindingsFile, Found } from './findings-file.ts';
@@ -16,6 +18,13 @@ import type { FindingsFile, Found } from './findings-file.ts';
 /** Those who follow hold a connection each. */
 export const FOLLOWERS_MAX = 8;
 const FOLLOW_MS = 20_000;
+
+export interface EndedWindow {
+  readonly windowEnd: number;
+  readonly signals: readonly Signal[];
+  /** Up to its end. */
+  readonly looked?: LookedAt;
+}
 
 export class AgentFindings {
   readonly #file: FindingsFile;
@@ -25,6 +34,7 @@ export class AgentFindings {
   /** The agent itself, which holds no connection and is always let wait: an answer at once would have it ask for ever. */
   readonly #own = new Followers(Number.POSITIVE_INFINITY);
   #windowEnd: number | null = null;
+  #looked: LookedAt | undefined;
 
   constructor(file: FindingsFile, catalogue: readonly Analysis[], nowSeconds: () => number) {
     this.#file = file;
@@ -33,9 +43,10 @@ export class AgentFindings {
   }
 
   /** At the end of a window. */
-  take({ windowEnd, signals }: { readonly windowEnd: number; readonly signals: readonly Signal[] }): void {
+  take({ windowEnd, signals, looked }: EndedWindow): void {
     const { book, events } = this.#found;
     this.#windowEnd = windowEnd;
+    this.#looked = looked;
     const happened = book.record(signals, this.#nowSeconds());
     events.add(happened);
     if (signals.length === 0 && happened.length === 0) return;
@@ -45,7 +56,7 @@ export class AgentFindings {
   }
 
   list(asked: AskedFindings): FindingsAnswer {
-    return listFindings(this.#found, asked, this.#windowEnd);
+    return listFindings(this.#lookedAt, asked, this.#windowEnd);
   }
 
   find(id: string): Finding | undefined {
@@ -54,13 +65,13 @@ export class AgentFindings {
 
   /** Waits for the first event after the cursor, some seconds at most. @param cursor undefined: from now on */
   after(cursor: number | undefined, signal: AbortSignal): Promise<FollowedEvents> {
-    return this.#own.follow(this.#found, { after: cursor, waitMs: FOLLOW_MS, signal }) as Promise<FollowedEvents>;
+    return this.#own.follow(this.#lookedAt, { after: cursor, waitMs: FOLLOW_MS, signal }) as Promise<FollowedEvents>;
   }
 
   /** For those who ask: as long as they like; at once where too many follow. */
   async follow(following: Following): Promise<FollowedEvents> {
-    const waited = await this.#followers.follow(this.#found, following);
-    return waited ?? (await this.#followers.follow(this.#found, { ...following, waitMs: 0 }))!;
+    const waited = await this.#followers.follow(this.#lookedAt, following);
+    return waited ?? (await this.#followers.follow(this.#lookedAt, { ...following, waitMs: 0 }))!;
   }
 
   get suppressions(): readonly Suppression[] {
@@ -96,5 +107,10 @@ export class AgentFindings {
   #wake(): void {
     this.#followers.wake();
     this.#own.wake();
+  }
+
+  get #lookedAt(): BookAndEvents {
+    const { book, events } = this.#found;
+    return { book, events, looked: () => this.#looked };
   }
 }

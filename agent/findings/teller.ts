@@ -5,6 +5,7 @@
 import { type Analysis, SEVERITIES, type Severity } from '../../analyses/analysis.ts';
 import type { NumberedEvent } from '../../detect/event-log.ts';
 import type { FindingCounts } from '../../detect/finding.ts';
+import type { LookedAt } from '../../detect/looked-at.ts';
 import { type BackoffLimits, backoffMs } from '../export/backoff.ts';
 import type { Timers } from '../export/timers.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -29,6 +30,7 @@ export interface TellerOptions {
 export interface TellerNumbers {
   readonly open: Readonly<Record<Severity, number>>;
   readonly counts: FindingCounts;
+  readonly looked: LookedAt | null;
   readonly missedEvents: number;
   readonly skippedEvents: number;
   readonly webhook: (WebhookNumbers & { readonly lastError: string | null }) | null;
@@ -41,7 +43,7 @@ const AGAIN: BackoffLimits = { initialMs: 1000, capMs: 30_000 };
 export class Teller {
   readonly #options: TellerOptions;
   readonly #abort = new AbortController();
-  #followed: Pick<ReadEvents, 'open' | 'counts'> | undefined;
+  #followed: Pick<TellerNumbers, 'open' | 'counts' | 'looked'> | undefined;
   readonly #lost = { missedEvents: 0, skippedEvents: 0 };
   #running: Promise<void> | undefined;
   #failures = 0;
@@ -92,16 +94,16 @@ export class Teller {
   }
 
   /** Answers the cursor to ask with: what was answered may have come after others. */
-  #beginAnew({ log, open, counts }: ReadEvents): number {
-    this.#followed = { open, counts };
+  #beginAnew({ log, open, counts, looked }: ReadEvents): number {
+    this.#followed = { open, counts, looked: looked ?? null };
     this.#options.told.beginAnew(log);
     return 0;
   }
 
   /** Answers the cursor to ask with. */
-  #take({ events, missed, skipped = 0, open, counts, cursor, log: of }: ReadEvents): number {
+  #take({ events, missed, skipped = 0, open, counts, looked, cursor, log: of }: ReadEvents): number {
     const { told } = this.#options;
-    this.#followed = { open, counts };
+    this.#followed = { open, counts, looked: looked ?? null };
     told.follow(of);
     this.#lose('missedEvents', missed, 'events of findings evicted before they were reported');
     this.#lose('skippedEvents', skipped, 'events of findings skipped: too long to be read; see flowlogd findings');

@@ -168,6 +168,7 @@ export const METRICS: readonly Metric[] = [
     ['severity'],
   ),
   ...ofPart(numbers.FINDINGS, 'findings', ({ findings }) => (findings === null ? [] : [part(findings)])),
+  ...ofPart(numbers.LOOKED, 'findings.looked', ({ findings }) => (findings?.looked ? [part(findings.looked)] : [])),
   ...ofPart(numbers.WEBHOOK, 'findings.webhook', ({ findings }) => (findings?.webhook ? [part(findings.webhook)] : [])),
   counter(
     'flowlogd_translation_records_total',

@@ -380,6 +380,56 @@ export const FINDINGS = {
   ),
 } as const;
 
+/** Since the start of the log service, or of the agent where that looks itself. */
+export const LOOKED = {
+  records: row('flowlogd_findings_observed_records_total', 'records', 'Records that the rules of findings observed.'),
+  skipped: row(
+    'flowlogd_findings_skipped_records_total',
+    'records',
+    'Records skipped because more came than are looked at for findings.',
+  ),
+  skippedWindows: row(
+    'flowlogd_findings_skipped_windows_total',
+    'windows',
+    'Windows skipped because a later one had ended, or because they could not be read.',
+  ),
+  ahead: row(
+    'flowlogd_findings_ahead_records_total',
+    'records',
+    'Records skipped because their time is in the future.',
+  ),
+  invalidAddresses: row(
+    'flowlogd_findings_invalid_address_records_total',
+    'records',
+    'Uploaded records skipped because an address is invalid.',
+  ),
+  invalidNumbers: row(
+    'flowlogd_findings_invalid_number_records_total',
+    'records',
+    'Uploaded records skipped because a port, a protocol or a number is out of range.',
+  ),
+  invalidTimes: row(
+    'flowlogd_findings_invalid_time_records_total',
+    'records',
+    'Uploaded records skipped because their times are no window.',
+  ),
+  late: row(
+    'flowlogd_findings_late_records_total',
+    'records',
+    'Records too late for the time that a rule looks at, once for each rule.',
+  ),
+  subjectsEvicted: row(
+    'flowlogd_findings_evicted_subjects_total',
+    'subjects',
+    'Subjects evicted from the memory of rules because there were too many.',
+  ),
+  unreported: row(
+    'flowlogd_findings_unreported_signals_total',
+    'signals',
+    'Signals beyond the 1000 that a rule may have at the end of a window.',
+  ),
+} as const;
+
 export const WEBHOOK = {
   pendingEvents: row('flowlogd_webhook_pending_events', 'events', 'Events of findings pending for the webhook.'),
   deliveredEvents: row('flowlogd_webhook_delivered_events_total', 'events', 'Events accepted by the webhook.'),

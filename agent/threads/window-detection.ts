@@ -7,6 +7,7 @@
  */
 import type { Analysis } from '../../analyses/analysis.ts';
 import { Detector } from '../../detect/detector.ts';
+import { type LookedAt, sumOfUse } from '../../detect/looked-at.ts';
 import { createObserved } from '../../detect/observed.ts';
 import type { Signal } from '../../detect/signal.ts';
 import type { EndedWindow } from '../../detect/window-observer.ts';
@@ -27,23 +28,12 @@ export interface DetectionPlan {
   readonly rules: readonly string[] | undefined;
 }
 
-export interface DetectionNumbers {
-  /** Records that the rules saw. */
-  readonly records: number;
-  /** Those beyond the limit of a window. */
-  readonly recordsLeftOut: number;
-  /** Windows that came after a later one had ended, or could not be read. */
-  readonly windowsLeftOut: number;
-  /** Subjects that rules forgot because there were too many. */
-  readonly subjectsEvicted: number;
-}
-
 /** At the end of a window. */
 export interface Detected {
   /** Unix seconds. */
   readonly windowEnd: number;
   readonly signals: readonly Signal[];
-  readonly numbers: DetectionNumbers;
+  readonly looked: LookedAt;
 }
 
 export interface WindowDetectionOptions extends DetectionPlan {
@@ -113,7 +103,7 @@ export class WindowDetection {
     if (!this.#isOpen) return;
     this.#isOpen = false;
     const signals = this.#detector.close(this.#current);
-    this.#options.onDetected({ windowEnd: this.#current.end, signals, numbers: this.#numbersNow() });
+    this.#options.onDetected({ windowEnd: this.#current.end, signals, looked: this.#looked() });
   }
 
   #begin(window: EndedWindow): void {
@@ -159,12 +149,14 @@ export class WindowDetection {
     return isFirst;
   }
 
-  #numbersNow(): DetectionNumbers {
-    let subjectsEvicted = 0;
-    for (const { evicted } of this.#detector.use.values()) subjectsEvicted += evicted;
-    return { ...this.#numbers, subjectsEvicted };
+  #looked(): LookedAt {
+    const { records, recordsLeftOut: skipped, windowsLeftOut: skippedWindows } = this.#numbers;
+    return { ...NONE, records, skipped, skippedWindows, ...sumOfUse(this.#detector.use.values()) };
   }
 }
+
+/** Packets have right addresses, and windows that are not of the future. */
+const NONE = { ahead: 0, invalidAddresses: 0, invalidNumbers: 0, invalidTimes: 0 };
 
 function showsEndpoints({ resourceType, fields }: FlowLog): boolean {
   if (fields.length === 0) return true;

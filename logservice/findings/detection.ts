@@ -2,11 +2,12 @@
  * Runs the rules over what was stored: reads what is fresh after each commit, in small steps between uploads, and at each end of a window
  * makes findings of what the rules signal.
  *
- * A rule looks back over some time, which it keeps in memory. After a restart the records of the last minutes are read once more for that:
- * the book knows what it has recorded, so nothing is found twice.
+ * A rule looks back over some time, which it keeps in memory. After a restart the records of the last minutes, and of a day as far as
+ * that is not too many, are read once more for that: the book has what was found in them, so nothing is found twice.
  */
 import type { Detector } from '../../detect/detector.ts';
 import type { FindingEvent } from '../../detect/finding.ts';
+import { type LookedAt, sumOfUse } from '../../detect/looked-at.ts';
 import type { Observed } from '../../detect/observed.ts';
 import type { EndedWindow } from '../../detect/window-observer.ts';
 import type { FindingsFile, Found } from './findings-file.ts';
@@ -25,6 +26,8 @@ export interface DetectionOptions {
   readonly now: () => number;
   /** Records that may be stored and not looked at; beyond that the older half is left out. */
   readonly behindMax?: number;
+  /** Logs that are read again after a restart, beyond those of the last minutes. */
+  readonly againMax?: number;
   /** How often it looks which findings are quiet. */
   readonly quietMs?: number;
   readonly onEvents: (events: readonly FindingEvent[]) => void;
@@ -33,8 +36,10 @@ export interface DetectionOptions {
 
 /** How long nothing more of a window may come before it has ended. */
 const QUIET_MS = 1000;
-/** Read again after a restart: the longest span of a rule that forgets by the minute. */
+/** Read again after a restart: what rules look back over that forget by the minute, and by the day as far as it is so many logs. */
 const READ_AGAIN_MS = 600_000;
+const READ_AGAIN_MS_MAX = 86_400_000;
+const READ_AGAIN_LOGS = 200_000;
 const BEHIND_MAX = 2_000_000;
 /** A cursor alone is written so often. */
 const CURSOR_MS = 60_000;
@@ -47,28 +52,13 @@ const LATE_SECONDS = 60;
 /** Findings are closed so often where no window ends. */
 const CLOSE_MS = 10_000;
 
-/** Of records since the start. */
-export interface LookedAt {
-  /** That the rules saw. */
-  readonly records: number;
-  /** That claimed to be from the future, or were stored faster than they are looked at. */
-  readonly ahead: number;
-  readonly skipped: number;
-  /** That no agent writes, by what is wrong: an address, a number, a time. */
-  readonly invalidAddresses: number;
-  readonly invalidNumbers: number;
-  readonly invalidTimes: number;
-  /** Of a span of a rule that had ended; once for each rule. */
-  readonly late: number;
-  /** Subjects that rules forgot because there were too many, and findings of a window beyond those that a rule may have. */
-  readonly subjectsEvicted: number;
-  readonly unreported: number;
-}
-
 export class Detection implements Visitor {
   readonly #options: DetectionOptions;
   readonly #clock = new WindowClock();
   #cursor: bigint | undefined;
+  /** The cursor of the file at the start: what ended in the records before it is in the book. */
+  #known = -1n;
+  #isReadAgain = false;
   #writtenMs = 0;
   #isDue = false;
   #isStopping = false;
@@ -90,10 +80,8 @@ export class Detection implements Visitor {
 
   get counts(): LookedAt {
     const { address: invalidAddresses, number: invalidNumbers, time: invalidTimes } = this.#faults;
-    const uses = [...this.#options.detector.use.values()];
-    const sum = (name: 'late' | 'evicted' | 'unreported') => uses.reduce((total, use) => total + use[name], 0);
-    const ofRules = { late: sum('late'), subjectsEvicted: sum('evicted'), unreported: sum('unreported') };
-    return { ...this.#counts, invalidAddresses, invalidNumbers, invalidTimes, ...ofRules };
+    const ofRules = sumOfUse(this.#options.detector.use.values());
+    return { ...this.#counts, skippedWindows: 0, invalidAddresses, invalidNumbers, invalidTimes, ...ofRules };
   }
 
   /** End of the last window that was looked at, Unix seconds. */
@@ -188,6 +176,7 @@ export class Detection implements Visitor {
   async #visit(next: Fresh): Promise<void> {
     this.#pace.begin();
     this.#readClock();
+    this.#isReadAgain = next.cursor <= this.#known;
     try {
       await this.#options.fresh.visit(next, this);
     } catch (error) {
@@ -195,6 +184,7 @@ export class Detection implements Visitor {
       const { message } = error as Error;
       this.#options.log(`log service: looking for findings in uploads failed, and they are left out: ${message}`);
     }
+    this.#isReadAgain = false;
   }
 
   /** Further on, where more is stored than it can look at. */
@@ -209,14 +199,17 @@ export class Detection implements Visitor {
     return further;
   }
 
-  /** Before what came in the last minutes until it stopped, however long ago that is. */
+  /** Before what came in the last minutes or day until it stopped, however long ago that is. */
   async #firstCursor(): Promise<bigint> {
-    const { fresh, now, reading, found } = this.#options;
+    const { fresh, now, reading, found, againMax = READ_AGAIN_LOGS } = this.#options;
     const { cursor } = found;
+    this.#known = cursor ?? this.#known;
     const receivedMs = cursor === undefined ? undefined : await reading(() => fresh.receivedMs(cursor));
     const readMs = Math.min(now(), receivedMs ?? Number.POSITIVE_INFINITY);
-    const again = await reading(() => fresh.cursorAt(readMs - READ_AGAIN_MS));
-    return cursor !== undefined && cursor < again ? cursor : again;
+    const last = await reading(() => fresh.cursorAt(readMs - READ_AGAIN_MS));
+    const day = await reading(() => fresh.cursorAt(readMs - READ_AGAIN_MS_MAX));
+    const many = await reading(() => fresh.newest(day, againMax));
+    return [last, many, cursor ?? last].reduce((first, each) => (each < first ? each : first));
   }
 
   #quiet(): void {
@@ -231,6 +224,8 @@ export class Detection implements Visitor {
     const { detector, found } = this.#options;
     const { start, end } = window;
     const signals = detector.close({ start: this.#spanTime(start), end });
+    // What the book says of it may have been suppressed, or forgotten.
+    if (this.#isReadAgain) return;
     this.#note(found.book.record(signals, end, this.#nowSeconds));
   }
 

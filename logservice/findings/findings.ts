@@ -2,6 +2,7 @@
 import type { Analysis } from '../../analyses/analysis.ts';
 import {
   type AskedFindings,
+  type BookAndEvents,
   type FindingsAnswer,
   type FollowedEvents,
   Followers,
@@ -13,7 +14,7 @@ import type { Finding, FindingEvent, Suppression } from '../../detect/finding.ts
 import type { SuppressionRequest } from '../../detect/suppressions.ts';
 import { StoreError } from '../model/store-error.ts';
 import type { Store } from '../store/store.ts';
-import { Detection, type LookedAt } from './detection.ts';
+import { Detection } from './detection.ts';
 import { eventLine } from './event-line.ts';
 import { FindingsFile, type Found } from './findings-file.ts';
 import { FreshRecords } from './fresh-records.ts';
@@ -22,15 +23,14 @@ export interface FindingsOptions {
   readonly folder: string;
   readonly store: Store;
   readonly topic: string;
-  readonly rules: readonly Analysis[];
+  /** All that may run. */
+  readonly catalogue: readonly Analysis[];
+  /** Names of those that do; undefined for those that run by default. */
+  readonly rules: readonly string[] | undefined;
   readonly now: () => number;
   readonly log: (line: string) => void;
   /** Told of each event, for people; undefined where somebody else tells it. */
   readonly tell: ((line: string) => void) | undefined;
-}
-
-export interface LookedFindings extends FindingsAnswer {
-  readonly looked: LookedAt;
 }
 
 export const FOLLOWERS_MAX = 32;
@@ -48,14 +48,14 @@ export class Findings {
   }
 
   private constructor(options: FindingsOptions, fresh: FreshRecords) {
-    const { folder, store, rules, now, log } = options;
+    const { folder, store, catalogue, rules, now, log } = options;
     this.#options = options;
     this.#file = new FindingsFile(folder, log);
-    this.#found = this.#file.read(rules);
+    this.#found = this.#file.read(catalogue);
     this.#detection = new Detection({
       found: this.#found,
       file: this.#file,
-      detector: new Detector(rules),
+      detector: new Detector(catalogue, rules === undefined ? {} : { rules }),
       fresh,
       reading: (work) => store.gate.within(work),
       now,
@@ -70,9 +70,8 @@ export class Findings {
     this.#detection.look();
   }
 
-  list(asked: AskedFindings): LookedFindings {
-    const answer = listFindings(this.#found, asked, this.#detection.windowEnd ?? null);
-    return { ...answer, looked: this.#detection.counts };
+  list(asked: AskedFindings): FindingsAnswer {
+    return listFindings(this.#lookedAt, asked, this.#detection.windowEnd ?? null);
   }
 
   get(id: string): Finding | undefined {
@@ -81,7 +80,7 @@ export class Findings {
 
   /** Undefined for one too many. */
   follow(following: Following): Promise<FollowedEvents | undefined> {
-    return this.#followers.follow(this.#found, this.#isStopping ? { ...following, waitMs: 0 } : following);
+    return this.#followers.follow(this.#lookedAt, this.#isStopping ? { ...following, waitMs: 0 } : following);
   }
 
   /** Who waits is answered now, and nobody waits from now on. */
@@ -133,6 +132,11 @@ export class Findings {
         error,
       );
     }
+  }
+
+  get #lookedAt(): BookAndEvents {
+    const { book, events } = this.#found;
+    return { book, events, looked: () => this.#detection.counts };
   }
 
   get #nowSeconds(): number {

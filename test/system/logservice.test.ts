@@ -182,6 +182,7 @@ test.each([
   ['--topic=-', 64],
   ['--retention-days=0', 64],
   ['--store-bytes-max=1', 64],
+  ['--rules=scan-ports,scan', 64],
   ['--nonsense', 64],
   ['--store=/dev/null/nowhere', 73],
 ])('with %s it ends with %d and one line', async (word, code) => {

@@ -6,6 +6,18 @@ import { createLedger } from '../../../agent/model/ledger.ts';
 import type { RecorderMessage } from '../../../agent/threads/recorder.ts';
 import { recordedLog } from '../../support/recorded-log.ts';
 
+const LOOKED = {
+  records: 9,
+  skipped: 0,
+  skippedWindows: 0,
+  ahead: 0,
+  invalidAddresses: 0,
+  invalidNumbers: 0,
+  invalidTimes: 0,
+  late: 0,
+  subjectsEvicted: 0,
+  unreported: 0,
+};
 const POINT = {
   flowLog: { ...FLOW_LOG_DEFAULTS, id: 'fl-1', accountId: '-', windowSeconds: 60 },
   interfaceId: 'eni-1',
@@ -79,7 +91,7 @@ const RECORDER_MESSAGES: { readonly [K in RecorderMessage['kind']]: readonly [Me
       detected: {
         windowEnd: 120,
         signals: [],
-        numbers: { records: 9, recordsLeftOut: 0, windowsLeftOut: 0, subjectsEvicted: 0 },
+        looked: LOOKED,
       },
     },
     undefined,

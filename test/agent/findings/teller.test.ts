@@ -10,6 +10,7 @@ import { Webhook } from '../../../agent/findings/webhook.ts';
 import type { Facts, Log } from '../../../agent/telemetry/log.ts';
 import { EventLog } from '../../../detect/event-log.ts';
 import type { Finding, FindingChange, FindingEvent } from '../../../detect/finding.ts';
+import { type LookedAt, sumOfUse } from '../../../detect/looked-at.ts';
 
 let folder: string;
 let lines: string[];
@@ -29,10 +30,20 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
+const NONE = {
+  skipped: 0,
+  skippedWindows: 0,
+  ahead: 0,
+  invalidAddresses: 0,
+  invalidNumbers: 0,
+  invalidTimes: 0,
+};
+
 /** A book in this process, as the log service answers of its own. */
 class Book implements FindingsSource {
   events = new EventLog();
   skipped = 0;
+  looked: LookedAt | undefined;
   isAway = false;
   #wake: () => void = () => undefined;
 
@@ -56,6 +67,7 @@ class Book implements FindingsSource {
       log: this.events.id,
       open,
       counts,
+      looked: this.looked,
       skipped: this.skipped,
     };
   }
@@ -129,6 +141,15 @@ describe('findings are told', () => {
       counts: { opened: 3 },
       webhook: { deliveredEvents: 2 },
     });
+  });
+
+  test('with what the rules looked at, as far as that is known', async () => {
+    const book = new Book();
+    const teller = start(book);
+    await expect.poll(() => teller.numbers).toMatchObject({ looked: null });
+    book.looked = { ...sumOfUse([]), ...NONE, records: 9 };
+    book.add(happened('opened'));
+    await expect.poll(() => teller.numbers).toMatchObject({ looked: { records: 9, late: 0 } });
   });
 
   test('once over a restart, and again to a webhook that had not accepted them', async () => {

@@ -72,6 +72,18 @@ const FINDINGS: FindingsStatus = {
   evictedClosed: 0,
   missedEvents: 0,
   skippedEvents: 0,
+  looked: {
+    records: 9,
+    skipped: 1,
+    skippedWindows: 1,
+    ahead: 1,
+    invalidAddresses: 1,
+    invalidNumbers: 1,
+    invalidTimes: 1,
+    late: 1,
+    subjectsEvicted: 1,
+    unreported: 1,
+  },
   webhook: {
     pendingEvents: 1,
     deliveredEvents: 2,

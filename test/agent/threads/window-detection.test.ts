@@ -109,7 +109,18 @@ describe('a window', () => {
             until: START + 60,
           },
         ],
-        numbers: { records: 15, recordsLeftOut: 0, windowsLeftOut: 0, subjectsEvicted: 0 },
+        looked: {
+          records: 15,
+          skipped: 0,
+          skippedWindows: 0,
+          ahead: 0,
+          invalidAddresses: 0,
+          invalidNumbers: 0,
+          invalidTimes: 0,
+          late: 0,
+          subjectsEvicted: 0,
+          unreported: 0,
+        },
       },
     ]);
   });
@@ -127,7 +138,7 @@ describe('a window', () => {
     const world = new World();
     world.durable(window({ start: START + 60 }), window({ start: START, records: scan(5, 500) }));
     world.detection.end();
-    expect(world.detected[0]).toMatchObject({ signals: [{ figures: { ports: 15 } }], numbers: { windowsLeftOut: 1 } });
+    expect(world.detected[0]).toMatchObject({ signals: [{ figures: { ports: 15 } }], looked: { skippedWindows: 1 } });
   });
 
   test('of another flow log of the interface is not counted again, until the first one is gone', () => {
@@ -148,7 +159,7 @@ describe('a window', () => {
     const records = { next: (record: FlowRecord) => left-- > 0 && Boolean(Object.assign(record, SYN)) };
     world.durable({ ...window(), records: () => records });
     world.detection.end();
-    expect(world.detected[0]!.numbers).toMatchObject({ records: RECORDS_MAX, recordsLeftOut: 7 });
+    expect(world.detected[0]!.looked).toMatchObject({ records: RECORDS_MAX, skipped: 7 });
   });
 
   test('whose memory cannot be mapped is left out; any other error is one', () => {
@@ -161,7 +172,7 @@ describe('a window', () => {
     });
     world.durable(failing(new OperationalError('memory.exhausted', 'no memory')));
     world.detection.end();
-    expect(world.detected[0]!.numbers.windowsLeftOut).toBe(1);
+    expect(world.detected[0]!.looked.skippedWindows).toBe(1);
     expect(() => world.durable(failing(new TypeError('a fault')))).toThrow('a fault');
   });
 

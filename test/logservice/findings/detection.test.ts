@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { readCatalogue } from '../../../analyses/catalogue.ts';
 import { Detector } from '../../../detect/detector.ts';
 import type { FindingEvent } from '../../../detect/finding.ts';
@@ -8,7 +8,7 @@ import { FreshRecords } from '../../../logservice/findings/fresh-records.ts';
 import { Store } from '../../../logservice/store/store.ts';
 import { Writer } from '../../../logservice/store/writer.ts';
 import { encodeGroups, removeFolder, type TestLog, temporaryFolder } from '../harness.ts';
-import { ledger, scan, windowAgo } from './scan-traffic.ts';
+import { ledger, record, scan, windowAgo } from './scan-traffic.ts';
 
 let folder: string;
 let store: Store;
@@ -182,4 +182,39 @@ test('leaves out what cannot be looked at, says so, and reads on', async () => {
   detection.look();
   await expect.poll(subjects, { timeout: 20_000 }).toEqual(['10.0.0.9']);
   await detection.stop();
+});
+
+describe('of a day before a restart', () => {
+  const rejected = { srcaddr: '10.0.0.8', dstaddr: '10.0.0.1', dstport: '443', packets: '50', action: 'REJECT' };
+  const other = { ...rejected, srcaddr: '10.0.0.7' };
+  const rules = () => events.map(({ finding }) => finding.rule);
+
+  /** A rejection of forty minutes ago, and what was accepted since. */
+  async function restarted(againMax: number): Promise<Detection> {
+    nowMs = Math.floor(nowMs / 86_400_000) * 86_400_000 + 43_200_000;
+    await write(Array.from({ length: 30 }, () => record(ended(5), rejected)));
+    nowMs += 2_400_000;
+    await write([record(ended(5), other)]);
+    // As an earlier run wrote it.
+    const found = fileOf().read(RULES);
+    found.cursor = 2n;
+    await fileOf().write(found);
+    nowMs += 60_000;
+    await write([record(ended(5), { ...rejected, action: 'ACCEPT', 'tcp-flags': '27' })]);
+    const after = await detectionOf({ againMax });
+    after.look();
+    await expect.poll(() => after.windowEnd, { timeout: 20_000 }).toBe(ended(5).end);
+    await after.stop();
+    return after;
+  }
+
+  test('as much is read again as is not too much', async () => {
+    expect((await restarted(200_000)).counts.records).toBe(32);
+    expect(rules()).toEqual(['rejected-then-accepted']);
+  });
+
+  test('no more than the last minutes where it is', async () => {
+    expect((await restarted(10)).counts.records).toBe(2);
+    expect(rules()).toEqual([]);
+  });
 });

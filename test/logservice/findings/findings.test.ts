@@ -99,6 +99,14 @@ describe('a port scan in the uploads', () => {
     expect((await caller.eventsAfter(0, 1)).map(({ finding }) => finding.subject['srcaddr'])).toEqual(['10.0.0.8']);
   });
 
+  test('is found where its rule runs, and rules that do not run by default find what they are asked for', async () => {
+    await restart({ rules: ['new-peer'] });
+    const peer = { srcaddr: '10.0.0.8', dstaddr: '10.0.0.1', dstport: '443', packets: '50', 'tcp-flags': '27' };
+    await caller.send(...scan(windowAgo(1)), record(windowAgo(1), peer), ledger(windowAgo(1)));
+    const events = await caller.eventsAfter(0, 1);
+    expect(new Set(events.map(({ finding }) => finding.rule))).toEqual(new Set(['new-peer']));
+  });
+
   test('is not hidden by records that claim to be from the future', async () => {
     const ahead = { start: 4_000_000_000, end: 4_000_000_010 };
     const forged = scan(ahead, { source: '10.0.0.8' });
