@@ -209,7 +209,8 @@ export class Detection implements Visitor {
     const last = await reading(() => fresh.cursorAt(readMs - READ_AGAIN_MS));
     const day = await reading(() => fresh.cursorAt(readMs - READ_AGAIN_MS_MAX));
     const many = await reading(() => fresh.newest(day, againMax));
-    return [last, many, cursor ?? last].reduce((first, each) => (each < first ? each : first));
+    if (many < last) return cursor === undefined || many < cursor ? many : cursor;
+    return cursor === undefined || last < cursor ? last : cursor;
   }
 
   #quiet(): void {
