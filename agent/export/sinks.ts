@@ -8,8 +8,9 @@ import { FILE } from './file/kind.ts';
 import { IPFIX } from './ipfix/kind.ts';
 import { OTLP } from './otlp/kind.ts';
 import type { Needs, SinkKind } from './sink-kind.ts';
+import { STDOUT } from './stdout/kind.ts';
 
-export const SINKS: readonly SinkKind[] = [CLS, OTLP, IPFIX, FILE];
+export const SINKS: readonly SinkKind[] = [CLS, OTLP, IPFIX, FILE, STDOUT];
 
 /** What a URL names; undefined for one of no kind, or with a user, whom no kind takes; `needs` where something beside it is missing. */
 export function sinkFromUrl(url: URL, environment: Environment): SinkPlan | Needs | undefined {

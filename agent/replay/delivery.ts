@@ -30,7 +30,8 @@ export async function deliverTo(invocation: Invocation, header: ReplayHeader): P
 }
 
 function parseTarget(text: string, environment: Invocation['env']): SinkPlan {
-  const plan = URL.canParse(text) ? sinkFromUrl(new URL(text), environment) : undefined;
+  const url = text === '-' ? 'stdout:' : text;
+  const plan = URL.canParse(url) ? sinkFromUrl(new URL(url), environment) : undefined;
   if (plan === undefined) {
     throw new OperationalError(
       'usage.invalid',
