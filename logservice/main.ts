@@ -1,6 +1,7 @@
 import { StoreError } from './model/store-error.ts';
 import { parseOptions, USAGE } from './options.ts';
 import { type RunningService, startService } from './service.ts';
+import { answerOneSearch } from './stopped-store.ts';
 import { visible } from './visible-text.ts';
 
 /** The process of the log service: options in, one ready line out, then nothing but warnings until it is stopped. */
@@ -18,6 +19,7 @@ async function main(): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
+  if (options.search) return await answerOneSearch(options.folder);
   // The database makes files as it needs them; what it keeps is for its owner only.
   process.umask(0o077);
   // From here on a signal stops in good order, even amid the start.

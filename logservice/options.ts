@@ -19,6 +19,8 @@ export interface Options {
   readonly logFindings: boolean;
   /** End when standard input ends: for a parent that wants no orphan. */
   readonly untilStdinEnds: boolean;
+  /** Answer one search of a store that no service has, and end. */
+  readonly search: boolean;
   readonly help: boolean;
 }
 
@@ -32,6 +34,7 @@ export const USAGE = `Usage: node logservice/main.js [options]
   --rules NAME[,NAME...] Rules of findings that run instead of those that run by default (docs/findings.md).
   --log-findings         A line on standard error for each finding that is opened, worsened, repeated or closed.
   --until-stdin-ends     Stop when standard input ends.
+  --search               Answer one search of a stopped store, a line of JSON on standard input as POST /search takes it, and end.
   --help
 `;
 
@@ -71,6 +74,7 @@ export function parseOptions(words: readonly string[]): Options | string {
     rules,
     logFindings: values['log-findings'],
     untilStdinEnds: values['until-stdin-ends'],
+    search: values.search,
     help: values.help,
   };
 }
@@ -87,6 +91,7 @@ function parseWords(words: readonly string[]) {
       rules: { type: 'string' },
       'log-findings': { type: 'boolean', default: false },
       'until-stdin-ends': { type: 'boolean', default: false },
+      search: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   }).values;

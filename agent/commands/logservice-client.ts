@@ -1,6 +1,6 @@
 /** Asks the log service that runs on a store folder: its address and its key are in files of that folder. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { DEFAULT_TIMEOUTS } from '../export/http/exchange.ts';
 import { OperationalError } from '../model/operational-error.ts';
 import type { SearchAnswer, SearchQuestion } from '../model/search.ts';
 import { EMBEDDED_FOLDER } from './embedded-folder.ts';
+import { searchStopped } from './stopped-store.ts';
 
 /** The folder of the store when none is named, below the current folder. */
 export const DEFAULT_STORE_FOLDER = `${EMBEDDED_FOLDER}/logservice`;
@@ -24,8 +25,9 @@ export interface LogServiceLocation {
   readonly credentials: { readonly secretId: string; readonly secretKey: string };
   /** The topic that is searched when none is named. */
   readonly topicId: string;
-  /** For messages. */
   readonly storeFolder: string;
+  /** No service has the store: it is read in place. */
+  readonly isStopped?: boolean;
 }
 
 /** The service ends a search after 30 seconds itself. */
@@ -46,6 +48,7 @@ export function locateLogService(
     readonly credentials?: LogServiceLocation['credentials'] | undefined;
   } = {},
 ): LogServiceLocation {
+  if (overrides.url === undefined && isStopped(storeFolder)) return stoppedStore(storeFolder, overrides.topicId);
   const running = overrides.url === undefined ? readStore(storeFolder, 'service.json') : {};
   const { secretId, secretKey } = overrides.credentials ?? readStore(storeFolder, 'credentials.json');
   const url = overrides.url ?? (URL.canParse(String(running['url'])) ? new URL(String(running['url'])) : undefined);
@@ -60,18 +63,31 @@ export function locateLogService(
   return { url, socketPath, credentials: { secretId, secretKey }, topicId, storeFolder };
 }
 
+function isStopped(storeFolder: string): boolean {
+  return existsSync(join(storeFolder, 'logs.duckdb')) && !existsSync(join(storeFolder, 'service.json'));
+}
+
+function stoppedStore(storeFolder: string, topicId = ''): LogServiceLocation {
+  const credentials = { secretId: '', secretKey: '' };
+  return { url: new URL('http://127.0.0.1'), credentials, topicId, storeFolder, isStopped: true };
+}
+
+function notRunning(storeFolder: string, error?: unknown): OperationalError {
+  return new OperationalError(
+    'logservice.unreachable',
+    `Locating the log service of ${storeFolder} failed: no log service is running. Start one: ${startLine(storeFolder)}.`,
+    error,
+  );
+}
+
 function readStore(storeFolder: string, name: string): Readonly<Record<string, unknown>> {
   const path = join(storeFolder, name);
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const why =
-      code === 'ENOENT'
-        ? `no log service is running. Start one: ${startLine(storeFolder)}`
-        : code === 'EACCES'
-          ? `permission denied on ${path}. Run as the user of the log service`
-          : message;
+    if (code === 'ENOENT') throw notRunning(storeFolder, error);
+    const why = code === 'EACCES' ? `permission denied on ${path}. Run as the user of the log service` : message;
     throw new OperationalError(
       'logservice.unreachable',
       `Locating the log service of ${storeFolder} failed: ${why}.`,
@@ -111,21 +127,26 @@ export class LogServiceClient {
   async search(question: SearchQuestion): Promise<SearchAnswer> {
     const { query, exclude, fromMs, toMs, limit, topicId = this.#location.topicId, signal } = question;
     const body = { topic_id: topicId, query, exclude, from: fromMs, to: toMs, limit };
-    return (await this.ask({ method: 'POST', path: '/search', body, signal })) as unknown as SearchAnswer;
+    if (this.#location.isStopped === true) return await this.#searchStopped(body, signal);
+    try {
+      return (await this.ask({ method: 'POST', path: '/search', body, signal })) as unknown as SearchAnswer;
+    } catch (error) {
+      // A service that was killed leaves its address behind.
+      if (this.#location.socketPath === undefined || !(error instanceof Error && isRefused(error.cause))) throw error;
+      return await this.#searchStopped(body, signal);
+    }
+  }
+
+  async #searchStopped(question: object, signal: AbortSignal | undefined): Promise<SearchAnswer> {
+    const text = await searchStopped(this.#location.storeFolder, question, signal);
+    return answerIn(200, text, this.#location.storeFolder) as unknown as SearchAnswer;
   }
 
   /** One request and its answer, an object. @throws OperationalError as `search` does */
   async ask(question: ServiceQuestion): Promise<Readonly<Record<string, unknown>>> {
+    if (this.#location.isStopped === true) throw notRunning(this.#location.storeFolder);
     const { status, text } = await this.#exchange(question);
-    const answer = parseObject(text);
-    if (status === 200 && answer !== undefined) return answer;
-    const { errormessage } = answer ?? {};
-    throw new OperationalError(
-      'logservice.refused',
-      typeof errormessage === 'string'
-        ? errormessage
-        : `Asking ${this.#location.url.origin} failed: answer ${status} is not from a log service.`,
-    );
+    return answerIn(status, text, this.#location.url.origin);
   }
 
   async #exchange(question: ServiceQuestion): Promise<{ readonly status: number; readonly text: string }> {
@@ -177,9 +198,22 @@ export class LogServiceClient {
   }
 }
 
+/** @throws OperationalError with what the service refused it for */
+function answerIn(status: number, text: string, asked: string): Readonly<Record<string, unknown>> {
+  const answer = parseObject(text);
+  const { errormessage, errorcode } = answer ?? {};
+  if (status === 200 && answer !== undefined && errorcode === undefined) return answer;
+  throw new OperationalError(
+    'logservice.refused',
+    typeof errormessage === 'string'
+      ? errormessage
+      : `Asking ${asked} failed: answer ${status} is not from a log service.`,
+  );
+}
+
 /** No address has a listener. */
-function isRefused({ message }: Error): boolean {
-  return /ECONNREFUSED|ENOENT/.test(message);
+function isRefused(error: unknown): boolean {
+  return error instanceof Error && /ECONNREFUSED|ENOENT/.test(error.message);
 }
 
 function exchange(request: http.ClientRequest, body: string): Promise<{ status: number; text: string }> {

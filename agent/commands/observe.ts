@@ -119,7 +119,8 @@ async function lookAtStore(invocation: Invocation): Promise<number> {
   const nowMs = Date.now();
   const interfaceIds = invocation.has('interface') ? await runningInterfaces(invocation) : new Map();
   const condition = conditionText(invocation, interfaceIds);
-  const client = new LogServiceClient(await namedLogService('observe', invocation), Date.now);
+  const location = await namedLogService('observe', invocation);
+  const client = new LogServiceClient(location, Date.now);
   const { conversations, records, notes } = await lookBack((question) => client.search(question), {
     condition,
     ...searchTimes('observe', invocation, nowMs),
@@ -130,7 +131,7 @@ async function lookAtStore(invocation: Invocation): Promise<number> {
   const noun = invocation.flag('single-flows') ? 'flow' : 'conversation';
   const summary = `${counted(conversations.length, noun)} of ${counted(records, 'record')}`;
   for (const line of [summary, ...notes]) invocation.stderr.write(`${visible(line)}\n`);
-  if (records === 0 && !invocation.has('url')) await writeFirstWindowNote(invocation, nowMs);
+  if (records === 0 && !invocation.has('url')) await writeFirstWindowNote(invocation, location.storeFolder, nowMs);
   return EXIT.ok;
 }
 

@@ -59,7 +59,9 @@ export const query: Command = {
     const width = (invocation.stdout.isTTY && invocation.stdout.columns) || undefined;
     if (answer.rows.length > 0 || format !== 'table') invocation.stdout.write(formatFound(answer, format, width));
     if (format === 'table' || answer.rows.length === 0) invocation.stderr.write(summary(answer, limit));
-    if (answer.rows.length === 0 && !invocation.has('url')) await writeFirstWindowNote(invocation, nowMs);
+    if (answer.rows.length === 0 && !invocation.has('url')) {
+      await writeFirstWindowNote(invocation, location.storeFolder, nowMs);
+    }
     return EXIT.ok;
   },
 };

@@ -20,6 +20,8 @@ export interface SearchesOptions {
   /** The program of the process. */
   readonly worker: string;
   readonly timeoutMs?: number | undefined;
+  /** Where searches spill; beside the store if it is not named. */
+  readonly spillIn?: string;
 }
 
 export interface SearchQuestion extends Omit<SearchRequest, 'topicId'> {
@@ -148,8 +150,8 @@ export class Searches {
   }
 
   #start(): SearchProcess {
-    const { worker, storePath } = this.#options;
-    return new SearchProcess({ worker, storePath, spillFolder: spillFolder(storePath, Searches.#started++) });
+    const { worker, storePath, spillIn = dirname(storePath) } = this.#options;
+    return new SearchProcess({ worker, storePath, spillFolder: join(spillIn, `search-${Searches.#started++}.tmp`) });
   }
 
   #giveBack(searcher: SearchProcess): void {
@@ -163,10 +165,6 @@ export class Searches {
   #endIdle(): void {
     for (const searcher of this.#idle.splice(0)) searcher.end(new Refusal('InternalError', 'The process was idle.'));
   }
-}
-
-function spillFolder(storePath: string, number: number): string {
-  return join(dirname(storePath), `search-${number}.tmp`);
 }
 
 /** Removes what a killed service left; only for its successor, before it searches. */

@@ -191,7 +191,7 @@ function makeFolder(folder: string): void {
   }
 }
 
-function openError(folder: string, path: string, error: Error): StoreError {
+export function openError(folder: string, path: string, error: Error): StoreError {
   const holder = /Conflicting lock is held in (.*?)\. /.exec(error.message)?.[1];
   if (holder !== undefined) {
     return new StoreError(

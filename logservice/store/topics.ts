@@ -36,7 +36,7 @@ export function parseTopicRequest(text: string): TopicRequest | undefined {
 
 /** Reads the topics, adds and changes what the start asks for, and writes them back if that made a difference. */
 export function loadTopics(path: string, requests: readonly TopicRequest[]): ReadonlyMap<string, Topic> {
-  const before = existsSync(path) ? readTopics(path) : [];
+  const before = storedTopics(path);
   const topics = new Map(before.map((topic) => [topic.id, topic]));
   for (const request of requests) {
     const known = topics.get(request.id) ?? { id: request.id, index: true, closed: false };
@@ -51,6 +51,11 @@ export function loadTopics(path: string, requests: readonly TopicRequest[]): Rea
     writeDurably(path, `${JSON.stringify({ topics: after }, null, 2)}\n`, 0o600);
   }
   return topics;
+}
+
+/** Those of a store as it is. */
+export function storedTopics(path: string): readonly Topic[] {
+  return existsSync(path) ? readTopics(path) : [];
 }
 
 function readTopics(path: string): readonly Topic[] {
