@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { Resolver } from 'node:dns/promises';
 import type { Invocation } from '../cli/command.ts';
 import type { FlowTally } from '../live-table/flow-tally.ts';
@@ -6,7 +5,7 @@ import type { LiveContext } from '../live-table/live-table.ts';
 import { createPrinter } from '../output/printed-output.ts';
 import type { TextOutput } from '../terminal/text-output.ts';
 import { createAnnotators } from '../threads/annotators.ts';
-import { hostAddresses } from '../threads/host-addresses.ts';
+import { ANNOTATOR_SOURCES } from './known-records.ts';
 import { LiveScreen } from './live-screen.ts';
 import { programTitle } from './messages.ts';
 import { Names } from './names.ts';
@@ -14,8 +13,6 @@ import type { DebugPlan } from './plan.ts';
 import { jsonPresenter, livePresenter, type Presenter, recordPresenter, tablePresenter } from './presenter.ts';
 
 const NAME_TIMEOUT_MS = 2000;
-/** What a run without configuration can know. */
-const ANNOTATOR_SOURCES = { regions: [], interfaces: hostAddresses, seed: () => randomInt(2 ** 32) };
 
 /** The presenter for the format of the run. */
 export function createPresenter(

@@ -3,8 +3,7 @@
  * names are wanted, at most a few questions wait at once, and what was asked once is not asked again.
  */
 
-import type { WatchedFlow } from '../live-table/flow-tally.ts';
-import { joinPort, recordAddress } from '../record/endpoint.ts';
+import { joinPort } from '../record/endpoint.ts';
 import { serviceName } from '../record/service-name.ts';
 
 export const QUESTIONS_MAX = 8;
@@ -26,17 +25,14 @@ export class Names {
     this.#onName = onName;
   }
 
-  /** `www.example.com:https`; the address until its name is known, and where it has none. */
-  write({ record }: WatchedFlow, side: 'source' | 'destination'): string {
-    const port = side === 'source' ? record.sourcePort : record.destinationPort;
-    const hasPorts = record.sourcePort !== 0 || record.destinationPort !== 0;
-    const address = recordAddress(record, side);
+  /** `www.example.com:https`; the address until its name is known, and where it has none. @param port undefined where there is none */
+  write(address: string, port: number | undefined): string {
+    const family = address.includes(':') ? 6 : 4;
     const name = this.#nameOf(address);
-    const service = serviceName(port);
-    if (name === '' && service === undefined) return joinPort(record.family, address, hasPorts ? port : undefined);
-    const host = name === '' ? joinPort(record.family, address, undefined) : name;
-    const bracketed = name === '' && record.family === 6 ? `[${host}]` : host;
-    return hasPorts ? `${bracketed}:${service ?? port}` : host;
+    const service = port === undefined ? undefined : serviceName(port);
+    if (name === '' && service === undefined) return joinPort(family, address, port);
+    const host = name === '' && family === 6 ? `[${address}]` : name || address;
+    return port === undefined ? host : `${host}:${service ?? port}`;
   }
 
   #nameOf(address: string): string {

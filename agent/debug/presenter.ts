@@ -1,14 +1,16 @@
 /** What a debug run shows while it continues and at its end: a live screen, tables, JSON objects, or plain records. */
 
+import { tableLines, totalLine } from '../live-table/flow-table.ts';
 import type { FlowTally } from '../live-table/flow-tally.ts';
-import { type LiveContext, lossText, tableLines, totalLine } from '../live-table/live-table.ts';
-import { DEFAULT_CHOICES, type ViewChoices, viewOf } from '../live-table/live-view.ts';
+import { type LiveContext, lossText } from '../live-table/live-table.ts';
+import { DEFAULT_CHOICES, type View, type ViewChoices, viewOf } from '../live-table/live-view.ts';
 import { SCREEN_FLOWS_MAX, screenObject } from '../live-table/screen-object.ts';
 import type { ObservationPoint } from '../model/flow-log.ts';
 import type { OutputWindow } from '../model/window-output.ts';
 import { AnnotatedOutput } from '../output/annotated-output.ts';
 import { textDestination } from '../output/byte-destination.ts';
 import { PrintedOutput } from '../output/printed-output.ts';
+import { humanCount } from '../record/human.ts';
 import type { RecordPrinter } from '../record/printer.ts';
 import type { TextOutput } from '../terminal/text-output.ts';
 import { visible } from '../terminal/visible-text.ts';
@@ -112,10 +114,16 @@ async function writeTable({ tally, stdout, context }: Shown, choices: ViewChoice
   const lines = [
     ...(title === undefined ? [] : [title]),
     ...(view.flows === 0 ? [] : tableLines(view, choices.sort, context(), width)),
-    totalLine(tally, view, view.rows.length),
+    totalLine(tally, view),
+    ...notShown(view),
     ...(choices.filter === '' ? [] : [`filter: ${choices.filter}`]),
     ...(loss === '' ? [] : [loss]),
     '',
   ];
   await textDestination(stdout).write(Buffer.from(`${lines.map(visible).join('\n')}\n`));
+}
+
+function notShown({ rows, groups, count, grouping }: View): readonly string[] {
+  const more = count - rows.length - groups.length;
+  return more === 0 ? [] : [`${humanCount(more)} more ${grouping} not shown`];
 }

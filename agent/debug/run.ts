@@ -16,6 +16,7 @@ import { formatLedger } from '../record/ledger-text.ts';
 import { visible } from '../terminal/visible-text.ts';
 import { type RunningDataPlane, startDataPlane } from '../threads/start-data-plane.ts';
 import { createPresenter } from './choose-presenter.ts';
+import { annotateForTable } from './known-records.ts';
 import { beginText, eventText, programTitle, writingText } from './messages.ts';
 import { Notices } from './notices.ts';
 import { createSetup, type DebugPlan, readPlan } from './plan.ts';
@@ -121,10 +122,12 @@ async function watch(run: Run, notices: Notices): Promise<void> {
   const { plan, plane, tally, presenter, report, program, over } = run;
   if (plan.format === 'live') notices.hold();
   presenter.begin();
+  // Rows of records have what is known of them by their fields.
+  const annotate = plan.format === 'text' || plan.format === 'ndjson' ? undefined : annotateForTable();
   try {
     const read = readWindows(plane, plan.interfaceNames.length, {
       async window(point, window) {
-        tally.add(point.interfaceName, window);
+        tally.add(point.interfaceName, window, annotate?.(point, window));
         report?.write(window);
         await presenter.window(point, window);
       },

@@ -11,7 +11,8 @@
 import type { FlowRecord } from '../model/flow-record.ts';
 import { contains, type Network, parseNetwork } from '../packet/address.ts';
 import { protocolNumber } from '../record/protocol-name.ts';
-import { actionOf, type WatchedFlow } from './flow-tally.ts';
+import { actionOf } from './flow-key.ts';
+import type { WatchedFlow } from './flow-tally.ts';
 
 /** @param text of the row as it is shown */
 export type FlowFilter = (flow: WatchedFlow, text: string) => boolean;

@@ -1,140 +1,224 @@
-/** Flows together: the two directions of a conversation, all that a host sends and gets, all of a service. */
-import { Conversation } from '../conversations/conversation.ts';
-import { conversationKey } from '../conversations/conversations.ts';
+/**
+ * Flows together: the two directions of a conversation, all that a host sends and gets, all of a service. Tens of thousands of flows are put in
+ * order with every window, so what only a row shows is made for the rows that are shown.
+ */
+import { Conversation, type End } from '../conversations/conversation.ts';
 import type { FlowView } from '../conversations/flow-view.ts';
-import { joinPort, recordAddress } from '../record/endpoint.ts';
 import { protocolName } from '../record/protocol-name.ts';
 import { serviceName } from '../record/service-name.ts';
-import { actionOf, type Rate, rejectRuleOf, type WatchedFlow } from './flow-tally.ts';
+import { actionOf, rejectRuleOf } from './flow-key.ts';
+import { addressOf, type Rate, type WatchedFlow } from './flow-tally.ts';
 
 export const GROUPINGS = ['flows', 'conversations', 'hosts', 'services'] as const;
 export type Grouping = (typeof GROUPINGS)[number];
 
+/** What groups are put in order by. */
+export interface ListedGroup {
+  /** Stays with it. Of a host and of a service: the filter that finds its flows. */
+  readonly key: string;
+  readonly packets: number;
+  readonly bytes: number;
+  readonly rate: Rate;
+  readonly flows: number;
+  readonly first: number;
+  readonly last: number;
+  /** The rest of it. */
+  row(): Group;
+}
+
 export interface Group {
-  /** The initiator of a conversation, the host, the service. */
-  readonly name: string;
-  /** The responder of a conversation. */
-  readonly other: string;
+  /** Initiator and responder of a conversation; the host, without a port; none of a service. */
+  readonly ends: readonly End[];
+  /** The name of a service. */
+  readonly service: string;
   readonly protocol: number;
   /** How a conversation stands. */
   readonly state: string;
   readonly isRejected: boolean;
-  /** Of `name`; of a service by those who ask it. */
-  sent: Amount;
-  received: Amount;
-  flows: number;
-  rate: Rate;
-  first: number;
-  last: number;
+  /** The first that is known; undefined where nothing was rejected. */
+  readonly rejectRule: string | undefined;
+  /** Of a conversation; undefined where it was not seen. */
+  readonly handshakeMicroseconds: number | undefined;
+  /** By the initiator or the host; of a service by those who ask it. */
+  readonly sent: Amount;
+  readonly received: Amount;
 }
 
 interface Amount {
-  readonly packets: number;
-  readonly bytes: number;
+  packets: number;
+  bytes: number;
 }
 
-/** A conversation with what the tally knows of its flows. */
-interface Counted {
-  readonly conversation: Conversation;
-  flows: number;
-  rate: Rate;
-}
+type RateOf = (flow: WatchedFlow) => Rate;
 
 export function groupsOf(
   flows: Iterable<WatchedFlow>,
   grouping: Exclude<Grouping, 'flows'>,
-  rateOf: (flow: WatchedFlow) => Rate,
-): readonly Group[] {
-  const conversations = conversationsOf(flows, rateOf).map(conversationGroup);
-  if (grouping === 'conversations') return conversations.map(({ group }) => group);
-  const groups = new Map<string, Group>();
-  for (const { conversation, group } of conversations) {
-    if (grouping === 'services') join(groups, { ...group, ...serviceOf(conversation) });
-    else for (const host of hostsOf(conversation, group)) join(groups, host);
+  rateOf: RateOf,
+): readonly ListedGroup[] {
+  switch (grouping) {
+    case 'conversations':
+      return conversationsOf(flows, rateOf);
+    case 'hosts':
+      return hostsOf(flows, rateOf);
+    case 'services':
+      return servicesOf(conversationsOf(flows, rateOf), rateOf);
   }
-  return [...groups.values()];
 }
 
-function conversationsOf(flows: Iterable<WatchedFlow>, rateOf: (flow: WatchedFlow) => Rate): readonly Counted[] {
-  const found = new Map<string, Counted>();
-  for (const watched of flows) {
-    const flow = viewOfFlow(watched);
-    const key = conversationKey(flow);
-    const counted = found.get(key) ?? {
-      conversation: new Conversation(flow),
-      flows: 0,
-      rate: { packets: 0, bytes: 0 },
-    };
-    counted.conversation.add(flow);
-    counted.flows += 1;
-    counted.rate = sum(counted.rate, rateOf(watched));
-    found.set(key, counted);
+/** Both directions of one, of which there are some. */
+export function conversationOf(flows: readonly WatchedFlow[]): Conversation {
+  const views = flows.map(viewOfFlow);
+  const conversation = new Conversation(views[0]!);
+  for (const view of views) conversation.add(view);
+  return conversation;
+}
+
+abstract class Sums implements ListedGroup {
+  readonly key: string;
+  packets = 0;
+  bytes = 0;
+  flows = 0;
+  readonly rate = { packets: 0, bytes: 0 };
+  first = Number.POSITIVE_INFINITY;
+  last = Number.NEGATIVE_INFINITY;
+
+  constructor(key: string) {
+    this.key = key;
+  }
+
+  abstract row(): Group;
+
+  count({ record, first, last }: WatchedFlow, rate: Rate): void {
+    this.packets += record.packets;
+    this.bytes += record.bytes;
+    this.flows += 1;
+    this.rate.packets += rate.packets;
+    this.rate.bytes += rate.bytes;
+    if (first < this.first) this.first = first;
+    if (last > this.last) this.last = last;
+  }
+}
+
+class CountedConversation extends Sums {
+  readonly members: WatchedFlow[] = [];
+
+  override count(flow: WatchedFlow, rate: Rate): void {
+    super.count(flow, rate);
+    this.members.push(flow);
+  }
+
+  row(): Group {
+    const conversation = conversationOf(this.members);
+    const { initiator, responder, sent, received, protocol, state, action } = conversation;
+    const { rejectRule, handshakeMicroseconds } = conversation;
+    const ends = [initiator, responder];
+    const isRejected = action === 'REJECT';
+    return { ends, service: '', protocol, state, isRejected, rejectRule, handshakeMicroseconds, sent, received };
+  }
+}
+
+/** A host or a service. */
+class Party extends Sums {
+  readonly #is: Pick<Group, 'ends' | 'service' | 'protocol'>;
+  readonly #sent: Amount = { packets: 0, bytes: 0 };
+  readonly #received: Amount = { packets: 0, bytes: 0 };
+  #isRejected = false;
+
+  constructor(key: string, is: Pick<Group, 'ends' | 'service' | 'protocol'>) {
+    super(key);
+    this.#is = is;
+  }
+
+  add(flow: WatchedFlow, rate: Rate, isSent: boolean): void {
+    this.count(flow, rate);
+    const amount = isSent ? this.#sent : this.#received;
+    amount.packets += flow.record.packets;
+    amount.bytes += flow.record.bytes;
+    this.#isRejected ||= actionOf(flow.record) === 'REJECT';
+  }
+
+  row(): Group {
+    const nothing = { state: '', rejectRule: undefined, handshakeMicroseconds: undefined };
+    return { ...this.#is, ...nothing, isRejected: this.#isRejected, sent: this.#sent, received: this.#received };
+  }
+}
+
+function conversationsOf(flows: Iterable<WatchedFlow>, rateOf: RateOf): readonly CountedConversation[] {
+  const found = new Map<string, CountedConversation>();
+  for (const flow of flows) {
+    let counted = found.get(flow.conversation);
+    if (counted === undefined) {
+      counted = new CountedConversation(flow.conversation);
+      found.set(flow.conversation, counted);
+    }
+    counted.count(flow, rateOf(flow));
   }
   return [...found.values()];
 }
 
-function viewOfFlow({ interfaceName, record, first, last }: WatchedFlow): FlowView {
-  const { protocol, sourcePort, destinationPort, packets, bytes, tcpFlags } = record;
+function hostsOf(flows: Iterable<WatchedFlow>, rateOf: RateOf): readonly ListedGroup[] {
+  const hosts = new Map<string, Party>();
+  for (const flow of flows) {
+    const rate = rateOf(flow);
+    for (const side of ['source', 'destination'] as const) {
+      const address = addressOf(flow, side);
+      const host = party(hosts, address, () => ({ ends: [{ address, port: 0 }], service: '', protocol: 0 }));
+      host.add(flow, rate, side === 'source');
+    }
+  }
+  return [...hosts.values()];
+}
+
+function servicesOf(conversations: readonly CountedConversation[], rateOf: RateOf): readonly ListedGroup[] {
+  const services = new Map<string, Party>();
+  for (const { members } of conversations) {
+    const { responder, protocol } = conversationOf(members);
+    const name = protocolName(protocol);
+    const { port } = responder;
+    const filter = port === 0 ? `protocol:${name.toLowerCase()}` : `protocol:${name.toLowerCase()} port:${port}`;
+    const service = party(services, filter, () => ({ ends: [], service: serviceText(name, port), protocol }));
+    for (const flow of members) service.add(flow, rateOf(flow), !isFrom(flow, responder));
+  }
+  return [...services.values()];
+}
+
+function party(parties: Map<string, Party>, key: string, create: () => Pick<Group, 'ends' | 'service' | 'protocol'>) {
+  let found = parties.get(key);
+  if (found === undefined) {
+    found = new Party(key, create());
+    parties.set(key, found);
+  }
+  return found;
+}
+
+function serviceText(protocol: string, port: number): string {
+  return port === 0 ? protocol : `${protocol} ${serviceName(port) ?? port}`;
+}
+
+export function isFrom(flow: WatchedFlow, { address, port }: End): boolean {
+  return flow.record.sourcePort === port && addressOf(flow, 'source') === address;
+}
+
+function viewOfFlow(watched: WatchedFlow): FlowView {
+  const { interfaceName, record, first, last } = watched;
+  const { protocol, sourcePort, destinationPort, packets, bytes, tcpFlags, annotations } = record;
   return {
     interfaceId: interfaceName,
-    source: recordAddress(record, 'source'),
-    destination: recordAddress(record, 'destination'),
-    ...{ protocol, sourcePort, destinationPort, packets, bytes, tcpFlags, first, last },
-    ...{ initiator: 'unknown', evidence: 'none', handshakeMicroseconds: undefined },
+    source: addressOf(watched, 'source'),
+    destination: addressOf(watched, 'destination'),
+    protocol,
+    sourcePort,
+    destinationPort,
+    packets,
+    bytes,
+    tcpFlags,
+    first,
+    last,
+    initiator: annotations.initiator,
+    evidence: annotations.initiatorEvidence,
+    handshakeMicroseconds: annotations.handshakeMicroseconds || undefined,
     action: actionOf(record),
     rejectRule: rejectRuleOf(record),
   };
-}
-
-function conversationGroup({ conversation, flows, rate }: Counted) {
-  const { initiator, responder, protocol, state, first, last, action } = conversation;
-  const group: Group = {
-    name: endText(initiator),
-    other: endText(responder),
-    sent: { ...conversation.sent },
-    received: { ...conversation.received },
-    isRejected: action === 'REJECT',
-    ...{ protocol, state, flows, rate, first, last },
-  };
-  return { conversation, group };
-}
-
-function serviceOf({ responder, protocol }: Conversation): Pick<Group, 'name' | 'other' | 'state'> {
-  const name = protocolName(protocol);
-  const service = responder.port === 0 ? undefined : (serviceName(responder.port) ?? String(responder.port));
-  return { name: service === undefined ? name : `${name} ${service}`, other: '', state: '' };
-}
-
-function hostsOf({ initiator, responder }: Conversation, group: Group): readonly Group[] {
-  const host = { ...group, other: '', state: '' };
-  return [
-    { ...host, name: initiator.address },
-    { ...host, name: responder.address, sent: group.received, received: group.sent },
-  ];
-}
-
-function join(groups: Map<string, Group>, more: Group): void {
-  const group = groups.get(more.name);
-  if (group === undefined) {
-    groups.set(more.name, more);
-    return;
-  }
-  groups.set(more.name, {
-    ...group,
-    isRejected: group.isRejected || more.isRejected,
-    sent: sum(group.sent, more.sent),
-    received: sum(group.received, more.received),
-    flows: group.flows + more.flows,
-    rate: sum(group.rate, more.rate),
-    first: Math.min(group.first, more.first),
-    last: Math.max(group.last, more.last),
-  });
-}
-
-function sum(left: Amount, right: Amount): Amount {
-  return { packets: left.packets + right.packets, bytes: left.bytes + right.bytes };
-}
-
-function endText({ address, port }: { readonly address: string; readonly port: number }): string {
-  return joinPort(address.includes(':') ? 6 : 4, address, port === 0 ? undefined : port);
 }

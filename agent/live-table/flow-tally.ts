@@ -5,10 +5,12 @@
  * a window with more than `WINDOW_FLOWS_MAX` flows only the largest are looked at, so that a flood of them costs little. What was
  * forgotten stays in the totals and is said.
  */
-import type { Action } from '../model/annotations.ts';
+import { createAnnotations, type InitiatorEvidence } from '../model/annotations.ts';
 import type { FlowRecord, RecordCursor } from '../model/flow-record.ts';
 import { addLedger, addTally, createLedger, type Ledger, type Tally } from '../model/ledger.ts';
+import { recordAddress } from '../record/endpoint.ts';
 import { TopRecords } from '../record/table.ts';
+import { type FlowKey, flowKeyOf } from './flow-key.ts';
 
 export const FLOWS_MAX = 65_536;
 export const WINDOW_FLOWS_MAX = 16_384;
@@ -16,7 +18,7 @@ export const WINDOW_FLOWS_MAX = 16_384;
 const OBSERVED_SECONDS_MIN = 0.001;
 
 /** A flow on one interface, as it stands. */
-export interface WatchedFlow {
+export interface WatchedFlow extends FlowKey {
   readonly interfaceName: string;
   /** The key, with packets, bytes and flags of the whole run. */
   readonly record: FlowRecord;
@@ -27,6 +29,9 @@ export interface WatchedFlow {
   windowStart: number;
   windowPackets: number;
   windowBytes: number;
+  /** Written when they are first shown, and once. */
+  source?: string;
+  destination?: string;
 }
 
 /** Packets and bytes a second, over the time for which the last closed window was observed. */
@@ -66,7 +71,8 @@ export class FlowTally {
     this.#flowsMax = flowsMax;
   }
 
-  add(interfaceName: string, window: TallyWindow): void {
+  /** @param annotate what is to be known of its records beside their packets */
+  add(interfaceName: string, window: TallyWindow, annotate?: (record: FlowRecord) => void): void {
     if (window.start > this.latestStart) {
       this.latestStart = window.start;
       this.#latest = { packets: 0, bytes: 0 };
@@ -74,11 +80,31 @@ export class FlowTally {
     if (window.start === this.latestStart) addTally(this.#latest, window.ledger.metered);
     const top = new TopRecords(WINDOW_FLOWS_MAX);
     top.add(window.records());
-    for (const record of top.sorted()) this.#addRecord(interfaceName, window.start, record);
+    for (const record of top.sorted()) {
+      const own = record.isAnnotated ? record : { ...record, annotations: createAnnotations() };
+      annotate?.(own);
+      this.#addRecord(interfaceName, window.start, own);
+    }
     this.records += top.records;
     this.forgotten += Math.max(0, top.records - WINDOW_FLOWS_MAX);
     addLedger(this.ledger, window.ledger);
     this.windows += 1;
+  }
+
+  /** As it is now, for a table that is held still. */
+  copy(): FlowTally {
+    const copied = new FlowTally(this.windowSeconds, this.startedAt, this.#flowsMax);
+    const { windows, records, forgotten, latestStart } = this;
+    Object.assign(copied, { windows, records, forgotten, latestStart });
+    addLedger(copied.ledger, this.ledger);
+    copied.#latest = { ...this.#latest };
+    copied.#observedUntil = this.#observedUntil;
+    copied.#isOver = this.#isOver;
+    for (const [key, flow] of this.#flows) {
+      const record = { ...flow.record, annotations: { ...flow.record.annotations } };
+      copied.#flows.set(key, { ...flow, record });
+    }
+    return copied;
   }
 
   /** Capturing ends: the windows that are still to come were observed up to here. */
@@ -94,6 +120,11 @@ export class FlowTally {
 
   get flows(): Iterable<WatchedFlow> {
     return this.#flows.values();
+  }
+
+  /** By its key. */
+  find(key: string): WatchedFlow | undefined {
+    return this.#flows.get(key);
   }
 
   get size(): number {
@@ -137,19 +168,20 @@ export class FlowTally {
   }
 
   #addRecord(interfaceName: string, windowStart: number, record: FlowRecord): void {
-    const key = keyOf(interfaceName, record);
-    const flow = this.#flows.get(key);
+    const key = flowKeyOf(interfaceName, record);
+    const flow = this.#flows.get(key.key);
     const first = windowStart + record.firstMicroseconds / 1e6;
     const last = windowStart + record.lastMicroseconds / 1e6;
     const window = { windowStart, windowPackets: record.packets, windowBytes: record.bytes };
     if (flow === undefined) {
       if (this.#flows.size >= this.#flowsMax) this.#forgetSmaller();
-      this.#flows.set(key, { interfaceName, record, first, last, ...window });
+      this.#flows.set(key.key, { ...key, interfaceName, record, first, last, ...window });
       return;
     }
     flow.record.packets += record.packets;
     flow.record.bytes += record.bytes;
     flow.record.tcpFlags |= record.tcpFlags;
+    learn(flow.record, record);
     flow.first = Math.min(flow.first, first);
     flow.last = Math.max(flow.last, last);
     Object.assign(flow, window);
@@ -163,20 +195,29 @@ export class FlowTally {
   }
 }
 
-/** What the packet filter did with it, as far as anybody knows. */
-export function actionOf({ isAnnotated, annotations }: FlowRecord): Action {
-  return isAnnotated ? annotations.action : 'ACCEPT';
+export function addressOf(flow: WatchedFlow, side: 'source' | 'destination'): string {
+  flow[side] ??= recordAddress(flow.record, side);
+  return flow[side];
 }
 
-/** The rule that rejected it, by its log prefix, which may be empty; undefined of a flow that was not rejected. */
-export function rejectRuleOf(record: FlowRecord): string | undefined {
-  return actionOf(record) === 'REJECT' ? record.annotations.rejectRule : undefined;
+/** Undefined where its protocol has none. */
+export function portOf({ record }: WatchedFlow, side: 'source' | 'destination'): number | undefined {
+  const { sourcePort, destinationPort } = record;
+  if (sourcePort === 0 && destinationPort === 0) return undefined;
+  return side === 'source' ? sourcePort : destinationPort;
 }
 
-function keyOf(interfaceName: string, record: FlowRecord): string {
-  const { family, protocol, sourcePort, destinationPort } = record;
-  const source = `${record.source0} ${record.source1} ${record.source2} ${record.source3}`;
-  const destination = `${record.destination0} ${record.destination1} ${record.destination2} ${record.destination3}`;
-  const key = `${family} ${protocol} ${source} ${sourcePort} ${destination} ${destinationPort}`;
-  return `${interfaceName} ${actionOf(record)} ${key} ${rejectRuleOf(record) ?? ''}`;
+/** The stronger, the higher. */
+const STRENGTH: Readonly<Record<InitiatorEvidence, number>> = { none: 0, port: 1, conntrack: 2, syn: 3 };
+
+/** A later window may know what an earlier one could not. */
+function learn(flow: FlowRecord, { isAnnotated, annotations: further }: FlowRecord): void {
+  if (!isAnnotated) return;
+  const { annotations } = flow;
+  flow.isAnnotated = true;
+  annotations.handshakeMicroseconds ||= further.handshakeMicroseconds;
+  if (annotations.direction === 'unknown') annotations.direction = further.direction;
+  if (STRENGTH[further.initiatorEvidence] <= STRENGTH[annotations.initiatorEvidence]) return;
+  annotations.initiator = further.initiator;
+  annotations.initiatorEvidence = further.initiatorEvidence;
 }

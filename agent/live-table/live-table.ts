@@ -1,25 +1,18 @@
 /** The screen of a debug run as lines of text. */
 import { lostPackets, offeredPackets } from '../model/ledger.ts';
-import { type Column, layOut } from '../record/columns.ts';
-import { counted, humanBytes, humanCount } from '../record/human.ts';
-import { protocolName } from '../record/protocol-name.ts';
-import { tcpFlagLetters } from '../record/table.ts';
+import { counted, humanCount } from '../record/human.ts';
 import { wrap } from '../record/wrap.ts';
 import { joinText, type Style, styled, type Text } from '../terminal/styled-text.ts';
-import { cutEnd, padEnd } from '../terminal/text-width.ts';
+import { cutEnd, padEnd, textWidth } from '../terminal/text-width.ts';
 import { visible } from '../terminal/visible-text.ts';
-import { actionOf, type FlowTally, rejectRuleOf } from './flow-tally.ts';
-import { groupLines } from './group-table.ts';
+import { actionOf } from './flow-key.ts';
+import { fittingParts, type TableContext, tableLines, totalLine } from './flow-table.ts';
+import type { FlowTally } from './flow-tally.ts';
 import { HELP, type LiveState } from './live-keys.ts';
-import type { Row, SortKey, View } from './live-view.ts';
-import { bitRate } from './rates.ts';
-import { markSorted, timeOfDay } from './sorted-columns.ts';
+import type { View } from './live-view.ts';
 
 /** What a screen shows beside the flows. */
-export interface LiveContext {
-  readonly interfaceNames: readonly string[];
-  /** The packet filter is listened to, so that flows are rejected by rules. */
-  readonly hasRejects: boolean;
+export interface LiveContext extends TableContext {
   readonly elapsedSeconds: number;
   /** Undefined when the run is over. */
   readonly secondsLeft: number | undefined;
@@ -35,79 +28,138 @@ export interface Terminal {
   readonly keys: boolean;
 }
 
-/** Columns that do not leave before the addresses are cut: up to the bytes. */
-const COLUMNS_MIN = 7;
-const HEAD_LINES = 4;
-const FOOT_LINES = 3;
-
-/** Rows of flows that the terminal has room for. */
-export function rowsFor(terminal: Terminal, state: LiveState, context: LiveContext): number {
-  const help = state.showsHelp ? helpLines(terminal.columns).length + 1 : 0;
-  return Math.max(1, terminal.rows - HEAD_LINES - FOOT_LINES - help - context.notes.length);
+/** The lines of the body, in place of the table. */
+export interface Page {
+  readonly title: string;
+  readonly lines: readonly string[];
 }
 
+/** Titles and a few rows: before there are fewer, lines around them leave. */
+const BODY_LINES_MIN = 4;
+/** Head, ledger, losses, total, keys. */
+const AROUND_LINES = 5;
+const HELP_KEYS_WIDTH = 19;
+const HELP_WIDTH_MIN = 24;
+
+/** Rows of the table, or lines of a page, that the terminal has room for below its titles. */
+export function rowsFor({ rows }: Terminal, { notes }: LiveContext): number {
+  const body = rows - linesAround(rows, notes.length);
+  return Math.max(1, body - titleLines(body));
+}
+
+function linesAround(rows: number, notes: number): number {
+  return Math.max(0, Math.min(AROUND_LINES + notes, rows - BODY_LINES_MIN));
+}
+
+function titleLines(body: number): number {
+  return body > 1 ? 1 : 0;
+}
+
+/** A line above or below the body; the lower its rank, the longer it stays where there is little room. */
+interface Around {
+  readonly rank: number;
+  readonly isBelow: boolean;
+  readonly line: Text;
+}
+
+/** As many lines as the terminal has rows, none longer than it is wide. @param page shown in place of the table */
 export function liveLines(
   tally: FlowTally,
   view: View,
   state: LiveState,
   context: LiveContext,
   terminal: Terminal,
+  page?: Page,
 ): Text[] {
-  const paint = painter(terminal.color);
-  const cut = (text: string) => cutEnd(visible(text), terminal.columns);
-  const [titles = '', ...rows] = tableLines(view, state.choices.sort, context, terminal.columns);
-  const lost = lossText(tally);
-  const lines = [
-    paint('bold', cut(headLine(state, context))),
-    cut(ledgerText(tally)),
-    lost === '' ? cut('lost: none') : paint('red', cut(lost)),
-    ...context.notes.map(cut),
-    paint('inverse', padEnd(cut(titles), terminal.columns)),
-    ...rows.map((row, index) => paintRow(cut(row), view, index, paint)),
-    ...(rows.length === 0 ? [paint('dim', tally.size === 0 ? 'no traffic yet' : 'no flow matches the filter')] : []),
-    paint('bold', cut(totalLine(tally, view, rows.length))),
+  const { rows } = terminal;
+  const all = aroundLines(tally, view, state, context, terminal, page);
+  const staying = new Set(
+    all.toSorted((left, right) => left.rank - right.rank).slice(0, linesAround(rows, context.notes.length)),
+  );
+  const around = all.filter((each) => staying.has(each));
+  const lines = (isBelow: boolean) => around.filter((each) => each.isBelow === isBelow).map(({ line }) => line);
+  const room = rows - around.length;
+  const body = page === undefined ? tableBody(tally, view, state, context, terminal) : pageBody(page, state, terminal);
+  const shown = titleLines(room) === 0 ? body.slice(1) : body;
+  const filled = Array.from({ length: room }, (_, index) => shown[index] ?? '');
+  return [...lines(false), ...filled, ...lines(true)];
+}
+
+function aroundLines(
+  tally: FlowTally,
+  view: View,
+  state: LiveState,
+  context: LiveContext,
+  terminal: Terminal,
+  page: Page | undefined,
+): readonly Around[] {
+  const { columns, color } = terminal;
+  const shown = view.rows.length + view.groups.length;
+  const inSight =
+    page === undefined
+      ? { offset: view.offset, shown, count: view.count }
+      : { offset: state.pageOffset, shown: rowsFor(terminal, context), count: page.lines.length };
+  const paint = painter(color);
+  const cut = (text: string) => cutEnd(visible(text), columns);
+  const loss = lossText(tally);
+  const above = (rank: number, line: Text) => ({ rank, isBelow: false, line });
+  const below = (rank: number, line: Text) => ({ rank, isBelow: true, line });
+  return [
+    above(2, paint('bold', headLine(state, context, inSight, columns))),
+    above(5, cut(ledgerText(tally))),
+    loss === '' ? above(6, cut('lost: none')) : above(1, paint('red', cut(loss))),
+    ...context.notes.map((note) => above(4, cut(note))),
+    below(3, paint('bold', cut(totalLine(tally, view, columns)))),
+    below(0, paint('dim', cut(footLine(state, terminal)))),
   ];
-  if (state.showsHelp) lines.push('', ...helpLines(terminal.columns));
-  lines.push(paint('dim', cut(footLine(state, terminal.keys))));
-  return lines;
 }
 
-/** The flows alone, for the end of a run and for where there is no terminal to draw on. */
-export function tableLines(view: View, sort: SortKey, context: LiveContext, width: number): string[] {
-  if (view.grouping !== 'flows') return groupLines(view.groups, view.grouping, sort, width);
-  const columns = columnsFor(sort, context);
-  return layOut(columns, view.rows, width, context.hasRejects ? COLUMNS_MIN + VERDICT.length : COLUMNS_MIN);
-}
-
-/** Of flows whose verdicts are known. */
-const VERDICT: readonly Column<Row>[] = [
-  { title: 'action', cell: ({ flow }) => actionOf(flow.record) },
-  { title: 'rule', shrinks: true, cell: ({ flow }) => rejectRuleOf(flow.record) ?? '' },
-];
-
-/** The less important a column, the further behind: the last ones leave first on a narrow terminal. */
-function columnsFor(sort: SortKey, { interfaceNames, hasRejects }: LiveContext): Column<Row>[] {
-  const columns: Column<Row>[] = [
-    { title: 'proto', cell: ({ flow }) => protocolName(flow.record.protocol) },
-    { title: 'source', shrinks: true, stays: true, cell: ({ source }) => source },
-    { title: 'destination', shrinks: true, stays: true, cell: ({ destination }) => destination },
-    ...(hasRejects ? VERDICT : []),
-    { title: 'bit/s', align: 'right', cell: ({ rate }) => bitRate(rate.bytes * 8) },
-    { title: 'pkt/s', align: 'right', cell: ({ rate }) => packetRate(rate.packets) },
-    { title: 'packets', align: 'right', cell: ({ flow }) => humanCount(flow.record.packets) },
-    { title: 'bytes', align: 'right', cell: ({ flow }) => humanBytes(flow.record.bytes) },
-    ...(interfaceNames.length > 1 ? [{ title: 'interface', cell: ({ flow }: Row) => flow.interfaceName }] : []),
-    { title: 'flags', cell: ({ flow }) => tcpFlagLetters(flow.record.tcpFlags) },
-    { title: 'first', cell: ({ flow }) => timeOfDay(flow.first) },
-    { title: 'last', cell: ({ flow }) => timeOfDay(flow.last) },
+function tableBody(tally: FlowTally, view: View, state: LiveState, context: LiveContext, terminal: Terminal): Text[] {
+  const { columns, color } = terminal;
+  const paint = painter(color);
+  const { selected, index: selectedIndex } = state.place;
+  // Without colours the selected row has a mark in front of it.
+  const mark = (isSelected: boolean) => (color || selected === undefined ? '' : isSelected ? '> ' : '  ');
+  const cut = (text: string) => cutEnd(visible(text), columns);
+  const [titles = '', ...rows] = tableLines(view, state.choices.sort, context, columns - mark(false).length);
+  const title = paint('inverse', padEnd(cut(mark(false) + titles), columns));
+  if (rows.length === 0) return [title, paint('dim', cut(emptyText(tally, view)))];
+  return [
+    title,
+    ...rows.map((row, index) => {
+      const isSelected = selected !== undefined && view.offset + index === selectedIndex;
+      const text = cut(mark(isSelected) + row);
+      if (isSelected && color) return paint('inverse', paintRow(padEnd(text, columns), view, index, paint, true));
+      return paintRow(text, view, index, paint, false);
+    }),
   ];
-  return markSorted(columns, sort);
 }
 
-function headLine(state: LiveState, { interfaceNames, elapsedSeconds, secondsLeft }: LiveContext): string {
+function emptyText(tally: FlowTally, { flows }: View): string {
+  if (tally.size === 0) return 'no traffic yet';
+  return flows === 0 ? 'no flow matches the filter' : 'all flows are finished, and hidden';
+}
+
+function pageBody({ title, lines }: Page, { pageOffset }: LiveState, { columns, color }: Terminal): Text[] {
+  const cut = (text: string) => cutEnd(visible(text), columns);
+  return [painter(color)('inverse', padEnd(cut(title), columns)), ...lines.slice(pageOffset).map(cut)];
+}
+
+interface InSight {
+  readonly offset: number;
+  readonly shown: number;
+  readonly count: number;
+}
+
+/** With what of the body is in sight, where there is more of it and room to say so. */
+function headLine(state: LiveState, context: LiveContext, { offset, shown, count }: InSight, width: number): string {
+  const { interfaceNames, elapsedSeconds, secondsLeft } = context;
   const left = secondsLeft === undefined ? '' : `, ${clock(secondsLeft)} left`;
   const paused = state.paused ? '  PAUSED' : '';
-  return `flowlogd debug  ${interfaceNames.join(', ')}  ${clock(elapsedSeconds)}${left}${paused}`;
+  const head = visible(`flowlogd debug  ${interfaceNames.join(', ')}  ${clock(elapsedSeconds)}${left}${paused}`);
+  const range = `${humanCount(offset + 1)}-${humanCount(Math.min(offset + shown, count))} of ${humanCount(count)}`;
+  const spare = width - textWidth(head) - range.length;
+  return count > shown && spare >= 2 ? `${head}${' '.repeat(spare)}${range}` : cutEnd(head, width);
 }
 
 export function ledgerText({ ledger }: FlowTally): string {
@@ -131,31 +183,39 @@ export function lossText({ ledger }: FlowTally): string {
   return parts.length === 0 ? '' : `LOST: ${parts.join(', ')}`;
 }
 
-export function totalLine(tally: FlowTally, view: View, shown: number): string {
-  const forgotten = tally.forgotten === 0 ? '' : `, ${humanCount(tally.forgotten)} small ones evicted`;
-  const isGrouped = view.grouping !== 'flows';
-  const count = isGrouped ? view.groupCount : view.flows;
-  const more = count > shown ? ` (${humanCount(count - shown)} not shown${forgotten})` : forgotten;
-  const groups = isGrouped ? `${humanCount(count)} ${view.grouping}${more} of ` : '';
-  const rates = `${bitRate(view.rate.bytes * 8)}bit/s, ${packetRate(view.rate.packets)} pkt/s`;
-  return `total: ${groups}${counted(view.flows, 'flow')}${isGrouped ? '' : more}, ${counted(view.packets, 'packet')}, ${humanBytes(view.bytes)}; ${rates}`;
-}
-
-function footLine({ typing, choices }: LiveState, hasKeys: boolean): string {
-  if (!hasKeys) return 'Ctrl-C quits';
-  if (typing !== undefined) return `filter: ${typing}_   Enter applies, Esc cancels`;
+function footLine({ typing, choices, page }: LiveState, { keys, columns }: Terminal): string {
+  if (!keys) return 'Ctrl-C quits';
+  if (typing !== undefined)
+    return fittingParts([typedFilter(typing, columns), '   Enter applies, Esc cancels'], columns);
+  if (page !== undefined) return fittingParts(['Esc back', '   up down scroll', '   q quit'], columns);
   const filter = choices.filter === '' ? '' : `filter: ${choices.filter}   `;
-  return `${filter}? keys   / filter   b p r f l sort   g group   n names   space pause   q quit`;
+  const finished = choices.hidesFinished ? 'x show finished' : 'x hide finished';
+  const parts = [
+    '? keys',
+    '   q quit',
+    '   / filter',
+    '   g group',
+    '   Enter details',
+    `   ${finished}`,
+    '   space pause',
+  ];
+  return filter + fittingParts(parts, columns - textWidth(filter));
 }
 
-function helpLines(width: number): string[] {
-  return HELP.flatMap(([key, does]) =>
-    wrap(does, width - 8).map((text, index) => `${(index === 0 ? key : '').padEnd(7)} ${text}`),
-  );
+/** Its end, where there is no room for all of it. */
+function typedFilter(text: string, columns: number): string {
+  const whole = `filter: ${text}_`;
+  return textWidth(whole) <= columns ? whole : `…${[...whole].slice(1 - columns).join('')}`;
 }
 
-function packetRate(packets: number): string {
-  return packets > 0 && packets < 10 ? packets.toFixed(1) : humanCount(Math.round(packets));
+/** All keys; in front of what they do, or above it. */
+export function helpPage({ columns }: Terminal): Page {
+  const width = columns - HELP_KEYS_WIDTH - 1;
+  const lines = HELP.flatMap(([keys, does]) => {
+    if (width < HELP_WIDTH_MIN) return [keys, ...wrap(does, columns - 2).map((text) => `  ${text}`)];
+    return wrap(does, width).map((text, index) => `${(index === 0 ? keys : '').padEnd(HELP_KEYS_WIDTH)} ${text}`);
+  });
+  return { title: 'keys', lines };
 }
 
 /** `0:07`, `1:02:03`. */
@@ -167,17 +227,17 @@ function clock(seconds: number): string {
 }
 
 /** What is rejected stands out with its whole row: on a narrow terminal there is no room for the column. */
-function paintRow(text: string, { rows, groups }: View, index: number, paint: Paint): Text {
+function paintRow(text: string, { rows, groups }: View, index: number, paint: Paint, isWhole: boolean): Text {
   const row = rows[index];
   const isRejected = row === undefined ? groups[index]!.isRejected : actionOf(row.flow.record) === 'REJECT';
   if (isRejected) return paint('red', text);
-  const at = text.search(/ ACCEPT\b/);
+  const at = isWhole ? -1 : text.search(/ ACCEPT\b/);
   if (at < 0) return text;
   const end = at + ' ACCEPT'.length;
   return joinText([text.slice(0, at), paint('green', text.slice(at, end)), text.slice(end)]);
 }
 
-type Paint = (style: Style, text: string) => Text;
+type Paint = (style: Style, text: Text) => Text;
 
 function painter(color: boolean): Paint {
   return (style, text) => (color ? styled(style, text) : text);

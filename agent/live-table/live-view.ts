@@ -1,9 +1,12 @@
 /** What of the flows is shown, and in which order: the choices of the user, and what they make of the tally. */
-import { endpoint } from '../record/endpoint.ts';
+import { joinPort } from '../record/endpoint.ts';
 import { protocolName } from '../record/protocol-name.ts';
+import { finishedConversations } from './finished-flows.ts';
 import { parseFilter } from './flow-filter.ts';
-import { type Group, type Grouping, groupsOf } from './flow-groups.ts';
-import { type FlowTally, type Rate, rejectRuleOf, type WatchedFlow } from './flow-tally.ts';
+import { type Group, type Grouping, groupsOf, type ListedGroup } from './flow-groups.ts';
+import { rejectRuleOf } from './flow-key.ts';
+import { addressOf, type FlowTally, portOf, type Rate, type WatchedFlow } from './flow-tally.ts';
+import type { Listed } from './place.ts';
 
 export const SORT_KEYS = ['bytes', 'packets', 'rate', 'first', 'last'] as const;
 export type SortKey = (typeof SORT_KEYS)[number];
@@ -15,9 +18,17 @@ export interface ViewChoices {
   /** Names instead of addresses and ports. */
   readonly names: boolean;
   readonly grouping: Grouping;
+  /** Without the flows of conversations that are over. */
+  readonly hidesFinished: boolean;
 }
 
-export const DEFAULT_CHOICES: ViewChoices = { sort: 'bytes', filter: '', names: false, grouping: 'flows' };
+export const DEFAULT_CHOICES: ViewChoices = {
+  sort: 'bytes',
+  filter: '',
+  names: false,
+  grouping: 'flows',
+  hidesFinished: false,
+};
 
 /** A flow as a row: its endpoints as they are shown. */
 export interface Row {
@@ -27,85 +38,152 @@ export interface Row {
   readonly rate: Rate;
 }
 
+/** Likewise; without ends it is a service. */
+export interface GroupRow extends Group, Omit<ListedGroup, 'row'> {
+  readonly name: string;
+  /** The responder of a conversation. */
+  readonly other: string;
+}
+
 /** What the filter lets through. */
-export interface View {
-  /** In the order asked for, as many as were asked for; none where flows are grouped. */
-  readonly rows: readonly Row[];
-  readonly grouping: Grouping;
-  /** Likewise; none where they are not. */
-  readonly groups: readonly Group[];
-  /** Of all that the filter lets through. */
-  readonly groupCount: number;
+interface Sums {
   readonly flows: number;
   readonly packets: number;
   readonly bytes: number;
   readonly rate: Rate;
+  /** Flows that are counted and not listed. */
+  readonly finished: number;
 }
 
-/** How one side of a flow is written. */
-export type WriteEndpoint = (flow: WatchedFlow, side: 'source' | 'destination') => string;
+/** All of it in the order asked for. To make it costs a walk over all flows; to show a part of it does not. */
+export interface Ordered extends Sums {
+  readonly grouping: Grouping;
+  /** None where flows are grouped. */
+  readonly listedFlows: readonly WatchedFlow[];
+  /** None where they are not. */
+  readonly listedGroups: readonly ListedGroup[];
+}
 
-export const numericEndpoint: WriteEndpoint = ({ record }, side) => endpoint(record, side);
+/** A part of it. */
+export interface View extends Sums {
+  readonly grouping: Grouping;
+  readonly rows: readonly Row[];
+  readonly groups: readonly GroupRow[];
+  /** Rows or groups that are listed. */
+  readonly count: number;
+  /** How many of them lie above the first of the part. */
+  readonly offset: number;
+}
 
+/** How one end of a flow is written. @param port undefined where there is none */
+export type WriteEndpoint = (address: string, port: number | undefined) => string;
+
+export const numericEndpoint: WriteEndpoint = (address, port) => joinPort(address.includes(':') ? 6 : 4, address, port);
+
+/** The first ones. */
 export function viewOf(tally: FlowTally, choices: ViewChoices, limit: number, write = numericEndpoint): View {
-  const accepts = choices.filter.trim() === '' ? undefined : parseFilter(choices.filter);
-  const found: WatchedFlow[] = [];
-  const sums = { packets: 0, bytes: 0, packetRate: 0, byteRate: 0 };
+  return partOf(tally, orderedFlows(tally, choices, write), 0, limit, write);
+}
+
+export function partOf(
+  tally: FlowTally,
+  ordered: Ordered,
+  offset: number,
+  limit: number,
+  write = numericEndpoint,
+): View {
+  const { listedFlows, listedGroups, ...sums } = ordered;
+  const rows = listedFlows.slice(offset, offset + limit).map((flow) => rowOf(tally, flow, write));
+  const groups = listedGroups.slice(offset, offset + limit).map((group) => groupRow(group, write));
+  return { ...sums, rows, groups, count: listedFlows.length + listedGroups.length, offset };
+}
+
+/** As keys, for what is selected. */
+export function listedOf({ grouping, listedFlows, listedGroups }: Ordered): Listed {
+  const keyed: readonly { readonly key: string }[] = grouping === 'flows' ? listedFlows : listedGroups;
+  let indexes: Map<string, number> | undefined;
+  return {
+    count: keyed.length,
+    keyAt: (index) => keyed[index]!.key,
+    indexOf(key) {
+      indexes ??= new Map(keyed.map((each, index) => [each.key, index]));
+      return indexes.get(key) ?? -1;
+    },
+  };
+}
+
+export function orderedFlows(tally: FlowTally, choices: ViewChoices, write = numericEndpoint): Ordered {
+  const { filter, hidesFinished } = choices;
+  const accepts = filter.trim() === '' ? undefined : parseFilter(filter);
+  const over = hidesFinished ? finishedConversations(tally) : undefined;
+  const listed: WatchedFlow[] = [];
+  const sums = { flows: 0, packets: 0, bytes: 0, packetRate: 0, byteRate: 0 };
   for (const flow of tally.flows) {
     if (accepts !== undefined && !accepts(flow, rowText(flow, write))) continue;
-    found.push(flow);
+    if (over?.has(flow.conversation) !== true) listed.push(flow);
     const rate = tally.rateOf(flow);
+    sums.flows += 1;
     sums.packets += flow.record.packets;
     sums.bytes += flow.record.bytes;
     sums.packetRate += rate.packets;
     sums.byteRate += rate.bytes;
   }
-  const shown = shownOf(found, tally, choices, limit, write);
+  const { flows, packets, bytes } = sums;
+  const order = inOrder(listed, tally, choices);
+  const finished = flows - listed.length;
   // Without a filter the sums are those of the ledger, which forgets nothing.
-  if (accepts === undefined) return { ...shown, flows: found.length, ...tally.ledger.metered, rate: tally.rate };
-  const rate = { packets: sums.packetRate, bytes: sums.byteRate };
-  return { ...shown, flows: found.length, packets: sums.packets, bytes: sums.bytes, rate };
+  if (accepts === undefined) return { ...order, flows, finished, ...tally.ledger.metered, rate: tally.rate };
+  return { ...order, flows, finished, packets, bytes, rate: { packets: sums.packetRate, bytes: sums.byteRate } };
 }
 
-type Shown = Pick<View, 'rows' | 'grouping' | 'groups' | 'groupCount'>;
-
-function shownOf(
-  found: WatchedFlow[],
+function inOrder(
+  flows: WatchedFlow[],
   tally: FlowTally,
   { sort, grouping }: ViewChoices,
-  limit: number,
-  write: WriteEndpoint,
-): Shown {
+): Pick<Ordered, 'grouping' | 'listedFlows' | 'listedGroups'> {
   if (grouping !== 'flows') {
-    const groups = groupsOf(found, grouping, (flow) => tally.rateOf(flow));
-    const compare = groupComparison(sort);
-    return { rows: [], grouping, groups: groups.toSorted(compare).slice(0, limit), groupCount: groups.length };
+    const groups = groupsOf(flows, grouping, (flow) => tally.rateOf(flow));
+    return { grouping, listedFlows: [], listedGroups: groups.toSorted(groupComparison(sort)) };
   }
   const compare = comparison(sort, tally);
-  const rows = found
-    .sort((left, right) => compare(left, right) || right.record.bytes - left.record.bytes || left.first - right.first)
-    .slice(0, limit)
-    .map((flow) => ({
-      flow,
-      source: write(flow, 'source'),
-      destination: write(flow, 'destination'),
-      rate: tally.rateOf(flow),
-    }));
-  return { rows, grouping, groups: [], groupCount: 0 };
+  flows.sort(
+    (left, right) => compare(left, right) || right.record.bytes - left.record.bytes || left.first - right.first,
+  );
+  return { grouping, listedFlows: flows, listedGroups: [] };
 }
 
-function groupComparison(sort: SortKey): (left: Group, right: Group) => number {
-  const bytes = ({ sent, received }: Group) => sent.bytes + received.bytes;
-  const packets = ({ sent, received }: Group) => sent.packets + received.packets;
-  const first = {
-    bytes: (left: Group, right: Group) => bytes(right) - bytes(left),
-    packets: (left: Group, right: Group) => packets(right) - packets(left),
-    rate: (left: Group, right: Group) => right.rate.bytes - left.rate.bytes,
-    first: (left: Group, right: Group) => left.first - right.first,
-    last: (left: Group, right: Group) => right.last - left.last,
-  }[sort];
-  return (left, right) => first(left, right) || bytes(right) - bytes(left) || left.first - right.first;
+function rowOf(tally: FlowTally, flow: WatchedFlow, write: WriteEndpoint): Row {
+  return { flow, ...writtenEnds(flow, write), rate: tally.rateOf(flow) };
 }
+
+function writtenEnds(flow: WatchedFlow, write: WriteEndpoint): { source: string; destination: string } {
+  return {
+    source: write(addressOf(flow, 'source'), portOf(flow, 'source')),
+    destination: write(addressOf(flow, 'destination'), portOf(flow, 'destination')),
+  };
+}
+
+function groupRow(listed: ListedGroup, write: WriteEndpoint): GroupRow {
+  const { key, packets, bytes, rate, flows, first, last } = listed;
+  const group = listed.row();
+  const [name = group.service, other = ''] = group.ends.map(({ address, port }) =>
+    write(address, port === 0 ? undefined : port),
+  );
+  return { ...group, key, packets, bytes, rate, flows, first, last, name, other };
+}
+
+function groupComparison(sort: SortKey): (left: ListedGroup, right: ListedGroup) => number {
+  const compare = GROUP_COMPARISONS[sort];
+  return (left, right) => compare(left, right) || right.bytes - left.bytes || left.first - right.first;
+}
+
+const GROUP_COMPARISONS: Readonly<Record<SortKey, (left: ListedGroup, right: ListedGroup) => number>> = {
+  bytes: (left, right) => right.bytes - left.bytes,
+  packets: (left, right) => right.packets - left.packets,
+  rate: (left, right) => right.rate.bytes - left.rate.bytes,
+  first: (left, right) => left.first - right.first,
+  last: (left, right) => right.last - left.last,
+};
 
 function comparison(sort: SortKey, tally: FlowTally): (left: WatchedFlow, right: WatchedFlow) => number {
   switch (sort) {
@@ -123,7 +201,7 @@ function comparison(sort: SortKey, tally: FlowTally): (left: WatchedFlow, right:
 }
 
 function rowText(flow: WatchedFlow, write: WriteEndpoint): string {
-  const endpoints = `${write(flow, 'source')} ${write(flow, 'destination')}`;
+  const { source, destination } = writtenEnds(flow, write);
   const rule = rejectRuleOf(flow.record) ?? '';
-  return `${flow.interfaceName} ${protocolName(flow.record.protocol)} ${endpoints} ${rule}`;
+  return `${flow.interfaceName} ${protocolName(flow.record.protocol)} ${source} ${destination} ${rule}`;
 }

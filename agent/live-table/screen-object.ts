@@ -2,7 +2,8 @@
 import { LEDGER_ROWS } from '../../schema/ledger-numbers.ts';
 import { type Ledger, lostPackets, offeredPackets } from '../model/ledger.ts';
 import { recordAddress } from '../record/endpoint.ts';
-import { actionOf, type FlowTally, type Rate, rejectRuleOf } from './flow-tally.ts';
+import { actionOf, rejectRuleOf } from './flow-key.ts';
+import type { FlowTally, Rate } from './flow-tally.ts';
 import type { LiveContext } from './live-table.ts';
 import type { Row, View, ViewChoices } from './live-view.ts';
 

@@ -10,6 +10,8 @@ export interface Column<Row> {
   readonly shrinks?: true;
   /** It is shown on any terminal; the others leave where there is no room. */
   readonly stays?: true;
+  /** It leaves before any cell is cut, also as one of the first. */
+  readonly isSpare?: true;
   readonly cell: (row: Row) => string;
 }
 
@@ -28,7 +30,7 @@ const CELL_WIDTH_MIN = 12;
 const CELL_WIDTH_FLOOR = 5;
 
 /**
- * A line of titles and a line for each row. What is too wide loses the columns behind the first `columnsMin`, the last ones
+ * A line of titles and a line for each row. What is too wide loses the columns behind the first `columnsMin` and the spare ones, the last
  * first; then the cells that may shrink lose their middle; where that is not enough, the first columns leave, too, again the
  * last ones first. A column that stays and does not shrink is always shown whole.
  */
@@ -39,7 +41,8 @@ export function layOut<Row>(
   columnsMin: number,
 ): string[] {
   const all = columns.map((column) => laidOut(column, rows));
-  const essential = leaving(all, (laid) => totalWidth(laid) > width, new Set(all.slice(columnsMin)));
+  const isCandidate = ({ column }: Laid<Row>, index: number) => index >= columnsMin || column.isSpare === true;
+  const essential = leaving(all, (laid) => totalWidth(laid) > width, new Set(all.filter(isCandidate)));
   const kept = leaving(essential, (laid) => narrowestWidth(laid) > width, new Set(essential));
   const cells = shrink(kept, width);
   const widths = cells.map(widest);

@@ -27,6 +27,7 @@ for (const reason of new Set([missing, scriptMissing, capMissing])) {
 
 const NO_STACK = /^ {4}at |this is a bug/m;
 const HOME = '\u001b[H';
+const INVERSE = '\u001b[7m';
 const LEAVE_SCREEN = '\u001b[?1049l';
 
 function countsOfNdjson(stdout: string): Counts {
@@ -191,6 +192,33 @@ describe.skipIf(missing !== undefined)('debug', { timeout: 180_000 }, () => {
     expect(code).toBe(0);
     expect(stdout.split(LEAVE_SCREEN)[1]).toContain('filter: dstport:53 and udp');
     expect(ledgerPackets(stdout.replaceAll('\r', ''))).toMatchObject({ offered: new Burst(0).frames.length });
+  });
+
+  test.skipIf(scriptMissing !== undefined)('scrolls, selects and opens a flow by its keys', async () => {
+    const running = await startOnTerminal('--duration', '1h');
+    send([0, 1, 2, 3, 4, 5, 6, 7]);
+    const press = (keys: string) => running.child.stdin!.write(keys);
+    const screenHas = (text: RegExp) => running.until((each) => text.test(lastScreen(each)));
+    const selectedIn = (each: RunningCommand) =>
+      lastScreen(each)
+        .split('\n')
+        .find((line) => line.includes(`${INVERSE}UDP`));
+    await screenHas(/1-\d+ of \d+/);
+    // In pieces, as it may come from afar.
+    press('\u001b[');
+    press('6~');
+    await running.until((each) => selectedIn(each) !== undefined);
+    press('\u001b[F');
+    await screenHas(/ (\d+)-(\d+) of \2/);
+    const [, address] = /UDP +(\S+)/.exec(selectedIn(running)!)!;
+    press('\r');
+    await screenHas(/first packet/);
+    expect(lastScreen(running)).toMatch(/initiator .* by (?:its SYN|the lower port|the earlier packet)/);
+    expect(lastScreen(running)).toContain(address);
+    press('\u001b');
+    await screenHas(/ (\d+)-(\d+) of \2/);
+    press('q');
+    expect((await running.ended).code).toBe(0);
   });
 
   test.skipIf(scriptMissing !== undefined)('is without colours where NO_COLOR says so', async () => {

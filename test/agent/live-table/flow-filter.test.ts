@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseFilter } from '../../../agent/live-table/flow-filter.ts';
+import { flowKeyOf } from '../../../agent/live-table/flow-key.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
 
 const record = {
@@ -11,7 +12,7 @@ const record = {
   protocol: 6,
 };
 const window = { first: 0, last: 0, windowStart: 0, windowPackets: 0, windowBytes: 0 };
-const flow = { interfaceName: 'eth0', record, ...window };
+const flow = { interfaceName: 'eth0', record, ...window, ...flowKeyOf('eth0', record) };
 const ROW = 'eth0 TCP 10.0.0.1:51000 www.Example.com:https';
 
 describe('the filter of the live table', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { actionOf, FlowTally, WINDOW_FLOWS_MAX } from '../../../agent/live-table/flow-tally.ts';
+import { actionOf } from '../../../agent/live-table/flow-key.ts';
+import { FlowTally, WINDOW_FLOWS_MAX } from '../../../agent/live-table/flow-tally.ts';
 import { DEFAULT_CHOICES, SORT_KEYS, viewOf } from '../../../agent/live-table/live-view.ts';
 import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord, type FlowRecord } from '../../../agent/model/flow-record.ts';

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { tableLines } from '../../../agent/live-table/flow-table.ts';
 import { FlowTally } from '../../../agent/live-table/flow-tally.ts';
-import { INITIAL_STATE, press } from '../../../agent/live-table/live-keys.ts';
-import { liveLines, rowsFor, tableLines } from '../../../agent/live-table/live-table.ts';
-import { type Row, viewOf } from '../../../agent/live-table/live-view.ts';
+import { INITIAL_STATE } from '../../../agent/live-table/live-keys.ts';
+import { helpPage, liveLines, rowsFor } from '../../../agent/live-table/live-table.ts';
+import { orderedFlows, partOf, type Row, viewOf } from '../../../agent/live-table/live-view.ts';
 import { bitRate } from '../../../agent/live-table/rates.ts';
 import { createAnnotations } from '../../../agent/model/annotations.ts';
 import { createFlowRecord } from '../../../agent/model/flow-record.ts';
@@ -12,6 +13,7 @@ import { humanBytes, humanCount } from '../../../agent/record/human.ts';
 import { terminalText } from '../../../agent/terminal/styled-text.ts';
 import { textWidth } from '../../../agent/terminal/text-width.ts';
 import { cursorOver, flowRecord } from '../../support/flow-records.ts';
+import { pressed, shownOf } from '../../support/live-table.ts';
 
 const CONTEXT = {
   interfaceNames: ['eth0', 'wg0'],
@@ -21,6 +23,8 @@ const CONTEXT = {
   notes: ['a note'],
 };
 const RESET = '\u001b[0m';
+// biome-ignore lint/suspicious/noControlCharactersInRegex: styles are sequences
+const withoutStyles = (line: string) => line.replace(/\u001b\[[\d;]*m/g, '');
 
 function screen(
   tally: FlowTally,
@@ -31,10 +35,12 @@ function screen(
   hasRejects = false,
 ): string[] {
   const context = { ...CONTEXT, hasRejects };
-  const state = press(INITIAL_STATE, keys);
   const terminal = { columns, rows, color, keys: true };
-  const view = viewOf(tally, state.choices, rowsFor(terminal, state, context));
-  return liveLines(tally, view, state, context, terminal).map(terminalText);
+  const room = rowsFor(terminal, context);
+  const state = pressed([keys], shownOf(tally, room, 100));
+  const view = partOf(tally, orderedFlows(tally, state.choices), state.place.offset, room);
+  const page = state.page === 'help' ? helpPage(terminal) : undefined;
+  return liveLines(tally, view, state, context, terminal, page).map(terminalText);
 }
 
 function tallyOf(records: Parameters<typeof cursorOver>[0], droppedByKernel = 0): FlowTally {
@@ -60,26 +66,88 @@ describe('the live table', () => {
   const records = fc.array(flowRecord, { maxLength: 30 });
   const widths = fc.integer({ min: 40, max: 200 });
 
-  test('fits 40 to 200 columns and 24 rows, whatever the flows, with and without its help', () => {
+  const keys = fc.constantFrom(
+    '',
+    '?',
+    'f',
+    '/tcp',
+    'g',
+    'ggr',
+    'gggl',
+    'jjj',
+    'x',
+    '?jjj',
+    '\u001b[F',
+    ' ',
+    `/${'x'.repeat(99)}`,
+  );
+
+  test('fills a terminal of any size, and is never wider, whatever the flows and keys', () => {
+    const sizes = fc.tuple(fc.integer({ min: 1, max: 200 }), fc.integer({ min: 1, max: 60 }));
     fc.assert(
-      fc.property(
-        records,
-        widths,
-        fc.constantFrom('', '?', 'f', '/tcp', 'g', 'ggr', 'gggl'),
-        (flows, columns, keys) => {
-          const lines = screen(tallyOf(flows), keys, columns);
-          expect(lines.length).toBeLessThanOrEqual(24);
-          for (const line of lines) expect(textWidth(line)).toBeLessThanOrEqual(columns);
-        },
-      ),
+      fc.property(records, sizes, keys, fc.boolean(), (flows, [columns, rows], pressedKeys, color) => {
+        const lines = screen(tallyOf(flows), pressedKeys, columns, rows, color);
+        expect(lines).toHaveLength(rows);
+        for (const line of lines) expect(textWidth(withoutStyles(line))).toBeLessThanOrEqual(columns);
+      }),
     );
+  });
+
+  test('gives rows the room of the lines around them where there is little, losses and keys last', () => {
+    const flows = [createFlowRecord()];
+    expect(screen(tallyOf(flows, 7), '', 80, 6)).toEqual([
+      expect.stringMatching(/^LOST: 7 /),
+      expect.stringMatching(/^proto /),
+      ...[expect.stringMatching(/^HOPOPT /), '', ''],
+      expect.stringMatching(/^\? keys/),
+    ]);
+    expect(screen(tallyOf(flows), '', 80, 2)).toEqual([
+      expect.stringMatching(/^proto /),
+      expect.stringMatching(/^HOPOPT /),
+    ]);
+    expect(screen(tallyOf(flows), '', 80, 1)).toEqual([expect.stringMatching(/^HOPOPT /)]);
+  });
+
+  const many = Array.from({ length: 40 }, (_, index) => ({
+    ...createFlowRecord(),
+    ...{ protocol: 17, sourcePort: 1000 + index, destinationPort: 53, bytes: 5000 - index },
+  }));
+
+  test('marks the selected row, shows it, and says which part of the table that is', () => {
+    const lines = screen(tallyOf(many), 'j'.repeat(30), 80);
+    expect(lines[0]).toMatch(/^flowlogd debug .* 14-30 of 40$/);
+    expect(lines.filter((line) => line.startsWith('> '))).toEqual([expect.stringContaining('0.0.0.0:1029 ')]);
+    const colored = screen(tallyOf(many), 'j'.repeat(30), 80, 24, true);
+    expect(colored.filter((line) => line.startsWith('\u001b[7m'))).toEqual([
+      expect.stringContaining('proto'),
+      expect.stringContaining('0.0.0.0:1029 '),
+    ]);
+    expect(screen(tallyOf(many), '', 80).join('')).not.toContain('> ');
+    expect(screen(tallyOf(many), '', 80, 60)[0]).not.toContain(' of ');
+  });
+
+  test('drops whole parts of its foot and sums where they do not fit', () => {
+    const lines = screen(tallyOf(many), '', 60);
+    expect(lines.at(-1)).toBe('? keys   q quit   / filter   g group   Enter details');
+    expect(lines.at(-2)).toBe('total: 40 flows, 10 packets, 5.0 kB; 20.0 kbit/s, 5.0 pkt/s');
+    expect(screen(tallyOf(many), '', 30).at(-2)).toBe('total: 40 flows, 10 packets');
+    expect(screen(tallyOf(many), '', 30).at(-1)).toBe('? keys   q quit   / filter');
+    expect(screen(tallyOf(many), '/0123456789abcdefghijklmnop', 20).at(-1)).toBe('…89abcdefghijklmnop_');
+  });
+
+  test('shows every key in its help, at any width', () => {
+    for (const columns of [20, 60, 80, 200]) {
+      const { lines } = helpPage({ columns, rows: 24, color: false, keys: true });
+      for (const word of ['page down', 'Enter', 'Esc', 'space']) expect(lines.join('\n')).toContain(word);
+      for (const line of lines) expect(line.length).toBeLessThanOrEqual(Math.max(columns, 30));
+    }
   });
 
   test('shows the sorted column whole, and cuts no number that it shows', () => {
     const keyed = fc.constantFrom(['b', 'bytes'], ['p', 'packets'], ['r', 'bit/s'], ['f', 'first'], ['l', 'last']);
     fc.assert(
       fc.property(records, widths, keyed, fc.boolean(), (flows, columns, [key, sorted], hasRejects) => {
-        const { choices } = press(INITIAL_STATE, key!);
+        const { choices } = pressed([key!]);
         const view = viewOf(tallyOf(flows), choices, 24);
         const [titles = '', ...rows] = tableLines(view, choices.sort, { ...CONTEXT, hasRejects }, columns);
         expect(titles.split(/ +/)).toContain(`${sorted}▾`);
