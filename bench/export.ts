@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { DEFAULT_BACKOFF } from '../agent/export/backoff.ts';
 import { ClsSink, REQUESTS_MAX } from '../agent/export/cls/cls-sink.ts';
 import { EXPORTER_DEFAULTS, Exporter } from '../agent/export/exporter.ts';
+import { FileSink } from '../agent/export/file/file-sink.ts';
 import { DEFAULT_TIMEOUTS } from '../agent/export/http/exchange.ts';
 import { OtlpSink } from '../agent/export/otlp/otlp-sink.ts';
 import { systemTimers } from '../agent/export/timers.ts';
@@ -32,7 +33,8 @@ import { markdownTable, median, shortNumber } from './table-text.ts';
 
 interface SinkRow {
   readonly name: string;
-  create(endpoint: URL): Sink;
+  /** @param folder of this run, which goes with it */
+  create(endpoint: URL, folder: string): Sink;
 }
 
 interface Stages {
@@ -68,7 +70,7 @@ export async function runExportBench(args: readonly string[]): Promise<void> {
     // The first run teaches the compiler; a daemon has that behind it.
     for (let run = 0; run <= Number(values.runs); run++) {
       for (const row of rows) {
-        const stages = await exportOnce(window, () => row.create(service.url));
+        const stages = await exportOnce(window, (folder) => row.create(service.url, folder));
         if (run > 0) runs.get(row)!.push(stages);
       }
     }
@@ -79,13 +81,13 @@ export async function runExportBench(args: readonly string[]): Promise<void> {
   console.log(format(runs));
 }
 
-async function exportOnce(window: Window, create: () => Sink): Promise<Stages> {
+async function exportOnce(window: Window, create: (folder: string) => Sink): Promise<Stages> {
   const folder = mkdtempSync(join(cacheFolder(), 'run-'));
   try {
     const spool = openSpool(folder);
     const start = performance.now();
     const recordMs = await cpuOf(() => record(window, spool, folder));
-    const exportMs = await cpuOf(() => deliver(spool, create()));
+    const exportMs = await cpuOf(() => deliver(spool, create(folder)));
     const wallMs = performance.now() - start;
     spool.close();
     return { records: window.flows, recordMs, exportMs, wallMs };
@@ -147,6 +149,7 @@ function record(window: Window, spool: Spool, folder: string): void {
 
 function sinkRows(compression: Compression): readonly SinkRow[] {
   const shared = { timeouts: DEFAULT_TIMEOUTS, ledgerLog: true, socketsMax: REQUESTS_MAX, nowMs: Date.now };
+  const files = { rotateMs: 300_000, rotateBytes: 64 * 1024 * 1024, timers: systemTimers, lock: undefined };
   const credentials = { secretId: 'bench-id', secretKey: 'bench-key' };
   return [
     {
@@ -166,6 +169,11 @@ function sinkRows(compression: Compression): readonly SinkRow[] {
           compression: coding,
         });
       },
+    })),
+    ...(['ndjson', 'text'] as const).map((format) => ({
+      name: `file, ${format}`,
+      create: (_: URL, folder: string) =>
+        new FileSink({ ...files, folder: join(folder, 'flows'), format, ledgerLog: true, nowMs: Date.now }),
     })),
   ];
 }
