@@ -3,11 +3,15 @@
  * and of a log service beside it, whoever is killed in between. FLOWLOGD_SOAK_ROUNDS makes it longer: `scripts/soak.sh --sink otlp 50`.
  */
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { AgentProcess, INTERFACE_ID } from '../support/agent-process.ts';
 import { pcapFile } from '../support/capture-file.ts';
+import { Authority } from '../support/certificates.ts';
 import {
   asStored,
   type CollectorOptions,
@@ -39,6 +43,18 @@ async function collector(options: Omit<CollectorOptions, 'port' | 'name'>): Prom
   const made = new CollectorProcess({ name: 'collector', port: await freePort(), ...options });
   await made.start();
   return made;
+}
+
+function listening(server: Server): Promise<number> {
+  return new Promise((resolve) => {
+    server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+  });
+}
+
+function smallCapture(folder: string): string {
+  const path = join(folder, 'small.pcap');
+  writeFileSync(path, pcapFile(new Burst(0).frames.map((bytes) => ({ bytes, seconds: 1_700_000_000 }))));
+  return path;
 }
 
 const otlpUrl = ({ url }: CollectorProcess): string => `otlp+${url}`;
@@ -110,6 +126,49 @@ sinks:
     expect(made.records).toEqual([]);
     await made.stop();
   });
+
+  test('whose next hop denies the right to write logs says so, and the records are nowhere', async ({
+    onTestFinished,
+  }) => {
+    const folder = temporaryFolder();
+    const next = createServer((request, response) => {
+      request.resume().on('end', () => response.writeHead(403).end());
+    });
+    const port = await listening(next);
+    onTestFinished(() => void next.close());
+    const made = await collector({ folder, next: port });
+    const { code, stderr } = await runCommand(['replay', smallCapture(folder), '--to', otlpUrl(made)]);
+    expect(code).toBe(69);
+    expect(stderr).toMatch(
+      /403: .*the credentials lack the right to write logs: grant it, or check headers of the sink/,
+    );
+    await made.stop();
+  });
+});
+
+test('a replay trusts an authority of its own that NODE_EXTRA_CA_CERTS names, and no other', async ({
+  onTestFinished,
+}) => {
+  const folder = temporaryFolder();
+  const authority = new Authority('own');
+  onTestFinished(() => authority.remove());
+  const receiver = createTlsServer(authority.sign('IP:127.0.0.1'), (request, response) => {
+    request.resume().on('end', () => response.writeHead(200).end());
+  });
+  const port = await listening(receiver);
+  onTestFinished(() => void receiver.close());
+  const caFile = join(folder, 'ca.pem');
+  writeFileSync(caFile, authority.cert);
+  const words = ['replay', smallCapture(folder), '--to', `otlp+https://127.0.0.1:${port}`];
+  const trusting = await runCommand(words, { env: { NODE_EXTRA_CA_CERTS: caFile } });
+  expect(trusting.code, trusting.stderr).toBe(0);
+  const config = join(folder, 'flowlogd.yaml');
+  writeFileSync(
+    config,
+    `{ flowLogs: [{ interfaces: [lo] }], sinks: { own: { type: otlp, endpoint: 'https://127.0.0.1:${port}' } } }`,
+  );
+  const untrusting = await runCommand(['check', '--config', config, '--connect']);
+  expect(untrusting).toMatchObject({ code: 69, stdout: expect.stringMatching(/unreachable: TLS handshake .* failed/) });
 });
 
 describe.skipIf(noHosts !== undefined)('an agent', { timeout: 120_000 + ROUNDS * 30_000 }, () => {
