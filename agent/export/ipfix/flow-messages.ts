@@ -1,6 +1,6 @@
 /**
- * One flow batch as messages of IPFIX: a data record for each flow with the elements of the fields that the batch names, then the ledger of its
- * window as options, and before all of it what describes the domain where the collector may not know it.
+ * One flow batch as messages of IPFIX: a data record for each flow with the elements of the fields that the batch names, and then, in messages of
+ * domain 0, what describes its domain and the ledger of its window.
  */
 import type { FieldName } from '../../../schema/fields.ts';
 import type { BatchHeader } from '../../model/batch-id.ts';
@@ -56,12 +56,13 @@ export class FlowMessagesEncoder {
     const { header, ledger } = reader;
     const columns = listedColumns(header);
     const domain = session.domainOf(header);
-    const restore = keeping(domain);
+    const restore = keeping([domain, session.options]);
     try {
       const writer = new MessageWriter(domain, messageBytesMax, refresh, nowMs);
-      if (enterpriseNumber !== undefined) writeTypes(writer, enterpriseNumber);
-      this.#writeDomain(writer, domain, header, columns);
       this.#writeRecords(writer, reader, columns, domain);
+      writer.enter(session.options);
+      if (enterpriseNumber !== undefined) writeTypes(writer, session.options, enterpriseNumber);
+      this.#writeDomain(writer, domain, header, columns);
       if (ledger !== undefined && ledgerLog) this.#writeLedger(writer, domain, header, ledger);
       return { ...writer.finish(), takeBack: () => takeBack(domain, reader.records, ledgerLog ? ledger : undefined) };
     } catch (error) {
@@ -70,10 +71,12 @@ export class FlowMessagesEncoder {
     }
   }
 
+  /** As often as templates are, because who has missed those has missed it, too. */
   #writeDomain(writer: MessageWriter, domain: Domain, header: BatchHeader, columns: readonly Column[]): void {
     const kind = { id: TEMPLATE_IDS.domain, scopes: 1 };
-    if (!writer.isDue(kind)) return;
+    if (!writer.isDue(kind.id, domain)) return;
     writeOptions(writer, kind, domainPairs(domain, header, columns), this.#options.enterpriseNumber);
+    writer.remember(kind.id, domain);
   }
 
   #writeRecords(writer: MessageWriter, reader: FlowBatchReader, columns: readonly Column[], { totals }: Domain): void {
@@ -105,14 +108,15 @@ export class FlowMessagesEncoder {
   }
 }
 
-/** Answers what makes a domain as it is now: nothing was sent of a batch that cannot be read to its end. */
-function keeping(domain: Domain): () => void {
-  const { sequence } = domain;
-  const totals = { ...domain.totals };
+/** Answers what makes domains as they are now: nothing is sent of a batch that cannot be read to its end. */
+function keeping(domains: readonly Domain[]): () => void {
+  const before = domains.map(({ sequence, totals }) => ({ sequence, totals: { ...totals } }));
   return () => {
-    domain.sequence = sequence;
-    Object.assign(domain.totals, totals);
-    domain.announced.clear();
+    for (const [index, domain] of domains.entries()) {
+      domain.sequence = before[index]!.sequence;
+      Object.assign(domain.totals, before[index]!.totals);
+      domain.announced.clear();
+    }
   };
 }
 
@@ -121,9 +125,9 @@ function takeBack({ totals }: Domain, records: number, ledger: Ledger | undefine
   if (ledger !== undefined) addToTotals(totals, ledger, -1);
 }
 
-function writeTypes(writer: MessageWriter, enterprise: number): void {
+function writeTypes(writer: MessageWriter, options: Domain, enterprise: number): void {
   const kind = { id: TEMPLATE_IDS.types, scopes: 2 };
-  if (!writer.isDue(kind)) return;
+  if (!writer.isDue(kind.id, options)) return;
   for (const element of [...OWN_RECORD_ELEMENTS, ...OWN_OPTIONS_ELEMENTS]) {
     writeOptions(writer, kind, typePairs(element, enterprise), enterprise);
   }

@@ -53,7 +53,7 @@ export function writeMessageHead(
 export type WriteRecord = (buffer: Uint8Array, at: number) => number;
 
 export class MessageWriter {
-  readonly #domain: Domain;
+  #domain: Domain;
   readonly #messageBytesMax: number;
   readonly #refresh: Refresh;
   readonly #nowMs: number;
@@ -74,6 +74,12 @@ export class MessageWriter {
     this.#nowMs = nowMs;
   }
 
+  /** What follows is of another domain, and so in another message. */
+  enter(domain: Domain): void {
+    this.#endMessage();
+    this.#domain = domain;
+  }
+
   /** @param bytesMax what the record takes at most */
   record(template: Template, bytesMax: number, write: WriteRecord): void {
     if (this.#message < 0) this.#beginMessage();
@@ -85,12 +91,17 @@ export class MessageWriter {
     this.#records++;
   }
 
-  /** Whether the collector does not know it, or may have missed it. */
-  isDue({ id }: Pick<Template, 'id'>): boolean {
-    const last = this.#domain.announced.get(id);
+  /** Whether the collector does not know what a template stands for in a domain, or may have missed it. */
+  isDue(id: number, { announced, totals }: Domain): boolean {
+    const last = announced.get(id);
     if (last === undefined) return true;
     const { afterMs, afterMessages } = this.#refresh;
-    return this.#nowMs - last.atMs >= afterMs || this.#domain.totals.messages - last.message >= afterMessages;
+    return this.#nowMs - last.atMs >= afterMs || totals.messages - last.message >= afterMessages;
+  }
+
+  /** The collector knows it from now on. */
+  remember(id: number, { announced, totals }: Domain): void {
+    announced.set(id, { atMs: this.#nowMs, message: totals.messages });
   }
 
   finish(): Messages {
@@ -112,7 +123,7 @@ export class MessageWriter {
 
   #enterSet(template: Template): void {
     if (this.#setId === template.id) return;
-    if (this.isDue(template)) this.#announce(template);
+    if (this.isDue(template.id, this.#domain)) this.#announce(template);
     this.#beginSet(template.id);
   }
 
@@ -126,7 +137,7 @@ export class MessageWriter {
     this.#need(bytes.length);
     this.#buffer.set(bytes, this.#at);
     this.#at += bytes.length;
-    this.#domain.announced.set(id, { atMs: this.#nowMs, message: this.#domain.totals.messages });
+    this.remember(id, this.#domain);
   }
 
   #beginSet(id: number): void {

@@ -34,6 +34,8 @@ export interface Domain {
 }
 
 export class Session {
+  /** Of what is said about the others, by their ids: options are in no domain of records, because some collectors do not count them. */
+  readonly options: Domain = newDomain(0);
   readonly #domains = new Map<string, Domain>();
   readonly #ids = new Set<number>();
   readonly #domainsMax: number;
@@ -53,12 +55,16 @@ export class Session {
 
   /** The collector may be another process than before: it gets every template again. */
   forgetTemplates(): void {
-    for (const { announced } of this.#domains.values()) announced.clear();
+    for (const { announced } of this.#all()) announced.clear();
   }
 
   /** Of a new connection, whose messages are counted from 0. */
   restartSequences(): void {
-    for (const domain of this.#domains.values()) domain.sequence = 0;
+    for (const domain of this.#all()) domain.sequence = 0;
+  }
+
+  #all(): readonly Domain[] {
+    return [this.options, ...this.#domains.values()];
   }
 
   #made(key: string): Domain {
@@ -66,7 +72,7 @@ export class Session {
     let id = digestOf(key);
     while (id === 0 || this.#ids.has(id)) id = (id + 1) >>> 0;
     this.#ids.add(id);
-    return { id, sequence: 0, totals: noTotals(), announced: new Map() };
+    return newDomain(id);
   }
 
   #forgetOldest(): void {
@@ -76,6 +82,10 @@ export class Session {
       return;
     }
   }
+}
+
+function newDomain(id: number): Domain {
+  return { id, sequence: 0, totals: noTotals(), announced: new Map() };
 }
 
 function digestOf(key: string): number {

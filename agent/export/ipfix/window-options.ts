@@ -21,7 +21,7 @@ import type { Domain, Totals } from './session.ts';
 
 type Named = Pick<Domain, 'id'>;
 
-/** Names the domain, and has the listed fields that all of its records share. */
+/** Names the domain, and has what all of its records share: of the fields that are listed, the others empty. */
 export function domainPairs({ id }: Named, header: BatchHeader, columns: readonly Column[]): readonly Pair[] {
   const { flowLogId, interfaceId, hostId } = header;
   const shared = Object.keys(SHARED_NUMBERS) as (keyof typeof SHARED_NUMBERS)[];
@@ -30,9 +30,9 @@ export function domainPairs({ id }: Named, header: BatchHeader, columns: readonl
     [STANDARD.observationDomainName, `${flowLogId}/${interfaceId}`],
     [STANDARD.interfaceName, interfaceId],
     [HOST_ID, hostId],
-    ...shared.flatMap((name): Pair[] => {
+    ...shared.map((name): Pair => {
       const column = columns.find(({ field }) => field.name === name);
-      return column === undefined ? [] : [[sharedElement(name), column.field.shared?.(header, 'OK') ?? '']];
+      return [sharedElement(name), column?.field.shared?.(header, 'OK') ?? ''];
     }),
   ];
 }

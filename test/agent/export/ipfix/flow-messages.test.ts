@@ -192,9 +192,9 @@ describe('the messages of a batch', () => {
         let next = 0;
         for (const list of lists) {
           const messages = wire.send(batchOf(list, ledger, { fields }));
-          for (const { sequence, length, records } of messages) {
-            expect(sequence).toBe(next);
-            next += records.length;
+          for (const { sequence, length, records, domain } of messages) {
+            if (domain !== 0) expect(sequence).toBe(next);
+            if (domain !== 0) next += records.length;
             expect(length).toBeLessThanOrEqual(messageBytesMax);
             expect(records.length).toBeGreaterThan(0);
           }
@@ -226,15 +226,16 @@ describe('the messages of a batch', () => {
     expect(Buffer.from(bytes).toString('hex')).toBe(
       [
         // Version 10, length, export time, sequence number, observation domain.
-        '000a 00a1 6553f164 00000000 09bc3aad',
-        // Options template 274 of three elements, one of them the scope: the domain, its name, its interface.
-        '0003 0016 0112 0003 0001 0095 0004 012c ffff 0052 ffff',
-        '0112 0019 09bc3aad 0a 666c2d312f656e692d31 05 656e692d31',
+        '000a 0072 6553f164 00000000 09bc3aad',
         // Template 256 of ten elements: addresses, ports, protocol, flags, packets, octets, milliseconds of the first and last packet.
         '0002 0030 0100 000a 0008 0004 000c 0004 0007 0002 000b 0002',
         '0004 0001 0006 0001 0002 0008 0001 0008 0098 0008 0099 0008',
         '0100 0032 0a000001 0a000002 9c40 01bb 06 1b 0000000000000003 0000000100000001',
         '0000018bcfe60a1c 0000018bcfe60d0a',
+        // Domain 0. Options template 274 of three elements, one of them the scope: the domain, its name, its interface.
+        '000a 003f 6553f164 00000000 00000000',
+        '0003 0016 0112 0003 0001 0095 0004 012c ffff 0052 ffff',
+        '0112 0019 09bc3aad 0a 666c2d312f656e692d31 05 656e692d31',
       ]
         .join('')
         .replaceAll(' ', ''),
@@ -245,16 +246,17 @@ describe('the messages of a batch', () => {
 describe('templates', () => {
   it('are announced before their first record, again after some messages or some time, and else not', () => {
     const wire = new Wire({ enterpriseNumber: undefined });
-    const [first, ...rest] = wire.send(batchOf(flows(400)));
-    expect(first!.templates.map(({ id }) => id)).toEqual([274, 256]);
-    expect(templatesOf(rest).length).toBe(0);
+    const messages = wire.send(batchOf(flows(400)));
+    expect(messages[0]!.templates.map(({ id }) => id)).toEqual([256]);
+    expect(messages.at(-1)!).toMatchObject({ domain: 0, templates: [{ id: 274 }] });
+    expect(templatesOf(messages).length).toBe(2);
     expect(templatesOf(wire.send(batchOf(flows(1)), NOW_MS + 59_999))).toEqual([]);
-    expect(templatesOf(wire.send(batchOf(flows(1)), NOW_MS + 60_000)).map(({ id }) => id)).toEqual([274, 256]);
+    expect(templatesOf(wire.send(batchOf(flows(1)), NOW_MS + 60_000)).map(({ id }) => id)).toEqual([256, 274]);
     const many = wire.send(batchOf(flows(2_000)), NOW_MS + 60_001);
-    const announced = many.flatMap(({ templates }, index) => (templates.length > 0 ? [index] : []));
+    const announced = many.flatMap(({ templates }, index) => (templates.some(({ id }) => id === 256) ? [index] : []));
     expect(announced).toEqual([19, 39, 59, 79].filter((index) => index < many.length));
     wire.session.forgetTemplates();
-    expect(templatesOf(wire.send(batchOf(flows(1)), NOW_MS + 60_002)).map(({ id }) => id)).toEqual([274, 256]);
+    expect(templatesOf(wire.send(batchOf(flows(1)), NOW_MS + 60_002)).map(({ id }) => id)).toEqual([256, 274]);
   });
 
   it('are the same at every length of a message, and after a restart', () => {
@@ -270,7 +272,7 @@ describe('templates', () => {
     const messages = new Wire({ enterpriseNumber: undefined }).send(batchOf(flows(1), ledger, { fields }));
     const enterprises = templatesOf(messages).flatMap(({ fields: of }) => of.map(({ enterprise }) => enterprise));
     expect(new Set(enterprises)).toEqual(new Set([undefined]));
-    expect(templatesOf(messages).map(({ id }) => id)).toEqual([274, 256, 272]);
+    expect(templatesOf(messages).map(({ id }) => id)).toEqual([256, 274, 272]);
   });
 
   it('of records that have more than others are others', () => {
@@ -292,9 +294,10 @@ describe('options', () => {
     const header = { fields, constants: { 'vpc-id': 'vpc-1' }, flowLogId: 'fl-1', interfaceId: 'eni-1' };
     const messages = new Wire().send(batchOf(flows(1), undefined, header));
     const [{ values, domain }] = optionsOf(messages, 274) as [DecodedRecord];
-    expect(unsigned(values.get('149'))).toBe(domain);
+    expect(domain).toBe(0);
+    expect(unsigned(values.get('149'))).toBe(flowsOf(messages)[0]!.domain);
     const texts = [...values].slice(1).map(([element, value]) => [element, value.toString()]);
-    expect(texts).toEqual([
+    expect(texts.filter(([, value]) => value !== '')).toEqual([
       ['300', 'fl-1/eni-1'],
       ['82', 'eni-1'],
       [`${ENTERPRISE}/10`, BATCH_HEADER.hostId],
@@ -346,6 +349,15 @@ describe('options', () => {
       ['dns', 5, 500],
       ['health', 0, 0],
     ]);
+  });
+
+  it('have one template each, whatever the flow logs list', () => {
+    const wire = new Wire();
+    const first = wire.send(batchOf(flows(1), createLedger([]), { fields: ['vpc-id'] }));
+    const second = wire.send(batchOf(flows(1), createLedger(['dns']), { fields: ['bytes'], flowLogId: 'fl-2' }));
+    expect(templatesOf(first).map(({ id }) => id)).toEqual([256, 275, 274, 272]);
+    expect(templatesOf(second).map(({ id }) => id)).toEqual([256, 273]);
+    expect(optionsOf(second, 274)).toHaveLength(1);
   });
 
   it('have no ledger where it is not asked for', () => {

@@ -176,12 +176,15 @@ describe('over TCP', () => {
     for (const name of ['a', 'b']) expect(await send(sink, batch(name, 3_000))).toEqual({ kind: 'sent' });
     const messages = new IpfixDecoder().all(collector.bytes());
     expect(messages.flatMap(({ records }) => records.filter(({ template }) => template < 272))).toHaveLength(6_000);
-    expect(messages.flatMap(({ templates }) => templates).map(({ id }) => id)).toEqual([274, 256]);
-    expect(messages.at(-1)!.sequence).toBeGreaterThan(3_000);
+    expect(messages.flatMap(({ templates }) => templates).map(({ id }) => id)).toEqual([256, 274]);
+    expect(Math.max(...messages.map(({ sequence }) => sequence))).toBeGreaterThan(3_000);
     collector.sockets[0]!.resetAndDestroy();
     await expect.poll(() => send(sink, batch('c', 5))).toEqual({ kind: 'sent' });
     const again = new IpfixDecoder().all(collector.bytes());
-    expect(again[0]).toMatchObject({ sequence: 0, templates: [{ id: 274 }, { id: 256 }] });
+    expect(again).toMatchObject([
+      { sequence: 0, templates: [{ id: 256 }] },
+      { sequence: 0, templates: [{ id: 274 }] },
+    ]);
   });
 
   it.each([
@@ -328,6 +331,6 @@ describe('what becomes of a batch', () => {
       kind: 'newer',
     });
     expect(await send(sink, batch('b'))).toEqual({ kind: 'sent' });
-    await expect.poll(() => collector.lengths).toHaveLength(1);
+    await expect.poll(() => collector.lengths).toHaveLength(2);
   });
 });
