@@ -1,6 +1,6 @@
 #!/bin/sh
 # Long trials, each compared with the sender's account.
-# soak.sh [--sink cls|otlp|file] [ROUNDS]: needs root.
+# soak.sh [--sink cls|otlp|file|ipfix] [ROUNDS]: needs root.
 #   cls    six trials, some twenty minutes: the agent killed under live traffic, ended by SIGTERM, its interface taken away, all of this
 #          at random beside SIGSTOP, a log service that is killed and storms of a thousand interfaces that come and go; agent and log
 #          service killed while an hour's backlog drains; a SYN flood. So many kills of each kind at least, as many outages and as many
@@ -9,6 +9,8 @@
 #          time; every record of the log service beside them is in the last one's file, with the same sums.
 #   file   files in a folder: the agent killed under live traffic so many times, 50 when absent; every record of the log service beside them
 #          is in complete files once, with the same sums.
+#   ipfix  nfcapd over UDP: the agent killed under live traffic so many times, 50 when absent, and as many times no collector; every record of
+#          the log service beside it is in the files of nfcapd, once what was sent again counts once.
 set -eu
 cd "$(dirname "$0")/.."
 sink=cls
@@ -32,8 +34,12 @@ case $sink in
     rounds=${1:-50}
     set -- test/system/file.test.ts -t "has every record in complete files once"
     ;;
+  ipfix)
+    rounds=${1:-50}
+    set -- test/system/ipfix.test.ts -t "brings every record"
+    ;;
   *)
-    echo "soak: unknown sink '$sink'; expected cls, otlp or file" >&2
+    echo "soak: unknown sink '$sink'; expected cls, otlp, file or ipfix" >&2
     exit 64
     ;;
 esac
