@@ -154,7 +154,14 @@ class Compiler {
     const operand = this.#operand(key);
     if (operand.type === 'long') return isTrue(`${operand.sql} = ${this.#integer(key, pattern)}`);
     if (operand.type === 'address') return this.#matchAddress(operand.sql, pattern);
-    return this.#contains(operand.sql, pattern);
+    const contains = this.#contains(operand.sql, pattern);
+    return COLUMN_OF.has(key) ? this.#equalsOr(operand.sql, pattern, contains) : contains;
+  }
+
+  /** Most texts of a column are the word itself: to compare takes a tenth of looking for it, which is left for the others. */
+  #equalsOr(column: string, { pieces }: Pattern, contains: string): string {
+    if (pieces.length > 1) return contains;
+    return `(${column} IS NOT DISTINCT FROM ${this.#parameter(pieces[0]!)} OR ${contains})`;
   }
 
   #integer(key: string, pattern: Pattern): string {
