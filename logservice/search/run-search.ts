@@ -86,7 +86,7 @@ async function statementOf(
   const reader = await connection.runAndReadAll('SELECT json_deserialize_sql($1::VARCHAR::JSON)', [
     checked.withLogTable(filter),
   ]);
-  const sql = String(reader.getRows()[0]![0]);
+  const sql = inlined(String(reader.getRows()[0]![0]));
   const refused = checkWritten(await serialize(connection, sql));
   return refused === undefined ? { sql, parameters } : refusedSql(refused);
 }
@@ -168,6 +168,16 @@ function logColumns(others: readonly OtherColumn[]): string {
   }
   return columns.join(', ');
 }
+
+/**
+ * Who names the logs twice, as one does for sources and destinations, would have the database make a copy first, of every column of every
+ * log, where it needs two of them. The tree of a statement cannot say so: the database forgets it as it writes the text.
+ */
+function inlined(sql: string): string {
+  return sql.replace(AS_WRITTEN, `WITH ${LOG_TABLE} AS NOT MATERIALIZED (`);
+}
+
+const AS_WRITTEN = new RegExp(`^WITH ${LOG_TABLE} AS \\(`);
 
 function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
