@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DuckDBInstance } from '@duckdb/node-api';
 import { describe, expect, test } from 'vitest';
 import { AgentProcess } from '../support/agent-process.ts';
 import { pcapFile } from '../support/capture-file.ts';
@@ -38,6 +39,23 @@ function flowLines(text: string): readonly string[] {
   return lines.map((line) => (line.startsWith('{') ? sortedKeys(ofJson(line)) : ofText(line))).sort();
 }
 
+/** Packets and bytes, as DuckDB reads them: of all flows, and of all ledgers. */
+async function duckdbSums(folder: string, format: string): Promise<readonly (readonly number[])[]> {
+  const connection = await (await DuckDBInstance.create()).connect();
+  const flows =
+    format === 'text'
+      ? `read_csv('${folder}/*.flows.log', delim = ' ', header = true, nullstr = '-')`
+      : `read_json('${folder}/*.flows.ndjson')`;
+  const sums = [
+    `SELECT sum(packets), sum(bytes) FROM ${flows}`,
+    `SELECT sum("ledger-metered-packets"), sum("ledger-metered-bytes") FROM read_json('${folder}/*.ledger.ndjson')`,
+  ];
+  const rows: number[][] = [];
+  for (const sql of sums) rows.push((await connection.runAndReadAll(sql)).getRowsJson()[0]!.map(Number));
+  connection.closeSync();
+  return rows;
+}
+
 const sortedKeys = (json: string) => JSON.stringify(Object.entries(JSON.parse(json)).sort());
 
 function captureFile(folder: string): string {
@@ -65,6 +83,9 @@ describe('a replay into a folder', () => {
     expect(expected.length).toBeGreaterThan(20);
     // A run of its own has records of its own, so there are two of each.
     expect(files.map(flowLines)).toEqual([expected, expected]);
+    const [ofFlows, ofLedgers] = await duckdbSums(join(folder, 'flows'), format);
+    expect(ofFlows).toEqual(ofLedgers);
+    expect(ofFlows?.[0]).toBeGreaterThan(0);
     expect(namesIn(join(folder, 'flows')).filter((name) => name.endsWith('.partial'))).toEqual([]);
     expect(ledgerSum(texts(rowsIn(join(folder, 'flows'), 'ledger')), 'ledger-offered-packets')).toBeGreaterThan(0);
   });

@@ -180,6 +180,16 @@ describe('a sink of files', () => {
 });
 
 describe('what is in the way', () => {
+  test('is no link above the folder, as systemd makes one of a directory for logs', async () => {
+    const parent = temporaryFolder();
+    mkdirSync(join(parent, 'private'));
+    symlinkSync(join(parent, 'private'), join(parent, 'log'));
+    const sink = new World(join(parent, 'log/flows')).sink();
+    expect([await sink.probe(), await sink.send(batchOf(0))]).toEqual([{ kind: 'accepted' }, { kind: 'accepted' }]);
+    await sink.close();
+    expect(rowsIn(join(parent, 'private/flows'))).toHaveLength(RECORDS);
+  });
+
   test('is told with what to do, and nothing is written through a link or where every user may', async () => {
     const parent = temporaryFolder();
     const real = join(parent, 'real');
