@@ -47,6 +47,7 @@ function plan(configuration: Configuration, waiting: Waiting): Omit<RunPlan, 'si
     regions: configuration.regions,
     privacyKey: configuration.privacy.key,
     detection: detectionOf(configuration),
+    findingRecords: configuration.findings.records,
     webhook: configuration.webhook,
     flowsMax: table.flowsMax,
     ringBytesMax: ringBytesMaxOf(capture.memoryMax),

@@ -420,6 +420,9 @@ const AFTER_SINKS = {
         example: '[scan-ports, scan-hosts, new-peer]',
       },
     ),
+    records: option(BOOLEAN, 'false', {
+      description: 'Whether what the agent finds goes to each sink, too, as records of their own.',
+    }),
     webhook,
   }),
   log: section('What flowlogd says about itself, as JSON lines on standard error.', {

@@ -53,6 +53,8 @@ export interface TelemetryPlan {
 /** An agent before its flow logs are known. */
 export interface RunPlan extends Omit<AgentPlan, 'taps' | 'sandbox'> {
   readonly webhook: WebhookPlan | undefined;
+  /** Whether findings go to the sinks, too. */
+  readonly findingRecords: boolean;
   readonly resolver: FlowLogResolver;
   readonly sinks: readonly SinkPlan[];
   readonly sinkFiles: SinkFiles;
@@ -146,7 +148,8 @@ async function supervise(
   const notify = createNotify(loadCaptureAddon(), env, options.log);
   const onLinks: OnLinks = (news) => flowLogs.linksChanged(news);
   const onDetected: SupervisorOptions['onDetected'] = (detected) => context.ownFindings?.take(detected);
-  const supervisor = await Supervisor.start({ ...options, onLinks, onDetected });
+  const onFindings: SupervisorOptions['onFindings'] = (uids) => context.telling?.shipped(uids);
+  const supervisor = await Supervisor.start({ ...options, onLinks, onDetected, onFindings });
   logStart(options.log, { ...options, configPath, flowLogs: flowLogs.entries.map(called) });
   startLogService(context, supervisor, signal);
   context.renewal.start(() => supervisor.deliverNow());

@@ -1,5 +1,6 @@
 /** The sinks of this run, and the log service beside it where one of them stores there. */
 import { join } from 'node:path';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { systemTimers } from '../export/timers.ts';
 import { AgentFindings } from '../findings/agent-findings.ts';
 import { FindingsFile } from '../findings/findings-file.ts';
@@ -25,6 +26,8 @@ export interface SinkTargets {
   readonly logService: (() => LogServiceStatus) | undefined;
   /** Where the agent itself detects. */
   readonly ownFindings: AgentFindings | undefined;
+  /** Where what it finds comes on its way to the sinks. */
+  readonly findingsPort: MessagePort | undefined;
   /** Of what the log service or the agent finds. */
   readonly telling: Telling | undefined;
   readonly findings: (() => FindingsStatus | null) | undefined;
@@ -33,6 +36,7 @@ export interface SinkTargets {
 export interface SinkTargetsPlan {
   readonly sinks: readonly SinkPlan[];
   readonly sinkFiles: SinkFiles;
+  readonly findingRecords: boolean;
   readonly stateDirectory: string;
   readonly hostId: string;
   readonly webhook: WebhookPlan | undefined;
@@ -59,12 +63,14 @@ export async function openTargets(
   );
   const ownFindings = openFindings(plan, log);
   const source = keeper === undefined ? ownFindings : new LogServiceSource(keeper, Date.now);
-  const telling = source && openTelling({ ...plan, source, environment, log });
+  const channel = ownFindings !== undefined && plan.findingRecords ? new MessageChannel() : undefined;
+  const telling = source && openTelling({ ...plan, source, port: channel?.port1, environment, log });
   return {
     sinks,
     renewal,
     keeper,
     ownFindings,
+    findingsPort: channel?.port2,
     logService: keeper && (() => keeper.status),
     telling,
     findings: telling && (() => telling.status()),

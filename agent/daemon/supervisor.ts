@@ -5,7 +5,7 @@
 
 import { randomBytes, randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
-import { MessageChannel } from 'node:worker_threads';
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { LiveFollowers } from '../control/live-followers.ts';
 import type { SpoolControl } from '../control/spool-routes.ts';
 import { HASH_SEED_WORDS } from '../flow/hash.ts';
@@ -46,6 +46,10 @@ export interface SupervisorOptions extends AgentPlan {
   readonly onLinks: OnLinks;
   /** A window ended in which the rules looked. */
   readonly onDetected?: (detected: Detected) => void;
+  /** Where findings come that are to go to the sinks; it moves to the recorder's thread. */
+  readonly findingsPort?: MessagePort | undefined;
+  /** Those are durable. */
+  readonly onFindings?: (uids: readonly string[]) => void;
   /** A window is durable. */
   readonly onWindow: (window: Extract<RecorderMessage, { kind: 'durable' }>) => void;
 }
@@ -138,6 +142,7 @@ export class Supervisor {
       nextSequence,
       (message) => this.#recorded(message),
       live.port2,
+      options.findingsPort,
     );
   }
 
@@ -241,10 +246,11 @@ export class Supervisor {
     onRecorderMessage(this.status, message);
     logRecorder(this.#options.log, message);
     if (message.kind === 'detected') this.#options.onDetected?.(message.detected);
-    if (message.kind !== 'durable') return;
+    if (message.kind !== 'durable' && message.kind !== 'findings') return;
     this.#spool.adopt(message.entries);
     this.#exporters.wake();
-    this.#options.onWindow(message);
+    if (message.kind === 'durable') this.#options.onWindow(message);
+    else this.#options.onFindings?.(message.uids);
   }
 
   #logBacklog(): void {

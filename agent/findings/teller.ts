@@ -9,6 +9,7 @@ import type { LookedAt } from '../../detect/looked-at.ts';
 import { type BackoffLimits, backoffMs } from '../export/backoff.ts';
 import type { Timers } from '../export/timers.ts';
 import type { Log } from '../telemetry/log.ts';
+import type { FindingShipping } from './finding-shipping.ts';
 import type { FindingsSource, ReadEvents } from './source.ts';
 import type { ToldFile } from './told-file.ts';
 import type { Webhook, WebhookNumbers } from './webhook.ts';
@@ -18,6 +19,8 @@ export interface TellerOptions {
   readonly source: FindingsSource;
   readonly told: ToldFile;
   readonly webhook: Webhook | undefined;
+  /** To the sinks; undefined where they get none. */
+  readonly shipping: FindingShipping | undefined;
   /** Of the events that the webhook is told. */
   readonly severityMin: Severity;
   readonly hostId: string;
@@ -33,6 +36,7 @@ export interface TellerNumbers {
   readonly looked: LookedAt | null;
   readonly missedEvents: number;
   readonly skippedEvents: number;
+  readonly droppedRecords: number;
   readonly webhook: (WebhookNumbers & { readonly lastError: string | null }) | null;
 }
 
@@ -55,9 +59,16 @@ export class Teller {
 
   /** Undefined before the book has answered. */
   get numbers(): TellerNumbers | undefined {
-    const { webhook } = this.#options;
+    const { webhook, shipping } = this.#options;
+    const droppedRecords = shipping?.droppedRecords ?? 0;
     const told = webhook && { ...webhook.numbers, lastError: webhook.lastError ?? null };
-    return this.#followed && { ...this.#followed, ...this.#lost, webhook: told ?? null };
+    return this.#followed && { ...this.#followed, ...this.#lost, droppedRecords, webhook: told ?? null };
+  }
+
+  /** These are durable on their way to the sinks. */
+  shipped(uids: readonly string[]): void {
+    const last = this.#options.shipping?.durable(uids);
+    if (last !== undefined) this.#options.told.settleShipped(last);
   }
 
   start(): void {
@@ -110,9 +121,11 @@ export class Teller {
     for (const event of events) {
       if (event.sequence > told.logged) this.#log(event);
       if (event.sequence > told.sent) this.#send(event, of);
+      if (event.sequence > told.shipped) this.#ship(event, of);
     }
     told.logged = cursor;
     if (this.#options.webhook?.numbers.pendingEvents === 0 || this.#options.webhook === undefined) told.sent = cursor;
+    if ((this.#options.shipping?.pending ?? 0) === 0) told.shipped = cursor;
     return cursor;
   }
 
@@ -135,6 +148,15 @@ export class Teller {
     if (webhook === undefined || SEVERITIES.indexOf(worstSeverity) < SEVERITIES.indexOf(severityMin)) return;
     const analysis = catalogue.find(({ name }) => name === rule);
     webhook.send(webhookMessage(event, { hostId, log, analysis }));
+  }
+
+  #ship(event: NumberedEvent, log: string): void {
+    const { shipping, catalogue } = this.#options;
+    shipping?.send(
+      event,
+      log,
+      catalogue.find(({ name }) => name === event.finding.rule),
+    );
   }
 
   #answered(): void {

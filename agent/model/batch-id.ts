@@ -37,6 +37,11 @@ export const EMPTY_BATCH_HEADER: BatchHeader = {
   constants: {},
 };
 
+/** Whether it reports batches of findings that were lost, which are of no flow log and no interface. */
+export function isLossOfFindings({ flowLogId, interfaceId, split }: BatchId): boolean {
+  return flowLogId === '' && interfaceId === '' && split.startsWith('lost-');
+}
+
 /** What all batches of one window say. */
 export type WindowHeader = Omit<BatchHeader, 'part' | 'split'>;
 

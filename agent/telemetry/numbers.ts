@@ -373,11 +373,8 @@ export const FINDINGS = {
     'events',
     'Events of findings that were forgotten before they were logged or sent.',
   ),
-  skippedEvents: row(
-    'flowlogd_findings_skipped_events_total',
-    'events',
-    'Events of findings that were skipped because they are too long to be read; flowlogd findings shows the findings.',
-  ),
+  skippedEvents: row('flowlogd_findings_skipped_events_total', 'events', 'Events of findings too long to be read.'),
+  droppedRecords: row('flowlogd_findings_dropped_records_total', 'events', 'Events that were dropped before a sink.'),
 } as const;
 
 /** Since the start of the log service, or of the agent where that looks itself. */

@@ -19,9 +19,11 @@ interface ThreadData {
   readonly windows: MessagePort;
   /** `LiveRequest` comes in, `LiveStep` goes out. */
   readonly live: MessagePort | undefined;
+  /** `FindingRecord[]` comes in. */
+  readonly findings: MessagePort | undefined;
 }
 
-async function run({ setup, windows, live }: ThreadData, parent: MessagePort): Promise<void> {
+async function run({ setup, windows, live, findings }: ThreadData, parent: MessagePort): Promise<void> {
   const addon = loadCaptureAddon();
   const translations = followTranslations(setup.points, addon);
   const sources = {
@@ -46,8 +48,10 @@ async function run({ setup, windows, live }: ThreadData, parent: MessagePort): P
       live,
       // Rules ask who began a conversation, whether or not the flow log records it.
       createAnnotators(sources, ['conversation']),
+      findings,
     );
   live?.close();
+  findings?.close();
   translations?.close();
 }
 

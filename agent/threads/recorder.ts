@@ -21,6 +21,7 @@ import { type Disk, isFileSystemError, unlinkIfThere } from '../spool/disk.ts';
 import { firstPartOf, type RecordedWindow, Recorder, type RecorderCounters } from '../spool/recorder.ts';
 import { SpoolWriter, type WrittenBatch } from '../spool/spool-writer.ts';
 import { type AnnotatorsOf, annotated } from './annotators.ts';
+import { type DurableFindings, recordFindings } from './finding-batches.ts';
 import { FollowedWindows } from './follow-windows.ts';
 import type { LiveReading } from './live-reading.ts';
 import { ReceivedWindow, type TableMapper } from './mapped-window.ts';
@@ -96,6 +97,8 @@ export type RecorderMessage = { readonly status: RecorderStatus } & (
     }
   /** A window ended in which the rules looked. */
   | { readonly kind: 'detected'; readonly detected: Detected }
+  /** Findings are durable on their way to the sinks. */
+  | ({ readonly kind: 'findings' } & DurableFindings)
   /** A file of an earlier run is corrupt: it is in the quarantine. */
   | { readonly kind: 'quarantined'; readonly file: string; readonly reason: string }
   /** A window of a newer flowlogd stays where it is, for that version. */
@@ -125,6 +128,7 @@ export async function recordWindows(
   annotatorsOf: AnnotatorsOf = () => [],
   live?: MessagePort,
   observedWith: AnnotatorsOf = annotatorsOf,
+  findings?: MessagePort,
 ): Promise<void> {
   const { folder, sinks, nextSequence, heldWindowsMax, heldBytesMax, topRecords } = setup;
   const status = (): RecorderStatus => ({
@@ -154,8 +158,14 @@ export async function recordWindows(
   const detection = detectionOf(setup, pseudonyms, observedWith, (detected) =>
     emit({ kind: 'detected', detected, status: status() }),
   );
+  const writer = new SpoolWriter({ disk, folder, sinks, nextSequence, now: Date.now });
+  const findingBatches = recordFindings(findings, {
+    ...{ hostId, runId, writer, sinks, after },
+    onDurable: (written) => emit({ kind: 'findings', ...written, status: status() }),
+  });
+  for (const { flowLog } of points) findingBatches.observes(flowLog);
   const recorder = new Recorder({
-    writer: new SpoolWriter({ disk, folder, sinks, nextSequence, now: Date.now }),
+    writer,
     heldWindowsMax,
     heldBytesMax,
     after,
@@ -180,29 +190,38 @@ export async function recordWindows(
   const add = (window: RecordedWindow) => {
     const written = privately(shipped(annotated(window, annotatorsOf)), pseudonyms);
     detection?.expect(window, written);
+    findingBatches.observes(window.point.flowLog);
     recorder.add(written);
   };
   const endRecovery = recoverWindows(recovery, add, (message) => emit({ ...message, status: status() }));
-  await new Promise<void>((resolve) => {
-    windows.on('message', (message: ClosedWindowMessage) => {
-      if (message.kind === 'end') resolve();
-      else {
-        const failed = recorder.failure !== undefined;
-        add(
-          recorded(setup, disk, message.window, mapper, (release) => windows.postMessage(release), followed?.reading),
-        );
-        if (failed) emit({ kind: 'waiting', status: status() });
-      }
-    });
-    // A data plane that died has closed its end without a word.
-    windows.once('close', resolve);
+  await takeWindows(windows, (window, release) => {
+    const failed = recorder.failure !== undefined;
+    add(recorded(setup, disk, window, mapper, release, followed?.reading));
+    if (failed) emit({ kind: 'waiting', status: status() });
   });
   endRecovery();
   const complete = await recorder.flush(setup.flushMs);
   detection?.end();
+  findingBatches.stop();
+  findings?.close();
   emit({ kind: 'ended', complete, status: status() });
   followed?.close();
   windows.close();
+}
+
+/** Fulfilled when none comes any more. */
+function takeWindows(
+  windows: MessagePort,
+  take: (window: ClosedWindow, release: (message: ReleaseMessage) => void) => void,
+): Promise<void> {
+  return new Promise((resolve) => {
+    windows.on('message', (message: ClosedWindowMessage) => {
+      if (message.kind === 'end') resolve();
+      else take(message.window, (release) => windows.postMessage(release));
+    });
+    // A data plane that died has closed its end without a word.
+    windows.once('close', resolve);
+  });
 }
 
 /** Undefined where another one looks. */

@@ -8,12 +8,14 @@
 import { LEDGER_ROWS, type LedgerRow } from '../../schema/ledger-numbers.ts';
 import { clearAnnotations } from '../model/annotations.ts';
 import { type BatchHeader, EMPTY_BATCH_HEADER } from '../model/batch-id.ts';
+import type { FindingRecord } from '../model/finding-record.ts';
 import { RESOURCE_TYPES, type ResourceType } from '../model/flow-log.ts';
 import { createFlowRecord, type FlowRecord, type RecordCursor } from '../model/flow-record.ts';
 import { createLedger, GAP_REASONS, type Gap, type GapReason, type Ledger, type Tally } from '../model/ledger.ts';
 import { ANNOTATIONS_TAG } from './annotation-fields.ts';
 import { readAnnotations } from './annotations.ts';
 import { readExcludedPeers } from './excluded-peers-reader.ts';
+import { readFinding } from './finding-records.ts';
 import {
   BATCH_TAG,
   encodeHeader,
@@ -36,6 +38,8 @@ export class FlowBatchReader implements RecordCursor {
   readonly records: number;
   /** What the batch says of its records; undefined where an earlier version wrote it. */
   readonly totals: RecordTotals | undefined;
+  /** Only in a batch that has nothing else. */
+  readonly findings: readonly FindingRecord[];
   readonly #records: ProtobufReader;
 
   /** @throws OperationalError `spool.damaged`, `spool.newer`; so does `next`. */
@@ -45,6 +49,7 @@ export class FlowBatchReader implements RecordCursor {
     this.ledger = envelope.ledger;
     this.records = envelope.records;
     this.totals = envelope.totals;
+    this.findings = envelope.findings;
     this.#records = new ProtobufReader(bytes, 0, bytes.length);
   }
 
@@ -172,6 +177,7 @@ interface Envelope {
   readonly ledger: Ledger | undefined;
   readonly totals: RecordTotals | undefined;
   readonly records: number;
+  readonly findings: readonly FindingRecord[];
 }
 
 /** Everything but the records, which are only counted. */
@@ -181,6 +187,7 @@ function readEnvelope(bytes: Uint8Array): Envelope {
   let ledger: Ledger | undefined;
   let totals: RecordTotals | undefined;
   let records = 0;
+  const findings: FindingRecord[] = [];
   while (wire.at < wire.end) {
     const tag = wire.tag();
     if (tag === BATCH_TAG.record) {
@@ -202,9 +209,10 @@ function readEnvelope(bytes: Uint8Array): Envelope {
       ledger ??= createLedger([]);
       readLedger(wire, ledger);
     } else if (tag === BATCH_TAG.totals) totals = readTotals(wire);
+    else if (tag === BATCH_TAG.finding) findings.push(readFinding(wire));
     else wire.refuseUnknown(tag);
   }
-  return { header, ledger, totals, records };
+  return { header, ledger, totals, records, findings };
 }
 
 function readTotals(wire: ProtobufReader): RecordTotals {

@@ -51,6 +51,7 @@ export const BATCH_TAG = {
   field: 0x6a,
   constant: 0x72,
   totals: 0x7a,
+  finding: 0x82,
 } as const;
 export const ICMP_TAG = { type: 0x60, code: 0x68 } as const;
 export const FURTHER_TAG = { packets: 0x70, bytes: 0x78 } as const;
@@ -301,7 +302,7 @@ function encodeGap(gap: Gap): Uint8Array {
 }
 
 /** A cold protobuf message, put together field by field. */
-class Message {
+export class Message {
   readonly #bytes: number[] = [];
 
   text(tag: number, text: string): this {

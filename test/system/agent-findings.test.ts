@@ -43,7 +43,10 @@ describe.skipIf(missing !== undefined)('an agent that ships elsewhere', { timeou
   afterAll(() => namespace.remove());
 
   test('finds a scan of ports, shows it, and knows it again after kill -9', async () => {
-    const { service, agent } = await observe(namespace, { windowSeconds: WINDOW_SECONDS });
+    const { service, agent } = await observe(namespace, {
+      windowSeconds: WINDOW_SECONDS,
+      configuration: 'findings: { records: true }',
+    });
     await agent.start();
     await agent.untilStatus();
     const following = askAgent<{ events: { change: string; finding: Finding }[] }>(
@@ -63,6 +66,13 @@ describe.skipIf(missing !== undefined)('an agent that ships elsewhere', { timeou
       'opened',
       'scan-ports',
     ]);
+
+    const logs = await service.until((found) => found.length > 0, 'event:finding');
+    expect(logs.map((log) => [log['finding-id'], log['finding-change'], log['finding-srcaddr']])).toContainEqual([
+      ...[first.id, 'opened', SUBJECT.srcaddr],
+    ]);
+    const flows = await service.until((found) => found.length > 0, 'srcaddr:*');
+    expect(flows.filter((log) => (log['event'] ?? '') !== '')).toEqual([]);
 
     const socket = join(agent.stateFolder, 'control.sock');
     const listed = await runCommand(['findings', '--socket', socket, '-o', 'json'], { namespace });

@@ -5,11 +5,12 @@
  */
 import { loadEncoder } from '../../encoder/encoder.ts';
 import { RowWriter } from '../../encoder/row-writer.ts';
-import type { BatchHeader } from '../../model/batch-id.ts';
+import { type BatchHeader, isLossOfFindings } from '../../model/batch-id.ts';
 import { columnsOf } from '../../record/field-columns.ts';
 import { contextFlow } from '../../wire/context-flow.ts';
 import { FlowBatchReader } from '../../wire/flow-batch-reader.ts';
 import { newer } from '../../wire/protobuf-reader.ts';
+import { findingLog } from './finding-logs.ts';
 import { layOutLogs } from './log-layout.ts';
 import { type Contents, groupEnd, logField, valueBytes, varint } from './message.ts';
 import { windowLogs } from './window-logs.ts';
@@ -66,7 +67,11 @@ export class LogGroupEncoder {
     const { header, ledger } = reader;
     const columns = columnsOf(header.resourceType, header.fields);
     if (columns === undefined) throw newer(`field ${unknownField(header)}`);
-    const rows = ledger === undefined ? [] : windowLogs(columns, header, ledger, this.#options.ledgerLog);
+    const ofWindow =
+      ledger === undefined || isLossOfFindings(header)
+        ? []
+        : windowLogs(columns, header, ledger, this.#options.ledgerLog);
+    const rows = [...ofWindow, ...reader.findings.map(findingLog)];
     const logs = reader.records + rows.length;
     if (logs === 0) return { kind: 'empty' };
     const limits = this.#limits;

@@ -70,3 +70,8 @@ export function groupEnd({ contextFlow, filename, source, tags }: LogGroupEnd): 
 export function valueBytes(contents: Contents): number {
   return contents.reduce((sum, [, value]) => sum + Buffer.byteLength(value), 0);
 }
+
+/** The service indexes keys of these characters only. */
+export function indexable(name: string): string {
+  return name.replace(/[^A-Za-z0-9_\-./@]/g, '_');
+}

@@ -5,7 +5,7 @@ import { type Ledger, logStatus, offeredPackets, type Tally } from '../../model/
 import { type Column, columnsOf } from '../../record/field-columns.ts';
 import { windowRow } from '../../record/row.ts';
 import type { RowContext } from '../../record/row-context.ts';
-import type { Contents } from './message.ts';
+import { type Contents, indexable } from './message.ts';
 
 /** NODATA or SKIPDATA beside the flows, and the ledger where `ledgerLog` asks for it. */
 export function windowLogs(
@@ -75,9 +75,4 @@ function tallyValues({ packets, bytes }: Tally): readonly string[] {
 
 function pairs(keys: readonly string[], values: readonly string[]): Contents {
   return keys.map((key, index) => [key, values[index]!]);
-}
-
-/** The service indexes keys of these characters only. */
-function indexable(name: string): string {
-  return name.replace(/[^A-Za-z0-9_\-./@]/g, '_');
 }

@@ -3,7 +3,7 @@
  * domain 0, what describes its domain and the ledger of its window.
  */
 import type { FieldName } from '../../../schema/fields.ts';
-import type { BatchHeader } from '../../model/batch-id.ts';
+import { type BatchHeader, isLossOfFindings } from '../../model/batch-id.ts';
 import { createFlowRecord, type FlowRecord } from '../../model/flow-record.ts';
 import type { Ledger } from '../../model/ledger.ts';
 import { type Column, columnsOf } from '../../record/field-columns.ts';
@@ -54,6 +54,9 @@ export class FlowMessagesEncoder {
     const { messageBytesMax, refresh, ledgerLog, enterpriseNumber } = this.#options;
     const reader = new FlowBatchReader(batch);
     const { header, ledger } = reader;
+    // There is no element for them.
+    if (reader.findings.length > 0 || isLossOfFindings(header))
+      return { bytes: new Uint8Array(0), ends: [], takeBack: () => undefined };
     const columns = listedColumns(header);
     const domain = session.domainOf(header);
     const restore = keeping([domain, session.options]);

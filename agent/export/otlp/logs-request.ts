@@ -4,7 +4,7 @@
  */
 import { loadEncoder } from '../../encoder/encoder.ts';
 import { RowWriter } from '../../encoder/row-writer.ts';
-import type { BatchHeader } from '../../model/batch-id.ts';
+import { type BatchHeader, isLossOfFindings } from '../../model/batch-id.ts';
 import { type Column, columnsOf } from '../../record/field-columns.ts';
 import {
   ATTRIBUTES_VERSION,
@@ -15,6 +15,7 @@ import {
 import { contextFlow } from '../../wire/context-flow.ts';
 import { FlowBatchReader } from '../../wire/flow-batch-reader.ts';
 import { newer } from '../../wire/protobuf-reader.ts';
+import { findingRecord } from './finding-records.ts';
 import {
   type Attributes,
   REQUEST_HEAD_BYTES,
@@ -64,7 +65,9 @@ export class LogsRequestEncoder {
     const { header, ledger } = reader;
     const { names, ledgerLog, hostName } = this.#options;
     const columns = attributeColumns(listedColumns(header), names);
-    const ofWindow = ledger === undefined ? [] : windowRecords(columns, names, header, ledger, ledgerLog);
+    const rows =
+      ledger === undefined || isLossOfFindings(header) ? [] : windowRecords(columns, names, header, ledger, ledgerLog);
+    const ofWindow = [...rows, ...reader.findings.map(findingRecord)];
     const records = reader.records + ofWindow.length;
     if (records === 0) return { kind: 'empty' };
     const resource = resourceField(resourceAttributes(columns, header, hostName));

@@ -96,6 +96,7 @@ const RECORDER_MESSAGES: { readonly [K in RecorderMessage['kind']]: readonly [Me
     },
     undefined,
   ],
+  findings: [{ kind: 'findings', entries: [], uids: ['a-1'] }, undefined],
   waiting: [{ kind: 'waiting' }, undefined],
   evicted: [
     { kind: 'evicted', ...WINDOW, packets: 12 },

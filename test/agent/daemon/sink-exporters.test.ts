@@ -51,7 +51,7 @@ async function start(text: string): Promise<readonly string[]> {
     readNamedFiles: true,
   });
   const { sinks } = await openTargets(
-    { ...configuration, hostId: 'host', sinkFiles, stateDirectory: folder },
+    { ...configuration, hostId: 'host', sinkFiles, findingRecords: true, stateDirectory: folder },
     {},
     NO_LOG,
   );

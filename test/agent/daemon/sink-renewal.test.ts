@@ -38,7 +38,10 @@ async function opened(endpoint: string) {
   const lines: string[] = [];
   const say = (message: string, facts?: object) => lines.push(message + JSON.stringify(facts ?? {}));
   const log = { debug() {}, info: say, warn: say, error: say } as unknown as Log;
-  const plan = { ...loaded.configuration, hostId: 'host', sinkFiles: loaded.sinkFiles, stateDirectory: folder };
+  const plan = {
+    ...loaded.configuration,
+    ...{ hostId: 'host', sinkFiles: loaded.sinkFiles, findingRecords: true, stateDirectory: folder },
+  };
   const { sinks, renewal } = await openTargets(plan, {}, log);
   return { write, lines, renewal, sinks };
 }

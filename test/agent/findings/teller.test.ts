@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemTimers, type Timers } from '../../../agent/export/timers.ts';
+import { FindingShipping, PENDING_MAX } from '../../../agent/findings/finding-shipping.ts';
 import type { FindingsSource, ReadEvents } from '../../../agent/findings/source.ts';
 import { Teller, type TellerOptions } from '../../../agent/findings/teller.ts';
 import { TOLD_FILE, ToldFile } from '../../../agent/findings/told-file.ts';
 import { Webhook } from '../../../agent/findings/webhook.ts';
+import type { FindingRecord } from '../../../agent/model/finding-record.ts';
 import type { Facts, Log } from '../../../agent/telemetry/log.ts';
 import { EventLog } from '../../../detect/event-log.ts';
 import type { Finding, FindingChange, FindingEvent } from '../../../detect/finding.ts';
@@ -74,7 +76,14 @@ class Book implements FindingsSource {
 }
 
 function happened(change: FindingChange, worstSeverity = 'medium', id = 'a'): FindingEvent {
-  const finding = { id, rule: 'scan-ports', worstSeverity, subject: { srcaddr: '10.0.0.9' }, figures: { ports: 30 } };
+  const finding = {
+    id,
+    rule: 'scan-ports',
+    worstSeverity,
+    subject: { srcaddr: '10.0.0.9' },
+    figures: { ports: 30 },
+    explainedBy: [],
+  };
   return { change, at: 100, finding: finding as unknown as Finding };
 }
 
@@ -107,6 +116,7 @@ function start(source: FindingsSource, options: Partial<TellerOptions> = {}): Te
     source,
     told,
     webhook,
+    shipping: undefined,
     severityMin: 'low',
     hostId: 'host',
     catalogue: [],
@@ -162,7 +172,9 @@ describe('findings are told', () => {
     book.add(happened('worsened', 'high'));
     await expect.poll(() => lines).toHaveLength(2);
     await stop();
-    expect(JSON.parse(readFileSync(join(folder, TOLD_FILE), 'utf8'))).toEqual({ log: '', logged: 2, sent: 1 });
+    expect(JSON.parse(readFileSync(join(folder, TOLD_FILE), 'utf8'))).toEqual({
+      ...{ log: '', logged: 2, sent: 1, shipped: 2 },
+    });
     book.add(happened('closed', 'high'));
     status = 200;
     start(book);
@@ -220,7 +232,44 @@ describe('findings are told', () => {
     book.add(happened('closed'));
     await expect.poll(() => received).toEqual([1, 2, 3, 4, 1, 2]);
     await stop();
-    expect(JSON.parse(readFileSync(join(folder, TOLD_FILE), 'utf8'))).toEqual({ log: 'another', logged: 2, sent: 2 });
+    expect(JSON.parse(readFileSync(join(folder, TOLD_FILE), 'utf8'))).toEqual({
+      log: 'another',
+      logged: 2,
+      sent: 2,
+      shipped: 2,
+    });
+  });
+
+  test('to the sinks: each until it is durable, also over a restart', async () => {
+    const posted: string[][] = [];
+    const shipping = () =>
+      new FindingShipping({
+        postMessage: (records: FindingRecord[]) => void posted.push(records.map(({ uid }) => uid)),
+      });
+    const book = new Book();
+    book.events = new EventLog('one');
+    const teller = start(book, { shipping: shipping() });
+    await expect.poll(() => teller.numbers).toBeDefined();
+    book.add(happened('opened'), happened('worsened', 'high'));
+    await expect.poll(() => posted).toEqual([['one-1'], ['one-2']]);
+    teller.shipped(['one-1']);
+    await stop();
+    expect(JSON.parse(readFileSync(join(folder, TOLD_FILE), 'utf8'))).toMatchObject({ logged: 2, shipped: 1 });
+    const again = start(book, { shipping: shipping() });
+    await expect.poll(() => posted.slice(2)).toEqual([['one-2']]);
+    again.shipped(['one-2', 'unknown']);
+    await stop();
+    start(book, { shipping: shipping() });
+    book.add(happened('closed', 'high'));
+    await expect.poll(() => posted.slice(3)).toEqual([['one-3']]);
+    expect(lines).toHaveLength(3);
+  });
+
+  test('to the sinks as many as may be pending, and counts the others', () => {
+    const shipping = new FindingShipping({ postMessage: () => undefined });
+    for (let sequence = 1; sequence <= PENDING_MAX + 3; sequence++)
+      shipping.send({ ...happened('opened'), sequence }, 'one', undefined);
+    expect([shipping.pending, shipping.droppedRecords]).toEqual([PENDING_MAX, 3]);
   });
 
   test('as far as a version told that knew no names of books', async () => {

@@ -84,6 +84,7 @@ const FINDINGS: FindingsStatus = {
     subjectsEvicted: 1,
     unreported: 1,
   },
+  droppedRecords: 0,
   webhook: {
     pendingEvents: 1,
     deliveredEvents: 2,

@@ -125,6 +125,7 @@ describe('encoding', () => {
               records: slice.map(schemaRecord),
               ledger: index === parts.length - 1 ? schemaLedger(windowLedger) : null,
               totals: totalsOf(slice),
+              findings: [],
             });
           }
         },
