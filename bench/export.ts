@@ -12,6 +12,7 @@ import { ClsSink, REQUESTS_MAX } from '../agent/export/cls/cls-sink.ts';
 import { EXPORTER_DEFAULTS, Exporter } from '../agent/export/exporter.ts';
 import { FileSink } from '../agent/export/file/file-sink.ts';
 import { DEFAULT_TIMEOUTS } from '../agent/export/http/exchange.ts';
+import { IPFIX } from '../agent/export/ipfix/kind.ts';
 import { OtlpSink } from '../agent/export/otlp/otlp-sink.ts';
 import { systemTimers } from '../agent/export/timers.ts';
 import type { Window } from '../agent/flow/window.ts';
@@ -29,12 +30,13 @@ import { machineLine } from './machine.ts';
 import { runApart } from './measured.ts';
 import { cacheFolder } from './places.ts';
 import { startSink } from './start-sink.ts';
+import { startUdpSink } from './start-udp-sink.ts';
 import { markdownTable, median, shortNumber } from './table-text.ts';
 
 interface SinkRow {
   readonly name: string;
   /** @param folder of this run, which goes with it */
-  create(endpoint: URL, folder: string): Sink;
+  create(endpoint: URL, folder: string): Sink | Promise<Sink>;
 }
 
 interface Stages {
@@ -64,7 +66,8 @@ export async function runExportBench(args: readonly string[]): Promise<void> {
   }
   const window = closedWindow(Number(values.records));
   const service = await startSink();
-  const rows = sinkRows(compression);
+  const collector = await startUdpSink();
+  const rows = [...sinkRows(compression), ipfixRow(collector.port)];
   const runs = new Map(rows.map((row) => [row, [] as Stages[]]));
   try {
     // The first run teaches the compiler; a daemon has that behind it.
@@ -75,19 +78,19 @@ export async function runExportBench(args: readonly string[]): Promise<void> {
       }
     }
   } finally {
-    await service.stop();
+    await Promise.all([service.stop(), collector.stop()]);
   }
   console.log(`${machineLine()}\n`);
   console.log(format(runs));
 }
 
-async function exportOnce(window: Window, create: (folder: string) => Sink): Promise<Stages> {
+async function exportOnce(window: Window, create: (folder: string) => Sink | Promise<Sink>): Promise<Stages> {
   const folder = mkdtempSync(join(cacheFolder(), 'run-'));
   try {
     const spool = openSpool(folder);
     const start = performance.now();
     const recordMs = await cpuOf(() => record(window, spool, folder));
-    const exportMs = await cpuOf(() => deliver(spool, create(folder)));
+    const exportMs = await cpuOf(async () => deliver(spool, await create(folder)));
     const wallMs = performance.now() - start;
     spool.close();
     return { records: window.flows, recordMs, exportMs, wallMs };
@@ -176,6 +179,17 @@ function sinkRows(compression: Compression): readonly SinkRow[] {
         new FileSink({ ...files, folder: join(folder, 'flows'), format, ledgerLog: true, nowMs: Date.now }),
     })),
   ];
+}
+
+function ipfixRow(port: number): SinkRow {
+  return {
+    name: 'ipfix, udp',
+    async create() {
+      const plan = IPFIX.url.read(new URL(`ipfix://127.0.0.1:${port}`), {});
+      if (plan === undefined || 'needs' in plan) throw new Error('no plan for a collector of IPFIX');
+      return plan.create({ environment: {}, nowMs: Date.now });
+    },
+  };
 }
 
 async function deliver(spool: Spool, sink: Sink): Promise<void> {
