@@ -42,7 +42,7 @@ test('the page lists every function that SQL may call, and no other', () => {
 
 test('the command passes on every option of the process that is for people, with the same default', () => {
   const own = [...USAGE.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, name]) => name);
-  const forPeople = own.filter((name) => !['help', 'log-findings', 'until-stdin-ends'].includes(name!));
+  const forPeople = own.filter((name) => !['help', 'log-findings', 'search', 'until-stdin-ends'].includes(name!));
   expect(logservice.options.map(({ name }) => name)).toEqual(forPeople);
   const given = logservice.options.flatMap(({ name, default: value }) =>
     value === undefined ? [] : [`--${name}=${value}`],
