@@ -48,11 +48,14 @@ export class AgentFindings {
     this.#windowEnd = windowEnd;
     this.#looked = looked;
     const happened = book.record(signals, this.#nowSeconds());
-    events.add(happened);
+    const last = events.note(happened);
     if (signals.length === 0 && happened.length === 0) return;
     const written = this.#file.write(this.#found);
-    // Once they are durable, if the disk takes them: a crash would give their numbers to others.
-    if (happened.length > 0) void written.then(() => this.#wake());
+    if (happened.length === 0) return;
+    void written.then(() => {
+      events.show(last);
+      this.#wake();
+    });
   }
 
   list(asked: AskedFindings): FindingsAnswer {

@@ -210,7 +210,7 @@ function namesIn(folder: string): readonly string[] {
 }
 
 function bytesOf(slots: readonly TableSlots[] = []): number {
-  return slots.reduce((sum, { words }) => sum + words.byteLength, 0);
+  return slots.reduce((sum, { words, further }) => sum + words.byteLength + (further?.byteLength ?? 0), 0);
 }
 
 /** V8 throws a RangeError for an array for which there is no memory. */

@@ -99,7 +99,7 @@ export class LogsRequestEncoder {
     );
     const writer = this.#writer;
     writer.write(batch, reader, form, headBytes, { bodyBytes: this.#bytesMax, valuesBytes: Number.POSITIVE_INFINITY });
-    if (writer.bytes + rest.length > this.#bytesMax) return undefined;
+    if (headBytes + writer.bytes + rest.length > this.#bytesMax) return undefined;
     writer.append(rest);
     return writer.finish(requestHead(resource, scope, writer.bytes));
   }

@@ -124,6 +124,14 @@ describe('who follows', () => {
     expect(await findings.follow({ after: 1, waitMs: 1, signal: signal() })).toMatchObject({ events: [], cursor: 1 });
   });
 
+  test('gets an event once it is in the file, so that no other ever has its number', async () => {
+    const findings = open();
+    findings.take({ windowEnd: T, signals: [scan(T)] });
+    expect(await findings.follow({ after: 0, waitMs: 0, signal: signal() })).toMatchObject({ events: [], cursor: 0 });
+    expect(await findings.after(0, signal())).toMatchObject({ events: [{ sequence: 1 }] });
+    expect(readFileSync(join(folder, FINDINGS_FILE), 'utf8')).toContain('"sequence":1');
+  });
+
   test('is let go when it goes away, and when the agent ends', async () => {
     const findings = open();
     const controller = new AbortController();
@@ -173,6 +181,7 @@ describe('over the control socket', () => {
       windowEnd: T,
       signals: [scan(T), { ...scan(T), rule: 'refused', severity: 'high', subject: { server: '10.0.0.1', port: 80 } }],
     });
+    await findings.after(0, signal());
     const rules = async (query: string) => {
       const { code, body } = await get(findings, '/findings', query);
       expect(code).toBe(200);

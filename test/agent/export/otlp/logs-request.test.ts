@@ -169,6 +169,18 @@ describe('the request of a batch', () => {
     );
   });
 
+  it('has all records or is too large, whatever the limit', () => {
+    const batch = batchOf([record(), record({ sourcePort: 1 }), record({ sourcePort: 2 })]);
+    const kinds = new Set<string>();
+    for (let bytesMax = 600; bytesMax < 2600; bytesMax++) {
+      const of = new LogsRequestEncoder({ names: 'otel', ledgerLog: true, hostName: HOST }, bytesMax, () => undefined);
+      const { kind } = of.encode(batch, OBSERVED_MS);
+      kinds.add(kind);
+      if (kind === 'encoded') expect(encoded(batch, of).records).toHaveLength(3);
+    }
+    expect([...kinds]).toEqual(['too-large', 'encoded']);
+  });
+
   it('refuses damage, and what a newer flowlogd wrote', () => {
     expect(() => encoder().encode(Uint8Array.of(0xff, 0xff), OBSERVED_MS)).toThrow(/not what flowlogd wrote/);
     expect(() => encoder().encode(batchOf([record()], undefined, { fields: ['smell'] }), OBSERVED_MS)).toThrow(
