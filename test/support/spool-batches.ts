@@ -1,4 +1,5 @@
 /** Small batches that say who they are. */
+import type { BatchHeader } from '../../agent/model/batch-id.ts';
 import { ROW_DEFAULTS } from '../../agent/model/flow-log.ts';
 import { createFlowRecord } from '../../agent/model/flow-record.ts';
 import { createLedger } from '../../agent/model/ledger.ts';
@@ -18,12 +19,17 @@ export const BATCH_HEADER = {
 };
 
 /** One batch with the number `part` and this many records of one packet each. */
-export function batchOf(part: number, records = 4, ledger = createLedger([])): Uint8Array {
+export function batchOf(
+  part: number,
+  records = 4,
+  ledger = createLedger([]),
+  names: Partial<BatchHeader> = {},
+): Uint8Array {
   const cursor = cursorOver(
     Array.from({ length: records }, (_, i) => ({ ...createFlowRecord(), source0: i, packets: 1, bytes: 60 })),
   );
   let batch = new Uint8Array(0);
-  encodeBatches({ header: BATCH_HEADER, cursor, ledger, firstPart: part }, (bytes) => {
+  encodeBatches({ header: { ...BATCH_HEADER, ...names }, cursor, ledger, firstPart: part }, (bytes) => {
     batch = bytes.slice();
   });
   return batch;

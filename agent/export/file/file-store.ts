@@ -8,7 +8,7 @@ import { contextFlow } from '../../wire/context-flow.ts';
 import { BatchText, fieldsKey, type PrintedBatch, TEXT_FORMATS } from '../batch-text.ts';
 import { completeName, type FileFormat, isOwnPartial, MANIFEST, PARTS, partialName, stemOf } from './file-names.ts';
 import { cutBack, FilePair, nameComplete } from './file-pair.ts';
-import { apply, lineOf, type ManifestState, manifestOf, type PairState, readManifest } from './manifest.ts';
+import { apply, emptyState, lineOf, type ManifestState, manifestOf, type PairState, readManifest } from './manifest.ts';
 import type { Folder, OutputFile } from './output-folder.ts';
 
 export interface FileStoreOptions {
@@ -45,7 +45,7 @@ export class FileStore {
 
   /** Takes the folder as a run before has left it. @throws OperationalError `sink.refused`, and what the file system throws */
   static async open(folder: Folder, options: FileStoreOptions): Promise<FileStore> {
-    const store = new FileStore(folder, options, readManifest(await folder.read(MANIFEST)));
+    const store = new FileStore(folder, options, await stateOf(folder));
     try {
       await store.#recover();
       return store;
@@ -209,6 +209,18 @@ export class FileStore {
     await this.#folder.rename(NEW_MANIFEST, MANIFEST);
     await this.#folder.sync();
   }
+}
+
+/** As of the manifest, which is there before the first file: files without one are not new, and what of them was acknowledged is unknown. */
+async function stateOf(folder: Folder): Promise<ManifestState> {
+  const known = readManifest(await folder.read(MANIFEST));
+  if (known !== undefined) return known;
+  const partial = (await folder.names()).find(isOwnPartial);
+  if (partial === undefined) return emptyState();
+  throw new OperationalError(
+    'sink.refused',
+    `the manifest ${MANIFEST} is missing or cut short, so what was acknowledged of ${partial} is unknown: restore it, or move the *.partial files away`,
+  );
 }
 
 function namesOf({ stem, format }: PairState): readonly string[] {

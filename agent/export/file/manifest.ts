@@ -37,19 +37,21 @@ interface Line {
 /** A batch that goes again was accepted a moment ago; a disk that loses power may bring back a few thousand names. */
 export const BATCHES_REMEMBERED = 8192;
 const FIRST_LINE = '{"flowlogd-files":1}';
+/** That of the version and the state, which are on the disk before the manifest has its name. */
+const LINES_MIN = 2;
 
 export function emptyState(): ManifestState {
   return { open: new Map(), complete: new Map(), batches: new Set() };
 }
 
-/** @throws OperationalError `sink.refused` */
-export function readManifest(text: string): ManifestState {
+/** Undefined for one without what each has from its beginning: nothing says then what was acknowledged. @throws OperationalError `sink.refused` */
+export function readManifest(text: string): ManifestState | undefined {
   const state = emptyState();
   const lines = text.split('\n');
   // Behind the last line feed stands nothing, or what was not acknowledged.
   lines.pop();
-  if (lines.length === 0) return state;
-  if (lines[0] !== FIRST_LINE) throw invalid('its first line is not that of this version');
+  if (lines.length > 0 && lines[0] !== FIRST_LINE) throw invalid('its first line is not that of this version');
+  if (lines.length < LINES_MIN) return undefined;
   for (const [index, line] of lines.slice(1).entries()) apply(state, parsed(line, index + 2));
   return state;
 }

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -296,12 +297,71 @@ describe('what is in the way', () => {
   });
 });
 
+describe('a folder with files that are not complete', () => {
+  /** As a kill leaves it, with a manifest that somebody then made into another. */
+  async function leftWith(
+    change: (text: string) => string | undefined,
+  ): Promise<{ world: World; partials: () => string[] }> {
+    const world = new World();
+    const killed = world.sink();
+    expect(await killed.send(batchOf(0))).toEqual({ kind: 'accepted' });
+    const path = join(world.folder, MANIFEST);
+    const changed = change(readFileSync(path, 'utf8'));
+    if (changed === undefined) rmSync(path);
+    else writeFileSync(path, changed);
+    const partials = () =>
+      namesIn(world.folder)
+        .filter((name) => name.endsWith('.partial'))
+        .map((name) => readFileSync(join(world.folder, name), 'utf8'));
+    return { world, partials };
+  }
+
+  test.each<[string, (text: string) => string | undefined]>([
+    ['missing', () => undefined],
+    ['empty', () => ''],
+    ['cut within its first line', (text) => text.slice(0, 7)],
+    ['cut behind its first line', (text) => text.slice(0, text.indexOf('\n') + 1)],
+    ['cut within its second line', (text) => text.slice(0, text.indexOf('\n') + 5)],
+  ])('keeps all of them where the manifest is %s, and goes on once they were moved away', async (_, change) => {
+    const { world, partials } = await leftWith(change);
+    const before = partials();
+    expect(before).toHaveLength(2);
+    const sink = world.sink();
+    for (let time = 0; time < 2; time++) {
+      expect(await sink.send(batchOf(1))).toEqual({
+        kind: 'blocked',
+        reason: expect.stringMatching(
+          /^the manifest \.flowlogd\.manifest is missing or cut short, so what was acknowledged of 2023.*\.partial is unknown: restore it, or move/,
+        ),
+      });
+    }
+    expect(partials()).toEqual(before);
+    for (const name of namesIn(world.folder)) renameSync(join(world.folder, name), join(world.folder, '..', name));
+    expect(await sink.send(batchOf(1))).toEqual({ kind: 'accepted' });
+    await sink.close();
+    expect(rowsIn(world.folder)).toHaveLength(RECORDS);
+  });
+});
+
+test('a batch with a name that no record can have is poison, and the sink takes the next', async () => {
+  const world = new World();
+  for (const format of ['ndjson', 'text'] as const) {
+    const sink = world.sink({ format });
+    expect(await sink.send(batchWith(0, RECORDS, LEDGER, { interfaceId: 'i'.repeat(5000) }))).toEqual({
+      kind: 'poison',
+      reason: expect.stringMatching(/a name of a record has 50\d\d bytes/),
+    });
+    expect(await sink.send(batchOf(0))).toEqual({ kind: 'accepted' });
+    await sink.close();
+  }
+});
+
 describe('a manifest', () => {
   test('remembers so many batches, and names no file that leads elsewhere', () => {
     const batches = Array.from({ length: BATCHES_REMEMBERED + 5 }, (_, index) => `A-${index}`);
     const text = `{"flowlogd-files":1}\n${JSON.stringify({ batches })}\n`;
-    expect(readManifest(text).batches.size).toBe(BATCHES_REMEMBERED);
-    expect(readManifest(text).batches.has('A-4')).toBe(false);
+    expect(readManifest(text)?.batches.size).toBe(BATCHES_REMEMBERED);
+    expect(readManifest(text)?.batches.has('A-4')).toBe(false);
     for (const line of [
       { pairs: [{ stem: '../etc', format: 'ndjson', flows: 1, ledger: 0 }] },
       { pairs: [{ stem: 'a', format: 'csv', flows: 1, ledger: 0 }] },
