@@ -10,7 +10,7 @@ import { NdjsonPrinter } from '../record/ndjson.ts';
 import type { RecordPrinter } from '../record/printer.ts';
 import { TextPrinter } from '../record/text.ts';
 import { FlowBatchReader } from '../wire/flow-batch-reader.ts';
-import { newer } from '../wire/protobuf-reader.ts';
+import { damaged, newer } from '../wire/protobuf-reader.ts';
 
 export const TEXT_FORMATS = ['ndjson', 'text'] as const;
 export type TextFormat = (typeof TEXT_FORMATS)[number];
@@ -48,7 +48,7 @@ export class BatchText {
     const reader = new FlowBatchReader(batch);
     const { header, ledger } = reader;
     const printer = this.#printerOf(header);
-    printer.begin(header);
+    begin(printer, header);
     let at = 0;
     for (this.#need(at, printer.bytesMax); reader.next(this.#record); this.#need(at, printer.bytesMax)) {
       at = printer.print(this.#record, this.#buffer, at);
@@ -76,6 +76,16 @@ export class BatchText {
     const larger = new Uint8Array(Math.max(2 * this.#buffer.length, at + bytes));
     larger.set(this.#buffer.subarray(0, at));
     this.#buffer = larger;
+  }
+}
+
+/** @throws OperationalError `spool.damaged` for a name that no configuration allows */
+function begin(printer: RecordPrinter, header: BatchHeader): void {
+  try {
+    printer.begin(header);
+  } catch (error) {
+    if (error instanceof RangeError) throw damaged(error.message);
+    throw error;
   }
 }
 

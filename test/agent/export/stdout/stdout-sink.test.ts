@@ -44,6 +44,9 @@ describe('standard output', () => {
     expect(lines.map(({ srcaddr }) => srcaddr)).toEqual(['0.0.0.0', '0.0.0.1', '0.0.0.2', undefined]);
     expect(lines[3]).toMatchObject({ 'flow-log-id': 'fl-1', 'ledger-metered-packets': 7 });
     expect(await sink.send(Uint8Array.of(1, 2, 3), NEVER)).toMatchObject({ kind: 'poison' });
+    // No configuration allows such a name: it ended the agent at each start.
+    const names = { interfaceId: 'i'.repeat(5000) };
+    expect(await sink.send(batchOf(1, 3, LEDGER, names), NEVER)).toMatchObject({ kind: 'poison' });
     await sink.close();
     closeSync(writer);
     closeSync(reader);
