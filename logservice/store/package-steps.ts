@@ -38,3 +38,8 @@ export async function beforeLogs(store: Store): Promise<bigint> {
   const [[first]] = (await store.read('SELECT min(package) FROM logs')) as [[bigint | null]];
   return (first ?? 0n) - 1n;
 }
+
+export async function lastPackage(store: Store): Promise<bigint> {
+  const [[last]] = (await store.read('SELECT max(id) FROM packages')) as [[bigint | null]];
+  return last ?? 0n;
+}

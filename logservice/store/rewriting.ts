@@ -1,4 +1,4 @@
-import { beforeLogs, firstStep, type PackageRange, type StepLimits } from './package-steps.ts';
+import { beforeLogs, firstStep, lastPackage, type PackageRange, type StepLimits } from './package-steps.ts';
 import { REWRITTEN, type Store } from './store.ts';
 import type { Writer } from './writer.ts';
 
@@ -32,16 +32,17 @@ export async function rewriteLogs(store: Store, writer: RewritingWriter): Promis
   }
 }
 
-/** Up to the last package that there was when the copy reached it. */
+/** Up to the last package that there is at the start: uploads of small packages may come faster than they are copied. */
 async function copyAll(
   store: Store,
   writer: RewritingWriter,
   start: bigint,
 ): Promise<{ readonly copied: bigint; readonly steps: number }> {
+  const last = await lastPackage(store);
   let copied = start;
   let steps = 0;
   for (;;) {
-    const step = await firstStep(store, { after: copied, last: LAST }, STEP);
+    const step = await firstStep(store, { after: copied, last }, STEP);
     if (step === undefined) return { copied, steps };
     await writer.exclusive(() => copy(store, step));
     if (store.changesBytes > CHANGES_BYTES) {
@@ -61,7 +62,7 @@ async function copy(store: Store, { after, last }: PackageRange): Promise<void> 
   ]);
 }
 
-/** With what came since the last step, for as long as the last search ran. */
+/** With what came since the copy began, also while the last search ran. */
 async function replace(store: Store, writer: RewritingWriter, copied: bigint): Promise<void> {
   const { connection } = store;
   await connection.run('BEGIN');

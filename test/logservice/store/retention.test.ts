@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { Refusal } from '../../../logservice/model/refusal.ts';
 import { applyRetention, type RetentionOptions, type RetentionReport } from '../../../logservice/store/retention.ts';
-import type { RewritingWriter } from '../../../logservice/store/rewriting.ts';
+import { type RewritingWriter, rewriteLogs } from '../../../logservice/store/rewriting.ts';
 import { Store } from '../../../logservice/store/store.ts';
 import { Writer } from '../../../logservice/store/writer.ts';
 import { encodeGroups, removeFolder, temporaryFolder } from '../harness.ts';
@@ -137,6 +137,30 @@ test('uploads are answered between two steps of a rewriting, and none is lost in
   expect(areWhole).toBe(true);
   expect(packages.at(-1)! - packages[0]! + 1).toBe(packages.length);
   expect(packages.filter((id) => id > 400)).toHaveLength(turns + 1);
+});
+
+/** Uploads more packages in each turn than a step copies. */
+function flooded(limit: number): RewritingWriter {
+  let turns = 0;
+  const exclusive: RewritingWriter['exclusive'] = (work) =>
+    writer.exclusive(async () => {
+      turns += 1;
+      if (turns > limit) throw new Error(`more than ${limit} turns`);
+      await store.connection.run(
+        `INSERT INTO packages SELECT max(id) + 1 + i, 'flowlog', NULL, NULL, NULL, NULL, NULL, true, 0, 0
+         FROM packages, range(65) r(i) GROUP BY i`,
+      );
+      return await work();
+    });
+  return { exclusive, tableReplaced: () => writer.tableReplaced() };
+}
+
+test('a rewriting ends though packages come faster than it copies them', async () => {
+  await fill(400, 100, 'repeat(hex(hash(id * 1000 + log)), 64) || hex(hash(log)) || hex(hash(id))');
+  const turns = flooded(200);
+  expect(await rewriteLogs(store, turns)).toBeLessThan(20);
+  const { packages, areWhole } = await held(store);
+  expect([packages.length, areWhole]).toEqual([400, true]);
 });
 
 test.each([1, 2, 5])('after a kill before step %i of a deletion the packages that are left are whole', async (turn) => {
