@@ -12,7 +12,7 @@ import { StoreError } from './model/store-error.ts';
 import { removeSpilled, Searches } from './search/searches.ts';
 import { Checkpoints } from './store/checkpoints.ts';
 import { writeDurably } from './store/durable-file.ts';
-import { foreignOnTheWay } from './store/foreign-folder.ts';
+import { refuseForeign } from './store/foreign-folder.ts';
 import { whenGone } from './store/own-file.ts';
 import { applyRetention, type RetentionOptions } from './store/retention.ts';
 import type { RewritingWriter } from './store/rewriting.ts';
@@ -56,8 +56,7 @@ const SEARCH_WORKER = fileURLToPath(new URL('./search/search-worker.js', import.
 /** @throws StoreError */
 export async function startService(options: ServiceOptions): Promise<RunningService> {
   const folder = resolve(options.folder);
-  const foreign = foreignOnTheWay(folder);
-  if (foreign !== undefined) throw foreignStore(folder, foreign);
+  refuseForeign(folder);
   const endings = new Endings();
   try {
     return await startOn(folder, options, endings);
@@ -119,14 +118,6 @@ async function listen(
   const socketPath = await listenInFolder(servers[1]!, folder);
   endings.add(() => rmSync(socketPath, { force: true }));
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, socketPath };
-}
-
-function foreignStore(folder: string, { path, user }: { readonly path: string; readonly user: number }): StoreError {
-  return new StoreError(
-    'cannot-create',
-    `Opening the store ${folder} failed: ${path} is owned by user ${user}, in a folder that all users share; remove it, or name ` +
-      'another folder with --store.',
-  );
 }
 
 /** Of the topic that is searched where none is named. */

@@ -1,5 +1,6 @@
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { StoreError } from '../model/store-error.ts';
 
 /** Sticky, and open to all. */
 const SHARED = 0o1002;
@@ -16,6 +17,18 @@ export function foreignOnTheWay(path: string): { readonly path: string; readonly
     if (found !== undefined && isForeign(found) && isShared(dirname(way))) return { path: way, user: found.uid };
   }
   return undefined;
+}
+
+/** @throws StoreError where another user could put anything in place of the store */
+export function refuseForeign(folder: string): void {
+  const foreign = foreignOnTheWay(folder);
+  if (foreign === undefined) return;
+  const { path, user } = foreign;
+  throw new StoreError(
+    'cannot-create',
+    `Opening the store ${folder} failed: ${path} is owned by user ${user}, in a folder that all users share; remove it, or name ` +
+      'another folder with --store.',
+  );
 }
 
 function isForeign({ uid }: Stats): boolean {

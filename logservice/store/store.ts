@@ -31,7 +31,7 @@ const SPILL_LIMIT = '1GB';
 /** Of the log of changes, beyond which the database would make a checkpoint by itself. */
 const NEVER = '1TB';
 
-const LOCKED_DOWN = {
+export const LOCKED_DOWN = {
   checkpoint_threshold: NEVER,
   memory_limit: MEMORY_LIMIT,
   threads: THREADS,
