@@ -15,8 +15,8 @@ import { type BookSnapshot, parseSnapshot, snapshotOf } from './book-snapshot.ts
 import { commentOf } from './comment.ts';
 import { explainedBy } from './explanations.ts';
 import type { Finding, FindingChange, FindingCounts, FindingEvent, FindingState, Suppression } from './finding.ts';
+import { idOf } from './finding-id.ts';
 import { isWorse, opened, updated } from './finding-of-signal.ts';
-import { hash53 } from './hash.ts';
 import { causeOf, type Signal } from './signal.ts';
 import { InvalidSuppression, type SuppressionRequest, Suppressions } from './suppressions.ts';
 
@@ -191,7 +191,7 @@ export class FindingsBook {
 
   #openAt(now: number, cause: string, signal: Signal, before: Finding | undefined): FindingChange {
     if (before === undefined) {
-      this.#open.set(cause, opened(this.#idOf(cause), signal, now));
+      this.#open.set(cause, opened(idOf(cause, (id) => this.find(id) !== undefined), signal, now));
       this.#counts.opened++;
       return 'opened';
     }
@@ -272,17 +272,6 @@ export class FindingsBook {
 
   #closeAfter(rule: string): number {
     return this.#rules.get(rule)?.finding?.closeAfter ?? 0;
-  }
-
-  /** Two causes of one hash get two ids. */
-  #idOf(cause: string): string {
-    for (let attempt = 0; ; attempt++) {
-      const text = attempt === 0 ? cause : `${cause} ${attempt}`;
-      const id = [hash53(text, 1), hash53(text, 2)]
-        .map((half) => half.toString(16).padStart(8, '0').slice(-8))
-        .join('');
-      if (this.find(id) === undefined) return id;
-    }
   }
 }
 
