@@ -17,6 +17,7 @@ import { explainedBy } from './explanations.ts';
 import type { Finding, FindingChange, FindingCounts, FindingEvent, FindingState, Suppression } from './finding.ts';
 import { idOf } from './finding-id.ts';
 import { isWorse, opened, updated } from './finding-of-signal.ts';
+import { LastHeard } from './last-heard.ts';
 import { causeOf, type Signal } from './signal.ts';
 import { InvalidSuppression, type SuppressionRequest, Suppressions } from './suppressions.ts';
 
@@ -46,8 +47,8 @@ export class FindingsBook {
   readonly #open = new Map<string, Finding>();
   /** By cause, the one that was closed first in front. */
   readonly #closed = new Map<string, Finding>();
-  /** By cause of an open finding, when the last that was new of it came, by the clock of whoever has the book. */
-  readonly #heardAt = new Map<string, number>();
+  /** Of open findings. */
+  readonly #heard = new LastHeard();
   readonly #suppressions = new Suppressions();
   readonly #counts = { opened: 0, repeated: 0, closed: 0, suppressed: 0, evictedOpen: 0, evictedClosed: 0 };
 
@@ -129,12 +130,15 @@ export class FindingsBook {
     return this.#events(changes, now);
   }
 
-  /** Closes what nothing new was heard of for the time that its rule names, though no window ends. @param now Unix seconds by the own clock */
+  /**
+   * Closes what nothing new was heard of for the time that its rule names, though no window ends. Asked every few seconds.
+   * @param now Unix seconds by the own clock
+   */
   closeQuiet(now: number): readonly FindingEvent[] {
     return [...this.#open].flatMap(([cause, finding]) => {
-      const heardAt = this.#heardAt.get(cause) ?? put(this.#heardAt, cause, now);
-      if (now - heardAt < this.#closeAfter(finding.rule)) return [];
-      const at = Math.floor(finding.lastSeen + now - heardAt);
+      const quiet = this.#heard.quietSeconds(cause, now);
+      if (quiet < this.#closeAfter(finding.rule)) return [];
+      const at = Math.min(Math.floor(finding.lastSeen + quiet), now);
       return [{ change: 'closed' as const, at, finding: this.#close(finding, at) }];
     });
   }
@@ -173,7 +177,7 @@ export class FindingsBook {
     const cause = causeOf(signal);
     const known = this.#open.get(cause);
     if (known !== undefined) {
-      if (signal.until > known.lastSeen) this.#heardAt.set(cause, heardAt);
+      if (signal.until > known.lastSeen) this.#heard.heard(cause, heardAt);
       const after = updated(known, signal);
       this.#open.set(cause, after);
       if (after.worstSeverity !== known.worstSeverity && !changes.has(cause)) changes.set(cause, 'worsened');
@@ -184,14 +188,21 @@ export class FindingsBook {
     if (!isNews || now - signal.until >= this.#closeAfter(signal.rule)) return;
     if (!this.#hasRoomFor(signal.severity)) this.#counts.evictedOpen++;
     else {
-      this.#heardAt.set(cause, heardAt);
+      this.#heard.heard(cause, heardAt);
       changes.set(cause, this.#openAt(now, cause, signal, before));
     }
   }
 
   #openAt(now: number, cause: string, signal: Signal, before: Finding | undefined): FindingChange {
     if (before === undefined) {
-      this.#open.set(cause, opened(idOf(cause, (id) => this.find(id) !== undefined), signal, now));
+      this.#open.set(
+        cause,
+        opened(
+          idOf(cause, (id) => this.find(id) !== undefined),
+          signal,
+          now,
+        ),
+      );
       this.#counts.opened++;
       return 'opened';
     }
@@ -252,7 +263,7 @@ export class FindingsBook {
   /** Of the open ones. */
   #forget(cause: string): void {
     this.#open.delete(cause);
-    this.#heardAt.delete(cause);
+    this.#heard.forget(cause);
   }
 
   #addClosed(finding: Finding): void {

@@ -26,6 +26,11 @@ const refused = (until: number, port = 8000): Signal =>
   scan(until, { rule: 'refused', subject: { server: VICTIM, port }, figures: { refused: 60 } });
 const told = (events: readonly FindingEvent[]) => events.map(({ change, finding }) => `${change} ${finding.rule}`);
 type Snapshot = { readonly findings: object[]; readonly suppressions: object[] };
+/** As the log service does it. */
+const swept = (book: FindingsBook, from: number, until: number): readonly FindingEvent[] =>
+  Array.from({ length: Math.ceil((until - from) / 10) }, (_, sweep) =>
+    Math.min(until, from + 10 * (sweep + 1)),
+  ).flatMap((now) => book.closeQuiet(now));
 const newBook = (limits = {}) => new FindingsBook(CATALOGUE, limits);
 const nothingLeftOut = (place: string) => expect(place).toBe('none');
 const again = (book: FindingsBook, limits = {}) =>
@@ -103,7 +108,7 @@ describe('one cause is one finding', () => {
     const own = T + 5_000_000;
     book.record([scan(T)], T, own);
     book.record([scan(T + 60)], T + 60, own + 100);
-    expect(book.closeQuiet(own + 999)).toEqual([]);
+    expect(swept(book, own + 100, own + 999)).toEqual([]);
     const [event, ...others] = book.closeQuiet(own + 1000);
     expect([others, event]).toMatchObject([[], { change: 'closed', at: T + 960, finding: { closedAt: T + 960 } }]);
     expect([book.list()[0]!.state, book.closeQuiet(own + 9999), book.counts.closed]).toEqual(['closed', [], 1]);
@@ -115,8 +120,38 @@ describe('one cause is one finding', () => {
     book.record([scan(T)], T);
     const restored = again(book);
     expect(restored.closeQuiet(T + 5000)).toEqual([]);
+    expect(swept(restored, T + 5000, T + 5500)).toEqual([]);
     restored.record([scan(T)], T, T + 5500);
-    expect(told(restored.closeQuiet(T + 5900))).toEqual(['closed scan-ports']);
+    expect(told(swept(restored, T + 5500, T + 5900))).toEqual(['closed scan-ports']);
+  });
+
+  test('a clock that is set forward closes nothing, and no time of an event is still to come', () => {
+    const book = newBook();
+    const early = 100;
+    book.record([scan(early - 10)], early, early);
+    const restored = again(book);
+    restored.closeQuiet(early);
+    restored.closeQuiet(early + 10);
+    for (const set of [book, restored]) {
+      expect(set.closeQuiet(T)).toEqual([]);
+      expect(set.closeQuiet(T + 10)).toEqual([]);
+      const [closed] = swept(set, T + 10, T + 1000);
+      expect(closed).toMatchObject({ change: 'closed', at: early - 10 + 900 });
+    }
+  });
+
+  test('one that was last seen by a clock that is ahead closes now, not later', () => {
+    const book = newBook();
+    book.record([scan(T + 110)], T, T);
+    const [closed] = swept(book, T, T + 1000);
+    expect(closed!.at).toBe(T + 900);
+  });
+
+  test('a clock that is set back lets what is quiet close after its time', () => {
+    const book = newBook();
+    book.record([scan(T)], T, T + 86_400);
+    expect(swept(book, T, T + 890)).toEqual([]);
+    expect(told(swept(book, T + 890, T + 910))).toEqual(['closed scan-ports']);
   });
 
   test('the order of the columns of a subject does not matter', () => {
