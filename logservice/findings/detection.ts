@@ -114,10 +114,11 @@ export class Detection implements Visitor {
     this.#readClock();
   }
 
-  window(start: number, end: number): void {
-    if (!isWindow(start, end) || this.#isAhead(end)) return;
+  window(start: number, end: number): boolean {
+    if (!isWindow(start, end) || this.#isAhead(end)) return false;
     const ended = this.#clock.seen(start, end, this.#nowSeconds);
     if (ended !== undefined) this.#close(ended);
+    return ended !== undefined;
   }
 
   record(record: Observed): void {

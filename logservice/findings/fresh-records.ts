@@ -16,8 +16,8 @@ export interface Fresh {
 export interface Visitor {
   /** Between some records and the next. */
   step(): Promise<void>;
-  /** Before the record, and also for ledgers and windows without records. Unix seconds. */
-  window(start: number, end: number): void;
+  /** Before the record, and also for ledgers and windows without records. Unix seconds. Answers whether that took long: a step is due. */
+  window(start: number, end: number): boolean;
   /** One object for all. */
   record(record: Observed): void;
 }
@@ -131,7 +131,7 @@ export class FreshRecords {
       if (row % ROWS_OF_STEP === 0) await visitor.step();
       const start = numbers[5]![row]!;
       const end = numbers[6]![row]!;
-      visitor.window(start, end);
+      if (visitor.window(start, end)) await visitor.step();
       if (!isRecord[row]) continue;
       record.sourceAddress = sources[row]!;
       record.destinationAddress = destinations[row]!;

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { WindowClock } from '../../../logservice/findings/window-clock.ts';
 
@@ -53,5 +54,51 @@ describe('the clock of windows', () => {
     clock.seen(10, 20, NOW);
     expect(clock.quiet()).toEqual({ start: 10, end: 110 });
     expect(clock.ended).toBe(110);
+  });
+
+  test('what is later than the own clock ends nothing, however often it comes', () => {
+    const clock = new WindowClock();
+    const ends = Array.from({ length: 1000 }, () => clock.seen(NOW + 50, NOW + 60, NOW));
+    expect(ends.filter((ended) => ended !== undefined)).toEqual([]);
+    clock.seen(NOW - 60, NOW, NOW);
+    expect(clock.seen(NOW + 1, NOW + 2, NOW)).toBeUndefined();
+    expect(clock.quiet()).toEqual({ start: NOW - 60, end: NOW });
+  });
+
+  test('old and new windows by turns end one of them, not each', () => {
+    const clock = new WindowClock();
+    const turn = [clock.seen(NOW - 60, NOW - 50, NOW), clock.seen(NOW, NOW, NOW), clock.seen(NOW - 60, NOW - 50, NOW)];
+    expect(turn).toEqual([undefined, { start: NOW - 60, end: NOW - 50 }, undefined]);
+    const rest = Array.from({ length: 1000 }, (_, turns) => clock.seen(NOW - (turns % 2) * 60, NOW, NOW));
+    expect(rest.filter((ended) => ended !== undefined).length).toBeLessThanOrEqual(1);
+  });
+
+  test('a window without a length is over when a later one comes, not with its next record', () => {
+    const clock = new WindowClock();
+    clock.seen(10, 10, NOW);
+    expect(clock.seen(10, 10, NOW)).toBeUndefined();
+    expect(clock.seen(11, 11, NOW)).toEqual({ start: 10, end: 10 });
+  });
+
+  test('one that is open when the own clock is set back still ends', () => {
+    const clock = new WindowClock();
+    clock.seen(NOW - 10, NOW, NOW);
+    expect(clock.seen(NOW - 3600, NOW - 3590, NOW - 3590)).toBeUndefined();
+    expect(clock.seen(NOW - 3600, NOW - 3590, NOW - 3574)).toEqual({ start: NOW - 3600, end: NOW });
+  });
+
+  test('whatever comes within a second ends no more windows than there were seconds to end', () => {
+    const age = fc.integer({ min: -119, max: 8 });
+    const windows = fc.array(fc.tuple(age, fc.integer({ min: 0, max: 60 })), { minLength: 100, maxLength: 400 });
+    fc.assert(
+      fc.property(windows, fc.integer({ min: 1, max: 8 }), (seen, known) => {
+        const clock = new WindowClock();
+        clock.seen(NOW - known - 10, NOW - known, NOW);
+        clock.quiet();
+        const ends = seen.filter(([ago, length]) => clock.seen(NOW - ago, NOW - ago + length, NOW) !== undefined);
+        expect(ends.length).toBeLessThanOrEqual(known);
+        expect(clock.ended).toBeLessThanOrEqual(NOW);
+      }),
+    );
   });
 });
