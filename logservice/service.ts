@@ -10,12 +10,12 @@ import { type Address, listenInFolder, listenOnPort } from './http/listeners.ts'
 import { createHandler } from './http/routes.ts';
 import { StoreError } from './model/store-error.ts';
 import { removeSpilled, Searches } from './search/searches.ts';
+import { Bounds } from './store/bounds.ts';
 import { Checkpoints } from './store/checkpoints.ts';
 import { writeDurably } from './store/durable-file.ts';
 import { refuseForeign } from './store/foreign-folder.ts';
 import { whenGone } from './store/own-file.ts';
-import { applyRetention, type RetentionOptions } from './store/retention.ts';
-import type { RewritingWriter } from './store/rewriting.ts';
+import type { RetentionOptions } from './store/retention.ts';
 import { Store } from './store/store.ts';
 import { loadTopics, type Topic, type TopicRequest } from './store/topics.ts';
 import { Writer } from './store/writer.ts';
@@ -49,7 +49,6 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-const RETENTION_CHECK_MS = 60_000;
 const STOP_GRACE_MS = 10_000;
 const SEARCH_WORKER = fileURLToPath(new URL('./search/search-worker.js', import.meta.url));
 
@@ -79,7 +78,7 @@ async function startOn(folder: string, options: ServiceOptions, endings: Endings
   const topics = loadTopics(join(folder, 'topics.json'), options.topics);
   const findings = await openFindings(store, folder, [...topics.keys()][0]!, options);
   endings.add(() => findings.stop());
-  const { writer, searches } = await openUses(store, findings, options, endings);
+  const { writer, searches, bounds } = await openUses(store, findings, options, endings);
   const handler = createHandler({ store, writer, searches, topics, findings, credentials, now });
   const places = await listen(handler, folder, options, endings);
   // Who waits for findings would hold its connection for as long as the servers let it.
@@ -88,7 +87,8 @@ async function startOn(folder: string, options: ServiceOptions, endings: Endings
   const running = { ...places, pid: process.pid, topic: [...topics.keys()][0], topics: [...topics.keys()] };
   endings.add(() => rmSync(runningPath, { force: true }));
   writeDurably(runningPath, `${JSON.stringify(running, null, 2)}\n`, 0o600);
-  endings.add(keepBounded(store, writer, options));
+  endings.add(() => bounds.stop());
+  bounds.start();
   endings.add(whenGone(store.path, () => options.onFailure(deleted(store.path))));
   return { ...places, folder, topics: [...topics.values()], stop: () => endings.run() };
 }
@@ -131,6 +131,7 @@ function openFindings(store: Store, folder: string, topic: string, options: Serv
 interface Uses {
   readonly writer: Writer;
   readonly searches: Searches;
+  readonly bounds: Bounds;
 }
 
 /** Who writes the store, who reads it, and the checkpoints between the two. */
@@ -142,6 +143,9 @@ async function openUses(store: Store, findings: Findings, options: ServiceOption
   };
   const writer = await Writer.open(store, { now, onFailure, onCommit });
   endings.add(() => writer.exclusive(async () => undefined));
+  const bounds = new Bounds(store, writer, options);
+  // It may wait for the searches, which end before.
+  endings.add(() => bounds.ended());
   removeSpilled(store.path);
   const searches = new Searches({
     storePath: store.path,
@@ -154,7 +158,7 @@ async function openUses(store: Store, findings: Findings, options: ServiceOption
   const checkpoints = new Checkpoints({ store, writer, endSearches: () => searches.endRunning(), log });
   endings.add(() => checkpoints.stop());
   endings.add(() => searches.stop());
-  return { writer, searches };
+  return { writer, searches, bounds };
 }
 
 /** An answer that says 'stored' would be untrue from now on. */
@@ -164,37 +168,4 @@ function deleted(path: string): StoreError {
     `The database ${path} was deleted or replaced while it was open, with every log in it; the log service ends. ` +
       'Restore the file if there is a copy, and start the service again.',
   );
-}
-
-/** Looks at the limits now and every minute; answers how to end that. */
-function keepBounded(store: Store, writer: Writer, options: ServiceOptions): () => Promise<void> {
-  let check: Promise<void> = Promise.resolve();
-  let busy = false;
-  let stopping = false;
-  const turns: RewritingWriter = {
-    exclusive: (work) => (stopping ? Promise.reject(new Error('the service stops')) : writer.exclusive(work)),
-    tableReplaced: () => writer.tableReplaced(),
-  };
-  const look = async (): Promise<void> => {
-    busy = true;
-    try {
-      const { logsDeleted } = await applyRetention(store, turns, options, options.now());
-      if (logsDeleted > 0) options.log(`log service: deleted the oldest ${logsDeleted} logs to stay within its limits`);
-    } catch (error) {
-      if (!stopping) options.log(`log service: deleting old logs failed: ${(error as Error).message}`);
-    } finally {
-      busy = false;
-    }
-  };
-  const tick = (): void => {
-    if (!busy) check = look();
-  };
-  tick();
-  const timer = setInterval(tick, RETENTION_CHECK_MS);
-  timer.unref();
-  return async () => {
-    clearInterval(timer);
-    stopping = true;
-    await check;
-  };
 }

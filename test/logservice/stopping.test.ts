@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
-import { removeFolder, temporaryFolder } from './harness.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { removeFolder, search, startTestService, temporaryFolder, upload } from './harness.ts';
 
 /** What is there when the start has come so far. */
 const MOMENTS = { 'it has begun': '', 'it has the store': 'logs.duckdb', 'it listens': 'service.json' } as const;
@@ -59,4 +59,38 @@ test('a usage error without a reader says nothing else', async () => {
   });
   expect(await once(service, 'close')).toEqual([0, null]);
   expect(stderr).toBe('');
+});
+
+/** Opens the store and never answers. */
+const DEAF = (asked: string): string => `
+  import { writeFileSync } from 'node:fs';
+  process.on('message', ({ kind }) =>
+    kind === 'open' ? process.send({ kind: 'opened' }) : writeFileSync(${JSON.stringify(asked)}, ''));
+  process.send({ kind: 'ready' });`;
+
+test('a deletion of old logs that waits for a search keeps no service from its end', { timeout: 60_000 }, async () => {
+  const folder = temporaryFolder();
+  const [worker, asked] = [join(folder, 'worker.mjs'), join(folder, 'asked')];
+  writeFileSync(worker, DEAF(asked));
+  vi.useFakeTimers({ toFake: ['setInterval'] });
+  let nowMs = Date.now();
+  const service = await startTestService(folder, {
+    now: () => nowMs,
+    searchWorker: worker,
+    searchTimeoutMs: 3_600_000,
+  });
+  await upload(service, [{ logs: [{ contents: { marker: 'x' } }] }]);
+  const searching = search(service, '*').catch(() => 'cut');
+  await vi.waitFor(() => expect(existsSync(asked)).toBe(true), 20_000);
+  const changes = (): number => statSync(join(folder, 'logs.duckdb.wal')).size;
+  const before = changes();
+  nowMs += 30 * 86_400_000;
+  vi.advanceTimersByTime(60_000);
+  await vi.waitFor(() => expect(changes()).toBeGreaterThan(before), 20_000);
+  // The deletion is done, and what follows waits for the search: for as long as it may take, an hour.
+  await sleep(200);
+  vi.useRealTimers();
+  await service.stop();
+  expect(await searching).toBe('cut');
+  removeFolder(folder);
 });
