@@ -16,7 +16,7 @@ import { DOCUMENTED_FIELDS, KnownFields } from '../query/known-fields.ts';
 import { type ParsedQuery, parseQuery } from '../query/parse.ts';
 import { checkSql, checkWritten } from '../query/sql.ts';
 import { folded, LOG_TABLE } from '../query/sql-scope.ts';
-import { SEARCH_LIMITS, type SearchRequest, type SearchResult } from './search-request.ts';
+import { DATABASE_LIMITS, SEARCH_LIMITS, type SearchRequest, type SearchResult } from './search-request.ts';
 
 /**
  * One search of one topic: `[condition] | [SQL]`, over the tables of the store, which is attached as `store`. Bounded in rows and
@@ -227,11 +227,23 @@ function notUnderstood(query: string, problem: QueryProblem): Refusal {
 const NO_COLUMN =
   /^Binder Error: (?:Referenced column|(?:Table|Values list) "\w+" does not have a column named) "([^"]+)"/;
 
+const OUT_OF_MEMORY = /^Out of Memory Error|bad_alloc/;
+
 function queryError(error: Error, parsed: ParsedQuery, known: KnownFields): Refusal {
   const [, column] = NO_COLUMN.exec(error.message) ?? [];
   const refusal = column === undefined ? undefined : mistyped(column, known);
   if (refusal !== undefined) return refusal;
+  if (OUT_OF_MEMORY.test(error.message)) return tooLarge();
   const [line = ''] = error.message.split('\n\n', 1);
   const what = parsed.sql === undefined ? 'The search' : 'The SQL after the bar';
   return new Refusal('QueryError', `${what} failed: ${line.replaceAll('\n', ' ').replace(/\.$/, '')}.`);
+}
+
+function tooLarge(): Refusal {
+  const { memory, spilled } = DATABASE_LIMITS;
+  return new Refusal(
+    'QueryError',
+    `The search was ended: it needs more than ${memory} MB of memory and ${spilled} MB of temporary files; narrow its time, its ` +
+      'condition or its SQL.',
+  );
 }

@@ -12,6 +12,9 @@ export const SEARCH_LIMITS = {
   waiting: 15,
 } as const;
 
+/** Of the database that a search has for itself, in megabytes; what does not fit into memory is spilled. */
+export const DATABASE_LIMITS = { memory: 256, spilled: 500 } as const;
+
 export interface SearchRequest {
   readonly topicId: string;
   readonly query: string;

@@ -4,6 +4,7 @@ import { Refusal } from '../model/refusal.ts';
 import { literal, lockedDown } from './locked-down.ts';
 import { runSearch } from './run-search.ts';
 import type { Order, Reply } from './search-process.ts';
+import { DATABASE_LIMITS } from './search-request.ts';
 
 /**
  * The process that searches: `search-worker.js STORE SPILL`, asked over the channel of its parent, with which it ends. It reads the
@@ -13,7 +14,11 @@ import type { Order, Reply } from './search-process.ts';
  * before the first search, for as long as the process lives: no file but the store, no network, no extension, and no statement
  * that changes that.
  */
-const LIMITS = { memory_limit: '256MB', threads: '2', max_temp_directory_size: '500MB' } as const;
+const LIMITS = {
+  memory_limit: `${DATABASE_LIMITS.memory}MB`,
+  threads: '2',
+  max_temp_directory_size: `${DATABASE_LIMITS.spilled}MB`,
+} as const;
 /** A process that has grown beyond this is not asked again. */
 const RESIDENT_BYTES_MAX = 400 * 1024 * 1024;
 
