@@ -66,6 +66,10 @@ export class LogServiceProcess {
     this.#options = options;
   }
 
+  get folder(): string {
+    return this.#options.folder;
+  }
+
   get url(): string {
     return `http://127.0.0.1:${this.#options.port}`;
   }
