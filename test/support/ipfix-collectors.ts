@@ -83,8 +83,9 @@ type NfdumpRecord = Readonly<Record<string, string | number>>;
 
 function nfdumpRecords(file: string): readonly StoredLog[] {
   const text = execFileSync('nfdump', ['-r', file, '-o', 'json'], { encoding: 'utf8', maxBuffer: 2 ** 30 });
-  const records = text.trimStart().startsWith('[')
-    ? (JSON.parse(text.slice(0, text.lastIndexOf(']') + 1)) as NfdumpRecord[])
+  // Without one it says so, as a list or not.
+  const records = text.includes('{')
+    ? (JSON.parse(text.slice(text.indexOf('['), text.lastIndexOf(']') + 1)) as NfdumpRecord[])
     : [];
   return records.map(
     (record) =>

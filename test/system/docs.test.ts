@@ -106,6 +106,11 @@ const EXCEPTIONS: readonly Exception[] = [
     why: 'it needs the provider and an account: test/monitoring evaluates the files',
     check: () => expect(existsSync(join(ROOT, 'monitoring/cls/main.tf'))).toBe(true),
   },
+  {
+    fits: /^nfcapd -b /,
+    why: 'it runs until it is ended: the test of the sink has it',
+    check: () => expect(existsSync(join(ROOT, 'test/system/ipfix.test.ts'))).toBe(true),
+  },
   { fits: /^tccli cls DescribeIndex --TopicId /, why: 'it asks the cloud', check: () => undefined },
 ];
 
@@ -225,7 +230,7 @@ describe('the commands of the documentation', () => {
     for (const page of TESTED_ELSEWHERE) expect(pages).toContain(page);
     for (const { text, page } of lines.filter(({ text }) => /flowlogd|npm/.test(text) === false)) {
       expect(`${page}: ${text}`).toMatch(
-        /: (?:sudo |npx |docker|kubectl|tccli|curl|promtool|mkdir|awk|printf|head|chmod|terraform)/,
+        /: (?:sudo |npx |docker|kubectl|tccli|curl|promtool|mkdir|awk|printf|head|chmod|terraform|nfcapd)/,
       );
     }
   });

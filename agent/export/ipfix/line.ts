@@ -36,7 +36,8 @@ export abstract class Line {
         signal.removeEventListener('abort', done);
         resolve(this.#failure);
       };
-      const timer = setTimeout(done, delayMs);
+      // A process that stood still finds its timer first, and then what came meanwhile: the check phase is behind both.
+      const timer = setTimeout(() => setImmediate(done), delayMs);
       this.#listeners.add(done);
       signal.addEventListener('abort', done);
       if (this.#failure !== undefined || signal.aborted) done();

@@ -4,6 +4,7 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { IPFIX } from '../../../../agent/export/ipfix/kind.ts';
 import { ENDPOINT } from '../../../../agent/export/ipfix/options.ts';
+import { UdpWay } from '../../../../agent/export/ipfix/udp-line.ts';
 import type { SendOutcome, Sink } from '../../../../agent/model/sink.ts';
 import { Authority } from '../../../support/certificates.ts';
 import { batch } from '../../../support/exporter-world.ts';
@@ -130,6 +131,21 @@ describe('over UDP', () => {
     const another = await UdpCollector.open(port);
     expect(await send(sink, batch('b', 7))).toEqual({ kind: 'sent' });
     await expect.poll(() => another.records).toBe(7);
+  });
+
+  it('a refusal that is there counts, also where the process stood still until its time was over', async () => {
+    const gone = await UdpCollector.open();
+    const { port } = gone;
+    await gone.close();
+    const way = new UdpWay({ host: '127.0.0.1', port, lookupMs: 1000, messagesPerSecond: 1000, now: Date.now });
+    open.push(() => way.close());
+    const line = await way.open();
+    const { signal } = new AbortController();
+    await line.write({ bytes: new Uint8Array(16), ends: [16] }, signal).catch(() => undefined);
+    const settled = line.settle(1, signal);
+    const until = Date.now() + 50;
+    while (Date.now() < until);
+    expect((await settled)?.message).toContain('nothing listens');
   });
 
   it('a network that is not there is named', async () => {
