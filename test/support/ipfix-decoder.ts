@@ -76,6 +76,11 @@ export class IpfixDecoder {
     const templates: DecodedTemplate[] = [];
     for (let at = 0; at < set.length; ) {
       const [id, count] = [set.readUInt16BE(at), set.readUInt16BE(at + 2)];
+      if (count === 0) {
+        this.#templates.delete(`${domain}/${id}`);
+        at += 4;
+        continue;
+      }
       const scopes = hasScopes ? set.readUInt16BE(at + 4) : 0;
       at += hasScopes ? 6 : 4;
       const fields: DecodedField[] = [];

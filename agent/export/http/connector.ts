@@ -82,13 +82,15 @@ export class Connector {
   async #shake(start: () => tls.TLSSocket, under: Socket): Promise<tls.TLSSocket> {
     const { tlsMs } = this.#options.timeouts;
     const peer = peerOf(under);
-    const shaking = start();
+    let shaking: tls.TLSSocket | undefined;
     try {
+      // A certificate without its key is told at once.
+      shaking = start();
       await settled(shaking, 'secureConnect', tlsMs, this.#abort.signal);
       return shaking;
     } catch (error) {
       this.#deadEnd = under.remoteAddress;
-      shaking.destroy();
+      shaking?.destroy();
       under.destroy();
       throw new ConnectError(`TLS handshake with ${peer} failed: ${describeError(error)}`, { cause: error });
     }

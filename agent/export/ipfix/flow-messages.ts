@@ -11,7 +11,7 @@ import { VALUE_BYTES_MAX } from '../../record/field-text.ts';
 import { FlowBatchReader } from '../../wire/flow-batch-reader.ts';
 import { newer } from '../../wire/protobuf-reader.ts';
 import { type Messages, MessageWriter, type Refresh, type WriteRecord } from './message-writer.ts';
-import { typePairs, writeOptions } from './options-records.ts';
+import { optionsTemplate, typePairs, writeOptions } from './options-records.ts';
 import { OWN_OPTIONS_ELEMENTS } from './own-elements.ts';
 import { isVariable, OWN_RECORD_ELEMENTS, presenceOf, type RecordElement, recordElements } from './record-elements.ts';
 import type { Domain, Session } from './session.ts';
@@ -77,9 +77,11 @@ export class FlowMessagesEncoder {
   /** As often as templates are, because who has missed those has missed it, too. */
   #writeDomain(writer: MessageWriter, domain: Domain, header: BatchHeader, columns: readonly Column[]): void {
     const kind = { id: TEMPLATE_IDS.domain, scopes: 1 };
-    if (!writer.isDue(kind.id, domain)) return;
-    writeOptions(writer, kind, domainPairs(domain, header, columns), this.#options.enterpriseNumber);
-    writer.remember(kind.id, domain);
+    const pairs = domainPairs(domain, header, columns);
+    const said = { id: kind.id, bytes: Buffer.from(JSON.stringify(pairs)) };
+    if (!writer.isDue(said, domain)) return;
+    writeOptions(writer, kind, pairs, this.#options.enterpriseNumber);
+    writer.remember(said, domain);
   }
 
   #writeRecords(writer: MessageWriter, reader: FlowBatchReader, columns: readonly Column[], { totals }: Domain): void {
@@ -130,7 +132,7 @@ function takeBack({ totals }: Domain, records: number, ledger: Ledger | undefine
 
 function writeTypes(writer: MessageWriter, options: Domain, enterprise: number): void {
   const kind = { id: TEMPLATE_IDS.types, scopes: 2 };
-  if (!writer.isDue(kind.id, options)) return;
+  if (!writer.isDue(optionsTemplate(kind, typePairs(OWN_RECORD_ELEMENTS[0]!, enterprise), enterprise), options)) return;
   for (const element of [...OWN_RECORD_ELEMENTS, ...OWN_OPTIONS_ELEMENTS]) {
     writeOptions(writer, kind, typePairs(element, enterprise), enterprise);
   }

@@ -53,7 +53,7 @@ export class IpfixSink implements Sink {
 
   async send(batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome> {
     const written = this.#turn.then(() => this.#write(batch, signal));
-    this.#turn = written;
+    this.#turn = written.catch(() => undefined);
     const outcome = await written;
     if ('kind' in outcome) return outcome;
     const { line, messages } = outcome;
@@ -64,7 +64,7 @@ export class IpfixSink implements Sink {
   /** Nothing is sent but, over UDP, a message without records. */
   async probe(signal: AbortSignal): Promise<ProbeOutcome> {
     const asked = this.#turn.then(() => this.#ask(signal));
-    this.#turn = asked;
+    this.#turn = asked.catch(() => undefined);
     return asked;
   }
 
@@ -73,6 +73,7 @@ export class IpfixSink implements Sink {
   }
 
   async #write(batch: Uint8Array, signal: AbortSignal): Promise<Written | SendOutcome> {
+    if (signal.aborted) return { kind: 'retry', reason: 'sending was called off' };
     let messages: FlowMessages | undefined;
     try {
       const line = await this.#open();

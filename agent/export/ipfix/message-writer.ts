@@ -52,6 +52,9 @@ export function writeMessageHead(
 /** Writes one record at a place with room enough, and answers where it ended. */
 export type WriteRecord = (buffer: Uint8Array, at: number) => number;
 
+/** An id, and what it stands for. */
+export type Announced = Pick<Template, 'id' | 'bytes'>;
+
 export class MessageWriter {
   #domain: Domain;
   readonly #messageBytesMax: number;
@@ -92,16 +95,16 @@ export class MessageWriter {
   }
 
   /** Whether the collector does not know what a template stands for in a domain, or may have missed it. */
-  isDue(id: number, { announced, totals }: Domain): boolean {
+  isDue({ id, bytes }: Announced, { announced, totals }: Domain): boolean {
     const last = announced.get(id);
-    if (last === undefined) return true;
+    if (last === undefined || !isSame(last.bytes, bytes)) return true;
     const { afterMs, afterMessages } = this.#refresh;
     return this.#nowMs - last.atMs >= afterMs || totals.messages - last.message >= afterMessages;
   }
 
   /** The collector knows it from now on. */
-  remember(id: number, { announced, totals }: Domain): void {
-    announced.set(id, { atMs: this.#nowMs, message: totals.messages });
+  remember({ id, bytes }: Announced, { announced, totals }: Domain): void {
+    announced.set(id, { bytes, atMs: this.#nowMs, message: totals.messages });
   }
 
   finish(): Messages {
@@ -123,21 +126,32 @@ export class MessageWriter {
 
   #enterSet(template: Template): void {
     if (this.#setId === template.id) return;
-    if (this.isDue(template.id, this.#domain)) this.#announce(template);
+    if (this.isDue(template, this.#domain)) this.#announce(template);
     this.#beginSet(template.id);
   }
 
-  #announce({ id, setId, bytes }: Template): void {
+  #announce(template: Template): void {
+    const { id, setId, bytes } = template;
     const taken = this.#at - this.#message + SET_HEAD_BYTES + bytes.length;
     if (taken > this.#messageBytesMax && this.#records > 0) {
       this.#endMessage();
       this.#beginMessage();
     }
+    const last = this.#domain.announced.get(id);
+    if (last !== undefined && this.#isStream) this.#writeSet(setId, withdrawal(id));
+    this.#writeSet(setId, bytes);
+    this.remember(template, this.#domain);
+  }
+
+  get #isStream(): boolean {
+    return this.#refresh.afterMs === Number.POSITIVE_INFINITY;
+  }
+
+  #writeSet(setId: number, bytes: Uint8Array): void {
     this.#beginSet(setId);
     this.#need(bytes.length);
     this.#buffer.set(bytes, this.#at);
     this.#at += bytes.length;
-    this.remember(id, this.#domain);
   }
 
   #beginSet(id: number): void {
@@ -183,4 +197,15 @@ export class MessageWriter {
     larger.set(this.#buffer.subarray(0, this.#at));
     this.#buffer = larger;
   }
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
+}
+
+/** Over connections an id stands for one template until it is withdrawn (RFC 7011 section 8.1). */
+function withdrawal(id: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  writeUint16(id, bytes, 0);
+  return bytes;
 }

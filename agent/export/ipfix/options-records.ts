@@ -44,12 +44,12 @@ export interface OptionsKind {
 /** Own elements are left out without an enterprise number. */
 export function writeOptions(
   writer: MessageWriter,
-  { id, scopes }: OptionsKind,
+  kind: OptionsKind,
   pairs: readonly Pair[],
   enterprise: number | undefined,
 ): void {
   const sent = pairs.filter(([{ own }]) => own === undefined || enterprise !== undefined);
-  const announced = optionsTemplate(id, scopes, sent, enterprise);
+  const announced = optionsTemplate(kind, sent, enterprise);
   const bytes = Buffer.concat(sent.map(([element, value]) => valueBytes(element, value)));
   writer.record(announced, bytes.length, (buffer, at) => {
     buffer.set(bytes, at);
@@ -57,7 +57,11 @@ export function writeOptions(
   });
 }
 
-function optionsTemplate(id: number, scopes: number, sent: readonly Pair[], enterprise: number | undefined): Template {
+export function optionsTemplate(
+  { id, scopes }: OptionsKind,
+  sent: readonly Pair[],
+  enterprise: number | undefined,
+): Template {
   return template(
     id,
     sent.map(([element]) => element),

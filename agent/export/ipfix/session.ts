@@ -7,8 +7,10 @@ import type { BatchHeader } from '../../model/batch-id.ts';
 
 export const DOMAINS_MAX = 16_384;
 
-/** When a template, or the data that goes with it, was announced last. */
+/** What a template was announced as last, and when. */
 export interface Announcement {
+  /** The template record: a flow log that is made anew may have other fields under the same ids. */
+  readonly bytes: Uint8Array;
   readonly atMs: number;
   /** How many messages of the domain had begun by then. */
   readonly message: number;

@@ -38,6 +38,10 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     /alert.*(?:unknown.ca|bad.certificate|certificate.(?:expired|unknown|revoked))/i,
     'the collector rejects the client certificate: check certFile of the sink',
   ],
+  [
+    /KEY_VALUES_MISMATCH|ERR_OSSL_(?:PEM|UNSUPPORTED)/i,
+    'certFile and keyFile of the sink do not belong together, or are cut: replace both',
+  ],
   [/wrong.version.number|packet.length.too.long/i, NO_TLS],
 ];
 

@@ -410,3 +410,39 @@ describe('an encoder', () => {
     expect(() => wire.encoder.encode(unknown, wire.session, NOW_MS)).toThrow(/newer flowlogd.*field flavour/);
   });
 });
+
+describe('a flow log that is made anew with other fields', () => {
+  const FIRST = { fields: ['srcaddr', 'bytes'], constants: {} };
+  const OTHER = { fields: ['dstport', 'packets', 'protocol', 'vpc-id'], constants: { 'vpc-id': 'vpc-1' } };
+  const STREAM = { afterMs: Number.POSITIVE_INFINITY, afterMessages: Number.POSITIVE_INFINITY };
+
+  it.each([
+    ['datagrams', OPTIONS.refresh],
+    ['a connection', STREAM],
+  ] as const)('is read by its own template over %s, also where both kinds of batches alternate', (_, refresh) => {
+    const wire = new Wire({ refresh });
+    for (const round of [0, 1, 2]) {
+      for (const header of [FIRST, OTHER]) {
+        const sent = wire.send(batchOf(flows(3, { destinationPort: 443 + round }), createLedger([]), header));
+        expect(flowsOf(sent)).toHaveLength(3);
+        for (const { values } of flowsOf(sent)) {
+          expect(values.has('11')).toBe(header === OTHER);
+          if (header === OTHER) expect(unsigned(values.get('11'))).toBe(443 + round);
+        }
+      }
+    }
+    expect(wire.decoder.missing).toBe(0);
+  });
+
+  it('withdraws the former template of a connection, and none of datagrams', () => {
+    const withdrawals = (refresh: FlowMessagesOptions['refresh']) => {
+      const wire = new Wire({ refresh });
+      wire.send(batchOf(flows(1), undefined, FIRST));
+      const { bytes } = wire.encoder.encode(batchOf(flows(1), undefined, OTHER), wire.session, NOW_MS);
+      // Set 2 of 8 bytes: template 256 without fields.
+      return Buffer.from(bytes).indexOf(Buffer.from([0, 2, 0, 8, 1, 0, 0, 0]));
+    };
+    expect(withdrawals(STREAM)).toBeGreaterThan(0);
+    expect(withdrawals(OPTIONS.refresh)).toBe(-1);
+  });
+});

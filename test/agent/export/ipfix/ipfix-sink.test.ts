@@ -107,6 +107,14 @@ describe('over UDP', () => {
     expect(sink.description).toBe(`IPFIX collector at ${collector.url}`);
   });
 
+  it('what is called off before its turn is not sent', async () => {
+    const collector = await UdpCollector.open();
+    const sink = await sinkTo(collector.url);
+    expect(await send(sink, batch('a', 10), AbortSignal.abort())).toMatchObject({ kind: 'retry' });
+    expect(await send(sink, batch('b', 10))).toEqual({ kind: 'sent' });
+    await expect.poll(() => collector.records).toBe(10);
+  });
+
   it('batches that are on their way together do not mix', async () => {
     const collector = await UdpCollector.open();
     const sink = await sinkTo(collector.url);
@@ -317,6 +325,18 @@ describe('over TLS', () => {
     expect(await reasonOf(`tls://127.0.0.1:${port}`, { caFile: authority.cert })).toMatch(
       /^TLS handshake with [\d.:]+ failed: wrong version number; the collector has no TLS at this port/,
     );
+  });
+
+  it('a client certificate without its key, as amid a renewal, is told and sent no batch', async () => {
+    const collector = await tlsCollector(authority.sign('IP:127.0.0.1'));
+    const [before, after] = [authority.sign('DNS:agent'), authority.sign('DNS:agent')];
+    const files = { caFile: authority.cert, certFile: after.cert };
+    const advice = /; certFile and keyFile of the sink do not belong together, or are cut: replace both$/;
+    expect(await reasonOf(collector.url, { ...files, keyFile: before.key })).toMatch(advice);
+    expect(await reasonOf(collector.url, { ...files, keyFile: after.key.slice(0, 40) })).toMatch(advice);
+    const sink = await sinkTo(collector.url, {}, { ...files, keyFile: before.key });
+    for (const name of ['a', 'b']) expect(await send(sink, batch(name))).toMatchObject({ kind: 'retry' });
+    expect(collector.bytes()).toHaveLength(0);
   });
 
   it.each(['TLSv1.2', 'TLSv1.3'] as const)(
