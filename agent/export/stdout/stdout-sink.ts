@@ -20,6 +20,9 @@ const FULL_MS = { first: 1, max: 100 } as const;
 
 /** Everything that is written to one descriptor, one after the other, so that lines of two sinks stay whole. */
 let work: Promise<unknown> = Promise.resolve();
+/** Descriptors at which an end or a full disk has cut a line: the next batch begins on a line of its own. */
+const cutLines = new Set<number>();
+const LINE_FEED = 0x0a;
 
 /**
  * Prints flow batches as lines of JSON. A reader that is slow delays them and nothing else: a pipe is opened once more without blocking, because
@@ -64,7 +67,8 @@ export class StdoutSink implements Sink {
   async #send(batch: Uint8Array, signal: AbortSignal): Promise<SendOutcome> {
     try {
       const { rows, ledger } = this.#text.print(batch);
-      await this.#write(rows, signal);
+      const isCut = cutLines.has(this.#descriptor);
+      await this.#write(isCut ? Buffer.concat([Uint8Array.of(LINE_FEED), rows]) : rows, signal);
       await this.#write(ledger, signal);
       return { kind: 'sent' };
     } catch (error) {
@@ -77,12 +81,18 @@ export class StdoutSink implements Sink {
     const descriptor = await this.#opened();
     let waitMs: number = FULL_MS.first;
     for (let at = 0; at < bytes.length; ) {
+      signal.throwIfAborted();
       const written = await writeSome(descriptor, bytes.subarray(at));
       at += written;
+      if (written > 0) this.#note(bytes[at - 1]!);
       waitMs = written > 0 ? FULL_MS.first : Math.min(2 * waitMs, FULL_MS.max);
       if (written === 0) await new Promise<void>((resolve) => this.#timers.after(waitMs, resolve));
-      signal.throwIfAborted();
     }
+  }
+
+  #note(lastByte: number): void {
+    if (lastByte === LINE_FEED) cutLines.delete(this.#descriptor);
+    else cutLines.add(this.#descriptor);
   }
 
   async #opened(): Promise<number> {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, readSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { StdoutSink } from '../../../../agent/export/stdout/stdout-sink.ts';
@@ -107,4 +107,47 @@ describe('standard output', () => {
     closeSync(file);
     expect(readFileSync(path, 'utf8').trimEnd().split('\n')).toHaveLength(4);
   });
+
+  test('begins a batch on a line of its own behind one that was cut off by an end', async () => {
+    const { reader, writer } = pipe();
+    const [slow, next] = [sinkTo(writer, false), sinkTo(writer, false)];
+    const abort = new AbortController();
+    const cut = slow.send(batchOf(0, 4000, LEDGER), abort.signal);
+    setTimeout(() => abort.abort(), 20);
+    expect(await cut).toMatchObject({ kind: 'retry' });
+    let text = readAll(reader);
+    expect(text.endsWith('\n'), 'the pipe has room for whole lines only').toBe(false);
+    expect(await next.send(batchOf(1, 3, LEDGER), NEVER)).toEqual({ kind: 'sent' });
+    text += readAll(reader);
+    const last = text.trimEnd().split('\n').slice(-3);
+    expect(last.map((line) => JSON.parse(line).srcaddr)).toEqual(['0.0.0.0', '0.0.0.1', '0.0.0.2']);
+    await Promise.all([slow.close(), next.close()]);
+    closeSync(writer);
+    closeSync(reader);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'on a disk that fills begins on a line of its own once there is room',
+    async ({ onTestFinished }) => {
+      const disk = temporaryFolder();
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk]);
+      onTestFinished(() => void execFileSync('umount', ['-l', disk]));
+      const path = join(disk, 'out');
+      const filler = join(disk, 'filler');
+      writeFileSync(filler, Buffer.alloc(40_000));
+      const file = openSync(path, 'a');
+      const sink = sinkTo(file, false);
+      expect(await sink.send(batchOf(0, 4000, LEDGER), NEVER)).toMatchObject({
+        kind: 'retry',
+        reason: expect.stringMatching(/^ENOSPC: /),
+      });
+      expect(readFileSync(path, 'utf8').endsWith('\n')).toBe(false);
+      rmSync(filler);
+      expect(await sink.send(batchOf(1, 3, LEDGER), NEVER)).toEqual({ kind: 'sent' });
+      await sink.close();
+      closeSync(file);
+      const last = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-3);
+      expect(last.map((line) => JSON.parse(line).srcaddr)).toEqual(['0.0.0.0', '0.0.0.1', '0.0.0.2']);
+    },
+  );
 });
