@@ -38,7 +38,8 @@ function linesOf(page: string): Line[] {
       .trim()
       .split('\n'),
   );
-  return lines.filter((line) => line !== '' && !line.startsWith('#')).map((text) => ({ page, text }));
+  const texts = lines.map((line) => line.trimStart()).filter((line) => line !== '' && !line.startsWith('#'));
+  return texts.map((text) => ({ page, text }));
 }
 
 const pages = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `docs/${name}`)].filter((page) =>
